@@ -1,0 +1,12 @@
+//! Where keys go: pure functions over counts and hashes.
+//!
+//! Nothing here knows a view, a clock or a node's name: a candidate is its place in a list that is
+//! sorted by node id, so that every node hands in the same list and gets the same answer.
+
+mod place;
+mod rebalance;
+mod score;
+
+pub(crate) use place::{Candidate, Placer, bands};
+pub(crate) use rebalance::{Quota, quotas};
+pub(crate) use score::{Score, key_hash, node_hash, score};

@@ -1,0 +1,1 @@
+//! The one task and the only clock.

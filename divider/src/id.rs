@@ -1,0 +1,180 @@
+//! Names and numbers with a meaning of their own, parsed once where they enter.
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use crate::error::InvalidId;
+
+/// The longest group name or node id, in bytes.
+pub const MAX_ID: usize = 64;
+
+fn check_id(what: &'static str, text: &str) -> Result<(), InvalidId> {
+    if text.is_empty() {
+        return Err(InvalidId::Empty { what });
+    }
+    if text.len() > MAX_ID {
+        return Err(InvalidId::TooLong { what, len: text.len() });
+    }
+    match text.chars().find(|c| !c.is_ascii_alphanumeric() && *c != '_' && *c != '-') {
+        Some(found) => Err(InvalidId::BadCharacter { what, found, id: text.to_owned() }),
+        None => Ok(()),
+    }
+}
+
+macro_rules! name_type {
+    ($(#[$doc:meta])* $name:ident, $what:literal) => {
+        $(#[$doc])*
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(Arc<str>);
+
+        impl $name {
+            /// Parses it: 1 to [`MAX_ID`] of `A-Z a-z 0-9 _ -`.
+            pub fn new(text: impl AsRef<str>) -> Result<Self, InvalidId> {
+                check_id($what, text.as_ref())?;
+                Ok(Self(text.as_ref().into()))
+            }
+
+            /// The text of it.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = InvalidId;
+            fn from_str(text: &str) -> Result<Self, InvalidId> {
+                Self::new(text)
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(&self.0)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    };
+}
+
+name_type! {
+    /// The name of a group: a set of nodes that share one set of keys.
+    GroupName, "group name"
+}
+
+name_type! {
+    /// The name of a node: one running [`Divider`](crate::Divider) in a group.
+    NodeId, "node id"
+}
+
+/// One incarnation of a node: 128 random bits, used once and never again.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Session(u128);
+
+impl Session {
+    /// A session of these bits; they have to come from a source of randomness.
+    pub const fn from_bits(bits: u128) -> Self {
+        Self(bits)
+    }
+}
+
+impl fmt::Display for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:032x}", self.0)
+    }
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:08x}", self.0 >> 96)
+    }
+}
+
+impl FromStr for Session {
+    type Err = InvalidId;
+    fn from_str(text: &str) -> Result<Self, InvalidId> {
+        let canonical =
+            text.len() == 32 && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+        u128::from_str_radix(text, 16)
+            .ok()
+            .filter(|_| canonical)
+            .map(Self)
+            .ok_or_else(|| InvalidId::BadSession { id: text.chars().take(64).collect() })
+    }
+}
+
+/// The fencing token of one assignment.
+///
+/// It grows with every change of a key's owner, also when the bucket is lost and made again (as far
+/// as wall clocks do). Pass it to whatever the work writes to, and have that refuse a lower one.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Token(pub u64);
+
+impl Token {
+    /// The highest token that is taken for one; a record with a higher one is malformed.
+    pub const MAX: Self = Self(1 << 62);
+}
+
+impl fmt::Display for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, f)
+    }
+}
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "t{}", self.0)
+    }
+}
+
+/// A position in a group's log; 0 stands for "no record".
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Revision(pub u64);
+
+impl Revision {
+    /// Before every record: what a compare-and-set expects of a subject without one.
+    pub const NONE: Self = Self(0);
+}
+
+impl fmt::Display for Revision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, f)
+    }
+}
+
+impl fmt::Debug for Revision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "r{}", self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_say_what_is_wrong_with_them() {
+        let check = |text: &str, want: &str| {
+            assert_eq!(NodeId::new(text).expect_err(text).to_string(), want);
+        };
+        check("", "node id is empty: expected 1 to 64 of A-Z a-z 0-9 _ -");
+        check("a.b", "node id has a character that is not one of A-Z a-z 0-9 _ -: '.' in \"a.b\"");
+        check(&"x".repeat(65), "node id is too long, at most 64 bytes: 65");
+        assert_eq!(NodeId::new("w-1_A").expect("legal").as_str(), "w-1_A");
+    }
+
+    #[test]
+    fn a_session_is_read_back_from_its_text_and_from_no_other() {
+        let session = Session::from_bits(0xab);
+        assert_eq!(session.to_string().parse::<Session>().expect("its own text"), session);
+        for odd in ["", "ab", "000000000000000000000000000000AB", "+00000000000000000000000000000ab"]
+        {
+            assert!(odd.parse::<Session>().is_err(), "{odd}");
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! The unit of work, and its text on the wire.
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use crate::error::InvalidKey;
+
+/// The longest key, in bytes of its wire form.
+pub const MAX_KEY: usize = 512;
+
+/// A key: the unit of work that exactly one node holds. Any non-empty UTF-8 text.
+///
+/// On the wire it is the same text where that is a legal name in a NATS key-value bucket
+/// (`/process/me/1234` and `orders.eu.17` travel unchanged); every other byte becomes `=XX`.
+///
+/// ```
+/// # use divider::Key;
+/// assert_eq!(Key::new("/process/me/1234")?.wire(), "/process/me/1234");
+/// assert_eq!(Key::new("a b")?.wire(), "a=20b");
+/// # Ok::<(), divider::InvalidKey>(())
+/// ```
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Key(Arc<str>);
+
+impl Key {
+    /// Parses it: not empty, and at most [`MAX_KEY`] bytes on the wire.
+    pub fn new(text: impl AsRef<str>) -> Result<Self, InvalidKey> {
+        let text = text.as_ref();
+        if text.is_empty() {
+            return Err(InvalidKey::Empty);
+        }
+        let len = wire_len(text);
+        if len > MAX_KEY {
+            return Err(InvalidKey::TooLong { len, start: text.chars().take(32).collect() });
+        }
+        Ok(Self(text.into()))
+    }
+
+    /// The key as the application knows it.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The key as it stands in the bucket and in the announce subject.
+    pub fn wire(&self) -> String {
+        let bytes = self.0.as_bytes();
+        let mut out = String::with_capacity(bytes.len());
+        for (at, &byte) in bytes.iter().enumerate() {
+            if is_plain(bytes, at) {
+                out.push(char::from(byte));
+            } else {
+                out.push('=');
+                out.push(char::from(HEX[usize::from(byte >> 4)]));
+                out.push(char::from(HEX[usize::from(byte & 15)]));
+            }
+        }
+        out
+    }
+
+    /// Reads the wire form back. Only the canonical form of a key is one: an alias is refused.
+    pub fn from_wire(wire: &str) -> Result<Self, InvalidKey> {
+        let not_canonical = || InvalidKey::NotCanonical { wire: wire.chars().take(64).collect() };
+        if wire.bytes().all(|b| b != b'=') {
+            let key = Self::new(wire)?;
+            let bytes = wire.as_bytes();
+            let plain = (0..bytes.len()).all(|at| is_plain(bytes, at));
+            return if plain { Ok(key) } else { Err(not_canonical()) };
+        }
+        let mut bytes = Vec::with_capacity(wire.len());
+        let mut rest = wire.bytes();
+        while let Some(byte) = rest.next() {
+            if byte == b'=' {
+                let high = rest.next().and_then(hex_digit).ok_or_else(not_canonical)?;
+                let low = rest.next().and_then(hex_digit).ok_or_else(not_canonical)?;
+                bytes.push(high << 4 | low);
+            } else {
+                bytes.push(byte);
+            }
+        }
+        let text = String::from_utf8(bytes).map_err(|_| not_canonical())?;
+        let key = Self::new(text)?;
+        if key.wire() == wire { Ok(key) } else { Err(not_canonical()) }
+    }
+}
+
+const HEX: &[u8; 16] = b"0123456789ABCDEF";
+
+fn hex_digit(byte: u8) -> Option<u8> {
+    HEX.iter().position(|&h| h == byte).and_then(|at| u8::try_from(at).ok())
+}
+
+/// Whether the byte at `at` stands for itself: a dot only where it divides two tokens.
+fn is_plain(bytes: &[u8], at: usize) -> bool {
+    match bytes[at] {
+        b'.' => at > 0 && at + 1 < bytes.len() && bytes[at - 1] != b'.',
+        byte => byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'/' | b'_'),
+    }
+}
+
+fn wire_len(text: &str) -> usize {
+    let bytes = text.as_bytes();
+    (0..bytes.len()).map(|at| if is_plain(bytes, at) { 1 } else { 3 }).sum()
+}
+
+impl FromStr for Key {
+    type Err = InvalidKey;
+    fn from_str(text: &str) -> Result<Self, InvalidKey> {
+        Self::new(text)
+    }
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", &*self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn a_key_travels_as_it_is_where_it_can() {
+        let check = |text: &str, wire: &str| {
+            assert_eq!(Key::new(text).expect(text).wire(), wire);
+            assert_eq!(Key::from_wire(wire).expect(wire).as_str(), text);
+        };
+        check("/process/me/1234", "/process/me/1234");
+        check("process.me.1234", "process.me.1234");
+        check("a=b", "a=3Db");
+        check("a b*c>d", "a=20b=2Ac=3Ed");
+        check(".a..b.", "=2Ea.=2Eb=2E");
+        check(".", "=2E");
+        check("ü", "=C3=BC");
+    }
+
+    #[test]
+    fn an_alias_or_garbage_is_not_a_key() {
+        for wire in ["", "a=2", "a=2e", "a=41", "=FF", ".a", "a.", "a..b", "a b", "=2", "=", "a*"] {
+            assert!(Key::from_wire(wire).is_err(), "{wire}");
+        }
+        assert!(Key::new("").is_err());
+        assert!(Key::new("x".repeat(512)).is_ok());
+        assert!(Key::new("x".repeat(513)).is_err());
+        assert!(Key::new(" ".repeat(171)).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn every_text_has_one_wire_form_and_back(text in "\\PC{1,40}|[.=a*> ]{1,12}") {
+            let key = Key::new(&text).expect("short and not empty");
+            let wire = key.wire();
+            prop_assert_eq!(wire.len(), wire_len(&text));
+            prop_assert!(wire.bytes().all(|b| b.is_ascii_alphanumeric() || b"-/_=.".contains(&b)));
+            prop_assert!(wire.split('.').all(|token| !token.is_empty()));
+            prop_assert_eq!(Key::from_wire(&wire).expect("its own wire form"), key);
+        }
+
+        #[test]
+        fn no_two_wire_texts_are_one_key(wire in "[.=aF2E0*\u{e9}]{0,12}") {
+            if let Ok(key) = Key::from_wire(&wire) {
+                prop_assert_eq!(key.wire(), wire);
+            }
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! The records of a group's log: their names and their JSON.
+//!
+//! These types are the wire's own; `core` converts them. Unknown fields of a record that one node
+//! rewrites on behalf of another (control, group) are kept.
+
+mod claim;
+mod control;
+mod lease;
+mod member;
+mod name;
+mod group;
+
+pub use claim::{ClaimRecord, NotNode, Owner};
+pub use control::{ControlRecord, Mode, OnDeadline};
+pub use group::{Freeze, GroupRecord, RebalanceRecord};
+pub use lease::{LeaseRecord, LeaseState};
+pub use member::{MemberRecord, MemberState, OldestStop, StopsRecord};
+pub use name::RecordName;
+
+use bytes::Bytes;
+use serde::Serialize;
+
+use crate::error::{InvalidId, InvalidKey};
+
+/// The version of every record that this version writes and reads.
+pub const RECORD_VERSION: u32 = 1;
+
+/// A record whose value cannot be read; it is counted and shown, and changes nothing.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Malformed {
+    /// Not JSON, or not of the record's form.
+    #[error("not a record of its kind: {0}")]
+    Json(#[from] serde_json::Error),
+    /// Written by a newer version.
+    #[error("a record of another version, this one reads 1: {found}")]
+    Version {
+        /// The version found.
+        found: u32,
+    },
+    /// A field beyond what it may be.
+    #[error("a field is out of its bounds: {field}")]
+    OutOfBounds {
+        /// The field.
+        field: &'static str,
+    },
+    /// A node id or session that is none.
+    #[error(transparent)]
+    Id(#[from] InvalidId),
+    /// A key that is none.
+    #[error(transparent)]
+    Key(#[from] InvalidKey),
+}
+
+fn check_version(found: u32) -> Result<(), Malformed> {
+    if found == RECORD_VERSION { Ok(()) } else { Err(Malformed::Version { found }) }
+}
+
+fn to_json(value: &impl Serialize) -> Bytes {
+    serde_json::to_vec(value).expect("records have text keys and no failing parts").into()
+}

@@ -1,0 +1,2 @@
+//! The operator's dashboard and commands.
+fn main() {}
