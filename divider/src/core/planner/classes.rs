@@ -1,0 +1,161 @@
+//! Classes: the keys that the same nodes may take.
+//!
+//! A key's *signature* is the set of the members' prefixes that it has. It is worked out once per
+//! key, and again only when a prefix comes up that no member had before. The signatures whose keys
+//! the same nodes may take form a class.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::standing::{Standing, Standings};
+use crate::core::plan::Candidate;
+use crate::core::view::OwnerIx;
+
+/// The keys that the same nodes may take, and how many of them each has or is to have.
+#[derive(Debug, Clone)]
+pub(crate) struct Class {
+    pub(crate) signatures: Vec<u16>,
+    /// The eligible sessions, by node id.
+    pub(crate) nodes: Vec<OwnerIx>,
+    /// The same, as the plan functions want them.
+    pub(crate) candidates: Vec<Candidate>,
+    index: HashMap<OwnerIx, usize>,
+}
+
+impl Class {
+    /// The session's place among the candidates.
+    pub(crate) fn position(&self, owner: OwnerIx) -> Option<usize> {
+        self.index.get(&owner).copied()
+    }
+}
+
+/// The prefixes, the signatures, and who has how many keys of each.
+#[derive(Debug, Default)]
+pub(super) struct Classes {
+    prefixes: Vec<String>,
+    signatures: Vec<Vec<u16>>,
+    /// Keys by signature and session.
+    loads: Vec<HashMap<OwnerIx, u64>>,
+    classes: Vec<Class>,
+    class_of: Vec<usize>,
+}
+
+impl Classes {
+    /// Whether a member has a prefix that is not known yet: then every key's signature is stale.
+    pub(super) fn lacks_prefix(&self, standings: &Standings) -> bool {
+        standings.values().flat_map(|s| &s.prefixes).any(|p| !self.prefixes.contains(p))
+    }
+
+    /// Starts again with just the prefixes that members have, and no key counted.
+    pub(super) fn reset(&mut self, standings: &Standings) {
+        let mut prefixes: Vec<_> = standings.values().flat_map(|s| &s.prefixes).cloned().collect();
+        prefixes.sort();
+        prefixes.dedup();
+        *self = Self { prefixes, ..Self::default() };
+    }
+
+    /// The signature of a key, and whether it is a new one: then the classes have to be built again.
+    pub(super) fn signature(&mut self, key: &str) -> (u16, bool) {
+        let has = |(at, prefix): (u16, &String)| key.starts_with(prefix.as_str()).then_some(at);
+        let set: Vec<u16> = (0..).zip(&self.prefixes).filter_map(has).collect();
+        if let Some(at) = self.signatures.iter().position(|s| *s == set) {
+            return (u16::try_from(at).expect("no more signatures than prefixes nest"), false);
+        }
+        self.signatures.push(set);
+        self.loads.push(HashMap::new());
+        let at = self.signatures.len() - 1;
+        (u16::try_from(at).expect("no more signatures than prefixes nest"), true)
+    }
+
+    fn matches(&self, signature: usize, standing: &Standing) -> bool {
+        standing.prefixes.is_empty()
+            || self.signatures[signature]
+                .iter()
+                .any(|&at| standing.prefixes.contains(&self.prefixes[usize::from(at)]))
+    }
+
+    /// The classes of some members, with their loads.
+    pub(super) fn classes_of(&self, standings: &Standings) -> (Vec<Class>, Vec<usize>) {
+        let mut grouped: BTreeMap<Vec<OwnerIx>, Vec<u16>> = BTreeMap::new();
+        for signature in 0..self.signatures.len() {
+            let nodes = standings
+                .values()
+                .filter(|s| s.affinity > 0 && self.matches(signature, s))
+                .map(|s| s.owner)
+                .collect();
+            let signature = u16::try_from(signature).expect("counted as u16");
+            grouped.entry(nodes).or_default().push(signature);
+        }
+        let by_owner: HashMap<OwnerIx, &Standing> =
+            standings.values().map(|s| (s.owner, s)).collect();
+        let mut class_of = vec![0; self.signatures.len()];
+        let classes: Vec<_> = grouped
+            .into_iter()
+            .enumerate()
+            .map(|(at, (nodes, signatures))| {
+                for &signature in &signatures {
+                    class_of[usize::from(signature)] = at;
+                }
+                let candidates = nodes
+                    .iter()
+                    .map(|owner| Candidate {
+                        hash: by_owner[owner].hash,
+                        affinity: by_owner[owner].affinity,
+                        load: signatures.iter().map(|&s| self.load(s, *owner)).sum(),
+                    })
+                    .collect();
+                let index = nodes.iter().enumerate().map(|(at, &owner)| (owner, at)).collect();
+                Class { signatures, nodes, candidates, index }
+            })
+            .collect();
+        (classes, class_of)
+    }
+
+    /// Works the classes out again, after a member changed.
+    pub(super) fn build(&mut self, standings: &Standings) {
+        (self.classes, self.class_of) = self.classes_of(standings);
+    }
+
+    fn load(&self, signature: u16, owner: OwnerIx) -> u64 {
+        self.loads[usize::from(signature)].get(&owner).copied().unwrap_or(0)
+    }
+
+    /// All keys that the session has or is to have.
+    pub(super) fn total(&self, owner: OwnerIx) -> u64 {
+        self.loads.iter().filter_map(|loads| loads.get(&owner)).sum()
+    }
+
+    /// One key of that signature moves from one session's load to another's.
+    pub(super) fn shift(&mut self, signature: u16, from: OwnerIx, to: OwnerIx) {
+        let loads = &mut self.loads[usize::from(signature)];
+        if let Some(load) = loads.get_mut(&from) {
+            *load -= 1;
+            if *load == 0 {
+                loads.remove(&from);
+            }
+        }
+        if to.is_some() {
+            *loads.entry(to).or_default() += 1;
+        }
+        self.adjust(signature, from, to, 1);
+    }
+
+    /// Counts keys as the other session's already, in the classes alone.
+    pub(super) fn adjust(&mut self, signature: u16, from: OwnerIx, to: OwnerIx, keys: u64) {
+        let class = &mut self.classes[self.class_of[usize::from(signature)]];
+        if let Some(at) = class.position(from) {
+            class.candidates[at].load = class.candidates[at].load.saturating_sub(keys);
+        }
+        if let Some(at) = class.position(to) {
+            class.candidates[at].load += keys;
+        }
+    }
+
+    /// The class of a signature.
+    pub(super) fn class(&self, signature: u16) -> &Class {
+        &self.classes[self.class_of[usize::from(signature)]]
+    }
+
+    pub(super) fn all(&self) -> &[Class] {
+        &self.classes
+    }
+}

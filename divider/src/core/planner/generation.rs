@@ -1,0 +1,137 @@
+//! Balance generations: who gives how many keys to whom.
+
+use super::placing::cooling;
+use super::Planner;
+use crate::core::plan::{quotas, score};
+use crate::core::time::Now;
+use crate::core::view::{KeyIx, OwnerIx, View};
+use crate::id::Revision;
+use crate::wire::MemberState;
+
+/// The moves of the newest generation that have not been seen in the log.
+#[derive(Debug, Default)]
+pub(super) struct Moves(Vec<Move>);
+
+#[derive(Debug)]
+struct Move {
+    signatures: Vec<u16>,
+    from: OwnerIx,
+    to: OwnerIx,
+    keys: u64,
+}
+
+impl Moves {
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Every move as (a signature of its class, donor, receiver, keys).
+    pub(super) fn iter(&self) -> impl Iterator<Item = (u16, OwnerIx, OwnerIx, u64)> {
+        self.0.iter().map(|m| (m.signatures[0], m.from, m.to, m.keys))
+    }
+
+    /// One key of that signature went from one to the other. If that was one of the moves: a
+    /// signature of its class.
+    pub(super) fn done(&mut self, signature: u16, from: OwnerIx, to: OwnerIx) -> Option<u16> {
+        let at = self.0.iter().position(|m| {
+            m.from == from && m.to == to && m.signatures.contains(&signature)
+        })?;
+        let class = self.0[at].signatures[0];
+        self.0[at].keys -= 1;
+        if self.0[at].keys == 0 {
+            self.0.swap_remove(at);
+        }
+        Some(class)
+    }
+
+    /// Forgets the moves of and to sessions that take no part any more.
+    pub(super) fn keep(&mut self, takes_part: impl Fn(OwnerIx) -> bool) {
+        self.0.retain(|m| takes_part(m.from) && takes_part(m.to));
+    }
+}
+
+impl Planner {
+    /// The newest generation there is: a settled join or a request.
+    fn newest_generation(&self, view: &View) -> Revision {
+        let members = || view.members.values().map(|m| &m.record);
+        let manual = members().any(|m| m.manual);
+        let joins = members()
+            .filter(|m| !manual && m.state == MemberState::Active && m.joined <= self.settled)
+            .map(|m| m.joined);
+        joins.chain([view.rebalance]).max().unwrap_or_default()
+    }
+
+    /// Fixes the moves of a generation that is newer than the last.
+    pub(super) fn act_on_generation(&mut self, view: &mut View, now: Now) {
+        let newest = self.newest_generation(view);
+        if newest <= self.generation || is_frozen(view, now) {
+            return;
+        }
+        self.generation = newest;
+        self.moves = Moves::default();
+        self.rebuild();
+        let moves = self.classes().iter().flat_map(|class| {
+            quotas(&class.candidates).into_iter().map(|quota| Move {
+                signatures: class.signatures.clone(),
+                from: class.nodes[quota.from],
+                to: class.nodes[quota.to],
+                keys: quota.keys,
+            })
+        });
+        self.moves = Moves(moves.collect());
+        self.rebuild();
+    }
+
+    /// How many keys the session has to give, each with the signatures it may be of.
+    pub(crate) fn gives(&self, from: OwnerIx) -> Vec<(Vec<u16>, u64)> {
+        let mut gives: Vec<(Vec<u16>, u64)> = Vec::new();
+        for m in self.moves.0.iter().filter(|m| m.from == from) {
+            match gives.iter_mut().find(|(signatures, _)| *signatures == m.signatures) {
+                Some((_, keys)) => *keys += m.keys,
+                None => gives.push((m.signatures.clone(), m.keys)),
+            }
+        }
+        gives
+    }
+
+    /// Whether moves are left of which the session is the donor.
+    pub(crate) fn has_gives(&self, from: OwnerIx) -> bool {
+        self.moves.0.iter().any(|m| m.from == from)
+    }
+
+    /// The receiver of one key of a donor's moves: of those that still get some, the one with the
+    /// best score.
+    pub(super) fn take_move(
+        &mut self,
+        view: &View,
+        now: Now,
+        ix: KeyIx,
+        from: OwnerIx,
+    ) -> Option<OwnerIx> {
+        let entry = view.keys.get(ix)?;
+        let class = self.classes.class(entry.signature);
+        let not = cooling(view, entry, class, now);
+        let best = self
+            .moves
+            .0
+            .iter()
+            .filter(|m| m.from == from && m.signatures.contains(&entry.signature))
+            .filter_map(|m| class.position(m.to))
+            .filter(|at| !not.contains(at))
+            .max_by_key(|&at| {
+                let to = &class.candidates[at];
+                (score(to.hash, entry.hash, to.affinity), std::cmp::Reverse(at))
+            })?;
+        let to = class.nodes[best];
+        if let Some(signature) = self.moves.done(entry.signature, from, to) {
+            self.classes.adjust(signature, to, from, 1);
+        }
+        Some(to)
+    }
+}
+
+/// Whether balance moves are held back now.
+pub(crate) fn is_frozen(view: &View, now: Now) -> bool {
+    let freeze = view.group.as_ref().and_then(|group| group.record.freeze.as_ref());
+    freeze.is_some_and(|f| f.until.is_none_or(|until| until > now.unix_us / 1_000))
+}

@@ -1,0 +1,295 @@
+//! Where every key is to go: a fold over the log, the same on every node.
+//!
+//! The plan functions answer for one moment. The planner keeps what they answered until it is done:
+//! a key that was placed stays planned for that node however the view changes around it, and the
+//! moves of a balance generation are fixed where the log says that its joins have settled. All of
+//! this follows from the order of the log, not from a clock, so all nodes that follow it agree; one
+//! that comes late or skips a record may differ for a moment, which costs a lost compare-and-set.
+
+mod classes;
+mod generation;
+mod placing;
+mod preview;
+mod standing;
+
+use std::collections::{BTreeSet, HashMap};
+
+pub(crate) use classes::Class;
+pub(crate) use standing::{Standing, Standings};
+
+use self::classes::Classes;
+use self::generation::Moves;
+use super::time::{Now, Time};
+use super::view::{KeyIx, OwnerIx, View};
+use crate::id::{NodeId, Revision};
+
+/// The plan.
+#[derive(Debug, Default)]
+pub(crate) struct Planner {
+    standings: Standings,
+    by_owner: HashMap<OwnerIx, NodeId>,
+    classes: Classes,
+    /// Orphans that wait for joins to settle, by hash.
+    waiting: BTreeSet<(u64, KeyIx)>,
+    /// Keys that have to go somewhere, and nobody may take them; by hash.
+    stranded: BTreeSet<(u64, KeyIx)>,
+    /// When the first cool-down of a stranded key ends.
+    thaw_stranded: Option<Time>,
+    /// The keys planned for each session.
+    targeted: HashMap<OwnerIx, BTreeSet<KeyIx>>,
+    moves: Moves,
+    /// The joins up to here are settled.
+    settled: Revision,
+    /// The newest balance generation that was acted on.
+    generation: Revision,
+    /// Keys to look at: where they are to go has changed.
+    dirty: Vec<KeyIx>,
+}
+
+impl Planner {
+    /// How each member stands to the plan.
+    pub(crate) fn standings(&self) -> &Standings {
+        &self.standings
+    }
+
+    /// The standing of a session, if it is a member's current one.
+    pub(crate) fn standing(&self, owner: OwnerIx) -> Option<&Standing> {
+        self.standings.get(self.by_owner.get(&owner)?)
+    }
+
+    /// Whether the session is a member's current one.
+    pub(crate) fn is_member(&self, owner: OwnerIx) -> bool {
+        self.by_owner.contains_key(&owner)
+    }
+
+    /// Whether the session may take this key, cool-downs aside.
+    pub(crate) fn may_take(&self, view: &View, ix: KeyIx, owner: OwnerIx) -> bool {
+        view.keys.get(ix).is_some_and(|entry| {
+            entry.exists() && self.classes.class(entry.signature).position(owner).is_some()
+        })
+    }
+
+    /// The class of a key.
+    pub(crate) fn class(&self, view: &View, ix: KeyIx) -> Option<&Class> {
+        view.keys.get(ix).filter(|e| e.exists()).map(|e| self.classes.class(e.signature))
+    }
+
+    /// All classes.
+    pub(crate) fn classes(&self) -> &[Class] {
+        self.classes.all()
+    }
+
+    /// How many keys the session has or is to have.
+    pub(crate) fn load(&self, owner: OwnerIx) -> u64 {
+        self.classes.total(owner)
+    }
+
+    /// Joins that have not settled: the revision of the newest.
+    pub(crate) fn unsettled(&self, view: &View) -> Option<Revision> {
+        Some(view.newest_join()).filter(|&joined| joined > self.settled)
+    }
+
+    /// The newest balance generation that was acted on.
+    pub(crate) fn generation(&self) -> Revision {
+        self.generation
+    }
+
+    /// How many keys exist that nobody may take, or that wait for joins to settle.
+    pub(crate) fn unplaced(&self) -> usize {
+        self.waiting.len() + self.stranded.len()
+    }
+
+    /// When [`on_time`](Self::on_time) has something to do.
+    pub(crate) fn next(&self) -> Option<Time> {
+        self.thaw_stranded
+    }
+
+    /// The next key whose plan has changed since it was last asked for.
+    pub(crate) fn pop_dirty(&mut self) -> Option<KeyIx> {
+        self.dirty.pop()
+    }
+
+    /// A cool-down ended: places what was stranded.
+    pub(crate) fn on_time(&mut self, view: &mut View, now: Now) {
+        if self.thaw_stranded.is_some_and(|at| at <= now.at) {
+            self.place_stranded(view, now);
+        }
+    }
+
+    /// The view is complete (again): plans everything afresh.
+    pub(crate) fn on_caught_up(&mut self, view: &mut View, now: Now) {
+        let unfinished = !self.moves.is_empty();
+        self.classes.reset(&Standings::new());
+        self.waiting.clear();
+        self.stranded.clear();
+        self.targeted.clear();
+        self.moves = Moves::default();
+        self.settled = view.settled();
+        self.read_standings(view);
+        self.count_all(view);
+        let all: Vec<_> = view.keys.iter().filter(|(_, e)| e.exists()).map(|(ix, _)| ix).collect();
+        self.plan_keys(view, now, &all, Patience::Waits);
+        if unfinished {
+            self.generation = Revision::NONE;
+        }
+        self.act_on_generation(view, now);
+    }
+
+    /// A key was announced or is gone.
+    pub(crate) fn on_key(&mut self, view: &mut View, now: Now, ix: KeyIx) {
+        self.recount(view, ix);
+        self.plan_keys(view, now, &[ix], Patience::Waits);
+        self.dirty.push(ix);
+    }
+
+    /// A claim changed; it named `from` before.
+    pub(crate) fn on_claim(&mut self, view: &mut View, now: Now, ix: KeyIx, from: OwnerIx) {
+        let Some(entry) = view.keys.get_mut(ix) else { return };
+        let (to, target) = (entry.claim.owner, entry.target);
+        let (signature, pledged) = (entry.signature, entry.pledged);
+        entry.pledged = false;
+        if entry.exists() && from != to && !target.is_some() {
+            if let Some(class) = self.moves.done(signature, from, to) {
+                self.classes.adjust(class, to, from, 1);
+            }
+        }
+        if target.is_some() && (pledged || target == to || self.is_member(to)) {
+            self.set_target(view, ix, OwnerIx::NONE);
+        }
+        self.recount(view, ix);
+        self.plan_keys(view, now, &[ix], Patience::None);
+        self.dirty.push(ix);
+    }
+
+    /// A member, or what the operator wants of it, changed.
+    pub(crate) fn on_member(&mut self, view: &mut View, now: Now) {
+        let old = std::mem::take(&mut self.standings);
+        if self.read_standings(view) {
+            self.count_all(view);
+        }
+        if old != self.standings {
+            let affected = self.affected(view, &old);
+            for &ix in &affected {
+                self.set_target(view, ix, OwnerIx::NONE);
+                self.recount(view, ix);
+                self.dirty.push(ix);
+            }
+            self.plan_keys(view, now, &affected, Patience::None);
+            self.place_stranded(view, now);
+        }
+        if view.settled() > self.settled {
+            self.settled = view.settled();
+            self.place_waiting(view, now);
+            self.act_on_generation(view, now);
+        }
+    }
+
+    /// A balance generation was asked for, or balance moves were frozen or thawed.
+    pub(crate) fn on_generation(&mut self, view: &mut View, now: Now) {
+        self.act_on_generation(view, now);
+    }
+
+    /// Works the standings and the classes out. Whether every key has to be counted again, since a
+    /// member has a prefix that none had before.
+    fn read_standings(&mut self, view: &View) -> bool {
+        self.standings = standing::standings(view);
+        self.by_owner = self.standings.iter().map(|(n, s)| (s.owner, n.clone())).collect();
+        let stale = self.classes.lacks_prefix(&self.standings);
+        if stale {
+            self.classes.reset(&self.standings);
+        }
+        self.moves.keep(|owner| {
+            self.by_owner
+                .get(&owner)
+                .and_then(|node| self.standings.get(node))
+                .is_some_and(|s| s.affinity > 0)
+        });
+        self.rebuild();
+        stale
+    }
+
+    fn rebuild(&mut self) {
+        self.classes.build(&self.standings);
+        for (signature, from, to, keys) in self.moves.iter() {
+            self.classes.adjust(signature, from, to, keys);
+        }
+    }
+
+    /// Counts every key afresh, its signature included.
+    fn count_all(&mut self, view: &mut View) {
+        let all: Vec<_> = view.keys.iter().map(|(ix, _)| ix).collect();
+        for &ix in &all {
+            let Some(entry) = view.keys.get_mut(ix) else { continue };
+            entry.counted = OwnerIx::NONE;
+            entry.signature = u16::MAX;
+            if !self.targeted.contains_key(&entry.target) && !entry.pledged {
+                entry.target = OwnerIx::NONE;
+            }
+        }
+        for ix in all {
+            self.recount(view, ix);
+        }
+    }
+
+    /// Counts a key for whoever has it or is to have it.
+    fn recount(&mut self, view: &mut View, ix: KeyIx) {
+        let Some(entry) = view.keys.get_mut(ix) else { return };
+        if entry.signature == u16::MAX || !entry.counted.is_some() && entry.exists() {
+            let (signature, new) = self.classes.signature(entry.key.as_str());
+            entry.signature = signature;
+            if new {
+                self.rebuild();
+            }
+        }
+        let holder = match entry.target {
+            _ if !entry.exists() => OwnerIx::NONE,
+            target if target.is_some() => target,
+            _ if self.by_owner.contains_key(&entry.claim.owner) => entry.claim.owner,
+            _ => OwnerIx::NONE,
+        };
+        if entry.counted != holder {
+            self.classes.shift(entry.signature, entry.counted, holder);
+            entry.counted = holder;
+        }
+    }
+
+    /// The keys whose place the change of members put in question, by hash.
+    fn affected(&self, view: &View, old: &Standings) -> Vec<KeyIx> {
+        let mut affected = BTreeSet::new();
+        let mut add = |ix: KeyIx| {
+            if let Some(entry) = view.keys.get(ix) {
+                affected.insert((entry.hash, ix));
+            }
+        };
+        let owned = |owner| view.owners.get(owner).map_or(&[][..], |o| &o.keys[..]);
+        for (node, was) in old {
+            let is = self.standings.get(node).filter(|is| is.owner == was.owner);
+            if is.is_none_or(|is| is.affinity == 0 || is.prefixes != was.prefixes) {
+                self.targeted.get(&was.owner).into_iter().flatten().copied().for_each(&mut add);
+            }
+            if is.is_none_or(|is| is.departs != was.departs) {
+                owned(was.owner).iter().copied().for_each(&mut add);
+            }
+        }
+        for (node, is) in &self.standings {
+            let known = old.get(node).is_some_and(|was| was.owner == is.owner);
+            if !known {
+                owned(is.owner).iter().copied().for_each(&mut add);
+            }
+        }
+        affected
+            .into_iter()
+            .filter(|&(_, ix)| view.keys.get(ix).is_some_and(|entry| !entry.pledged))
+            .map(|(_, ix)| ix)
+            .collect()
+    }
+}
+
+/// Whether an orphan waits for joins to settle.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Patience {
+    /// It was announced, or found: it can wait.
+    Waits,
+    /// It was running: it cannot.
+    None,
+}

@@ -1,0 +1,224 @@
+//! Giving keys that have to go somewhere their places.
+
+use std::collections::BTreeMap;
+
+use super::{Patience, Planner};
+use crate::core::plan::{Placer, score};
+use crate::core::time::Now;
+use crate::core::view::{KeyEntry, KeyIx, OwnerIx, View};
+
+use super::classes::Class;
+
+impl Planner {
+    /// Plans those of the keys that need a place and have none. Keys that need none (any more) lose
+    /// theirs.
+    pub(super) fn plan_keys(
+        &mut self,
+        view: &mut View,
+        now: Now,
+        keys: &[KeyIx],
+        patience: Patience,
+    ) {
+        let waits = patience == Patience::Waits && self.unsettled(view).is_some();
+        let mut batch = Vec::new();
+        for &ix in keys {
+            let Some(entry) = view.keys.get(ix) else { continue };
+            let place = (entry.hash, ix);
+            let need = self.need(entry);
+            if need != Need::Orphan {
+                self.waiting.remove(&place);
+            }
+            match need {
+                Need::Nothing => {
+                    self.stranded.remove(&place);
+                    if entry.target.is_some() && !entry.pledged {
+                        self.set_target(view, ix, OwnerIx::NONE);
+                    }
+                }
+                Need::Orphan | Need::Departure if entry.target.is_some() => {}
+                Need::Orphan if waits => {
+                    self.waiting.insert(place);
+                }
+                Need::Orphan | Need::Departure => batch.push(place),
+            }
+        }
+        if !batch.is_empty() {
+            self.place_batch(view, now, batch);
+        }
+    }
+
+    /// The joins have settled: places what waited for that.
+    pub(super) fn place_waiting(&mut self, view: &mut View, now: Now) {
+        let batch: Vec<_> = std::mem::take(&mut self.waiting).into_iter().collect();
+        self.place_batch(view, now, batch);
+    }
+
+    /// Somebody who may take stranded keys may have come.
+    pub(super) fn place_stranded(&mut self, view: &mut View, now: Now) {
+        self.thaw_stranded = None;
+        let batch: Vec<_> = std::mem::take(&mut self.stranded).into_iter().collect();
+        self.place_batch(view, now, batch);
+    }
+
+    /// Places these keys as one batch, in the order of their hash.
+    fn place_batch(&mut self, view: &mut View, now: Now, mut batch: Vec<(u64, KeyIx)>) {
+        batch.sort_unstable();
+        let mut by_class: BTreeMap<u16, Vec<KeyIx>> = BTreeMap::new();
+        for (_, ix) in batch {
+            let Some(entry) = view.keys.get(ix) else { continue };
+            let class = self.classes.class(entry.signature);
+            by_class.entry(class.signatures[0]).or_default().push(ix);
+        }
+        for (signature, keys) in by_class {
+            let class = self.classes.class(signature);
+            let nodes = class.nodes.clone();
+            let mut placer = Placer::new(class.candidates.clone(), keys.len() as u64);
+            for ix in keys {
+                let Some(entry) = view.keys.get(ix) else { continue };
+                let class = self.classes.class(signature);
+                let home = self.home(view, entry, class);
+                let not = cooling(view, entry, class, now);
+                match placer.place(entry.hash, home, &not) {
+                    Some(at) => self.set_target(view, ix, nodes[at]),
+                    None => self.strand(view, ix, now),
+                }
+            }
+        }
+    }
+
+    /// Nobody may take the key: it waits for a node to come or a cool-down to end.
+    fn strand(&mut self, view: &View, ix: KeyIx, now: Now) {
+        let Some(entry) = view.keys.get(ix) else { return };
+        self.stranded.insert((entry.hash, ix));
+        let ends = entry.claim.not.iter().flat_map(|not| not.iter()).map(|n| n.until);
+        let ends = ends.filter(|&until| until > now.at).min();
+        self.thaw_stranded = self.thaw_stranded.into_iter().chain(ends).min();
+        self.dirty.push(ix);
+    }
+
+    /// The node that had the key last, if it is a candidate again.
+    fn home(&self, view: &View, entry: &KeyEntry, class: &Class) -> Option<usize> {
+        let last = view.owners.get(entry.claim.owner)?;
+        let now = self.standings.get(&last.node)?;
+        class.position(now.owner)
+    }
+
+    pub(super) fn set_target(&mut self, view: &mut View, ix: KeyIx, target: OwnerIx) {
+        let Some(entry) = view.keys.get_mut(ix) else { return };
+        let old = std::mem::replace(&mut entry.target, target);
+        if old != target {
+            if let Some(keys) = self.targeted.get_mut(&old) {
+                keys.remove(&ix);
+                if keys.is_empty() {
+                    self.targeted.remove(&old);
+                }
+            }
+            if target.is_some() {
+                self.targeted.entry(target).or_default().insert(ix);
+            }
+            self.recount(view, ix);
+            self.dirty.push(ix);
+        }
+    }
+
+    fn need(&self, entry: &KeyEntry) -> Need {
+        if !entry.exists() || entry.pledged {
+            return Need::Nothing;
+        }
+        match self.standing(entry.claim.owner) {
+            None => Need::Orphan,
+            Some(standing) if standing.departs => Need::Departure,
+            Some(_) => Need::Nothing,
+        }
+    }
+
+    /// Whether the key exists and no member's session owns it.
+    pub(crate) fn is_orphan(&self, view: &View, ix: KeyIx) -> bool {
+        view.keys.get(ix).is_some_and(|e| e.exists() && !self.is_member(e.claim.owner))
+    }
+
+    /// Who gets this key from a node that gives it up now: whoever it is planned for, else whoever
+    /// its donor's moves name, else whoever `place` would choose, the donor left out.
+    ///
+    /// The receiver counts the key from now on.
+    pub(crate) fn pledge(
+        &mut self,
+        view: &mut View,
+        now: Now,
+        ix: KeyIx,
+        from: OwnerIx,
+    ) -> Option<OwnerIx> {
+        let entry = view.keys.get(ix)?;
+        let (target, signature) = (entry.target, entry.signature);
+        let to = if target.is_some() && target != from {
+            target
+        } else if let Some(to) = self.take_move(view, now, ix, from) {
+            to
+        } else {
+            let class = self.classes.class(signature);
+            let mut not = cooling(view, entry, class, now);
+            not.extend(class.position(from));
+            let mut candidates = class.candidates.clone();
+            if let Some(own) = class.position(from) {
+                candidates[own].load = candidates[own].load.saturating_sub(1);
+            }
+            let to = Placer::new(candidates, 1).place(entry.hash, None, &not)?;
+            class.nodes[to]
+        };
+        self.set_target(view, ix, to);
+        if let Some(entry) = view.keys.get_mut(ix) {
+            entry.pledged = true;
+        }
+        Some(to)
+    }
+
+    /// A hand-over is off: the key stays with whoever has it.
+    pub(crate) fn unpledge(&mut self, view: &mut View, now: Now, ix: KeyIx) {
+        if let Some(entry) = view.keys.get_mut(ix) {
+            entry.pledged = false;
+        }
+        self.set_target(view, ix, OwnerIx::NONE);
+        self.plan_keys(view, now, &[ix], Patience::None);
+    }
+
+    /// The place of a session in the key's order of scores, the planned owner left out: 1 is next.
+    pub(crate) fn rank(&self, view: &View, now: Now, ix: KeyIx, owner: OwnerIx) -> Option<u32> {
+        let entry = view.keys.get(ix)?;
+        let class = self.classes.class(entry.signature);
+        let not = cooling(view, entry, class, now);
+        let own = class.position(owner).filter(|own| !not.contains(own))?;
+        let score_of = |at: usize| {
+            let candidate = &class.candidates[at];
+            score(candidate.hash, entry.hash, candidate.affinity)
+        };
+        let mine = (score_of(own), std::cmp::Reverse(own));
+        let better = (0..class.nodes.len())
+            .filter(|at| class.nodes[*at] != entry.target && *at != own && !not.contains(at))
+            .filter(|&at| (score_of(at), std::cmp::Reverse(at)) > mine)
+            .count();
+        u32::try_from(better + 1).ok()
+    }
+}
+
+/// The candidates that released the key lately.
+pub(super) fn cooling(view: &View, entry: &KeyEntry, class: &Class, now: Now) -> Vec<usize> {
+    let Some(not) = &entry.claim.not else { return Vec::new() };
+    let cools = |node: &crate::id::NodeId| {
+        not.iter().any(|n| n.node == *node && n.until > now.at)
+    };
+    let cooling = |(at, &owner): (usize, &OwnerIx)| {
+        view.owners.get(owner).is_some_and(|o| cools(&o.node)).then_some(at)
+    };
+    class.nodes.iter().enumerate().filter_map(cooling).collect()
+}
+
+/// Why a key has to go somewhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Need {
+    /// It has not.
+    Nothing,
+    /// No session owns it.
+    Orphan,
+    /// Its owner gives everything up.
+    Departure,
+}

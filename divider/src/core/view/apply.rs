@@ -1,0 +1,224 @@
+//! Folding one delivered record into a view.
+
+use std::time::Duration;
+
+use super::keys::{KeyIx, NotUntil};
+use super::owners::OwnerIx;
+use super::{Placed, View};
+use crate::core::time::{Now, Time};
+use crate::id::{NodeId, Revision};
+use crate::key::Key;
+use crate::store::Record;
+use crate::wire::{
+    ClaimRecord, ControlRecord, GroupRecord, LeaseRecord, Malformed, MemberRecord, RecordName,
+    StopsRecord,
+};
+
+/// The longest a released key may keep away from its releaser, whatever a record says.
+const LONGEST_COOL_DOWN: Duration = Duration::from_hours(1);
+
+/// What a record changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Effect {
+    /// Nothing that anybody acts on.
+    Nothing,
+    /// The key was announced, announced again, or is gone.
+    Key(KeyIx),
+    /// The key's claim changed; it named this session before.
+    Claim(KeyIx, OwnerIx),
+    /// The node's member record changed.
+    Member(NodeId),
+    /// What the operator wants of the node changed.
+    Control(NodeId),
+    /// The node's lease changed.
+    Lease(NodeId),
+    /// The node's unconfirmed stops changed.
+    Stops(NodeId),
+    /// A balance generation was asked for.
+    Rebalance,
+    /// The group record changed.
+    Group,
+    /// The record cannot be read.
+    Problem,
+}
+
+impl View {
+    /// A snapshot begins: what it does not show until its end is gone.
+    pub(crate) fn begin_snapshot(&mut self) {
+        self.snapshots += 1;
+        self.seen = Revision::NONE;
+        self.members.clear();
+        self.controls.clear();
+        self.stops.clear();
+        self.group = None;
+        self.rebalance = Revision::NONE;
+    }
+
+    /// The snapshot has ended. The keys whose announcement, and those whose claim, it did not show;
+    /// they stay until [`drop_key`](Self::drop_key) and [`drop_claim`](Self::drop_claim).
+    pub(crate) fn end_snapshot(&mut self) -> (Vec<KeyIx>, Vec<KeyIx>) {
+        self.keys.not_in(self.snapshots)
+    }
+
+    /// The key does not exist any more, although no record said so.
+    pub(crate) fn drop_key(&mut self, ix: KeyIx) -> Effect {
+        self.keys.set_announced(ix, Revision::NONE, self.snapshots);
+        Effect::Key(ix)
+    }
+
+    /// The key has no claim record any more, although no tombstone said so.
+    pub(crate) fn drop_claim(&mut self, ix: KeyIx) -> Effect {
+        let from = self.keys.get(ix).map_or(OwnerIx::NONE, |e| e.claim.owner);
+        self.set_owner(ix, OwnerIx::NONE);
+        if let Some(entry) = self.keys.get_mut(ix) {
+            entry.claim.revision = Revision::NONE;
+            entry.claim.exists = false;
+            entry.claim.garbled = false;
+        }
+        Effect::Claim(ix, from)
+    }
+
+    /// Folds one record.
+    pub(crate) fn apply(&mut self, now: Now, record: &Record) -> Effect {
+        self.seen = self.seen.max(record.revision);
+        self.problems.clear(&record.name);
+        let name = match RecordName::parse(&record.name) {
+            Ok(name) => name,
+            Err(error) => return self.problem(record, &error),
+        };
+        let value = record.value.as_deref();
+        let (at, revision) = (now.at, record.revision);
+        let done = match name {
+            RecordName::Key(key) => Ok(self.apply_key(&key, revision, value.is_some())),
+            RecordName::Claim(key) => return self.apply_claim(at, &key, record),
+            RecordName::Member(node) => self.apply_member(at, node, revision, value),
+            RecordName::Control(node) => {
+                placed(&mut self.controls, &node, at, revision, value, ControlRecord::decode)
+                    .map(|()| Effect::Control(node))
+            }
+            RecordName::Lease(node) => {
+                placed(&mut self.leases, &node, at, revision, value, LeaseRecord::decode)
+                    .map(|()| Effect::Lease(node))
+            }
+            RecordName::Stops(node) => {
+                placed(&mut self.stops, &node, at, revision, value, StopsRecord::decode)
+                    .map(|()| Effect::Stops(node))
+            }
+            RecordName::Rebalance => {
+                self.rebalance = revision;
+                Ok(Effect::Rebalance)
+            }
+            RecordName::Group => value.map(GroupRecord::decode).transpose().map(|record| {
+                self.group = record.map(|record| Placed { record, revision, received: at });
+                Effect::Group
+            }),
+        };
+        done.unwrap_or_else(|error| self.problem(record, &error))
+    }
+
+    fn problem(&mut self, record: &Record, error: &dyn std::fmt::Display) -> Effect {
+        if record.value.is_some() {
+            self.problems.add(&record.name, record.revision, error.to_string());
+        }
+        Effect::Problem
+    }
+
+    /// Any value stands for a key that exists: announcers are free to write what they like.
+    fn apply_key(&mut self, key: &Key, revision: Revision, exists: bool) -> Effect {
+        if !exists && self.keys.find(key).is_none() {
+            return Effect::Nothing;
+        }
+        let ix = self.keys.intern(key);
+        let revision = if exists { revision } else { Revision::NONE };
+        self.keys.set_announced(ix, revision, self.snapshots);
+        Effect::Key(ix)
+    }
+
+    fn apply_member(
+        &mut self,
+        at: Time,
+        node: NodeId,
+        revision: Revision,
+        value: Option<&[u8]>,
+    ) -> Result<Effect, Malformed> {
+        placed(&mut self.members, &node, at, revision, value, MemberRecord::decode)?;
+        if let Some(member) = self.members.get(&node)
+            && self.owners.intern(&node, member.record.session).is_none()
+        {
+            self.members.remove(&node);
+            return Err(Malformed::OutOfBounds { field: "session" });
+        }
+        Ok(Effect::Member(node))
+    }
+
+    fn apply_claim(&mut self, at: Time, key: &Key, record: &Record) -> Effect {
+        let Some(value) = &record.value else { return self.apply_unclaim(key, record.revision) };
+        let ix = self.keys.intern(key);
+        self.keys.stamp_claim(ix, self.snapshots);
+        let from = self.keys.get(ix).map_or(OwnerIx::NONE, |e| e.claim.owner);
+        let read = ClaimRecord::decode(value).and_then(|claim| {
+            let owner = claim.owner.as_ref().map(|o| self.owners.intern(&o.node, o.session));
+            match owner {
+                Some(None) => Err(Malformed::OutOfBounds { field: "session" }),
+                owner => Ok((claim, owner.flatten().unwrap_or_default())),
+            }
+        });
+        let Some(entry) = self.keys.get_mut(ix) else { return Effect::Nothing };
+        entry.claim.revision = record.revision;
+        entry.claim.exists = true;
+        entry.claim.garbled = read.is_err();
+        match read {
+            Ok((claim, owner)) => {
+                entry.claim.token = claim.token;
+                entry.claim.not = not_until(at, &claim);
+                self.highest_token = self.highest_token.max(claim.token.0);
+                self.set_owner(ix, owner);
+            }
+            Err(error) => {
+                self.problem(record, &error);
+            }
+        }
+        Effect::Claim(ix, from)
+    }
+
+    fn apply_unclaim(&mut self, key: &Key, revision: Revision) -> Effect {
+        let Some(ix) = self.keys.find(key) else { return Effect::Nothing };
+        let effect = self.drop_claim(ix);
+        self.keys.stamp_claim(ix, self.snapshots);
+        if let Some(entry) = self.keys.get_mut(ix) {
+            entry.claim.revision = revision;
+        }
+        effect
+    }
+}
+
+fn not_until(at: Time, claim: &ClaimRecord) -> Option<Box<Vec<NotUntil>>> {
+    if claim.not.is_empty() {
+        return None;
+    }
+    let until = |ms| at + Duration::from_millis(ms).min(LONGEST_COOL_DOWN);
+    let not = claim.not.iter().map(|n| NotUntil { node: n.node.clone(), until: until(n.for_ms) });
+    Some(Box::new(not.collect()))
+}
+
+/// Puts a node's record in its place, or removes it where it was deleted. One that cannot be read
+/// changes nothing.
+fn placed<T>(
+    map: &mut std::collections::BTreeMap<NodeId, Placed<T>>,
+    node: &NodeId,
+    received: Time,
+    revision: Revision,
+    value: Option<&[u8]>,
+    decode: fn(&[u8]) -> Result<T, Malformed>,
+) -> Result<(), Malformed> {
+    match value {
+        None => {
+            map.remove(node);
+        }
+        Some(value) => {
+            let record = decode(value)?;
+            map.insert(node.clone(), Placed { record, revision, received });
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,71 @@
+//! What a node's watch has delivered, up to a revision.
+
+mod apply;
+mod keys;
+mod owners;
+mod problems;
+
+use std::collections::BTreeMap;
+
+pub(crate) use apply::Effect;
+pub(crate) use keys::{Claim, KeyEntry, KeyIx, Keys, NotUntil};
+pub(crate) use owners::{OwnerIx, Owners};
+pub(crate) use problems::Problems;
+
+use super::time::Time;
+use crate::id::{NodeId, Revision};
+use crate::wire::{ControlRecord, GroupRecord, LeaseRecord, MemberRecord, StopsRecord};
+
+/// A record with its place in the log.
+#[derive(Debug, Clone)]
+pub(crate) struct Placed<T> {
+    pub(crate) record: T,
+    pub(crate) revision: Revision,
+    pub(crate) received: Time,
+}
+
+/// The fold of the delivered records. It judges nothing and plans nothing.
+#[derive(Debug, Default)]
+pub(crate) struct View {
+    pub(crate) keys: Keys,
+    pub(crate) owners: Owners,
+    pub(crate) members: BTreeMap<NodeId, Placed<MemberRecord>>,
+    pub(crate) controls: BTreeMap<NodeId, Placed<ControlRecord>>,
+    pub(crate) leases: BTreeMap<NodeId, Placed<LeaseRecord>>,
+    pub(crate) stops: BTreeMap<NodeId, Placed<StopsRecord>>,
+    pub(crate) group: Option<Placed<GroupRecord>>,
+    /// The newest `rebalance` record's revision.
+    pub(crate) rebalance: Revision,
+    pub(crate) problems: Problems,
+    /// The newest revision delivered.
+    pub(crate) seen: Revision,
+    /// The highest token of any claim: a new one has to be above it.
+    pub(crate) highest_token: u64,
+    /// How many snapshots have begun; what one of them left untouched is gone.
+    snapshots: u32,
+}
+
+impl View {
+    /// The session that the node's member record names.
+    pub(crate) fn current(&self, node: &NodeId) -> Option<OwnerIx> {
+        let member = self.members.get(node)?;
+        self.owners.find(node, member.record.session)
+    }
+
+    /// Whether a member record names this very session.
+    pub(crate) fn is_current(&self, owner: OwnerIx) -> bool {
+        self.owners.get(owner).is_some_and(|o| {
+            self.members.get(&o.node).is_some_and(|m| m.record.session == o.session)
+        })
+    }
+
+    /// The newest join among the members.
+    pub(crate) fn newest_join(&self) -> Revision {
+        self.members.values().map(|m| m.record.joined).max().unwrap_or_default()
+    }
+
+    /// The newest join that some member calls settled.
+    pub(crate) fn settled(&self) -> Revision {
+        self.members.values().map(|m| m.record.settled).max().unwrap_or_default()
+    }
+}

@@ -1,0 +1,49 @@
+//! Records that cannot be read: counted, and shown as far as there is room.
+
+use std::collections::BTreeMap;
+
+use crate::id::Revision;
+
+/// The most problems that are kept with their words.
+const SHOWN: usize = 256;
+
+/// One record that cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Problem {
+    pub(crate) revision: Revision,
+    pub(crate) why: String,
+}
+
+/// The records that cannot be read, by name.
+#[derive(Debug, Default)]
+pub(crate) struct Problems {
+    shown: BTreeMap<String, Problem>,
+    found: u64,
+}
+
+impl Problems {
+    /// Notes one.
+    pub(crate) fn add(&mut self, name: &str, revision: Revision, why: String) {
+        self.found += 1;
+        if self.shown.len() < SHOWN || self.shown.contains_key(name) {
+            self.shown.insert(name.to_owned(), Problem { revision, why });
+        }
+    }
+
+    /// Forgets one: its record was written again, or deleted.
+    pub(crate) fn clear(&mut self, name: &str) {
+        if !self.shown.is_empty() {
+            self.shown.remove(name);
+        }
+    }
+
+    /// How many were ever found.
+    pub(crate) fn found(&self) -> u64 {
+        self.found
+    }
+
+    /// Those that stand now, by name.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&String, &Problem)> {
+        self.shown.iter()
+    }
+}
