@@ -4,6 +4,9 @@
 //! whole store a higher [`Revision`], so that the store is one ordered log of which a watch delivers
 //! every name's newest record in order, skipping superseded ones.
 
+mod check;
+mod memory;
+
 use std::fmt;
 use std::time::Duration;
 
@@ -12,8 +15,13 @@ use futures_util::future::BoxFuture;
 
 use crate::id::{GroupName, Revision};
 
+pub use memory::{Fault, MemoryStore};
+
 /// The longest value of a record, in bytes.
 pub const MAX_VALUE: usize = 8 * 1024;
+
+/// How long a tombstone is kept where the delete does not say.
+pub const TOMBSTONE_TTL: Duration = Duration::from_secs(3600);
 
 /// A backend: one group's records, with compare-and-set, leader reads and watches.
 ///
@@ -90,10 +98,11 @@ pub struct Write {
     pub name: String,
     /// The new value, or `None` to delete it.
     pub value: Option<Bytes>,
-    /// The revision its newest record must have ([`Revision::NONE`]: no record at all, or, on NATS,
-    /// whatever it answers as none), or `None` to write over anything.
+    /// The revision its newest record must have ([`Revision::NONE`]: no record at all; a tombstone is
+    /// a record), or `None` to write over anything.
     pub expected: Option<Revision>,
-    /// How long the record is to live; whole seconds, at least one.
+    /// How long the record is to live, rounded up to whole seconds. Without it a value lives for
+    /// ever and a tombstone for [`TOMBSTONE_TTL`].
     pub ttl: Option<Duration>,
 }
 
@@ -145,7 +154,9 @@ pub enum StoreError {
         what: String,
     },
     /// The group does not exist (any more); somebody has to make it.
-    #[error("the group does not exist (make it with `divider init`, or open it with create_if_missing): {group}")]
+    #[error(
+        "the group does not exist (make it with `divider init`, or open it with create_if_missing): {group}"
+    )]
     NoGroup {
         /// The group's name.
         group: String,
@@ -160,6 +171,12 @@ pub enum StoreError {
     #[error("the store is full: {what}")]
     Full {
         /// The server's words.
+        what: String,
+    },
+    /// The request itself breaks a limit; nothing was sent.
+    #[error("not a legal request: {what}")]
+    Invalid {
+        /// The limit, and what was found.
         what: String,
     },
     /// The watch lost its place: a gap, a silent server, another log of the same name.

@@ -1,0 +1,138 @@
+//! The rules of the log in memory, without waiting and without faults.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ops::Bound;
+use std::sync::Arc;
+
+use tokio::time::Instant;
+
+use super::super::check::{check_write, covers, whole_ttl};
+use super::super::{Filter, Info, Outcome, Record, StoreError, Write};
+use crate::id::Revision;
+
+/// What NATS keeps for a message beyond its subject and value, about.
+const OVERHEAD: usize = 64;
+
+/// The newest record of every name, in the order of their revisions.
+#[derive(Debug)]
+pub(super) struct Log {
+    created: i128,
+    last: u64,
+    records: BTreeMap<u64, Stored>,
+    newest: HashMap<Arc<str>, u64>,
+    expiries: BTreeSet<(Instant, u64)>,
+    bytes: usize,
+    pub(super) max_bytes: Option<u64>,
+}
+
+#[derive(Debug)]
+struct Stored {
+    name: Arc<str>,
+    record: Record,
+    expires: Option<Instant>,
+}
+
+impl Log {
+    pub(super) fn new(created: i128) -> Self {
+        Self {
+            created,
+            last: 0,
+            records: BTreeMap::new(),
+            newest: HashMap::new(),
+            expiries: BTreeSet::new(),
+            bytes: 0,
+            max_bytes: None,
+        }
+    }
+
+    /// Applies one write, or says why not.
+    pub(super) fn write(&mut self, write: Write) -> Outcome {
+        if let Err(error) = check_write(&write) {
+            return Outcome::Refused(error);
+        }
+        self.expire();
+        let newest = self.newest.get(write.name.as_str()).copied();
+        if write.expected.is_some_and(|expected| expected.0 != newest.unwrap_or(0)) {
+            return Outcome::Conflict;
+        }
+        let before = newest.map_or(0, |revision| size(&self.records[&revision].record));
+        let ttl = whole_ttl(&write);
+        let revision = Revision(self.last + 1);
+        let record = Record { name: write.name, revision, value: write.value, ttl };
+        let grows = size(&record) > before;
+        let bytes = self.bytes - before + size(&record);
+        if let Some(max) = self.max_bytes
+            && grows
+            && bytes as u64 > max
+        {
+            return Outcome::Refused(StoreError::Full { what: format!("{max} bytes at most") });
+        }
+        self.last += 1;
+        if let Some(revision) = newest {
+            self.remove(revision);
+        }
+        self.insert(record);
+        Outcome::Acked(revision)
+    }
+
+    /// The newest record of a name.
+    pub(super) fn read(&mut self, name: &str) -> Option<Record> {
+        self.expire();
+        self.newest.get(name).map(|revision| self.records[revision].record.clone())
+    }
+
+    /// The first record after a revision that a filter names, or the last revision looked at.
+    pub(super) fn next_after(&mut self, after: u64, filter: &Filter) -> Result<Record, u64> {
+        self.expire();
+        let named = |name: &str| filter.names.iter().any(|pattern| covers(pattern, name));
+        self.records
+            .range((Bound::Excluded(after), Bound::Unbounded))
+            .find(|(_, stored)| named(&stored.name))
+            .map(|(_, stored)| stored.record.clone())
+            .ok_or(self.last.max(after))
+    }
+
+    pub(super) fn info(&mut self) -> Info {
+        self.expire();
+        Info {
+            created: self.created,
+            last: Revision(self.last),
+            replicas: 1,
+            bytes: self.bytes as u64,
+            max_bytes: self.max_bytes,
+        }
+    }
+
+    /// Forgets what has outlived its time; nobody is told, as on NATS without delete markers.
+    fn expire(&mut self) {
+        let now = Instant::now();
+        while let Some(&(at, revision)) = self.expiries.first()
+            && at <= now
+        {
+            self.remove(revision);
+        }
+    }
+
+    fn insert(&mut self, record: Record) {
+        let name: Arc<str> = record.name.as_str().into();
+        let revision = record.revision.0;
+        let expires = record.ttl.and_then(|ttl| Instant::now().checked_add(ttl));
+        self.bytes += size(&record);
+        self.newest.insert(name.clone(), revision);
+        self.expiries.extend(expires.map(|at| (at, revision)));
+        self.records.insert(revision, Stored { name, record, expires });
+    }
+
+    fn remove(&mut self, revision: u64) {
+        let stored = self.records.remove(&revision).expect("the index names records that are here");
+        self.bytes -= size(&stored.record);
+        self.newest.remove(&stored.name);
+        if let Some(at) = stored.expires {
+            self.expiries.remove(&(at, revision));
+        }
+    }
+}
+
+fn size(record: &Record) -> usize {
+    record.name.len() + record.value.as_ref().map_or(0, bytes::Bytes::len) + OVERHEAD
+}

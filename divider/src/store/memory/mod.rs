@@ -1,0 +1,153 @@
+//! A log in the memory of one process.
+
+mod faults;
+mod log;
+#[cfg(test)]
+mod tests;
+mod watch;
+
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use tokio::sync::watch as signal;
+
+use self::faults::Faults;
+use self::log::Log;
+use self::watch::MemoryWatch;
+use super::check::check_filter;
+use super::{Filter, Info, Outcome, Record, Store, StoreError, Watch, Write};
+use crate::id::GroupName;
+
+pub use self::faults::Fault;
+
+/// A group's records in the memory of this process.
+///
+/// It keeps the same rules as [`NatsStore`](super::NatsStore) (revisions, compare-and-set, times to
+/// live, limits, the order of a watch) and the same bytes, so a service can run without a server on
+/// one machine, and its tests anywhere. Clones are the same group: give one to every node.
+///
+/// Times to live are measured on tokio's clock, so that a test which pauses the clock rules them.
+///
+/// ```
+/// # use divider::{GroupName, MemoryStore, Revision};
+/// # use divider::store::{Outcome, Store, Write};
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), divider::InvalidId> {
+/// let store = MemoryStore::new(GroupName::new("orders")?);
+/// let write =
+///     Write { name: "key.a".into(), value: Some("".into()), expected: Some(Revision::NONE), ttl: None };
+/// assert_eq!(store.write(write.clone()).await, Outcome::Acked(Revision(1)));
+/// assert_eq!(store.write(write).await, Outcome::Conflict);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Clone)]
+pub struct MemoryStore {
+    group: GroupName,
+    shared: Arc<Shared>,
+}
+
+/// What every clone has in common.
+#[derive(Debug)]
+struct Shared {
+    state: Mutex<State>,
+    /// Told of every write and fault; watches wait on it.
+    changed: signal::Sender<()>,
+}
+
+/// The log, or `None` for a group that was deleted, and what a test did to it.
+#[derive(Debug)]
+struct State {
+    log: Option<Log>,
+    faults: Faults,
+}
+
+/// How long a frozen store is waited for.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(2);
+
+impl MemoryStore {
+    /// A new group without any record.
+    pub fn new(group: GroupName) -> Self {
+        let state = State { log: Some(new_log()), faults: Faults::default() };
+        let shared = Shared { state: Mutex::new(state), changed: signal::Sender::new(()) };
+        Self { group, shared: Arc::new(shared) }
+    }
+
+    /// Sets the limit on bytes that [`Info::max_bytes`] reports; what would grow beyond it is
+    /// refused as [`StoreError::Full`], what does not grow passes, as on NATS.
+    pub fn set_max_bytes(&self, max: Option<u64>) {
+        if let Some(log) = &mut self.shared.lock().log {
+            log.max_bytes = max;
+        }
+    }
+
+    fn no_group(&self) -> StoreError {
+        StoreError::NoGroup { group: self.group.to_string() }
+    }
+
+    /// Does something with the log once the store is not frozen.
+    async fn with_log<T>(
+        &self,
+        what: &str,
+        ask: impl FnOnce(&mut Log) -> T,
+    ) -> Result<T, StoreError> {
+        let mut changed = self.shared.changed.subscribe();
+        let thawed = async {
+            while self.shared.lock().faults.frozen() {
+                changed.changed().await.expect("the sender is in shared");
+            }
+        };
+        if self.shared.lock().faults.frozen() {
+            let timeout = |_| StoreError::Timeout { what: what.to_owned(), after: REQUEST_TIMEOUT };
+            tokio::time::timeout(REQUEST_TIMEOUT, thawed).await.map_err(timeout)?;
+        }
+        self.shared.lock().log.as_mut().map(ask).ok_or_else(|| self.no_group())
+    }
+}
+
+impl Store for MemoryStore {
+    fn group(&self) -> &GroupName {
+        &self.group
+    }
+
+    fn write(&self, write: Write) -> BoxFuture<'static, Outcome> {
+        let this = self.clone();
+        Box::pin(async move { this.write_with_faults(write).await })
+    }
+
+    fn read(&self, name: &str) -> BoxFuture<'static, Result<Option<Record>, StoreError>> {
+        let (this, name) = (self.clone(), name.to_owned());
+        Box::pin(async move {
+            super::check::check_name(&name)?;
+            this.with_log("read", |log| log.read(&name)).await
+        })
+    }
+
+    fn watch(&self, filter: Filter) -> BoxFuture<'static, Result<Box<dyn Watch>, StoreError>> {
+        let this = self.clone();
+        Box::pin(async move {
+            check_filter(&filter)?;
+            this.with_log("watch", |_| ()).await?;
+            Ok(Box::new(MemoryWatch::new(&this.shared, filter)) as Box<dyn Watch>)
+        })
+    }
+
+    fn info(&self) -> BoxFuture<'static, Result<Info, StoreError>> {
+        let this = self.clone();
+        Box::pin(async move { this.with_log("info", Log::info).await })
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A log that no other of this process is mistaken for.
+fn new_log() -> Log {
+    static MADE: AtomicI64 = AtomicI64::new(1);
+    Log::new(i128::from(MADE.fetch_add(1, Ordering::Relaxed)))
+}
