@@ -2,8 +2,11 @@
 
 pub(crate) mod config;
 pub(crate) mod edge;
+pub(crate) mod node;
 pub(crate) mod plan;
 pub(crate) mod planner;
 pub(crate) mod time;
 pub(crate) mod timing;
 pub(crate) mod view;
+
+pub(crate) use node::Node;

@@ -10,11 +10,11 @@ mod member;
 mod name;
 mod group;
 
-pub use claim::{ClaimRecord, NotNode, Owner};
-pub use control::{ControlRecord, Mode, OnDeadline};
-pub use group::{Freeze, GroupRecord, RebalanceRecord};
+pub use claim::{ClaimRecord, MAX_NOT, NotNode, Owner};
+pub use control::{ControlRecord, DEFAULT_PARALLEL, Mode, OnDeadline};
+pub use group::{Freeze, GroupRecord, PROTOCOL, RebalanceRecord};
 pub use lease::{LeaseRecord, LeaseState};
-pub use member::{MemberRecord, MemberState, OldestStop, StopsRecord};
+pub use member::{MAX_STOPS, MemberRecord, MemberState, OldestStop, StopsRecord};
 pub use name::RecordName;
 
 use bytes::Bytes;

@@ -18,6 +18,9 @@ pub(crate) struct Class {
     pub(crate) nodes: Vec<OwnerIx>,
     /// The same, as the plan functions want them.
     pub(crate) candidates: Vec<Candidate>,
+    /// What each has, less what it has still to give, plus what it has still to get. It may be below
+    /// zero for a moment, where keys that were to be given are gone.
+    balance: Vec<i64>,
     index: HashMap<OwnerIx, usize>,
 }
 
@@ -26,6 +29,17 @@ impl Class {
     pub(crate) fn position(&self, owner: OwnerIx) -> Option<usize> {
         self.index.get(&owner).copied()
     }
+
+    fn add(&mut self, owner: OwnerIx, keys: i64) {
+        if let Some(at) = self.position(owner) {
+            self.balance[at] += keys;
+            self.candidates[at].load = u64::try_from(self.balance[at]).unwrap_or(0);
+        }
+    }
+}
+
+fn signed(keys: u64) -> i64 {
+    i64::try_from(keys).expect("fewer than 2^63 keys")
 }
 
 /// The prefixes, the signatures, and who has how many keys of each.
@@ -95,7 +109,7 @@ impl Classes {
                 for &signature in &signatures {
                     class_of[usize::from(signature)] = at;
                 }
-                let candidates = nodes
+                let candidates: Vec<_> = nodes
                     .iter()
                     .map(|owner| Candidate {
                         hash: by_owner[owner].hash,
@@ -103,8 +117,9 @@ impl Classes {
                         load: signatures.iter().map(|&s| self.load(s, *owner)).sum(),
                     })
                     .collect();
+                let balance = candidates.iter().map(|c| signed(c.load)).collect();
                 let index = nodes.iter().enumerate().map(|(at, &owner)| (owner, at)).collect();
-                Class { signatures, nodes, candidates, index }
+                Class { signatures, nodes, candidates, balance, index }
             })
             .collect();
         (classes, class_of)
@@ -142,12 +157,8 @@ impl Classes {
     /// Counts keys as the other session's already, in the classes alone.
     pub(super) fn adjust(&mut self, signature: u16, from: OwnerIx, to: OwnerIx, keys: u64) {
         let class = &mut self.classes[self.class_of[usize::from(signature)]];
-        if let Some(at) = class.position(from) {
-            class.candidates[at].load = class.candidates[at].load.saturating_sub(keys);
-        }
-        if let Some(at) = class.position(to) {
-            class.candidates[at].load += keys;
-        }
+        class.add(from, -signed(keys));
+        class.add(to, signed(keys));
     }
 
     /// The class of a signature.

@@ -44,9 +44,10 @@ impl Moves {
         Some(class)
     }
 
-    /// Forgets the moves of and to sessions that take no part any more.
-    pub(super) fn keep(&mut self, takes_part: impl Fn(OwnerIx) -> bool) {
-        self.0.retain(|m| takes_part(m.from) && takes_part(m.to));
+    /// Forgets the moves of donors that have none to give any more, and those to receivers that
+    /// take no part.
+    pub(super) fn keep(&mut self, gives: impl Fn(OwnerIx) -> bool, takes: impl Fn(OwnerIx) -> bool) {
+        self.0.retain(|m| gives(m.from) && takes(m.to));
     }
 }
 

@@ -94,6 +94,16 @@ impl Planner {
         self.generation
     }
 
+    /// The joins up to here are settled.
+    pub(crate) fn settled(&self) -> Revision {
+        self.settled
+    }
+
+    /// Whether the plan names this session.
+    pub(crate) fn is_named(&self, owner: OwnerIx) -> bool {
+        self.by_owner.contains_key(&owner) || self.targeted.contains_key(&owner)
+    }
+
     /// How many keys exist that nobody may take, or that wait for joins to settle.
     pub(crate) fn unplaced(&self) -> usize {
         self.waiting.len() + self.stranded.len()
@@ -107,6 +117,11 @@ impl Planner {
     /// The next key whose plan has changed since it was last asked for.
     pub(crate) fn pop_dirty(&mut self) -> Option<KeyIx> {
         self.dirty.pop()
+    }
+
+    /// Has these keys looked at again.
+    pub(crate) fn look_at(&mut self, keys: impl IntoIterator<Item = KeyIx>) {
+        self.dirty.extend(keys);
     }
 
     /// A cool-down ended: places what was stranded.
@@ -198,12 +213,13 @@ impl Planner {
         if stale {
             self.classes.reset(&self.standings);
         }
-        self.moves.keep(|owner| {
-            self.by_owner
-                .get(&owner)
-                .and_then(|node| self.standings.get(node))
-                .is_some_and(|s| s.affinity > 0)
-        });
+        let (standings, by_owner) = (&self.standings, &self.by_owner);
+        let node = |owner| by_owner.get(&owner);
+        let takes =
+            |owner| node(owner).and_then(|n| standings.get(n)).is_some_and(|s| s.affinity > 0);
+        let done =
+            |n: &NodeId| view.members.get(n).is_some_and(|m| m.record.balanced >= self.generation);
+        self.moves.keep(|owner| takes(owner) && !node(owner).is_some_and(done), takes);
         self.rebuild();
         stale
     }

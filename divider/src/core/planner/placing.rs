@@ -150,7 +150,8 @@ impl Planner {
     ) -> Option<OwnerIx> {
         let entry = view.keys.get(ix)?;
         let (target, signature) = (entry.target, entry.signature);
-        let to = if target.is_some() && target != from {
+        let stands = target != from && self.classes.class(signature).position(target).is_some();
+        let to = if stands {
             target
         } else if let Some(to) = self.take_move(view, now, ix, from) {
             to

@@ -17,6 +17,9 @@ use crate::wire::{
 /// The longest a released key may keep away from its releaser, whatever a record says.
 const LONGEST_COOL_DOWN: Duration = Duration::from_hours(1);
 
+/// Tokens from here on, in the year 38 000 by their clock, do not raise those of other keys.
+const FORGED_TOKEN: u64 = 1 << 60;
+
 /// What a record changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Effect {
@@ -143,7 +146,7 @@ impl View {
     ) -> Result<Effect, Malformed> {
         placed(&mut self.members, &node, at, revision, value, MemberRecord::decode)?;
         if let Some(member) = self.members.get(&node)
-            && self.owners.intern(&node, member.record.session).is_none()
+            && self.owners.intern(&node, member.record.session, revision).is_none()
         {
             self.members.remove(&node);
             return Err(Malformed::OutOfBounds { field: "session" });
@@ -157,7 +160,10 @@ impl View {
         self.keys.stamp_claim(ix, self.snapshots);
         let from = self.keys.get(ix).map_or(OwnerIx::NONE, |e| e.claim.owner);
         let read = ClaimRecord::decode(value).and_then(|claim| {
-            let owner = claim.owner.as_ref().map(|o| self.owners.intern(&o.node, o.session));
+            let owner = claim
+                .owner
+                .as_ref()
+                .map(|o| self.owners.intern(&o.node, o.session, record.revision));
             match owner {
                 Some(None) => Err(Malformed::OutOfBounds { field: "session" }),
                 owner => Ok((claim, owner.flatten().unwrap_or_default())),
@@ -171,7 +177,9 @@ impl View {
             Ok((claim, owner)) => {
                 entry.claim.token = claim.token;
                 entry.claim.not = not_until(at, &claim);
-                self.highest_token = self.highest_token.max(claim.token.0);
+                if claim.token.0 < FORGED_TOKEN {
+                    self.highest_token = self.highest_token.max(claim.token.0);
+                }
                 self.set_owner(ix, owner);
             }
             Err(error) => {

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::keys::KeyIx;
-use crate::id::{NodeId, Session};
+use crate::id::{NodeId, Revision, Session};
 
 /// A session's place in [`Owners`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -24,6 +24,9 @@ impl OwnerIx {
 pub(crate) struct OwnerEntry {
     pub(crate) node: NodeId,
     pub(crate) session: Session,
+    /// The revision of the record that named it first, as far as this view knows: its lease record is
+    /// older.
+    pub(crate) named: Revision,
     /// The keys whose claims name it, in no order.
     pub(crate) keys: Vec<KeyIx>,
 }
@@ -54,11 +57,16 @@ impl Owners {
 
     /// The session's place, made where there is none. `None` where another node's session has the
     /// same bits, which only a forged record can bring about.
-    pub(crate) fn intern(&mut self, node: &NodeId, session: Session) -> Option<OwnerIx> {
+    pub(crate) fn intern(
+        &mut self,
+        node: &NodeId,
+        session: Session,
+        named: Revision,
+    ) -> Option<OwnerIx> {
         if let Some(&owner) = self.index.get(&session) {
             return self.get(owner).filter(|o| o.node == *node).map(|_| owner);
         }
-        let entry = OwnerEntry { node: node.clone(), session, keys: Vec::new() };
+        let entry = OwnerEntry { node: node.clone(), session, named, keys: Vec::new() };
         let at = self.free.pop().unwrap_or_else(|| {
             self.entries.push(None);
             u32::try_from(self.entries.len() - 1).expect("fewer than 2^32 sessions at a time")

@@ -1,0 +1,181 @@
+//! What the application asks for.
+
+use super::Node;
+use super::hold::{Doubt, Phase, Stop};
+use super::outcome::{ReadFor, WriteFor};
+use crate::core::edge::{Action, Command, Input, Reply, RequestId, WriteId};
+use crate::core::time::Now;
+use crate::core::timing::TOMBSTONE;
+use crate::core::view::KeyIx;
+use crate::event::StopReason;
+use crate::key::Key;
+use crate::store::{Outcome, Record, StoreError, Write};
+use crate::wire::RecordName;
+
+impl Node {
+    pub(super) fn on_command(&mut self, now: Now, request: RequestId, command: Command) {
+        match command {
+            Command::Release(key) => self.on_release(now, request, &key),
+            Command::Complete(key) => self.on_complete(now, request, &key),
+            Command::SetAffinity(affinity) => self.on_affinity(request, affinity),
+            Command::AlterAffinity(by) => {
+                let altered = i64::from(self.member.affinity).saturating_add(by);
+                let altered = altered.clamp(0, i64::from(u32::MAX));
+                self.on_affinity(request, u32::try_from(altered).expect("clamped to u32"));
+            }
+            Command::Flush => self.on_flush(request),
+            Command::Cancel => self.on_cancel(now, request),
+        }
+    }
+
+    fn reply(&mut self, request: RequestId, reply: Reply) {
+        self.actions.push_back(Action::Reply(request, reply));
+    }
+
+    /// Many changes on end are one write: it says what holds when it goes out.
+    fn on_affinity(&mut self, request: RequestId, affinity: u32) {
+        self.member.affinity = affinity;
+        let overridden = self.control().and_then(|c| c.affinity);
+        self.reply(request, Reply::Affinity { own: affinity, overridden });
+    }
+
+    /// What the application holds of this key.
+    fn held(&self, key: &Key) -> Option<KeyIx> {
+        let ix = self.view.keys.find(key)?;
+        self.holds.keys.get(&ix).is_some_and(|h| h.is_held()).then_some(ix)
+    }
+
+    fn on_release(&mut self, now: Now, request: RequestId, key: &Key) {
+        let Some(ix) = self.held(key) else {
+            self.confirm_lost(key);
+            return self.reply(request, Reply::NotHeld);
+        };
+        let stop = match self.holds.keys.get(&ix).map(|h| &h.phase) {
+            Some(Phase::Stopping(stop)) => *stop,
+            _ => Stop { reason: StopReason::Rebalance, slot: false },
+        };
+        self.hand(now, ix, stop, true);
+        self.reply(request, Reply::Done);
+    }
+
+    /// The caller has stopped, whatever it stopped.
+    fn confirm_lost(&mut self, key: &Key) {
+        if let Some(ix) = self.view.keys.find(key)
+            && self.holds.unconfirmed.remove(&ix).is_some()
+        {
+            self.unpin_if_done(ix);
+        }
+    }
+
+    fn on_complete(&mut self, now: Now, request: RequestId, key: &Key) {
+        let Some(ix) = self.held(key) else {
+            self.confirm_lost(key);
+            return self.reply(request, Reply::NotHeld);
+        };
+        let slot = match self.holds.keys.get(&ix).map(|h| &h.phase) {
+            Some(Phase::Stopping(stop)) => stop.slot,
+            _ => false,
+        };
+        if slot {
+            self.drop_slot(ix);
+        }
+        if let Some(hold) = self.holds.keys.get_mut(&ix) {
+            hold.since = now.at;
+            hold.phase = Phase::Completing { request, doubt: Doubt::Retry(now.at) };
+        }
+        self.write_complete(ix);
+    }
+
+    /// Deletes the key at the revision that its owner has seen.
+    pub(super) fn write_complete(&mut self, ix: KeyIx) {
+        let Some(entry) = self.view.keys.get(ix) else { return };
+        let write = Write {
+            name: RecordName::Key(entry.key.clone()).to_string(),
+            value: None,
+            expected: Some(entry.announced),
+            ttl: Some(TOMBSTONE),
+        };
+        if entry.exists() {
+            let id = self.write(WriteFor::Complete(ix), write);
+            self.set_doubt(ix, Doubt::Writing(id));
+        } else {
+            self.completed(ix, Reply::Done);
+        }
+    }
+
+    pub(super) fn on_complete_wrote(&mut self, now: Now, ix: KeyIx, id: WriteId, outcome: &Outcome) {
+        let Some(hold) = self.holds.keys.get_mut(&ix) else { return };
+        if hold.doubt_mut().is_none_or(|doubt| *doubt != Doubt::Writing(id)) {
+            return;
+        }
+        match outcome {
+            Outcome::Acked(_) => self.on_completed(now, ix),
+            Outcome::Refused(_) => self.set_doubt(ix, Doubt::Retry(now.at + self.timing.heartbeat)),
+            Outcome::Conflict | Outcome::Unknown(_) => {
+                let Some(key) = self.view.keys.get(ix).map(|e| e.key.clone()) else { return };
+                self.read(ReadFor::Complete(ix), &RecordName::Key(key));
+                self.set_doubt(ix, Doubt::Reading);
+            }
+        }
+    }
+
+    pub(super) fn on_complete_read(
+        &mut self,
+        now: Now,
+        ix: KeyIx,
+        answer: Result<Option<Record>, StoreError>,
+    ) {
+        let Some(hold) = self.holds.keys.get_mut(&ix) else { return };
+        if hold.doubt_mut().is_none_or(|doubt| *doubt != Doubt::Reading) {
+            return;
+        }
+        let seen = self.view.keys.get(ix).map(|e| e.announced).unwrap_or_default();
+        match answer {
+            Ok(record) if record.as_ref().is_none_or(|r| r.value.is_none()) => {
+                self.on_completed(now, ix);
+            }
+            Ok(Some(record)) if record.revision > seen => {
+                self.completed(ix, Reply::AnnouncedAgain);
+                self.hand_completed(now, ix);
+            }
+            _ => self.set_doubt(ix, Doubt::Retry(now.at + self.timing.retry)),
+        }
+    }
+
+    /// The key is deleted: its claim follows.
+    fn on_completed(&mut self, now: Now, ix: KeyIx) {
+        self.completed(ix, Reply::Done);
+        let effect = self.view.drop_key(ix);
+        self.on_live_effect(now, &effect);
+        self.hand_completed(now, ix);
+    }
+
+    fn completed(&mut self, ix: KeyIx, reply: Reply) {
+        let Some(hold) = self.holds.keys.get(&ix) else { return };
+        if let Phase::Completing { request, .. } = hold.phase {
+            self.reply(request, reply);
+        }
+    }
+
+    fn hand_completed(&mut self, now: Now, ix: KeyIx) {
+        let stop = Stop { reason: StopReason::Retracted, slot: false };
+        self.hand(now, ix, stop, false);
+    }
+
+    /// The key that was to be completed was lost meanwhile.
+    pub(super) fn answer_lost(&mut self, request: RequestId) {
+        self.reply(request, Reply::NotHeld);
+    }
+
+    /// The node is over: nothing can be asked of it any more.
+    pub(super) fn refuse(&mut self, input: Input) {
+        if let Input::Command(request, command) = input {
+            let reply = match command {
+                Command::Cancel => Reply::Done,
+                Command::Flush => Reply::Flushed { handed: 0, freed: 0 },
+                _ => Reply::Over,
+            };
+            self.reply(request, reply);
+        }
+    }
+}

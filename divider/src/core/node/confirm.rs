@@ -1,0 +1,57 @@
+//! Stopping a key, and what its confirmation brings about.
+
+use super::Node;
+use super::hold::{Phase, Stop};
+use crate::core::edge::Action;
+use crate::core::time::Now;
+use crate::core::view::KeyIx;
+use crate::event::StopReason;
+use crate::id::Token;
+use crate::key::Key;
+
+impl Node {
+    /// Tells the application to stop. A `Stop` once told is never taken back.
+    pub(super) fn stop(&mut self, now: Now, ix: KeyIx, reason: StopReason, slot: bool) {
+        let (Some(hold), Some(entry)) = (self.holds.keys.get_mut(&ix), self.view.keys.get(ix))
+        else {
+            return;
+        };
+        hold.phase = Phase::Stopping(Stop { reason, slot });
+        hold.since = now.at;
+        self.actions.push_back(Action::Stop(entry.key.clone(), hold.token, reason));
+        if let Some(after) = self.config.stop_timeout {
+            self.look_later(now.at + after, ix);
+        }
+    }
+
+    /// The application says that the run with this token is over. What it says of an earlier run is
+    /// told apart by the token.
+    pub(super) fn on_confirm(&mut self, now: Now, key: &Key, token: Token) {
+        let Some(ix) = self.view.keys.find(key) else { return };
+        if self.holds.unconfirmed.get(&ix) == Some(&token) {
+            self.holds.unconfirmed.remove(&ix);
+            self.unpin_if_done(ix);
+            self.look(now, ix);
+            return;
+        }
+        let Some(hold) = self.holds.keys.get(&ix) else { return };
+        if let Phase::Stopping(stop) = hold.phase
+            && hold.token == token
+        {
+            self.hand(now, ix, stop, false);
+        }
+    }
+
+    /// A stop that was not confirmed in the time that the application set: the key is handed over
+    /// all the same. This gives exclusivity up for that key, as the setting's documentation says.
+    pub(super) fn stop_timed_out(&mut self, now: Now, ix: KeyIx) {
+        let Some(after) = self.config.stop_timeout else { return };
+        let Some(hold) = self.holds.keys.get(&ix) else { return };
+        if let Phase::Stopping(stop) = hold.phase
+            && hold.since + after <= now.at
+        {
+            self.holds.unconfirmed.insert(ix, hold.token);
+            self.hand(now, ix, stop, false);
+        }
+    }
+}

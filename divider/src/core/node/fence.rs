@@ -1,0 +1,108 @@
+//! Letting go when the lease is about to end.
+
+use super::Node;
+use super::hold::Phase;
+use super::join::Life;
+use crate::core::edge::{Action, End, Notice};
+use crate::core::time::{Now, Time};
+use crate::core::view::{KeyIx, OwnerIx};
+use crate::event::LostReason;
+
+/// How many of its fenced sessions a node remembers; only the newest can still be of interest.
+const OLD_SESSIONS: usize = 16;
+
+impl Node {
+    pub(super) fn is_fence_due(&self, now: Now) -> bool {
+        self.lease().and_then(|l| l.fence_at(&self.timing)).is_some_and(|at| at <= now.at)
+    }
+
+    /// **Invariant (self-fence):** at the stop budget's length before the lease ends the application
+    /// is told `Lost` for every key; at its end nothing is held.
+    pub(super) fn check_lease(&mut self, now: Now) {
+        if self.is_fence_due(now) && !matches!(self.life, Life::Cancelling(_)) {
+            self.fence(now, "the lease was not renewed in time");
+        }
+    }
+
+    /// Ends this node's part in its session: everything is `Lost`, and the session writes nothing
+    /// any more but its end.
+    pub(super) fn fence(&mut self, now: Now, why: &'static str) {
+        let Some(lease) = self.lease() else { return };
+        let (old, until) = (lease.session, lease.until(&self.timing).unwrap_or(now.at));
+        if let Life::Cancelling(_) = self.life {
+            return self.end(End::Cancelled);
+        }
+        let held = self.holds.held() as u64;
+        self.notice(Notice::Fenced { held, why });
+        self.lose_all(LostReason::Fenced, until);
+        if self.old_sessions.len() == OLD_SESSIONS {
+            self.old_sessions.remove(0);
+        }
+        self.old_sessions.push(old);
+        self.life = Life::Fenced { until };
+        self.me = OwnerIx::NONE;
+        self.watch.forget_heartbeats();
+        self.fenced_leaving();
+    }
+
+    /// Every run is over for this session; those that the application has are told `Lost`.
+    pub(super) fn lose_all(&mut self, reason: LostReason, until: Time) {
+        let mut keys: Vec<KeyIx> = self.holds.keys.keys().copied().collect();
+        keys.sort_unstable();
+        for ix in keys {
+            self.lose(ix, reason, until);
+        }
+        self.takes.clear();
+        self.moves.clear();
+    }
+
+    /// One key is not this session's any more, whatever was going on with it.
+    pub(super) fn lose(&mut self, ix: KeyIx, reason: LostReason, until: Time) {
+        let Some(hold) = self.holds.keys.remove(&ix) else { return };
+        self.moves.forget(ix, &hold.phase);
+        if self.view.keys.get(ix).is_some_and(|e| e.claim.revision <= hold.revision) {
+            self.holds.marks.insert(ix, hold.revision);
+        }
+        match hold.phase {
+            Phase::Running => {
+                self.holds.unconfirmed.insert(ix, hold.token);
+                if let Some(entry) = self.view.keys.get(ix) {
+                    let key = entry.key.clone();
+                    self.actions.push_back(Action::Lost(key, hold.token, reason, until));
+                }
+            }
+            // It was told to stop already, and confirms that.
+            Phase::Stopping(_) => {
+                self.holds.unconfirmed.insert(ix, hold.token);
+            }
+            Phase::Completing { request, .. } => self.answer_lost(request),
+            Phase::Taking(_) | Phase::Handing { .. } | Phase::Handed => {}
+        }
+        self.unpin_if_done(ix);
+    }
+
+    /// The node is over: whatever the application still has, it has no more.
+    pub(super) fn drop_runs_for(&mut self, end: &End) {
+        let until = self.lease().and_then(|l| l.until(&self.timing)).unwrap_or_default();
+        let reason = match end {
+            End::Replaced { .. } => LostReason::Replaced,
+            _ => LostReason::Cancelled,
+        };
+        self.lose_all(reason, until);
+    }
+
+    /// Keeps a key's entry only as long as there is business with it.
+    pub(super) fn unpin_if_done(&mut self, ix: KeyIx) {
+        if self.holds.keys.contains_key(&ix) || self.holds.unconfirmed.contains_key(&ix) {
+            return;
+        }
+        if let Some(entry) = self.view.keys.get_mut(ix) {
+            entry.pinned = false;
+            let gone = !entry.exists() && !entry.claim.exists;
+            if gone {
+                self.holds.marks.remove(&ix);
+            }
+        }
+        self.view.keys.forget_if_idle(ix);
+    }
+}

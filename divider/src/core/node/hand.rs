@@ -1,0 +1,197 @@
+//! Giving a claim away after its run is confirmed over: one write, which names the next owner.
+
+use super::Node;
+use super::hold::{Doubt, Hold, Next, Phase, Stop};
+use super::look::claim_write;
+use super::outcome::WriteFor;
+use crate::core::edge::Notice;
+use crate::core::time::Now;
+use crate::core::view::KeyIx;
+use crate::event::StopReason;
+use crate::id::{Revision, Token};
+use crate::wire::{ClaimRecord, MAX_NOT, NotNode};
+
+impl Node {
+    /// The run is over: the claim goes to the next owner. From here on this revision of it is never
+    /// started again here.
+    pub(super) fn hand(&mut self, now: Now, ix: KeyIx, stop: Stop, released: bool) {
+        let Some(hold) = self.holds.keys.get_mut(&ix) else { return };
+        let told = hold.since;
+        hold.since = now.at;
+        hold.phase = Phase::Handing {
+            next: Next::Free,
+            told,
+            slot: stop.slot,
+            released,
+            doubt: Doubt::Retry(now.at),
+        };
+        self.write_hand(now, ix, stop.reason);
+    }
+
+    /// A claim that names this session and that it may not run: it is written free, with this node
+    /// in `not`; it never chooses a receiver for what it did not have.
+    pub(super) fn give_back(&mut self, now: Now, ix: KeyIx, token: Token, revision: Revision) {
+        let doubt = Doubt::Retry(now.at);
+        let next = Next::Free;
+        let phase =
+            Phase::Handing { next, told: now.at, slot: false, released: true, doubt };
+        self.holds.keys.insert(ix, Hold { token, revision, since: now.at, phase });
+        let Some(entry) = self.view.keys.get_mut(ix) else { return };
+        entry.pinned = true;
+        let next = if entry.exists() { Next::Free } else { Next::Gone };
+        self.send_hand(now, ix, next);
+    }
+
+    /// Sends a hand-over (again): to whoever is next as things are now. It is a compare-and-set over
+    /// the same revision each time, so at most one of the attempts lands.
+    fn write_hand(&mut self, now: Now, ix: KeyIx, reason: StopReason) {
+        let next = self.choose_next(now, ix, reason);
+        self.send_hand(now, ix, next);
+    }
+
+    fn choose_next(&mut self, now: Now, ix: KeyIx, reason: StopReason) -> Next {
+        let (Some(hold), Some(entry)) = (self.holds.keys.get(&ix), self.view.keys.get(ix)) else {
+            return Next::Free;
+        };
+        if !entry.exists() {
+            return Next::Gone;
+        }
+        let released = matches!(hold.phase, Phase::Handing { released: true, .. });
+        let leaves = self.moves_away(now, ix);
+        let balance = reason == StopReason::Rebalance && self.planner.has_gives(self.me);
+        if released || leaves || balance || entry.pledged {
+            if let Some(entry) = self.view.keys.get_mut(ix) {
+                entry.pledged = false;
+            }
+            return match self.planner.pledge(&mut self.view, now, ix, self.me) {
+                Some(to) => Next::To(to),
+                None if released || self.leaves_for_good(now) => Next::Free,
+                None => Next::Again,
+            };
+        }
+        Next::Again
+    }
+
+    fn send_hand(&mut self, now: Now, ix: KeyIx, to: Next) {
+        let Some(Hold { phase: Phase::Handing { next, released, .. }, .. }) =
+            self.holds.keys.get_mut(&ix)
+        else {
+            return;
+        };
+        *next = to;
+        let released = *released;
+        let (Some(hold), Some(entry)) = (self.holds.keys.get(&ix), self.view.keys.get(ix)) else {
+            return;
+        };
+        let (revision, last, key) = (hold.revision, hold.token, entry.key.clone());
+        let mut not = self.not_of(now, ix);
+        if released {
+            self.add_self(&mut not);
+        }
+        let token = self.next_token(now, last);
+        let claim = match to {
+            Next::Gone => None,
+            Next::Free => Some(ClaimRecord { owner: None, token, not }),
+            Next::Again => Some(ClaimRecord { owner: self.owner_of(self.me), token, not }),
+            Next::To(owner) => Some(ClaimRecord { owner: self.owner_of(owner), token, not }),
+        };
+        if let Some(hold) = self.holds.keys.get_mut(&ix) {
+            hold.token = token;
+        }
+        let id = self.write(WriteFor::Claim(ix), claim_write(&key, claim.as_ref(), revision));
+        self.set_doubt(ix, Doubt::Writing(id));
+    }
+
+    fn add_self(&self, not: &mut Vec<NotNode>) {
+        not.retain(|n| n.node != self.config.node);
+        let for_ms = u64::try_from(self.config.cool_down.as_millis()).unwrap_or(u64::MAX);
+        not.push(NotNode { node: self.config.node.clone(), for_ms });
+        if not.len() > MAX_NOT {
+            not.remove(0);
+        }
+    }
+
+    /// A doubtful write is tried again.
+    pub(super) fn retry(&mut self, now: Now, ix: KeyIx) {
+        if !self.is_working(now) {
+            return self.set_doubt(ix, Doubt::Retry(now.at + self.timing.heartbeat));
+        }
+        match self.holds.keys.get(&ix).map(|h| h.phase.clone()) {
+            Some(Phase::Taking(_)) => self.write_take(now, ix),
+            Some(Phase::Completing { .. }) => self.write_complete(ix),
+            Some(Phase::Handing { .. }) => self.write_hand(now, ix, StopReason::Rebalance),
+            _ => {}
+        }
+    }
+
+    /// What stands in the log where a hand-over was doubtful: not what was written over.
+    pub(super) fn on_hand_read(
+        &mut self,
+        now: Now,
+        ix: KeyIx,
+        revision: Revision,
+        claim: Option<&ClaimRecord>,
+    ) {
+        let Some(hold) = self.holds.keys.get(&ix) else { return };
+        if revision < hold.revision {
+            // A leader of old answers, or the log lost its tail; a resync tells which.
+            return self.set_doubt(ix, Doubt::Retry(now.at + self.timing.heartbeat));
+        }
+        let mine = claim.is_some_and(|c| c.token == hold.token)
+            || claim.is_none() && matches!(hold.phase, Phase::Handing { next: Next::Gone, .. });
+        if mine {
+            return self.on_handed(now, ix, revision);
+        }
+        self.on_given_away(now, ix);
+    }
+
+    /// The hand-over is in the log.
+    pub(super) fn on_handed(&mut self, now: Now, ix: KeyIx, revision: Revision) {
+        let Some(hold) = self.holds.keys.get(&ix) else { return };
+        let Phase::Handing { next, told, .. } = hold.phase else { return };
+        let token = hold.token;
+        self.leaving.count(next);
+        self.notice(Notice::HandedOver { after: now.at.since(told) });
+        if next == Next::Again {
+            self.free_slot(ix);
+            self.planner.unpledge(&mut self.view, now, ix);
+            if self.holds.unconfirmed.contains_key(&ix) {
+                self.give_back(now, ix, token, revision);
+            } else {
+                self.start(now, ix, token, revision);
+            }
+            return;
+        }
+        self.on_given_away(now, ix);
+    }
+
+    /// The claim is another's: what is left is that the watch shows it.
+    fn on_given_away(&mut self, now: Now, ix: KeyIx) {
+        self.free_slot(ix);
+        if let Some(hold) = self.holds.keys.get_mut(&ix) {
+            hold.phase = Phase::Handed;
+        }
+        self.look_at_handing(now, ix);
+    }
+
+    pub(super) fn look_at_handing(&mut self, now: Now, ix: KeyIx) {
+        let (Some(hold), Some(entry)) = (self.holds.keys.get(&ix), self.view.keys.get(ix)) else {
+            return;
+        };
+        if entry.claim.revision <= hold.revision {
+            return;
+        }
+        if let Phase::Handing { next, .. } = hold.phase {
+            // The watch was faster than the acknowledgement.
+            let (claim, revision) = (&entry.claim, entry.claim.revision);
+            let landed = claim.token == hold.token && claim.exists || !claim.exists && next == Next::Gone;
+            if landed {
+                return self.on_handed(now, ix, revision);
+            }
+            self.free_slot(ix);
+        }
+        self.holds.keys.remove(&ix);
+        self.unpin_if_done(ix);
+        self.planner.look_at([ix]);
+    }
+}

@@ -1,0 +1,115 @@
+//! What this node has to do with a key: at most one thing at a time.
+
+use std::collections::HashMap;
+
+use crate::core::edge::{RequestId, WriteId};
+use crate::core::time::Time;
+use crate::core::view::{KeyIx, OwnerIx};
+use crate::event::StopReason;
+use crate::id::{Revision, Token};
+
+/// A key that this node has, gets or gives away.
+#[derive(Debug)]
+pub(super) struct Hold {
+    /// The token of the claim that is held, or being written.
+    pub(super) token: Token,
+    /// The revision of the claim that is held; while it is taken, the one that is written over.
+    pub(super) revision: Revision,
+    /// When it came into this phase.
+    pub(super) since: Time,
+    pub(super) phase: Phase,
+}
+
+/// How far it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// The claim is being written.
+    Taking(Doubt),
+    /// The application was told to start.
+    Running,
+    /// The application was told to stop, and has not confirmed.
+    Stopping(Stop),
+    /// The application has stopped because the work is done; the key is being deleted.
+    Completing { request: RequestId, doubt: Doubt },
+    /// The run is confirmed over; the claim is being given away. From here on the key is never
+    /// started again on this revision.
+    Handing { next: Next, told: Time, slot: bool, released: bool, doubt: Doubt },
+    /// The claim was given away; the watch has not shown it yet.
+    Handed,
+}
+
+/// A stop that the application was told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Stop {
+    pub(super) reason: StopReason,
+    /// It counts against the number of moves that may be under way.
+    pub(super) slot: bool,
+}
+
+/// What becomes of a claim whose run is over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Next {
+    /// It names the next owner.
+    To(OwnerIx),
+    /// It names nobody.
+    Free,
+    /// It is deleted: the key does not exist any more.
+    Gone,
+    /// It is written anew, with a new token: the key is started here again.
+    Again,
+}
+
+/// What is known of a write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Doubt {
+    /// It is on its way.
+    Writing(WriteId),
+    /// Its outcome is not certain; the record is being read from the leader.
+    Reading,
+    /// It is to be tried again at this time.
+    Retry(Time),
+}
+
+/// The keys that this node has to do with.
+#[derive(Debug, Default)]
+pub(super) struct Holds {
+    pub(super) keys: HashMap<KeyIx, Hold>,
+    /// Runs that are not confirmed over although the key is not this node's any more: until they
+    /// are, the key is not started here.
+    pub(super) unconfirmed: HashMap<KeyIx, Token>,
+    /// The claim revisions up to which a key was run here or given away, where the view has not
+    /// gone beyond them.
+    pub(super) marks: HashMap<KeyIx, Revision>,
+}
+
+impl Holds {
+    /// How many keys the application has or is told to stop.
+    pub(super) fn held(&self) -> usize {
+        self.keys.values().filter(|h| h.is_held()).count()
+    }
+
+    /// The stops that were told and not confirmed, as (key, token, since), in no order.
+    pub(super) fn stopping(&self) -> impl Iterator<Item = (KeyIx, Token, Time)> {
+        self.keys
+            .iter()
+            .filter(|(_, h)| matches!(h.phase, Phase::Stopping(_)))
+            .map(|(ix, h)| (*ix, h.token, h.since))
+    }
+}
+
+impl Hold {
+    /// Whether the application has the key, be it told to stop.
+    pub(super) fn is_held(&self) -> bool {
+        matches!(self.phase, Phase::Running | Phase::Stopping(_))
+    }
+
+    /// The write that is on its way for it.
+    pub(super) fn doubt_mut(&mut self) -> Option<&mut Doubt> {
+        match &mut self.phase {
+            Phase::Taking(doubt)
+            | Phase::Completing { doubt, .. }
+            | Phase::Handing { doubt, .. } => Some(doubt),
+            Phase::Running | Phase::Stopping(_) | Phase::Handed => None,
+        }
+    }
+}

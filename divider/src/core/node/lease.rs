@@ -1,0 +1,123 @@
+//! The node's own lease: when it was last proved to be renewed, and what may still be on its way.
+
+use crate::core::edge::{ReadId, WriteId};
+use crate::core::time::Time;
+use crate::core::timing::Timing;
+use crate::id::{Revision, Session};
+
+/// The most attempts that may be without an answer before the oldest is forgotten; more than fit
+/// into one lease.
+const UNANSWERED: usize = 64;
+
+/// A lease that this node holds, or is about to.
+#[derive(Debug)]
+pub(super) struct Lease {
+    pub(super) session: Session,
+    /// The revision of the lease record as far as it is known.
+    pub(super) revision: Revision,
+    /// The number of the newest attempt to renew it.
+    pub(super) beat: u64,
+    /// When the newest attempt that is known to have been recorded was sent; `None`: none is yet.
+    good: Option<Time>,
+    /// The attempts that nothing is known of, with the time each was sent.
+    sent: Vec<(u64, Time)>,
+    pub(super) step: Step,
+    /// When the next attempt goes out.
+    pub(super) next: Time,
+}
+
+/// Where the current attempt is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Step {
+    /// None is on its way.
+    Idle,
+    /// It was written; its outcome is not known.
+    Writing(WriteId),
+    /// Its outcome is doubtful; the record is being read back.
+    Reading(ReadId),
+}
+
+impl Lease {
+    /// A new session, to be written over the record at `revision`.
+    pub(super) fn new(session: Session, revision: Revision, now: Time) -> Self {
+        Self {
+            session,
+            revision,
+            beat: 0,
+            good: None,
+            sent: Vec::new(),
+            step: Step::Idle,
+            next: now,
+        }
+    }
+
+    /// An attempt goes out now: its number.
+    pub(super) fn send(&mut self, now: Time, write: WriteId) -> u64 {
+        self.beat += 1;
+        if self.sent.len() == UNANSWERED {
+            self.sent.remove(0);
+        }
+        self.sent.push((self.beat, now));
+        self.step = Step::Writing(write);
+        self.beat
+    }
+
+    /// The record was seen with this attempt in it: the lease counts from before that attempt was
+    /// sent, and from no later one. Whether that is news.
+    pub(super) fn proved(&mut self, beat: u64, revision: Revision) -> bool {
+        self.revision = self.revision.max(revision);
+        let Some(&(_, at)) = self.sent.iter().find(|(sent, _)| *sent == beat) else { return false };
+        self.sent.retain(|(sent, _)| *sent > beat);
+        let news = self.good.is_none_or(|good| at > good);
+        self.good = self.good.max(Some(at));
+        news
+    }
+
+    /// The record to write over is another one than was thought; the next attempt goes out then.
+    pub(super) fn retry_over(&mut self, revision: Revision, next: Time) {
+        self.revision = revision;
+        self.step = Step::Idle;
+        self.next = next;
+    }
+
+    /// Whether the session has ever been recorded.
+    pub(super) fn is_proved(&self) -> bool {
+        self.good.is_some()
+    }
+
+    /// From when on nothing is held under this lease.
+    pub(super) fn until(&self, timing: &Timing) -> Option<Time> {
+        Some(self.good? + timing.lease)
+    }
+
+    /// When everything is told `Lost`, so that the application has the stop budget left.
+    pub(super) fn fence_at(&self, timing: &Timing) -> Option<Time> {
+        Some(self.until(timing)? - timing.stop_budget)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    fn at(ms: u64) -> Time {
+        Time(0) + Duration::from_millis(ms)
+    }
+
+    #[test]
+    fn a_lease_counts_from_the_attempt_that_the_record_shows() {
+        let timing = Timing::of(Duration::from_secs(6));
+        let mut lease = Lease::new(Session::from_bits(1), Revision::NONE, at(0));
+        assert_eq!(lease.until(&timing), None);
+        let first = lease.send(at(100), WriteId(1));
+        let second = lease.send(at(900), WriteId(2));
+        assert!(lease.proved(first, Revision(7)), "the first one's record was read back");
+        assert_eq!(lease.until(&timing), Some(at(6_100)), "not from the second attempt");
+        assert!(lease.proved(second, Revision(8)));
+        assert_eq!(lease.fence_at(&timing), Some(at(5_900)));
+        assert!(!lease.proved(first, Revision(7)), "an old answer takes nothing back");
+        assert_eq!(lease.until(&timing), Some(at(6_900)));
+        assert_eq!(lease.revision, Revision(8));
+    }
+}

@@ -1,0 +1,259 @@
+//! Looking at one key: what is to be done about it, worked out from the view, the plan and the hold.
+
+use super::Node;
+use super::hold::{Doubt, Hold, Phase};
+use super::outcome::WriteFor;
+use crate::core::edge::Action;
+use crate::core::plan::score;
+use crate::core::time::Now;
+use crate::core::timing::{TOMBSTONE, UNKNOWN_LEASE, observed};
+use crate::core::view::{KeyIx, OwnerIx};
+use crate::event::StopReason;
+use crate::id::{Revision, Token};
+use crate::store::Write;
+use crate::wire::{ClaimRecord, NotNode, Owner, RecordName};
+
+impl Node {
+    /// Does what this key needs. Called whenever something about it changed; once too often does no
+    /// harm.
+    pub(super) fn look(&mut self, now: Now, ix: KeyIx) {
+        if !self.is_working(now) {
+            return;
+        }
+        match self.holds.keys.get(&ix).map(|hold| &hold.phase) {
+            None => self.look_at_free(now, ix),
+            Some(Phase::Taking(_)) => self.look_at_taking(now, ix),
+            Some(Phase::Running) => self.look_at_running(now, ix),
+            Some(Phase::Stopping(_) | Phase::Completing { .. }) => self.look_at_stopping(now, ix),
+            Some(Phase::Handing { .. } | Phase::Handed) => self.look_at_handing(now, ix),
+        }
+    }
+
+    /// A time that was set for this key has come.
+    pub(super) fn on_later(&mut self, now: Now, ix: KeyIx) {
+        if let Some(hold) = self.holds.keys.get_mut(&ix)
+            && let Some(Doubt::Retry(at)) = hold.doubt_mut()
+            && *at <= now.at
+        {
+            return self.retry(now, ix);
+        }
+        self.release_slow_slot(now, ix);
+        self.stop_timed_out(now, ix);
+        self.look(now, ix);
+    }
+
+    fn look_at_free(&mut self, now: Now, ix: KeyIx) {
+        let Some(entry) = self.view.keys.get(ix) else { return };
+        let mine = entry.claim.exists && entry.claim.owner == self.me;
+        if mine && !entry.claim.garbled {
+            return self.adopt(now, ix);
+        }
+        if !entry.exists() {
+            return self.look_at_litter(now, ix);
+        }
+        if !self.planner.is_orphan(&self.view, ix) {
+            return;
+        }
+        if entry.target == self.me {
+            self.want(now, ix);
+        } else if entry.target.is_some() {
+            self.takes.watch_over(ix, now.at, self.timing.heartbeat * 2);
+        }
+    }
+
+    /// A claim names this session and nothing is known of it here: it was handed over, or an earlier
+    /// write of this node's landed after all.
+    fn adopt(&mut self, now: Now, ix: KeyIx) {
+        let Some(entry) = self.view.keys.get(ix) else { return };
+        let (token, revision) = (entry.claim.token, entry.claim.revision);
+        let may = self.planner.may_take(&self.view, ix, self.me);
+        if !entry.exists() || !may || self.holds.unconfirmed.contains_key(&ix) {
+            return self.give_back(now, ix, token, revision);
+        }
+        if self.holds.marks.get(&ix).is_some_and(|&mark| revision <= mark) {
+            // It was run or given away on this revision: a late write of ours may still name
+            // another owner. A new claim first.
+            return self.want(now, ix);
+        }
+        self.start(now, ix, token, revision);
+    }
+
+    /// The key is this node's: the application is told.
+    pub(super) fn start(&mut self, now: Now, ix: KeyIx, token: Token, revision: Revision) {
+        let Some(entry) = self.view.keys.get_mut(ix) else { return };
+        entry.pinned = true;
+        let key = entry.key.clone();
+        self.holds.marks.remove(&ix);
+        let hold = Hold { token, revision, since: now.at, phase: Phase::Running };
+        self.holds.keys.insert(ix, hold);
+        self.actions.push_back(Action::Start(key, token));
+        self.planner.look_at([ix]);
+    }
+
+    fn look_at_taking(&mut self, now: Now, ix: KeyIx) {
+        let (Some(hold), Some(entry)) = (self.holds.keys.get(&ix), self.view.keys.get(ix)) else {
+            return;
+        };
+        let claim = &entry.claim;
+        if claim.revision <= hold.revision || claim.garbled {
+            return;
+        }
+        let (token, revision) = (claim.token, claim.revision);
+        if claim.owner == self.me && token == hold.token {
+            self.on_taken(now, ix, revision);
+        }
+    }
+
+    fn look_at_running(&mut self, now: Now, ix: KeyIx) {
+        let (Some(hold), Some(entry)) = (self.holds.keys.get(&ix), self.view.keys.get(ix)) else {
+            return;
+        };
+        let claim = &entry.claim;
+        if claim.revision > hold.revision {
+            if claim.garbled && claim.owner == self.me {
+                return self.reassert(now, ix);
+            }
+            if claim.owner != self.me || claim.token != hold.token {
+                return self.lose_claim(now, ix);
+            }
+            let revision = claim.revision;
+            if let Some(hold) = self.holds.keys.get_mut(&ix) {
+                hold.revision = revision;
+            }
+        }
+        let Some(entry) = self.view.keys.get(ix) else { return };
+        let (exists, hash) = (entry.exists(), entry.hash);
+        if !exists {
+            return self.stop(now, ix, StopReason::Retracted, false);
+        }
+        if self.must_go(now, ix) {
+            self.moves.departures.insert((hash, ix));
+        } else {
+            self.moves.departures.remove(&(hash, ix));
+        }
+    }
+
+    fn look_at_stopping(&mut self, now: Now, ix: KeyIx) {
+        let (Some(hold), Some(entry)) = (self.holds.keys.get(&ix), self.view.keys.get(ix)) else {
+            return;
+        };
+        let claim = &entry.claim;
+        if claim.revision <= hold.revision {
+            return;
+        }
+        if claim.garbled && claim.owner == self.me {
+            return self.reassert(now, ix);
+        }
+        if claim.owner != self.me || claim.token != hold.token {
+            return self.lose_claim(now, ix);
+        }
+        let revision = claim.revision;
+        if let Some(hold) = self.holds.keys.get_mut(&ix) {
+            hold.revision = revision;
+        }
+    }
+
+    /// Garbage was written over a claim of this node's: it writes it again as it was.
+    fn reassert(&mut self, now: Now, ix: KeyIx) {
+        let (Some(hold), Some(entry)) = (self.holds.keys.get_mut(&ix), self.view.keys.get(ix))
+        else {
+            return;
+        };
+        let over = entry.claim.revision;
+        if hold.revision == over {
+            return;
+        }
+        hold.revision = over;
+        let (key, token) = (entry.key.clone(), hold.token);
+        let owner = self.owner_of(self.me);
+        let claim = ClaimRecord { owner, token, not: self.not_of(now, ix) };
+        let write = claim_write(&key, Some(&claim), over);
+        self.write(WriteFor::Reassert(ix), write);
+    }
+
+    pub(super) fn on_reassert_wrote(&mut self, now: Now, ix: KeyIx) {
+        self.look(now, ix);
+    }
+
+    /// A claim without a key and without a live owner: of all members the one with the best score
+    /// deletes it.
+    fn look_at_litter(&mut self, now: Now, ix: KeyIx) {
+        let Some(entry) = self.view.keys.get(ix) else { return };
+        let claim = &entry.claim;
+        if !claim.exists || self.planner.is_member(claim.owner) {
+            return;
+        }
+        if claim.garbled && !self.garbage_is_old(now, ix) {
+            return;
+        }
+        let Some(entry) = self.view.keys.get(ix) else { return };
+        let (owner, revision, key) = (entry.claim.owner, entry.claim.revision, entry.key.clone());
+        let cleaner = self
+            .planner
+            .standings()
+            .values()
+            .max_by_key(|s| (score(s.hash, entry.hash, s.affinity.max(1)), s.owner))
+            .map(|s| s.owner);
+        if cleaner == Some(self.me) && (!owner.is_some() || self.is_proved_over(owner)) {
+            if self.takes.litter.insert(ix) {
+                let write = claim_write(&key, None, revision);
+                self.write(WriteFor::Litter(ix), write);
+            }
+        }
+    }
+
+    pub(super) fn on_litter_wrote(&mut self, now: Now, ix: KeyIx) {
+        self.takes.litter.remove(&ix);
+        self.look_later(now.at + self.timing.lease, ix);
+    }
+
+    /// Whether an unreadable claim has been in sight for long enough that whoever held it by a claim
+    /// before it cannot hold it any more.
+    pub(super) fn garbage_is_old(&mut self, now: Now, ix: KeyIx) -> bool {
+        let longest = self.view.members.values().map(|m| m.record.lease_ms).max();
+        let lease = longest.map_or(UNKNOWN_LEASE, std::time::Duration::from_millis);
+        let due = self.takes.garbage_since(ix, now.at) + observed(lease.min(UNKNOWN_LEASE));
+        if due > now.at {
+            self.look_later(due, ix);
+        }
+        due <= now.at
+    }
+
+    /// The owner as a claim names it.
+    pub(super) fn owner_of(&self, owner: OwnerIx) -> Option<Owner> {
+        let entry = self.view.owners.get(owner)?;
+        Some(Owner { node: entry.node.clone(), session: entry.session })
+    }
+
+    /// Who released the key lately, for how long it still does not want it.
+    pub(super) fn not_of(&self, now: Now, ix: KeyIx) -> Vec<NotNode> {
+        let not = self.view.keys.get(ix).and_then(|e| e.claim.not.as_deref());
+        let left = |n: &crate::core::view::NotUntil| {
+            let for_ms = u64::try_from(n.until.since(now.at).as_millis()).ok()?;
+            (for_ms > 0).then(|| NotNode { node: n.node.clone(), for_ms })
+        };
+        not.into_iter().flatten().filter_map(left).collect()
+    }
+
+    /// The token of a new claim of this key: above the last one, above every one seen, and above
+    /// those of a log that is lost, as far as wall clocks tell.
+    pub(super) fn next_token(&mut self, now: Now, last: Token) -> Token {
+        let next = (last.0 + 1).max(now.unix_us).max(self.view.highest_token + 1).min(Token::MAX.0);
+        self.view.highest_token = next;
+        Token(next)
+    }
+}
+
+/// A write of a claim, or (none) its deletion.
+pub(super) fn claim_write(
+    key: &crate::key::Key,
+    claim: Option<&ClaimRecord>,
+    expected: Revision,
+) -> Write {
+    Write {
+        name: RecordName::Claim(key.clone()).to_string(),
+        value: claim.map(ClaimRecord::encode),
+        expected: Some(expected),
+        ttl: claim.is_none().then_some(TOMBSTONE),
+    }
+}

@@ -1,0 +1,292 @@
+//! The own member record and the record of unconfirmed stops, written on change.
+
+use std::time::Duration;
+
+use super::Node;
+use super::join::{Life, PLAN};
+use super::outcome::{ReadFor, WriteFor};
+use crate::core::config::RebalancePolicy;
+use crate::core::time::{Now, Time};
+use crate::core::timing::{SETTLE, SETTLE_AT_MOST, TOMBSTONE};
+use crate::id::{Revision, Session};
+use crate::store::{Outcome, Record, StoreError, Write};
+use crate::wire::{MAX_STOPS, MemberRecord, MemberState, OldestStop, RecordName, StopsRecord};
+
+/// What the other nodes are told of this one.
+#[derive(Debug)]
+pub(super) struct MemberOut {
+    pub(super) affinity: u32,
+    session: Session,
+    joined: Revision,
+    leaving: bool,
+    balanced: Revision,
+    settled: Revision,
+    /// The member record's revision as far as it is known.
+    revision: Revision,
+    written: Option<MemberRecord>,
+    writing: Option<MemberRecord>,
+    retry_at: Option<Time>,
+    /// The newest join that has not settled, and since when it is the newest.
+    join: Option<(Revision, Time)>,
+    /// Since when joins are held to be unsettled.
+    unsettled_since: Option<Time>,
+    stops: StopsOut,
+}
+
+/// What stands in the record of unconfirmed stops.
+#[derive(Debug, Default)]
+struct StopsOut {
+    revision: Revision,
+    written: Option<(u64, Time)>,
+    writing: bool,
+}
+
+impl MemberOut {
+    pub(super) fn new(affinity: u32) -> Self {
+        Self {
+            affinity,
+            session: Session::from_bits(0),
+            joined: Revision::NONE,
+            leaving: false,
+            balanced: Revision::NONE,
+            settled: Revision::NONE,
+            revision: Revision::NONE,
+            written: None,
+            writing: None,
+            retry_at: None,
+            join: None,
+            unsettled_since: None,
+            stops: StopsOut::default(),
+        }
+    }
+
+    pub(super) fn begin(&mut self, session: Session, joined: Revision) {
+        let (affinity, leaving) = (self.affinity, self.leaving);
+        *self = Self { session, joined, leaving, ..Self::new(affinity) };
+    }
+
+    pub(super) fn joined(&self) -> Revision {
+        self.joined
+    }
+
+    pub(super) fn leave(&mut self) {
+        self.leaving = true;
+    }
+
+    pub(super) fn is_leaving(&self) -> bool {
+        self.leaving
+    }
+
+    pub(super) fn set_balanced(&mut self, generation: Revision) {
+        self.balanced = self.balanced.max(generation);
+    }
+
+    pub(super) fn revision(&self) -> Revision {
+        self.revision
+    }
+}
+
+impl Node {
+    fn member_name(&self) -> RecordName {
+        RecordName::Member(self.config.node.clone())
+    }
+
+    fn member_record(&self) -> MemberRecord {
+        let out = &self.member;
+        MemberRecord {
+            session: out.session,
+            joined: out.joined,
+            lease_ms: u64::try_from(self.timing.lease.as_millis()).unwrap_or(u64::MAX),
+            affinity: out.affinity,
+            prefixes: self.config.prefixes.clone(),
+            state: if out.leaving { MemberState::Leaving } else { MemberState::Active },
+            balanced: out.balanced,
+            settled: out.settled,
+            manual: self.config.rebalance == RebalancePolicy::Manual,
+            plan: (PLAN, PLAN),
+            labels: self.config.labels.clone(),
+            host: self.config.host.clone(),
+            build: self.config.build.clone(),
+        }
+    }
+
+    /// The members, or what is wanted of them, changed.
+    pub(super) fn on_members(&mut self, now: Now) {
+        self.on_own_member_delivered();
+        match self.planner.unsettled(&self.view) {
+            Some(joined) => {
+                self.member.unsettled_since.get_or_insert(now.at);
+                if self.member.join.is_none_or(|(newest, _)| newest != joined) {
+                    self.member.join = Some((joined, now.at));
+                }
+            }
+            None => {
+                self.member.join = None;
+                self.member.unsettled_since = None;
+            }
+        }
+        self.note_deadline(now);
+        self.observe_members(now);
+        self.sweep();
+    }
+
+    fn on_own_member_delivered(&mut self) {
+        if !matches!(self.life, Life::Entering(_) | Life::Active(_)) {
+            return;
+        }
+        let own = self.view.members.get(&self.config.node);
+        match own.map(|m| (m.record.session == self.member.session, m.revision)) {
+            Some((true, revision)) => {
+                self.member.revision = self.member.revision.max(revision);
+                self.on_own_member();
+            }
+            // It was deleted or overwritten; a session that lives writes it again.
+            other if self.member.writing.is_none() => {
+                self.member.revision = other.map_or(Revision::NONE, |(_, revision)| revision);
+                self.member.written = None;
+            }
+            _ => {}
+        }
+    }
+
+    /// Forgets the sessions that nothing names any more.
+    fn sweep(&mut self) {
+        let (planner, me) = (&self.planner, self.me);
+        self.view.owners.sweep(|owner, _| owner == me || planner.is_named(owner));
+        let owners = &self.view.owners;
+        self.proofs.sweep(|node, session| owners.find(node, session).is_some());
+        let keys = &self.view.keys;
+        self.takes.sweep(
+            |owner| owners.get(owner).is_some(),
+            |ix| keys.get(ix).is_some_and(|e| e.claim.garbled),
+        );
+    }
+
+    /// When it is this node's turn to say that the joins have settled: the first by id does so when
+    /// nobody has joined for the settle time, each other one a little later if nobody did.
+    fn settle_at(&self) -> Option<Time> {
+        let (joined, at) = self.member.join?;
+        if !self.watch.is_live() || joined <= self.member.settled {
+            return None;
+        }
+        let due = (at + SETTLE).min(self.member.unsettled_since? + SETTLE_AT_MOST);
+        let active = self.planner.standings().iter().filter(|(_, s)| !s.departs);
+        let rank = active.take_while(|(_, s)| s.owner != self.me).count();
+        let pause = (self.timing.heartbeat / 2).max(Duration::from_millis(100));
+        Some(due + pause * u32::try_from(rank).unwrap_or(u32::MAX))
+    }
+
+    pub(super) fn member_timeout(&self) -> Option<Time> {
+        if !matches!(self.life, Life::Entering(_) | Life::Active(_)) {
+            return None;
+        }
+        let settle = matches!(self.life, Life::Active(_)).then(|| self.settle_at()).flatten();
+        settle.into_iter().chain(self.member.retry_at).min()
+    }
+
+    /// Writes the member record if it ought to be another one.
+    pub(super) fn drive_member(&mut self, now: Now) {
+        if !matches!(self.life, Life::Entering(_) | Life::Active(_)) {
+            return;
+        }
+        if matches!(self.life, Life::Active(_)) && self.settle_at().is_some_and(|at| at <= now.at) {
+            self.member.settled = self.member.join.map_or(self.member.settled, |(joined, _)| joined);
+            self.member.unsettled_since = Some(now.at);
+        }
+        if self.member.writing.is_some() || self.member.retry_at.is_some_and(|at| at > now.at) {
+            return;
+        }
+        self.member.retry_at = None;
+        let record = self.member_record();
+        if self.member.written.as_ref() == Some(&record) {
+            return;
+        }
+        let write = Write {
+            name: self.member_name().to_string(),
+            value: Some(record.encode()),
+            expected: Some(self.member.revision),
+            ttl: None,
+        };
+        self.member.writing = Some(record);
+        self.write(WriteFor::Member, write);
+    }
+
+    pub(super) fn on_member_wrote(&mut self, now: Now, outcome: &Outcome) {
+        match outcome {
+            Outcome::Acked(revision) => {
+                self.member.revision = *revision;
+                self.member.written = self.member.writing.take();
+                self.on_own_member();
+            }
+            Outcome::Conflict | Outcome::Unknown(_) => {
+                let name = self.member_name();
+                self.read(ReadFor::Member, &name);
+            }
+            Outcome::Refused(_) => {
+                self.member.writing = None;
+                self.member.retry_at = Some(now.at + self.timing.heartbeat);
+            }
+        }
+    }
+
+    pub(super) fn on_member_read(&mut self, now: Now, answer: Result<Option<Record>, StoreError>) {
+        let Some(wrote) = self.member.writing.take() else { return };
+        self.member.retry_at = Some(now.at + self.timing.retry);
+        let Ok(record) = answer else { return };
+        self.member.revision = Self::answer_revision(record.as_ref());
+        let value = record.and_then(|r| r.value);
+        let found = value.and_then(|v| MemberRecord::decode(&v).ok());
+        self.member.written = found.filter(|found| *found == wrote);
+    }
+
+    /// Writes which stops are told and not confirmed, with a heartbeat and on change.
+    pub(super) fn write_stops(&mut self, now: Now) {
+        if !matches!(self.life, Life::Active(_)) || self.member.stops.writing {
+            return;
+        }
+        let mut stops: Vec<_> =
+            self.holds.stopping().map(|(ix, token, since)| (since, ix, token)).collect();
+        let count = stops.len() as u64;
+        stops.sort_unstable();
+        let state = (count, stops.first().map_or(Time::default(), |(since, ..)| *since));
+        let before = self.member.stops.written;
+        if before == Some(state) || count == 0 && before.is_none_or(|(count, _)| count == 0) {
+            return;
+        }
+        let oldest = stops.into_iter().take(MAX_STOPS).filter_map(|(since, ix, token)| {
+            let key = self.view.keys.get(ix)?.key.clone();
+            let since_ms = u64::try_from(now.at.since(since).as_millis()).unwrap_or(u64::MAX);
+            Some(OldestStop { key, token, since_ms })
+        });
+        let record =
+            StopsRecord { session: self.member.session, count, oldest: oldest.collect() };
+        let write = Write {
+            name: RecordName::Stops(self.config.node.clone()).to_string(),
+            value: (count > 0).then(|| record.encode()),
+            expected: Some(self.member.stops.revision),
+            ttl: Some(TOMBSTONE),
+        };
+        self.member.stops.writing = true;
+        self.member.stops.written = Some(state);
+        self.write(WriteFor::Stops, write);
+    }
+
+    pub(super) fn on_stops_wrote(&mut self, outcome: &Outcome) {
+        let stops = &mut self.member.stops;
+        if let Outcome::Acked(revision) = outcome {
+            stops.revision = *revision;
+            stops.writing = false;
+        } else {
+            stops.written = None;
+            let name = RecordName::Stops(self.config.node.clone());
+            self.read(ReadFor::Stops, &name);
+        }
+    }
+
+    pub(super) fn on_stops_read(&mut self, answer: Result<Option<Record>, StoreError>) {
+        self.member.stops.writing = false;
+        if let Ok(record) = answer {
+            self.member.stops.revision = Self::answer_revision(record.as_ref());
+        }
+    }
+}

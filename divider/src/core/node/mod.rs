@@ -1,0 +1,268 @@
+//! One node of a group: the state machine behind a `Divider`.
+//!
+//! It is driven by four verbs. [`Node::handle`] takes what happened, [`Node::handle_timeout`] says
+//! that the time of [`Node::poll_timeout`] has come; after either, [`Node::poll_action`] is called
+//! until it is empty, and then [`Node::poll_timeout`] once.
+//!
+//! Who owns a key is decided by the claims' compare-and-sets and by the leases alone; everything
+//! else here only decides what to try.
+
+mod audit;
+mod command;
+mod confirm;
+mod fence;
+mod hand;
+mod heartbeat;
+mod hold;
+mod join;
+mod lease;
+mod leave;
+mod look;
+mod member;
+mod moves;
+mod observe;
+mod outcome;
+mod proof;
+mod take;
+mod watch;
+
+use std::collections::{BTreeSet, HashMap, VecDeque};
+
+use self::audit::Audit;
+use self::hold::Holds;
+use self::join::Life;
+use self::leave::Leaving;
+use self::member::MemberOut;
+use self::moves::MovesOut;
+use self::observe::Observer;
+use self::outcome::{ReadFor, WriteFor};
+use self::proof::Proofs;
+use self::take::Takes;
+use self::watch::MainWatch;
+use super::config::Config;
+use super::edge::{Action, End, Input, Notice, ReadId, WatchId, WriteId};
+use super::planner::Planner;
+use super::time::{Now, Time};
+use super::timing::Timing;
+use super::view::{KeyIx, OwnerIx, View};
+use crate::id::{Revision, Session};
+use crate::store::Write;
+use crate::wire::RecordName;
+
+/// A node.
+#[derive(Debug)]
+pub(crate) struct Node {
+    config: Config,
+    timing: Timing,
+    view: View,
+    planner: Planner,
+    life: Life,
+    /// The sessions of this process that were fenced; a record of the last may still stand.
+    old_sessions: Vec<Session>,
+    /// This session's place among the owners; nobody while there is none.
+    me: OwnerIx,
+    watch: MainWatch,
+    observer: Observer,
+    proofs: Proofs,
+    holds: Holds,
+    takes: Takes,
+    moves: MovesOut,
+    member: MemberOut,
+    leaving: Leaving,
+    audit: Audit,
+    /// What to look at again, and when.
+    later: BTreeSet<(Time, KeyIx)>,
+    writes: HashMap<WriteId, (WriteFor, Revision)>,
+    reads: HashMap<ReadId, ReadFor>,
+    last_id: u64,
+    /// When everything that was due was last done.
+    looked: Time,
+    problems_told: u64,
+    actions: VecDeque<Action>,
+}
+
+impl Node {
+    /// A node that begins to join. Its first actions are there at once.
+    pub(crate) fn new(config: Config, now: Now) -> Self {
+        let mut node = Self {
+            timing: Timing::of(config.lease),
+            member: MemberOut::new(config.affinity),
+            config,
+            view: View::default(),
+            planner: Planner::default(),
+            life: Life::Opening,
+            old_sessions: Vec::new(),
+            me: OwnerIx::NONE,
+            watch: MainWatch::new(now.at),
+            observer: Observer::new(now.at),
+            proofs: Proofs::default(),
+            holds: Holds::default(),
+            takes: Takes::default(),
+            moves: MovesOut::default(),
+            leaving: Leaving::default(),
+            audit: Audit::new(now.at),
+            later: BTreeSet::new(),
+            writes: HashMap::new(),
+            reads: HashMap::new(),
+            last_id: 0,
+            looked: now.at,
+            problems_told: 0,
+            actions: VecDeque::new(),
+        };
+        node.open_watch(now, std::time::Duration::ZERO);
+        node
+    }
+
+    /// Something happened.
+    pub(crate) fn handle(&mut self, now: Now, input: Input) {
+        if self.is_over() {
+            return self.refuse(input);
+        }
+        // A process that was frozen past its lease learns of that before anything else.
+        self.check_lease(now);
+        match input {
+            Input::Change(id, change) => self.on_change(now, id, change),
+            Input::WatchEnded(id, error) => self.on_watch_ended(now, id, error),
+            Input::Wrote(id, outcome) => self.on_wrote(now, id, outcome),
+            Input::Read(id, answer) => self.on_read(now, id, answer),
+            Input::Info(info) => self.on_info(now, info),
+            Input::Confirm(key, token) => self.on_confirm(now, &key, token),
+            Input::Command(request, command) => self.on_command(now, request, command),
+        }
+        self.pump(now);
+    }
+
+    /// The time of [`poll_timeout`](Self::poll_timeout) has come; calling it early does no harm.
+    pub(crate) fn handle_timeout(&mut self, now: Now) {
+        if self.is_over() {
+            return;
+        }
+        self.check_lease(now);
+        self.pump(now);
+    }
+
+    /// What is to be done next.
+    pub(crate) fn poll_action(&mut self) -> Option<Action> {
+        self.actions.pop_front()
+    }
+
+    /// When [`handle_timeout`](Self::handle_timeout) is wanted; to be asked again after every call.
+    pub(crate) fn poll_timeout(&self) -> Option<Time> {
+        // What was due at the last call was looked at then, and waits for something else.
+        self.timeouts().filter(|at| *at > self.looked).min()
+    }
+
+    fn timeouts(&self) -> impl Iterator<Item = Time> {
+        let open = !self.is_over();
+        [
+            self.planner.next(),
+            self.watch_timeout(),
+            self.later.first().map(|(at, _)| *at),
+            self.proofs.next(),
+            self.audit_timeout(),
+            self.life_timeout(),
+            self.observer_timeout(),
+            self.member_timeout(),
+            self.moves_timeout(),
+            self.takes.next(),
+        ]
+        .into_iter()
+        .flatten()
+        .filter(move |_| open)
+    }
+
+    /// Does what has become possible; a second time if that made something else due at once.
+    fn pump(&mut self, now: Now) {
+        self.drive(now);
+        self.looked = now.at;
+        if self.timeouts().any(|at| at <= now.at) {
+            self.drive(now);
+        }
+    }
+
+    /// Every step is worked out from the state as it is.
+    fn drive(&mut self, now: Now) {
+        self.drive_watch(now);
+        self.drive_later(now);
+        self.drive_proofs(now);
+        self.drive_audit(now);
+        self.planner.on_time(&mut self.view, now);
+        self.drive_life(now);
+        self.drive_observer(now);
+        while let Some(ix) = self.planner.pop_dirty() {
+            self.look(now, ix);
+        }
+        self.drive_takes(now);
+        self.drive_moves(now);
+        self.drive_member(now);
+        self.drive_leaving(now);
+        self.tell_problems();
+    }
+
+    /// Whether keys may be started, taken and handed over: a member, on a complete and fresh view,
+    /// with a lease that is not about to end.
+    fn is_working(&self, now: Now) -> bool {
+        matches!(self.life, Life::Active(_)) && self.watch.is_live() && !self.is_fence_due(now)
+    }
+
+    fn is_over(&self) -> bool {
+        matches!(self.life, Life::Over)
+    }
+
+    fn end(&mut self, end: End) {
+        self.drop_runs_for(&end);
+        self.close_watches();
+        self.life = Life::Over;
+        self.answer_all_over();
+        self.actions.push_back(Action::End(end));
+    }
+
+    fn notice(&mut self, notice: Notice) {
+        self.actions.push_back(Action::Notice(notice));
+    }
+
+    fn next_id(&mut self) -> u64 {
+        self.last_id += 1;
+        self.last_id
+    }
+
+    fn write(&mut self, purpose: WriteFor, write: Write) -> WriteId {
+        let id = WriteId(self.next_id());
+        self.writes.insert(id, (purpose, self.view.seen));
+        self.actions.push_back(Action::Write(id, write, self.timing.ack));
+        id
+    }
+
+    fn read(&mut self, purpose: ReadFor, name: &RecordName) -> ReadId {
+        let id = ReadId(self.next_id());
+        self.reads.insert(id, purpose);
+        self.actions.push_back(Action::Read(id, name.to_string(), self.timing.ack));
+        id
+    }
+
+    fn watch_id(&mut self) -> WatchId {
+        WatchId(self.next_id())
+    }
+
+    fn look_later(&mut self, at: Time, ix: KeyIx) {
+        self.later.insert((at, ix));
+    }
+
+    /// The times that were set for single keys.
+    fn drive_later(&mut self, now: Now) {
+        while let Some(&(at, ix)) = self.later.first()
+            && at <= now.at
+        {
+            self.later.pop_first();
+            self.on_later(now, ix);
+        }
+    }
+
+    fn tell_problems(&mut self) {
+        let count = self.view.problems.found();
+        if count != self.problems_told {
+            self.problems_told = count;
+            self.notice(Notice::Problems { count });
+        }
+    }
+}

@@ -1,0 +1,239 @@
+//! Moves away from this node: of drains and leaves, and of balance generations. Paced.
+
+use std::collections::{BTreeSet, HashSet, VecDeque};
+use std::time::Duration;
+
+use super::Node;
+use super::hold::{Phase, Stop};
+use crate::core::plan::score;
+use crate::core::time::{Now, Time};
+use crate::core::view::KeyIx;
+use crate::event::StopReason;
+use crate::id::Revision;
+use crate::wire::{ControlRecord, DEFAULT_PARALLEL, MemberState, Mode, OnDeadline};
+
+/// What this node has to give away.
+#[derive(Debug, Default)]
+pub(super) struct MovesOut {
+    /// Running keys that have to go, by hash.
+    pub(super) departures: BTreeSet<(u64, KeyIx)>,
+    /// Running keys that the balance generation takes.
+    gives: VecDeque<KeyIx>,
+    /// Keys of that generation that are told to stop and not handed over.
+    moving: HashSet<KeyIx>,
+    /// The generation that `gives` is of.
+    generation: Revision,
+    /// Stops that are told, not handed over, and not overdue.
+    slots: usize,
+    /// When the drain's deadline passes, where something happens then.
+    deadline: Option<Time>,
+}
+
+impl MovesOut {
+    pub(super) fn clear(&mut self) {
+        *self = Self { generation: self.generation, ..Self::default() };
+    }
+
+    /// The key is not this node's any more.
+    pub(super) fn forget(&mut self, ix: KeyIx, phase: &Phase) {
+        if let Phase::Stopping(Stop { slot: true, .. }) | Phase::Handing { slot: true, .. } = phase {
+            self.slots = self.slots.saturating_sub(1);
+        }
+        self.moving.remove(&ix);
+    }
+
+    fn is_balanced(&self) -> bool {
+        self.gives.is_empty() && self.moving.is_empty()
+    }
+}
+
+impl Node {
+    pub(super) fn moves_timeout(&self) -> Option<Time> {
+        self.moves.deadline
+    }
+
+    pub(super) fn control(&self) -> Option<&ControlRecord> {
+        self.view.controls.get(&self.config.node).map(|c| &c.record)
+    }
+
+    fn departs(&self) -> bool {
+        self.planner.standing(self.me).is_some_and(|s| s.departs)
+    }
+
+    /// Whether keys that nobody else may take are given up too.
+    pub(super) fn leaves_for_good(&self, now: Now) -> bool {
+        let member = self.view.members.get(&self.config.node);
+        let leaving = member.is_some_and(|m| m.record.state == MemberState::Leaving);
+        let freed = self.control().is_some_and(|c| {
+            c.mode == Mode::Drain
+                && c.on_deadline == OnDeadline::Free
+                && c.deadline_ms.is_some_and(|at| at <= now.unix_us / 1_000)
+        });
+        leaving || freed
+    }
+
+    /// Whether a key goes away with all others.
+    pub(super) fn moves_away(&self, _now: Now, _ix: KeyIx) -> bool {
+        self.departs()
+    }
+
+    /// Whether a running key has to be told to stop for the departure.
+    pub(super) fn must_go(&self, now: Now, ix: KeyIx) -> bool {
+        let target = self.view.keys.get(ix).map(|e| e.target).unwrap_or_default();
+        let receiver = target.is_some() && target != self.me;
+        self.departs() && (receiver || self.leaves_for_good(now))
+    }
+
+    /// The members or their controls changed: a drain's deadline may be another.
+    pub(super) fn note_deadline(&mut self, now: Now) {
+        let at = self.control().filter(|c| {
+            c.mode == Mode::Drain && c.on_deadline == OnDeadline::Free
+        });
+        let unix_ms = now.unix_us / 1_000;
+        self.moves.deadline = at
+            .and_then(|c| c.deadline_ms)
+            .filter(|at| *at > unix_ms)
+            .map(|at| now.at + Duration::from_millis(at - unix_ms));
+        self.look_at_own_keys();
+    }
+
+    fn look_at_own_keys(&mut self) {
+        if self.departs()
+            && let Some(own) = self.view.owners.get(self.me)
+        {
+            let keys = own.keys.clone();
+            self.planner.look_at(keys);
+        }
+    }
+
+    pub(super) fn drive_moves(&mut self, now: Now) {
+        if self.moves.deadline.is_some_and(|at| at <= now.at) {
+            self.moves.deadline = None;
+            self.look_at_own_keys();
+        }
+        if !self.is_working(now) {
+            return;
+        }
+        self.drive_departures(now);
+        self.drive_gives(now);
+    }
+
+    fn drive_departures(&mut self, now: Now) {
+        let drain = self.control().filter(|c| c.mode == Mode::Drain);
+        let limit = drain.map_or(DEFAULT_PARALLEL, |c| c.parallel);
+        let leaving = self.member.is_leaving();
+        if drain.is_some_and(|c| c.paused) && !leaving {
+            return;
+        }
+        let reason = if leaving { StopReason::Leave } else { StopReason::Drain };
+        while self.has_slot(limit)
+            && let Some((_, ix)) = self.moves.departures.pop_first()
+        {
+            if self.is_running(ix) && self.must_go(now, ix) {
+                self.move_out(now, ix, reason);
+            }
+        }
+    }
+
+    fn drive_gives(&mut self, now: Now) {
+        if self.planner.generation() != self.moves.generation {
+            self.moves.generation = self.planner.generation();
+            self.choose_gives();
+        }
+        while self.has_slot(DEFAULT_PARALLEL)
+            && let Some(ix) = self.moves.gives.pop_front()
+        {
+            let stays = self.view.keys.get(ix).is_some_and(|e| !e.target.is_some());
+            if self.is_running(ix) && stays && self.planner.has_gives(self.me) {
+                self.moves.moving.insert(ix);
+                self.move_out(now, ix, StopReason::Rebalance);
+            }
+        }
+        if self.moves.is_balanced() {
+            self.member.set_balanced(self.moves.generation);
+        }
+    }
+
+    fn has_slot(&self, limit: u32) -> bool {
+        limit == 0 || self.moves.slots < limit as usize
+    }
+
+    fn is_running(&self, ix: KeyIx) -> bool {
+        self.holds.keys.get(&ix).is_some_and(|h| h.phase == Phase::Running)
+    }
+
+    fn move_out(&mut self, now: Now, ix: KeyIx, reason: StopReason) {
+        self.moves.slots += 1;
+        self.stop(now, ix, reason, true);
+        self.look_later(now.at + self.timing.stop_budget, ix);
+    }
+
+    /// Which keys a generation takes from this node: of each class those that suit it least, by an
+    /// order that depends on the key and this node alone. Stops that are told already count first.
+    fn choose_gives(&mut self) {
+        let mut chosen = Vec::new();
+        for (signatures, keys) in self.planner.gives(self.me) {
+            let of_class = |ix: &KeyIx| {
+                self.view.keys.get(*ix).is_some_and(|e| signatures.contains(&e.signature))
+            };
+            let told = self.moves.moving.iter().filter(|ix| of_class(ix)).count() as u64;
+            let need = usize::try_from(keys.saturating_sub(told)).unwrap_or(usize::MAX);
+            chosen.extend(self.least_suited(need, of_class));
+        }
+        self.moves.gives = chosen.into();
+    }
+
+    fn least_suited(&self, need: usize, of_class: impl Fn(&KeyIx) -> bool) -> Vec<KeyIx> {
+        let (Some(own), Some(standing)) =
+            (self.view.owners.get(self.me), self.planner.standing(self.me))
+        else {
+            return Vec::new();
+        };
+        let scored = |&ix: &KeyIx| {
+            let entry = self.view.keys.get(ix)?;
+            let free = entry.exists() && !entry.target.is_some() && self.is_running(ix);
+            let score = score(standing.hash, entry.hash, standing.affinity.max(1));
+            free.then_some((score, entry.hash, ix))
+        };
+        let mut keys: Vec<_> =
+            own.keys.iter().filter(|ix| of_class(ix)).filter_map(scored).collect();
+        if need == 0 {
+            return Vec::new();
+        }
+        if need < keys.len() {
+            keys.select_nth_unstable(need - 1);
+            keys.truncate(need);
+        }
+        keys.sort_unstable();
+        keys.into_iter().map(|(_, _, ix)| ix).collect()
+    }
+
+    /// A stop that is not confirmed within the stop budget gives up its place.
+    pub(super) fn release_slow_slot(&mut self, now: Now, ix: KeyIx) {
+        let Some(hold) = self.holds.keys.get_mut(&ix) else { return };
+        if let Phase::Stopping(stop) = &mut hold.phase
+            && stop.slot
+            && hold.since + self.timing.stop_budget <= now.at
+        {
+            stop.slot = false;
+            self.moves.slots = self.moves.slots.saturating_sub(1);
+        }
+    }
+
+    /// A key that was told to stop needs no place any more.
+    pub(super) fn drop_slot(&mut self, ix: KeyIx) {
+        self.moves.slots = self.moves.slots.saturating_sub(1);
+        self.moves.moving.remove(&ix);
+    }
+
+    /// A key's move is done, or off.
+    pub(super) fn free_slot(&mut self, ix: KeyIx) {
+        self.moves.moving.remove(&ix);
+        if let Some(hold) = self.holds.keys.get_mut(&ix)
+            && let Phase::Handing { slot, .. } = &mut hold.phase
+            && std::mem::take(slot)
+        {
+            self.moves.slots = self.moves.slots.saturating_sub(1);
+        }
+    }
+}

@@ -1,0 +1,378 @@
+//! Observing other nodes' leases, and ending those that are not renewed.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use super::Node;
+use super::join::Life;
+use super::outcome::WriteFor;
+use super::proof::Proof;
+use crate::core::edge::{Action, Notice, WatchId};
+use crate::core::plan::node_hash;
+use crate::core::time::{Now, Time};
+use crate::core::timing::{OBITUARY, TOMBSTONE, UNKNOWN_LEASE, observed};
+use crate::id::{NodeId, Revision, Session};
+use crate::store::{Change, Filter, Outcome, Record, Write};
+use crate::wire::{LeaseRecord, LeaseState, RecordName};
+
+/// Up to so many members everybody observes everybody.
+const ALL_OBSERVE: usize = 16;
+
+/// Above that, each observes this many successors in the ring, and one more for each that is late.
+const SUCCESSORS: usize = 3;
+
+/// The pause between two attempts to open the watch.
+const PAUSE: Duration = Duration::from_millis(200);
+
+/// What this node sees of other nodes' leases.
+#[derive(Debug)]
+pub(super) struct Observer {
+    watch: Option<WatchId>,
+    names: Vec<String>,
+    live: bool,
+    /// Since when nothing could be missed for longer than a heartbeat.
+    live_since: Time,
+    /// Since when the watch is broken.
+    gap_since: Option<Time>,
+    seen: BTreeMap<NodeId, Seen>,
+    /// Members whose deletion is on its way.
+    deleting: BTreeSet<NodeId>,
+}
+
+/// One lease as it was last received.
+#[derive(Debug)]
+struct Seen {
+    revision: Revision,
+    /// When this revision was received first.
+    since: Time,
+    lease: Duration,
+    session: Option<Session>,
+    state: LeaseState,
+    killing: bool,
+}
+
+impl Observer {
+    pub(super) fn new(now: Time) -> Self {
+        Self {
+            watch: None,
+            names: Vec::new(),
+            live: false,
+            live_since: now,
+            gap_since: None,
+            seen: BTreeMap::new(),
+            deleting: BTreeSet::new(),
+        }
+    }
+
+    pub(super) fn take_watch(&mut self) -> Option<WatchId> {
+        self.names.clear();
+        self.live = false;
+        self.watch.take()
+    }
+
+    /// The node's session as its lease was last received, and whether it is over.
+    pub(super) fn session(&self, node: &NodeId) -> Option<(Session, bool)> {
+        let seen = self.seen.get(node)?;
+        Some((seen.session?, seen.state != LeaseState::Live))
+    }
+
+    /// How often the node's lease ought to be renewed, and since when it was not.
+    fn is_late(&self, node: &NodeId, now: Time) -> bool {
+        self.seen.get(node).is_some_and(|seen| now.since(seen.since) > seen.lease / 3)
+    }
+}
+
+impl Node {
+    /// The leases to observe, as names for a watch.
+    fn leases_to_observe(&self, now: Now) -> Vec<String> {
+        let others = || self.view.members.keys().filter(|node| **node != self.config.node);
+        match others().count() {
+            0 => Vec::new(),
+            n if n < ALL_OBSERVE => vec!["lease.>".to_owned()],
+            _ => {
+                let own = (node_hash(self.config.node.as_str()), &self.config.node);
+                let mut ring: Vec<_> = others().map(|n| (node_hash(n.as_str()), n)).collect();
+                ring.sort_unstable();
+                let start = ring.partition_point(|at| *at < own);
+                ring.rotate_left(start);
+                let late = ring.iter().take_while(|(_, n)| self.observer.is_late(n, now.at));
+                let mut count = SUCCESSORS.max(late.count() + 1);
+                let late = |(_, n): &&(u64, &NodeId)| self.observer.is_late(n, now.at);
+                count += ring.iter().take(count).filter(late).count();
+                let mut names: Vec<_> = ring
+                    .into_iter()
+                    .take(count)
+                    .map(|(_, node)| RecordName::Lease(node.clone()).to_string())
+                    .collect();
+                names.sort_unstable();
+                names
+            }
+        }
+    }
+
+    /// Opens the watch of the leases to observe, kills and clears up.
+    pub(super) fn drive_observer(&mut self, now: Now) {
+        if !self.watch.is_live() || !matches!(self.life, Life::Active(_) | Life::Entering(_)) {
+            return;
+        }
+        let names = self.leases_to_observe(now);
+        if names != self.observer.names {
+            self.open_observer(now, names, Duration::ZERO);
+        }
+        for node in self.due_kills(now) {
+            self.kill(&node);
+        }
+        for node in self.due_deletions(now) {
+            self.delete_member(&node);
+        }
+    }
+
+    fn open_observer(&mut self, now: Now, names: Vec<String>, delay: Duration) {
+        if let Some(id) = self.observer.watch.take() {
+            self.actions.push_back(Action::Unwatch(id));
+        }
+        self.observer.live = false;
+        self.observer.gap_since.get_or_insert(now.at);
+        self.observer.names.clone_from(&names);
+        if !names.is_empty() {
+            let id = self.watch_id();
+            self.actions.push_back(Action::Watch(id, Filter { names }, delay));
+            self.observer.watch = Some(id);
+        }
+    }
+
+    pub(super) fn on_observer_ended(&mut self, now: Now, id: WatchId) {
+        if self.observer.watch == Some(id) {
+            self.observer.watch = None;
+            let names = std::mem::take(&mut self.observer.names);
+            self.open_observer(now, names, PAUSE);
+        }
+    }
+
+    pub(super) fn on_observed(&mut self, now: Now, id: WatchId, change: Change) {
+        if self.observer.watch != Some(id) {
+            return;
+        }
+        match change {
+            Change::Record(record) => self.on_lease_observed(now, &record),
+            Change::CaughtUp => {
+                self.observer.live = true;
+                let gap = self.observer.gap_since.take();
+                if gap.is_none_or(|since| now.at.since(since) > self.timing.heartbeat) {
+                    self.observer.live_since = now.at;
+                }
+                self.observe_members(now);
+            }
+        }
+    }
+
+    fn on_lease_observed(&mut self, now: Now, record: &Record) {
+        let Ok(RecordName::Lease(node)) = RecordName::parse(&record.name) else { return };
+        if node == self.config.node {
+            return;
+        }
+        let known = self.observer.seen.get(&node);
+        if known.is_some_and(|seen| seen.revision == record.revision) {
+            return;
+        }
+        let found = record.value.as_deref().and_then(|v| LeaseRecord::decode(v).ok());
+        let lease = found.as_ref().map(|f| Duration::from_millis(f.lease_ms).min(UNKNOWN_LEASE));
+        let seen = Seen {
+            revision: record.revision,
+            since: now.at,
+            lease: lease.unwrap_or_else(|| self.lease_of(&node)),
+            session: found.as_ref().map(|f| f.session),
+            state: found.as_ref().map_or(LeaseState::Live, |f| f.state),
+            killing: false,
+        };
+        let news = (seen.session, seen.state);
+        let before = self.observer.seen.insert(node.clone(), seen);
+        if before.is_none_or(|b| (b.session, b.state) != news) {
+            self.on_session_observed(&node);
+        }
+    }
+
+    /// Members whose leases the watch does not show are observed from now on as absent.
+    pub(super) fn observe_members(&mut self, now: Now) {
+        if !self.observer.live {
+            return;
+        }
+        let missing: Vec<_> = self
+            .view
+            .members
+            .keys()
+            .filter(|n| **n != self.config.node && !self.observer.seen.contains_key(*n))
+            .filter(|n| self.observes(n))
+            .cloned()
+            .collect();
+        for node in missing {
+            let lease = self.lease_of(&node);
+            let seen = Seen {
+                revision: Revision::NONE,
+                since: now.at,
+                lease,
+                session: None,
+                state: LeaseState::Live,
+                killing: false,
+            };
+            self.observer.seen.insert(node, seen);
+        }
+        let members = &self.view.members;
+        self.observer.seen.retain(|n, s| members.contains_key(n) || s.state == LeaseState::Live);
+        self.observer.deleting.retain(|n| members.contains_key(n));
+    }
+
+    fn observes(&self, node: &NodeId) -> bool {
+        let name = RecordName::Lease(node.clone()).to_string();
+        self.observer.names.iter().any(|n| n == "lease.>" || *n == name)
+    }
+
+    /// The length of a node's lease as its member record says it.
+    fn lease_of(&self, node: &NodeId) -> Duration {
+        let said = self.view.members.get(node).map(|m| Duration::from_millis(m.record.lease_ms));
+        said.map_or(UNKNOWN_LEASE, |lease| lease.min(UNKNOWN_LEASE))
+    }
+
+    /// When this node may begin to kill: its own lease is good, and its watch has been whole for as
+    /// long as a lease.
+    fn may_kill_from(&self) -> Option<Time> {
+        let whole = self.observer.live_since + self.timing.lease;
+        (matches!(self.life, Life::Active(_)) && self.observer.live).then_some(whole)
+    }
+
+    fn kill_at(&self, node: &NodeId, seen: &Seen) -> Option<Time> {
+        let open = seen.state == LeaseState::Live && !seen.killing;
+        let known = self.view.members.contains_key(node);
+        let at = (seen.since + observed(seen.lease)).max(self.may_kill_from()?);
+        (open && known && self.observes(node)).then_some(at)
+    }
+
+    fn due_kills(&self, now: Now) -> Vec<NodeId> {
+        let due = |(node, seen): (&NodeId, &Seen)| {
+            self.kill_at(node, seen).filter(|at| *at <= now.at).map(|_| node.clone())
+        };
+        self.observer.seen.iter().filter_map(due).collect()
+    }
+
+    /// **Invariant (proof of death):** the record is overwritten at the very revision that was seen
+    /// unchanged for all that time, so a renewal in between makes this fail.
+    fn kill(&mut self, node: &NodeId) {
+        let member = self.view.members.get(node).map(|m| m.record.session);
+        let Some(seen) = self.observer.seen.get_mut(node) else { return };
+        let Some(session) = seen.session.or(member) else { return };
+        seen.killing = true;
+        let expected = seen.revision;
+        let lease_ms = u64::try_from(seen.lease.as_millis()).unwrap_or(u64::MAX);
+        let write = self.dead_write(node, session, expected, lease_ms);
+        self.write(WriteFor::Kill(node.clone(), session), write);
+    }
+
+    /// The record that says that a session is over for not having been renewed.
+    pub(super) fn dead_write(
+        &self,
+        node: &NodeId,
+        session: Session,
+        expected: Revision,
+        lease_ms: u64,
+    ) -> Write {
+        let record = LeaseRecord {
+            session,
+            beat: 0,
+            lease_ms,
+            state: LeaseState::Dead,
+            held: 0,
+            stopping: 0,
+            seen: self.view.seen,
+            by: Some(self.config.node.clone()),
+        };
+        Write {
+            name: RecordName::Lease(node.clone()).to_string(),
+            value: Some(record.encode()),
+            expected: Some(expected),
+            ttl: Some(OBITUARY),
+        }
+    }
+
+    pub(super) fn on_kill_wrote(
+        &mut self,
+        now: Now,
+        node: &NodeId,
+        session: Session,
+        outcome: &Outcome,
+    ) {
+        self.proofs.end_kill(session, now.at + self.timing.heartbeat);
+        if let Outcome::Acked(revision) = outcome {
+            self.notice(Notice::Killed { node: node.clone() });
+            if let Some(seen) = self.observer.seen.get_mut(node) {
+                seen.revision = *revision;
+                seen.since = now.at;
+                seen.session = Some(session);
+                seen.state = LeaseState::Dead;
+                seen.killing = false;
+            }
+            self.set_proof(session, Proof::Over);
+            self.delete_member(node);
+        } else if let Some(seen) = self.observer.seen.get_mut(node) {
+            // It was renewed, or ended by another; the watch shows which. If it does not, it is
+            // opened again, since then it cannot be believed.
+            seen.killing = false;
+            seen.since = now.at;
+            let names = std::mem::take(&mut self.observer.names);
+            self.open_observer(now, names, Duration::ZERO);
+        }
+    }
+
+    /// Members whose sessions are over and whose killer did not live to delete them.
+    fn deletion_at(&self, node: &NodeId, seen: &Seen) -> Option<Time> {
+        let member = self.view.members.get(node)?;
+        let over = seen.state != LeaseState::Live && seen.session == Some(member.record.session);
+        let free = !self.observer.deleting.contains(node);
+        (over && free).then_some(seen.since + self.timing.heartbeat * 2)
+    }
+
+    fn due_deletions(&self, now: Now) -> Vec<NodeId> {
+        let due = |(node, seen): (&NodeId, &Seen)| {
+            self.deletion_at(node, seen).filter(|at| *at <= now.at).map(|_| node.clone())
+        };
+        self.observer.seen.iter().filter_map(due).collect()
+    }
+
+    /// Deletes a member record at the revision that names the session that is over.
+    fn delete_member(&mut self, node: &NodeId) {
+        let over = self.observer.session(node);
+        let Some(member) = self.view.members.get(node) else { return };
+        if over != Some((member.record.session, true)) {
+            return;
+        }
+        let write = Write {
+            name: RecordName::Member(node.clone()).to_string(),
+            value: None,
+            expected: Some(member.revision),
+            ttl: Some(TOMBSTONE),
+        };
+        self.observer.deleting.insert(node.clone());
+        self.write(WriteFor::MemberGone(node.clone()), write);
+    }
+
+    /// Whatever became of it: the watch shows the member gone, or it is tried again.
+    pub(super) fn on_member_gone_wrote(&mut self, now: Now, node: &NodeId) {
+        if *node == self.config.node {
+            return self.on_own_member_gone();
+        }
+        self.observer.deleting.remove(node);
+        if let Some(seen) = self.observer.seen.get_mut(node) {
+            seen.since = now.at;
+        }
+    }
+
+    pub(super) fn observer_timeout(&self) -> Option<Time> {
+        if !self.watch.is_live() {
+            return None;
+        }
+        let times = self.observer.seen.iter().flat_map(|(node, seen)| {
+            let late = (self.view.members.len() > ALL_OBSERVE).then_some(seen.since + seen.lease / 3);
+            [self.kill_at(node, seen), self.deletion_at(node, seen), late]
+        });
+        times.flatten().min()
+    }
+}

@@ -1,0 +1,136 @@
+//! What writes and reads were for, and whom their answers go to.
+
+use super::Node;
+use crate::core::edge::{Notice, ReadId, WriteId};
+use crate::core::time::Now;
+use crate::core::view::KeyIx;
+use crate::id::{NodeId, Revision, Session};
+use crate::store::{Outcome, Record, StoreError};
+
+/// What a write is for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum WriteFor {
+    /// The own lease, with this attempt's number.
+    Lease(u64),
+    /// The end of the own lease.
+    End,
+    /// The own member record.
+    Member,
+    /// Deleting a member record whose session is over.
+    MemberGone(NodeId),
+    /// The own unconfirmed stops.
+    Stops,
+    /// Ending another node's session.
+    Kill(NodeId, Session),
+    /// A key's claim.
+    Claim(KeyIx),
+    /// Deleting a claim that nobody needs.
+    Litter(KeyIx),
+    /// Deleting a key whose work is done.
+    Complete(KeyIx),
+    /// Writing a claim of the own again over garbage.
+    Reassert(KeyIx),
+}
+
+/// What a read is for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum ReadFor {
+    /// The own lease, before a session begins.
+    Join,
+    /// The own lease, where an attempt's outcome is doubtful.
+    OwnLease,
+    /// The own lease, where its end is doubtful.
+    End,
+    /// The own member record, likewise.
+    Member,
+    /// The own record of unconfirmed stops, likewise.
+    Stops,
+    /// A claim, likewise.
+    Claim(KeyIx),
+    /// A `key` record whose deletion is doubtful.
+    Complete(KeyIx),
+    /// Whether a session is over.
+    Proof(NodeId, Session),
+    /// A `key` record that a snapshot did not show, or whose time to live has passed.
+    KeyGone(KeyIx),
+    /// A claim that a snapshot did not show.
+    ClaimGone(KeyIx),
+    /// A claim that ought to be as it is known.
+    Audit(KeyIx),
+}
+
+impl Node {
+    pub(super) fn on_wrote(&mut self, now: Now, id: WriteId, outcome: Outcome) {
+        let Some((purpose, seen)) = self.writes.remove(&id) else { return };
+        match &outcome {
+            Outcome::Acked(revision) if *revision <= seen && seen <= self.view.seen => {
+                self.on_log_lost(now);
+            }
+            Outcome::Conflict => self.notice(Notice::CasConflict { what: what(&purpose) }),
+            Outcome::Refused(error) if !matches!(purpose, WriteFor::Lease(_)) => {
+                let error = error.clone();
+                self.notice(Notice::StoreFailed { what: what(&purpose), error });
+            }
+            _ => {}
+        }
+        match purpose {
+            WriteFor::Lease(beat) => self.on_lease_wrote(now, beat, &outcome),
+            WriteFor::End => self.on_end_wrote(now, &outcome),
+            WriteFor::Member => self.on_member_wrote(now, &outcome),
+            WriteFor::MemberGone(node) => self.on_member_gone_wrote(now, &node),
+            WriteFor::Stops => self.on_stops_wrote(&outcome),
+            WriteFor::Kill(node, session) => self.on_kill_wrote(now, &node, session, &outcome),
+            WriteFor::Claim(ix) => self.on_claim_wrote(now, ix, id, &outcome),
+            WriteFor::Complete(ix) => self.on_complete_wrote(now, ix, id, &outcome),
+            WriteFor::Litter(ix) => self.on_litter_wrote(now, ix),
+            WriteFor::Reassert(ix) => self.on_reassert_wrote(now, ix),
+        }
+    }
+
+    pub(super) fn on_read(
+        &mut self,
+        now: Now,
+        id: ReadId,
+        answer: Result<Option<Record>, StoreError>,
+    ) {
+        let Some(purpose) = self.reads.remove(&id) else { return };
+        match purpose {
+            ReadFor::Join => self.on_join_read(now, answer),
+            ReadFor::OwnLease => self.on_own_lease_read(now, answer),
+            ReadFor::End => self.on_end_read(now, answer),
+            ReadFor::Member => self.on_member_read(now, answer),
+            ReadFor::Stops => self.on_stops_read(answer),
+            ReadFor::Claim(ix) => self.on_claim_read(now, ix, answer),
+            ReadFor::Complete(ix) => self.on_complete_read(now, ix, answer),
+            ReadFor::Proof(node, session) => self.on_proof_read(now, &node, session, answer),
+            ReadFor::KeyGone(ix) => self.on_key_gone_read(now, ix, answer),
+            ReadFor::ClaimGone(ix) => self.on_claim_gone_read(now, ix, answer),
+            ReadFor::Audit(ix) => self.on_audit_read(now, ix, answer),
+        }
+    }
+
+    /// The server acknowledged a revision that it had given before: it lost its tail.
+    pub(super) fn on_log_lost(&mut self, now: Now) {
+        self.notice(Notice::LogLost);
+        self.resync(now, "the log lost its tail");
+    }
+
+    pub(super) fn answer_revision(answer: Option<&Record>) -> Revision {
+        answer.map_or(Revision::NONE, |record| record.revision)
+    }
+}
+
+fn what(purpose: &WriteFor) -> &'static str {
+    match purpose {
+        WriteFor::Lease(_) => "renew the lease",
+        WriteFor::End => "end the lease",
+        WriteFor::Member => "write the member record",
+        WriteFor::MemberGone(_) => "delete the member record of a session that is over",
+        WriteFor::Stops => "write the unconfirmed stops",
+        WriteFor::Kill(..) => "end a session that is not renewed",
+        WriteFor::Claim(_) => "write a claim",
+        WriteFor::Complete(_) => "delete a key that is done",
+        WriteFor::Litter(_) => "delete a claim of a key that is gone",
+        WriteFor::Reassert(_) => "write a claim again over garbage",
+    }
+}

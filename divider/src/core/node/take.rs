@@ -1,0 +1,275 @@
+//! Taking orphans.
+
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
+use std::time::Duration;
+
+use super::Node;
+use super::hold::{Doubt, Hold, Phase};
+use super::look::claim_write;
+use super::outcome::{ReadFor, WriteFor};
+use crate::core::edge::{Notice, WriteId};
+use crate::core::time::{Now, Time};
+use crate::core::view::{KeyIx, OwnerIx};
+use crate::id::Revision;
+use crate::store::{Outcome, Record, StoreError};
+use crate::wire::{ClaimRecord, Owner, RecordName};
+
+/// The most claims that are on their way at a time.
+const IN_FLIGHT: usize = 1_024;
+
+/// The keys that this node is about to take, and those that it watches others take.
+#[derive(Debug, Default)]
+pub(super) struct Takes {
+    /// Keys planned for this node, by hash.
+    wanted: BTreeSet<(u64, KeyIx)>,
+    in_flight: usize,
+    /// Orphans planned for other nodes: (when to look again, since when planned, key), in order.
+    watched: VecDeque<(Time, Time, KeyIx)>,
+    is_watched: HashSet<KeyIx>,
+    /// When each session last wrote a claim.
+    last_claim: HashMap<OwnerIx, Time>,
+    /// Since when an unreadable claim is known.
+    garbage: HashMap<KeyIx, Time>,
+    /// Claims whose deletion is on its way.
+    pub(super) litter: HashSet<KeyIx>,
+}
+
+impl Takes {
+    pub(super) fn clear(&mut self) {
+        self.wanted.clear();
+        self.in_flight = 0;
+    }
+
+    pub(super) fn is_idle(&self) -> bool {
+        self.wanted.is_empty() && self.in_flight == 0
+    }
+
+    /// An orphan is planned for another node: if that does not take it, somebody else has to.
+    pub(super) fn watch_over(&mut self, ix: KeyIx, now: Time, patience: Duration) {
+        if self.is_watched.insert(ix) {
+            self.watched.push_back((now + patience, now, ix));
+        }
+    }
+
+    pub(super) fn garbage_since(&mut self, ix: KeyIx, now: Time) -> Time {
+        *self.garbage.entry(ix).or_insert(now)
+    }
+
+    pub(super) fn next(&self) -> Option<Time> {
+        self.watched.front().map(|(at, ..)| *at)
+    }
+
+    /// Forgets what concerns sessions and keys that are gone.
+    pub(super) fn sweep(&mut self, named: impl Fn(OwnerIx) -> bool, garbled: impl Fn(KeyIx) -> bool) {
+        self.last_claim.retain(|owner, _| named(*owner));
+        self.garbage.retain(|ix, _| garbled(*ix));
+    }
+}
+
+impl Node {
+    /// A claim was delivered.
+    pub(super) fn note_claim(&mut self, now: Now, ix: KeyIx) {
+        let Some(claim) = self.view.keys.get(ix).map(|e| &e.claim) else { return };
+        if claim.owner.is_some() && !claim.garbled {
+            self.takes.last_claim.insert(claim.owner, now.at);
+        }
+        if !claim.garbled && !self.takes.garbage.is_empty() {
+            self.takes.garbage.remove(&ix);
+        }
+    }
+
+    /// The key is an orphan and this node's to take.
+    pub(super) fn want(&mut self, now: Now, ix: KeyIx) {
+        let Some(entry) = self.view.keys.get(ix) else { return };
+        let (hash, garbled) = (entry.hash, entry.claim.garbled);
+        if !self.holds.unconfirmed.contains_key(&ix) && (!garbled || self.garbage_is_old(now, ix)) {
+            self.takes.wanted.insert((hash, ix));
+        }
+    }
+
+    pub(super) fn drive_takes(&mut self, now: Now) {
+        if !self.is_working(now) {
+            return;
+        }
+        self.drive_watched(now);
+        while self.takes.in_flight < IN_FLIGHT
+            && let Some((_, ix)) = self.takes.wanted.pop_first()
+        {
+            self.take(now, ix);
+        }
+    }
+
+    /// Writes the claim of an orphan, if it is one still and its last owner is proved to be over.
+    fn take(&mut self, now: Now, ix: KeyIx) {
+        if self.holds.keys.contains_key(&ix) || self.holds.unconfirmed.contains_key(&ix) {
+            return;
+        }
+        let Some(entry) = self.view.keys.get(ix) else { return };
+        let (owner, last, revision) = (entry.claim.owner, entry.claim.token, entry.claim.revision);
+        let own = owner == self.me;
+        if !own && !self.planner.is_orphan(&self.view, ix) {
+            return;
+        }
+        if !own && owner.is_some() && !self.is_proved_over(owner) {
+            return;
+        }
+        let token = self.next_token(now, last);
+        let phase = Phase::Taking(Doubt::Retry(now.at));
+        let hold = Hold { token, revision, since: now.at, phase };
+        self.holds.keys.insert(ix, hold);
+        if let Some(entry) = self.view.keys.get_mut(ix) {
+            entry.pinned = true;
+        }
+        self.takes.in_flight += 1;
+        self.write_take(now, ix);
+    }
+
+    /// Sends the claim that a key is taken with; every attempt is the same.
+    pub(super) fn write_take(&mut self, now: Now, ix: KeyIx) {
+        let (Some(hold), Some(entry)) = (self.holds.keys.get(&ix), self.view.keys.get(ix)) else {
+            return;
+        };
+        let (token, revision, key) = (hold.token, hold.revision, entry.key.clone());
+        let owner = self.owner_of(self.me);
+        let claim = ClaimRecord { owner, token, not: self.not_of(now, ix) };
+        let id = self.write(WriteFor::Claim(ix), claim_write(&key, Some(&claim), revision));
+        self.set_doubt(ix, Doubt::Writing(id));
+    }
+
+    pub(super) fn set_doubt(&mut self, ix: KeyIx, state: Doubt) {
+        if let Doubt::Retry(at) = state {
+            self.look_later(at, ix);
+        }
+        if let Some(doubt) = self.holds.keys.get_mut(&ix).and_then(Hold::doubt_mut) {
+            *doubt = state;
+        }
+    }
+
+    /// What became of the write of a claim.
+    pub(super) fn on_claim_wrote(&mut self, now: Now, ix: KeyIx, id: WriteId, outcome: &Outcome) {
+        let Some(hold) = self.holds.keys.get_mut(&ix) else { return };
+        if hold.doubt_mut().is_none_or(|doubt| *doubt != Doubt::Writing(id)) {
+            return;
+        }
+        match outcome {
+            Outcome::Acked(revision) => self.on_claim_landed(now, ix, *revision),
+            Outcome::Conflict | Outcome::Unknown(_) => self.read_claim(ix),
+            Outcome::Refused(_) => self.set_doubt(ix, Doubt::Retry(now.at + self.timing.heartbeat)),
+        }
+    }
+
+    /// The claim stands as this node wrote it.
+    fn on_claim_landed(&mut self, now: Now, ix: KeyIx, revision: Revision) {
+        match self.holds.keys.get(&ix).map(|hold| &hold.phase) {
+            Some(Phase::Taking(_)) => self.on_taken(now, ix, revision),
+            Some(Phase::Handing { .. }) => self.on_handed(now, ix, revision),
+            _ => {}
+        }
+    }
+
+    pub(super) fn read_claim(&mut self, ix: KeyIx) {
+        let Some(key) = self.view.keys.get(ix).map(|e| e.key.clone()) else { return };
+        self.read(ReadFor::Claim(ix), &RecordName::Claim(key));
+        self.set_doubt(ix, Doubt::Reading);
+    }
+
+    /// The leader's answer where the write of a claim is doubtful.
+    pub(super) fn on_claim_read(
+        &mut self,
+        now: Now,
+        ix: KeyIx,
+        answer: Result<Option<Record>, StoreError>,
+    ) {
+        let Some(hold) = self.holds.keys.get_mut(&ix) else { return };
+        if hold.doubt_mut().is_none_or(|doubt| *doubt != Doubt::Reading) {
+            return;
+        }
+        let retry = Doubt::Retry(now.at + self.timing.retry);
+        let Ok(record) = answer else { return self.set_doubt(ix, retry) };
+        let revision = Self::answer_revision(record.as_ref());
+        let value = record.as_ref().and_then(|r| r.value.as_deref());
+        let claim = value.and_then(|v| ClaimRecord::decode(v).ok());
+        if revision == hold.revision {
+            return self.set_doubt(ix, retry);
+        }
+        if matches!(hold.phase, Phase::Taking(_)) {
+            self.on_take_read(now, ix, revision, value.is_some(), claim.as_ref());
+        } else {
+            self.on_hand_read(now, ix, revision, claim.as_ref());
+        }
+    }
+
+    fn on_take_read(
+        &mut self,
+        now: Now,
+        ix: KeyIx,
+        revision: Revision,
+        exists: bool,
+        claim: Option<&ClaimRecord>,
+    ) {
+        let me = self.owner_of(self.me);
+        let Some(hold) = self.holds.keys.get_mut(&ix) else { return };
+        let mine = |o: &Owner| Some(o) == me.as_ref();
+        match claim {
+            Some(claim) if claim.owner.as_ref().is_some_and(mine) && claim.token == hold.token => {
+                self.on_taken(now, ix, revision);
+            }
+            // Nobody has it; what was written over was an older tombstone, or none.
+            None if !exists => {
+                hold.revision = revision;
+                self.set_doubt(ix, Doubt::Retry(now.at));
+            }
+            _ => self.drop_take(now, ix),
+        }
+    }
+
+    /// Another node has the key, or is about to; the watch shows which.
+    fn drop_take(&mut self, now: Now, ix: KeyIx) {
+        self.holds.keys.remove(&ix);
+        self.takes.in_flight = self.takes.in_flight.saturating_sub(1);
+        self.unpin_if_done(ix);
+        self.look_later(now.at + self.timing.heartbeat, ix);
+    }
+
+    /// The claim is this session's.
+    pub(super) fn on_taken(&mut self, now: Now, ix: KeyIx, revision: Revision) {
+        let Some(hold) = self.holds.keys.get(&ix) else { return };
+        let (token, since) = (hold.token, hold.since);
+        self.takes.in_flight = self.takes.in_flight.saturating_sub(1);
+        self.notice(Notice::TakenOver { after: now.at.since(since) });
+        self.start(now, ix, token, revision);
+    }
+
+    /// Orphans that their planned owners do not take: the next in the key's order of scores does,
+    /// each two heartbeats after the one before it.
+    fn drive_watched(&mut self, now: Now) {
+        while let Some(&(at, since, ix)) = self.takes.watched.front()
+            && at <= now.at
+        {
+            self.takes.watched.pop_front();
+            if self.is_neglected(now, ix, since) {
+                self.want(now, ix);
+            }
+            let target = self.view.keys.get(ix).map_or(OwnerIx::NONE, |e| e.target);
+            if target.is_some() && target != self.me && self.planner.is_orphan(&self.view, ix) {
+                let next = now.at + self.timing.heartbeat * 2;
+                self.takes.watched.push_back((next, since, ix));
+            } else {
+                self.takes.is_watched.remove(&ix);
+            }
+        }
+    }
+
+    fn is_neglected(&self, now: Now, ix: KeyIx, since: Time) -> bool {
+        let patience = self.timing.heartbeat * 2;
+        let Some(target) = self.view.keys.get(ix).map(|e| e.target) else { return false };
+        let busy = self.takes.last_claim.get(&target).is_some_and(|at| *at + patience > now.at);
+        let orphan = target != self.me && self.planner.is_orphan(&self.view, ix);
+        orphan
+            && !busy
+            && self
+                .planner
+                .rank(&self.view, now, ix, self.me)
+                .is_some_and(|rank| since + patience * rank <= now.at)
+    }
+}

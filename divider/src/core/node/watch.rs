@@ -1,0 +1,390 @@
+//! The main watch: opening it, knowing when it is complete, and when it can no longer be believed.
+
+use std::time::Duration;
+
+use super::Node;
+use super::hold::Phase;
+use super::join::Life;
+use super::outcome::ReadFor;
+use crate::core::edge::{Action, Notice, WatchId};
+use crate::core::time::{Now, Time};
+use crate::core::view::{Effect, KeyIx};
+use crate::event::LostReason;
+use crate::id::Revision;
+use crate::store::{Change, Filter, Record, StoreError};
+use crate::wire::RecordName;
+
+/// On top of the ack time-out: how long an acknowledged heartbeat may be missing from a watch that
+/// delivers nothing before the watch is taken for dead.
+const ECHO: Duration = Duration::from_secs(2);
+
+/// How long a snapshot may stand still.
+const SNAPSHOT_PROGRESS: Duration = Duration::from_secs(10);
+
+/// The longest pause between two attempts to open the watch.
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+
+/// The state of the main watch.
+#[derive(Debug)]
+pub(super) struct MainWatch {
+    id: Option<WatchId>,
+    /// It has delivered everything that there was.
+    live: bool,
+    opened: Time,
+    /// When it last delivered a record, or was opened.
+    progress: Time,
+    /// How often it was opened in vain.
+    failures: u32,
+    /// The newest own heartbeat that was acknowledged, and the newest that came back.
+    acked: Revision,
+    echoed: Revision,
+    /// Since when a heartbeat is acknowledged and has not come back.
+    missing_since: Option<Time>,
+    /// When TTL'd keys are over, unless announced again.
+    pub(super) expiry: std::collections::BTreeSet<(Time, KeyIx)>,
+    expires: std::collections::HashMap<KeyIx, Time>,
+}
+
+impl MainWatch {
+    pub(super) fn new(now: Time) -> Self {
+        Self {
+            id: None,
+            live: false,
+            opened: now,
+            progress: now,
+            failures: 0,
+            acked: Revision::NONE,
+            echoed: Revision::NONE,
+            missing_since: None,
+            expiry: std::collections::BTreeSet::new(),
+            expires: std::collections::HashMap::new(),
+        }
+    }
+
+    pub(super) fn is_live(&self) -> bool {
+        self.live
+    }
+
+    /// No heartbeat is expected back (any more).
+    pub(super) fn forget_heartbeats(&mut self) {
+        self.missing_since = None;
+        self.acked = Revision::NONE;
+    }
+
+    pub(super) fn on_lease_acked(&mut self, now: Time, revision: Revision) {
+        self.acked = self.acked.max(revision);
+        if self.acked > self.echoed && self.missing_since.is_none() {
+            self.missing_since = Some(now);
+        }
+    }
+
+    fn on_lease_echoed(&mut self, revision: Revision) {
+        self.echoed = self.echoed.max(revision);
+        if self.echoed >= self.acked {
+            self.missing_since = None;
+        }
+    }
+
+    /// When the watch counts as stale, unless something is delivered before.
+    fn stale_at(&self, ack: Duration) -> Option<Time> {
+        let since = self.missing_since?;
+        Some(since.max(self.progress) + ECHO + ack)
+    }
+
+    fn set_expiry(&mut self, ix: KeyIx, at: Option<Time>) {
+        if let Some(old) = self.expires.remove(&ix) {
+            self.expiry.remove(&(old, ix));
+        }
+        if let Some(at) = at {
+            self.expires.insert(ix, at);
+            self.expiry.insert((at, ix));
+        }
+    }
+}
+
+impl Node {
+    /// Opens the main watch anew, from a full snapshot.
+    pub(super) fn open_watch(&mut self, now: Now, delay: Duration) {
+        if let Some(id) = self.watch.id.take() {
+            self.actions.push_back(Action::Unwatch(id));
+        }
+        let id = self.watch_id();
+        let names = ["key.>", "claim.>", "member.>", "control.>", "rebalance", "group"];
+        let names = names.into_iter().map(str::to_owned).chain([self.lease_name().to_string()]);
+        self.actions.push_back(Action::Watch(id, Filter { names: names.collect() }, delay));
+        self.watch.id = Some(id);
+        self.watch.live = false;
+        self.watch.opened = now.at;
+        self.watch.progress = now.at + delay;
+        // Another log may count from the start again.
+        self.watch.acked = Revision::NONE;
+        self.watch.echoed = Revision::NONE;
+        self.view.begin_snapshot();
+    }
+
+    /// The view cannot be believed any more: everything is read again, and proved.
+    pub(super) fn resync(&mut self, now: Now, why: &'static str) {
+        self.notice(Notice::Resync { why });
+        let delay = self.pause();
+        self.open_watch(now, delay);
+    }
+
+    /// The pause before the next attempt: none at first, then growing, never the same for two nodes.
+    fn pause(&mut self) -> Duration {
+        let failures = self.watch.failures;
+        self.watch.failures = failures.saturating_add(1);
+        if failures == 0 {
+            return Duration::ZERO;
+        }
+        let base = Duration::from_millis(50) * 2u32.saturating_pow(failures.min(6) - 1);
+        let base = base.min(LONGEST_PAUSE);
+        let mix = crate::core::plan::key_hash(&format!("{} {failures}", self.config.node));
+        base / 2 + base.mul_f64(f64::from(u32::try_from(mix >> 32).unwrap_or(0)) / 8.6e9)
+    }
+
+    pub(super) fn on_watch_ended(&mut self, now: Now, id: WatchId, error: StoreError) {
+        if self.watch.id == Some(id) {
+            self.watch.id = None;
+            self.notice(Notice::StoreFailed { what: "watch the group", error });
+            self.resync(now, "the watch ended");
+        } else {
+            self.on_observer_ended(now, id);
+        }
+    }
+
+    pub(super) fn on_change(&mut self, now: Now, id: WatchId, change: Change) {
+        if self.watch.id != Some(id) {
+            return self.on_observed(now, id, change);
+        }
+        self.watch.progress = now.at;
+        match change {
+            Change::Record(record) => {
+                let effect = self.view.apply(now, &record);
+                self.on_effect(now, &effect, &record);
+            }
+            Change::CaughtUp => self.on_caught_up(now),
+        }
+    }
+
+    fn on_effect(&mut self, now: Now, effect: &Effect, record: &Record) {
+        if let Effect::Key(ix) = effect {
+            let ttl = record.value.as_ref().and(record.ttl);
+            let at = ttl.map(|ttl| now.at + ttl + Duration::from_secs(1));
+            self.watch.set_expiry(*ix, at);
+        }
+        if let Effect::Lease(node) = effect
+            && *node == self.config.node
+        {
+            return self.on_lease_delivered(now, record.revision);
+        }
+        if !self.watch.live {
+            return;
+        }
+        self.on_live_effect(now, effect);
+    }
+
+    /// An effect on a view that is complete.
+    pub(super) fn on_live_effect(&mut self, now: Now, effect: &Effect) {
+        match effect {
+            Effect::Key(ix) => self.planner.on_key(&mut self.view, now, *ix),
+            Effect::Claim(ix, from) => {
+                self.note_claim(now, *ix);
+                self.planner.on_claim(&mut self.view, now, *ix, *from);
+            }
+            Effect::Member(_) | Effect::Control(_) => {
+                self.planner.on_member(&mut self.view, now);
+                self.on_members(now);
+            }
+            Effect::Rebalance | Effect::Group => {
+                self.planner.on_generation(&mut self.view, now);
+            }
+            Effect::Nothing | Effect::Lease(_) | Effect::Stops(_) | Effect::Problem => {}
+        }
+    }
+
+    fn on_lease_delivered(&mut self, now: Now, revision: Revision) {
+        self.watch.on_lease_echoed(revision);
+        if let Life::Observing { .. } = self.life {
+            return self.on_observed_change(now);
+        }
+        let own = self.view.leases.get(&self.config.node).map(|l| l.record.clone());
+        if let Some(own) = own {
+            self.on_own_lease(now, &own, revision, false);
+        }
+    }
+
+    /// The snapshot is complete: what it did not show is gone, and what cannot be proved is lost.
+    fn on_caught_up(&mut self, now: Now) {
+        self.watch.live = true;
+        self.watch.failures = 0;
+        let (keys, claims) = self.view.end_snapshot();
+        for ix in keys {
+            self.on_not_shown(ix, ReadFor::KeyGone(ix));
+        }
+        for ix in claims {
+            self.on_not_shown(ix, ReadFor::ClaimGone(ix));
+        }
+        self.planner.on_caught_up(&mut self.view, now);
+        self.on_members(now);
+        self.prove_holds(now);
+        let after = now.at.since(self.watch.opened);
+        self.notice(Notice::CaughtUp { after, keys: self.view.keys.announced() as u64 });
+        self.drive_life(now);
+    }
+
+    /// A record that the snapshot did not show: what matters here is asked for once more.
+    fn on_not_shown(&mut self, ix: KeyIx, ask: ReadFor) {
+        let held = self.holds.keys.contains_key(&ix);
+        let Some(key) = self.view.keys.get(ix).map(|e| e.key.clone()) else { return };
+        match ask {
+            ReadFor::KeyGone(_) if held => {
+                self.read(ask, &RecordName::Key(key));
+            }
+            ReadFor::ClaimGone(_) if held => {
+                self.read(ask, &RecordName::Claim(key));
+            }
+            ReadFor::KeyGone(_) => {
+                self.view.drop_key(ix);
+            }
+            _ => {
+                self.view.drop_claim(ix);
+            }
+        }
+        self.view.keys.forget_if_idle(ix);
+    }
+
+    /// Every key that is held and whose claim does not stand as it is held is lost.
+    fn prove_holds(&mut self, now: Now) {
+        let mut keys: Vec<_> = self.holds.keys.keys().copied().collect();
+        keys.sort_unstable();
+        for ix in keys {
+            self.prove_hold(now, ix);
+        }
+    }
+
+    fn prove_hold(&mut self, now: Now, ix: KeyIx) {
+        let Some(hold) = self.holds.keys.get(&ix) else { return };
+        let Some(claim) = self.view.keys.get(ix).map(|e| &e.claim) else { return };
+        let stands = claim.owner == self.me && claim.token == hold.token;
+        match hold.phase {
+            Phase::Running | Phase::Stopping(_) if !stands && claim.revision != hold.revision => {
+                self.lose_claim(now, ix);
+            }
+            Phase::Handing { .. } | Phase::Handed if claim.revision != hold.revision => {
+                self.lose_claim(now, ix);
+            }
+            _ => {}
+        }
+        self.look(now, ix);
+    }
+
+    /// A key's claim is not this session's any more.
+    pub(super) fn lose_claim(&mut self, now: Now, ix: KeyIx) {
+        let until = self.lease().and_then(|l| l.until(&self.timing)).unwrap_or(now.at);
+        self.planner.unpledge(&mut self.view, now, ix);
+        self.lose(ix, LostReason::ClaimLost, until);
+    }
+
+    pub(super) fn watch_timeout(&self) -> Option<Time> {
+        let stale = if self.watch.live {
+            self.watch.stale_at(self.timing.ack)
+        } else {
+            Some(self.watch.progress + SNAPSHOT_PROGRESS)
+        };
+        let blind = self.blind_at();
+        let expiry = self.watch.expiry.first().map(|(at, _)| *at).filter(|_| self.watch.live);
+        [stale, blind, expiry].into_iter().flatten().min()
+    }
+
+    /// When a node that does not see its own heartbeats gives up: it would not see a drain either.
+    fn blind_at(&self) -> Option<Time> {
+        matches!(self.life, Life::Active(_) | Life::Entering(_))
+            .then_some(self.watch.missing_since? + self.timing.lease * 2)
+            .map(|at| at.max(self.watch.opened))
+    }
+
+    /// Judges the watch, and the keys whose time to live is over.
+    pub(super) fn drive_watch(&mut self, now: Now) {
+        if self.blind_at().is_some_and(|at| at <= now.at) {
+            self.watch.missing_since = None;
+            self.fence(now, "the watch shows nothing any more");
+        }
+        if self.watch.live {
+            if self.watch.stale_at(self.timing.ack).is_some_and(|at| at <= now.at) {
+                return self.resync(now, "the watch shows nothing any more");
+            }
+        } else if self.watch.progress + SNAPSHOT_PROGRESS <= now.at {
+            return self.resync(now, "the snapshot stands still");
+        }
+        while self.watch.live
+            && let Some(&(at, ix)) = self.watch.expiry.first()
+            && at <= now.at
+        {
+            self.watch.set_expiry(ix, None);
+            self.on_expired(now, ix);
+        }
+    }
+
+    /// A key's time to live has passed since its record was received. Its owner asks the leader, who
+    /// alone knows; for everybody else it is gone.
+    fn on_expired(&mut self, now: Now, ix: KeyIx) {
+        let Some(entry) = self.view.keys.get(ix).filter(|e| e.exists()) else { return };
+        if self.holds.keys.contains_key(&ix) {
+            let name = RecordName::Key(entry.key.clone());
+            self.read(ReadFor::KeyGone(ix), &name);
+        } else {
+            let effect = self.view.drop_key(ix);
+            self.on_live_effect(now, &effect);
+        }
+    }
+
+    /// The leader's word on a key that seems to be gone.
+    pub(super) fn on_key_gone_read(
+        &mut self,
+        now: Now,
+        ix: KeyIx,
+        answer: Result<Option<Record>, StoreError>,
+    ) {
+        let gone = match &answer {
+            Ok(record) => record.as_ref().is_none_or(|r| r.value.is_none()),
+            Err(_) => false,
+        };
+        if gone {
+            let effect = self.view.drop_key(ix);
+            if self.watch.live {
+                self.on_live_effect(now, &effect);
+            }
+        } else {
+            let again = Duration::from_secs(1).max(self.timing.heartbeat);
+            self.watch.set_expiry(ix, Some(now.at + again));
+        }
+    }
+
+    /// The leader's word on a claim that a snapshot did not show.
+    pub(super) fn on_claim_gone_read(
+        &mut self,
+        now: Now,
+        ix: KeyIx,
+        answer: Result<Option<Record>, StoreError>,
+    ) {
+        let Ok(record) = answer else {
+            return self.resync(now, "a claim could be neither seen nor read");
+        };
+        if record.is_some_and(|r| r.value.is_some()) {
+            return;
+        }
+        let from = self.view.keys.get(ix).map(|e| e.claim.owner);
+        if from.is_some() && self.view.keys.get(ix).is_some_and(|e| e.claim.exists) {
+            let effect = self.view.drop_claim(ix);
+            if self.watch.live {
+                self.on_live_effect(now, &effect);
+            }
+            self.lose_claim(now, ix);
+        }
+    }
+
+    pub(super) fn close_watches(&mut self) {
+        let ids = self.watch.id.take().into_iter().chain(self.observer.take_watch());
+        self.actions.extend(ids.map(Action::Unwatch));
+    }
+}
