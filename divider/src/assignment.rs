@@ -110,24 +110,28 @@ impl Assignment {
         self.0.lease.start_until()
     }
 
-    /// The application has to stop.
-    pub(crate) fn stop(&self) {
+    /// The application has to stop. [`fire`](Self::fire) tells those who wait for it.
+    pub(crate) fn mark_stopping(&self) {
         self.0.stopping.store(true, Ordering::Release);
-        // Made here if nobody asked yet, so that there is no moment at which one that is made just
-        // then could be missed.
-        self.0.cancel.get_or_init(CancellationToken::new).cancel();
     }
 
     /// It ends at that moment, whatever becomes of the lease.
     pub(crate) fn lose(&self, until: Time) {
         self.0.until.fetch_min(until.0, Ordering::AcqRel);
-        self.stop();
+        self.mark_stopping();
     }
 
     /// The application has stopped.
-    pub(crate) fn finish(&self) {
+    pub(crate) fn mark_over(&self) {
         self.0.over.store(true, Ordering::Release);
-        self.stop();
+        self.mark_stopping();
+    }
+
+    /// Wakes those who wait for its end.
+    pub(crate) fn fire(&self) {
+        // Made here if nobody asked yet, so that there is no moment at which one that is made just
+        // then could be missed.
+        self.0.cancel.get_or_init(CancellationToken::new).cancel();
     }
 }
 

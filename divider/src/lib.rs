@@ -15,6 +15,8 @@ pub mod id;
 pub mod key;
 mod run;
 pub mod store;
+#[cfg(test)]
+mod tests;
 pub mod wire;
 
 pub use assignment::Assignment;

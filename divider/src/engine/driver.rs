@@ -9,11 +9,12 @@ use super::Core;
 use super::clock;
 use super::notice;
 use super::pipeline::{Job, Pipeline};
+use super::queue::Queue;
 use super::requests::Requests;
 use super::shared::Shared;
 use super::starting::Starting;
 use super::watches::Watches;
-use crate::core::edge::{Action, Command, End, Input, Notice, Reply};
+use crate::core::edge::{Action, Command, End, Input, Notice, Reply, RequestId};
 use crate::core::time::{Now, Time};
 use crate::error::Ended;
 use crate::store::{Store, Write};
@@ -106,7 +107,7 @@ impl<C: Core> Driver<C> {
                 }
             }
             // Also those that the actions just confirmed: starts that were withdrawn.
-            let confirmed = self.shared.queue().take_confirmed();
+            let confirmed = self.shared.queue(Queue::take_confirmed);
             if confirmed.is_empty() {
                 self.shared.count_held();
                 return None;
@@ -154,16 +155,18 @@ impl<C: Core> Driver<C> {
             Action::Watch(id, filter, delay) => self.watches.open(id, filter, delay),
             Action::Unwatch(id) => self.watches.close(id),
             Action::Info => self.reads.push(Job::Info),
-            Action::Session(session) => self.shared.queue().begin(session),
-            Action::Lease { until, start_until } => self.shared.queue().extend(until, start_until),
-            Action::Start(key, token) => self.shared.queue().start(key, token),
+            Action::Session(session) => self.shared.queue(|queue| queue.begin(session)),
+            Action::Lease { until, start_until } => {
+                self.shared.queue(|queue| queue.extend(until, start_until));
+            }
+            Action::Start(key, token) => self.shared.queue(|queue| queue.start(key, token)),
             Action::Stop(key, token, reason) => {
                 let deadline = self.stop_timeout.map(|span| now + span);
-                self.shared.queue().stop(key, token, reason.into(), deadline);
+                self.shared.queue(|queue| queue.stop(key, token, reason.into(), deadline));
             }
             Action::Lost(key, token, reason, until) => {
                 self.shared.meters.lost.increment(1);
-                self.shared.queue().lose(key, token, reason.into(), until);
+                self.shared.queue(|queue| queue.lose(key, token, reason.into(), until));
             }
             Action::Reply(id, reply) => self.drive_reply(id, reply),
             Action::Notice(notice) => self.drive_notice(&notice),
@@ -172,7 +175,7 @@ impl<C: Core> Driver<C> {
         None
     }
 
-    fn drive_reply(&mut self, id: crate::core::edge::RequestId, reply: Reply) {
+    fn drive_reply(&mut self, id: RequestId, reply: Reply) {
         if let Reply::Affinity { own, .. } = reply {
             self.shared.set_affinity(own);
         }

@@ -10,6 +10,8 @@ mod lease;
 mod meters;
 mod notice;
 mod pipeline;
+#[cfg(test)]
+pub(crate) mod played;
 mod queue;
 mod requests;
 mod shared;

@@ -27,6 +27,16 @@ pub(super) struct Queue {
     start_waker: Option<Waker>,
     end_waker: Option<Waker>,
     closed: bool,
+    effects: Effects,
+}
+
+/// What a change of the queue makes others do. It is carried out after the queue's lock is let go:
+/// whoever is woken may well come back to the queue, even from a destructor.
+#[derive(Debug, Default)]
+pub(super) struct Effects {
+    wake: Vec<Waker>,
+    cancel: Vec<Assignment>,
+    discard: Vec<Waker>,
 }
 
 #[derive(Debug)]
@@ -84,7 +94,13 @@ impl Queue {
             start_waker: None,
             end_waker: None,
             closed: false,
+            effects: Effects::default(),
         }
+    }
+
+    /// What is to be carried out once the lock is let go.
+    pub(super) fn take_effects(&mut self) -> Effects {
+        std::mem::take(&mut self.effects)
     }
 
     // ---- the engine's side ----
@@ -92,9 +108,7 @@ impl Queue {
     /// A session begins. Starts of the one before are withdrawn.
     pub(super) fn begin(&mut self, session: Session) {
         self.lease = Arc::new(SessionLease::new(session));
-        for (_, key) in std::mem::take(&mut self.starts) {
-            self.withdraw(&key);
-        }
+        self.withdraw_starts();
     }
 
     /// The lease of the session lasts until then.
@@ -102,24 +116,25 @@ impl Queue {
         self.lease.set(until, start_until);
         // Starts that were held back may be taken again.
         if !self.starts.is_empty() {
-            wake(&mut self.start_waker);
+            self.wake_starts();
         }
     }
 
     /// Tells the application to start.
     pub(super) fn start(&mut self, key: Key, token: Token) {
         debug_assert!(!self.runs.contains_key(&key), "a run of {key} is not confirmed");
+        self.give_up(&key);
         let number = self.number();
         let assignment = Assignment::new(key.clone(), token, Arc::clone(&self.lease));
         self.starts.insert(number, key.clone());
         self.runs.insert(key, Run { assignment, phase: Phase::Untold(number) });
-        wake(&mut self.start_waker);
+        self.wake_starts();
     }
 
     /// Tells the application to stop, unless it was never told to start.
     pub(super) fn stop(&mut self, key: Key, token: Token, reason: Reason, deadline: Option<Time>) {
         if let Some(run) = self.run_to_end(&key, token) {
-            run.stop();
+            run.mark_stopping();
             self.end(key, reason, deadline);
         }
     }
@@ -139,9 +154,7 @@ impl Queue {
 
     /// The node is over. What runs is lost when the lease is; what was not started never is.
     pub(super) fn close(&mut self, reason: Reason) {
-        for (_, key) in std::mem::take(&mut self.starts) {
-            self.withdraw(&key);
-        }
+        self.withdraw_starts();
         let until = self.lease.until();
         let running: Vec<_> = self
             .runs
@@ -153,8 +166,8 @@ impl Queue {
             self.lose(key, token, reason, until);
         }
         self.closed = true;
-        wake(&mut self.start_waker);
-        wake(&mut self.end_waker);
+        self.wake_starts();
+        self.wake_ends();
     }
 
     // ---- the application's side ----
@@ -179,19 +192,15 @@ impl Queue {
 
     /// The next stop or loss.
     pub(super) fn take_end(&mut self, waker: Option<&Waker>) -> Look<Taken> {
-        let Some((_, key)) = self.ends.pop_first() else {
-            return self.nothing(waker, |queue| &mut queue.end_waker);
-        };
-        let run = self.runs.get_mut(&key).expect("what is in `ends` is in `runs`");
-        let Phase::Ending(ending) = &mut run.phase else {
-            unreachable!("what is in `ends` is ending")
-        };
-        ending.waits = None;
-        Look::Item(Taken {
-            assignment: run.assignment.clone(),
-            reason: ending.reason,
-            deadline: ending.deadline,
-        })
+        while let Some((_, key)) = self.ends.pop_first() {
+            let run = self.runs.get_mut(&key).expect("what is in `ends` is in `runs`");
+            if let Phase::Ending(ending) = &mut run.phase {
+                ending.waits = None;
+                let Ending { reason, deadline, .. } = *ending;
+                return Look::Item(Taken { assignment: run.assignment.clone(), reason, deadline });
+            }
+        }
+        self.nothing(waker, |queue| &mut queue.end_waker)
     }
 
     /// The application has stopped with a run that it was told to end. `None`: there is no such run.
@@ -213,7 +222,8 @@ impl Queue {
             Phase::Ending(Ending { waits: Some(number), .. }) => _ = self.ends.remove(&number),
             Phase::Running | Phase::Ending(_) => {}
         }
-        run.assignment.finish();
+        run.assignment.mark_over();
+        self.effects.cancel.push(run.assignment);
     }
 
     /// Whether this run was told to end and is not confirmed.
@@ -253,7 +263,7 @@ impl Queue {
         }
         if let Phase::Untold(number) = self.runs[key].phase {
             self.starts.remove(&number);
-            self.withdraw(key);
+            self.over(key);
             return None;
         }
         Some(&self.runs[key].assignment)
@@ -262,6 +272,7 @@ impl Queue {
     fn end(&mut self, key: Key, reason: Reason, deadline: Option<Time>) {
         let number = self.number();
         let run = self.runs.get_mut(&key).expect("the caller looked");
+        self.effects.cancel.push(run.assignment.clone());
         let ending = Ending { waits: Some(number), reason, deadline };
         if let Phase::Ending(Ending { waits: Some(earlier), .. }) =
             std::mem::replace(&mut run.phase, Phase::Ending(ending))
@@ -269,17 +280,20 @@ impl Queue {
             self.ends.remove(&earlier);
         }
         self.ends.insert(number, key);
-        wake(&mut self.end_waker);
+        self.wake_ends();
     }
 
-    fn withdraw(&mut self, key: &Key) {
-        self.over(key);
+    fn withdraw_starts(&mut self) {
+        for (_, key) in std::mem::take(&mut self.starts) {
+            self.over(&key);
+        }
     }
 
     fn over(&mut self, key: &Key) {
         if let Some((key, run)) = self.runs.remove_entry(key) {
-            run.assignment.finish();
+            run.assignment.mark_over();
             self.confirmed.push((key, run.assignment.token()));
+            self.effects.cancel.push(run.assignment);
         }
     }
 
@@ -296,19 +310,32 @@ impl Queue {
         if self.closed {
             return Look::Closed;
         }
-        if let Some(waker) = waker {
-            let slot = slot(self);
-            match slot {
-                Some(known) => known.clone_from(waker),
-                None => *slot = Some(waker.clone()),
-            }
+        let Some(waker) = waker else { return Look::Nothing };
+        let slot = slot(self);
+        if !slot.as_ref().is_some_and(|known| known.will_wake(waker)) {
+            let earlier = slot.replace(waker.clone());
+            self.effects.discard.extend(earlier);
         }
         Look::Nothing
     }
+
+    fn wake_starts(&mut self) {
+        self.effects.wake.extend(self.start_waker.take());
+    }
+
+    fn wake_ends(&mut self) {
+        self.effects.wake.extend(self.end_waker.take());
+    }
 }
 
-fn wake(slot: &mut Option<Waker>) {
-    if let Some(waker) = slot.take() {
-        waker.wake();
+impl Effects {
+    /// Carries them out; nobody may hold the queue's lock.
+    pub(super) fn carry_out(self) {
+        for assignment in self.cancel {
+            assignment.fire();
+        }
+        for waker in self.wake {
+            waker.wake();
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! What the engine's thread and the application's handles share.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::task::{Context, Poll};
 
 use tokio::sync::{Notify, watch};
@@ -56,21 +56,24 @@ impl Shared {
         &self.group
     }
 
-    pub(super) fn queue(&self) -> MutexGuard<'_, Queue> {
-        // No code that can panic runs under the lock; were it so, the queue is still whole.
-        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Changes or reads the queue, then carries out what that entails, outside the lock.
+    pub(super) fn queue<T>(&self, change: impl FnOnce(&mut Queue) -> T) -> T {
+        // No code of others runs under the lock. Were there a panic nevertheless, the queue is whole.
+        let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        let result = change(&mut queue);
+        let effects = queue.take_effects();
+        drop(queue);
+        effects.carry_out();
+        result
     }
 
     // ---- the application's side ----
 
     /// The next start, taken at this very moment.
     pub(crate) fn poll_start(&self, cx: &mut Context<'_>) -> Poll<Option<Assignment>> {
-        let mut queue = self.queue();
-        // Read under the lock: a process that is frozen here checks again only what it has not
-        // taken.
-        match queue.take_start(clock::time(), Some(cx.waker())) {
+        // The clock is read under the lock, at the very moment of taking.
+        match self.queue(|queue| queue.take_start(clock::time(), Some(cx.waker()))) {
             Look::Item(assignment) => {
-                drop(queue);
                 self.meters.started.increment(1);
                 Poll::Ready(Some(assignment))
             }
@@ -81,7 +84,7 @@ impl Shared {
 
     /// The next stop or loss.
     pub(crate) fn poll_end(&self, cx: &mut Context<'_>) -> Poll<Option<Taken>> {
-        match self.queue().take_end(Some(cx.waker())) {
+        match self.queue(|queue| queue.take_end(Some(cx.waker()))) {
             Look::Item(taken) => Poll::Ready(Some(taken)),
             Look::Nothing => Poll::Pending,
             Look::Closed => Poll::Ready(None),
@@ -90,7 +93,7 @@ impl Shared {
 
     /// The application has stopped with this run; `false`: nobody waits for that.
     pub(crate) fn confirm(&self, key: &Key, token: Token) -> bool {
-        let confirmed = self.queue().confirm(key, token);
+        let confirmed = self.queue(|queue| queue.confirm(key, token));
         if let Some(reason) = confirmed {
             if !reason.is_loss() {
                 self.meters.stopped.increment(1);
@@ -102,7 +105,7 @@ impl Shared {
 
     /// A hand-off was dropped unconfirmed.
     pub(crate) fn handoff_dropped(&self, key: &Key, token: Token) {
-        if !self.queue().is_ending(key, token) || self.ended().is_some() {
+        if !self.queue(|queue| queue.is_ending(key, token)) || self.ended().is_some() {
             return;
         }
         self.meters.dropped_handoffs.increment(1);
@@ -117,15 +120,15 @@ impl Shared {
 
     /// The application has stopped with the key by itself.
     pub(crate) fn give_up(&self, key: &Key) {
-        self.queue().give_up(key);
+        self.queue(|queue| queue.give_up(key));
     }
 
     pub(crate) fn assigned(&self) -> Vec<Assignment> {
-        self.queue().assigned()
+        self.queue(|queue| queue.assigned())
     }
 
     pub(crate) fn session(&self) -> Session {
-        self.queue().session()
+        self.queue(|queue| queue.session())
     }
 
     /// Wants the node to end; the engine does it.
@@ -168,6 +171,15 @@ impl Shared {
         self.cancel.load(Ordering::Acquire)
     }
 
+    /// Waits for the node to be cancelled.
+    pub(super) async fn cancel_requested(&self) {
+        while !self.is_cancel_requested() {
+            self.wake.notified().await;
+        }
+        // Whoever else waits for it gets another one.
+        self.wake.notify_one();
+    }
+
     pub(super) fn is_crash_requested(&self) -> bool {
         self.crash.load(Ordering::Acquire)
     }
@@ -175,7 +187,7 @@ impl Shared {
     /// Brings the number of keys held up to date.
     pub(super) fn count_held(&self) {
         #[expect(clippy::cast_precision_loss, reason = "a gauge is a float")]
-        self.meters.held.set(self.queue().len() as f64);
+        self.meters.held.set(self.queue(|queue| queue.len()) as f64);
     }
 
     /// The node is over: ends the stream of events and wakes everybody who waits.
@@ -185,8 +197,8 @@ impl Shared {
             Ended::Replaced { .. } => Reason::Replaced,
             _ => Reason::Fenced,
         };
-        self.queue().close(reason);
-        self.meters.held.set(0);
+        self.queue(|queue| queue.close(reason));
+        self.meters.held.set(0.0);
         self.ended.send_if_modified(|slot| {
             let first = slot.is_none();
             slot.get_or_insert(ended);

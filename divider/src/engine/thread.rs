@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::select;
 use tokio::sync::{mpsc, oneshot};
 use tracing::Instrument;
 
@@ -111,24 +112,24 @@ async fn choose_lease(
 
 /// Asks about the log until there is an answer.
 async fn ask(store: &dyn Store, shared: &Shared, span: Duration) -> Result<Info, StartError> {
-    let deadline = clock::time() + span;
-    loop {
-        let error = match tokio::time::timeout(span, store.info()).await {
-            Ok(Ok(info)) => return Ok(info),
-            Ok(Err(error @ (StoreError::NoGroup { .. } | StoreError::Denied { .. }))) => {
-                return Err(StartError::Store(error));
+    let mut last = None;
+    let asked = async {
+        loop {
+            match store.info().await {
+                Ok(info) => return Ok(info),
+                Err(error @ (StoreError::NoGroup { .. } | StoreError::Denied { .. })) => {
+                    return Err(StartError::Store(error));
+                }
+                Err(error) => last = Some(error),
             }
-            Ok(Err(error)) => Some(error),
-            Err(_) => None,
-        };
-        if shared.is_cancel_requested() {
-            return Err(StartError::Over(Ended::Cancelled));
+            tokio::time::sleep(ASK_AGAIN).await;
         }
-        if clock::time() + ASK_AGAIN >= deadline {
-            return Err(StartError::TimedOut { after: span, last: error });
-        }
-        tokio::time::sleep(ASK_AGAIN).await;
-    }
+    };
+    let answer = select! {
+        answer = tokio::time::timeout(span, asked) => answer,
+        () = shared.cancel_requested() => return Err(StartError::Over(Ended::Cancelled)),
+    };
+    answer.unwrap_or_else(|_| Err(StartError::TimedOut { after: span, last }))
 }
 
 /// The lease on one server.
