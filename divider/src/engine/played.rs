@@ -78,9 +78,20 @@ impl Played {
         }
     }
 
+    /// Whether the start of the key was not taken.
+    pub(crate) fn is_untold(&self, key: &str) -> bool {
+        let assigned = self.shared.assigned();
+        !assigned.iter().any(|assignment| assignment.key().as_str() == key)
+    }
+
+    /// Waits for the application's next command.
+    pub(crate) async fn request(&mut self) -> Request {
+        self.requests.recv().await.expect("the application has its handle")
+    }
+
     /// Waits for the application's next command and answers it.
     pub(crate) async fn answer(&mut self, reply: Reply) -> Command {
-        let request = self.requests.recv().await.expect("the application has its handle");
+        let request = self.request().await;
         // Whoever asked may have stopped waiting.
         let _ = request.answer.send(reply);
         request.command

@@ -1,6 +1,8 @@
 //! One task for each key, from an async handler.
 
 mod supervisor;
+#[cfg(test)]
+mod tests;
 mod work;
 
 use std::convert::Infallible;
