@@ -16,6 +16,8 @@ mod queue;
 mod requests;
 mod shared;
 mod starting;
+#[cfg(test)]
+mod tests;
 mod thread;
 mod watches;
 
