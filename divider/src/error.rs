@@ -1,5 +1,11 @@
 //! Errors: what was found, what was expected, what to do.
 
+use std::time::Duration;
+
+use crate::id::{NodeId, Session};
+use crate::key::Key;
+use crate::store::StoreError;
+
 /// A group name, node id or session that is not one.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -57,4 +63,147 @@ pub enum InvalidKey {
         /// The text, cut at 64 characters.
         wire: String,
     },
+}
+
+/// Why a node did not start. Nothing of it is left running, and it holds nothing.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// The node's id is not one.
+    #[error(transparent)]
+    Node(#[from] InvalidId),
+    /// No key can begin with this prefix. For every key, give no prefix at all.
+    #[error("not a prefix that a key can have: {prefix:?}")]
+    Prefix {
+        /// The prefix.
+        prefix: String,
+        /// What is wrong with it.
+        source: InvalidKey,
+    },
+    /// The lease is shorter than 300 ms or longer than 5 minutes.
+    #[error("lease is out of range, from 300 ms to 5 min: {lease:?}")]
+    LeaseOutOfRange {
+        /// The lease that was asked for.
+        lease: Duration,
+    },
+    /// Prefixes, labels and the other words about the node do not fit into its record. Give fewer or
+    /// shorter ones.
+    #[error(
+        "prefixes and labels are too long for the node's record, at most {most} bytes: {bytes}"
+    )]
+    MemberTooLarge {
+        /// How long the record would be.
+        bytes: usize,
+        /// How long it may be.
+        most: usize,
+    },
+    /// The store refused, for a reason that does not pass by itself: the group does not exist, a
+    /// permission is missing.
+    #[error("the node cannot join")]
+    Store(#[source] StoreError),
+    /// The node was not a member in time. It has given up, and ends its session where it had begun
+    /// one. Look at the store, or give it more time with
+    /// [`start_timeout`](crate::Builder::start_timeout).
+    #[error("the node did not become a member within {after:?}")]
+    TimedOut {
+        /// How long it tried.
+        after: Duration,
+        /// The last thing that the store failed with, if anything.
+        #[source]
+        last: Option<StoreError>,
+    },
+    /// Another process, which is alive, has this node id. Stop it, or use another id.
+    #[error("the node id is in use by session {session} on host: {host:?}")]
+    NodeIdInUse {
+        /// The other process's session.
+        session: Session,
+        /// The machine it runs on, empty if it did not say.
+        host: String,
+    },
+    /// A member plans by a version that this build does not know any more. Update that member
+    /// first.
+    #[error("this build cannot plan by version {highest}, the highest that a member knows: {node}")]
+    PlanTooOld {
+        /// The member.
+        node: NodeId,
+        /// The highest plan version it knows.
+        highest: u32,
+    },
+    /// The group is of another protocol. Use a build that speaks it.
+    #[error("the group's protocol is not the one of this build, which speaks {spoken}: {found}")]
+    Protocol {
+        /// The group's.
+        found: u32,
+        /// This build's.
+        spoken: u32,
+    },
+    /// The node was over before it was a member.
+    #[error("the node was over before it was a member")]
+    Over(#[source] Ended),
+    /// The operating system gave no thread, no event queue or no random numbers.
+    #[error("the node's thread could not be started")]
+    System(#[source] std::io::Error),
+}
+
+/// Why a node is over. Its stream of events ends with it, and nothing that is asked of it after that
+/// is done.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Ended {
+    /// [`cancel`](crate::Divider::cancel) was called, or nobody listened to its events any more.
+    #[error("the node was cancelled")]
+    Cancelled,
+    /// Another process took this node's id over. It has to be one process to an id.
+    #[error("another process took the node's id over with session: {session}")]
+    Replaced {
+        /// The other process's session.
+        session: Session,
+    },
+    /// Another process, which is alive, has this node id.
+    #[error("the node id is in use by session {session} on host: {host:?}")]
+    NodeIdInUse {
+        /// The other process's session.
+        session: Session,
+        /// The machine it runs on, empty if it did not say.
+        host: String,
+    },
+    /// A member plans by a version that this build does not know any more.
+    #[error("this build cannot plan by version {highest}, the highest that a member knows: {node}")]
+    PlanTooOld {
+        /// The member.
+        node: NodeId,
+        /// The highest plan version it knows.
+        highest: u32,
+    },
+    /// The group was made again with another protocol.
+    #[error("the group's protocol is not the one of this build: {found}")]
+    Protocol {
+        /// The group's.
+        found: u32,
+    },
+    /// The node's thread failed; that is a bug. What it held is lost when the lease is over.
+    #[error("the node's thread failed")]
+    Failed,
+}
+
+/// Why a key could not be released or completed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum KeyError {
+    /// The node does not hold the key (any more). Nothing was done.
+    #[error("the node does not hold the key: {key}")]
+    NotHeld {
+        /// The key.
+        key: Key,
+    },
+    /// The key was announced again since it started, so that it is not done: it starts again, here
+    /// or elsewhere.
+    #[error("the key was announced again and will be started again: {key}")]
+    AnnouncedAgain {
+        /// The key.
+        key: Key,
+    },
+    /// The node is over, or was before it could answer; another node finds the key without an owner.
+    #[error(transparent)]
+    Over(#[from] Ended),
 }

@@ -1,1 +1,58 @@
-//! The one task and the only clock.
+//! The one task of a node, on a thread of its own, and the only clock.
+//!
+//! The engine asks the store, tells the application and looks at the clock as the core says; it
+//! decides nothing. It has its own thread and its own single-threaded runtime, so that an
+//! application that blocks its executor does not cost the node its lease.
+
+pub(crate) mod clock;
+mod driver;
+mod lease;
+mod meters;
+mod notice;
+mod pipeline;
+#[cfg(test)]
+pub(crate) mod played;
+mod queue;
+mod requests;
+mod shared;
+mod starting;
+#[cfg(test)]
+mod tests;
+mod thread;
+mod watches;
+
+pub(crate) use lease::SessionLease;
+pub(crate) use requests::{QUEUE, Request};
+pub(crate) use shared::Shared;
+pub(crate) use thread::{Launch, launch};
+
+use crate::core::edge::{Action, Input};
+use crate::core::node::Node;
+use crate::core::time::{Now, Time};
+
+/// What the engine drives: the four verbs of the core's edge.
+pub(crate) trait Core {
+    /// Something happened. Poll actions and the time-out afterwards.
+    fn handle(&mut self, now: Now, input: Input);
+    /// The time of `poll_timeout` has come. Poll actions and the time-out afterwards.
+    fn handle_timeout(&mut self, now: Now);
+    /// The next thing to do; ask until there is none.
+    fn poll_action(&mut self) -> Option<Action>;
+    /// When `handle_timeout` is to be called if nothing happens before.
+    fn poll_timeout(&self) -> Option<Time>;
+}
+
+impl Core for Node {
+    fn handle(&mut self, now: Now, input: Input) {
+        self.handle(now, input);
+    }
+    fn handle_timeout(&mut self, now: Now) {
+        self.handle_timeout(now);
+    }
+    fn poll_action(&mut self) -> Option<Action> {
+        self.poll_action()
+    }
+    fn poll_timeout(&self) -> Option<Time> {
+        self.poll_timeout()
+    }
+}

@@ -8,6 +8,7 @@ mod check;
 mod memory;
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -45,6 +46,25 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
 
     /// What the backend says about the log as a whole.
     fn info(&self) -> BoxFuture<'static, Result<Info, StoreError>>;
+}
+
+/// A shared store is a store.
+impl<S: Store + ?Sized> Store for Arc<S> {
+    fn group(&self) -> &GroupName {
+        (**self).group()
+    }
+    fn write(&self, write: Write) -> BoxFuture<'static, Outcome> {
+        (**self).write(write)
+    }
+    fn read(&self, name: &str) -> BoxFuture<'static, Result<Option<Record>, StoreError>> {
+        (**self).read(name)
+    }
+    fn watch(&self, filter: Filter) -> BoxFuture<'static, Result<Box<dyn Watch>, StoreError>> {
+        (**self).watch(filter)
+    }
+    fn info(&self) -> BoxFuture<'static, Result<Info, StoreError>> {
+        (**self).info()
+    }
 }
 
 /// A running watch. Dropping it without [`close`](Self::close) leaves it to the backend's own

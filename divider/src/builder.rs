@@ -1,0 +1,276 @@
+//! A node's settings.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
+
+use crate::core::config::{Config, JoinPolicy, RebalancePolicy};
+use crate::divider::Divider;
+use crate::engine::{self, Launch, Shared};
+use crate::error::{Ended, StartError};
+use crate::events::Events;
+use crate::host;
+use crate::id::{NodeId, Revision};
+use crate::key::Key;
+use crate::store::{MAX_VALUE, Store};
+use crate::wire::{MemberRecord, MemberState};
+
+/// The settings of a node, and the way to start it: see [`Divider::builder`].
+///
+/// Without any settings a node gets a name of its own, takes its full share of all keys, and moves
+/// keys when nodes join.
+#[must_use = "a node runs only after `start()`"]
+pub struct Builder {
+    store: Arc<dyn Store>,
+    node: Option<String>,
+    affinity: u32,
+    prefixes: Vec<String>,
+    lease: Option<Duration>,
+    start_timeout: Option<Duration>,
+    stop_timeout: Option<Duration>,
+    cool_down: Duration,
+    join: JoinPolicy,
+    rebalance: Rebalance,
+    labels: BTreeMap<String, String>,
+    build: String,
+}
+
+/// Whether keys that run move when a node joins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum Rebalance {
+    /// They do: the new node gets its share, with the fewest moves.
+    #[default]
+    OnJoin,
+    /// They do not, until somebody asks for it (`Group::rebalance`). For work that is dear to move.
+    Manual,
+}
+
+/// The shortest lease.
+pub const MIN_LEASE: Duration = Duration::from_millis(300);
+
+/// The longest lease.
+pub const MAX_LEASE: Duration = Duration::from_secs(300);
+
+impl Builder {
+    pub(crate) fn new(store: Arc<dyn Store>) -> Self {
+        Self {
+            store,
+            node: None,
+            affinity: 100,
+            prefixes: Vec::new(),
+            lease: None,
+            start_timeout: None,
+            stop_timeout: None,
+            cool_down: Duration::from_secs(30),
+            join: JoinPolicy::Observe,
+            rebalance: Rebalance::default(),
+            labels: BTreeMap::new(),
+            build: String::new(),
+        }
+    }
+
+    /// The node's name in the group, 1 to 64 of `A-Z a-z 0-9 _ -`.
+    ///
+    /// One process at a time may have it. A fixed name (a pod's of a stateful set, a machine's) lets
+    /// an operator drain the node by name across restarts, and lets a restarted process find that it
+    /// was there before: it waits one lease for the old process, then takes its place. Unless set,
+    /// it is the machine's name with a random ending, so that a restart is another node.
+    pub fn node(mut self, id: impl Into<String>) -> Self {
+        self.node = Some(id.into());
+        self
+    }
+
+    /// Its weight among the nodes: a node of 200 gets twice as many keys as one of 100. 0: no new
+    /// keys. 100 unless set, which leaves room on both sides.
+    pub fn affinity(mut self, affinity: u32) -> Self {
+        self.affinity = affinity;
+        self
+    }
+
+    /// Take only keys that begin with this; call it again for further ones. Every key unless set.
+    pub fn prefix(mut self, prefix: impl Into<String>) -> Self {
+        self.prefixes.push(prefix.into());
+        self
+    }
+
+    /// How long the node keeps its keys without hearing of the store, from [`MIN_LEASE`] to
+    /// [`MAX_LEASE`].
+    ///
+    /// It is also how long the keys of a crashed node stay idle, and how long an outage of the store
+    /// may last before work stops. A short lease finds crashes fast and costs more heartbeats (six to
+    /// a lease) and more false alarms: below 1 s a pause of the process or an election of the servers
+    /// costs it. Unless set it is 6 s on one server and 18 s on a replicated bucket, which outlasts
+    /// the election of a new leader (5 to 8 s); a shorter one there is warned about. Nodes of one
+    /// group may differ.
+    pub fn lease(mut self, lease: Duration) -> Self {
+        self.lease = Some(lease);
+        self
+    }
+
+    /// A word about the node for operators, as `zone` = `eu-1`.
+    pub fn label(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.labels.insert(name.into(), value.into());
+        self
+    }
+
+    /// The build that runs, for operators: a version, a commit. This library's version unless set.
+    pub fn build_name(mut self, build: impl Into<String>) -> Self {
+        self.build = build.into();
+        self
+    }
+
+    /// Refuse at once to start while a session that may be alive has this node id, instead of
+    /// watching it for a lease and taking its place if it is silent.
+    pub fn fail_if_in_use(mut self) -> Self {
+        self.join = JoinPolicy::FailIfInUse;
+        self
+    }
+
+    /// Take the place of whatever session has this node id, at once.
+    ///
+    /// Only for platforms that guarantee one process to an id: where another one does live, its keys
+    /// may run twice for up to its lease, and then it ends with [`Ended::Replaced`].
+    pub fn take_over(mut self) -> Self {
+        self.join = JoinPolicy::TakeOver;
+        self
+    }
+
+    /// Whether keys that run move when a node joins. [`Rebalance::OnJoin`] unless set.
+    pub fn rebalance(mut self, rebalance: Rebalance) -> Self {
+        self.rebalance = rebalance;
+        self
+    }
+
+    /// Hand a key over this long after its stop was told, confirmed or not.
+    ///
+    /// This gives up exclusivity for a key whose stop takes longer: the old work may still run when
+    /// the new one starts. Unless set, a key waits for its confirmation for ever, which blocks that
+    /// key alone.
+    pub fn stop_timeout(mut self, after: Duration) -> Self {
+        self.stop_timeout = Some(after);
+        self
+    }
+
+    /// How long a key that this node released does not come back to it. 30 s unless set.
+    pub fn cool_down(mut self, span: Duration) -> Self {
+        self.cool_down = span;
+        self
+    }
+
+    /// How long [`start`](Self::start) may take. Two leases and 30 s unless set: the time to watch a
+    /// former process of the same id for its lease, and to live through an election. If that process
+    /// had a much longer lease than this one, give more.
+    pub fn start_timeout(mut self, after: Duration) -> Self {
+        self.start_timeout = Some(after);
+        self
+    }
+
+    /// Starts the node, on a thread of its own, and waits until it is a member of the group.
+    ///
+    /// # Errors
+    /// [`StartError`]: settings that are none are told before anything is asked of the store; a
+    /// group that does not exist and a missing permission at once; other failures of the store are
+    /// retried until [`start_timeout`](Self::start_timeout).
+    ///
+    /// # Cancel safety
+    /// Dropping the future gives the start up; a session that had begun is ended in the background.
+    pub async fn start(self) -> Result<(Divider, Events), StartError> {
+        let timeout = self.start_timeout;
+        let lease = self.lease;
+        let store = Arc::clone(&self.store);
+        let config = self.into_config()?;
+
+        let group = store.group().clone();
+        let shared = Arc::new(Shared::new(group, config.node.clone(), config.affinity));
+        let (commands, requests) = mpsc::channel(engine::QUEUE);
+        let (answer, started) = oneshot::channel();
+        // Made before the wait: dropped with it, it cancels the node.
+        let events = Events::new(Arc::clone(&shared));
+        let divider = Divider::new(Arc::clone(&shared), commands);
+        engine::launch(Launch { store, config, lease, timeout, shared, requests, answer })?;
+        match started.await {
+            Ok(joined) => joined.map(|()| (divider, events)),
+            Err(_) => Err(StartError::Over(Ended::Failed)),
+        }
+    }
+
+    fn into_config(self) -> Result<Config, StartError> {
+        let host = host::name();
+        let node = match self.node {
+            Some(id) => NodeId::new(id)?,
+            None => host::node_id(&host).map_err(StartError::System)?,
+        };
+        for prefix in &self.prefixes {
+            if let Err(source) = Key::new(prefix) {
+                return Err(StartError::Prefix { prefix: prefix.clone(), source });
+            }
+        }
+        if let Some(lease) = self.lease
+            && !(MIN_LEASE..=MAX_LEASE).contains(&lease)
+        {
+            return Err(StartError::LeaseOutOfRange { lease });
+        }
+        let config = Config {
+            node,
+            affinity: self.affinity,
+            prefixes: self.prefixes,
+            // The engine puts the store's in where none was asked for.
+            lease: self.lease.unwrap_or(MIN_LEASE),
+            join: self.join,
+            rebalance: match self.rebalance {
+                Rebalance::OnJoin => RebalancePolicy::OnJoin,
+                Rebalance::Manual => RebalancePolicy::Manual,
+            },
+            stop_timeout: self.stop_timeout,
+            cool_down: self.cool_down,
+            labels: self.labels,
+            host,
+            build: if self.build.is_empty() { DEFAULT_BUILD.to_owned() } else { self.build },
+            sessions: host::sessions().map_err(StartError::System)?,
+        };
+        check_size(&config)?;
+        Ok(config)
+    }
+}
+
+/// Checks that the node's record fits into a value, with its longest numbers.
+fn check_size(config: &Config) -> Result<(), StartError> {
+    let record = MemberRecord {
+        session: crate::id::Session::from_bits(u128::MAX),
+        joined: Revision(u64::MAX),
+        lease_ms: u64::MAX,
+        affinity: u32::MAX,
+        prefixes: config.prefixes.clone(),
+        state: MemberState::Leaving,
+        balanced: Revision(u64::MAX),
+        settled: Revision(u64::MAX),
+        manual: true,
+        plan: (u32::MAX, u32::MAX),
+        labels: config.labels.clone(),
+        host: config.host.clone(),
+        build: config.build.clone(),
+    };
+    let bytes = record.encode().len();
+    if bytes > MAX_VALUE {
+        return Err(StartError::MemberTooLarge { bytes, most: MAX_VALUE });
+    }
+    Ok(())
+}
+
+const DEFAULT_BUILD: &str = concat!("divider ", env!("CARGO_PKG_VERSION"));
+
+impl fmt::Debug for Builder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Builder")
+            .field("store", &self.store)
+            .field("node", &self.node)
+            .field("affinity", &self.affinity)
+            .field("prefixes", &self.prefixes)
+            .field("lease", &self.lease)
+            .finish_non_exhaustive()
+    }
+}

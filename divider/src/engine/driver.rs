@@ -1,0 +1,226 @@
+//! The one task: it turns what happens into inputs and actions into what is done.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::select;
+
+use super::Core;
+use super::clock;
+use super::notice;
+use super::pipeline::{Job, Pipeline};
+use super::queue::Queue;
+use super::requests::Requests;
+use super::shared::Shared;
+use super::starting::Starting;
+use super::watches::Watches;
+use crate::core::edge::{Action, Command, End, Input, Notice, Reply, RequestId};
+use crate::core::time::{Now, Time};
+use crate::error::Ended;
+use crate::store::{Store, Write};
+
+/// Drives a core until it ends. It decides nothing.
+pub(super) struct Driver<C> {
+    core: C,
+    shared: Arc<Shared>,
+    beats: Pipeline,
+    writes: Pipeline,
+    reads: Pipeline,
+    watches: Watches,
+    requests: Requests,
+    starting: Option<Starting>,
+    cancelled: bool,
+    nap: Duration,
+    stop_timeout: Option<Duration>,
+}
+
+/// What the driver does differently from node to node.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Pace {
+    /// The lease: a part of it is the longest that a suspend goes unnoticed.
+    pub(super) lease: Duration,
+    /// When an unconfirmed stop is handed over anyway.
+    pub(super) stop_timeout: Option<Duration>,
+}
+
+impl<C: Core> Driver<C> {
+    pub(super) fn new(
+        core: C,
+        store: Arc<dyn Store>,
+        shared: Arc<Shared>,
+        requests: Requests,
+        starting: Starting,
+        pace: Pace,
+    ) -> Self {
+        Self {
+            core,
+            shared,
+            beats: Pipeline::new(Arc::clone(&store), BEATS),
+            writes: Pipeline::new(Arc::clone(&store), WRITES),
+            reads: Pipeline::new(Arc::clone(&store), READS),
+            watches: Watches::new(store),
+            requests,
+            starting: Some(starting),
+            cancelled: false,
+            nap: pace.lease / NAPS_PER_LEASE,
+            stop_timeout: pace.stop_timeout,
+        }
+    }
+
+    /// Until the node is over. Each source hands over what is ready, a bounded batch at a time, so
+    /// that none starves the others; leases have a pipeline of their own and wait behind nothing.
+    pub(super) async fn drive(mut self) -> Ended {
+        loop {
+            if let Some(end) = self.drive_core() {
+                return self.drive_end(end).await;
+            }
+            let due = self.due();
+            let inputs = select! {
+                () = clock::sleep_towards(due, self.nap) => Vec::new(),
+                () = self.shared.wake.notified() => Vec::new(),
+                inputs = self.beats.next_batch() => inputs,
+                inputs = self.reads.next_batch() => inputs,
+                inputs = self.writes.next_batch() => inputs,
+                inputs = self.watches.next_batch() => inputs,
+                (id, command) = self.requests.next() => vec![Input::Command(id, command)],
+            };
+            if self.shared.is_crash_requested() {
+                return Ended::Failed;
+            }
+            // Read after the inputs came, so that nothing counts as received before it was.
+            self.drive_inputs(clock::now(), inputs);
+        }
+    }
+
+    /// Timers, wishes and actions, until the core has nothing more to do now.
+    fn drive_core(&mut self) -> Option<End> {
+        let now = clock::now();
+        if self.core.poll_timeout().is_some_and(|due| due <= now.at) {
+            self.core.handle_timeout(now);
+        }
+        self.drive_starting(now);
+        self.drive_cancel(now);
+        loop {
+            while let Some(action) = self.core.poll_action() {
+                if let Some(end) = self.drive_action(now.at, action) {
+                    return Some(end);
+                }
+            }
+            // Also those that the actions just confirmed: starts that were withdrawn.
+            let confirmed = self.shared.queue(Queue::take_confirmed);
+            if confirmed.is_empty() {
+                self.shared.count_held();
+                return None;
+            }
+            for (key, token) in confirmed {
+                self.core.handle(now, Input::Confirm(key, token));
+            }
+        }
+    }
+
+    fn drive_inputs(&mut self, now: Now, inputs: Vec<Input>) {
+        for input in inputs {
+            if self.starting.as_mut().is_some_and(|starting| starting.is_hopeless(&input))
+                && let Some(starting) = self.starting.take()
+            {
+                starting.give_up();
+                self.shared.request_cancel();
+            }
+            self.core.handle(now, input);
+        }
+    }
+
+    fn drive_starting(&mut self, now: Now) {
+        if let Some(starting) = self.starting.take_if(|starting| starting.deadline <= now.at) {
+            starting.time_out();
+            self.shared.request_cancel();
+        }
+    }
+
+    fn drive_cancel(&mut self, now: Now) {
+        if !self.cancelled && self.shared.is_cancel_requested() {
+            self.cancelled = true;
+            let id = self.requests.number();
+            self.core.handle(now, Input::Command(id, Command::Cancel));
+        }
+    }
+
+    fn drive_action(&mut self, now: Time, action: Action) -> Option<End> {
+        match action {
+            Action::Write(id, write, span) => {
+                let pipeline = if is_beat(&write) { &mut self.beats } else { &mut self.writes };
+                pipeline.push(Job::Write(id, write, span));
+            }
+            Action::Read(id, name, span) => self.reads.push(Job::Read(id, name, span)),
+            Action::Watch(id, filter, delay) => self.watches.open(id, filter, delay),
+            Action::Unwatch(id) => self.watches.close(id),
+            Action::Info => self.reads.push(Job::Info),
+            Action::Session(session) => self.shared.queue(|queue| queue.begin(session)),
+            Action::Lease { until, start_until } => {
+                self.shared.queue(|queue| queue.extend(until, start_until));
+            }
+            Action::Start(key, token) => self.shared.queue(|queue| queue.start(key, token)),
+            Action::Stop(key, token, reason) => {
+                let deadline = self.stop_timeout.map(|span| now + span);
+                self.shared.queue(|queue| queue.stop(key, token, reason.into(), deadline));
+            }
+            Action::Lost(key, token, reason, until) => {
+                self.shared.meters.lost.increment(1);
+                self.shared.queue(|queue| queue.lose(key, token, reason.into(), until));
+            }
+            Action::Reply(id, reply) => self.drive_reply(id, reply),
+            Action::Notice(notice) => self.drive_notice(&notice),
+            Action::End(end) => return Some(end),
+        }
+        None
+    }
+
+    fn drive_reply(&mut self, id: RequestId, reply: Reply) {
+        if let Reply::Affinity { own, .. } = reply {
+            self.shared.set_affinity(own);
+        }
+        self.requests.answer(id, reply);
+    }
+
+    fn drive_notice(&mut self, notice: &Notice) {
+        notice::tell(&self.shared.meters, notice);
+        if matches!(notice, Notice::Joined { .. })
+            && let Some(starting) = self.starting.take()
+        {
+            starting.answer(Ok(()));
+        }
+    }
+
+    /// Leaves nothing behind: neither a watch on the server nor somebody who waits.
+    async fn drive_end(self, end: End) -> Ended {
+        self.watches.close_all().await;
+        if let Some(starting) = self.starting {
+            starting.end(end.clone());
+        }
+        end.into()
+    }
+
+    /// When the core or the start has to be looked at again.
+    fn due(&self) -> Option<Time> {
+        let starting = self.starting.as_ref().map(|starting| starting.deadline);
+        [self.core.poll_timeout(), starting].into_iter().flatten().min()
+    }
+}
+
+fn is_beat(write: &Write) -> bool {
+    write.name.starts_with("lease.")
+}
+
+/// Leases under way: the node's own, and those of the dead that it ends.
+const BEATS: usize = 64;
+
+/// Other writes under way: enough to keep a server busy over a round trip, few enough to leave a
+/// heartbeat no queue to speak of.
+const WRITES: usize = 512;
+
+/// Leader reads under way.
+const READS: usize = 256;
+
+/// A suspend is noticed at the latest this part of a lease after it: half the time that a stop may
+/// take.
+const NAPS_PER_LEASE: u32 = 12;

@@ -1,0 +1,91 @@
+//! The numbers of one node, for whoever installed a recorder of the `metrics` crate.
+//!
+//! Every metric has the labels `group` and `node`. The handles are taken when the node starts, so
+//! install the recorder before; without one they do nothing.
+//!
+//! | name | kind | what |
+//! |---|---|---|
+//! | `divider_held` | gauge | keys of this node now, started or about to be |
+//! | `divider_started` | counter | starts that the application took |
+//! | `divider_stopped` | counter | stops that the application confirmed |
+//! | `divider_lost` | counter | keys lost without a hand-over |
+//! | `divider_handover_seconds` | histogram | from telling the stop to the acknowledged hand-over |
+//! | `divider_takeover_seconds` | histogram | from a key without an owner to the acknowledged claim |
+//! | `divider_fences` | counter | times that the node gave everything up: its lease ran out, or was ended |
+//! | `divider_resyncs` | counter | times that the log was read again from the start |
+//! | `divider_cas_conflicts` | counter | writes that found another revision |
+//! | `divider_view_lag` | gauge | revisions acknowledged to this node and not yet seen by it |
+//! | `divider_unowned_keys` | gauge | keys without an owner in this node's view |
+//! | `divider_dropped_handoffs` | counter | hand-offs dropped without a confirmation |
+//! | `divider_store_failures` | counter | operations that the store refused or failed |
+//! | `divider_problems` | gauge | records that cannot be read |
+
+use metrics::{Counter, Gauge, Histogram, Label};
+
+use crate::id::{GroupName, NodeId};
+
+/// The handles of all metrics of one node.
+pub(crate) struct Meters {
+    pub(super) held: Gauge,
+    pub(super) started: Counter,
+    pub(super) stopped: Counter,
+    pub(super) lost: Counter,
+    pub(super) handover: Histogram,
+    pub(super) takeover: Histogram,
+    pub(super) fences: Counter,
+    pub(super) resyncs: Counter,
+    pub(super) cas_conflicts: Counter,
+    pub(super) view_lag: Gauge,
+    pub(super) unowned: Gauge,
+    pub(super) dropped_handoffs: Counter,
+    pub(super) store_failures: Counter,
+    pub(super) problems: Gauge,
+}
+
+impl Meters {
+    /// Asks the recorder for them.
+    pub(crate) fn new(group: &GroupName, node: &NodeId) -> Self {
+        let labels =
+            vec![Label::new("group", group.to_string()), Label::new("node", node.to_string())];
+        let counter = |name| metrics::counter!(name, labels.clone());
+        let gauge = |name| metrics::gauge!(name, labels.clone());
+        let histogram = |name| metrics::histogram!(name, labels.clone());
+        Self {
+            held: gauge(HELD),
+            started: counter(STARTED),
+            stopped: counter(STOPPED),
+            lost: counter(LOST),
+            handover: histogram(HANDOVER),
+            takeover: histogram(TAKEOVER),
+            fences: counter(FENCES),
+            resyncs: counter(RESYNCS),
+            cas_conflicts: counter(CAS_CONFLICTS),
+            view_lag: gauge(VIEW_LAG),
+            unowned: gauge(UNOWNED),
+            dropped_handoffs: counter(DROPPED_HANDOFFS),
+            store_failures: counter(STORE_FAILURES),
+            problems: gauge(PROBLEMS),
+        }
+    }
+}
+
+impl std::fmt::Debug for Meters {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Meters")
+    }
+}
+
+const HELD: &str = "divider_held";
+const STARTED: &str = "divider_started";
+const STOPPED: &str = "divider_stopped";
+const LOST: &str = "divider_lost";
+const HANDOVER: &str = "divider_handover_seconds";
+const TAKEOVER: &str = "divider_takeover_seconds";
+const FENCES: &str = "divider_fences";
+const RESYNCS: &str = "divider_resyncs";
+const CAS_CONFLICTS: &str = "divider_cas_conflicts";
+const VIEW_LAG: &str = "divider_view_lag";
+const UNOWNED: &str = "divider_unowned_keys";
+const DROPPED_HANDOFFS: &str = "divider_dropped_handoffs";
+const STORE_FAILURES: &str = "divider_store_failures";
+const PROBLEMS: &str = "divider_problems";

@@ -1,0 +1,341 @@
+//! What waits to be told to the application: at most one item for each key.
+//!
+//! The engine puts in, the application takes out, neither waits for the other. An application that
+//! does not read makes nothing grow beyond one item a key, and costs the node no heartbeat.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::task::Waker;
+
+use super::lease::SessionLease;
+use crate::assignment::Assignment;
+use crate::core::time::Time;
+use crate::event::Reason;
+use crate::id::{Session, Token};
+use crate::key::Key;
+
+/// The runs of this node that are not confirmed to be over, and what is to be told about them.
+#[derive(Debug)]
+pub(super) struct Queue {
+    runs: HashMap<Key, Run>,
+    starts: BTreeMap<u64, Key>,
+    ends: BTreeMap<u64, Key>,
+    next: u64,
+    /// Runs that are over, for the engine to tell the core.
+    confirmed: Vec<(Key, Token)>,
+    lease: Arc<SessionLease>,
+    start_waker: Option<Waker>,
+    end_waker: Option<Waker>,
+    closed: bool,
+    effects: Effects,
+}
+
+/// What a change of the queue makes others do. It is carried out after the queue's lock is let go:
+/// whoever is woken may well come back to the queue, even from a destructor.
+#[derive(Debug, Default)]
+pub(super) struct Effects {
+    wake: Vec<Waker>,
+    cancel: Vec<Assignment>,
+    discard: Vec<Waker>,
+}
+
+#[derive(Debug)]
+struct Run {
+    assignment: Assignment,
+    phase: Phase,
+}
+
+#[derive(Debug)]
+enum Phase {
+    /// The application has not taken the start; it stands in `starts` under this number.
+    Untold(u64),
+    /// The application took the start.
+    Running,
+    /// It has to stop.
+    Ending(Ending),
+}
+
+#[derive(Debug)]
+struct Ending {
+    /// Its number in `ends` while the application has not taken it.
+    waits: Option<u64>,
+    reason: Reason,
+    deadline: Option<Time>,
+}
+
+/// A stop or loss that the application takes.
+#[derive(Debug)]
+pub(crate) struct Taken {
+    pub(crate) assignment: Assignment,
+    pub(crate) reason: Reason,
+    pub(crate) deadline: Option<Time>,
+}
+
+/// What a look into the queue found.
+#[derive(Debug)]
+pub(super) enum Look<T> {
+    /// This.
+    Item(T),
+    /// Nothing now; the waker is called when that changes.
+    Nothing,
+    /// Nothing, for ever.
+    Closed,
+}
+
+impl Queue {
+    pub(super) fn new() -> Self {
+        Self {
+            runs: HashMap::new(),
+            starts: BTreeMap::new(),
+            ends: BTreeMap::new(),
+            next: 0,
+            confirmed: Vec::new(),
+            lease: Arc::new(SessionLease::new(Session::from_bits(0))),
+            start_waker: None,
+            end_waker: None,
+            closed: false,
+            effects: Effects::default(),
+        }
+    }
+
+    /// What is to be carried out once the lock is let go.
+    pub(super) fn take_effects(&mut self) -> Effects {
+        std::mem::take(&mut self.effects)
+    }
+
+    // ---- the engine's side ----
+
+    /// A session begins. Starts of the one before are withdrawn.
+    pub(super) fn begin(&mut self, session: Session) {
+        self.lease = Arc::new(SessionLease::new(session));
+        self.withdraw_starts();
+    }
+
+    /// The lease of the session lasts until then.
+    pub(super) fn extend(&mut self, until: Time, start_until: Time) {
+        self.lease.set(until, start_until);
+        // Starts that were held back may be taken again.
+        if !self.starts.is_empty() {
+            self.wake_starts();
+        }
+    }
+
+    /// Tells the application to start.
+    pub(super) fn start(&mut self, key: Key, token: Token) {
+        debug_assert!(!self.runs.contains_key(&key), "a run of {key} is not confirmed");
+        self.give_up(&key);
+        let number = self.number();
+        let assignment = Assignment::new(key.clone(), token, Arc::clone(&self.lease));
+        self.starts.insert(number, key.clone());
+        self.runs.insert(key, Run { assignment, phase: Phase::Untold(number) });
+        self.wake_starts();
+    }
+
+    /// Tells the application to stop, unless it was never told to start.
+    pub(super) fn stop(&mut self, key: Key, token: Token, reason: Reason, deadline: Option<Time>) {
+        if let Some(run) = self.run_to_end(&key, token) {
+            run.mark_stopping();
+            self.end(key, reason, deadline);
+        }
+    }
+
+    /// Tells the application that the key is lost at that moment, unless it was never told to start.
+    pub(super) fn lose(&mut self, key: Key, token: Token, reason: Reason, until: Time) {
+        if let Some(run) = self.run_to_end(&key, token) {
+            run.lose(until);
+            self.end(key, reason, Some(until));
+        }
+    }
+
+    /// Takes what was confirmed since the last call.
+    pub(super) fn take_confirmed(&mut self) -> Vec<(Key, Token)> {
+        std::mem::take(&mut self.confirmed)
+    }
+
+    /// The node is over. What runs is lost when the lease is; what was not started never is.
+    pub(super) fn close(&mut self, reason: Reason) {
+        self.withdraw_starts();
+        let until = self.lease.until();
+        let running: Vec<_> = self
+            .runs
+            .iter()
+            .filter(|(_, run)| matches!(run.phase, Phase::Running))
+            .map(|(key, run)| (key.clone(), run.assignment.token()))
+            .collect();
+        for (key, token) in running {
+            self.lose(key, token, reason, until);
+        }
+        self.closed = true;
+        self.wake_starts();
+        self.wake_ends();
+    }
+
+    // ---- the application's side ----
+
+    /// The next start, if there is time for it: what is left of the lease is looked at here, at the
+    /// moment the application takes it.
+    ///
+    /// A start whose time is over stays: either the lease is renewed, or it is withdrawn by the loss
+    /// that follows.
+    pub(super) fn take_start(&mut self, now: Time, waker: Option<&Waker>) -> Look<Assignment> {
+        let Some(entry) = self.starts.first_entry() else {
+            return self.nothing(waker, |queue| &mut queue.start_waker);
+        };
+        let run = self.runs.get_mut(entry.get()).expect("what is in `starts` is in `runs`");
+        if now >= run.assignment.start_until() {
+            return self.nothing(waker, |queue| &mut queue.start_waker);
+        }
+        run.phase = Phase::Running;
+        entry.remove();
+        Look::Item(run.assignment.clone())
+    }
+
+    /// The next stop or loss.
+    pub(super) fn take_end(&mut self, waker: Option<&Waker>) -> Look<Taken> {
+        while let Some((_, key)) = self.ends.pop_first() {
+            let run = self.runs.get_mut(&key).expect("what is in `ends` is in `runs`");
+            if let Phase::Ending(ending) = &mut run.phase {
+                ending.waits = None;
+                let Ending { reason, deadline, .. } = *ending;
+                return Look::Item(Taken { assignment: run.assignment.clone(), reason, deadline });
+            }
+        }
+        self.nothing(waker, |queue| &mut queue.end_waker)
+    }
+
+    /// The application has stopped with a run that it was told to end. `None`: there is no such run.
+    pub(super) fn confirm(&mut self, key: &Key, token: Token) -> Option<Reason> {
+        let run = self.runs.get(key).filter(|run| run.assignment.token() == token)?;
+        let Phase::Ending(Ending { waits, reason, .. }) = run.phase else { return None };
+        if let Some(number) = waits {
+            self.ends.remove(&number);
+        }
+        self.over(key);
+        Some(reason)
+    }
+
+    /// The application has stopped with the key by itself, and says so to the core in a command.
+    pub(super) fn give_up(&mut self, key: &Key) {
+        let Some(run) = self.runs.remove(key) else { return };
+        match run.phase {
+            Phase::Untold(number) => _ = self.starts.remove(&number),
+            Phase::Ending(Ending { waits: Some(number), .. }) => _ = self.ends.remove(&number),
+            Phase::Running | Phase::Ending(_) => {}
+        }
+        run.assignment.mark_over();
+        self.effects.cancel.push(run.assignment);
+    }
+
+    /// Whether this run was told to end and is not confirmed.
+    pub(super) fn is_ending(&self, key: &Key, token: Token) -> bool {
+        self.runs.get(key).is_some_and(|run| {
+            run.assignment.token() == token && matches!(run.phase, Phase::Ending(_))
+        })
+    }
+
+    /// What the application was told to start and has not stopped.
+    pub(super) fn assigned(&self) -> Vec<Assignment> {
+        let told = self.runs.values().filter(|run| !matches!(run.phase, Phase::Untold(_)));
+        told.map(|run| run.assignment.clone()).collect()
+    }
+
+    /// How many runs there are, told or about to be.
+    pub(super) fn len(&self) -> usize {
+        self.runs.len()
+    }
+
+    /// The current session.
+    pub(super) fn session(&self) -> Session {
+        self.lease.session()
+    }
+
+    // ---- both ----
+
+    /// The run that has to end. One that was not told is withdrawn, and one that the application has
+    /// given up is over already: both are confirmed here.
+    fn run_to_end(&mut self, key: &Key, token: Token) -> Option<&Assignment> {
+        match self.runs.get(key) {
+            Some(run) if run.assignment.token() == token => {}
+            _ => {
+                self.confirmed.push((key.clone(), token));
+                return None;
+            }
+        }
+        if let Phase::Untold(number) = self.runs[key].phase {
+            self.starts.remove(&number);
+            self.over(key);
+            return None;
+        }
+        Some(&self.runs[key].assignment)
+    }
+
+    fn end(&mut self, key: Key, reason: Reason, deadline: Option<Time>) {
+        let number = self.number();
+        let run = self.runs.get_mut(&key).expect("the caller looked");
+        self.effects.cancel.push(run.assignment.clone());
+        let ending = Ending { waits: Some(number), reason, deadline };
+        if let Phase::Ending(Ending { waits: Some(earlier), .. }) =
+            std::mem::replace(&mut run.phase, Phase::Ending(ending))
+        {
+            self.ends.remove(&earlier);
+        }
+        self.ends.insert(number, key);
+        self.wake_ends();
+    }
+
+    fn withdraw_starts(&mut self) {
+        for (_, key) in std::mem::take(&mut self.starts) {
+            self.over(&key);
+        }
+    }
+
+    fn over(&mut self, key: &Key) {
+        if let Some((key, run)) = self.runs.remove_entry(key) {
+            run.assignment.mark_over();
+            self.confirmed.push((key, run.assignment.token()));
+            self.effects.cancel.push(run.assignment);
+        }
+    }
+
+    fn number(&mut self) -> u64 {
+        self.next += 1;
+        self.next
+    }
+
+    fn nothing<T>(
+        &mut self,
+        waker: Option<&Waker>,
+        slot: impl Fn(&mut Self) -> &mut Option<Waker>,
+    ) -> Look<T> {
+        if self.closed {
+            return Look::Closed;
+        }
+        let Some(waker) = waker else { return Look::Nothing };
+        let slot = slot(self);
+        if !slot.as_ref().is_some_and(|known| known.will_wake(waker)) {
+            let earlier = slot.replace(waker.clone());
+            self.effects.discard.extend(earlier);
+        }
+        Look::Nothing
+    }
+
+    fn wake_starts(&mut self) {
+        self.effects.wake.extend(self.start_waker.take());
+    }
+
+    fn wake_ends(&mut self) {
+        self.effects.wake.extend(self.end_waker.take());
+    }
+}
+
+impl Effects {
+    /// Carries them out; nobody may hold the queue's lock.
+    pub(super) fn carry_out(self) {
+        for assignment in self.cancel {
+            assignment.fire();
+        }
+        for waker in self.wake {
+            waker.wake();
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! Commands of the application, on their way to the core and back.
+
+use std::collections::HashMap;
+
+use tokio::sync::{mpsc, oneshot};
+
+use crate::core::edge::{Command, Reply, RequestId};
+
+/// A command, and where its answer goes.
+#[derive(Debug)]
+pub(crate) struct Request {
+    pub(crate) command: Command,
+    pub(crate) answer: oneshot::Sender<Reply>,
+}
+
+/// How many commands may wait to be taken.
+pub(crate) const QUEUE: usize = 64;
+
+/// How many commands may wait to be answered by the core; while there are so many, no further one is
+/// taken.
+const AT_MOST: usize = 1024;
+
+/// The commands that were taken and not answered.
+#[derive(Debug)]
+pub(super) struct Requests {
+    incoming: mpsc::Receiver<Request>,
+    answers: HashMap<RequestId, oneshot::Sender<Reply>>,
+    next: u64,
+}
+
+impl Requests {
+    pub(super) fn new(incoming: mpsc::Receiver<Request>) -> Self {
+        Self { incoming, answers: HashMap::new(), next: 0 }
+    }
+
+    /// The next command; pending while too many are unanswered, or nobody is left to ask.
+    ///
+    /// # Cancel safety
+    /// Cancel safe.
+    pub(super) async fn next(&mut self) -> (RequestId, Command) {
+        if self.answers.len() >= AT_MOST {
+            return std::future::pending().await;
+        }
+        let Some(request) = self.incoming.recv().await else {
+            return std::future::pending().await;
+        };
+        let id = self.number();
+        self.answers.insert(id, request.answer);
+        (id, request.command)
+    }
+
+    /// A number for a command of the engine's own, whose answer nobody waits for.
+    pub(super) fn number(&mut self) -> RequestId {
+        self.next += 1;
+        RequestId(self.next)
+    }
+
+    /// Hands the answer to whoever asked.
+    pub(super) fn answer(&mut self, id: RequestId, reply: Reply) {
+        if let Some(answer) = self.answers.remove(&id) {
+            // Whoever asked may have stopped waiting.
+            let _ = answer.send(reply);
+        }
+    }
+}

@@ -1,0 +1,208 @@
+//! What the engine's thread and the application's handles share.
+
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::task::{Context, Poll};
+
+use tokio::sync::{Notify, watch};
+
+use super::clock;
+use super::meters::Meters;
+use super::queue::{Look, Queue, Taken};
+use crate::assignment::Assignment;
+use crate::error::Ended;
+use crate::event::Reason;
+use crate::id::{GroupName, NodeId, Session, Token};
+use crate::key::Key;
+
+/// The meeting place of the engine and the application. Nobody holds its lock for longer than a few
+/// operations on a map, and nobody waits for anything else while holding it.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    node: NodeId,
+    group: GroupName,
+    queue: Mutex<Queue>,
+    /// Wakes the engine: something was confirmed, or the node is to be cancelled.
+    pub(super) wake: Notify,
+    cancel: AtomicBool,
+    crash: AtomicBool,
+    affinity: AtomicU32,
+    warned_of_drop: AtomicBool,
+    ended: watch::Sender<Option<Ended>>,
+    pub(super) meters: Meters,
+}
+
+impl Shared {
+    pub(crate) fn new(group: GroupName, node: NodeId, affinity: u32) -> Self {
+        Self {
+            meters: Meters::new(&group, &node),
+            node,
+            group,
+            queue: Mutex::new(Queue::new()),
+            wake: Notify::new(),
+            cancel: AtomicBool::new(false),
+            crash: AtomicBool::new(false),
+            affinity: AtomicU32::new(affinity),
+            warned_of_drop: AtomicBool::new(false),
+            ended: watch::Sender::new(None),
+        }
+    }
+
+    pub(crate) fn node(&self) -> &NodeId {
+        &self.node
+    }
+
+    pub(crate) fn group(&self) -> &GroupName {
+        &self.group
+    }
+
+    /// Changes or reads the queue, then carries out what that entails, outside the lock.
+    pub(super) fn queue<T>(&self, change: impl FnOnce(&mut Queue) -> T) -> T {
+        // No code of others runs under the lock. Were there a panic nevertheless, the queue is whole.
+        let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        let result = change(&mut queue);
+        let effects = queue.take_effects();
+        drop(queue);
+        effects.carry_out();
+        result
+    }
+
+    // ---- the application's side ----
+
+    /// The next start, taken at this very moment.
+    pub(crate) fn poll_start(&self, cx: &mut Context<'_>) -> Poll<Option<Assignment>> {
+        // The clock is read under the lock, at the very moment of taking.
+        match self.queue(|queue| queue.take_start(clock::time(), Some(cx.waker()))) {
+            Look::Item(assignment) => {
+                self.meters.started.increment(1);
+                Poll::Ready(Some(assignment))
+            }
+            Look::Nothing => Poll::Pending,
+            Look::Closed => Poll::Ready(None),
+        }
+    }
+
+    /// The next stop or loss.
+    pub(crate) fn poll_end(&self, cx: &mut Context<'_>) -> Poll<Option<Taken>> {
+        match self.queue(|queue| queue.take_end(Some(cx.waker()))) {
+            Look::Item(taken) => Poll::Ready(Some(taken)),
+            Look::Nothing => Poll::Pending,
+            Look::Closed => Poll::Ready(None),
+        }
+    }
+
+    /// The application has stopped with this run; `false`: nobody waits for that.
+    pub(crate) fn confirm(&self, key: &Key, token: Token) -> bool {
+        let confirmed = self.queue(|queue| queue.confirm(key, token));
+        if let Some(reason) = confirmed {
+            if !reason.is_loss() {
+                self.meters.stopped.increment(1);
+            }
+            self.wake.notify_one();
+        }
+        confirmed.is_some()
+    }
+
+    /// A hand-off was dropped unconfirmed.
+    pub(crate) fn handoff_dropped(&self, key: &Key, token: Token) {
+        if !self.queue(|queue| queue.is_ending(key, token)) || self.ended().is_some() {
+            return;
+        }
+        self.meters.dropped_handoffs.increment(1);
+        if !self.warned_of_drop.swap(true, Ordering::Relaxed) {
+            tracing::warn!(
+                group = %self.group, node = %self.node, %key, %token,
+                "hand-off dropped without a confirmation: its key is not handed over \
+                 (told once; see divider_dropped_handoffs)"
+            );
+        }
+    }
+
+    /// The application has stopped with the key by itself.
+    pub(crate) fn give_up(&self, key: &Key) {
+        self.queue(|queue| queue.give_up(key));
+    }
+
+    pub(crate) fn assigned(&self) -> Vec<Assignment> {
+        self.queue(|queue| queue.assigned())
+    }
+
+    pub(crate) fn session(&self) -> Session {
+        self.queue(|queue| queue.session())
+    }
+
+    /// Wants the node to end; the engine does it.
+    pub(crate) fn request_cancel(&self) {
+        self.cancel.store(true, Ordering::Release);
+        self.wake.notify_one();
+    }
+
+    /// Why the node is over, if it is.
+    pub(crate) fn ended(&self) -> Option<Ended> {
+        self.ended.borrow().clone()
+    }
+
+    /// Waits for the node to be over.
+    pub(crate) async fn wait_ended(&self) -> Ended {
+        let mut ended = self.ended.subscribe();
+        let ended = ended.wait_for(Option::is_some).await.expect("the sender is in `self`");
+        ended.clone().expect("waited for it")
+    }
+
+    /// The node's own affinity, as last answered by the core.
+    pub(crate) fn affinity(&self) -> u32 {
+        self.affinity.load(Ordering::Relaxed)
+    }
+
+    /// Makes the engine stop where it is, as if the process had crashed.
+    #[cfg(test)]
+    pub(crate) fn crash(&self) {
+        self.crash.store(true, Ordering::Release);
+        self.wake.notify_one();
+    }
+
+    // ---- the engine's side ----
+
+    pub(super) fn set_affinity(&self, own: u32) {
+        self.affinity.store(own, Ordering::Relaxed);
+    }
+
+    pub(super) fn is_cancel_requested(&self) -> bool {
+        self.cancel.load(Ordering::Acquire)
+    }
+
+    /// Waits for the node to be cancelled.
+    pub(super) async fn cancel_requested(&self) {
+        while !self.is_cancel_requested() {
+            self.wake.notified().await;
+        }
+        // Whoever else waits for it gets another one.
+        self.wake.notify_one();
+    }
+
+    pub(super) fn is_crash_requested(&self) -> bool {
+        self.crash.load(Ordering::Acquire)
+    }
+
+    /// Brings the number of keys held up to date.
+    pub(super) fn count_held(&self) {
+        #[expect(clippy::cast_precision_loss, reason = "a gauge is a float")]
+        self.meters.held.set(self.queue(|queue| queue.len()) as f64);
+    }
+
+    /// The node is over: ends the stream of events and wakes everybody who waits.
+    pub(super) fn end(&self, ended: Ended) {
+        let reason = match ended {
+            Ended::Cancelled => Reason::Cancelled,
+            Ended::Replaced { .. } => Reason::Replaced,
+            _ => Reason::Fenced,
+        };
+        self.queue(|queue| queue.close(reason));
+        self.meters.held.set(0.0);
+        self.ended.send_if_modified(|slot| {
+            let first = slot.is_none();
+            slot.get_or_insert(ended);
+            first
+        });
+    }
+}

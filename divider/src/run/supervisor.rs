@@ -1,0 +1,169 @@
+//! Starts and ends the tasks of the keys.
+
+use std::collections::{BTreeMap, HashMap};
+use std::future::Future;
+use std::pin::pin;
+use std::sync::Arc;
+
+use tokio::select;
+use tokio::task::{AbortHandle, Id, JoinError, JoinSet};
+
+use super::work::work;
+use super::{Finish, Pauses};
+use crate::assignment::Assignment;
+use crate::core::time::Time;
+use crate::divider::Divider;
+use crate::engine::clock;
+use crate::error::Ended;
+use crate::event::Event;
+use crate::events::Events;
+use crate::handoff::Handoff;
+use crate::key::Key;
+
+/// The tasks of all keys of a node.
+pub(super) struct Supervisor<H> {
+    divider: Divider,
+    handler: Arc<H>,
+    pauses: Pauses,
+    tasks: JoinSet<()>,
+    running: HashMap<Key, Running>,
+    keys: HashMap<Id, Key>,
+    /// When the tasks of lost keys are dropped, if they have not ended by then.
+    abandon_at: BTreeMap<(Time, Key), AbortHandle>,
+}
+
+struct Running {
+    task: Id,
+    abort: AbortHandle,
+    /// What is confirmed when the task has ended.
+    handoff: Option<Handoff>,
+}
+
+impl<H, Fut> Supervisor<H>
+where
+    H: Fn(Assignment) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output: Into<Finish>> + Send + 'static,
+{
+    pub(super) fn new(divider: Divider, handler: Arc<H>, pauses: Pauses) -> Self {
+        Self {
+            divider,
+            handler,
+            pauses,
+            tasks: JoinSet::new(),
+            running: HashMap::new(),
+            keys: HashMap::new(),
+            abandon_at: BTreeMap::new(),
+        }
+    }
+
+    /// Until the node is over and every task has ended.
+    pub(super) async fn run<S>(mut self, mut events: Events, shutdown: S) -> Result<(), Ended>
+    where
+        S: Future<Output = ()>,
+    {
+        let divider = self.divider.clone();
+        let mut shutdown = pin!(async {
+            shutdown.await;
+            match divider.flush_and_cancel().await {
+                Ok(flushed) => {
+                    tracing::info!(handed = flushed.handed, freed = flushed.freed, "node shut down")
+                }
+                Err(ended) => tracing::warn!(%ended, "node over before all was handed over"),
+            }
+        });
+        let mut shutting_down = true;
+        let mut open = true;
+        while open || !self.tasks.is_empty() {
+            let abandon_at = self.abandon_at.keys().next().map(|(at, _)| *at);
+            select! {
+                event = events.next(), if open => match event {
+                    Some(event) => self.on_event(event),
+                    None => open = false,
+                },
+                Some(ended) = self.tasks.join_next_with_id() => self.on_task_ended(ended),
+                () = sleep_until(abandon_at) => self.on_time_over(),
+                () = &mut shutdown, if shutting_down => shutting_down = false,
+            }
+        }
+        match self.divider.ended().await {
+            Ended::Cancelled => Ok(()),
+            ended => Err(ended),
+        }
+    }
+
+    fn on_event(&mut self, event: Event) {
+        match event {
+            Event::Start(assignment) => self.on_start(assignment),
+            Event::Stop(handoff) => self.on_stop(handoff),
+            Event::Lost(handoff) => self.on_lost(handoff),
+        }
+    }
+
+    fn on_start(&mut self, assignment: Assignment) {
+        let key = assignment.key().clone();
+        debug_assert!(!self.running.contains_key(&key), "{key} started twice");
+        let handler = Arc::clone(&self.handler);
+        let abort = self.tasks.spawn(work(self.divider.clone(), assignment, handler, self.pauses));
+        let task = abort.id();
+        self.keys.insert(task, key.clone());
+        self.running.insert(key, Running { task, abort, handoff: None });
+    }
+
+    /// The assignment is cancelled already; its task's end is what confirms.
+    fn on_stop(&mut self, handoff: Handoff) {
+        match self.running.get_mut(handoff.key()) {
+            Some(running) => {
+                // A loss after a stop: both are of the same run, and one confirmation is enough.
+                if let Some(earlier) = running.handoff.replace(handoff) {
+                    earlier.forget();
+                }
+            }
+            // Its task ended in the moment before.
+            None => handoff.confirm(),
+        }
+    }
+
+    fn on_lost(&mut self, handoff: Handoff) {
+        if let Some(running) = self.running.get(handoff.key())
+            && let Some(at) = handoff.deadline()
+        {
+            self.abandon_at.insert((at, handoff.key().clone()), running.abort.clone());
+        }
+        self.on_stop(handoff);
+    }
+
+    fn on_time_over(&mut self) {
+        let now = clock::time();
+        while let Some(entry) = self.abandon_at.first_entry()
+            && entry.key().0 <= now
+        {
+            let ((_, key), abort) = entry.remove_entry();
+            if !abort.is_finished() {
+                tracing::warn!(%key, "handler of a lost key has not ended in time; dropping it");
+                abort.abort();
+            }
+        }
+    }
+
+    fn on_task_ended(&mut self, ended: Result<(Id, ()), JoinError>) {
+        let task = match ended {
+            Ok((id, ())) => id,
+            Err(error) => error.id(),
+        };
+        let Some(key) = self.keys.remove(&task) else { return };
+        let running = self.running.remove(&key).filter(|running| running.task == task);
+        if let Some(handoff) = running.and_then(|running| running.handoff) {
+            if let Some(at) = handoff.deadline() {
+                self.abandon_at.remove(&(at, key));
+            }
+            handoff.confirm();
+        }
+    }
+}
+
+async fn sleep_until(at: Option<Time>) {
+    match at {
+        Some(at) => clock::sleep_until(at).await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,227 @@
+//! Handlers against an engine played by the test.
+
+use std::future::pending;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
+
+use super::{Finish, run};
+use crate::core::edge::{Command, Reply};
+use crate::engine::played::{Played, key};
+use crate::{Assignment, Ended};
+
+const SHORT: Duration = Duration::from_millis(1);
+const DEADLINE: Duration = Duration::from_secs(20);
+
+async fn within<T>(future: impl Future<Output = T>) -> T {
+    tokio::time::timeout(DEADLINE, future).await.expect("it happens")
+}
+
+/// Runs a handler that tells of every call and then does what it is told.
+fn scripted(
+    mut script: Vec<fn() -> Finish>,
+) -> (Played, tokio::task::JoinHandle<Result<(), Ended>>, mpsc::UnboundedReceiver<Assignment>) {
+    let (played, divider, events) = Played::new();
+    let (called, calls) = mpsc::unbounded_channel();
+    script.reverse();
+    let script = std::sync::Mutex::new(script);
+    let running = run(divider, events, move |assignment: Assignment| {
+        let next = script.lock().expect("not poisoned").pop();
+        let _ = called.send(assignment.clone());
+        async move {
+            match next {
+                Some(next) => next(),
+                None => {
+                    assignment.cancelled().await;
+                    Finish::Done
+                }
+            }
+        }
+    })
+    .backoff(SHORT, SHORT);
+    (played, tokio::spawn(running.into_future()), calls)
+}
+
+#[tokio::test]
+async fn a_key_that_is_done_is_completed() {
+    let (mut played, _run, mut calls) = scripted(vec![|| Finish::Done]);
+    played.start("a", 1);
+    assert_eq!(within(calls.recv()).await.expect("called").key(), &key("a"));
+    assert_eq!(within(played.answer(Reply::Done)).await, Command::Complete(key("a")));
+}
+
+#[tokio::test]
+async fn a_key_that_is_given_up_is_released() {
+    let (mut played, _run, _calls) = scripted(vec![|| Finish::Release]);
+    played.start("a", 1);
+    assert_eq!(within(played.answer(Reply::Done)).await, Command::Release(key("a")));
+}
+
+#[tokio::test]
+async fn a_handler_that_fails_or_panics_is_called_again_with_the_same_assignment() {
+    let fail: fn() -> Finish = || Finish::Retry("it failed".into());
+    let panic: fn() -> Finish = || panic!("it panicked");
+    let (mut played, _run, mut calls) = scripted(vec![fail, panic, fail, || Finish::Done]);
+    played.start("a", 7);
+    assert_eq!(within(played.answer(Reply::Done)).await, Command::Complete(key("a")));
+    for _ in 0..4 {
+        assert_eq!(calls.try_recv().expect("called").token().0, 7);
+    }
+    assert!(calls.try_recv().is_err());
+}
+
+#[tokio::test]
+async fn a_stop_is_confirmed_when_the_handler_has_ended_and_its_result_does_not_count() {
+    let (played, _run, mut calls) = scripted(vec![]);
+    played.start("a", 1);
+    within(calls.recv()).await.expect("called");
+    assert_eq!(played.take_confirmed(), []);
+    played.stop("a", 1);
+    assert_eq!(within(played.confirmed()).await, [("a".to_owned(), 1)]);
+}
+
+#[tokio::test]
+async fn a_stop_is_not_confirmed_while_the_handler_winds_up() {
+    let (played, divider, events) = Played::new();
+    let (begun, mut begins) = mpsc::unbounded_channel();
+    let (proceed, proceeds) = oneshot::channel::<()>();
+    let proceeds = Arc::new(tokio::sync::Mutex::new(Some(proceeds)));
+    let running = run(divider, events, move |assignment: Assignment| {
+        let (begun, proceeds) = (begun.clone(), Arc::clone(&proceeds));
+        async move {
+            assignment.cancelled().await;
+            let _ = begun.send(());
+            let proceeds = proceeds.lock().await.take().expect("called once");
+            let _ = proceeds.await;
+            Finish::Done
+        }
+    });
+    tokio::spawn(running.into_future());
+    played.start("a", 1);
+    played.start("b", 2);
+    // Both starts are taken in order, so a stop of `a` after that of its start cancels it.
+    while played.is_untold("a") {
+        tokio::task::yield_now().await;
+    }
+    played.stop("a", 1);
+    within(begins.recv()).await.expect("it winds up");
+    assert_eq!(played.take_confirmed(), []);
+    proceed.send(()).expect("it waits");
+    assert_eq!(within(played.confirmed()).await, [("a".to_owned(), 1)]);
+}
+
+#[tokio::test]
+async fn a_stop_ends_the_pause_between_attempts() {
+    let (played, divider, events) = Played::new();
+    let calls = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&calls);
+    let running = run(divider, events, move |_| {
+        counted.fetch_add(1, Ordering::SeqCst);
+        async { Finish::Retry("it failed".into()) }
+    })
+    .backoff(Duration::from_secs(3600), Duration::from_secs(3600));
+    tokio::spawn(running.into_future());
+    played.start("a", 1);
+    while calls.load(Ordering::SeqCst) == 0 {
+        tokio::task::yield_now().await;
+    }
+    played.stop("a", 1);
+    assert_eq!(within(played.confirmed()).await, [("a".to_owned(), 1)]);
+    assert_eq!(calls.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test]
+async fn a_handler_that_ignores_a_loss_is_dropped_when_its_time_is_over() {
+    let (played, divider, events) = Played::new();
+    let (begun, mut begins) = mpsc::unbounded_channel();
+    let running = run(divider, events, move |_| {
+        let _ = begun.send(());
+        pending::<Finish>()
+    });
+    tokio::spawn(running.into_future());
+    played.start("a", 1);
+    within(begins.recv()).await.expect("called");
+    played.lose("a", 1, SHORT);
+    assert_eq!(within(played.confirmed()).await, [("a".to_owned(), 1)]);
+}
+
+#[tokio::test]
+async fn a_stop_never_drops_a_handler() {
+    let (played, divider, events) = Played::new();
+    let (begun, mut begins) = mpsc::unbounded_channel();
+    let running = run(divider, events, move |assignment: Assignment| {
+        let _ = begun.send(assignment);
+        pending::<Finish>()
+    });
+    let running = tokio::spawn(running.into_future());
+    played.start("a", 1);
+    let a = within(begins.recv()).await.expect("called");
+    played.start("b", 2);
+    let b = within(begins.recv()).await.expect("called");
+    played.stop("a", 1);
+    played.lose("b", 2, SHORT);
+    assert_eq!(within(played.confirmed()).await, [("b".to_owned(), 2)], "`b` alone is dropped");
+    assert!(a.is_valid() && !b.is_valid());
+    running.abort();
+}
+
+#[tokio::test]
+async fn a_graceful_shutdown_flushes_then_cancels_and_ends_well() {
+    let (mut played, divider, events) = Played::new();
+    let (shut, down) = oneshot::channel::<()>();
+    let running = run(divider, events, |assignment: Assignment| async move {
+        assignment.cancelled().await;
+        Finish::Done
+    })
+    .with_graceful_shutdown(async { _ = down.await });
+    let running = tokio::spawn(running.into_future());
+    played.start("a", 1);
+    while played.is_untold("a") {
+        tokio::task::yield_now().await;
+    }
+    shut.send(()).expect("it waits");
+    // The core stops what runs before it answers.
+    let flush = played.request().await;
+    assert_eq!(flush.command, Command::Flush);
+    played.stop("a", 1);
+    assert_eq!(within(played.confirmed()).await, [("a".to_owned(), 1)]);
+    flush.answer.send(Reply::Flushed { handed: 1, freed: 0 }).expect("it waits");
+    within(played.cancelled()).await;
+    played.end(Ended::Cancelled);
+    assert_eq!(within(running).await.expect("no panic"), Ok(()));
+}
+
+#[tokio::test]
+async fn a_node_that_was_replaced_is_an_error_and_its_handlers_are_ended() {
+    let (played, run, mut calls) = scripted(vec![]);
+    played.start("a", 1);
+    let assignment = within(calls.recv()).await.expect("called");
+    let session = crate::Session::from_bits(9);
+    played.end(Ended::Replaced { session });
+    assert_eq!(within(run).await.expect("no panic"), Err(Ended::Replaced { session }));
+    assert!(assignment.is_cancelled());
+}
+
+#[tokio::test]
+async fn dropping_the_run_cancels_the_node() {
+    let (played, run, mut calls) = scripted(vec![]);
+    played.start("a", 1);
+    within(calls.recv()).await.expect("called");
+    run.abort();
+    within(played.cancelled()).await;
+}
+
+#[test]
+fn handlers_may_return_results() {
+    fn finish<T: Into<Finish>>(value: T) -> String {
+        format!("{:?}", value.into())
+    }
+    let check = |result: Result<Finish, &'static str>, want: &str| {
+        assert_eq!(finish(result), want);
+    };
+    check(Ok(Finish::Done), "Done");
+    check(Ok(Finish::Release), "Release");
+    check(Err("no"), "Retry(\"no\")");
+}

@@ -1,0 +1,93 @@
+//! The task of one key.
+
+use std::future::Future;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+
+use futures_util::future::FutureExt;
+
+use super::{Finish, Pauses};
+use crate::assignment::Assignment;
+use crate::backoff::Backoff;
+use crate::divider::Divider;
+use crate::engine::clock;
+use crate::error::KeyError;
+
+/// Calls the handler until the key is done, released, or has to stop.
+pub(super) async fn work<H, Fut>(
+    divider: Divider,
+    assignment: Assignment,
+    handler: Arc<H>,
+    pauses: Pauses,
+) where
+    H: Fn(Assignment) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output: Into<Finish>> + Send + 'static,
+{
+    let finish = attempt_until_finished(&assignment, &*handler, pauses).await;
+    // After a stop or loss, what the handler returned does not count: one that gives way says
+    // nothing about the work. The supervisor confirms.
+    if assignment.is_cancelled() {
+        return;
+    }
+    let key = assignment.key();
+    let result = match finish {
+        Finish::Done => divider.complete(key).await,
+        Finish::Release => divider.release(key).await,
+        Finish::Retry(_) => return,
+    };
+    match result {
+        // Announced again: it is started again, here or elsewhere. Not held: it was lost meanwhile.
+        Ok(()) | Err(KeyError::AnnouncedAgain { .. } | KeyError::NotHeld { .. }) => {}
+        Err(KeyError::Over(ended)) => tracing::debug!(%key, %ended, "node over before the key was"),
+    }
+}
+
+/// Returns [`Finish::Retry`] only where the key has to stop.
+async fn attempt_until_finished<H, Fut>(
+    assignment: &Assignment,
+    handler: &H,
+    pauses: Pauses,
+) -> Finish
+where
+    H: Fn(Assignment) -> Fut,
+    Fut: Future<Output: Into<Finish>>,
+{
+    let mut backoff = Backoff::new(pauses.first, pauses.longest);
+    loop {
+        let begun = clock::time();
+        let error = match attempt(assignment, handler).await {
+            Finish::Retry(error) => error,
+            finish => return finish,
+        };
+        if assignment.is_cancelled() {
+            return Finish::Retry(error);
+        }
+        if clock::time().since(begun) > pauses.longest {
+            backoff.reset();
+        }
+        let pause = backoff.next(getrandom::u32().unwrap_or(0));
+        tracing::warn!(key = %assignment.key(), %error, ?pause, "handler failed; trying again");
+        let pause = tokio::time::sleep(pause);
+        if assignment.cancellation_token().run_until_cancelled(pause).await.is_none() {
+            return Finish::Retry(error);
+        }
+    }
+}
+
+async fn attempt<H, Fut>(assignment: &Assignment, handler: &H) -> Finish
+where
+    H: Fn(Assignment) -> Fut,
+    Fut: Future<Output: Into<Finish>>,
+{
+    // The call is inside the future, so that a handler that panics before its first await is caught
+    // too. Nothing of a handler that panicked is used again but what it shares by itself.
+    let attempt = AssertUnwindSafe(async { handler(assignment.clone()).await.into() });
+    attempt.catch_unwind().await.unwrap_or_else(|panic| {
+        let words = panic
+            .downcast_ref::<&str>()
+            .map(ToString::to_string)
+            .or_else(|| panic.downcast_ref::<String>().cloned())
+            .unwrap_or_default();
+        Finish::Retry(format!("handler panicked: {words}").into())
+    })
+}
