@@ -12,4 +12,4 @@ pub mod wire;
 pub use error::{InvalidId, InvalidKey};
 pub use id::{GroupName, NodeId, Revision, Session, Token};
 pub use key::Key;
-pub use store::MemoryStore;
+pub use store::{MemoryStore, NatsOptions, NatsStore, OpenError};

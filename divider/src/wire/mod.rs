@@ -12,7 +12,7 @@ mod group;
 
 pub use claim::{ClaimRecord, NotNode, Owner};
 pub use control::{ControlRecord, Mode, OnDeadline};
-pub use group::{Freeze, GroupRecord, RebalanceRecord};
+pub use group::{Freeze, GroupRecord, PROTOCOL, RebalanceRecord};
 pub use lease::{LeaseRecord, LeaseState};
 pub use member::{MemberRecord, MemberState, OldestStop, StopsRecord};
 pub use name::RecordName;
