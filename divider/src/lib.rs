@@ -29,4 +29,4 @@ pub use handoff::Handoff;
 pub use id::{GroupName, NodeId, Revision, Session, Token};
 pub use key::Key;
 pub use run::{BoxError, Finish, Run, run};
-pub use store::MemoryStore;
+pub use store::{MemoryStore, NatsOptions, NatsStore, OpenError};

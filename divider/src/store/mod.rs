@@ -6,6 +6,7 @@
 
 mod check;
 mod memory;
+mod nats;
 
 use std::fmt;
 use std::sync::Arc;
@@ -17,12 +18,13 @@ use futures_util::future::BoxFuture;
 use crate::id::{GroupName, Revision};
 
 pub use memory::{Fault, MemoryStore};
+pub use nats::{BrokenRule, NatsOptions, NatsStore, OpenError, StreamOptions};
 
 /// The longest value of a record, in bytes.
 pub const MAX_VALUE: usize = 8 * 1024;
 
 /// How long a tombstone is kept where the delete does not say.
-pub const TOMBSTONE_TTL: Duration = Duration::from_secs(3600);
+pub const TOMBSTONE_TTL: Duration = Duration::from_hours(1);
 
 /// A backend: one group's records, with compare-and-set, leader reads and watches.
 ///

@@ -1,0 +1,215 @@
+//! Connections: one of our own on its own thread, or a client that was handed in.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_nats::connection::State;
+use async_nats::{Client, ConnectOptions, Event, ServerAddr};
+use tokio::runtime::Handle;
+use tokio::sync::oneshot;
+
+use super::denials::Denials;
+use super::error::OpenError;
+
+/// How many messages of a subscription wait for their reader before some are dropped. The server's
+/// flow control stops at 32 MiB, a few hundred thousand small records.
+const SUBSCRIPTION_CAPACITY: usize = 1 << 20;
+
+/// How long a single attempt to connect may take.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// The longest wait between two attempts to reconnect.
+const MAX_RECONNECT_DELAY_MS: u64 = 1000;
+
+/// A connection and what is known of it.
+#[derive(Debug, Clone)]
+pub(super) struct Connection {
+    pub(super) client: Client,
+    /// Where the tasks of this store run.
+    pub(super) runtime: Handle,
+    /// What the server refused; only a connection of our own hears it.
+    pub(super) denials: Option<Arc<Denials>>,
+    /// The thread of a connection of our own, which ends with its last holder.
+    _thread: Option<Arc<Thread>>,
+}
+
+/// Ends the thread when it is dropped.
+#[derive(Debug)]
+struct Thread {
+    _stop: oneshot::Sender<()>,
+}
+
+impl Connection {
+    /// Uses a client that somebody else made; tasks run on the runtime of the caller.
+    pub(super) fn of_client(client: Client) -> Self {
+        Self { client, runtime: Handle::current(), denials: None, _thread: None }
+    }
+
+    /// Connects on a thread with a runtime of its own, so that whatever blocks the application's
+    /// executor does not stop the heartbeats.
+    pub(super) async fn open(
+        urls: &str,
+        options: ConnectOptions,
+        ping_interval: Duration,
+    ) -> Result<Self, OpenError> {
+        let failed = |source: Box<dyn std::error::Error + Send + Sync>| OpenError::Connect {
+            servers: without_credentials(urls),
+            source,
+        };
+        let servers = parse_servers(urls).map_err(|error| failed(error.into()))?;
+        let denials = Arc::new(Denials::default());
+        let options = tuned(options, ping_interval, denials.clone());
+        let (ready, connected) = oneshot::channel();
+        let (stop, stopped) = oneshot::channel::<()>();
+        let run = move || run_thread(options, servers, ready, stopped);
+        std::thread::Builder::new()
+            .name("divider-nats".into())
+            .spawn(run)
+            .map_err(|error| failed(error.into()))?;
+        match connected.await {
+            Ok(Ok((client, runtime))) => Ok(Self {
+                client,
+                runtime,
+                denials: Some(denials),
+                _thread: Some(Arc::new(Thread { _stop: stop })),
+            }),
+            Ok(Err(error)) => Err(failed(error)),
+            Err(_) => Err(failed("the connection's thread ended".into())),
+        }
+    }
+
+    /// Whether the connection is up at this moment, as far as is known.
+    pub(super) fn is_up(&self) -> bool {
+        self.client.connection_state() == State::Connected
+    }
+
+    /// How often the connection was made; grows with every reconnect.
+    pub(super) fn connects(&self) -> u64 {
+        self.client.statistics().connects.load(std::sync::atomic::Ordering::Relaxed)
+    }
+
+    /// What the inboxes of this client begin with, up to and with a dot.
+    pub(super) fn inbox(&self) -> String {
+        let inbox = self.client.new_inbox();
+        inbox[..=inbox.rfind('.').unwrap_or(inbox.len() - 1)].to_owned()
+    }
+
+    /// How many refusals were heard of so far.
+    pub(super) fn denial_count(&self) -> u64 {
+        self.denials.as_ref().map_or(0, |denials| denials.count())
+    }
+
+    /// Waits until the server refuses the subject; never returns if it does not, or not audibly.
+    pub(super) async fn denied(&self, subject: &str, since: u64) -> String {
+        match &self.denials {
+            Some(denials) => denials.wait(subject, &self.inbox(), since).await,
+            None => std::future::pending().await,
+        }
+    }
+}
+
+type Ready = Result<(Client, Handle), Box<dyn std::error::Error + Send + Sync>>;
+
+/// The thread: connects, says so, and drives the connection until nobody holds it any more.
+fn run_thread(
+    options: ConnectOptions,
+    servers: Vec<ServerAddr>,
+    ready: oneshot::Sender<Ready>,
+    stopped: oneshot::Receiver<()>,
+) {
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            // Whoever opens has gone away if nobody listens.
+            let _ = ready.send(Err(error.into()));
+            return;
+        }
+    };
+    runtime.block_on(async {
+        let connected = options.connect(servers).await;
+        let client = connected.map(|client| (client, Handle::current()));
+        let failed = client.is_err();
+        let unheard = ready.send(client.map_err(Into::into)).is_err();
+        if !failed && !unheard {
+            // An error says that the sender is gone, which is what is waited for.
+            let _ = stopped.await;
+        }
+    });
+}
+
+/// What a lease rests on is set here, whatever the options say; the rest is theirs.
+fn tuned(options: ConnectOptions, ping: Duration, denials: Arc<Denials>) -> ConnectOptions {
+    options
+        .ping_interval(ping)
+        .connection_timeout(CONNECT_TIMEOUT)
+        .subscription_capacity(SUBSCRIPTION_CAPACITY)
+        .reconnect_delay_callback(reconnect_delay)
+        .max_reconnects(None)
+        .event_callback(move |event| {
+            on_event(&denials, &event);
+            std::future::ready(())
+        })
+}
+
+fn on_event(denials: &Denials, event: &Event) {
+    match event {
+        Event::ServerError(async_nats::ServerError::Other(words)) => denials.record(words),
+        Event::Connected => {
+            denials.clear();
+            tracing::debug!("connected to the store");
+        }
+        Event::Disconnected => tracing::warn!("lost the connection to the store"),
+        other => tracing::debug!(event = %other, "the connection to the store says"),
+    }
+}
+
+/// At once, then twice as long each time up to a second, half of it at random: after a restart of
+/// the server its clients do not all come in the same moment.
+fn reconnect_delay(attempts: usize) -> Duration {
+    if attempts <= 1 {
+        return Duration::ZERO;
+    }
+    let doublings = u32::try_from(attempts).unwrap_or(u32::MAX).min(16);
+    let longest = (5u64 << doublings).min(MAX_RECONNECT_DELAY_MS);
+    let random = getrandom::u64().unwrap_or(0);
+    Duration::from_millis(longest / 2 + random % (longest / 2 + 1))
+}
+
+/// One or more addresses, divided by commas.
+fn parse_servers(urls: &str) -> Result<Vec<ServerAddr>, std::io::Error> {
+    urls.split(',').map(|url| url.trim().parse()).collect()
+}
+
+/// The addresses without what stands before an `@`, for texts that end up in logs.
+fn without_credentials(urls: &str) -> String {
+    let hide = |url: &str| match url.rsplit_once('@') {
+        Some((before, host)) => match before.split_once("://") {
+            Some((scheme, _)) => format!("{scheme}://{host}"),
+            None => host.to_owned(),
+        },
+        None => url.to_owned(),
+    };
+    urls.split(',').map(|url| hide(url.trim())).collect::<Vec<_>>().join(",")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_secret_is_in_an_error() {
+        let check = |urls: &str, want: &str| assert_eq!(without_credentials(urls), want);
+        check("nats://localhost:4222", "nats://localhost:4222");
+        check("nats://me:p@ss@n1:4222, tls://token@n2", "nats://n1:4222,tls://n2");
+        check("me:secret@n1", "n1");
+    }
+
+    #[test]
+    fn reconnects_slow_down_to_a_second() {
+        assert_eq!(reconnect_delay(1), Duration::ZERO);
+        for attempts in 2..100 {
+            assert!(reconnect_delay(attempts) <= Duration::from_secs(1));
+        }
+        assert!(reconnect_delay(99) >= Duration::from_millis(500));
+    }
+}

@@ -1,0 +1,108 @@
+//! The consumer behind a watch: ephemeral, but named, so that permissions can name it.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::super::{Filter, StoreError};
+use super::NatsStore;
+use super::api::{ApiError, NO_MESSAGE};
+use super::message::StoredMessage;
+use super::stream::StreamInfo;
+
+/// How often the server says that it is there while there is nothing else to say.
+pub(super) const IDLE_HEARTBEAT: Duration = Duration::from_secs(1);
+
+/// After how long without its watcher the server forgets a consumer.
+const INACTIVE_THRESHOLD: Duration = Duration::from_secs(30);
+
+/// A name that no other consumer has.
+pub(super) fn new_name() -> Result<String, StoreError> {
+    let random = getrandom::u64()
+        .map_err(|error| StoreError::Other { what: format!("no random numbers: {error}") })?;
+    Ok(format!("divider-{random:016x}"))
+}
+
+impl NatsStore {
+    /// The filter as subjects of the stream.
+    pub(super) fn subjects(&self, filter: &Filter) -> Vec<String> {
+        filter.names.iter().map(|name| format!("{}{name}", self.inner.names.records)).collect()
+    }
+
+    /// Makes the consumer; says how many messages wait for it.
+    pub(super) async fn create_consumer(
+        &self,
+        name: &str,
+        deliver: &str,
+        subjects: &[String],
+    ) -> Result<u64, StoreError> {
+        let stream = &self.inner.names.stream;
+        let mut what = format!("CONSUMER.CREATE.{stream}.{name}");
+        let mut config = json!({
+            "name": name,
+            "deliver_subject": deliver,
+            "deliver_policy": "last_per_subject",
+            "ack_policy": "none",
+            "replay_policy": "instant",
+            "flow_control": true,
+            "idle_heartbeat": nanos(IDLE_HEARTBEAT),
+            "inactive_threshold": nanos(INACTIVE_THRESHOLD),
+            "max_deliver": 1,
+            "mem_storage": true,
+            "num_replicas": 1,
+        });
+        if let [only] = subjects {
+            // With the filter in the subject, permissions can confine a viewer to it.
+            what = format!("{what}.{only}");
+            config["filter_subject"] = json!(only);
+        } else {
+            config["filter_subjects"] = json!(subjects);
+        }
+        let body = json!({"stream_name": stream, "config": config, "action": "create"});
+        let made: Value = self.request(&what, &body).await?;
+        Ok(made.get("num_pending").and_then(Value::as_u64).unwrap_or(0))
+    }
+
+    /// Deletes a consumer; one that cannot be deleted now goes after its inactive threshold.
+    pub(super) async fn delete_consumer(&self, name: &str) {
+        let what = format!("CONSUMER.DELETE.{}.{name}", self.inner.names.stream);
+        if let Err(error) = self.request::<Value>(&what, &json!({})).await {
+            tracing::debug!(%error, "a consumer is left to the server's clean-up");
+        }
+    }
+
+    /// The stream as the server describes it.
+    pub(super) async fn stream_info(&self) -> Result<StreamInfo, StoreError> {
+        self.request(&format!("STREAM.INFO.{}", self.inner.names.stream), &json!({})).await
+    }
+
+    /// The first message on each subject above a sequence: the highest of them, or none.
+    pub(super) async fn newer_than(
+        &self,
+        subjects: &[String],
+        sequence: u64,
+    ) -> Result<Option<u64>, StoreError> {
+        let next = subjects
+            .iter()
+            .map(|subject| self.get_message(json!({"seq": sequence + 1, "next_by_subj": subject})));
+        let found = futures_util::future::try_join_all(next).await?;
+        Ok(found.into_iter().flatten().map(|message| message.sequence()).max())
+    }
+
+    /// One message as the leader of the stream knows it.
+    pub(super) async fn get_message(
+        &self,
+        which: Value,
+    ) -> Result<Option<StoredMessage>, StoreError> {
+        let what = format!("STREAM.MSG.GET.{}", self.inner.names.stream);
+        match self.inner.api.request(&what, &which).await {
+            Ok(found) => Ok(Some(found)),
+            Err(ApiError::Refused(refusal)) if refusal.err_code == NO_MESSAGE => Ok(None),
+            Err(error) => Err(self.inner.api.store_error(error)),
+        }
+    }
+}
+
+fn nanos(span: Duration) -> u64 {
+    u64::try_from(span.as_nanos()).expect("a constant of seconds")
+}

@@ -1,0 +1,142 @@
+//! Records as messages of the stream.
+
+use std::time::Duration;
+
+use async_nats::header::{NATS_EXPECTED_LAST_SUBJECT_SEQUENCE, NATS_MESSAGE_TTL};
+use async_nats::jetstream::message::StreamMessage;
+use async_nats::jetstream::stream::RawMessage;
+use async_nats::{HeaderMap, HeaderValue};
+use bytes::Bytes;
+use serde::Deserialize;
+
+use super::super::check::whole_ttl;
+use super::super::{Record, StoreError, Write};
+use crate::id::Revision;
+
+const KV_OPERATION: &str = "KV-Operation";
+
+/// The headers that a write goes out with. Never `Nats-Msg-Id`: with several replicas it makes the
+/// server acknowledge a write that it has not done.
+pub(super) fn headers(write: &Write) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    if let Some(expected) = write.expected {
+        headers.insert(NATS_EXPECTED_LAST_SUBJECT_SEQUENCE, HeaderValue::from(expected.0));
+    }
+    if let Some(ttl) = whole_ttl(write) {
+        headers.insert(NATS_MESSAGE_TTL, format!("{}s", ttl.as_secs()));
+    }
+    if write.value.is_none() {
+        headers.insert(KV_OPERATION, "DEL");
+    }
+    headers
+}
+
+/// A message as the record that it is.
+///
+/// An operation that nobody knows counts as a value: whoever reads it as a delete would disown what
+/// it names.
+pub(super) fn record(
+    name: &str,
+    revision: u64,
+    headers: Option<&HeaderMap>,
+    value: Bytes,
+) -> Record {
+    let header = |name: &str| headers.and_then(|h| h.get(name)).map(HeaderValue::as_str);
+    let deleted = matches!(header(KV_OPERATION), Some("DEL" | "PURGE"))
+        || header("Nats-Marker-Reason").is_some();
+    Record {
+        name: name.to_owned(),
+        revision: Revision(revision),
+        value: (!deleted).then_some(value),
+        ttl: headers.and_then(|h| h.get(NATS_MESSAGE_TTL)).and_then(|ttl| parse_ttl(ttl.as_str())),
+    }
+}
+
+/// The answer to `STREAM.MSG.GET`.
+#[derive(Debug, Deserialize)]
+pub(super) struct StoredMessage {
+    message: RawMessage,
+}
+
+impl StoredMessage {
+    /// Its place in the stream.
+    pub(super) fn sequence(&self) -> u64 {
+        self.message.sequence
+    }
+
+    /// The message as the record that it is.
+    pub(super) fn record(self, name: &str) -> Result<Record, StoreError> {
+        let message = StreamMessage::try_from(self.message).map_err(|error| StoreError::Other {
+            what: format!("a message that cannot be read: {error}"),
+        })?;
+        Ok(record(name, message.sequence, Some(&message.headers), message.payload))
+    }
+}
+
+/// Reads a time to live as the server does: whole seconds, or a duration of Go, cut to seconds.
+fn parse_ttl(text: &str) -> Option<Duration> {
+    if let Ok(seconds) = text.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let mut rest = text;
+    let mut seconds = 0.0;
+    while !rest.is_empty() {
+        let digits = rest.find(|c: char| !c.is_ascii_digit() && c != '.')?;
+        let (number, unit) = rest.split_at(digits);
+        let letters = unit.find(|c: char| c.is_ascii_digit() || c == '.').unwrap_or(unit.len());
+        seconds += number.parse::<f64>().ok()? * unit_seconds(&unit[..letters])?;
+        rest = &unit[letters..];
+    }
+    Duration::try_from_secs_f64(seconds.floor()).ok().filter(|ttl| !ttl.is_zero())
+}
+
+fn unit_seconds(unit: &str) -> Option<f64> {
+    Some(match unit {
+        "h" => 3600.0,
+        "m" => 60.0,
+        "s" => 1.0,
+        "ms" => 1e-3,
+        "us" | "µs" => 1e-6,
+        "ns" => 1e-9,
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_to_live_is_read_as_the_server_does() {
+        let check = |text: &str, want: Option<u64>| {
+            assert_eq!(parse_ttl(text), want.map(Duration::from_secs), "{text}");
+        };
+        check("60", Some(60));
+        check("30s", Some(30));
+        check("1h", Some(3600));
+        check("1h30m5s", Some(5405));
+        check("1500ms", Some(1));
+        check("1.5h", Some(5400));
+        check("never", None);
+        check("", None);
+        check("s", None);
+        check("5", Some(5));
+        check("5x", None);
+        check("..s", None);
+    }
+
+    #[test]
+    fn an_unknown_operation_deletes_nothing() {
+        let check = |operation: &str, deleted: bool| {
+            let mut headers = HeaderMap::new();
+            headers.insert(KV_OPERATION, operation);
+            let record = record("key.a", 7, Some(&headers), Bytes::from_static(b"x"));
+            assert_eq!(record.value.is_none(), deleted, "{operation}");
+        };
+        check("DEL", true);
+        check("PURGE", true);
+        check("PUT", false);
+        check("", false);
+        check("del", false);
+    }
+}

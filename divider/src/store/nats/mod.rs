@@ -1,0 +1,133 @@
+//! A log in a stream of NATS `JetStream`, which is also a key-value bucket.
+
+mod api;
+mod connect;
+mod consumer;
+mod denials;
+mod error;
+mod message;
+mod open;
+mod options;
+mod publisher;
+mod stream;
+mod version;
+mod watch;
+
+use std::fmt;
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::json;
+
+use self::api::Api;
+use self::publisher::Publisher;
+use self::stream::Names;
+use self::watch::NatsWatch;
+use super::check::{check_filter, check_name};
+use super::{Filter, Info, Outcome, Record, Store, StoreError, Watch, Write};
+use crate::id::{GroupName, Revision};
+
+pub use self::error::OpenError;
+pub use self::options::{NatsOptions, StreamOptions};
+pub use self::stream::BrokenRule;
+
+/// A group's records in the stream `KV_divider_<group>` of a NATS server.
+///
+/// Clones share one connection. It is closed, and its thread ends, when the last of them and of
+/// their watches is dropped.
+///
+/// The stream is the key-value bucket `divider_<group>`, so that `nats kv watch divider_<group>`
+/// shows the log. It listens on `divider.<group>.key.>`, too: a plain publish there, by any client
+/// in any language, announces a key.
+#[derive(Clone)]
+pub struct NatsStore {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    group: GroupName,
+    names: Names,
+    api: Api,
+    publisher: Publisher,
+}
+
+impl NatsStore {
+    /// Connects to a server (or several, divided by commas) and opens the group there, on a
+    /// connection with a thread of its own: what suits most.
+    pub async fn connect(urls: impl AsRef<str>, group: GroupName) -> Result<Self, OpenError> {
+        NatsOptions::default().connect(urls, group).await
+    }
+
+    /// Opens the group on a client that the application has; see [`NatsOptions::open`].
+    pub async fn open(client: async_nats::Client, group: GroupName) -> Result<Self, OpenError> {
+        NatsOptions::default().open(client, group).await
+    }
+
+    /// Everything that can be chosen.
+    pub fn options() -> NatsOptions {
+        NatsOptions::default()
+    }
+
+    async fn request<T: DeserializeOwned>(
+        &self,
+        what: &str,
+        body: &impl Serialize,
+    ) -> Result<T, StoreError> {
+        let api = &self.inner.api;
+        api.request(what, body).await.map_err(|error| api.store_error(error))
+    }
+}
+
+impl Store for NatsStore {
+    fn group(&self) -> &GroupName {
+        &self.inner.group
+    }
+
+    fn write(&self, write: Write) -> BoxFuture<'static, Outcome> {
+        let this = self.clone();
+        Box::pin(async move { this.inner.publisher.write(write).await })
+    }
+
+    fn read(&self, name: &str) -> BoxFuture<'static, Result<Option<Record>, StoreError>> {
+        let (this, name) = (self.clone(), name.to_owned());
+        Box::pin(async move {
+            check_name(&name)?;
+            let subject = format!("{}{name}", this.inner.names.records);
+            match this.get_message(json!({"last_by_subj": subject})).await? {
+                Some(message) => message.record(&name).map(Some),
+                None => Ok(None),
+            }
+        })
+    }
+
+    fn watch(&self, filter: Filter) -> BoxFuture<'static, Result<Box<dyn Watch>, StoreError>> {
+        let this = self.clone();
+        Box::pin(async move {
+            check_filter(&filter)?;
+            let watch = NatsWatch::open(this, &filter).await?;
+            Ok(Box::new(watch) as Box<dyn Watch>)
+        })
+    }
+
+    fn info(&self) -> BoxFuture<'static, Result<Info, StoreError>> {
+        let this = self.clone();
+        Box::pin(async move {
+            let stream = this.stream_info().await?;
+            Ok(Info {
+                created: stream.created(),
+                last: Revision(stream.state.last_seq),
+                replicas: stream.replicas(),
+                bytes: stream.state.bytes,
+                max_bytes: stream.max_bytes(),
+            })
+        })
+    }
+}
+
+impl fmt::Debug for NatsStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NatsStore").field("group", &self.inner.group).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,139 @@
+//! Opening a group: everything that can be wrong is found here, before a node depends on it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::super::{Outcome, Store, StoreError, Write};
+use super::api::{Api, ApiError, NO_JETSTREAM, NO_STREAM, STREAM_EXISTS};
+use super::connect::Connection;
+use super::error::OpenError;
+use super::options::{DEFAULT_PREFIX, NatsOptions, StreamOptions};
+use super::publisher::Publisher;
+use super::stream::{Names, StreamInfo};
+use super::version::Version;
+use super::{Inner, NatsStore};
+use crate::id::{GroupName, Revision};
+use crate::wire::{GroupRecord, PROTOCOL, RecordName};
+
+/// Making a stream with several replicas needs an election.
+const CREATE_TIMEOUT: Duration = Duration::from_secs(10);
+
+impl NatsOptions {
+    pub(super) async fn open_on(
+        self,
+        connection: Connection,
+        group: GroupName,
+    ) -> Result<NatsStore, OpenError> {
+        check_version(&connection)?;
+        let names = Names::new(&group);
+        let api = Api {
+            connection,
+            prefix: self.prefix.as_str().into(),
+            timeout: self.request_timeout,
+            group: group.as_str().into(),
+        };
+        let stream = self.find_or_create(&api, &names, &group).await?;
+        let broken = names.broken_rules(&stream.config);
+        if !broken.is_empty() {
+            return Err(OpenError::Rules { stream: names.stream, broken });
+        }
+        // As other clients do: below a foreign prefix the server maps `$KV` subjects, too.
+        let records = match self.prefix.as_str() {
+            DEFAULT_PREFIX => names.records.clone(),
+            prefix => format!("{prefix}.{}", names.records),
+        };
+        let publisher = Publisher::new(api.clone(), records).await?;
+        let store = NatsStore { inner: Arc::new(Inner { group, names, api, publisher }) };
+        store.check_group_record(self.create.is_some()).await?;
+        Ok(store)
+    }
+
+    async fn find_or_create(
+        &self,
+        api: &Api,
+        names: &Names,
+        group: &GroupName,
+    ) -> Result<StreamInfo, OpenError> {
+        let info = format!("STREAM.INFO.{}", names.stream);
+        let found = match (api.request(&info, &()).await, &self.create) {
+            (Err(ApiError::Refused(refusal)), Some(options)) if refusal.err_code == NO_STREAM => {
+                match create(api, names, options).await {
+                    // Somebody else was quicker; the rules will tell.
+                    Err(ApiError::Refused(refusal)) if refusal.err_code == STREAM_EXISTS => {
+                        api.request(&info, &()).await
+                    }
+                    made => made,
+                }
+            }
+            (found, _) => found,
+        };
+        found.map_err(|error| open_error(api, group, error))
+    }
+}
+
+async fn create(api: &Api, names: &Names, options: &StreamOptions) -> Result<StreamInfo, ApiError> {
+    let api = Api { timeout: api.timeout.max(CREATE_TIMEOUT), ..api.clone() };
+    api.request(&format!("STREAM.CREATE.{}", names.stream), &names.config(options)).await
+}
+
+fn open_error(api: &Api, group: &GroupName, error: ApiError) -> OpenError {
+    let no_jetstream =
+        |what: String| OpenError::NoJetStream { prefix: api.prefix.to_string(), what };
+    match error {
+        ApiError::NoResponders => no_jetstream("nobody listens there".into()),
+        ApiError::Refused(refusal) if NO_JETSTREAM.contains(&refusal.err_code) => {
+            no_jetstream(refusal.to_string())
+        }
+        ApiError::Refused(refusal) if refusal.err_code == NO_STREAM => {
+            OpenError::NoGroup { group: group.to_string() }
+        }
+        error => api.store_error(error).into(),
+    }
+}
+
+fn check_version(connection: &Connection) -> Result<(), OpenError> {
+    let found = connection.client.server_info().version;
+    if Version::parse(&found).is_some_and(|version| version >= Version::NEEDED) {
+        return Ok(());
+    }
+    Err(OpenError::ServerTooOld { found, needed: Version::NEEDED.to_string() })
+}
+
+impl NatsStore {
+    /// Looks at the protocol, and writes the record where it is missing and we may make groups.
+    async fn check_group_record(&self, create: bool) -> Result<(), OpenError> {
+        let name = RecordName::Group.to_string();
+        if create {
+            let write = Write {
+                name: name.clone(),
+                value: Some(GroupRecord::default().encode()),
+                expected: Some(Revision::NONE),
+                ttl: None,
+            };
+            match self.write(write).await {
+                Outcome::Acked(_) => return Ok(()),
+                // Somebody wrote it, or may have: the read tells.
+                Outcome::Conflict | Outcome::Unknown(_) => {}
+                Outcome::Refused(error) => return Err(error.into()),
+            }
+        }
+        let value = match self.read(&name).await {
+            Ok(record) => record.and_then(|record| record.value),
+            // An announcer need not have the right to read. A node sees the record in its watch.
+            Err(error @ (StoreError::Denied { .. } | StoreError::Timeout { .. })) => {
+                tracing::warn!(%error, "the protocol of the group was not checked");
+                None
+            }
+            Err(error) => return Err(error.into()),
+        };
+        let Some(value) = value else { return Ok(()) };
+        let record = GroupRecord::decode(&value).map_err(|source| OpenError::GroupRecord {
+            group: self.inner.group.to_string(),
+            source,
+        })?;
+        if record.protocol == PROTOCOL {
+            return Ok(());
+        }
+        Err(OpenError::Protocol { found: record.protocol, spoken: PROTOCOL })
+    }
+}

@@ -1,0 +1,178 @@
+//! How to open a group, and how to make one.
+
+use std::time::Duration;
+
+use async_nats::{Client, ConnectOptions};
+
+use super::NatsStore;
+use super::connect::Connection;
+use super::error::OpenError;
+use crate::id::GroupName;
+
+/// How to open a group on a NATS server; begins with [`NatsStore::options`].
+///
+/// ```no_run
+/// # use divider::{GroupName, NatsStore};
+/// # use divider::store::StreamOptions;
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// let store = NatsStore::options()
+///     .create_if_missing(StreamOptions::default().replicas(3))
+///     .connect("nats://n1,nats://n2", GroupName::new("orders")?)
+///     .await?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Clone)]
+pub struct NatsOptions {
+    pub(super) prefix: String,
+    pub(super) create: Option<StreamOptions>,
+    pub(super) request_timeout: Duration,
+    ping_interval: Duration,
+    connect: Option<ConnectOptions>,
+}
+
+impl Default for NatsOptions {
+    fn default() -> Self {
+        Self {
+            prefix: DEFAULT_PREFIX.into(),
+            create: None,
+            request_timeout: Duration::from_secs(2),
+            ping_interval: Duration::from_millis(700),
+            connect: None,
+        }
+    }
+}
+
+/// The API of the account's own `JetStream`.
+pub(super) const DEFAULT_PREFIX: &str = "$JS.API";
+
+impl NatsOptions {
+    /// Makes the group where there is none. Without it, opening a group that is not there fails,
+    /// since a group that was deleted, or mistyped, should not come to life by itself.
+    #[must_use]
+    pub fn create_if_missing(mut self, stream: StreamOptions) -> Self {
+        self.create = Some(stream);
+        self
+    }
+
+    /// Uses the `JetStream` of another domain, as behind a leaf node.
+    #[must_use]
+    pub fn domain(self, domain: impl AsRef<str>) -> Self {
+        let prefix = format!("$JS.{}.API", domain.as_ref());
+        self.api_prefix(prefix)
+    }
+
+    /// Uses a `JetStream` whose API is imported under another prefix than `$JS.API`. Records are
+    /// then written below it, too, as other clients of key-value buckets do.
+    #[must_use]
+    pub fn api_prefix(mut self, prefix: impl Into<String>) -> Self {
+        self.prefix = prefix.into();
+        self
+    }
+
+    /// How long a write, a read or another request is waited for: 2 s unless set. Whoever uses the
+    /// store has deadlines of their own, shorter where leases are short; this one only bounds them.
+    #[must_use]
+    pub fn request_timeout(mut self, timeout: Duration) -> Self {
+        self.request_timeout = timeout;
+        self
+    }
+
+    /// How long a connection may be silent before the server is asked whether it is there: 700 ms
+    /// unless set. After three times this it is given up and another server tried. Keep three times
+    /// this below half a lease; far below the round-trip time it cuts good connections.
+    ///
+    /// Only for [`connect`](Self::connect): a client that is handed in brings its own, of 60 s
+    /// unless it was told otherwise, with which no lease outlives a frozen server.
+    #[must_use]
+    pub fn ping_interval(mut self, interval: Duration) -> Self {
+        self.ping_interval = interval;
+        self
+    }
+
+    /// Credentials, TLS, the connection's name and inbox prefix for [`connect`](Self::connect).
+    ///
+    /// The store sets by itself what leases rest on: ping interval, reconnecting, time-out,
+    /// capacity of subscriptions and the event callback.
+    #[must_use]
+    pub fn connect_options(mut self, options: ConnectOptions) -> Self {
+        self.connect = Some(options);
+        self
+    }
+
+    /// Connects to a server (or several, divided by commas) and opens the group.
+    ///
+    /// The connection has a thread of its own, so that nothing that blocks the application's
+    /// executor stops the heartbeats. It ends when the store and everything made of it is dropped.
+    ///
+    /// # Cancel safety
+    /// Cancel safe: a connection that is half made is closed.
+    pub async fn connect(
+        mut self,
+        urls: impl AsRef<str>,
+        group: GroupName,
+    ) -> Result<NatsStore, OpenError> {
+        let connect = self.connect.take();
+        let connect =
+            connect.unwrap_or_else(|| ConnectOptions::new().name(format!("divider {group}")));
+        let connection = Connection::open(urls.as_ref(), connect, self.ping_interval).await?;
+        self.open_on(connection, group).await
+    }
+
+    /// Opens the group on a client that the application has.
+    ///
+    /// Its tasks run on the current tokio runtime. Give the client a short ping interval, and a
+    /// subscription capacity that holds a snapshot of the group (`1 << 20` for a million keys). A
+    /// missing permission shows as a time-out only, since the server tells it to the client's event
+    /// callback.
+    pub async fn open(self, client: Client, group: GroupName) -> Result<NatsStore, OpenError> {
+        self.open_on(Connection::of_client(client), group).await
+    }
+}
+
+/// How the stream of a new group is made; what exists is never changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StreamOptions {
+    pub(super) replicas: usize,
+    pub(super) max_bytes: Option<u64>,
+    pub(super) cluster: Option<String>,
+    pub(super) tags: Vec<String>,
+}
+
+impl Default for StreamOptions {
+    fn default() -> Self {
+        Self { replicas: 1, max_bytes: None, cluster: None, tags: Vec::new() }
+    }
+}
+
+impl StreamOptions {
+    /// How many servers keep a copy: 1 unless set. With 3 a server can fail without the group
+    /// standing still; a lease then has to outlast an election (18 s, against 6 s with one).
+    #[must_use]
+    pub fn replicas(mut self, replicas: usize) -> Self {
+        self.replicas = replicas;
+        self
+    }
+
+    /// The most bytes that the group may take; none unless set. A full group goes on with what it
+    /// has and takes nothing new. A key with its claim takes about 400 bytes.
+    #[must_use]
+    pub fn max_bytes(mut self, max: u64) -> Self {
+        self.max_bytes = Some(max);
+        self
+    }
+
+    /// The cluster whose servers keep the group.
+    #[must_use]
+    pub fn cluster(mut self, cluster: impl Into<String>) -> Self {
+        self.cluster = Some(cluster.into());
+        self
+    }
+
+    /// A tag that the servers must have which keep the group; may be said more than once.
+    #[must_use]
+    pub fn tag(mut self, tag: impl Into<String>) -> Self {
+        self.tags.push(tag.into());
+        self
+    }
+}

@@ -1,0 +1,210 @@
+//! The stream of a group: its names, its configuration, and whether one that exists keeps the rules.
+
+use std::fmt;
+use std::time::SystemTime;
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::super::MAX_VALUE;
+use super::options::StreamOptions;
+use crate::id::GroupName;
+
+/// Room for a message's headers: the server counts them in with the value.
+const HEADER_ROOM: usize = 512;
+
+/// The names of a group on the server.
+#[derive(Debug, Clone)]
+pub(super) struct Names {
+    /// `KV_divider_<group>`.
+    pub(super) stream: String,
+    /// `$KV.divider_<group>.`: a record's name follows.
+    pub(super) records: String,
+    /// `divider.<group>.key.`: where anybody may announce a key by a plain publish.
+    announce: String,
+}
+
+impl Names {
+    pub(super) fn new(group: &GroupName) -> Self {
+        Self {
+            stream: format!("KV_divider_{group}"),
+            records: format!("$KV.divider_{group}."),
+            announce: format!("divider.{group}.key."),
+        }
+    }
+
+    /// The configuration that a group is created with.
+    pub(super) fn config(&self, options: &StreamOptions) -> Value {
+        let mut config = json!({
+            "name": self.stream,
+            "description": "Divider: keys, claims and leases of one group",
+            "num_replicas": options.replicas,
+            "max_bytes": options.max_bytes.map_or(-1, |max| i64::try_from(max).unwrap_or(i64::MAX)),
+        });
+        let fields = config.as_object_mut().expect("it is written as an object above");
+        fields.extend(self.rules().into_iter().map(|(setting, needed)| (setting.into(), needed)));
+        if options.cluster.is_some() || !options.tags.is_empty() {
+            let cluster = options.cluster.as_deref().unwrap_or_default();
+            fields.insert("placement".into(), json!({"cluster": cluster, "tags": options.tags}));
+        }
+        config
+    }
+
+    /// Every rule that a stream breaks.
+    pub(super) fn broken_rules(&self, found: &Value) -> Vec<BrokenRule> {
+        let broken = |(setting, needed): (&'static str, Value)| {
+            let found = found.get(setting).unwrap_or(&Value::Null);
+            (!same(found, &needed)).then(|| BrokenRule {
+                setting,
+                found: found.to_string(),
+                needed: needed.to_string(),
+            })
+        };
+        self.rules().into_iter().filter_map(broken).collect()
+    }
+
+    /// What the protocol rests on, as the server names it. A setting that is off may be left out.
+    fn rules(&self) -> Vec<(&'static str, Value)> {
+        let (from, to) = (format!("{}>", self.announce), format!("{}key.>", self.records));
+        vec![
+            ("subjects", json!([format!("{}>", self.records), from])),
+            ("subject_transform", json!({"src": from, "dest": to})),
+            ("retention", json!("limits")),
+            ("storage", json!("file")),
+            ("discard", json!("new")),
+            ("max_msgs_per_subject", json!(1)),
+            ("max_msgs", json!(-1)),
+            ("max_age", json!(0)),
+            ("max_msg_size", json!(MAX_VALUE + HEADER_ROOM)),
+            // Nanoseconds. Nothing here sends message ids; the window costs memory.
+            ("duplicate_window", json!(2_000_000_000u64)),
+            ("allow_msg_ttl", json!(true)),
+            // A marker of an expiry can wipe an acknowledged renewal, and needs rollups.
+            ("subject_delete_marker_ttl", json!(0)),
+            // One message with a rollup header would wipe the whole group.
+            ("allow_rollup_hdrs", json!(false)),
+            ("deny_delete", json!(true)),
+            ("deny_purge", json!(true)),
+            ("allow_direct", json!(false)),
+            ("discard_new_per_subject", json!(false)),
+            ("no_ack", json!(false)),
+            ("sealed", json!(false)),
+            ("allow_msg_counter", json!(false)),
+            ("persist_mode", json!("")),
+            ("mirror", Value::Null),
+            ("sources", Value::Null),
+        ]
+    }
+}
+
+/// Whether a setting is as needed. What is off is sometimes left out, and lists have no order.
+fn same(found: &Value, needed: &Value) -> bool {
+    let off = |value: &Value| match value {
+        Value::Null => true,
+        Value::Bool(on) => !on,
+        Value::Number(number) => number.as_u64() == Some(0),
+        Value::String(text) => text.is_empty() || text == "default",
+        Value::Array(items) => items.is_empty(),
+        Value::Object(_) => false,
+    };
+    match (found, needed) {
+        (Value::Array(found), Value::Array(needed)) => {
+            found.len() == needed.len() && needed.iter().all(|item| found.contains(item))
+        }
+        _ => found == needed || (off(found) && off(needed)),
+    }
+}
+
+/// A setting of a stream that the protocol cannot work with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct BrokenRule {
+    /// The setting, by its name in the stream's configuration.
+    pub setting: &'static str,
+    /// What it is, as JSON; `null` where it is not there.
+    pub found: String,
+    /// What it has to be, as JSON.
+    pub needed: String,
+}
+
+impl fmt::Display for BrokenRule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} is {}, needed {}", self.setting, self.found, self.needed)
+    }
+}
+
+/// What the server says about a stream.
+#[derive(Debug, Deserialize)]
+pub(super) struct StreamInfo {
+    pub(super) config: Value,
+    pub(super) created: String,
+    pub(super) state: StreamState,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct StreamState {
+    #[serde(default)]
+    pub(super) bytes: u64,
+    #[serde(default)]
+    pub(super) last_seq: u64,
+}
+
+impl StreamInfo {
+    /// The creation time in nanoseconds since 1970; 0 where it cannot be read.
+    pub(super) fn created(&self) -> i128 {
+        let nanos = |created| {
+            // The client's type depends on its features; this conversion does not.
+            let since = SystemTime::from(created).duration_since(SystemTime::UNIX_EPOCH).ok()?;
+            i128::try_from(since.as_nanos()).ok()
+        };
+        async_nats::datetime::parse_rfc3339(&self.created).ok().and_then(nanos).unwrap_or(0)
+    }
+
+    pub(super) fn replicas(&self) -> usize {
+        let replicas = self.config.get("num_replicas").and_then(Value::as_u64);
+        replicas.and_then(|n| usize::try_from(n).ok()).unwrap_or(1)
+    }
+
+    pub(super) fn max_bytes(&self) -> Option<u64> {
+        self.config.get("max_bytes").and_then(Value::as_u64).filter(|&max| max > 0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names() -> Names {
+        Names::new(&GroupName::new("g").expect("legal"))
+    }
+
+    #[test]
+    fn what_is_created_keeps_the_rules() {
+        let config = names().config(&StreamOptions::default());
+        assert_eq!(names().broken_rules(&config), []);
+        assert_eq!(config["subjects"], json!(["$KV.divider_g.>", "divider.g.key.>"]));
+    }
+
+    #[test]
+    fn each_broken_rule_is_named_with_what_was_found() {
+        let check = |setting: &'static str, found: Value, broken: bool| {
+            let mut config = names().config(&StreamOptions::default());
+            config[setting] = found;
+            let rules = names().broken_rules(&config);
+            let named: Vec<_> = rules.iter().map(|rule| rule.setting).collect();
+            assert_eq!(named, if broken { vec![setting] } else { vec![] });
+        };
+        check("subjects", json!(["divider.g.key.>", "$KV.divider_g.>"]), false);
+        check("subjects", json!(["$KV.divider_g.>"]), true);
+        check("allow_rollup_hdrs", json!(true), true);
+        check("allow_rollup_hdrs", Value::Null, false);
+        check("deny_purge", Value::Null, true);
+        check("storage", json!("memory"), true);
+        check("subject_delete_marker_ttl", json!(60_000_000_000u64), true);
+        check("persist_mode", json!("async"), true);
+        check("persist_mode", json!("default"), false);
+        check("mirror", json!({"name": "other"}), true);
+        check("num_replicas", json!(5), false);
+        check("metadata", json!({"_nats.ver": "2.15.1"}), false);
+    }
+}
