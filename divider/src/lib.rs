@@ -14,6 +14,8 @@ mod host;
 pub mod id;
 pub mod key;
 mod run;
+#[cfg(test)]
+mod sim;
 pub mod store;
 #[cfg(test)]
 mod tests;

@@ -23,15 +23,15 @@ const CLAIM: Duration = Duration::from_millis(100);
 pub(super) struct Audit {
     info_at: Time,
     claim_at: Time,
-    /// Which of the own keys is next.
-    cursor: usize,
+    /// Whose turn is next: of each of the own keys first the claim, then the key itself.
+    turn: usize,
     /// Which log it is.
     created: Option<i128>,
 }
 
 impl Audit {
     pub(super) fn new(now: Time) -> Self {
-        Self { info_at: now, claim_at: now, cursor: 0, created: None }
+        Self { info_at: now, claim_at: now, turn: 0, created: None }
     }
 }
 
@@ -58,11 +58,14 @@ impl Node {
         let Some(own) = self.view.owners.get(self.me).filter(|own| !own.keys.is_empty()) else {
             return;
         };
-        self.audit.cursor = (self.audit.cursor + 1) % own.keys.len();
-        let ix = own.keys[self.audit.cursor];
-        if let Some(entry) = self.view.keys.get(ix) {
-            let name = RecordName::Claim(entry.key.clone());
-            self.read(ReadFor::Audit(ix), &name);
+        let turn = self.audit.turn;
+        self.audit.turn = turn.wrapping_add(1);
+        let ix = own.keys[turn / 2 % own.keys.len()];
+        let Some(key) = self.view.keys.get(ix).map(|e| e.key.clone()) else { return };
+        if turn.is_multiple_of(2) {
+            self.read(ReadFor::Audit(ix), &RecordName::Claim(key));
+        } else {
+            self.read(ReadFor::AuditKey(ix), &RecordName::Key(key));
         }
     }
 
@@ -80,6 +83,20 @@ impl Node {
         let held = matches!(hold.phase, Phase::Running | Phase::Stopping(_));
         if held && Self::answer_revision(record.as_ref()) < known && self.watch.is_live() {
             self.resync(now, "a claim in the log is older than it is known");
+        }
+    }
+
+    /// A key may have ended its time to live unseen, while the watch lagged.
+    pub(super) fn on_audit_key_read(
+        &mut self,
+        now: Now,
+        ix: KeyIx,
+        answer: Result<Option<Record>, StoreError>,
+    ) {
+        let Ok(record) = answer else { return };
+        let known = self.view.keys.get(ix).is_some_and(|e| e.exists());
+        if known && record.is_none() && self.watch.is_live() {
+            self.resync(now, "a key that is known is not in the log");
         }
     }
 

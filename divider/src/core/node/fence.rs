@@ -43,6 +43,9 @@ impl Node {
         self.me = OwnerIx::NONE;
         self.watch.forget_heartbeats();
         self.fenced_leaving();
+        // What kept the lease from being renewed may have kept the watch from showing what came and
+        // went; the next session begins with a view that is proved.
+        self.resync(now, "the session is over");
     }
 
     /// Every run is over for this session; those that the application has are told `Lost`.

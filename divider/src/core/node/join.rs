@@ -195,7 +195,8 @@ impl Node {
         let (session, joined) = (lease.session, lease.revision);
         self.life = Life::Entering(lease);
         self.me = self.view.owners.intern(&self.config.node, session, joined).unwrap_or_default();
-        self.member.begin(session, joined);
+        let stands = self.view.members.get(&self.config.node).map(|m| m.revision);
+        self.member.begin(session, joined, stands.unwrap_or_default());
         self.watch.forget_heartbeats();
         self.watch.on_lease_acked(now.at, joined);
         self.holds.marks.clear();
@@ -212,6 +213,7 @@ impl Node {
             && let Life::Entering(lease) = std::mem::replace(&mut self.life, Life::Opening)
         {
             self.life = Life::Active(lease);
+            self.planner.look_at(self.view.keys.iter().map(|(ix, _)| ix));
             self.notice(Notice::Joined { joined: self.member.joined() });
         }
     }

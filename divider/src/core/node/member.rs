@@ -60,9 +60,10 @@ impl MemberOut {
         }
     }
 
-    pub(super) fn begin(&mut self, session: Session, joined: Revision) {
+    /// A session began; the member record that stands has this revision.
+    pub(super) fn begin(&mut self, session: Session, joined: Revision, revision: Revision) {
         let (affinity, leaving) = (self.affinity, self.leaving);
-        *self = Self { session, joined, leaving, ..Self::new(affinity) };
+        *self = Self { session, joined, leaving, revision, ..Self::new(affinity) };
     }
 
     pub(super) fn joined(&self) -> Revision {

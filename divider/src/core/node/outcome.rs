@@ -57,6 +57,8 @@ pub(super) enum ReadFor {
     ClaimGone(KeyIx),
     /// A claim that ought to be as it is known.
     Audit(KeyIx),
+    /// A key that ought to exist.
+    AuditKey(KeyIx),
 }
 
 impl Node {
@@ -106,6 +108,7 @@ impl Node {
             ReadFor::KeyGone(ix) => self.on_key_gone_read(now, ix, answer),
             ReadFor::ClaimGone(ix) => self.on_claim_gone_read(now, ix, answer),
             ReadFor::Audit(ix) => self.on_audit_read(now, ix, answer),
+            ReadFor::AuditKey(ix) => self.on_audit_key_read(now, ix, answer),
         }
     }
 

@@ -25,15 +25,35 @@ pub(super) enum Proof {
     Reading,
     /// It is over, for ever.
     Over,
-    /// It was not over, or not for certain; to be asked again at this time.
-    Alive(Time),
+    /// Nothing is known; to be asked again at this time.
+    Unsure { ask: Time },
     /// Another session's record stands there, from before this one was first named: the answer of a
-    /// leader of old, or this one's claim was written late. To be asked again at `ask`.
+    /// leader of old, or this one's claim was written late.
     Doubted { since: Time, ask: Time },
-    /// It has no lease record, as seen first at `since`; to be asked again at `ask`.
-    Absent { since: Time, ask: Time },
-    /// Its absent lease is being written as dead.
-    Killing { since: Time },
+    /// Its record, or the lack of one, has been the same at every question since then.
+    Watched { revision: Revision, since: Time, ask: Time },
+    /// Its record is being overwritten as dead.
+    Killing,
+}
+
+impl Proof {
+    fn ask(&self) -> Option<Time> {
+        match self {
+            Self::Unsure { ask } | Self::Doubted { ask, .. } | Self::Watched { ask, .. } => {
+                Some(*ask)
+            }
+            Self::Reading | Self::Over | Self::Killing => None,
+        }
+    }
+
+    /// The same, asked now and, unless there is an answer, again later.
+    fn asked(self, later: Time) -> Self {
+        match self {
+            Self::Doubted { since, .. } => Self::Doubted { since, ask: later },
+            Self::Watched { revision, since, .. } => Self::Watched { revision, since, ask: later },
+            _ => Self::Unsure { ask: later },
+        }
+    }
 }
 
 /// The sessions in question.
@@ -42,19 +62,15 @@ pub(super) struct Proofs(HashMap<Session, (NodeId, Proof)>);
 
 impl Proofs {
     pub(super) fn next(&self) -> Option<Time> {
-        let at = |(_, proof): &(NodeId, Proof)| match proof {
-            Proof::Alive(at) | Proof::Absent { ask: at, .. } | Proof::Doubted { ask: at, .. } => Some(*at),
-            Proof::Reading | Proof::Over | Proof::Killing { .. } => None,
-        };
-        self.0.values().filter_map(at).min()
+        self.0.values().filter_map(|(_, proof)| proof.ask()).min()
     }
 
     /// A kill of this session has an outcome: if it was not over by that, it is asked for again.
     pub(super) fn end_kill(&mut self, session: Session, ask: Time) {
         if let Some((_, proof)) = self.0.get_mut(&session)
-            && let Proof::Killing { since } = *proof
+            && *proof == Proof::Killing
         {
-            *proof = Proof::Absent { since, ask };
+            *proof = Proof::Unsure { ask };
         }
     }
 
@@ -132,7 +148,7 @@ impl Node {
             return;
         }
         let again = now.at + self.timing.retry.max(Duration::from_millis(50));
-        let Ok(record) = answer else { return self.set_proof(session, Proof::Alive(again)) };
+        let Ok(record) = answer else { return self.set_proof(session, before.asked(again)) };
         let value = record.as_ref().and_then(|r| r.value.as_deref());
         let revision = Self::answer_revision(record.as_ref());
         let found = value.map(LeaseRecord::decode);
@@ -141,8 +157,13 @@ impl Node {
                 self.on_another(now, session, before, revision)
             }
             Some(Ok(lease)) if lease.state != LeaseState::Live => Proof::Over,
-            Some(Ok(_) | Err(_)) => Proof::Alive(now.at + self.timing.lease),
-            None => self.on_absent(now, node, session, before, revision),
+            Some(Ok(lease)) => {
+                let lease = Duration::from_millis(lease.lease_ms).min(UNKNOWN_LEASE);
+                self.watch_session(now, node, session, before, revision, lease)
+            }
+            Some(Err(_)) | None => {
+                self.watch_session(now, node, session, before, revision, UNKNOWN_LEASE)
+            }
         };
         self.set_proof(session, proof);
     }
@@ -172,51 +193,43 @@ impl Node {
         }
     }
 
-    /// A session without a lease record: it may live, and write it again. Seen absent for as long as
-    /// the longest lease lasts, it is ended by creating the record.
-    fn on_absent(
+    /// The observer's rule, for a session that no member record names: unchanged at every question
+    /// for as long as its lease lasts, its record is overwritten at that very revision; so is the lack
+    /// of one, since a session that lives writes it again.
+    fn watch_session(
         &mut self,
         now: Now,
         node: &NodeId,
         session: Session,
         before: Proof,
         revision: Revision,
+        lease: Duration,
     ) -> Proof {
         let since = match before {
-            Proof::Absent { since, .. } | Proof::Killing { since } => since,
+            Proof::Watched { revision: same, since, .. } if same == revision => since,
             _ => now.at,
         };
-        let due = since + observed(UNKNOWN_LEASE);
+        let due = since + observed(lease);
         if due > now.at || !self.is_working(now) {
-            return Proof::Absent { since, ask: due.max(now.at + self.timing.heartbeat) };
+            let ask = due.max(now.at + self.timing.heartbeat);
+            return Proof::Watched { revision, since, ask };
         }
-        let write = self.dead_write(node, session, revision, 0);
+        let lease_ms = u64::try_from(lease.as_millis()).unwrap_or(u64::MAX);
+        let write = self.dead_write(node, session, revision, lease_ms);
         self.write(WriteFor::Kill(node.clone(), session), write);
-        Proof::Killing { since }
+        Proof::Killing
     }
 
     pub(super) fn drive_proofs(&mut self, now: Now) {
-        let due = |(session, (node, proof)): (&Session, &(NodeId, Proof))| match proof {
-            Proof::Alive(at)
-            | Proof::Absent { ask: at, .. }
-            | Proof::Doubted { ask: at, .. } if *at <= now.at => {
-                Some((node.clone(), *session, *proof))
-            }
-            _ => None,
+        let due = |(session, (node, proof)): (&Session, &(NodeId, Proof))| {
+            let due = proof.ask().is_some_and(|ask| ask <= now.at);
+            due.then(|| (node.clone(), *session, *proof))
         };
         let mut asked: Vec<_> = self.proofs.0.iter().filter_map(due).collect();
         asked.sort_unstable_by(|a, b| (&a.0, a.1).cmp(&(&b.0, b.1)));
         for (node, session, proof) in asked {
-            let waiting = match proof {
-                Proof::Absent { since, .. } => {
-                    Proof::Absent { since, ask: now.at + self.timing.lease }
-                }
-                Proof::Doubted { since, .. } => {
-                    Proof::Doubted { since, ask: now.at + self.timing.lease }
-                }
-                _ => Proof::Alive(now.at + self.timing.lease),
-            };
-            self.proofs.0.insert(session, (node.clone(), waiting));
+            let proof = proof.asked(now.at + self.timing.lease);
+            self.proofs.0.insert(session, (node.clone(), proof));
             self.read(ReadFor::Proof(node.clone(), session), &RecordName::Lease(node));
         }
     }

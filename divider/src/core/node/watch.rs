@@ -226,6 +226,7 @@ impl Node {
         }
         self.planner.on_caught_up(&mut self.view, now);
         self.on_members(now);
+        self.planner.look_at(self.view.keys.iter().map(|(ix, _)| ix));
         self.prove_holds(now);
         let after = now.at.since(self.watch.opened);
         self.notice(Notice::CaughtUp { after, keys: self.view.keys.announced() as u64 });
@@ -306,7 +307,6 @@ impl Node {
     /// Judges the watch, and the keys whose time to live is over.
     pub(super) fn drive_watch(&mut self, now: Now) {
         if self.blind_at().is_some_and(|at| at <= now.at) {
-            self.watch.missing_since = None;
             self.fence(now, "the watch shows nothing any more");
         }
         if self.watch.live {
@@ -345,18 +345,19 @@ impl Node {
         ix: KeyIx,
         answer: Result<Option<Record>, StoreError>,
     ) {
-        let gone = match &answer {
-            Ok(record) => record.as_ref().is_none_or(|r| r.value.is_none()),
-            Err(_) => false,
-        };
-        if gone {
-            let effect = self.view.drop_key(ix);
-            if self.watch.live {
-                self.on_live_effect(now, &effect);
+        let again = now.at + Duration::from_secs(1).max(self.timing.heartbeat);
+        match answer {
+            Err(_) => self.watch.set_expiry(ix, Some(again)),
+            Ok(Some(record)) if record.value.is_some() => {
+                self.watch.set_expiry(ix, record.ttl.map(|_| again));
             }
-        } else {
-            let again = Duration::from_secs(1).max(self.timing.heartbeat);
-            self.watch.set_expiry(ix, Some(now.at + again));
+            Ok(_) if self.view.keys.get(ix).is_some_and(|e| e.exists()) => {
+                let effect = self.view.drop_key(ix);
+                if self.watch.live {
+                    self.on_live_effect(now, &effect);
+                }
+            }
+            Ok(_) => {}
         }
     }
 
