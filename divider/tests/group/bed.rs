@@ -76,6 +76,21 @@ impl Bed {
         assert!(matches!(self.store().await.write(write).await, Outcome::Acked(_)));
     }
 
+    /// Waits until a record's value has this text in it.
+    pub(crate) async fn holds(&self, name: &str, text: &str) {
+        let store = self.store().await;
+        let found = async {
+            loop {
+                let record = store.read(name).await.expect("an answer").and_then(|r| r.value);
+                let value = record.map(|v| String::from_utf8_lossy(&v).into_owned());
+                if value.is_some_and(|value| value.contains(text)) {
+                    return;
+                }
+            }
+        };
+        in_time(found).await;
+    }
+
     /// The names of all records with a value.
     pub(crate) async fn names(&self) -> BTreeSet<String> {
         let filter = Filter { names: vec![">".to_owned()] };

@@ -109,7 +109,8 @@ async fn a_node_that_leaves_hands_over_everything_and_leaves_nothing_behind(bed:
     assert_eq!((flushed.handed, flushed.freed), (0, 60));
     assert_eq!(ledger.held(), 0);
     assert_eq!(bed.consumers().await, 0, "consumers left on the server");
-    assert!(!bed.names().await.iter().any(|name| name.starts_with("member.")));
+    let names = bed.names().await;
+    assert!(!names.iter().any(|name| name.starts_with("member.")), "{names:?}");
     assert!(ledger.lines(0).iter().all(|line| line.what != What::Lost));
     ledger.check();
 }
@@ -212,6 +213,7 @@ async fn changing_the_affinity_moves_nothing(bed: Bed) {
     assert_eq!(second.divider.affinity(), 200);
     let affinity = in_time(second.divider.alter_affinity(i64::MIN)).await.expect("not over");
     assert_eq!((affinity.own, affinity.overridden), (0, None));
+    bed.holds("member.w1", "\"affinity\":0").await;
     bed.announce_more(40..50).await;
     until("the new keys held", || ledger.held() == 50).await;
     assert_eq!((ledger.share("w0"), ledger.share("w1")), (30, 20));
