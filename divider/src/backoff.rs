@@ -22,7 +22,7 @@ impl Backoff {
     pub(crate) fn next(&mut self, random: u32) -> Duration {
         let whole = self.next;
         self.next = whole.saturating_mul(2).min(self.longest);
-        whole - whole.mul_f64(f64::from(random) / f64::from(u32::MAX) / 2.0)
+        whole.saturating_sub(whole.mul_f64(f64::from(random) / f64::from(u32::MAX) / 2.0))
     }
 
     /// Something went well: begins anew.

@@ -53,7 +53,7 @@ pub enum Rebalance {
 pub const MIN_LEASE: Duration = Duration::from_millis(300);
 
 /// The longest lease.
-pub const MAX_LEASE: Duration = Duration::from_secs(300);
+pub const MAX_LEASE: Duration = Duration::from_mins(5);
 
 impl Builder {
     pub(crate) fn new(store: Arc<dyn Store>) -> Self {
@@ -237,8 +237,17 @@ impl Builder {
     }
 }
 
-/// Checks that the node's record fits into a value, with its longest numbers.
+/// Checks that the node's record fits into a value.
 fn check_size(config: &Config) -> Result<(), StartError> {
+    let bytes = member_len(config);
+    if bytes > MAX_VALUE {
+        return Err(StartError::MemberTooLarge { bytes, most: MAX_VALUE });
+    }
+    Ok(())
+}
+
+/// The length of the node's record with its longest numbers.
+fn member_len(config: &Config) -> usize {
     let record = MemberRecord {
         session: crate::id::Session::from_bits(u128::MAX),
         joined: Revision(u64::MAX),
@@ -254,11 +263,7 @@ fn check_size(config: &Config) -> Result<(), StartError> {
         host: config.host.clone(),
         build: config.build.clone(),
     };
-    let bytes = record.encode().len();
-    if bytes > MAX_VALUE {
-        return Err(StartError::MemberTooLarge { bytes, most: MAX_VALUE });
-    }
-    Ok(())
+    record.encode().len()
 }
 
 const DEFAULT_BUILD: &str = concat!("divider ", env!("CARGO_PKG_VERSION"));
@@ -272,5 +277,70 @@ impl fmt::Debug for Builder {
             .field("prefixes", &self.prefixes)
             .field("lease", &self.lease)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::GroupName;
+    use crate::store::MemoryStore;
+
+    fn builder() -> Builder {
+        Builder::new(Arc::new(MemoryStore::new(GroupName::new("g").expect("legal"))))
+    }
+
+    #[test]
+    fn settings_that_are_none_are_refused_by_name() {
+        let check = |builder: Builder, want: &str| {
+            let error = builder.into_config().expect_err(want);
+            assert_eq!(error.to_string(), want);
+        };
+        check(builder().node(""), "node id is empty: expected 1 to 64 of A-Z a-z 0-9 _ -");
+        check(builder().prefix("a").prefix(""), "not a prefix that a key can have: \"\"");
+        let lease = |ms| builder().lease(Duration::from_millis(ms));
+        check(lease(299), "lease is out of range, from 300 ms to 5 min: 299ms");
+        check(lease(300_001), "lease is out of range, from 300 ms to 5 min: 300.001s");
+        let long = builder().label("x", "y".repeat(9000)).into_config();
+        assert!(matches!(long, Err(StartError::MemberTooLarge { bytes: 9001.., most: 8192 })));
+    }
+
+    #[test]
+    fn the_ends_of_the_range_of_leases_are_legal() {
+        for lease in [MIN_LEASE, MAX_LEASE] {
+            assert_eq!(builder().lease(lease).into_config().expect("legal").lease, lease);
+        }
+    }
+
+    #[test]
+    fn settings_reach_the_core() {
+        let config = builder()
+            .node("w1")
+            .affinity(7)
+            .prefix("/a/")
+            .prefix("/b/")
+            .label("zone", "eu")
+            .build_name("1.2.3")
+            .take_over()
+            .rebalance(Rebalance::Manual)
+            .stop_timeout(Duration::from_secs(9))
+            .into_config()
+            .expect("legal");
+        assert_eq!(config.node.as_str(), "w1");
+        assert_eq!(config.affinity, 7);
+        assert_eq!(config.prefixes, ["/a/", "/b/"]);
+        assert_eq!(config.labels["zone"], "eu");
+        assert_eq!(config.build, "1.2.3");
+        assert_eq!(config.join, JoinPolicy::TakeOver);
+        assert_eq!(config.rebalance, RebalancePolicy::Manual);
+        assert_eq!(config.stop_timeout, Some(Duration::from_secs(9)));
+        assert_eq!(config.cool_down, Duration::from_secs(30));
+    }
+
+    #[test]
+    fn a_node_without_a_name_gets_one_of_its_own() {
+        let one = builder().into_config().expect("legal").node;
+        let other = builder().into_config().expect("legal").node;
+        assert_ne!(one, other);
     }
 }

@@ -131,7 +131,7 @@ impl Divider {
     }
 
     /// Sets the node's own affinity. Nothing that runs moves; new keys and the next balancing go by
-    /// it.
+    /// it once the node's record is written, a moment after this returns.
     ///
     /// # Errors
     /// The node is over.

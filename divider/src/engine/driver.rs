@@ -84,9 +84,6 @@ impl<C: Core> Driver<C> {
                 inputs = self.watches.next_batch() => inputs,
                 (id, command) = self.requests.next() => vec![Input::Command(id, command)],
             };
-            if self.shared.is_crash_requested() {
-                return Ended::Failed;
-            }
             // Read after the inputs came, so that nothing counts as received before it was.
             self.drive_inputs(clock::now(), inputs);
         }

@@ -50,15 +50,13 @@ impl Played {
     }
 
     pub(crate) fn stop(&self, key: &str, token: u64) {
-        self.shared
-            .queue(|queue| queue.stop(self::key(key), Token(token), Reason::Drain, None));
+        self.shared.queue(|queue| queue.stop(self::key(key), Token(token), Reason::Drain, None));
     }
 
     /// Loses a key after that span.
     pub(crate) fn lose(&self, key: &str, token: u64, after: Duration) {
         let until = clock::time() + after;
-        self.shared
-            .queue(|queue| queue.lose(self::key(key), Token(token), Reason::Fenced, until));
+        self.shared.queue(|queue| queue.lose(self::key(key), Token(token), Reason::Fenced, until));
     }
 
     /// What the application confirmed since the last call.

@@ -25,7 +25,6 @@ pub(crate) struct Shared {
     /// Wakes the engine: something was confirmed, or the node is to be cancelled.
     pub(super) wake: Notify,
     cancel: AtomicBool,
-    crash: AtomicBool,
     affinity: AtomicU32,
     warned_of_drop: AtomicBool,
     ended: watch::Sender<Option<Ended>>,
@@ -41,7 +40,6 @@ impl Shared {
             queue: Mutex::new(Queue::new()),
             wake: Notify::new(),
             cancel: AtomicBool::new(false),
-            crash: AtomicBool::new(false),
             affinity: AtomicU32::new(affinity),
             warned_of_drop: AtomicBool::new(false),
             ended: watch::Sender::new(None),
@@ -154,13 +152,6 @@ impl Shared {
         self.affinity.load(Ordering::Relaxed)
     }
 
-    /// Makes the engine stop where it is, as if the process had crashed.
-    #[cfg(test)]
-    pub(crate) fn crash(&self) {
-        self.crash.store(true, Ordering::Release);
-        self.wake.notify_one();
-    }
-
     // ---- the engine's side ----
 
     pub(super) fn set_affinity(&self, own: u32) {
@@ -178,10 +169,6 @@ impl Shared {
         }
         // Whoever else waits for it gets another one.
         self.wake.notify_one();
-    }
-
-    pub(super) fn is_crash_requested(&self) -> bool {
-        self.crash.load(Ordering::Acquire)
     }
 
     /// Brings the number of keys held up to date.

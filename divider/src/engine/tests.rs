@@ -14,6 +14,7 @@ use super::driver::{Driver, Pace};
 use super::played::key;
 use super::requests::{QUEUE, Request, Requests};
 use super::starting::Starting;
+use super::thread::choose_lease;
 use super::{Core, Shared, clock};
 use crate::core::edge::{
     Action, Command, End, Input, Notice, ReadId, Reply, RequestId, WatchId, WriteId,
@@ -151,9 +152,9 @@ struct Feed {
 }
 
 fn fed_watch() -> (Box<dyn Watch>, Feed) {
-    let (feed, fed) = mpsc::unbounded_channel();
-    let (closes, closed) = mpsc::unbounded_channel();
-    (Box::new(FedWatch { fed, closed: closes }), Feed { feed, closed })
+    let (feed, receiver) = mpsc::unbounded_channel();
+    let (closes, closings) = mpsc::unbounded_channel();
+    (Box::new(FedWatch { fed: receiver, closed: closes }), Feed { feed, closed: closings })
 }
 
 /// One driver at work, and all that it talks to.
@@ -171,6 +172,10 @@ struct Bench {
 
 impl Bench {
     fn new() -> Self {
+        Self::starting_within(HOUR)
+    }
+
+    fn starting_within(start_timeout: Duration) -> Self {
         let group = GroupName::new("g").expect("legal");
         let node = NodeId::new("n").expect("legal");
         let shared = Arc::new(Shared::new(group.clone(), node, 100));
@@ -186,7 +191,7 @@ impl Bench {
             store,
             Arc::clone(&shared),
             Requests::new(requests),
-            Starting::new(answer, clock::time(), HOUR),
+            Starting::new(answer, clock::time(), start_timeout),
             Pace { lease: Duration::from_secs(6), stop_timeout: None },
         );
         let divider = Divider::new(Arc::clone(&shared), commands.clone());
@@ -350,7 +355,9 @@ async fn a_watch_hands_over_everything_in_order_and_its_end_last() {
     feed.feed.send(Err(gap.clone())).expect("open");
     for want in 1..=1000 {
         match bench.told().await {
-            Input::Change(WatchId(7), Change::Record(record)) => assert_eq!(record.revision.0, want),
+            Input::Change(WatchId(7), Change::Record(record)) => {
+                assert_eq!(record.revision.0, want)
+            }
             other => panic!("expected record {want}, found {other:?}"),
         }
     }
@@ -545,4 +552,79 @@ async fn a_missing_group_after_the_start_ends_nothing() {
     assert!(matches!(bench.told().await, Input::Wrote(..)));
     bench.settle().await;
     assert!(bench.told.try_recv().is_err());
+}
+
+#[tokio::test]
+async fn a_start_that_takes_too_long_fails_with_what_the_store_said_last() {
+    let mut bench = Bench::starting_within(Duration::from_millis(50));
+    bench.act([write(1, "lease.n")]);
+    let last = StoreError::Unreachable { what: "gone".to_owned() };
+    bench.asked_write().await.1.send(Outcome::Unknown(last.clone())).expect("it waits");
+    match bench.started.await.expect("answered") {
+        Err(StartError::TimedOut { after, last: found }) => {
+            assert_eq!((after, found), (Duration::from_millis(50), Some(last)));
+        }
+        other => panic!("expected a time-out, found {other:?}"),
+    }
+    while let Some(input) = bench.told.recv().await {
+        if matches!(input, Input::Command(_, Command::Cancel)) {
+            return;
+        }
+    }
+    panic!("what had begun is not ended");
+}
+
+/// What the store answers when a node asks about the log.
+async fn lease_where(
+    info: Result<Info, StoreError>,
+    asked_for: Option<Duration>,
+) -> Result<Duration, StartError> {
+    let (asks, mut asked) = mpsc::unbounded_channel();
+    let group = GroupName::new("g").expect("legal");
+    let shared = Shared::new(group.clone(), NodeId::new("n").expect("legal"), 100);
+    let store = AskedStore { group, asked: asks };
+    let answers = async {
+        while let Some(Asked::Info(answer)) = asked.recv().await {
+            let _ = answer.send(info.clone());
+        }
+        std::future::pending().await
+    };
+    tokio::select! {
+        lease = choose_lease(&store, &shared, asked_for, Some(SPAN)) => lease,
+        never = answers => never,
+    }
+}
+
+fn replicated(replicas: usize) -> Result<Info, StoreError> {
+    Ok(Info { created: 1, last: Revision(1), replicas, bytes: 0, max_bytes: None })
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_lease_follows_the_store_unless_it_is_set() {
+    let second = Duration::from_secs(1);
+    let check = async |replicas, asked_for, want| {
+        let lease = lease_where(replicated(replicas), asked_for).await.expect("answered");
+        assert_eq!(lease, want, "{replicas} replicas, asked for {asked_for:?}");
+    };
+    check(1, None, second * 6).await;
+    check(3, None, second * 18).await;
+    check(5, None, second * 18).await;
+    check(1, Some(second), second).await;
+    check(3, Some(second), second).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_is_not_there_is_asked_until_the_start_has_no_time_left() {
+    let gone = StoreError::Unreachable { what: "gone".to_owned() };
+    match lease_where(Err(gone.clone()), None).await {
+        Err(StartError::TimedOut { after, last }) => {
+            assert_eq!((after, last), (SPAN, Some(gone)));
+        }
+        other => panic!("expected a time-out, found {other:?}"),
+    }
+    let no_group = StoreError::NoGroup { group: "g".to_owned() };
+    match lease_where(Err(no_group.clone()), None).await {
+        Err(StartError::Store(found)) => assert_eq!(found, no_group),
+        other => panic!("expected the missing group, found {other:?}"),
+    }
 }

@@ -91,7 +91,7 @@ async fn run(launch: Launch) -> Ended {
 }
 
 /// The lease that was asked for, or the one that suits the store.
-async fn choose_lease(
+pub(super) async fn choose_lease(
     store: &dyn Store,
     shared: &Shared,
     asked: Option<Duration>,
@@ -129,7 +129,7 @@ async fn ask(store: &dyn Store, shared: &Shared, span: Duration) -> Result<Info,
         answer = tokio::time::timeout(span, asked) => answer,
         () = shared.cancel_requested() => return Err(StartError::Over(Ended::Cancelled)),
     };
-    answer.unwrap_or_else(|_| Err(StartError::TimedOut { after: span, last }))
+    answer.unwrap_or(Err(StartError::TimedOut { after: span, last }))
 }
 
 /// The lease on one server.

@@ -30,7 +30,7 @@ impl Node {
         let Some(lease) = self.lease() else { return };
         let (old, until) = (lease.session, lease.until(&self.timing).unwrap_or(now.at));
         if let Life::Cancelling(_) = self.life {
-            return self.end(End::Cancelled);
+            return self.on_session_over(now);
         }
         let held = self.holds.held() as u64;
         self.notice(Notice::Fenced { held, why });
@@ -67,16 +67,13 @@ impl Node {
             self.holds.marks.insert(ix, hold.revision);
         }
         match hold.phase {
-            Phase::Running => {
+            // One that was told to stop is told too, since now it has a deadline.
+            Phase::Running | Phase::Stopping(_) => {
                 self.holds.unconfirmed.insert(ix, hold.token);
                 if let Some(entry) = self.view.keys.get(ix) {
                     let key = entry.key.clone();
                     self.actions.push_back(Action::Lost(key, hold.token, reason, until));
                 }
-            }
-            // It was told to stop already, and confirms that.
-            Phase::Stopping(_) => {
-                self.holds.unconfirmed.insert(ix, hold.token);
             }
             Phase::Completing { request, .. } => self.answer_lost(request),
             Phase::Taking(_) | Phase::Handing { .. } | Phase::Handed => {}

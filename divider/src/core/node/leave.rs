@@ -160,7 +160,9 @@ impl Node {
 
     /// The end of the lease was written, or not: then it is tried again over what stands there.
     pub(super) fn on_end_wrote(&mut self, now: Now, outcome: &Outcome) {
-        let Life::Cancelling(_) = self.life else { return };
+        if !matches!(self.life, Life::Cancelling(_)) || self.leaving.ended {
+            return;
+        }
         if let Outcome::Acked(_) = outcome {
             return self.delete_own_member(now);
         }
@@ -176,7 +178,11 @@ impl Node {
         now: Now,
         answer: Result<Option<crate::store::Record>, crate::store::StoreError>,
     ) {
+        let ended = self.leaving.ended;
         let Life::Cancelling(lease) = &mut self.life else { return };
+        if ended {
+            return;
+        }
         let session = lease.session;
         let Ok(record) = answer else { return };
         lease.revision = Self::answer_revision(record.as_ref());
@@ -187,6 +193,16 @@ impl Node {
             return self.delete_own_member(now);
         }
         self.leaving.end_at = Some(now.at + self.timing.retry);
+    }
+
+    /// The log says that the session which is being cancelled is over: most often it is the own end,
+    /// which the watch delivered before its acknowledgement came.
+    pub(super) fn on_session_over(&mut self, now: Now) {
+        if !self.holds.unconfirmed.is_empty() {
+            self.end(End::Cancelled);
+        } else if !self.leaving.ended {
+            self.delete_own_member(now);
+        }
     }
 
     /// The session is over; its member record goes too, as far as that is known. Observers see to it

@@ -190,7 +190,7 @@ impl Planner {
                 self.dirty.push(ix);
             }
             self.plan_keys(view, now, &affected, Patience::None);
-            self.place_stranded(view, now);
+            self.replan_stranded(view, now);
         }
         if view.settled() > self.settled {
             self.settled = view.settled();

@@ -53,7 +53,16 @@ impl Planner {
         self.place_batch(view, now, batch);
     }
 
-    /// Somebody who may take stranded keys may have come.
+    /// Somebody who may take stranded keys may have come. If that is a join, they wait for it to
+    /// settle: the first of many nodes is not to take everything.
+    pub(super) fn replan_stranded(&mut self, view: &mut View, now: Now) {
+        self.thaw_stranded = None;
+        let stranded = std::mem::take(&mut self.stranded);
+        let keys: Vec<_> = stranded.into_iter().map(|(_, ix)| ix).collect();
+        self.plan_keys(view, now, &keys, Patience::Waits);
+    }
+
+    /// A cool-down of stranded keys ended.
     pub(super) fn place_stranded(&mut self, view: &mut View, now: Now) {
         self.thaw_stranded = None;
         let batch: Vec<_> = std::mem::take(&mut self.stranded).into_iter().collect();

@@ -1,0 +1,6 @@
+//! Whole groups of nodes in one process, over each store.
+
+mod bed;
+mod ledger;
+mod scenarios;
+mod worker;
