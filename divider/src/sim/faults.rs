@@ -213,7 +213,6 @@ impl World {
             let host = &mut self.hosts[at];
             host.cut_in = false;
             host.cut_out = false;
-            host.app.stubborn = false;
             let id = host.id.clone();
             if self.hosts[at].paused {
                 self.resume(at);
@@ -225,6 +224,7 @@ impl World {
                 self.crash(at);
             }
             self.restart(at, false);
+            self.hosts[at].app.stubborn = false;
             self.command(at, Command::SetAffinity(100));
         }
     }

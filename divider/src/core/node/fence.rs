@@ -63,6 +63,7 @@ impl Node {
     pub(super) fn lose(&mut self, ix: KeyIx, reason: LostReason, until: Time) {
         let Some(hold) = self.holds.keys.remove(&ix) else { return };
         self.moves.forget(ix, &hold.phase);
+        self.holds.reasserts.remove(&ix);
         if self.view.keys.get(ix).is_some_and(|e| e.claim.revision <= hold.revision) {
             self.holds.marks.insert(ix, hold.revision);
         }

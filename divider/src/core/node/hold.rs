@@ -80,6 +80,9 @@ pub(super) struct Holds {
     /// The claim revisions up to which a key was run here or given away, where the view has not
     /// gone beyond them.
     pub(super) marks: HashMap<KeyIx, Revision>,
+    /// Claims of this node's that garbage was written over: since when, and whether a write to mend
+    /// that is on its way.
+    pub(super) reasserts: HashMap<KeyIx, (Time, bool)>,
 }
 
 impl Holds {

@@ -10,7 +10,7 @@ use crate::core::timing::{TOMBSTONE, UNKNOWN_LEASE, observed};
 use crate::core::view::{KeyIx, OwnerIx};
 use crate::event::StopReason;
 use crate::id::{Revision, Token};
-use crate::store::Write;
+use crate::store::{Outcome, Write};
 use crate::wire::{ClaimRecord, NotNode, Owner, RecordName};
 
 impl Node {
@@ -116,6 +116,7 @@ impl Node {
             if claim.owner != self.me || claim.token != hold.token {
                 return self.lose_claim(now, ix);
             }
+            self.holds.reasserts.remove(&ix);
             let revision = claim.revision;
             if let Some(hold) = self.holds.keys.get_mut(&ix) {
                 hold.revision = revision;
@@ -147,32 +148,47 @@ impl Node {
         if claim.owner != self.me || claim.token != hold.token {
             return self.lose_claim(now, ix);
         }
+        self.holds.reasserts.remove(&ix);
         let revision = claim.revision;
         if let Some(hold) = self.holds.keys.get_mut(&ix) {
             hold.revision = revision;
         }
     }
 
-    /// Garbage was written over a claim of this node's: it writes it again as it was.
+    /// Garbage was written over a claim of this node's: it writes it again as it was. Others who do
+    /// not know whose the claim was take it after [`garbage_is_old`](Self::garbage_is_old), so if this
+    /// does not succeed within a lease, the key is lost.
     fn reassert(&mut self, now: Now, ix: KeyIx) {
-        let (Some(hold), Some(entry)) = (self.holds.keys.get_mut(&ix), self.view.keys.get(ix))
-        else {
-            return;
-        };
-        let over = entry.claim.revision;
-        if hold.revision == over {
+        let attempt = self.holds.reasserts.entry(ix).or_insert((now.at, false));
+        let (since, writing) = *attempt;
+        if since + self.timing.lease <= now.at {
+            return self.lose_claim(now, ix);
+        }
+        attempt.1 = true;
+        if writing {
             return;
         }
-        hold.revision = over;
-        let (key, token) = (entry.key.clone(), hold.token);
+        let (Some(hold), Some(entry)) = (self.holds.keys.get(&ix), self.view.keys.get(ix)) else {
+            return;
+        };
+        let (key, token, over) = (entry.key.clone(), hold.token, entry.claim.revision);
         let owner = self.owner_of(self.me);
         let claim = ClaimRecord { owner, token, not: self.not_of(now, ix) };
-        let write = claim_write(&key, Some(&claim), over);
-        self.write(WriteFor::Reassert(ix), write);
+        self.write(WriteFor::Reassert(ix), claim_write(&key, Some(&claim), over));
+        self.look_later(since + self.timing.lease, ix);
     }
 
-    pub(super) fn on_reassert_wrote(&mut self, now: Now, ix: KeyIx) {
-        self.look(now, ix);
+    pub(super) fn on_reassert_wrote(&mut self, now: Now, ix: KeyIx, outcome: &Outcome) {
+        let Some(attempt) = self.holds.reasserts.get_mut(&ix) else { return };
+        attempt.1 = false;
+        if let Outcome::Acked(revision) = outcome {
+            self.holds.reasserts.remove(&ix);
+            if let Some(hold) = self.holds.keys.get_mut(&ix) {
+                hold.revision = *revision;
+            }
+        } else {
+            self.look_later(now.at + self.timing.retry, ix);
+        }
     }
 
     /// A claim without a key and without a live owner: of all members the one with the best score
@@ -208,11 +224,12 @@ impl Node {
     }
 
     /// Whether an unreadable claim has been in sight for long enough that whoever held it by a claim
-    /// before it cannot hold it any more.
+    /// before it cannot hold it any more: an owner whose watch lags by two leases is fenced, and one
+    /// that has seen the garbage writes its claim again within a lease, or loses the key.
     pub(super) fn garbage_is_old(&mut self, now: Now, ix: KeyIx) -> bool {
         let longest = self.view.members.values().map(|m| m.record.lease_ms).max();
         let lease = longest.map_or(UNKNOWN_LEASE, std::time::Duration::from_millis);
-        let due = self.takes.garbage_since(ix, now.at) + observed(lease.min(UNKNOWN_LEASE));
+        let due = self.takes.garbage_since(ix, now.at) + observed(lease.min(UNKNOWN_LEASE)) * 4;
         if due > now.at {
             self.look_later(due, ix);
         }

@@ -85,7 +85,7 @@ impl Node {
             WriteFor::Claim(ix) => self.on_claim_wrote(now, ix, id, &outcome),
             WriteFor::Complete(ix) => self.on_complete_wrote(now, ix, id, &outcome),
             WriteFor::Litter(ix) => self.on_litter_wrote(now, ix),
-            WriteFor::Reassert(ix) => self.on_reassert_wrote(now, ix),
+            WriteFor::Reassert(ix) => self.on_reassert_wrote(now, ix, &outcome),
         }
     }
 

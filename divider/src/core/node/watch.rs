@@ -1,5 +1,6 @@
 //! The main watch: opening it, knowing when it is complete, and when it can no longer be believed.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::Node;
@@ -21,6 +22,9 @@ const ECHO: Duration = Duration::from_secs(2);
 /// How long a snapshot may stand still.
 const SNAPSHOT_PROGRESS: Duration = Duration::from_secs(10);
 
+/// The most missing heartbeats that are remembered one by one.
+const MISSING: usize = 32;
+
 /// The longest pause between two attempts to open the watch.
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
@@ -35,11 +39,12 @@ pub(super) struct MainWatch {
     progress: Time,
     /// How often it was opened in vain.
     failures: u32,
-    /// The newest own heartbeat that was acknowledged, and the newest that came back.
-    acked: Revision,
+    /// The own heartbeats that were acknowledged and have not come back, oldest first.
+    missing: VecDeque<(Revision, Time)>,
+    /// The newest own heartbeat that came back.
     echoed: Revision,
-    /// Since when a heartbeat is acknowledged and has not come back.
-    missing_since: Option<Time>,
+    /// Since when a heartbeat is missing that was sent before the watch was opened anew.
+    missing_before: Option<Time>,
     /// When TTL'd keys are over, unless announced again.
     pub(super) expiry: std::collections::BTreeSet<(Time, KeyIx)>,
     expires: std::collections::HashMap<KeyIx, Time>,
@@ -53,9 +58,9 @@ impl MainWatch {
             opened: now,
             progress: now,
             failures: 0,
-            acked: Revision::NONE,
+            missing: VecDeque::new(),
             echoed: Revision::NONE,
-            missing_since: None,
+            missing_before: None,
             expiry: std::collections::BTreeSet::new(),
             expires: std::collections::HashMap::new(),
         }
@@ -67,27 +72,46 @@ impl MainWatch {
 
     /// No heartbeat is expected back (any more).
     pub(super) fn forget_heartbeats(&mut self) {
-        self.missing_since = None;
-        self.acked = Revision::NONE;
+        self.missing.clear();
+        self.missing_before = None;
     }
 
     pub(super) fn on_lease_acked(&mut self, now: Time, revision: Revision) {
-        self.acked = self.acked.max(revision);
-        if self.acked > self.echoed && self.missing_since.is_none() {
-            self.missing_since = Some(now);
+        let newest = self.missing.back().map_or(self.echoed, |(newest, _)| *newest);
+        if revision > newest.max(self.echoed) {
+            if self.missing.len() == MISSING {
+                self.missing.remove(1);
+            }
+            self.missing.push_back((revision, now));
         }
     }
 
     fn on_lease_echoed(&mut self, revision: Revision) {
         self.echoed = self.echoed.max(revision);
-        if self.echoed >= self.acked {
-            self.missing_since = None;
+        while self.missing.front().is_some_and(|(missing, _)| *missing <= revision) {
+            self.missing.pop_front();
+            self.missing_before = None;
         }
+        if self.missing.is_empty() {
+            self.missing_before = None;
+        }
+    }
+
+    /// Since when the watch owes a heartbeat.
+    fn missing_since(&self) -> Option<Time> {
+        self.missing_before.or(self.missing.front().map(|(_, at)| *at))
+    }
+
+    /// Another log may count from the start again: what is missing is counted anew, from when it was.
+    fn begin_snapshot(&mut self) {
+        self.missing_before = self.missing_since();
+        self.missing.clear();
+        self.echoed = Revision::NONE;
     }
 
     /// When the watch counts as stale, unless something is delivered before.
     fn stale_at(&self, ack: Duration) -> Option<Time> {
-        let since = self.missing_since?;
+        let since = self.missing_since()?;
         Some(since.max(self.progress) + ECHO + ack)
     }
 
@@ -116,9 +140,7 @@ impl Node {
         self.watch.live = false;
         self.watch.opened = now.at;
         self.watch.progress = now.at + delay;
-        // Another log may count from the start again.
-        self.watch.acked = Revision::NONE;
-        self.watch.echoed = Revision::NONE;
+        self.watch.begin_snapshot();
         self.view.begin_snapshot();
     }
 
@@ -300,8 +322,7 @@ impl Node {
     /// When a node that does not see its own heartbeats gives up: it would not see a drain either.
     fn blind_at(&self) -> Option<Time> {
         matches!(self.life, Life::Active(_) | Life::Entering(_))
-            .then_some(self.watch.missing_since? + self.timing.lease * 2)
-            .map(|at| at.max(self.watch.opened))
+            .then_some(self.watch.missing_since()? + self.timing.lease * 2)
     }
 
     /// Judges the watch, and the keys whose time to live is over.
