@@ -119,12 +119,12 @@ impl Run {
         let lease = self.world.lease;
         // Applications may be slow to confirm what they were told, and keys of absent sessions wait
         // for the longest lease there may be.
-        observed(lease) * 4 + lease + SETTLE_AT_MOST + SECOND * 10
+        observed(lease) * 4 + lease + SETTLE_AT_MOST + SECOND * 5
     }
 
     fn go(&mut self, class: Class) {
         self.populate();
-        let span = SECOND * self.rng.u32(2..30);
+        let span = SECOND * self.rng.u32(2..15);
         self.trouble(span, class);
         self.world.run_until(self.world.now + span);
         self.world.fault(Fault::Calm);
@@ -142,7 +142,7 @@ impl Run {
             self.world.check_balance();
         }
         if self.world.violation.is_none() {
-            self.world.check_idle(SECOND * 5);
+            self.world.check_idle(SECOND * 2);
         }
     }
 }

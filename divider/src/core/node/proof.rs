@@ -211,7 +211,8 @@ impl Node {
         };
         let due = since + observed(lease);
         if due > now.at || !self.is_working(now) {
-            let ask = due.max(now.at + self.timing.heartbeat);
+            // Another session's record may come to stand there meanwhile.
+            let ask = due.min(now.at + self.timing.lease).max(now.at + self.timing.heartbeat);
             return Proof::Watched { revision, since, ask };
         }
         let lease_ms = u64::try_from(lease.as_millis()).unwrap_or(u64::MAX);
