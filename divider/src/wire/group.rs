@@ -12,7 +12,7 @@ pub const PROTOCOL: u32 = 1;
 /// The value of the group record.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct GroupRecord {
-    v: u32,
+    pub(crate) v: u32,
     /// The protocol of the group; a node that does not speak it stays out.
     pub protocol: u32,
     /// Balance moves are held back.

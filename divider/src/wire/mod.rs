@@ -5,10 +5,12 @@
 
 mod claim;
 mod control;
+mod group;
 mod lease;
 mod member;
 mod name;
-mod group;
+#[cfg(test)]
+mod tests;
 
 pub use claim::{ClaimRecord, MAX_NOT, NotNode, Owner};
 pub use control::{ControlRecord, DEFAULT_PARALLEL, Mode, OnDeadline};
