@@ -52,6 +52,7 @@ pub mod key;
 mod run;
 #[cfg(test)]
 mod sim;
+pub mod snapshot;
 pub mod store;
 #[cfg(test)]
 mod tests;

@@ -32,7 +32,7 @@ impl Backoff {
         let step = FIRST.saturating_mul(1 << (self.attempt - 1).min(16)).min(LONGEST);
         let at = self.seed.rotate_left(self.attempt * 8);
         let off = u32::try_from(at % 256).expect("below 256");
-        Some(step - step * off / 1024)
+        Some(step.mul_f64(1.0 - f64::from(off) / 1024.0))
     }
 
     /// Waits, and says true, where another attempt is left and can have another answer.
@@ -65,7 +65,7 @@ where
 }
 
 /// Whether another attempt can have another answer.
-fn is_worth_a_retry(error: &StoreError) -> bool {
+pub(super) fn is_worth_a_retry(error: &StoreError) -> bool {
     match error {
         StoreError::Denied { .. }
         | StoreError::NoGroup { .. }

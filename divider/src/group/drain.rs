@@ -46,6 +46,7 @@ impl fmt::Debug for DrainId {
 /// let options = DrainOptions::new().deadline(hour).parallel(8).why(Why::new("ana@ops", "kernel 6.8"));
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[must_use = "nothing is drained before `Group::drain`"]
 pub struct DrainOptions {
     deadline: Option<Duration>,
     on_deadline: OnDeadline,

@@ -87,6 +87,10 @@ pub enum OperateError {
         /// The group's protocol.
         found: u32,
     },
+    /// A watch has not read everything (yet, or since it lost the store), so it previews nothing.
+    /// Wait for a complete snapshot.
+    #[error("the group is not read completely")]
+    Incomplete,
     /// Others kept changing the record; nothing was changed. Try again.
     #[error("others kept changing the record: {name}")]
     Contended {

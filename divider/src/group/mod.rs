@@ -2,6 +2,7 @@
 
 mod announce;
 mod backoff;
+pub(crate) mod clock;
 mod control;
 mod drain;
 mod edit;
@@ -11,6 +12,7 @@ mod read;
 mod reconcile;
 #[cfg(test)]
 mod tests;
+mod watch;
 mod whole;
 
 use std::fmt;
@@ -26,6 +28,7 @@ pub use control::{AfterResume, Edited, Why};
 pub use drain::{DrainId, DrainOptions};
 pub use error::{AnnounceError, OperateError};
 pub use reconcile::{Difference, Reconciled};
+pub use watch::GroupWatch;
 
 /// A group as announcers and operators know it: they make keys exist, say what they want of nodes,
 /// and watch. Nothing of the protocol depends on it; dropping it changes nothing.

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{Malformed, check_version};
+use super::{Malformed, check_version, from_json};
 
 /// The value of a control record.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -106,7 +106,7 @@ impl ControlRecord {
 
     /// Reads a control record's value.
     pub fn decode(value: &[u8]) -> Result<Self, Malformed> {
-        let record: Self = serde_json::from_slice(value)?;
+        let record: Self = from_json(value)?;
         check_version(record.v)?;
         Ok(record)
     }

@@ -110,6 +110,7 @@ fn a_claim_beyond_its_bounds_is_malformed() {
         r#"{"v":2,"node":null,"session":null,"token":1}"#,
         "another version, this one reads 1: 2",
     );
+    check(r#"{"v":3,"owner":"w1"}"#, "another version, this one reads 1: 3");
     check(r#"{"v":1,"node":null,"session":null,"token":4611686018427387905}"#, "bounds: token");
     check(r#"{"v":1,"node":"w1","session":null,"token":1}"#, "bounds: session");
     check(&format!(r#"{{"v":1,"node":"a.b","session":"{session}","token":1}}"#), "node id has");
