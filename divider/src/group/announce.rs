@@ -7,10 +7,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::stream::{self, Stream, StreamExt};
 
-use super::backoff::Backoff;
+use super::backoff::Attempts;
 use super::pipeline::{Failed, WINDOW, pipelined};
 use super::{AnnounceError, Group};
-use crate::core::plan::key_hash;
 use crate::key::Key;
 use crate::store::{Outcome, Store, StoreError, Write};
 use crate::wire::RecordName;
@@ -20,7 +19,7 @@ impl Group {
     /// and whoever works on it is not disturbed.
     ///
     /// # Errors
-    /// [`AnnounceError::NotTaken`]. A time-out is tried again a dozen times first; a write of an
+    /// [`AnnounceError::NotTaken`]. After a time-out it is tried again, 16 times in all; a write of an
     /// attempt that nobody answered may land later, even after a `retract` of the same key.
     ///
     /// # Cancel safety
@@ -184,7 +183,7 @@ impl fmt::Debug for Announcer<'_> {
 
 /// Writes what may be written over anything, until the store has answered.
 async fn put(store: &Arc<dyn Store>, write: Write, key: Key) -> Result<(), Failed> {
-    let mut backoff = Backoff::new(key_hash(key.as_str()));
+    let mut attempts = Attempts::new();
     let source = loop {
         let source = match store.write(write.clone()).await {
             Outcome::Acked(_) => return Ok(()),
@@ -193,7 +192,7 @@ async fn put(store: &Arc<dyn Store>, write: Write, key: Key) -> Result<(), Faile
             Outcome::Unknown(source) => source,
         };
         // It is the same write whether the first attempt landed or not.
-        if !backoff.waited_after(&source).await {
+        if !attempts.waited_after(&source).await {
             break source;
         }
     };

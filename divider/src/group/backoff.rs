@@ -1,64 +1,55 @@
-//! Trying again: how often, how soon, and after which answers at all.
+//! Trying again: how often, and after which answers at all.
 
 use std::time::Duration;
 
+use crate::backoff::Backoff;
 use crate::store::StoreError;
 
-/// The waits between attempts. They double from 100 ms to 2 s, which together is longer than the
-/// worst election of a stream's leader that was seen (8 s); then it is over.
+/// The attempts that are left for one request. The waits between them are together longer than the
+/// worst election of a stream's leader that was seen (8 s).
 #[derive(Debug)]
-pub(super) struct Backoff {
-    attempt: u32,
-    /// Spreads those who failed together, each by its own number.
-    seed: u64,
+pub(super) struct Attempts {
+    left: u32,
+    waits: Backoff,
 }
 
 const FIRST: Duration = Duration::from_millis(100);
 const LONGEST: Duration = Duration::from_secs(2);
-const ATTEMPTS: u32 = 12;
+const MOST: u32 = 16;
 
-impl Backoff {
-    pub(super) fn new(seed: u64) -> Self {
-        Self { attempt: 0, seed }
+impl Attempts {
+    pub(super) fn new() -> Self {
+        Self { left: MOST, waits: Backoff::new(FIRST, LONGEST) }
     }
 
-    /// How long to wait before the next attempt; `None` when there have been enough. Between three
-    /// quarters of the step and all of it.
+    /// How long to wait before the next attempt; `None` when there have been enough.
     fn next(&mut self) -> Option<Duration> {
-        self.attempt += 1;
-        if self.attempt >= ATTEMPTS {
-            return None;
-        }
-        let step = FIRST.saturating_mul(1 << (self.attempt - 1).min(16)).min(LONGEST);
-        let at = self.seed.rotate_left(self.attempt * 8);
-        let off = u32::try_from(at % 256).expect("below 256");
-        Some(step.mul_f64(1.0 - f64::from(off) / 1024.0))
+        self.left -= 1;
+        (self.left > 0).then(|| self.waits.next(getrandom::u32().unwrap_or(0)))
     }
 
     /// Waits, and says true, where another attempt is left and can have another answer.
     pub(super) async fn waited_after(&mut self, error: &StoreError) -> bool {
-        match self.next().filter(|_| is_worth_a_retry(error)) {
-            Some(wait) => {
-                tokio::time::sleep(wait).await;
-                true
-            }
-            None => false,
+        let wait = if is_worth_a_retry(error) { self.next() } else { None };
+        if let Some(wait) = wait {
+            tokio::time::sleep(wait).await;
         }
+        wait.is_some()
     }
 }
 
 /// Asks until there is an answer that another attempt would not change.
-pub(super) async fn retried<T, F>(seed: u64, ask: impl Fn() -> F) -> Result<T, StoreError>
+pub(super) async fn retried<T, F>(ask: impl Fn() -> F) -> Result<T, StoreError>
 where
     F: Future<Output = Result<T, StoreError>>,
 {
-    let mut backoff = Backoff::new(seed);
+    let mut attempts = Attempts::new();
     loop {
         let error = match ask().await {
             Ok(answer) => return Ok(answer),
             Err(error) => error,
         };
-        if !backoff.waited_after(&error).await {
+        if !attempts.waited_after(&error).await {
             return Err(error);
         }
     }
@@ -82,25 +73,12 @@ pub(super) fn is_worth_a_retry(error: &StoreError) -> bool {
 mod tests {
     use super::*;
 
-    fn waits(seed: u64) -> Vec<Duration> {
-        let mut backoff = Backoff::new(seed);
-        std::iter::from_fn(|| backoff.next()).collect()
-    }
-
     #[test]
-    fn the_waits_grow_and_end() {
-        let waits = waits(0);
-        assert_eq!(waits.len(), 11);
-        assert_eq!(waits[..3], [FIRST, FIRST * 2, FIRST * 4]);
-        assert!(waits[5..].iter().all(|wait| *wait == LONGEST));
+    fn attempts_outlast_an_election_and_end() {
+        let mut attempts = Attempts::new();
+        let waits: Vec<Duration> = std::iter::from_fn(|| attempts.next()).collect();
+        assert_eq!(waits.len(), 15);
         assert!(waits.iter().sum::<Duration>() > Duration::from_secs(8));
-    }
-
-    #[test]
-    fn those_who_failed_together_do_not_come_back_together() {
-        let (one, other) = (waits(0x1122_3344_5566_7788), waits(0x8877_6655_4433_2211));
-        assert!(one.iter().zip(&other).all(|(one, other)| one != other));
-        let least = FIRST * 3 / 4;
-        assert!(one.iter().chain(&other).all(|wait| (least..=LONGEST).contains(wait)));
+        assert!(waits.iter().all(|wait| *wait <= LONGEST));
     }
 }

@@ -1,8 +1,7 @@
 //! Changing one record without losing what others wrote.
 
-use super::backoff::Backoff;
+use super::backoff::Attempts;
 use super::{Edited, Group, OperateError};
-use crate::core::plan::key_hash;
 use crate::id::Revision;
 use crate::store::{Outcome, Record, StoreError, Write};
 use crate::wire::{ControlRecord, GroupRecord, Malformed, RebalanceRecord, RecordName};
@@ -25,7 +24,7 @@ impl Group {
     ) -> Result<Edited, OperateError> {
         let name = name.to_string();
         let fail = |source| OperateError::Store { name: name.clone(), source };
-        let mut backoff = Backoff::new(key_hash(&name));
+        let mut attempts = Attempts::new();
         let mut unanswered = None;
         loop {
             let record = self.record(&name).await.map_err(fail)?;
@@ -52,7 +51,7 @@ impl Group {
                     Some(source)
                 }
             };
-            if !backoff.waited_after(error.as_ref().unwrap_or(&conflict())).await {
+            if !attempts.waited_after(error.as_ref().unwrap_or(&conflict())).await {
                 let contended = OperateError::Contended { name: name.clone() };
                 return Err(error.map_or(contended, fail));
             }

@@ -11,7 +11,7 @@ use super::DrainId;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum AnnounceError {
-    /// The store refused this key, or did not answer through a dozen attempts.
+    /// The store refused this key, or did not answer through 16 attempts.
     ///
     /// `acked` keys are durable, those behind this one may or may not be; no further ones were sent.
     /// Announcing and retracting again is harmless: do the whole once more when the reason is gone.

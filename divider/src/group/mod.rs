@@ -2,7 +2,6 @@
 
 mod announce;
 mod backoff;
-pub(crate) mod clock;
 mod control;
 mod drain;
 mod edit;
@@ -17,8 +16,8 @@ mod whole;
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::SystemTime;
 
+use crate::engine::clock;
 use crate::id::GroupName;
 use crate::store::Store;
 
@@ -51,13 +50,10 @@ pub struct Group {
 
 impl Group {
     /// The group whose records the store keeps.
+    ///
+    /// The store is one itself or an [`Arc`] of one, also of a `dyn Store`.
     pub fn open(store: impl Store) -> Self {
-        Self::from_shared(Arc::new(store))
-    }
-
-    /// The same for a store that others use too.
-    pub fn from_shared(store: Arc<dyn Store>) -> Self {
-        Self { store }
+        Self { store: Arc::new(store) }
     }
 
     /// The group's name.
@@ -66,11 +62,10 @@ impl Group {
     }
 }
 
-/// The operator's clock, for what people read and for drains' deadlines; no lease depends on it.
-#[expect(clippy::disallowed_methods, reason = "an operator's wall clock, not a node's")]
+/// The wall clock in Unix milliseconds: what people read, and drains' deadlines. No lease depends on
+/// it.
 fn unix_ms() -> u64 {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+    clock::now().unix_us / 1000
 }
 
 impl fmt::Debug for Group {

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use super::Group;
 use super::backoff::retried;
-use crate::core::plan::key_hash;
 use crate::id::{NodeId, Revision};
 use crate::store::{Change, Filter, Record, StoreError};
 use crate::wire::RecordName;
@@ -16,17 +15,17 @@ const NO_PROGRESS: Duration = Duration::from_secs(10);
 impl Group {
     /// The newest record of that name, a tombstone included.
     pub(super) async fn record(&self, name: &str) -> Result<Option<Record>, StoreError> {
-        retried(key_hash(name), || self.store.read(name)).await
+        retried(|| self.store.read(name)).await
     }
 
     /// The newest revision of the log.
     pub(super) async fn newest_revision(&self) -> Result<Revision, StoreError> {
-        retried(0, || self.store.info()).await.map(|info| info.last)
+        retried(|| self.store.info()).await.map(|info| info.last)
     }
 
     /// The newest records below a name, tombstones left out.
     pub(super) async fn records(&self, below: &str) -> Result<Vec<Record>, StoreError> {
-        retried(key_hash(below), || self.read_once(below)).await
+        retried(|| self.read_once(below)).await
     }
 
     async fn read_once(&self, below: &str) -> Result<Vec<Record>, StoreError> {

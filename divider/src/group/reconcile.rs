@@ -5,10 +5,9 @@ use std::sync::Arc;
 
 use futures_util::stream;
 
-use super::backoff::Backoff;
+use super::backoff::Attempts;
 use super::pipeline::{Failed, WINDOW, pipelined};
 use super::{AnnounceError, Group};
-use crate::core::plan::key_hash;
 use crate::id::Revision;
 use crate::key::Key;
 use crate::store::{Outcome, Store, StoreError, Write};
@@ -131,7 +130,7 @@ async fn retract_at(
 ) -> Result<Retracted, Failed> {
     let name = RecordName::Key(key.clone()).to_string();
     let write = Write { name, value: None, expected: Some(seen), ttl: None };
-    let mut backoff = Backoff::new(key_hash(key.as_str()));
+    let mut attempts = Attempts::new();
     let source = loop {
         let source = match store.write(write.clone()).await {
             Outcome::Acked(_) => return Ok(Retracted::Gone),
@@ -147,7 +146,7 @@ async fn retract_at(
             },
             Outcome::Unknown(source) => source,
         };
-        if !backoff.waited_after(&source).await {
+        if !attempts.waited_after(&source).await {
             break source;
         }
     };

@@ -109,7 +109,7 @@ async fn an_affinity_overrides_through_a_cordon_and_until_it_is_cleared() {
 async fn nodes_are_drained_under_one_name() {
     let (store, group) = group().await;
     let options = DrainOptions::new()
-        .deadline(Duration::from_secs(60))
+        .deadline(Duration::from_mins(1))
         .on_deadline(OnDeadline::Free)
         .parallel(8)
         .why(why());
@@ -197,7 +197,7 @@ async fn the_same_rebalance_twice_is_two() {
 async fn a_freeze_holds_until_it_is_thawed() {
     let (store, group) = group().await;
     assert!(matches!(group.thaw().await, Ok(Edited::Already(Revision(0)))));
-    group.freeze(Some(Duration::from_secs(60)), &why()).await.expect("frozen");
+    group.freeze(Some(Duration::from_mins(1)), &why()).await.expect("frozen");
     let record = GroupRecord::decode(&value(&store, "group").await).expect("ours");
     let freeze = record.freeze.expect("frozen");
     assert_eq!((freeze.by.as_str(), freeze.reason.as_str()), ("ana@ops", "kernel 6.8"));

@@ -12,7 +12,7 @@ pub struct Moment(pub(crate) Time);
 impl Moment {
     /// This moment.
     pub fn now() -> Self {
-        Self(crate::group::clock::now().at)
+        Self(crate::engine::clock::now().at)
     }
 
     /// How long after `earlier` this is; zero if it is not.

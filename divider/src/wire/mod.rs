@@ -15,7 +15,7 @@ mod tests;
 pub use claim::{ClaimRecord, MAX_NOT, NotNode, Owner};
 pub use control::{ControlRecord, DEFAULT_PARALLEL, Mode, OnDeadline};
 pub use group::{Freeze, GroupRecord, PROTOCOL, RebalanceRecord};
-pub use lease::{LeaseRecord, LeaseState};
+pub use lease::{LEASE_LEN, LeaseRecord, LeaseState};
 pub use member::{MAX_STOPS, MemberRecord, MemberState, OldestStop, StopsRecord};
 pub use name::RecordName;
 

@@ -4,9 +4,6 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 
-use super::claim::MAX_NOT;
-use super::lease::LEASE_LEN;
-use super::member::MAX_STOPS;
 use super::*;
 use crate::id::{NodeId, Revision, Session, Token};
 use crate::key::Key;

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 
-use super::clock;
 use crate::core::time::Time;
+use crate::engine::clock;
 use crate::id::Revision;
 use crate::store::{Info, Store, StoreError};
 

@@ -9,8 +9,9 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
 use super::audit::Audit;
-use super::clock;
+use crate::backoff::Backoff;
 use crate::core::time::Time;
+use crate::engine::clock;
 use crate::id::Revision;
 use crate::snapshot::{Link, Moment};
 use crate::store::{Change, Filter, Record, Store, StoreError, Watch};
@@ -24,6 +25,7 @@ pub(super) struct Line {
     link_changed: bool,
     /// Since when the store is lost, and how many attempts have failed.
     trouble: Option<(Moment, u32)>,
+    waits: Backoff,
     audit: Audit,
 }
 
@@ -54,7 +56,15 @@ const LONGEST_RETRY: Duration = Duration::from_secs(5);
 impl Line {
     pub(super) fn new(store: Arc<dyn Store>, now: Time) -> Self {
         let (state, link, audit) = (State::Down(now), Link::Opening, Audit::default());
-        Self { store, state, link, link_changed: true, trouble: None, audit }
+        Self {
+            store,
+            state,
+            link,
+            link_changed: true,
+            trouble: None,
+            waits: Backoff::new(FIRST_RETRY, LONGEST_RETRY),
+            audit,
+        }
     }
 
     pub(super) fn link(&self) -> &Link {
@@ -123,6 +133,7 @@ impl Line {
                     *progress = None;
                 }
                 self.trouble = None;
+                self.waits.reset();
                 self.set_link(Link::Live);
                 Some(News::CaughtUp)
             }
@@ -156,7 +167,7 @@ impl Line {
         let (since, before) = self.trouble.unwrap_or((Moment(now), 0));
         let attempts = before.saturating_add(1);
         self.trouble = Some((since, attempts));
-        let retry = now + retry_after(attempts);
+        let retry = now + self.waits.next(getrandom::u32().unwrap_or(0));
         self.state = State::Down(retry);
         self.audit = Audit::default();
         self.set_link(Link::Lost { error, since, attempts, retry: Moment(retry) });
@@ -167,12 +178,6 @@ impl Line {
         self.link_changed |= self.link != link;
         self.link = link;
     }
-}
-
-/// Doubles from the first to the longest, less up to a quarter, by chance.
-fn retry_after(attempts: u32) -> Duration {
-    let whole = FIRST_RETRY.saturating_mul(1 << (attempts - 1).min(16)).min(LONGEST_RETRY);
-    whole.mul_f64(1.0 - f64::from(getrandom::u32().unwrap_or(0) % 256) / 1024.0)
 }
 
 async fn sleep_to(until: Option<Time>) {

@@ -17,9 +17,10 @@ use std::fmt;
 
 use self::line::{Line, News};
 use self::model::Model;
-use super::{Group, OperateError, clock};
+use super::{Group, OperateError};
+use crate::engine::clock;
 use crate::id::NodeId;
-use crate::snapshot::{DrainPreview, Link, RebalancePreview, Snapshot, Update};
+use crate::snapshot::{Changed, DrainPreview, Link, RebalancePreview, Snapshot, Update};
 
 /// A group as it changes. It follows the log as the nodes do, and works out the same plan.
 ///
@@ -184,7 +185,7 @@ impl GroupWatch {
 
     fn update(&mut self) -> Update {
         let live = self.line.link() == &Link::Live;
-        let mut changed = if live { self.model.publish(clock::now()) } else { Default::default() };
+        let mut changed = if live { self.model.publish(clock::now()) } else { Changed::default() };
         changed.link = self.line.take_link_change();
         self.model.snapshot.complete = live;
         let (snapshot, link) = (self.model.snapshot.clone(), self.line.link().clone());

@@ -24,12 +24,18 @@ pub(super) struct Model {
     /// When a node's state changes though nothing comes in.
     pub(super) due: BTreeSet<(Time, NodeId)>,
     pub(super) due_of: HashMap<NodeId, Time>,
+    stale: Stale,
+    /// A snapshot of the store is being read: nothing is planned or judged before its end.
+    reading: bool,
+}
+
+/// What else of the snapshot may be out of date.
+#[derive(Debug, Default)]
+struct Stale {
     /// Loads or affinities are different, and so every node's share may be.
     shares: bool,
     group: bool,
     problems: bool,
-    /// A snapshot of the store is being read: nothing is planned or judged before its end.
-    reading: bool,
 }
 
 impl Model {
@@ -44,9 +50,7 @@ impl Model {
             dirty_nodes: BTreeSet::new(),
             due: BTreeSet::new(),
             due_of: HashMap::new(),
-            shares: false,
-            group: false,
-            problems: false,
+            stale: Stale::default(),
             reading: true,
         }
     }
@@ -72,7 +76,7 @@ impl Model {
         self.reading = false;
         self.dirty_keys.extend(self.view.keys.iter().map(|(ix, _)| ix));
         self.all_nodes();
-        (self.shares, self.group, self.problems) = (true, true, true);
+        self.stale = Stale { shares: true, group: true, problems: true };
     }
 
     /// Folds one record.
@@ -83,7 +87,7 @@ impl Model {
         }
         match effect {
             Effect::Nothing => {}
-            Effect::Problem => self.problems = true,
+            Effect::Problem => self.stale.problems = true,
             Effect::Key(ix) => {
                 let owner = self.view.keys.get(ix).map_or(OwnerIx::NONE, |e| e.claim.owner);
                 self.planner.on_key(&mut self.view, now, ix);
@@ -100,11 +104,11 @@ impl Model {
             Effect::Member(node) => {
                 self.planner.on_member(&mut self.view, now);
                 self.on_member(node);
-                self.group = true;
+                self.stale.group = true;
             }
             Effect::Control(node) => {
                 self.planner.on_member(&mut self.view, now);
-                self.shares = true;
+                self.stale.shares = true;
                 self.dirty_nodes.insert(node);
             }
             Effect::Lease(node) => {
@@ -113,16 +117,17 @@ impl Model {
             Effect::Stops(node) => self.on_stops(node),
             Effect::Rebalance | Effect::Group => {
                 self.planner.on_generation(&mut self.view, now);
-                self.group = true;
+                self.stale.group = true;
             }
         }
         // A record that was a problem and is none any more leaves the list.
-        self.problems |= self.view.problems.iter().count() != self.snapshot.problems.shown.len();
+        self.stale.problems |=
+            self.view.problems.iter().count() != self.snapshot.problems.shown.len();
     }
 
     fn on_key(&mut self, ix: KeyIx) {
         self.dirty_keys.insert(ix);
-        self.shares = true;
+        self.stale.shares = true;
     }
 
     fn on_owner(&mut self, owner: OwnerIx) {
@@ -147,7 +152,7 @@ impl Model {
         // It may say that joins have settled: those who were joining are ready then.
         let joining = self.snapshot.nodes.iter().filter(|(_, n)| n.state == NodeState::Joining);
         self.dirty_nodes.extend(joining.map(|(node, _)| node.clone()));
-        self.shares = true;
+        self.stale.shares = true;
         self.dirty_nodes.insert(node);
     }
 
@@ -190,17 +195,17 @@ impl Model {
         self.planner.on_time(&mut self.view, now);
         while let Some(ix) = self.planner.pop_dirty() {
             self.dirty_keys.insert(ix);
-            self.shares = true;
+            self.stale.shares = true;
         }
         self.publish_keys(now, &mut changed);
-        if std::mem::take(&mut self.shares) {
+        if std::mem::take(&mut self.stale.shares) {
             self.mark_targets();
         }
         self.publish_nodes(now, &mut changed);
-        if std::mem::take(&mut self.problems) {
+        if std::mem::take(&mut self.stale.problems) {
             changed.problems = self.publish_problems();
         }
-        if std::mem::take(&mut self.group) {
+        if std::mem::take(&mut self.stale.group) {
             changed.group = self.publish_group();
         }
         self.snapshot.revision = self.view.seen;

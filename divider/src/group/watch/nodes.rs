@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::model::Model;
 use crate::core::time::{Now, Time};
-use crate::core::view::OwnerIx;
+use crate::core::view::{KeyEntry, OwnerIx};
 use crate::id::{NodeId, Revision};
 use crate::snapshot::{Changed, Moment, NodeState, NodeStatus, Unconfirmed, UnconfirmedStop, Wish};
 use crate::wire::Mode;
@@ -170,7 +170,7 @@ impl Model {
     /// The keys whose claims name a session of a node that is no member.
     fn left_behind(&self, node: &NodeId) -> u64 {
         let sessions = self.view.owners.iter().filter(|(_, owner)| owner.node == *node);
-        let exists = |ix| self.view.keys.get(ix).is_some_and(|entry| entry.exists());
+        let exists = |ix| self.view.keys.get(ix).is_some_and(KeyEntry::exists);
         sessions.map(|(_, owner)| owner.keys.iter().filter(|ix| exists(**ix)).count() as u64).sum()
     }
 

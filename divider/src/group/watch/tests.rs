@@ -10,7 +10,7 @@ use crate::core::time::{Now, Time};
 use crate::group::{DrainOptions, Why};
 use crate::id::{GroupName, Revision, Session, Token};
 use crate::key::Key;
-use crate::snapshot::{Changed, KeyStatus, NodeState, Phase};
+use crate::snapshot::{KeyStatus, NodeState, Phase};
 use crate::store::{MemoryStore, Outcome, Record, Store, StoreError, Write};
 use crate::wire::{
     ClaimRecord, ControlRecord, LeaseRecord, LeaseState, MemberRecord, MemberState, Mode,
@@ -169,7 +169,7 @@ async fn the_first_complete_snapshot_shows_everything() {
     );
     assert_eq!((w1.host.as_str(), w1.build.as_str()), ("host of w1", "1.0"));
     assert_eq!((w1.labels["zone"].as_str(), w1.session), ("eu", Some(session("w1", 1))));
-    assert_eq!((w1.seen, w1.lease), (Revision(7), Duration::from_secs(60)));
+    assert_eq!((w1.seen, w1.lease), (Revision(7), Duration::from_mins(1)));
     assert!(w1.last_beat.is_some() && w1.wish.is_none());
     let from: Vec<&Key> = snapshot.keys_from(&key("b")).map(|(key, _)| key).collect();
     assert_eq!(from, [&key("b"), &key("c")]);
@@ -710,9 +710,8 @@ impl Paper {
                 self.put(&format!("control.{}", n(by)), ControlRecord::new(mode).encode()).await;
             }
             Step::Stops(by, at) => {
-                let stop = OldestStop { key: key(&k(at)), token: Token(7), since_ms: 1 };
-                let session = session(&n(by), 1);
-                let stops = StopsRecord { session, count: 1, oldest: vec![stop] };
+                let oldest = vec![OldestStop { key: key(&k(at)), token: Token(7), since_ms: 1 }];
+                let stops = StopsRecord { session: session(&n(by), 1), count: 1, oldest };
                 self.put(&format!("stops.{}", n(by)), stops.encode()).await;
             }
             Step::Look => self.look(watch).await,
