@@ -44,6 +44,7 @@ mod engine;
 mod error;
 mod event;
 mod events;
+pub mod group;
 mod handoff;
 mod host;
 pub mod id;
@@ -51,6 +52,7 @@ pub mod key;
 mod run;
 #[cfg(test)]
 mod sim;
+pub mod snapshot;
 pub mod store;
 #[cfg(test)]
 mod tests;
@@ -62,6 +64,7 @@ pub use divider::{Affinity, Divider, Flushed};
 pub use error::{Ended, InvalidId, InvalidKey, KeyError, StartError};
 pub use event::{Event, Reason};
 pub use events::{Events, Starts, Stops};
+pub use group::Group;
 pub use handoff::Handoff;
 pub use id::{GroupName, NodeId, Revision, Session, Token};
 pub use key::Key;

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use super::{Malformed, check_version};
+use super::{Malformed, check_version, from_json};
 use crate::id::{NodeId, Session, Token};
 
 /// The most nodes that one claim remembers as having released the key.
@@ -60,7 +60,7 @@ struct JsonNot<'a> {
 impl ClaimRecord {
     /// Reads a claim's value.
     pub fn decode(value: &[u8]) -> Result<Self, Malformed> {
-        let json: Json<'_> = serde_json::from_slice(value)?;
+        let json: Json<'_> = from_json(value)?;
         check_version(json.v)?;
         if json.token > Token::MAX.0 {
             return Err(Malformed::OutOfBounds { field: "token" });

@@ -4,12 +4,12 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{Malformed, check_version};
+use super::{Malformed, check_version, from_json};
 
 /// The value of a control record.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ControlRecord {
-    v: u32,
+    pub(crate) v: u32,
     /// Whether the node takes and keeps keys.
     pub mode: Mode,
     /// The affinity that overrides the node's own.
@@ -78,15 +78,35 @@ pub enum OnDeadline {
     Free,
 }
 
+impl Default for ControlRecord {
+    fn default() -> Self {
+        Self::new(Mode::Active)
+    }
+}
+
 impl ControlRecord {
     /// A record of that mode and nothing else.
     pub fn new(mode: Mode) -> Self {
-        Self { v: 1, mode, parallel: DEFAULT_PARALLEL, ..Self::default() }
+        Self {
+            v: 1,
+            mode,
+            affinity: None,
+            by: String::new(),
+            reason: String::new(),
+            at_ms: 0,
+            deadline_ms: None,
+            on_deadline: OnDeadline::Keep,
+            parallel: DEFAULT_PARALLEL,
+            paused: false,
+            drain_id: None,
+            plan_rev: 0,
+            rest: Map::new(),
+        }
     }
 
     /// Reads a control record's value.
     pub fn decode(value: &[u8]) -> Result<Self, Malformed> {
-        let record: Self = serde_json::from_slice(value)?;
+        let record: Self = from_json(value)?;
         check_version(record.v)?;
         Ok(record)
     }

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{Malformed, check_version};
+use super::{Malformed, check_version, from_json};
 
 /// The protocol that this version speaks.
 pub const PROTOCOL: u32 = 1;
@@ -12,7 +12,7 @@ pub const PROTOCOL: u32 = 1;
 /// The value of the group record.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct GroupRecord {
-    v: u32,
+    pub(crate) v: u32,
     /// The protocol of the group; a node that does not speak it stays out.
     pub protocol: u32,
     /// Balance moves are held back.
@@ -43,7 +43,7 @@ impl Default for GroupRecord {
 impl GroupRecord {
     /// Reads the group record's value; of any protocol, so that the reader can name it.
     pub fn decode(value: &[u8]) -> Result<Self, Malformed> {
-        let record: Self = serde_json::from_slice(value)?;
+        let record: Self = from_json(value)?;
         check_version(record.v)?;
         Ok(record)
     }
@@ -74,7 +74,7 @@ impl RebalanceRecord {
 
     /// Reads the rebalance record's value.
     pub fn decode(value: &[u8]) -> Result<Self, Malformed> {
-        let record: Self = serde_json::from_slice(value)?;
+        let record: Self = from_json(value)?;
         check_version(record.v)?;
         Ok(record)
     }

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use super::{Malformed, check_version};
+use super::{Malformed, check_version, from_json};
 use crate::id::{NodeId, Revision, Session};
 
 /// The length every lease record is padded to, so that renewals pass in a full bucket.
@@ -64,7 +64,7 @@ struct Json {
 impl LeaseRecord {
     /// Reads a lease's value.
     pub fn decode(value: &[u8]) -> Result<Self, Malformed> {
-        let json: Json = serde_json::from_slice(value)?;
+        let json: Json = from_json(value)?;
         check_version(json.v)?;
         Ok(Self {
             session: json.session.parse()?,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use super::{Malformed, check_version};
+use super::{Malformed, check_version, from_json};
 use crate::id::{Revision, Session, Token};
 use crate::key::Key;
 
@@ -79,7 +79,7 @@ struct Json {
 impl MemberRecord {
     /// Reads a member's value.
     pub fn decode(value: &[u8]) -> Result<Self, Malformed> {
-        let json: Json = serde_json::from_slice(value)?;
+        let json: Json = from_json(value)?;
         check_version(json.v)?;
         Ok(Self {
             session: json.session.parse()?,
@@ -162,7 +162,7 @@ struct OldestJson {
 impl StopsRecord {
     /// Reads a stops record's value.
     pub fn decode(value: &[u8]) -> Result<Self, Malformed> {
-        let json: StopsJson = serde_json::from_slice(value)?;
+        let json: StopsJson = from_json(value)?;
         check_version(json.v)?;
         if json.oldest.len() > MAX_STOPS {
             return Err(Malformed::OutOfBounds { field: "oldest" });

@@ -5,20 +5,22 @@
 
 mod claim;
 mod control;
+mod group;
 mod lease;
 mod member;
 mod name;
-mod group;
+#[cfg(test)]
+mod tests;
 
 pub use claim::{ClaimRecord, MAX_NOT, NotNode, Owner};
 pub use control::{ControlRecord, DEFAULT_PARALLEL, Mode, OnDeadline};
 pub use group::{Freeze, GroupRecord, PROTOCOL, RebalanceRecord};
-pub use lease::{LeaseRecord, LeaseState};
+pub use lease::{LEASE_LEN, LeaseRecord, LeaseState};
 pub use member::{MAX_STOPS, MemberRecord, MemberState, OldestStop, StopsRecord};
 pub use name::RecordName;
 
 use bytes::Bytes;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::error::{InvalidId, InvalidKey};
 
@@ -50,6 +52,18 @@ pub enum Malformed {
     /// A key that is none.
     #[error(transparent)]
     Key(#[from] InvalidKey),
+}
+
+/// Reads JSON. What does not fit this version's form and says that it is of another is just that.
+fn from_json<'a, T: Deserialize<'a>>(value: &'a [u8]) -> Result<T, Malformed> {
+    #[derive(Deserialize)]
+    struct Version {
+        v: u32,
+    }
+    serde_json::from_slice(value).map_err(|error| match serde_json::from_slice(value) {
+        Ok(Version { v }) if v != RECORD_VERSION => Malformed::Version { found: v },
+        _ => error.into(),
+    })
 }
 
 fn check_version(found: u32) -> Result<(), Malformed> {

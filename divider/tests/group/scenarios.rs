@@ -151,7 +151,10 @@ async fn a_released_key_goes_to_another_node(bed: Bed) {
     let (holder, other) = if ledger.share("w0") == 1 { (first, second) } else { (second, first) };
     let key = Key::new("k0").expect("legal");
     ledger.leave("k0");
-    assert_eq!(in_time(other.divider.release(&key)).await, Err(KeyError::NotHeld { key: key.clone() }));
+    assert_eq!(
+        in_time(other.divider.release(&key)).await,
+        Err(KeyError::NotHeld { key: key.clone() })
+    );
     assert_eq!(in_time(holder.divider.release(&key)).await, Ok(()));
     until("the other has it", || ledger.share(&other.name) == 1).await;
     assert_eq!(ledger.len(), 2, "two starts and no stop");
@@ -166,9 +169,7 @@ async fn a_completed_key_exists_no_more(bed: Bed) {
     let key = Key::new("k0").expect("legal");
     ledger.leave("k0");
     assert_eq!(in_time(first.divider.complete(&key)).await, Ok(()));
-    let gone = async {
-        while bed.names().await.iter().any(|name| name.ends_with(".k0")) {}
-    };
+    let gone = async { while bed.names().await.iter().any(|name| name.ends_with(".k0")) {} };
     in_time(gone).await;
     assert_eq!(ledger.len(), 2);
     assert_eq!(first.divider.assigned().len(), 1);
@@ -241,8 +242,7 @@ async fn a_node_id_in_use_is_refused_by_name(bed: Bed) {
 async fn a_node_that_is_taken_over_ends(bed: Bed) {
     let ledger = Ledger::default();
     let [first] = workers(&bed, &ledger).await;
-    let second =
-        Worker::with("w0", bed.store().await, &ledger, |node| node.take_over()).await;
+    let second = Worker::with("w0", bed.store().await, &ledger, |node| node.take_over()).await;
     let session = second.divider.session();
     assert_eq!(first.over().await, Ended::Replaced { session });
 }

@@ -7,6 +7,6 @@ mod place;
 mod rebalance;
 mod score;
 
-pub(crate) use place::{Candidate, Placer, bands};
+pub(crate) use place::{Candidate, Placer};
 pub(crate) use rebalance::{Quota, quotas};
-pub(crate) use score::{Score, key_hash, node_hash, score};
+pub(crate) use score::{key_hash, node_hash, score};

@@ -39,7 +39,7 @@ impl Share {
     fn band(self, candidate: &Candidate) -> (u64, u64) {
         let scaled = self.scaled(candidate);
         let floor = u64::try_from(scaled / self.affinities).expect("a share is at most the total");
-        (floor, floor + u64::from(scaled % self.affinities != 0))
+        (floor, floor + u64::from(!scaled.is_multiple_of(self.affinities)))
     }
 
     /// The candidate's share times the sum of the affinities: a whole number.
@@ -279,13 +279,13 @@ mod tests {
         }
 
         #[test]
-        fn who_starts_below_its_ceiling_ends_in_its_band(
+        fn who_starts_below_its_floor_ends_in_its_band(
             candidates in any_group(),
             keys in 0_u64..60,
         ) {
             let loads = after(&candidates, place_all(&candidates, &orphans(keys)));
             let bands = bands(&candidates, loads.iter().sum());
-            let under = |at: usize| candidates[at].load <= bands[at].1;
+            let under = |at: usize| candidates[at].load <= bands[at].0;
             for at in 0..loads.len() {
                 prop_assert!(loads[at] <= bands[at].1.max(candidates[at].load));
                 if (0..loads.len()).all(under) {
@@ -321,7 +321,9 @@ mod tests {
         #[test]
         fn one_at_a_time_ends_in_the_same_balance(candidates in any_group(), keys in 0_u64..60) {
             let mut candidates = candidates;
-            candidates.iter_mut().for_each(|candidate| candidate.load = 0);
+            for candidate in &mut candidates {
+                candidate.load = 0;
+            }
             for key in orphans(keys) {
                 let to = Placer::new(candidates.clone(), 1).place(key, None, &[]).expect("one");
                 candidates[to].load += 1;

@@ -1,15 +1,26 @@
-//! What a drain would move where, worked out by the same functions that move it.
+//! What a drain or a rebalance would move where, worked out by the same functions that move it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Planner;
 use super::placing::cooling;
-use crate::core::plan::Placer;
+use crate::core::plan::{Placer, Quota, quotas};
 use crate::core::time::Now;
 use crate::core::view::{KeyIx, OwnerIx, View};
 use crate::id::NodeId;
 
 impl Planner {
+    /// Who would give how many keys to whom if a rebalance was asked for now: (donor, receiver, keys).
+    /// Moves that are planned and not done are among them.
+    pub(crate) fn preview_rebalance(&self) -> Vec<(OwnerIx, OwnerIx, u64)> {
+        let (classes, _) = self.classes.classes_of(&self.standings);
+        let shifts = classes.iter().flat_map(|class| {
+            let shift = |quota: Quota| (class.nodes[quota.from], class.nodes[quota.to], quota.keys);
+            quotas(&class.candidates).into_iter().map(shift)
+        });
+        shifts.collect()
+    }
+
     /// Where each key of these nodes would go if they were drained now, by the order in which they
     /// are placed; `NONE` for one that nobody may take.
     pub(crate) fn preview_drain(

@@ -1,0 +1,338 @@
+//! Making keys exist, and stop existing.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::stream::{self, Stream, StreamExt};
+
+use super::backoff::Attempts;
+use super::pipeline::{Failed, WINDOW, pipelined};
+use super::{AnnounceError, Group};
+use crate::key::Key;
+use crate::store::{Outcome, Store, StoreError, Write};
+use crate::wire::RecordName;
+
+impl Group {
+    /// Makes a key exist until it is retracted or completed. One that exists already stays as it is,
+    /// and whoever works on it is not disturbed.
+    ///
+    /// # Errors
+    /// [`AnnounceError::NotTaken`]. After a time-out it is tried again, 16 times in all; a write of an
+    /// attempt that nobody answered may land later, even after a `retract` of the same key.
+    ///
+    /// # Cancel safety
+    /// Dropped before it is done, the key may or may not have been announced; nothing goes on.
+    pub async fn announce(&self, key: &Key) -> Result<(), AnnounceError> {
+        self.announce_all([key.clone()]).await.map(drop)
+    }
+
+    /// The same, and the key stops existing by itself unless it is announced again within the time
+    /// (rounded up to whole seconds).
+    ///
+    /// # Errors
+    /// As [`announce`](Self::announce).
+    pub async fn announce_for(&self, key: &Key, ttl: Duration) -> Result<(), AnnounceError> {
+        let one = stream::iter([key.clone()]);
+        self.announcer().ttl(ttl).announce(one).await.map(drop)
+    }
+
+    /// Makes a key stop existing: its owner stops with it. One that does not exist is no error.
+    ///
+    /// # Errors
+    /// As [`announce`](Self::announce).
+    pub async fn retract(&self, key: &Key) -> Result<(), AnnounceError> {
+        self.retract_all([key.clone()]).await.map(drop)
+    }
+
+    /// Announces many keys, and says how many the store acknowledged: all.
+    ///
+    /// # Errors
+    /// As [`Announcer::announce`].
+    pub async fn announce_all(
+        &self,
+        keys: impl IntoIterator<Item = Key>,
+    ) -> Result<u64, AnnounceError> {
+        self.announcer().announce(stream::iter(keys)).await
+    }
+
+    /// Retracts many keys, and says how many the store acknowledged: all.
+    ///
+    /// # Errors
+    /// As [`Announcer::announce`].
+    pub async fn retract_all(
+        &self,
+        keys: impl IntoIterator<Item = Key>,
+    ) -> Result<u64, AnnounceError> {
+        self.announcer().retract(stream::iter(keys)).await
+    }
+
+    /// For keys that come as a stream, or with a time to live, or with a progress bar.
+    pub fn announcer(&self) -> Announcer<'_> {
+        Announcer { store: &self.store, ttl: None, window: WINDOW, progress: Box::new(|_| {}) }
+    }
+}
+
+/// How keys are announced and retracted.
+///
+/// ```
+/// # use std::time::Duration;
+/// # use divider::{Group, GroupName, Key, MemoryStore};
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let group = Group::open(MemoryStore::new(GroupName::new("orders")?));
+/// let keys = (0..10_000).map(|n| Key::new(format!("/process/me/{n}")).expect("short"));
+/// let acked = group
+///     .announcer()
+///     .ttl(Duration::from_secs(30))
+///     .on_progress(|acked| eprint!("\r{acked} of 10000"))
+///     .announce(futures_util::stream::iter(keys))
+///     .await?;
+/// assert_eq!(acked, 10_000);
+/// # Ok(())
+/// # }
+/// ```
+#[must_use = "it does nothing before `announce` or `retract`"]
+pub struct Announcer<'a> {
+    store: &'a Arc<dyn Store>,
+    ttl: Option<Duration>,
+    window: usize,
+    progress: Box<dyn FnMut(u64) + Send + 'a>,
+}
+
+impl<'a> Announcer<'a> {
+    /// The keys stop existing by themselves unless they are announced again within this time
+    /// (rounded up to whole seconds). Take three times the interval at which you announce, so that
+    /// one lost round stops nothing. Without it they exist until they are retracted.
+    pub fn ttl(mut self, ttl: Duration) -> Self {
+        self.ttl = Some(ttl);
+        self
+    }
+
+    /// How many keys may be on their way without an answer, at least 1; 1000 unless set. More is
+    /// faster over long distances, up to what the client's buffers hold.
+    pub fn window(mut self, window: usize) -> Self {
+        self.window = window.max(1);
+        self
+    }
+
+    /// Called with the number of acknowledged keys each time it grows.
+    pub fn on_progress(mut self, progress: impl FnMut(u64) + Send + 'a) -> Self {
+        self.progress = Box::new(progress);
+        self
+    }
+
+    /// Makes every key of the stream exist. Ends when the stream ends and all are acknowledged.
+    ///
+    /// # Errors
+    /// [`AnnounceError::NotTaken`] after the first failure: no further key is taken from the stream,
+    /// and those on their way are waited for.
+    ///
+    /// # Cancel safety
+    /// Dropped before it is done, some keys are announced and some are not; nothing goes on.
+    pub async fn announce(self, keys: impl Stream<Item = Key>) -> Result<u64, AnnounceError> {
+        let ttl = self.ttl;
+        self.write_all(keys, move |name| Write {
+            name,
+            value: Some(Bytes::new()),
+            expected: None,
+            ttl,
+        })
+        .await
+    }
+
+    /// Makes every key of the stream stop existing. Ends when the stream ends and all are
+    /// acknowledged.
+    ///
+    /// # Errors
+    /// As [`announce`](Self::announce).
+    pub async fn retract(self, keys: impl Stream<Item = Key>) -> Result<u64, AnnounceError> {
+        self.write_all(keys, |name| Write { name, value: None, expected: None, ttl: None }).await
+    }
+
+    async fn write_all(
+        mut self,
+        keys: impl Stream<Item = Key>,
+        to_write: impl Fn(String) -> Write,
+    ) -> Result<u64, AnnounceError> {
+        let mut acked = 0;
+        let put = |key: Key| {
+            let write = to_write(RecordName::Key(key.clone()).to_string());
+            put(self.store, write, key)
+        };
+        let count = |()| {
+            acked += 1;
+            (self.progress)(acked);
+        };
+        match pipelined(keys.map(put), self.window, count).await {
+            Ok(()) => Ok(acked),
+            Err(Failed { key, source }) => Err(AnnounceError::NotTaken { key, acked, source }),
+        }
+    }
+}
+
+impl fmt::Debug for Announcer<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Announcer")
+            .field("ttl", &self.ttl)
+            .field("window", &self.window)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Writes what may be written over anything, until the store has answered.
+async fn put(store: &Arc<dyn Store>, write: Write, key: Key) -> Result<(), Failed> {
+    let mut attempts = Attempts::new();
+    let source = loop {
+        let source = match store.write(write.clone()).await {
+            Outcome::Acked(_) => return Ok(()),
+            Outcome::Conflict => break unexpected_conflict(),
+            Outcome::Refused(source) => break source,
+            Outcome::Unknown(source) => source,
+        };
+        // It is the same write whether the first attempt landed or not.
+        if !attempts.waited_after(&source).await {
+            break source;
+        }
+    };
+    Err(Failed { key, source })
+}
+
+fn unexpected_conflict() -> StoreError {
+    StoreError::Other { what: "a conflict over a write without an expected revision".to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::{GroupName, Revision};
+    use crate::store::{Fault, MemoryStore};
+
+    fn store() -> MemoryStore {
+        MemoryStore::new(GroupName::new("g").expect("legal"))
+    }
+
+    fn key(text: &str) -> Key {
+        Key::new(text).expect(text)
+    }
+
+    fn keys(count: usize) -> Vec<Key> {
+        (0..count).map(|n| key(&format!("k.{n}"))).collect()
+    }
+
+    async fn exists(store: &MemoryStore, name: &str) -> bool {
+        store.read(name).await.expect("a store in memory").is_some_and(|r| r.value.is_some())
+    }
+
+    #[tokio::test]
+    async fn a_key_exists_from_its_announcement_to_its_retraction() {
+        let store = store();
+        let group = Group::open(store.clone());
+        group.announce(&key("a b")).await.expect("announced");
+        group.announce(&key("a b")).await.expect("announced again");
+        assert!(exists(&store, "key.a=20b").await);
+        group.retract(&key("a b")).await.expect("retracted");
+        group.retract(&key("a b")).await.expect("retracted again");
+        group.retract(&key("never there")).await.expect("no error");
+        assert!(!exists(&store, "key.a=20b").await);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_key_with_a_time_to_live_ends_unless_it_is_announced_again() {
+        let store = store();
+        let group = Group::open(store.clone());
+        group.announce_for(&key("a"), Duration::from_secs(30)).await.expect("announced");
+        tokio::time::sleep(Duration::from_secs(20)).await;
+        group.announce_for(&key("a"), Duration::from_secs(30)).await.expect("announced again");
+        tokio::time::sleep(Duration::from_secs(20)).await;
+        assert!(exists(&store, "key.a").await);
+        tokio::time::sleep(Duration::from_secs(11)).await;
+        assert!(!exists(&store, "key.a").await);
+    }
+
+    #[tokio::test]
+    async fn many_keys_are_announced_and_counted() {
+        let store = store();
+        let group = Group::open(store.clone());
+        let mut last = 0;
+        let acked = group
+            .announcer()
+            .window(7)
+            .on_progress(|acked| {
+                assert_eq!(acked, last + 1);
+                last = acked;
+            })
+            .announce(stream::iter(keys(2500)))
+            .await;
+        assert_eq!((acked, last), (Ok(2500), 2500));
+        assert_eq!(group.retract_all(keys(2500)).await, Ok(2500));
+        assert!(!exists(&store, "key.k.0").await);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_lost_answer_is_tried_again() {
+        let store = store();
+        let group = Group::open(store.clone());
+        for fault in [Fault::LostAck, Fault::LostWrite, Fault::Late, Fault::LostAck] {
+            store.fail_next(fault);
+        }
+        assert_eq!(group.announce_all(keys(2)).await, Ok(2));
+        for key in keys(2) {
+            assert!(exists(&store, &format!("key.{key}")).await);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_frozen_store_is_waited_for() {
+        let store = store();
+        let group = Group::open(store.clone());
+        store.freeze();
+        let thaw = async {
+            tokio::time::sleep(Duration::from_secs(8)).await;
+            store.thaw();
+        };
+        let (acked, ()) = tokio::join!(group.announce_all(keys(3000)), thaw);
+        assert_eq!(acked, Ok(3000));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_store_that_never_answers_is_an_error_that_names_the_first_key() {
+        let store = store();
+        let group = Group::open(store.clone());
+        store.freeze();
+        match group.announce_all(keys(10)).await.expect_err("nobody answers") {
+            AnnounceError::NotTaken { key, acked: 0, source: StoreError::Timeout { .. } } => {
+                assert_eq!(key.as_str(), "k.0");
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_full_store_stops_the_rest() {
+        let store = store();
+        let group = Group::open(store.clone());
+        store.set_max_bytes(Some(7100));
+        let error = group.announce_all(keys(5000)).await.expect_err("full");
+        let AnnounceError::NotTaken { key, acked, source } = error else { panic!("{error:?}") };
+        assert!(matches!(source, StoreError::Full { .. }), "{source}");
+        assert_eq!(key, keys(5000)[usize::try_from(acked).expect("few")]);
+        let last = store.info().await.expect("in memory").last;
+        assert_eq!(last, Revision(acked));
+    }
+
+    #[tokio::test]
+    async fn a_group_that_is_gone_is_said_at_once() {
+        let store = store();
+        store.delete_group();
+        let error = Group::open(store).announce(&key("a")).await.expect_err("no group");
+        let gone = StoreError::NoGroup { group: "g".to_owned() };
+        assert_eq!(error, AnnounceError::NotTaken { key: key("a"), acked: 0, source: gone });
+    }
+
+    #[tokio::test]
+    async fn a_stream_of_no_keys_is_done() {
+        assert_eq!(Group::open(store()).announce_all([]).await, Ok(0));
+    }
+}

@@ -1,0 +1,151 @@
+//! What operators want of one node.
+
+use super::{Group, OperateError};
+use crate::id::{NodeId, Revision};
+use crate::wire::{ControlRecord, Mode, RecordName};
+
+/// Who asks, and why: kept on record and shown to whoever looks.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Why {
+    by: String,
+    reason: String,
+}
+
+impl Why {
+    /// `by` as in `ana@ops`, at most 128 bytes; `reason` as in `kernel 6.8`, at most 1024.
+    pub fn new(by: impl Into<String>, reason: impl Into<String>) -> Self {
+        Self { by: by.into(), reason: reason.into() }
+    }
+
+    /// Who asks.
+    pub fn by(&self) -> &str {
+        &self.by
+    }
+
+    /// Why.
+    pub fn reason(&self) -> &str {
+        &self.reason
+    }
+
+    /// The two texts, if they fit into a record.
+    pub(super) fn texts(&self) -> Result<(String, String), OperateError> {
+        for (what, text, most) in [("by", &self.by, 128), ("reason", &self.reason, 1024)] {
+            let len = text.len();
+            if len > most {
+                return Err(OperateError::TooLong { what, most, len });
+            }
+        }
+        Ok((self.by.clone(), self.reason.clone()))
+    }
+}
+
+/// What became of a wish.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Edited {
+    /// It is on record now, at this revision.
+    Changed(Revision),
+    /// It was so already; nothing was written.
+    Already(Revision),
+}
+
+/// Whether keys move when a node is resumed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum AfterResume {
+    /// None moves: the node gets its share of what is announced or orphaned from now on.
+    #[default]
+    MoveNothing,
+    /// As few as bring every node to its share.
+    Rebalance,
+}
+
+impl Group {
+    /// Has the node keep what it has and get nothing new, also after a restart, until it is resumed.
+    /// A drain of it is over: what it has not handed over yet stays.
+    ///
+    /// # Errors
+    /// [`OperateError::UnknownNode`] where no such node is a member and nothing is on record for it;
+    /// and those of every wish: [`TooLong`](OperateError::TooLong),
+    /// [`Malformed`](OperateError::Malformed), [`Contended`](OperateError::Contended),
+    /// [`Store`](OperateError::Store).
+    pub async fn cordon(&self, node: &NodeId, why: &Why) -> Result<Edited, OperateError> {
+        self.set_mode(node, Mode::Cordon, why).await
+    }
+
+    /// Undoes a cordon or a drain.
+    ///
+    /// # Errors
+    /// As [`cordon`](Self::cordon).
+    pub async fn resume(
+        &self,
+        node: &NodeId,
+        after: AfterResume,
+        why: &Why,
+    ) -> Result<Edited, OperateError> {
+        let edited = self.set_mode(node, Mode::Active, why).await?;
+        if after == AfterResume::Rebalance {
+            self.rebalance(why).await?;
+        }
+        Ok(edited)
+    }
+
+    /// Has the node's affinity be this whatever the node itself says, or (`None`) what the node
+    /// says. Nothing that runs moves for it; [`rebalance`](Self::rebalance) does that.
+    ///
+    /// # Errors
+    /// As [`cordon`](Self::cordon).
+    pub async fn set_affinity(
+        &self,
+        node: &NodeId,
+        affinity: Option<u32>,
+        why: &Why,
+    ) -> Result<Edited, OperateError> {
+        self.control(node, why, |record| {
+            let as_wanted = record.affinity == affinity;
+            (!as_wanted).then_some(ControlRecord { affinity, ..record })
+        })
+        .await
+    }
+
+    async fn set_mode(&self, node: &NodeId, mode: Mode, why: &Why) -> Result<Edited, OperateError> {
+        self.control(node, why, |record| {
+            let as_wanted = record.mode == mode;
+            let (affinity, rest) = (record.affinity, record.rest);
+            (!as_wanted).then_some(ControlRecord { affinity, rest, ..ControlRecord::new(mode) })
+        })
+        .await
+    }
+
+    /// Changes a node's control record and says in it who did, why and when.
+    async fn control(
+        &self,
+        node: &NodeId,
+        why: &Why,
+        change: impl Fn(ControlRecord) -> Option<ControlRecord>,
+    ) -> Result<Edited, OperateError> {
+        let (by, reason) = why.texts()?;
+        let at_ms = super::unix_ms();
+        self.check_known(node).await?;
+        self.edit(&RecordName::Control(node.clone()), |record: Option<ControlRecord>| {
+            let record = record.unwrap_or_else(|| ControlRecord::new(Mode::Active));
+            let signed =
+                |record| ControlRecord { by: by.clone(), reason: reason.clone(), at_ms, ..record };
+            Ok(change(record).map(signed))
+        })
+        .await
+    }
+
+    /// Whether the node is a member, or an operator wanted something of it before.
+    pub(super) async fn check_known(&self, node: &NodeId) -> Result<(), OperateError> {
+        for name in [RecordName::Member(node.clone()), RecordName::Control(node.clone())] {
+            let name = name.to_string();
+            let found = self.record(&name).await;
+            let fail = |source| OperateError::Store { name, source };
+            if found.map_err(fail)?.is_some_and(|record| record.value.is_some()) {
+                return Ok(());
+            }
+        }
+        let fail = |source| OperateError::Store { name: "member.>".to_owned(), source };
+        let known = self.members().await.map_err(fail)?;
+        Err(OperateError::UnknownNode { node: node.clone(), known })
+    }
+}

@@ -1,0 +1,230 @@
+//! Emptying nodes.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{Edited, Group, OperateError, Why};
+use crate::id::{NodeId, Revision};
+use crate::wire::{ControlRecord, DEFAULT_PARALLEL, Mode, OnDeadline, RecordName};
+
+/// The name of one drain, of one or several nodes.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct DrainId(Arc<str>);
+
+impl DrainId {
+    fn new() -> Self {
+        // Two drains of one name would be shown as one; without randomness the clock tells them apart.
+        let number = getrandom::u64().unwrap_or_else(|_| super::unix_ms());
+        Self(format!("{number:016x}").into())
+    }
+
+    /// The text of it.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for DrainId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+impl fmt::Debug for DrainId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// How nodes are drained.
+///
+/// ```
+/// # use std::time::Duration;
+/// # use divider::group::{DrainOptions, Why};
+/// let hour = Duration::from_secs(3600);
+/// let options = DrainOptions::new().deadline(hour).parallel(8).why(Why::new("ana@ops", "kernel 6.8"));
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[must_use = "nothing is drained before `Group::drain`"]
+pub struct DrainOptions {
+    deadline: Option<Duration>,
+    on_deadline: OnDeadline,
+    parallel: u32,
+    paused: bool,
+    planned: Option<Revision>,
+    why: Why,
+}
+
+impl Default for DrainOptions {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl DrainOptions {
+    /// Without a deadline, 256 keys at a time.
+    pub fn new() -> Self {
+        Self {
+            deadline: None,
+            on_deadline: OnDeadline::Keep,
+            parallel: DEFAULT_PARALLEL,
+            paused: false,
+            planned: None,
+            why: Why::default(),
+        }
+    }
+
+    /// How long it may take before it counts as failed. Not set, it goes on until it is done or
+    /// undone. An hour suits keys that stop within seconds; a stop that is never confirmed holds a
+    /// drain up for ever, so set one where somebody waits.
+    pub fn deadline(mut self, after: Duration) -> Self {
+        self.deadline = Some(after);
+        self
+    }
+
+    /// What becomes of keys without a receiver at the deadline: they keep running (the default: the
+    /// drain has failed and says what is left), or they are stopped and nobody has them.
+    pub fn on_deadline(mut self, then: OnDeadline) -> Self {
+        self.on_deadline = then;
+        self
+    }
+
+    /// The most keys of a node that are told to stop and not handed over, 256 unless set; 0: no
+    /// limit. Fewer spare the receivers a burst of starts; more is quicker where stopping takes long.
+    pub fn parallel(mut self, keys: u32) -> Self {
+        self.parallel = keys;
+        self
+    }
+
+    /// The nodes get nothing new, and nothing of theirs is stopped before
+    /// [`continue_drain`](Group::continue_drain).
+    pub fn paused(mut self) -> Self {
+        self.paused = true;
+        self
+    }
+
+    /// The revision of the preview that was decided on; the newest unless set.
+    pub fn planned(mut self, revision: Revision) -> Self {
+        self.planned = Some(revision);
+        self
+    }
+
+    /// Who asks, and why.
+    pub fn why(mut self, why: Why) -> Self {
+        self.why = why;
+        self
+    }
+}
+
+impl Group {
+    /// Has nodes hand over everything, and get nothing new, also after a restart, until they are
+    /// resumed. Several are drained together: no key goes from one to another. Returns as soon as
+    /// that is on record; watch the nodes to see it done.
+    ///
+    /// A node that drains already goes on under this drain's name and options.
+    ///
+    /// # Errors
+    /// [`OperateError::UnknownNode`] and [`OperateError::NoNode`] before anything is written,
+    /// [`OperateError::Partly`] after; and those of every wish.
+    ///
+    /// # Cancel safety
+    /// Dropped before it is done, some of the nodes may drain.
+    pub async fn drain(
+        &self,
+        nodes: &[NodeId],
+        options: &DrainOptions,
+    ) -> Result<DrainId, OperateError> {
+        options.why.texts()?;
+        if nodes.is_empty() {
+            return Err(OperateError::NoNode);
+        }
+        for node in nodes {
+            self.check_known(node).await?;
+        }
+        let drain = DrainId::new();
+        let wanted = self.drain_record(&drain, options).await?;
+        let mut begun = Vec::new();
+        for node in nodes {
+            match self.begin_drain(node, &wanted).await {
+                Ok(_) => begun.push(node.clone()),
+                Err(error) if begun.is_empty() => return Err(error),
+                Err(error) => {
+                    let (node, source) = (node.clone(), Box::new(error));
+                    return Err(OperateError::Partly { drain, begun, node, source });
+                }
+            }
+        }
+        Ok(drain)
+    }
+
+    /// Has a draining node tell no further stops; those told go on.
+    ///
+    /// # Errors
+    /// [`OperateError::NotDraining`], and those of every wish.
+    pub async fn pause_drain(&self, node: &NodeId) -> Result<Edited, OperateError> {
+        self.set_paused(node, true).await
+    }
+
+    /// Has a paused drain go on.
+    ///
+    /// # Errors
+    /// As [`pause_drain`](Self::pause_drain).
+    pub async fn continue_drain(&self, node: &NodeId) -> Result<Edited, OperateError> {
+        self.set_paused(node, false).await
+    }
+
+    async fn drain_record(
+        &self,
+        drain: &DrainId,
+        options: &DrainOptions,
+    ) -> Result<ControlRecord, OperateError> {
+        let fail = |source| OperateError::Store { name: "the log".to_owned(), source };
+        let planned = match options.planned {
+            Some(revision) => revision,
+            None => self.newest_revision().await.map_err(fail)?,
+        };
+        let (by, reason) = options.why.texts()?;
+        let at_ms = super::unix_ms();
+        let millis = |span: Duration| u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
+        Ok(ControlRecord {
+            by,
+            reason,
+            at_ms,
+            deadline_ms: options.deadline.map(|span| at_ms.saturating_add(millis(span))),
+            on_deadline: options.on_deadline,
+            parallel: options.parallel,
+            paused: options.paused,
+            drain_id: Some(drain.to_string()),
+            plan_rev: planned.0,
+            ..ControlRecord::new(Mode::Drain)
+        })
+    }
+
+    async fn begin_drain(
+        &self,
+        node: &NodeId,
+        wanted: &ControlRecord,
+    ) -> Result<Edited, OperateError> {
+        self.edit(&RecordName::Control(node.clone()), |before: Option<ControlRecord>| {
+            let mut after = wanted.clone();
+            if let Some(before) = before {
+                (after.affinity, after.rest) = (before.affinity, before.rest);
+            }
+            Ok(Some(after))
+        })
+        .await
+    }
+
+    async fn set_paused(&self, node: &NodeId, paused: bool) -> Result<Edited, OperateError> {
+        self.check_known(node).await?;
+        self.edit(&RecordName::Control(node.clone()), |record: Option<ControlRecord>| {
+            let Some(record) = record.filter(|record| record.mode == Mode::Drain) else {
+                return Err(OperateError::NotDraining { node: node.clone() });
+            };
+            let as_wanted = record.paused == paused;
+            Ok((!as_wanted).then_some(ControlRecord { paused, ..record }))
+        })
+        .await
+    }
+}

@@ -1,0 +1,71 @@
+//! Reading all records of a kind once.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use super::Group;
+use super::backoff::retried;
+use crate::id::{NodeId, Revision};
+use crate::store::{Change, Filter, Record, StoreError};
+use crate::wire::RecordName;
+
+/// How long a snapshot may make no progress.
+const NO_PROGRESS: Duration = Duration::from_secs(10);
+
+impl Group {
+    /// The newest record of that name, a tombstone included.
+    pub(super) async fn record(&self, name: &str) -> Result<Option<Record>, StoreError> {
+        retried(|| self.store.read(name)).await
+    }
+
+    /// The newest revision of the log.
+    pub(super) async fn newest_revision(&self) -> Result<Revision, StoreError> {
+        retried(|| self.store.info()).await.map(|info| info.last)
+    }
+
+    /// The newest records below a name, tombstones left out.
+    pub(super) async fn records(&self, below: &str) -> Result<Vec<Record>, StoreError> {
+        retried(|| self.read_once(below)).await
+    }
+
+    async fn read_once(&self, below: &str) -> Result<Vec<Record>, StoreError> {
+        let filter = Filter { names: vec![below.to_owned()] };
+        let mut watch = self.store.watch(filter).await?;
+        let mut records = Vec::new();
+        let result = loop {
+            let next = tokio::time::timeout(NO_PROGRESS, watch.next()).await;
+            match next.unwrap_or_else(|_| Err(no_progress(below))) {
+                Ok(Change::Record(record)) => records.push(record),
+                Ok(Change::CaughtUp) => break Ok(()),
+                Err(error) => break Err(error),
+            }
+        };
+        watch.close().await;
+        result.map(|()| newest(records))
+    }
+
+    /// The nodes that have a member record.
+    pub(super) async fn members(&self) -> Result<Vec<NodeId>, StoreError> {
+        let name = |record: Record| match RecordName::parse(&record.name) {
+            Ok(RecordName::Member(node)) => Some(node),
+            _ => None,
+        };
+        let mut nodes: Vec<NodeId> =
+            self.records("member.>").await?.into_iter().filter_map(name).collect();
+        nodes.sort_unstable();
+        Ok(nodes)
+    }
+}
+
+/// A record that changed while it was read was delivered twice; the later one counts.
+fn newest(records: Vec<Record>) -> Vec<Record> {
+    let mut by_name = HashMap::with_capacity(records.len());
+    for record in records {
+        by_name.insert(record.name.clone(), record);
+    }
+    by_name.into_values().filter(|record| record.value.is_some()).collect()
+}
+
+fn no_progress(below: &str) -> StoreError {
+    StoreError::Timeout { what: format!("reading the records {below}"), after: NO_PROGRESS }
+}

@@ -1,0 +1,99 @@
+//! Noticing a line that is silent and looks healthy.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+
+use crate::core::time::Time;
+use crate::engine::clock;
+use crate::id::Revision;
+use crate::store::{Info, Store, StoreError};
+
+/// Asks now and then what the log is, and compares that with what has come.
+///
+/// A watch on a log that lost its tail, or was made again, neither errs nor ends; and a viewer has no
+/// heartbeat of its own whose echo it could miss.
+#[derive(Default)]
+pub(super) struct Audit {
+    /// The newest revision that has come.
+    seen: Revision,
+    /// What the log was when last asked.
+    last: Option<Info>,
+    asking: Option<Question>,
+    /// When to ask again.
+    next: Option<Time>,
+    /// Something newer than this has to come by then.
+    overdue: Option<(Revision, Time)>,
+}
+
+struct Question {
+    /// What had come when it was asked.
+    seen: Revision,
+    answer: BoxFuture<'static, Result<Info, StoreError>>,
+}
+
+const INTERVAL: Duration = Duration::from_secs(10);
+
+/// How long what is in the log may take to come.
+const LAG: Duration = Duration::from_secs(5);
+
+impl Audit {
+    pub(super) fn on_record(&mut self, revision: Revision) {
+        self.seen = self.seen.max(revision);
+    }
+
+    /// Ends when something is wrong.
+    ///
+    /// Cancel safe: a question that was asked is kept.
+    pub(super) async fn failure(&mut self, store: &Arc<dyn Store>) -> StoreError {
+        loop {
+            let Some(question) = &mut self.asking else {
+                if let Err(error) = self.wait(store).await {
+                    return error;
+                }
+                continue;
+            };
+            let (seen, answer) = (question.seen, (&mut question.answer).await);
+            self.asking = None;
+            if let Err(error) = answer.and_then(|info| self.on_answer(&info, seen)) {
+                return error;
+            }
+        }
+    }
+
+    /// Waits for the time to ask, and asks.
+    async fn wait(&mut self, store: &Arc<dyn Store>) -> Result<(), StoreError> {
+        let next = *self.next.get_or_insert_with(|| clock::now().at + INTERVAL);
+        let by = self.overdue.map_or(next, |(_, by)| by.min(next));
+        clock::sleep_until(by).await;
+        if let Some((than, _)) = self.overdue.take_if(|(_, by)| *by <= clock::now().at)
+            && self.seen <= than
+        {
+            let what = format!("nothing newer than revision {than} came for {LAG:?}");
+            return Err(StoreError::Gap { what });
+        }
+        if clock::now().at >= next {
+            self.next = Some(clock::now().at + INTERVAL);
+            self.asking = Some(Question { seen: self.seen, answer: store.info() });
+        }
+        Ok(())
+    }
+
+    fn on_answer(&mut self, info: &Info, seen: Revision) -> Result<(), StoreError> {
+        if info.last < seen {
+            let what = format!("the log ends at {}, and {seen} was seen", info.last);
+            return Err(StoreError::Gap { what });
+        }
+        let before = self.last.replace(info.clone());
+        let Some(before) = before else { return Ok(()) };
+        if before.created != info.created {
+            return Err(StoreError::Gap { what: "the log was made again".to_owned() });
+        }
+        // Only of what came since: the newest record may have outlived its time before it was read.
+        if info.last > before.last && self.seen <= before.last && self.overdue.is_none() {
+            self.overdue = Some((before.last, clock::now().at + LAG));
+        }
+        Ok(())
+    }
+}

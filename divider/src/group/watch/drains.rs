@@ -1,0 +1,64 @@
+//! What a viewer remembers of drains: a claim does not say whom it came from.
+
+use std::collections::{BTreeMap, HashMap};
+
+use crate::id::NodeId;
+use crate::key::Key;
+use crate::wire::ControlRecord;
+
+/// The drains that go on or are done, by node.
+#[derive(Debug, Default)]
+pub(super) struct Drains {
+    by_node: BTreeMap<NodeId, Drain>,
+    /// The keys that left a draining node and that nobody has since.
+    adrift: HashMap<Key, NodeId>,
+}
+
+#[derive(Debug)]
+struct Drain {
+    id: Option<String>,
+    from: u64,
+    adrift: u64,
+}
+
+impl Drains {
+    /// A node is drained; it has this many keys. Says how many it had at the drain's beginning, and
+    /// how many are adrift.
+    pub(super) fn on_drain(
+        &mut self,
+        node: &NodeId,
+        wish: &ControlRecord,
+        keys: u64,
+    ) -> (u64, u64) {
+        let fresh = || Drain { id: wish.drain_id.clone(), from: keys, adrift: 0 };
+        let drain = self.by_node.entry(node.clone()).or_insert_with(fresh);
+        if drain.id != wish.drain_id {
+            *drain = Drain { adrift: drain.adrift, ..fresh() };
+        }
+        (drain.from, drain.adrift)
+    }
+
+    /// A node is not drained (any more).
+    pub(super) fn on_no_drain(&mut self, node: &NodeId) {
+        if self.by_node.remove(node).is_some() {
+            self.adrift.retain(|_, from| from != node);
+        }
+    }
+
+    /// A key has no owner; it was this node's.
+    pub(super) fn on_orphan(&mut self, key: &Key, from: &NodeId) -> Option<NodeId> {
+        let drain = self.by_node.get_mut(from)?;
+        let before = self.adrift.insert(key.clone(), from.clone());
+        drain.adrift += u64::from(before.is_none());
+        Some(from.clone())
+    }
+
+    /// A key has an owner, or is gone: the drain that had set it adrift, if one had.
+    pub(super) fn on_settled(&mut self, key: &Key) -> Option<NodeId> {
+        let from = self.adrift.remove(key)?;
+        if let Some(drain) = self.by_node.get_mut(&from) {
+            drain.adrift -= 1;
+        }
+        Some(from)
+    }
+}

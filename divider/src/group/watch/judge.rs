@@ -1,0 +1,113 @@
+//! How a node is.
+
+use std::time::Duration;
+
+use super::model::Model;
+use crate::core::time::{Now, Time};
+use crate::core::timing::{Timing, UNKNOWN_LEASE, observed};
+use crate::id::{NodeId, Revision};
+use crate::snapshot::{NodeState, NodeStatus, Wish};
+use crate::wire::{LeaseState, MemberState, Mode, OnDeadline};
+
+/// What a node's lease says of it, by the time since it came in here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Pulse {
+    /// There is no session.
+    None,
+    /// It beats; without a further beat it is late at the time given.
+    Fresh(Time),
+    /// It missed a beat; without a further beat it is silent at the time given.
+    Late(Time),
+    /// Another session of the node has begun, and is no member yet.
+    Begins,
+    /// It was not renewed for its whole time.
+    Silent,
+    /// Its record says that it is over.
+    Over,
+}
+
+impl Pulse {
+    /// When it is another one though nothing comes in.
+    pub(super) fn due(self) -> Option<Time> {
+        match self {
+            Self::Fresh(at) | Self::Late(at) => Some(at),
+            Self::None | Self::Begins | Self::Silent | Self::Over => None,
+        }
+    }
+
+    fn since(received: Time, lease: Duration, now: Now) -> Self {
+        let lease = lease.min(UNKNOWN_LEASE);
+        let late = received + Timing::of(lease).heartbeat * 3 / 2;
+        let silent = received + observed(lease);
+        if now.at < late {
+            Self::Fresh(late)
+        } else if now.at < silent {
+            Self::Late(silent)
+        } else {
+            Self::Silent
+        }
+    }
+}
+
+impl Model {
+    pub(super) fn pulse(&self, node: &NodeId, now: Now) -> Pulse {
+        let member = self.view.members.get(node);
+        let Some(lease) = self.view.leases.get(node) else {
+            // Whoever has just become a member is looked at from when that was seen.
+            return member.map_or(Pulse::None, |member| {
+                let span = Duration::from_millis(member.record.lease_ms);
+                Pulse::since(member.received, span, now)
+            });
+        };
+        let is_other = member.is_some_and(|m| m.record.session != lease.record.session);
+        match lease.record.state {
+            LeaseState::Live if is_other => Pulse::Begins,
+            LeaseState::Live => {
+                let span = Duration::from_millis(lease.record.lease_ms);
+                Pulse::since(lease.received, span, now)
+            }
+            LeaseState::Ended | LeaseState::Dead => Pulse::Over,
+        }
+    }
+
+    /// The state of a node; nothing where it is over and has left nothing behind.
+    pub(super) fn judge(&self, status: &NodeStatus, pulse: Pulse, now: Now) -> Option<NodeState> {
+        let Some(member) = self.view.members.get(&status.node) else {
+            return match pulse {
+                Pulse::Fresh(_) | Pulse::Late(_) | Pulse::Begins => Some(NodeState::Joining),
+                _ if status.keys > 0 => Some(NodeState::Lost),
+                _ => status.wish.as_ref().map(|_| NodeState::Absent),
+            };
+        };
+        let mode = status.wish.as_ref().map_or(Mode::Active, |wish| wish.mode);
+        Some(match pulse {
+            Pulse::Over | Pulse::Silent | Pulse::None => NodeState::Lost,
+            Pulse::Begins => NodeState::Joining,
+            Pulse::Late(_) => NodeState::Late,
+            Pulse::Fresh(_) if mode == Mode::Drain && is_drained(status, now) => NodeState::Drained,
+            Pulse::Fresh(_) if mode == Mode::Drain => NodeState::Draining,
+            Pulse::Fresh(_) if member.record.state == MemberState::Leaving => NodeState::Leaving,
+            Pulse::Fresh(_) if mode == Mode::Cordon => NodeState::Cordoned,
+            Pulse::Fresh(_) if self.is_joining(member.record.joined) => NodeState::Joining,
+            Pulse::Fresh(_) => NodeState::Ready,
+        })
+    }
+
+    fn is_joining(&self, joined: Revision) -> bool {
+        self.planner.unsettled(&self.view).is_some() && joined > self.view.settled()
+    }
+}
+
+/// Whether a drained node has nothing left, and what it had has live owners.
+fn is_drained(status: &NodeStatus, now: Now) -> bool {
+    let wish = status.wish.as_ref();
+    let freed = wish.is_some_and(|wish| is_freed(wish, now));
+    let adrift = wish.map_or(0, |wish| wish.adrift);
+    status.keys == 0 && status.stopping == 0 && (adrift == 0 || freed)
+}
+
+/// Whether keys without a receiver were to be freed by now.
+fn is_freed(wish: &Wish, now: Now) -> bool {
+    let over = wish.deadline_ms.is_some_and(|deadline| deadline <= now.unix_us / 1000);
+    over && wish.on_deadline == OnDeadline::Free
+}

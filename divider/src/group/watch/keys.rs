@@ -1,0 +1,95 @@
+//! Showing keys.
+
+use super::model::Model;
+use crate::core::time::Now;
+use crate::core::view::{KeyIx, OwnerIx};
+use crate::id::{NodeId, Token};
+use crate::key::Key;
+use crate::snapshot::{Changed, KeyStatus, Moment, Phase};
+
+impl Model {
+    pub(super) fn publish_keys(&mut self, now: Now, changed: &mut Changed) {
+        for ix in std::mem::take(&mut self.dirty_keys) {
+            let Some(key) = self.view.keys.get(ix).map(|entry| entry.key.clone()) else { continue };
+            let status = self.key_status(ix, now);
+            if self.show_key(&key, status) {
+                changed.keys.push(key);
+            }
+            self.view.keys.forget_if_idle(ix);
+        }
+        changed.keys.sort_unstable();
+        self.snapshot.counts.unplaced = self.planner.unplaced() as u64;
+    }
+
+    /// Puts a key's status into the snapshot; whether that is a difference.
+    fn show_key(&mut self, key: &Key, status: Option<KeyStatus>) -> bool {
+        let before = self.snapshot.keys.get(key);
+        let status = status.map(|status| match before {
+            Some(before) if before.is_same_state(&status) => {
+                KeyStatus { since: before.since, ..status }
+            }
+            _ => status,
+        });
+        if before == status.as_ref() {
+            return false;
+        }
+        let had = before.and_then(|before| before.owner.clone());
+        let phases = (before.map(|before| before.phase), status.as_ref().map(|now| now.phase));
+        self.count(phases.0, phases.1);
+        let touched = match phases.1 {
+            Some(Phase::Orphaned) => had.and_then(|had| self.drains.on_orphan(key, &had)),
+            _ => self.drains.on_settled(key),
+        };
+        self.dirty_nodes.extend(touched);
+        match status {
+            Some(status) => self.snapshot.keys.insert(key.clone(), status),
+            None => self.snapshot.keys.remove(key),
+        };
+        true
+    }
+
+    fn count(&mut self, before: Option<Phase>, now: Option<Phase>) {
+        if let Some(before) = before {
+            *self.snapshot.counts.of(before) -= 1;
+        }
+        if let Some(now) = now {
+            *self.snapshot.counts.of(now) += 1;
+        }
+    }
+
+    /// What there is to show of a key; nothing of one that neither exists nor has a live owner.
+    fn key_status(&self, ix: KeyIx, now: Now) -> Option<KeyStatus> {
+        let entry = self.view.keys.get(ix)?;
+        let claim = &entry.claim;
+        let owner = self.live(claim.owner);
+        if !entry.exists() && owner.is_none() {
+            return None;
+        }
+        let phase = match &owner {
+            None => Phase::Orphaned,
+            Some(_) if !entry.exists() => Phase::Stopping,
+            Some(owner) if self.is_unconfirmed(owner, &entry.key, claim.token) => Phase::Stopping,
+            Some(_) => Phase::Running,
+        };
+        Some(KeyStatus {
+            owner,
+            phase,
+            to: self.live(entry.target),
+            token: if claim.exists { claim.token } else { Token::default() },
+            revision: claim.revision,
+            since: Moment(now.at),
+        })
+    }
+
+    /// The node of a session that is a member's current one.
+    fn live(&self, owner: OwnerIx) -> Option<NodeId> {
+        let entry = self.view.owners.get(owner).filter(|_| self.planner.is_member(owner))?;
+        Some(entry.node.clone())
+    }
+
+    fn is_unconfirmed(&self, owner: &NodeId, key: &Key, token: Token) -> bool {
+        self.view.stops.get(owner).is_some_and(|stops| {
+            stops.record.oldest.iter().any(|stop| stop.token == token && stop.key == *key)
+        })
+    }
+}

@@ -1,0 +1,194 @@
+//! The line to the store: opened, lost, opened again.
+
+use std::fmt;
+use std::future::pending;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+
+use super::audit::Audit;
+use crate::backoff::Backoff;
+use crate::core::time::Time;
+use crate::engine::clock;
+use crate::id::Revision;
+use crate::snapshot::{Link, Moment};
+use crate::store::{Change, Filter, Record, Store, StoreError, Watch};
+
+/// One watch after another on the same store.
+pub(super) struct Line {
+    store: Arc<dyn Store>,
+    state: State,
+    link: Link,
+    /// The link is not as it was last shown.
+    link_changed: bool,
+    /// Since when the store is lost, and how many attempts have failed.
+    trouble: Option<(Moment, u32)>,
+    waits: Backoff,
+    audit: Audit,
+}
+
+enum State {
+    Down(Time),
+    Opening(BoxFuture<'static, Result<Box<dyn Watch>, StoreError>>),
+    /// The watch, and by when it has to go on, where it is reading.
+    Open(Box<dyn Watch>, Option<Time>),
+}
+
+/// What came over the line.
+pub(super) enum News {
+    /// A watch begins: everything follows from the start.
+    Begun,
+    Record(Record),
+    CaughtUp,
+}
+
+/// How long a snapshot may come to no end between two of its records.
+const NO_PROGRESS: Duration = Duration::from_secs(10);
+
+/// How many records are read between two words about it.
+const PROGRESS: u64 = 1000;
+
+const FIRST_RETRY: Duration = Duration::from_millis(50);
+const LONGEST_RETRY: Duration = Duration::from_secs(5);
+
+impl Line {
+    pub(super) fn new(store: Arc<dyn Store>, now: Time) -> Self {
+        let (state, link, audit) = (State::Down(now), Link::Opening, Audit::default());
+        Self {
+            store,
+            state,
+            link,
+            link_changed: true,
+            trouble: None,
+            waits: Backoff::new(FIRST_RETRY, LONGEST_RETRY),
+            audit,
+        }
+    }
+
+    pub(super) fn link(&self) -> &Link {
+        &self.link
+    }
+
+    /// Whether the link is not as it was the last time that this was asked.
+    pub(super) fn take_link_change(&mut self) -> bool {
+        std::mem::take(&mut self.link_changed)
+    }
+
+    /// Waits for news, or until the moment given, or for the link to change.
+    pub(super) async fn news(&mut self, due: Option<Time>) -> Option<News> {
+        match &mut self.state {
+            State::Down(retry) => {
+                clock::sleep_until(*retry).await;
+                let filter = Filter { names: vec![">".to_owned()] };
+                self.state = State::Opening(self.store.watch(filter));
+                None
+            }
+            State::Opening(opening) => match opening.await {
+                Ok(watch) => {
+                    self.state = State::Open(watch, Some(clock::now().at + NO_PROGRESS));
+                    self.set_link(Link::Reading { records: 0 });
+                    Some(News::Begun)
+                }
+                Err(error) => self.lose(error),
+            },
+            State::Open(watch, progress) => {
+                let until = due.into_iter().chain(*progress).min();
+                let result = tokio::select! {
+                    biased;
+                    result = watch.next() => Some(result),
+                    error = self.audit.failure(&self.store) => Some(Err(error)),
+                    () = sleep_to(until) => None,
+                };
+                match result {
+                    Some(result) => self.on_result(result),
+                    None => self.on_time(),
+                }
+            }
+        }
+    }
+
+    /// News that need not be waited for.
+    pub(super) fn news_at_hand(&mut self) -> Option<News> {
+        let State::Open(watch, _) = &mut self.state else { return None };
+        let result = watch.next().now_or_never()?;
+        self.on_result(result)
+    }
+
+    pub(super) async fn close(self) {
+        if let State::Open(watch, _) = self.state {
+            watch.close().await;
+        }
+    }
+
+    fn on_result(&mut self, result: Result<Change, StoreError>) -> Option<News> {
+        match result {
+            Ok(Change::Record(record)) => {
+                self.on_record(record.revision);
+                Some(News::Record(record))
+            }
+            Ok(Change::CaughtUp) => {
+                if let State::Open(_, progress) = &mut self.state {
+                    *progress = None;
+                }
+                self.trouble = None;
+                self.waits.reset();
+                self.set_link(Link::Live);
+                Some(News::CaughtUp)
+            }
+            Err(error) => self.lose(error),
+        }
+    }
+
+    fn on_record(&mut self, revision: Revision) {
+        self.audit.on_record(revision);
+        let Link::Reading { records } = &mut self.link else { return };
+        *records += 1;
+        if *records % PROGRESS == 0 {
+            self.link_changed = true;
+        }
+        if let State::Open(_, Some(progress)) = &mut self.state {
+            *progress = clock::now().at + NO_PROGRESS;
+        }
+    }
+
+    fn on_time(&mut self) -> Option<News> {
+        let State::Open(_, Some(progress)) = self.state else { return None };
+        if clock::now().at < progress {
+            return None;
+        }
+        let what = "reading the whole log: nothing came".to_owned();
+        self.lose(StoreError::Timeout { what, after: NO_PROGRESS })
+    }
+
+    fn lose(&mut self, error: StoreError) -> Option<News> {
+        let now = clock::now().at;
+        let (since, before) = self.trouble.unwrap_or((Moment(now), 0));
+        let attempts = before.saturating_add(1);
+        self.trouble = Some((since, attempts));
+        let retry = now + self.waits.next(getrandom::u32().unwrap_or(0));
+        self.state = State::Down(retry);
+        self.audit = Audit::default();
+        self.set_link(Link::Lost { error, since, attempts, retry: Moment(retry) });
+        None
+    }
+
+    fn set_link(&mut self, link: Link) {
+        self.link_changed |= self.link != link;
+        self.link = link;
+    }
+}
+
+async fn sleep_to(until: Option<Time>) {
+    match until {
+        Some(until) => clock::sleep_until(until).await,
+        None => pending().await,
+    }
+}
+
+impl fmt::Debug for Line {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Line").field("link", &self.link).finish_non_exhaustive()
+    }
+}

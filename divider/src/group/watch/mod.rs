@@ -1,0 +1,203 @@
+//! Watching a group.
+
+mod audit;
+mod drains;
+mod judge;
+mod keys;
+mod line;
+mod model;
+mod nodes;
+mod preview;
+#[cfg(test)]
+mod tests;
+mod whole;
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use self::line::{Line, News};
+use self::model::Model;
+use super::{Group, OperateError};
+use crate::engine::clock;
+use crate::id::NodeId;
+use crate::snapshot::{Changed, DrainPreview, Link, RebalancePreview, Snapshot, Update};
+
+/// A group as it changes. It follows the log as the nodes do, and works out the same plan.
+///
+/// It has no task: what comes in waits with the store until [`next`](Self::next) is called, so call
+/// it in a loop. Dropping it ends it; [`close`](Self::close) tells the store too.
+pub struct GroupWatch {
+    line: Line,
+    model: Model,
+}
+
+/// The most records that are folded before what they change is shown.
+const BATCH: usize = 20_000;
+
+impl Group {
+    /// Watches the group: its nodes, its keys and what is wrong. Nothing is asked of the store
+    /// before the first [`GroupWatch::next`].
+    ///
+    /// ```
+    /// # use divider::{Group, GroupName, Key, MemoryStore};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let group = Group::open(MemoryStore::new(GroupName::new("orders")?));
+    /// group.announce(&Key::new("eu.17")?).await?;
+    /// let mut watch = group.watch();
+    /// let mut update = watch.next().await;
+    /// while !update.snapshot.is_complete() {
+    ///     update = watch.next().await;
+    /// }
+    /// assert_eq!(update.snapshot.counts().orphaned, 1);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn watch(&self) -> GroupWatch {
+        let model = Model::new(self.name().clone(), clock::now());
+        GroupWatch { line: Line::new(self.store.clone(), clock::now().at), model }
+    }
+
+    /// What a drain of these nodes would do now. It changes nothing.
+    ///
+    /// # Errors
+    /// [`OperateError::UnknownNode`], [`OperateError::Store`].
+    pub async fn preview_drain(&self, nodes: &[NodeId]) -> Result<DrainPreview, OperateError> {
+        let watch = self.read_once_through().await?;
+        let preview = watch.preview_drain(nodes);
+        watch.close().await;
+        preview
+    }
+
+    /// What a rebalance would do now. It changes nothing.
+    ///
+    /// # Errors
+    /// [`OperateError::Store`].
+    pub async fn preview_rebalance(&self) -> Result<RebalancePreview, OperateError> {
+        let watch = self.read_once_through().await?;
+        let preview = watch.preview_rebalance();
+        watch.close().await;
+        preview
+    }
+
+    /// The group as it is now, once.
+    ///
+    /// # Errors
+    /// [`OperateError::Store`].
+    pub async fn snapshot(&self) -> Result<Snapshot, OperateError> {
+        let watch = self.read_once_through().await?;
+        let snapshot = watch.snapshot().clone();
+        watch.close().await;
+        Ok(snapshot)
+    }
+
+    async fn read_once_through(&self) -> Result<GroupWatch, OperateError> {
+        let mut watch = self.watch();
+        loop {
+            let update = watch.next().await;
+            if update.snapshot.is_complete() {
+                return Ok(watch);
+            }
+            if let Link::Lost { error: source, attempts, .. } = update.link
+                && (attempts >= ATTEMPTS || !super::backoff::is_worth_a_retry(&source))
+            {
+                let name = "the whole log".to_owned();
+                return Err(OperateError::Store { name, source });
+            }
+        }
+    }
+}
+
+/// How often a group that is to be read once is tried to be read.
+const ATTEMPTS: u32 = 8;
+
+impl GroupWatch {
+    /// Waits for a change, then gives everything that changed since the last call. Never ends: when
+    /// the store is lost it says so and tries again.
+    ///
+    /// # Cancel safety
+    /// Cancel safe: nothing is lost when it is dropped before it is done.
+    pub async fn next(&mut self) -> Update {
+        loop {
+            let due = self.model.next_due();
+            if let Some(news) = self.line.news(due).await {
+                self.on_news(news);
+            }
+            let mut left = BATCH;
+            while left > 0
+                && let Some(news) = self.line.news_at_hand()
+            {
+                self.on_news(news);
+                left -= 1;
+            }
+            let update = self.update();
+            if !update.changed.is_empty() {
+                return update;
+            }
+        }
+    }
+
+    /// The group as the last [`next`](Self::next) gave it.
+    pub fn snapshot(&self) -> &Snapshot {
+        &self.model.snapshot
+    }
+
+    /// What a drain of these nodes would do if it began now.
+    ///
+    /// # Errors
+    /// [`OperateError::UnknownNode`]; [`OperateError::Incomplete`] before the first complete
+    /// snapshot and while the store is lost.
+    pub fn preview_drain(&self, nodes: &[NodeId]) -> Result<DrainPreview, OperateError> {
+        self.check_complete()?;
+        if let Some(node) = nodes.iter().find(|node| self.snapshot().node(node).is_none()) {
+            let known = self.snapshot().nodes().map(|status| status.node.clone()).collect();
+            return Err(OperateError::UnknownNode { node: node.clone(), known });
+        }
+        let nodes: BTreeSet<NodeId> = nodes.iter().cloned().collect();
+        Ok(self.model.preview_drain(clock::now(), &nodes))
+    }
+
+    /// What a rebalance would do if it was asked for now.
+    ///
+    /// # Errors
+    /// [`OperateError::Incomplete`].
+    pub fn preview_rebalance(&self) -> Result<RebalancePreview, OperateError> {
+        self.check_complete()?;
+        Ok(self.model.preview_rebalance())
+    }
+
+    /// Ends it, and what the store keeps for it.
+    pub async fn close(self) {
+        self.line.close().await;
+    }
+
+    fn check_complete(&self) -> Result<(), OperateError> {
+        if self.snapshot().is_complete() { Ok(()) } else { Err(OperateError::Incomplete) }
+    }
+
+    fn on_news(&mut self, news: News) {
+        match news {
+            News::Begun => self.model.begin(),
+            News::Record(record) => self.model.on_record(clock::now(), &record),
+            News::CaughtUp => self.model.on_caught_up(clock::now()),
+        }
+    }
+
+    fn update(&mut self) -> Update {
+        let live = self.line.link() == &Link::Live;
+        let mut changed = if live { self.model.publish(clock::now()) } else { Changed::default() };
+        changed.link = self.line.take_link_change();
+        self.model.snapshot.complete = live;
+        let (snapshot, link) = (self.model.snapshot.clone(), self.line.link().clone());
+        Update { snapshot, changed, link }
+    }
+}
+
+impl fmt::Debug for GroupWatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("GroupWatch")
+            .field("snapshot", self.snapshot())
+            .field("link", self.line.link())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,228 @@
+//! The viewer's own fold of the log: the same view and the same plan as a node's, and a snapshot.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+use super::drains::Drains;
+use crate::core::planner::Planner;
+use crate::core::time::{Now, Time};
+use crate::core::view::{Effect, KeyIx, OwnerIx, View};
+use crate::id::{GroupName, NodeId};
+use crate::snapshot::{Changed, Moment, NodeState, Snapshot};
+use crate::store::Record;
+
+/// What a viewer knows, what it has shown, and what of that is out of date.
+#[derive(Debug)]
+pub(super) struct Model {
+    pub(super) view: View,
+    pub(super) planner: Planner,
+    pub(super) drains: Drains,
+    pub(super) snapshot: Snapshot,
+    /// Each member's session, as it was last shown.
+    current: BTreeMap<NodeId, OwnerIx>,
+    pub(super) dirty_keys: HashSet<KeyIx>,
+    pub(super) dirty_nodes: BTreeSet<NodeId>,
+    /// When a node's state changes though nothing comes in.
+    pub(super) due: BTreeSet<(Time, NodeId)>,
+    pub(super) due_of: HashMap<NodeId, Time>,
+    stale: Stale,
+    /// A snapshot of the store is being read: nothing is planned or judged before its end.
+    reading: bool,
+}
+
+/// What else of the snapshot may be out of date.
+#[derive(Debug, Default)]
+struct Stale {
+    /// Loads or affinities are different, and so every node's share may be.
+    shares: bool,
+    group: bool,
+    problems: bool,
+}
+
+impl Model {
+    pub(super) fn new(group: GroupName, now: Now) -> Self {
+        Self {
+            view: View::default(),
+            planner: Planner::default(),
+            drains: Drains::default(),
+            snapshot: Snapshot::empty(group, Moment(now.at)),
+            current: BTreeMap::new(),
+            dirty_keys: HashSet::new(),
+            dirty_nodes: BTreeSet::new(),
+            due: BTreeSet::new(),
+            due_of: HashMap::new(),
+            stale: Stale::default(),
+            reading: true,
+        }
+    }
+
+    /// The store is read from the start.
+    pub(super) fn begin(&mut self) {
+        self.view.begin_snapshot();
+        // A node keeps what it knew of leases, which are its proofs; a viewer shows what is there.
+        self.view.leases.clear();
+        self.reading = true;
+    }
+
+    /// Everything was read.
+    pub(super) fn on_caught_up(&mut self, now: Now) {
+        let (keys, claims) = self.view.end_snapshot();
+        for &ix in &keys {
+            self.view.drop_key(ix);
+        }
+        for &ix in &claims {
+            self.view.drop_claim(ix);
+        }
+        self.planner.on_caught_up(&mut self.view, now);
+        self.reading = false;
+        self.dirty_keys.extend(self.view.keys.iter().map(|(ix, _)| ix));
+        self.all_nodes();
+        self.stale = Stale { shares: true, group: true, problems: true };
+    }
+
+    /// Folds one record.
+    pub(super) fn on_record(&mut self, now: Now, record: &Record) {
+        let effect = self.view.apply(now, record);
+        if self.reading {
+            return;
+        }
+        match effect {
+            Effect::Nothing => {}
+            Effect::Problem => self.stale.problems = true,
+            Effect::Key(ix) => {
+                let owner = self.view.keys.get(ix).map_or(OwnerIx::NONE, |e| e.claim.owner);
+                self.planner.on_key(&mut self.view, now, ix);
+                self.on_key(ix);
+                self.on_owner(owner);
+            }
+            Effect::Claim(ix, from) => {
+                let to = self.view.keys.get(ix).map_or(OwnerIx::NONE, |e| e.claim.owner);
+                self.planner.on_claim(&mut self.view, now, ix, from);
+                self.on_key(ix);
+                self.on_owner(from);
+                self.on_owner(to);
+            }
+            Effect::Member(node) => {
+                self.planner.on_member(&mut self.view, now);
+                self.on_member(node);
+                self.stale.group = true;
+            }
+            Effect::Control(node) => {
+                self.planner.on_member(&mut self.view, now);
+                self.stale.shares = true;
+                self.dirty_nodes.insert(node);
+            }
+            Effect::Lease(node) => {
+                self.dirty_nodes.insert(node);
+            }
+            Effect::Stops(node) => self.on_stops(node),
+            Effect::Rebalance | Effect::Group => {
+                self.planner.on_generation(&mut self.view, now);
+                self.stale.group = true;
+            }
+        }
+        // A record that was a problem and is none any more leaves the list.
+        self.stale.problems |=
+            self.view.problems.iter().count() != self.snapshot.problems.shown.len();
+    }
+
+    fn on_key(&mut self, ix: KeyIx) {
+        self.dirty_keys.insert(ix);
+        self.stale.shares = true;
+    }
+
+    fn on_owner(&mut self, owner: OwnerIx) {
+        if let Some(owner) = self.view.owners.get(owner) {
+            self.dirty_nodes.insert(owner.node.clone());
+        }
+    }
+
+    /// With another session of a node, its keys' phases are other ones.
+    fn on_member(&mut self, node: NodeId) {
+        let now = self.view.current(&node);
+        let before = match now {
+            Some(owner) => self.current.insert(node.clone(), owner),
+            None => self.current.remove(&node),
+        };
+        if before != now {
+            for owner in [before, now].into_iter().flatten() {
+                let keys = self.view.owners.get(owner).map_or(&[][..], |o| &o.keys[..]);
+                self.dirty_keys.extend(keys.iter().copied());
+            }
+        }
+        // It may say that joins have settled: those who were joining are ready then.
+        let joining = self.snapshot.nodes.iter().filter(|(_, n)| n.state == NodeState::Joining);
+        self.dirty_nodes.extend(joining.map(|(node, _)| node.clone()));
+        self.stale.shares = true;
+        self.dirty_nodes.insert(node);
+    }
+
+    /// The keys that were listed as stopping, and those that are.
+    fn on_stops(&mut self, node: NodeId) {
+        let shown = self.snapshot.node(&node).map(|n| n.unconfirmed.oldest.as_slice());
+        let before = shown.unwrap_or_default().iter().map(|stop| &stop.key);
+        let listed = self.view.stops.get(&node).map(|s| s.record.oldest.as_slice());
+        let now = listed.unwrap_or_default().iter().map(|stop| &stop.key);
+        self.dirty_keys.extend(before.chain(now).filter_map(|key| self.view.keys.find(key)));
+        self.dirty_nodes.insert(node);
+    }
+
+    fn all_nodes(&mut self) {
+        let members = self.view.members.keys();
+        let others = self.view.controls.keys().chain(self.view.leases.keys());
+        let owners = self.view.owners.iter().map(|(_, owner)| &owner.node);
+        let shown = self.snapshot.nodes.keys();
+        self.dirty_nodes = members.chain(others).chain(owners).chain(shown).cloned().collect();
+        self.current = self
+            .view
+            .members
+            .keys()
+            .filter_map(|node| Some((node.clone(), self.view.current(node)?)))
+            .collect();
+    }
+
+    /// When [`publish`](Self::publish) has something new to say though nothing came in.
+    pub(super) fn next_due(&self) -> Option<Time> {
+        let judged = self.due.first().map(|(at, _)| *at);
+        judged.into_iter().chain(self.planner.next()).min().filter(|_| !self.reading)
+    }
+
+    /// Brings the snapshot up to date, and says what is different in it.
+    pub(super) fn publish(&mut self, now: Now) -> Changed {
+        let mut changed = Changed::default();
+        if self.reading {
+            return changed;
+        }
+        self.planner.on_time(&mut self.view, now);
+        while let Some(ix) = self.planner.pop_dirty() {
+            self.dirty_keys.insert(ix);
+            self.stale.shares = true;
+        }
+        self.publish_keys(now, &mut changed);
+        if std::mem::take(&mut self.stale.shares) {
+            self.mark_targets();
+        }
+        self.publish_nodes(now, &mut changed);
+        if std::mem::take(&mut self.stale.problems) {
+            changed.problems = self.publish_problems();
+        }
+        if std::mem::take(&mut self.stale.group) {
+            changed.group = self.publish_group();
+        }
+        self.snapshot.revision = self.view.seen;
+        self.snapshot.taken = Moment(now.at);
+        if self.view.owners.len() > 2 * self.view.members.len() + SPARE_SESSIONS {
+            self.sweep();
+        }
+        changed
+    }
+
+    /// Forgets the sessions that nothing names any more.
+    fn sweep(&mut self) {
+        let current: HashSet<OwnerIx> = self.current.values().copied().collect();
+        let planner = &self.planner;
+        self.view.owners.sweep(|owner, _| current.contains(&owner) || planner.is_member(owner));
+    }
+}
+
+/// How many sessions beyond two a member may be kept before those that are over are forgotten.
+const SPARE_SESSIONS: usize = 64;

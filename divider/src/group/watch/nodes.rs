@@ -1,0 +1,217 @@
+//! Showing nodes.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::model::Model;
+use crate::core::time::{Now, Time};
+use crate::core::view::{KeyEntry, OwnerIx};
+use crate::id::{NodeId, Revision};
+use crate::snapshot::{Changed, Moment, NodeState, NodeStatus, Unconfirmed, UnconfirmedStop, Wish};
+use crate::wire::Mode;
+
+/// Each session's share of the keys by affinity, in thousandths of a key.
+type Targets = HashMap<OwnerIx, u128>;
+
+impl Model {
+    pub(super) fn publish_nodes(&mut self, now: Now, changed: &mut Changed) {
+        while let Some((_, node)) = self.due.first().filter(|(at, _)| *at <= now.at).cloned() {
+            self.set_due(&node, None);
+            self.dirty_nodes.insert(node);
+        }
+        if self.dirty_nodes.is_empty() {
+            return;
+        }
+        let targets = self.targets();
+        for node in std::mem::take(&mut self.dirty_nodes) {
+            let status = self.node_status(&node, now, &targets);
+            if self.show_node(&node, status) {
+                changed.nodes.push(node);
+            }
+        }
+    }
+
+    /// Puts a node's status into the snapshot; whether that is a difference.
+    fn show_node(&mut self, node: &NodeId, status: Option<NodeStatus>) -> bool {
+        let before = self.snapshot.nodes.get(node);
+        let status = status.map(|status| match before {
+            Some(before) if before.state == status.state => {
+                NodeStatus { since: before.since, ..status }
+            }
+            _ => status,
+        });
+        if before.map(|before| &**before) == status.as_ref() {
+            return false;
+        }
+        match status {
+            Some(status) => self.snapshot.nodes.insert(node.clone(), Arc::new(status)),
+            None => self.snapshot.nodes.remove(node),
+        };
+        true
+    }
+
+    /// Marks the nodes whose target is another one than the one shown.
+    pub(super) fn mark_targets(&mut self) {
+        let targets = self.targets();
+        let is_other = |(node, shown): &(&NodeId, &Arc<NodeStatus>)| {
+            self.view.current(node).map_or(0, |owner| rounded(&targets, owner)) != shown.target
+        };
+        let other = self.snapshot.nodes.iter().filter(is_other).map(|(node, _)| node.clone());
+        let other: BTreeSet<NodeId> = other.collect();
+        self.dirty_nodes.extend(other);
+    }
+
+    fn targets(&self) -> Targets {
+        let mut targets = Targets::new();
+        for class in self.planner.classes() {
+            let total: u128 = class.candidates.iter().map(|c| u128::from(c.load)).sum();
+            let sum: u128 = class.candidates.iter().map(|c| u128::from(c.affinity)).sum();
+            for (owner, candidate) in class.nodes.iter().zip(&class.candidates) {
+                let share = total * 1000 * u128::from(candidate.affinity) / sum.max(1);
+                *targets.entry(*owner).or_default() += share;
+            }
+        }
+        targets
+    }
+
+    /// What there is to show of a node; nothing of one that is over and has left nothing behind.
+    fn node_status(&mut self, node: &NodeId, now: Now, targets: &Targets) -> Option<NodeStatus> {
+        let pulse = self.pulse(node, now);
+        self.set_due(node, pulse.due());
+        let mut status = blank(node, now);
+        self.fill_from_member(&mut status, targets);
+        self.fill_from_lease(&mut status);
+        self.fill_from_stops(&mut status);
+        status.wish = self.wish(&status);
+        status.state = self.judge(&status, pulse, now)?;
+        Some(status)
+    }
+
+    fn fill_from_member(&self, status: &mut NodeStatus, targets: &Targets) {
+        let Some(member) = self.view.members.get(&status.node) else {
+            status.keys = self.left_behind(&status.node);
+            return;
+        };
+        let owner = self.view.current(&status.node);
+        let member = &member.record;
+        status.session = Some(member.session);
+        status.joined = member.joined;
+        status.affinity = member.affinity;
+        status.lease = Duration::from_millis(member.lease_ms);
+        status.prefixes.clone_from(&member.prefixes);
+        status.labels.clone_from(&member.labels);
+        status.host.clone_from(&member.host);
+        status.build.clone_from(&member.build);
+        let standing = self.planner.standings().get(&status.node);
+        status.effective_affinity = standing.map_or(0, |standing| standing.affinity);
+        let session = owner.and_then(|owner| self.view.owners.get(owner));
+        status.keys = session.map_or(0, |session| session.keys.len() as u64);
+        status.target = owner.map_or(0, |owner| rounded(targets, owner));
+    }
+
+    fn fill_from_lease(&self, status: &mut NodeStatus) {
+        let Some(lease) = self.view.leases.get(&status.node) else { return };
+        if status.session.is_some_and(|session| session != lease.record.session) {
+            return;
+        }
+        status.session = Some(lease.record.session);
+        status.held = lease.record.held;
+        status.stopping = lease.record.stopping;
+        status.seen = lease.record.seen;
+        status.lease = Duration::from_millis(lease.record.lease_ms);
+        status.last_beat = Some(Moment(lease.received));
+    }
+
+    fn fill_from_stops(&self, status: &mut NodeStatus) {
+        let Some(stops) = self.view.stops.get(&status.node) else { return };
+        if status.session != Some(stops.record.session) {
+            return;
+        }
+        let stop = |stop: &crate::wire::OldestStop| UnconfirmedStop {
+            key: stop.key.clone(),
+            token: stop.token,
+            told: Moment(stops.received - Duration::from_millis(stop.since_ms)),
+        };
+        let oldest = stops.record.oldest.iter().map(stop).collect();
+        status.unconfirmed = Unconfirmed { count: stops.record.count, oldest };
+    }
+
+    fn wish(&mut self, status: &NodeStatus) -> Option<Wish> {
+        let Some(control) = self.view.controls.get(&status.node) else {
+            self.drains.on_no_drain(&status.node);
+            return None;
+        };
+        let (drained_from, adrift) = if control.record.mode == Mode::Drain {
+            self.drains.on_drain(&status.node, &control.record, status.keys)
+        } else {
+            self.drains.on_no_drain(&status.node);
+            (0, 0)
+        };
+        let (record, revision) = (&control.record, control.revision);
+        Some(Wish {
+            mode: record.mode,
+            affinity: record.affinity,
+            by: record.by.clone(),
+            reason: record.reason.clone(),
+            at_ms: record.at_ms,
+            revision,
+            drain_id: record.drain_id.clone(),
+            deadline_ms: record.deadline_ms,
+            on_deadline: record.on_deadline,
+            parallel: record.parallel,
+            paused: record.paused,
+            planned: Revision(record.plan_rev),
+            drained_from,
+            adrift,
+        })
+    }
+
+    /// The keys whose claims name a session of a node that is no member.
+    fn left_behind(&self, node: &NodeId) -> u64 {
+        let sessions = self.view.owners.iter().filter(|(_, owner)| owner.node == *node);
+        let exists = |ix| self.view.keys.get(ix).is_some_and(KeyEntry::exists);
+        sessions.map(|(_, owner)| owner.keys.iter().filter(|ix| exists(**ix)).count() as u64).sum()
+    }
+
+    /// Notes when a node is to be looked at again though nothing comes in.
+    fn set_due(&mut self, node: &NodeId, due: Option<Time>) {
+        if let Some(before) = self.due_of.remove(node) {
+            self.due.remove(&(before, node.clone()));
+        }
+        if let Some(at) = due {
+            self.due_of.insert(node.clone(), at);
+            self.due.insert((at, node.clone()));
+        }
+    }
+}
+
+fn rounded(targets: &Targets, owner: OwnerIx) -> u64 {
+    let share = targets.get(&owner).copied().unwrap_or_default();
+    u64::try_from((share + 500) / 1000).unwrap_or(u64::MAX)
+}
+
+fn blank(node: &NodeId, now: Now) -> NodeStatus {
+    NodeStatus {
+        node: node.clone(),
+        state: NodeState::Absent,
+        since: Moment(now.at),
+        session: None,
+        joined: Revision::NONE,
+        affinity: 0,
+        effective_affinity: 0,
+        target: 0,
+        keys: 0,
+        held: 0,
+        stopping: 0,
+        last_beat: None,
+        lease: Duration::ZERO,
+        seen: Revision::NONE,
+        prefixes: Vec::new(),
+        labels: std::collections::BTreeMap::new(),
+        host: String::new(),
+        build: String::new(),
+        unconfirmed: Unconfirmed::default(),
+        wish: None,
+    }
+}

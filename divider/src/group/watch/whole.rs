@@ -1,0 +1,37 @@
+//! Showing what concerns the whole group.
+
+use std::sync::Arc;
+
+use super::model::Model;
+use crate::snapshot::{Problem, Problems};
+
+impl Model {
+    /// Brings the list of problems up to date; whether that is a difference.
+    pub(super) fn publish_problems(&mut self) -> bool {
+        let shown = self.view.problems.iter().map(|(name, problem)| Problem {
+            name: name.clone(),
+            revision: problem.revision,
+            why: problem.why.clone(),
+        });
+        let problems = Problems { shown: shown.collect(), found: self.view.problems.found() };
+        let differs = *self.snapshot.problems != problems;
+        if differs {
+            self.snapshot.problems = Arc::new(problems);
+        }
+        differs
+    }
+
+    /// Brings freeze and generation up to date; whether that is a difference.
+    pub(super) fn publish_group(&mut self) -> bool {
+        let group = self.view.group.as_ref();
+        let freeze = group.and_then(|group| group.record.freeze.as_ref());
+        let generation = self.planner.generation();
+        let same = self.snapshot.freeze.as_deref() == freeze;
+        if same && self.snapshot.generation == generation {
+            return false;
+        }
+        self.snapshot.freeze = freeze.cloned().map(Arc::new);
+        self.snapshot.generation = generation;
+        true
+    }
+}

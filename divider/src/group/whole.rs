@@ -1,0 +1,54 @@
+//! What operators want of the whole group.
+
+use std::time::Duration;
+
+use super::{Edited, Group, OperateError, Why};
+use crate::wire::{Freeze, GroupRecord, PROTOCOL, RebalanceRecord, RecordName};
+
+impl Group {
+    /// Has as few keys move as bring every node to its share.
+    ///
+    /// # Errors
+    /// Those of every wish, as [`cordon`](Self::cordon) has them.
+    pub async fn rebalance(&self, why: &Why) -> Result<Edited, OperateError> {
+        let (by, reason) = why.texts()?;
+        let wanted = RebalanceRecord::new(by, reason);
+        // The same words are a new wish: it is the record's revision that counts.
+        self.edit(&RecordName::Rebalance, |_| Ok(Some(wanted.clone()))).await
+    }
+
+    /// Holds back the moves of joins and rebalances, for this long or (`None`) until it is thawed;
+    /// they come once after that. Drains, releases and orphans go on. A second freeze replaces the
+    /// first.
+    ///
+    /// # Errors
+    /// [`OperateError::Protocol`], and those of every wish.
+    pub async fn freeze(&self, span: Option<Duration>, why: &Why) -> Result<Edited, OperateError> {
+        let (by, reason) = why.texts()?;
+        let end = |span: Duration| {
+            let millis = u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
+            super::unix_ms().saturating_add(millis)
+        };
+        self.set_freeze(Some(Freeze { by, reason, until: span.map(end) })).await
+    }
+
+    /// Ends a freeze.
+    ///
+    /// # Errors
+    /// As [`freeze`](Self::freeze).
+    pub async fn thaw(&self) -> Result<Edited, OperateError> {
+        self.set_freeze(None).await
+    }
+
+    async fn set_freeze(&self, freeze: Option<Freeze>) -> Result<Edited, OperateError> {
+        self.edit(&RecordName::Group, |record: Option<GroupRecord>| {
+            let record = record.unwrap_or_default();
+            if record.protocol != PROTOCOL {
+                return Err(OperateError::Protocol { found: record.protocol });
+            }
+            let as_wanted = record.freeze == freeze;
+            Ok((!as_wanted).then(|| GroupRecord { freeze: freeze.clone(), ..record }))
+        })
+        .await
+    }
+}

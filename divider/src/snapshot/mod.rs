@@ -1,0 +1,185 @@
+//! What a viewer sees of a group: shared, immutable, and told apart from the one before at the cost
+//! of what changed.
+
+mod key;
+mod moment;
+mod node;
+mod preview;
+mod update;
+
+use imbl::OrdMap;
+use std::fmt;
+use std::sync::Arc;
+
+use crate::id::{GroupName, NodeId, Revision};
+use crate::key::Key;
+use crate::wire::Freeze;
+
+pub use key::{KeyStatus, Phase};
+pub use moment::Moment;
+pub use node::{NodeState, NodeStatus, Unconfirmed, UnconfirmedStop, Wish};
+pub use preview::{DrainPreview, PlannedMove, RebalancePreview, Receiver, Shift};
+pub use update::{Changed, Link, Update};
+
+/// A group as it was at one revision, as far as a viewer can know it.
+///
+/// Cheap to clone: clones and later snapshots share what did not change.
+#[derive(Clone)]
+pub struct Snapshot {
+    pub(crate) group: GroupName,
+    pub(crate) revision: Revision,
+    pub(crate) complete: bool,
+    pub(crate) taken: Moment,
+    pub(crate) nodes: OrdMap<NodeId, Arc<NodeStatus>>,
+    pub(crate) keys: OrdMap<Key, KeyStatus>,
+    pub(crate) counts: Counts,
+    pub(crate) problems: Arc<Problems>,
+    pub(crate) freeze: Option<Arc<Freeze>>,
+    pub(crate) generation: Revision,
+}
+
+impl Snapshot {
+    pub(crate) fn empty(group: GroupName, taken: Moment) -> Self {
+        Self {
+            group,
+            revision: Revision::NONE,
+            complete: false,
+            taken,
+            nodes: OrdMap::new(),
+            keys: OrdMap::new(),
+            counts: Counts::default(),
+            problems: Arc::default(),
+            freeze: None,
+            generation: Revision::NONE,
+        }
+    }
+
+    /// The group.
+    pub fn group(&self) -> &GroupName {
+        &self.group
+    }
+
+    /// The newest record in it.
+    pub fn revision(&self) -> Revision {
+        self.revision
+    }
+
+    /// Whether it shows everything up to its revision. Before the first complete one a snapshot is
+    /// empty; while the store is read again it stays what it was and is not complete.
+    pub fn is_complete(&self) -> bool {
+        self.complete
+    }
+
+    /// When it was taken, by the viewer's clock. No node is judged later than this.
+    pub fn taken(&self) -> Moment {
+        self.taken
+    }
+
+    /// The nodes, by id.
+    pub fn nodes(&self) -> impl ExactSizeIterator<Item = &NodeStatus> {
+        self.nodes.values().map(|node| &**node)
+    }
+
+    /// One node.
+    pub fn node(&self, id: &NodeId) -> Option<&NodeStatus> {
+        self.nodes.get(id).map(|node| &**node)
+    }
+
+    /// The keys that exist, and those that their owner still has to stop, in their order.
+    pub fn keys(&self) -> impl ExactSizeIterator<Item = (&Key, &KeyStatus)> {
+        self.keys.iter()
+    }
+
+    /// The same from a key on, the key included.
+    pub fn keys_from(&self, first: &Key) -> impl Iterator<Item = (&Key, &KeyStatus)> {
+        self.keys.range::<_, Key>(first..)
+    }
+
+    /// One key.
+    pub fn key(&self, key: &Key) -> Option<&KeyStatus> {
+        self.keys.get(key)
+    }
+
+    /// How many keys there are of each phase.
+    pub fn counts(&self) -> Counts {
+        self.counts
+    }
+
+    /// The records that cannot be read.
+    pub fn problems(&self) -> &Problems {
+        &self.problems
+    }
+
+    /// Who holds balance moves back, if anybody does.
+    pub fn freeze(&self) -> Option<&Freeze> {
+        self.freeze.as_deref()
+    }
+
+    /// The newest balance generation whose moves are fixed: a join's revision, or a request's.
+    pub fn generation(&self) -> Revision {
+        self.generation
+    }
+}
+
+impl fmt::Debug for Snapshot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Snapshot")
+            .field("group", &self.group)
+            .field("revision", &self.revision)
+            .field("complete", &self.complete)
+            .field("nodes", &self.nodes)
+            .field("counts", &self.counts)
+            .finish_non_exhaustive()
+    }
+}
+
+/// How many keys there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct Counts {
+    /// Keys that run.
+    pub running: u64,
+    /// Keys that were told to stop, as far as a viewer can see.
+    pub stopping: u64,
+    /// Keys that exist and that no live node has.
+    pub orphaned: u64,
+    /// Those of the orphaned that nobody may take now, or that wait for nodes that are joining.
+    pub unplaced: u64,
+}
+
+impl Counts {
+    /// All keys.
+    pub fn all(&self) -> u64 {
+        self.running + self.stopping + self.orphaned
+    }
+
+    pub(crate) fn of(&mut self, phase: Phase) -> &mut u64 {
+        match phase {
+            Phase::Running => &mut self.running,
+            Phase::Stopping => &mut self.stopping,
+            Phase::Orphaned => &mut self.orphaned,
+        }
+    }
+}
+
+/// The records that cannot be read. They change nothing; the last that could be read counts.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct Problems {
+    /// Those that stand now, by name; at most 256.
+    pub shown: Vec<Problem>,
+    /// How many were found since the viewer began.
+    pub found: u64,
+}
+
+/// One record that cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Problem {
+    /// Its name in the bucket.
+    pub name: String,
+    /// Its revision.
+    pub revision: Revision,
+    /// What is wrong with it.
+    pub why: String,
+}

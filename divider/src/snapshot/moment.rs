@@ -1,0 +1,27 @@
+//! Points in time as a viewer's clock has them.
+
+use std::time::Duration;
+
+use crate::core::time::Time;
+
+/// A point on this process's clock, for the ages of what a viewer sees. It says nothing to another
+/// process; the clock runs on while the machine is suspended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Moment(pub(crate) Time);
+
+impl Moment {
+    /// This moment.
+    pub fn now() -> Self {
+        Self(crate::engine::clock::now().at)
+    }
+
+    /// How long after `earlier` this is; zero if it is not.
+    pub fn since(self, earlier: Self) -> Duration {
+        self.0.since(earlier.0)
+    }
+
+    /// How long ago it was.
+    pub fn elapsed(self) -> Duration {
+        Self::now().since(self)
+    }
+}
