@@ -1,1 +1,5 @@
-//! What the example programs share.
+//! What the example programs share: the workers' journal, and what can be proved from it.
+
+pub mod history;
+pub mod journal;
+pub mod least;
