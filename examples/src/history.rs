@@ -185,7 +185,10 @@ impl History {
     fn read_run(&mut self, run: usize, of: &Run) {
         let mut open: BTreeMap<&str, Hold> = BTreeMap::new();
         let mut naps = of.frozen_ns.iter().copied().peekable();
-        for entry in &of.entries {
+        // Threads may write in another order than they read the clock in.
+        let mut entries: Vec<&Entry> = of.entries.iter().collect();
+        entries.sort_by_key(|entry| entry.at_ns);
+        for entry in entries {
             // A line from before the nap ended was written before it began.
             if let Some((asleep, awake)) = naps.next_if(|&(_, awake)| awake <= entry.at_ns) {
                 self.wake(entry, awake);
