@@ -76,6 +76,11 @@ impl Worker {
         &self.node
     }
 
+    /// Its process id.
+    pub fn pid(&self) -> u32 {
+        self.process.id()
+    }
+
     /// Its journal's file.
     pub fn journal(&self) -> &Path {
         &self.journal

@@ -17,7 +17,8 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser;
-use divider::{AnnounceError, Group, Key};
+use divider::group::AnnounceError;
+use divider::{Group, Key};
 use divider_examples::cli::{Place, exit_code};
 use divider_examples::span::parse_span;
 use futures_util::stream;
