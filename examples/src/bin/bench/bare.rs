@@ -96,7 +96,9 @@ async fn publish(client: &Client, keys: Vec<u32>) -> Result<(), Failure> {
     let (mut sent, mut acked, total) = (0, 0, keys.len() as u64);
     let mut keys = keys.into_iter();
     while acked < total {
-        while sent - acked < WINDOW && let Some(key) = keys.next() {
+        while sent - acked < WINDOW
+            && let Some(key) = keys.next()
+        {
             let subject = format!("$KV.divider_bare.claim.{}", super::cold::key(key));
             let (inbox, headers) = (inbox.clone(), headers.clone());
             client.publish_with_reply_and_headers(subject, inbox, headers, CLAIM.into()).await?;

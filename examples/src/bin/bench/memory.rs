@@ -79,7 +79,9 @@ fn resident(workers: &[Worker]) -> Result<u64, Box<dyn Error>> {
         let status = fs::read_to_string(format!("/proc/{}/status", worker.pid()))?;
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
         let kib = line.and_then(|line| line.trim().strip_suffix(" kB"));
-        sum += kib.ok_or("the system does not say how much memory a process has")?.parse::<u64>()? * 1024;
+        sum +=
+            kib.ok_or("the system does not say how much memory a process has")?.parse::<u64>()?
+                * 1024;
     }
     Ok(sum)
 }
