@@ -100,7 +100,6 @@ impl Stage {
         let url = self.server.url();
         format!(
             "\nStill running, until Ctrl-C. From another terminal:\n  \
-             cargo run --bin divider -- --server {url} --group {GROUP}\n  \
              cargo run --bin announce -- --server {url} --group {GROUP} /more/1 /more/2\n  \
              cargo run --bin worker -- --server {url} --group {GROUP} --node zoe --lease {LEASE}\n\
              The journals are in {}",
