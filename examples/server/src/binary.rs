@@ -76,7 +76,8 @@ impl Binary {
             .output()
             .map_err(|error| format!("it cannot be run: {error}"))?;
         let text = String::from_utf8_lossy(&output.stdout);
-        let version = text.parse().map_err(|()| format!("it prints no version: {text:?}"))?;
+        let first = text.lines().next().unwrap_or_default();
+        let version = first.parse().map_err(|()| format!("it prints no version: {first:?}"))?;
         Ok(Self { path, version })
     }
 }

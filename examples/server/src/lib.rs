@@ -16,6 +16,9 @@
 //! process that started it, however that one ends, wherever `setpriv` (util-linux) is installed; its
 //! folder is then removed by the next process that starts one.
 //!
+//! [`Process`] and [`Scratch`] are what servers are made of, for programs that start other processes
+//! in the same way.
+//!
 //! A server is kept out of the terminal's process group: Ctrl-C reaches the program, which then stops
 //! its servers when it is ready for that.
 
@@ -37,6 +40,8 @@ pub use binary::Binary;
 pub use builder::ServerBuilder;
 pub use cluster::Cluster;
 pub use error::ServerError;
+pub use process::{Process, Program};
+pub use scratch::Scratch;
 pub use server::LocalServer;
 pub use target::target_dir;
 pub use version::Version;

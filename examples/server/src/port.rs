@@ -4,9 +4,9 @@ use std::net::{Ipv4Addr, TcpListener};
 /// A loopback port that nobody listens on now.
 ///
 /// It is chosen below the range from which the system takes ports for outgoing connections (32768
-/// and up on Linux, 49152 elsewhere). There, a client that tries to reconnect while its server is down can
-/// be given that very port and keep it, and on loopback even connect to itself; so a server that has
-/// to come back on its port must not let the system choose one. Two processes may still choose the
+/// and up on Linux, 49152 elsewhere). There, a client that tries to reconnect while its server is
+/// down can be given that very port and keep it, and on loopback even connect to itself; so a server
+/// that has to come back on its port must not let the system choose one. Two processes may still choose the
 /// same port: the server that finds its port taken is started again with others.
 pub(crate) fn free() -> u16 {
     loop {

@@ -1,5 +1,5 @@
 use std::ffi::OsString;
-use std::fs::File;
+use std::fs::{self, File};
 use std::io;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -14,26 +14,31 @@ use rustix::process::{Pid, Signal, kill_process};
 use crate::deadline::Deadline;
 
 /// What to run.
-#[derive(Debug)]
-pub(crate) struct Program {
-    pub(crate) path: PathBuf,
-    pub(crate) args: Vec<OsString>,
+#[derive(Debug, Clone)]
+pub struct Program {
+    /// The binary.
+    pub path: PathBuf,
+    /// Its arguments.
+    pub args: Vec<OsString>,
     /// Its working directory.
-    pub(crate) dir: PathBuf,
+    pub dir: PathBuf,
     /// Where what it prints is appended.
-    pub(crate) log: PathBuf,
+    pub log: PathBuf,
 }
 
 /// A child that dies with this process where that can be had, and that is killed when it is dropped.
 #[derive(Debug)]
-pub(crate) struct Process {
+pub struct Process {
     child: Child,
 }
 
 impl Process {
     /// Starts the program in a process group of its own, so that a Ctrl-C in the terminal is not its
     /// business.
-    pub(crate) fn spawn(program: Program) -> io::Result<Self> {
+    ///
+    /// # Errors
+    /// When the system cannot start it, or the log cannot be opened.
+    pub fn spawn(program: Program) -> io::Result<Self> {
         let (reply, answer) = sync_channel(1);
         let job = Job { program, reply };
         KEEPER.send(job).map_err(io::Error::other)?;
@@ -41,34 +46,63 @@ impl Process {
         Ok(Self { child })
     }
 
-    pub(crate) fn id(&self) -> u32 {
+    /// Its process id.
+    pub fn id(&self) -> u32 {
         self.child.id()
     }
 
     /// How it ended, if it did.
-    pub(crate) fn ended(&mut self) -> Option<ExitStatus> {
+    pub fn ended(&mut self) -> Option<ExitStatus> {
         self.child.try_wait().ok().flatten()
     }
 
     /// Sends a signal; nothing happens to a process that has ended.
-    pub(crate) fn signal(&mut self, signal: Signal) {
+    fn signal(&mut self, signal: Signal) {
         // Not reaped yet, so the id is still this child's.
         if self.ended().is_none() {
             let _ = kill_process(Pid::from_child(&self.child), signal);
         }
     }
 
-    /// Asks it to end and kills it if it does not in time, frozen or not.
-    pub(crate) fn stop(&mut self, patience: Duration) {
-        self.signal(Signal::TERM);
+    /// Waits until it has ended; `None` if it has not in time.
+    pub fn wait(&mut self, patience: Duration) -> Option<ExitStatus> {
+        Deadline::after(patience).poll(|| self.ended())
+    }
+
+    /// Freezes it with SIGSTOP and returns when it stands still.
+    pub fn freeze(&mut self) {
+        self.signal(Signal::STOP);
+        // Other systems than Linux say it elsewhere; there the signal has to do.
+        let stat = PathBuf::from(format!("/proc/{}/stat", self.id()));
+        let stands_still = || {
+            let Ok(stat) = fs::read_to_string(&stat) else { return Some(()) };
+            let state = stat.rsplit(')').next().unwrap_or_default();
+            state.trim_start().starts_with(['T', 'Z', 'X']).then_some(())
+        };
+        let _ = Deadline::after(Duration::from_secs(10)).poll(stands_still);
+    }
+
+    /// Lets a frozen one go on with SIGCONT.
+    pub fn thaw(&mut self) {
         self.signal(Signal::CONT);
-        if Deadline::after(patience).poll(|| self.ended()).is_none() {
+    }
+
+    /// Asks it to end, with SIGTERM.
+    pub fn terminate(&mut self) {
+        self.signal(Signal::TERM);
+    }
+
+    /// Asks it to end and kills it if it does not in time, frozen or not.
+    pub fn stop(&mut self, patience: Duration) {
+        self.terminate();
+        self.thaw();
+        if self.wait(patience).is_none() {
             self.kill();
         }
     }
 
     /// Kills it, and returns when it is gone.
-    pub(crate) fn kill(&mut self) {
+    pub fn kill(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

@@ -12,13 +12,17 @@ const PREFIX: &str = "divider-nats-";
 /// A lock on a file in it says that its process lives: process ids would not do, since they are used
 /// again and mean nothing between containers that share a folder.
 #[derive(Debug)]
-pub(crate) struct Scratch {
+pub struct Scratch {
     path: PathBuf,
     _alive: File,
 }
 
 impl Scratch {
-    pub(crate) fn new() -> io::Result<Self> {
+    /// Makes one below the system's temporary folder.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub fn new() -> io::Result<Self> {
         let base = std::env::temp_dir();
         sweep(&base);
         let name = format!("{:016x}", port::random());
@@ -32,7 +36,8 @@ impl Scratch {
         Ok(Self { path, _alive: alive })
     }
 
-    pub(crate) fn path(&self) -> &Path {
+    /// Where it is.
+    pub fn path(&self) -> &Path {
         &self.path
     }
 }

@@ -5,8 +5,6 @@ use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 use std::time::Duration;
 
-use rustix::process::Signal;
-
 use crate::binary::Binary;
 use crate::builder::ServerBuilder;
 use crate::deadline::Deadline;
@@ -96,12 +94,16 @@ impl LocalServer {
 
     /// Freezes it with SIGSTOP: connections stay open and nothing is answered.
     pub fn freeze(&mut self) {
-        self.signal(Signal::STOP);
+        if let Some(process) = &mut self.process {
+            process.freeze();
+        }
     }
 
     /// Lets a frozen one go on with SIGCONT.
     pub fn thaw(&mut self) {
-        self.signal(Signal::CONT);
+        if let Some(process) = &mut self.process {
+            process.thaw();
+        }
     }
 
     /// Starts it again after a [`stop`](Self::stop) or [`kill`](Self::kill), on the same port and
@@ -225,12 +227,6 @@ impl LocalServer {
             Startup::PortTaken
         } else {
             Startup::Ended(status)
-        }
-    }
-
-    fn signal(&mut self, signal: Signal) {
-        if let Some(process) = &mut self.process {
-            process.signal(signal);
         }
     }
 

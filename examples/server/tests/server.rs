@@ -73,6 +73,15 @@ fn a_configuration_is_used_and_its_ports_are_not() {
 }
 
 #[test]
+fn the_configuration_of_the_repository_works() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../nats.conf");
+    let server = LocalServer::builder().config_file(path).start().unwrap();
+    assert!(greeting(&server).contains("\"jetstream\":true"));
+    let store = folder(server.pid().unwrap()).join("data/nats-data");
+    assert!(store.is_dir(), "a relative store folder is in the temporary one: {}", store.display());
+}
+
+#[test]
 fn a_configuration_with_an_error_is_shown() {
     let error = LocalServer::builder().config("max_payload: [").start().unwrap_err();
     assert!(

@@ -1,0 +1,63 @@
+//! What the programs have in common on the command line.
+
+use std::error::Error;
+use std::process::ExitCode;
+
+use clap::Args;
+use divider::GroupName;
+use divider::store::{NatsStore, OpenError, StreamOptions};
+
+/// Where the group is.
+#[derive(Debug, Clone, Args)]
+pub struct Place {
+    /// The nats-server, or several with commas between them
+    #[arg(long, value_name = "URL", env = "NATS_URL", default_value = "nats://127.0.0.1:4222")]
+    pub server: String,
+    /// The group of nodes that share the keys
+    #[arg(long, value_name = "NAME", env = "DIVIDER_GROUP", default_value = "demo")]
+    pub group: GroupName,
+    /// Make the group if it does not exist
+    #[arg(long)]
+    pub create: bool,
+}
+
+impl Place {
+    /// Connects to the server and opens the group.
+    ///
+    /// # Errors
+    /// See [`OpenError`].
+    pub async fn open(&self) -> Result<NatsStore, Box<dyn Error>> {
+        let mut options = NatsStore::options();
+        if self.create {
+            options = options.create_if_missing(StreamOptions::default());
+        }
+        let opened = options.connect(&self.server, self.group.clone()).await;
+        opened.map_err(|error| match error {
+            OpenError::NoGroup { group } => {
+                format!("the group does not exist, make it with --create: {group}").into()
+            }
+            error => error.into(),
+        })
+    }
+}
+
+/// How a program ends: an error is told on standard error with all that caused it.
+pub fn exit_code(outcome: Result<(), Box<dyn Error>>) -> ExitCode {
+    let Err(error) = outcome else { return ExitCode::SUCCESS };
+    eprintln!("error: {}", chain(&*error));
+    ExitCode::FAILURE
+}
+
+/// An error with what caused it, and so on. A cause that is in the text already is not said again.
+pub fn chain(error: &dyn Error) -> String {
+    let mut words = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let said = error.to_string();
+        if !words.contains(&said) {
+            words = format!("{words}: {said}");
+        }
+        cause = error.source();
+    }
+    words
+}

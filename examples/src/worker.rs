@@ -1,0 +1,233 @@
+//! A worker: a node that pretends to work on its keys and writes a journal of it.
+
+use std::error::Error;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::Args;
+use divider::{
+    Assignment, Divider, Ended, Event, Events, Handoff, Key, MAX_LEASE, MIN_LEASE, NodeId, Reason,
+    Session,
+};
+use futures_util::stream::{FuturesUnordered, StreamExt};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use crate::cli::{Place, chain};
+use crate::journal::{Entry, Journal, What};
+use crate::span::parse_span;
+
+/// What a worker can be told on the command line.
+#[derive(Debug, Clone, Args)]
+pub struct WorkerArgs {
+    /// Where the group is.
+    #[command(flatten)]
+    pub place: Place,
+    /// This node's name; one process at a time may have it
+    #[arg(long, value_name = "ID")]
+    pub node: NodeId,
+    /// Its weight among the nodes
+    #[arg(long, value_name = "N", default_value_t = 100)]
+    pub affinity: u32,
+    /// Take only keys that begin with this; may be given again
+    #[arg(long, value_name = "PREFIX")]
+    pub prefix: Vec<Key>,
+    /// How long it keeps its keys without hearing of the store, as 2s [default: the bucket's]
+    #[arg(long, value_name = "SPAN", value_parser = parse_lease)]
+    pub lease: Option<Duration>,
+    /// How long it takes to stop working on a key
+    #[arg(long, value_name = "SPAN", value_parser = parse_span, default_value = "50ms")]
+    pub stop_delay: Duration,
+    /// Where the journal goes [default: standard output]
+    #[arg(long, value_name = "FILE")]
+    pub log: Option<PathBuf>,
+}
+
+/// Works until SIGTERM or SIGINT, then hands everything over and leaves. A second signal ends the
+/// process at once.
+///
+/// # Errors
+/// When it cannot start, or its node ends by itself.
+pub async fn work(args: WorkerArgs) -> Result<(), Box<dyn Error>> {
+    let journal = Arc::new(Journal::open(args.node.as_str(), args.log.as_deref())?);
+    let outcome = join_and_work(args, &journal).await;
+    if let Err(error) = &outcome {
+        journal.write(&Entry { reason: Some(chain(&**error)), ..journal.entry(What::Error) });
+    }
+    outcome
+}
+
+async fn join_and_work(args: WorkerArgs, journal: &Arc<Journal>) -> Result<(), Box<dyn Error>> {
+    // Before it joins, so that a signal is never one that just kills.
+    let signals = Signals::new()?;
+    let mut node =
+        Divider::builder(args.place.open().await?).node(args.node.as_str()).affinity(args.affinity);
+    for prefix in &args.prefix {
+        node = node.prefix(prefix.as_str());
+    }
+    if let Some(lease) = args.lease {
+        node = node.lease(lease);
+    }
+    let (divider, events) = node.start().await?;
+    let mut worker = Worker::new(Arc::clone(journal), args.stop_delay);
+    worker.note_session(divider.session());
+    Ok(worker.drive(&divider, events, signals).await?)
+}
+
+struct Worker {
+    journal: Arc<Journal>,
+    stop_delay: Duration,
+    /// The session of the last `joined` line.
+    joined: Option<Session>,
+    /// The session of the last `fenced` line.
+    fenced: Option<Session>,
+}
+
+impl Worker {
+    fn new(journal: Arc<Journal>, stop_delay: Duration) -> Self {
+        Self { journal, stop_delay, joined: None, fenced: None }
+    }
+
+    /// Does what the node says, until the node is over.
+    async fn drive(
+        &mut self,
+        divider: &Divider,
+        mut events: Events,
+        mut signals: Signals,
+    ) -> Result<(), Ended> {
+        let mut stopping = FuturesUnordered::new();
+        let mut leaving = false;
+        loop {
+            tokio::select! {
+                event = events.next() => match event {
+                    Some(Event::Start(assignment)) => self.start(&assignment),
+                    Some(Event::Stop(handoff)) => stopping.push(self.stop(What::Stop, handoff)),
+                    Some(Event::Lost(handoff)) => stopping.push(self.stop(What::Lost, handoff)),
+                    Some(_) => {}
+                    None => return self.end(divider.ended().await),
+                },
+                Some(handoff) = stopping.next() => self.stopped(handoff),
+                () = signals.next() => {
+                    if leaving {
+                        std::process::exit(1);
+                    }
+                    leaving = true;
+                    tokio::spawn(leave(divider.clone(), Arc::clone(&self.journal)));
+                }
+            }
+        }
+    }
+
+    fn start(&mut self, assignment: &Assignment) {
+        self.note_session(assignment.session());
+        self.write(What::Start, assignment, None);
+    }
+
+    /// Stops working on a key, which takes a while, but not longer than there is time.
+    fn stop(&mut self, what: What, handoff: Handoff) -> impl Future<Output = Handoff> + use<> {
+        self.write(what, handoff.assignment(), Some(handoff.reason()));
+        let longest = handoff.remaining().unwrap_or(Duration::MAX);
+        let delay = self.stop_delay.min(longest);
+        async move {
+            tokio::time::sleep(delay).await;
+            handoff
+        }
+    }
+
+    fn stopped(&mut self, handoff: Handoff) {
+        self.write(What::Stopped, handoff.assignment(), Some(handoff.reason()));
+        handoff.confirm();
+    }
+
+    fn end(&self, ended: Ended) -> Result<(), Ended> {
+        match ended {
+            Ended::Cancelled => {
+                self.journal.write(&self.journal.entry(What::Left));
+                Ok(())
+            }
+            ended => Err(ended),
+        }
+    }
+
+    /// A node that was fenced goes on with a new session, which its first start shows.
+    fn note_session(&mut self, session: Session) {
+        if self.joined.replace(session) != Some(session) {
+            let session = Some(session.to_string());
+            self.journal.write(&Entry { session, ..self.journal.entry(What::Joined) });
+        }
+    }
+
+    /// Writes a line about a key; before it, if the session is over, a line that says so.
+    fn write(&mut self, event: What, about: &Assignment, reason: Option<Reason>) {
+        // The moment is that of the look at the lease, or earlier: a process that is frozen after
+        // this line tells a truth about the past.
+        let entry = Entry {
+            key: Some(about.key().as_str().to_owned()),
+            token: Some(about.token().0),
+            session: Some(about.session().to_string()),
+            reason: reason.map(|reason| reason.to_string()),
+            ..self.journal.entry(event)
+        };
+        if is_over(about, reason) && self.fenced.replace(about.session()) != Some(about.session()) {
+            let (event, session, reason) =
+                (What::Fenced, entry.session.clone(), entry.reason.clone());
+            self.journal.write(&Entry {
+                key: None,
+                token: None,
+                event,
+                session,
+                reason,
+                ..entry.clone()
+            });
+        }
+        self.journal.write(&entry);
+    }
+}
+
+/// Whether the session that the assignment belongs to is over, or about to be.
+fn is_over(about: &Assignment, reason: Option<Reason>) -> bool {
+    match reason {
+        Some(Reason::Fenced | Reason::Replaced) => true,
+        // Its claim ended, not the session.
+        Some(Reason::ClaimLost | Reason::Cancelled) => false,
+        _ => !about.is_valid(),
+    }
+}
+
+/// Hands over everything and ends the node.
+async fn leave(divider: Divider, journal: Arc<Journal>) {
+    // An error says that the node is over, which its events say as well.
+    if let Ok(flushed) = divider.flush().await {
+        let reason = format!("{} handed over, {} freed", flushed.handed, flushed.freed);
+        journal.write(&Entry { reason: Some(reason), ..journal.entry(What::Drained) });
+    }
+    divider.cancel().await;
+}
+
+/// SIGTERM and SIGINT.
+struct Signals {
+    term: Signal,
+    int: Signal,
+}
+
+impl Signals {
+    fn new() -> std::io::Result<Self> {
+        let (term, int) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+        Ok(Self { term, int })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.term.recv() => {}
+            _ = self.int.recv() => {}
+        }
+    }
+}
+
+fn parse_lease(text: &str) -> Result<Duration, String> {
+    let lease = parse_span(text)?;
+    if (MIN_LEASE..=MAX_LEASE).contains(&lease) {
+        return Ok(lease);
+    }
+    Err(format!("expected {MIN_LEASE:?} to {MAX_LEASE:?}: {lease:?}"))
+}
