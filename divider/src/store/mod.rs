@@ -69,8 +69,8 @@ impl<S: Store + ?Sized> Store for Arc<S> {
     }
 }
 
-/// A running watch. Dropping it without [`close`](Self::close) leaves it to the backend's own
-/// clean-up (30 s on NATS).
+/// A running watch. Dropping it without [`close`](Self::close), also after an error, leaves what the
+/// backend keeps for it to the backend's own clean-up (30 s on NATS).
 pub trait Watch: Send + 'static {
     /// The next change. After an error the watch is over; a watch never resumes by itself, whoever
     /// follows opens a new one and gets everything again.
@@ -83,7 +83,7 @@ pub trait Watch: Send + 'static {
     fn close(self: Box<Self>) -> BoxFuture<'static, ()>;
 }
 
-/// Which records a watch follows.
+/// Which records a watch follows: 1 to 64 names, none of which covers another.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Filter {
     /// Names, or prefixes that end in `.>` and stand for every name below; `>` alone is everything.

@@ -2,6 +2,9 @@
 //!
 //! `NATS_SERVER=/path/to/nats-server` runs it on another version than the pinned one.
 
+mod faults;
+mod open;
+mod subjects;
 mod suite;
 mod support;
 mod watch;

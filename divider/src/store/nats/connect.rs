@@ -8,6 +8,7 @@ use async_nats::{Client, ConnectOptions, Event, ServerAddr};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
+use super::address::{parse_servers, with_credentials, without_credentials};
 use super::denials::Denials;
 use super::error::OpenError;
 
@@ -58,6 +59,7 @@ impl Connection {
         };
         let servers = parse_servers(urls).map_err(|error| failed(error.into()))?;
         let denials = Arc::new(Denials::default());
+        let options = with_credentials(options, &servers);
         let options = tuned(options, ping_interval, denials.clone());
         let (ready, connected) = oneshot::channel();
         let (stop, stopped) = oneshot::channel::<()>();
@@ -175,34 +177,9 @@ fn reconnect_delay(attempts: usize) -> Duration {
     Duration::from_millis(longest / 2 + random % (longest / 2 + 1))
 }
 
-/// One or more addresses, divided by commas.
-fn parse_servers(urls: &str) -> Result<Vec<ServerAddr>, std::io::Error> {
-    urls.split(',').map(|url| url.trim().parse()).collect()
-}
-
-/// The addresses without what stands before an `@`, for texts that end up in logs.
-fn without_credentials(urls: &str) -> String {
-    let hide = |url: &str| match url.rsplit_once('@') {
-        Some((before, host)) => match before.split_once("://") {
-            Some((scheme, _)) => format!("{scheme}://{host}"),
-            None => host.to_owned(),
-        },
-        None => url.to_owned(),
-    };
-    urls.split(',').map(|url| hide(url.trim())).collect::<Vec<_>>().join(",")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn no_secret_is_in_an_error() {
-        let check = |urls: &str, want: &str| assert_eq!(without_credentials(urls), want);
-        check("nats://localhost:4222", "nats://localhost:4222");
-        check("nats://me:p@ss@n1:4222, tls://token@n2", "nats://n1:4222,tls://n2");
-        check("me:secret@n1", "n1");
-    }
 
     #[test]
     fn reconnects_slow_down_to_a_second() {

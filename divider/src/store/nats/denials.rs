@@ -1,12 +1,12 @@
 //! What the server refused. It does so silently towards the request, and says it to the connection.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch as signal;
 
 /// How many refusals are remembered.
-const KEPT: usize = 64;
+const KEPT: usize = 1024;
 
 /// The refusals of a connection of our own.
 #[derive(Debug, Default)]
@@ -72,6 +72,13 @@ impl Denials {
         self.lock().iter().find(hit).map(|denial| denial.words.clone())
     }
 
+    /// The subjects that nobody may publish to, as refused after the count, with the server's words.
+    pub(super) fn publishes_since(&self, count: u64) -> HashMap<String, String> {
+        let newer = |denial: &&Denial| denial.number > count && !denial.subscription;
+        let words = |denial: &Denial| (denial.subject.clone(), denial.words.clone());
+        self.lock().iter().filter(newer).map(words).collect()
+    }
+
     /// Waits until the server refuses the subject; never returns if it does not.
     pub(super) async fn wait(&self, subject: &str, inbox: &str, since: u64) -> String {
         let mut count = self.subscribe();
@@ -107,6 +114,8 @@ mod tests {
         check("$KV.b.y", "_INBOX_a.", 0, false);
         check("$KV.b.y", "_INBOX.", 2, true);
         assert_eq!(denials.count(), 2);
+        assert_eq!(denials.publishes_since(0).into_keys().collect::<Vec<_>>(), ["$KV.b.x"]);
+        assert!(denials.publishes_since(1).is_empty());
         denials.clear();
         check("$KV.b.x", "_INBOX.", 0, false);
     }

@@ -20,7 +20,10 @@ const KV_OPERATION: &str = "KV-Operation";
 pub(super) fn headers(write: &Write) -> HeaderMap {
     let mut headers = HeaderMap::new();
     if let Some(expected) = write.expected {
-        headers.insert(NATS_EXPECTED_LAST_SUBJECT_SEQUENCE, HeaderValue::from(expected.0));
+        // Of constant length, since the headers are stored: a renewal of the same value has to pass
+        // in a full group.
+        let expected = format!("{:016}", expected.0);
+        headers.insert(NATS_EXPECTED_LAST_SUBJECT_SEQUENCE, expected);
     }
     if let Some(ttl) = whole_ttl(write) {
         headers.insert(NATS_MESSAGE_TTL, format!("{}s", ttl.as_secs()));

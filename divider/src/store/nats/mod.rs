@@ -1,5 +1,6 @@
 //! A log in a stream of NATS `JetStream`, which is also a key-value bucket.
 
+mod address;
 mod api;
 mod connect;
 mod consumer;
@@ -8,8 +9,11 @@ mod error;
 mod message;
 mod open;
 mod options;
+mod place;
+mod progress;
 mod publisher;
 mod stream;
+mod subjects;
 mod version;
 mod watch;
 

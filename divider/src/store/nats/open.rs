@@ -10,6 +10,7 @@ use super::error::OpenError;
 use super::options::{DEFAULT_PREFIX, NatsOptions, StreamOptions};
 use super::publisher::Publisher;
 use super::stream::{Names, StreamInfo};
+use super::subjects::Subjects;
 use super::version::Version;
 use super::{Inner, NatsStore};
 use crate::id::{GroupName, Revision};
@@ -37,15 +38,21 @@ impl NatsOptions {
         if !broken.is_empty() {
             return Err(OpenError::Rules { stream: names.stream, broken });
         }
-        // As other clients do: below a foreign prefix the server maps `$KV` subjects, too.
-        let records = match self.prefix.as_str() {
-            DEFAULT_PREFIX => names.records.clone(),
-            prefix => format!("{prefix}.{}", names.records),
-        };
-        let publisher = Publisher::new(api.clone(), records).await?;
+        let publisher = Publisher::new(api.clone(), self.subjects(&names)).await?;
         let store = NatsStore { inner: Arc::new(Inner { group, names, api, publisher }) };
         store.check_group_record(self.create.is_some()).await?;
         Ok(store)
+    }
+
+    /// As other clients do: below a foreign prefix the server maps `$KV` subjects, too.
+    fn subjects(&self, names: &Names) -> Subjects {
+        match self.prefix.as_str() {
+            DEFAULT_PREFIX => {
+                let (records, announce) = (names.records.clone(), names.announce.clone());
+                Subjects { records, announce: Some(announce) }
+            }
+            prefix => Subjects { records: format!("{prefix}.{}", names.records), announce: None },
+        }
     }
 
     async fn find_or_create(
@@ -121,7 +128,7 @@ impl NatsStore {
             Ok(record) => record.and_then(|record| record.value),
             // An announcer need not have the right to read. A node sees the record in its watch.
             Err(error @ (StoreError::Denied { .. } | StoreError::Timeout { .. })) => {
-                tracing::warn!(%error, "the protocol of the group was not checked");
+                tracing::debug!(%error, "the protocol of the group was not checked");
                 None
             }
             Err(error) => return Err(error.into()),

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use async_nats::{Message, StatusCode, Subscriber};
+use async_nats::{Message, StatusCode, Subject, Subscriber};
 use futures_util::StreamExt;
 use serde::Deserialize;
 use tokio::sync::{Semaphore, oneshot, watch as signal};
@@ -16,6 +16,7 @@ use super::super::{Outcome, StoreError, Write};
 use super::api::{Api, Refusal};
 use super::connect::Connection;
 use super::message;
+use super::subjects::Subjects;
 use crate::id::Revision;
 
 /// How many writes are on their way at once; further ones wait for their turn, within their time.
@@ -28,8 +29,7 @@ const CONNECTION_CHECK: Duration = Duration::from_millis(20);
 #[derive(Debug)]
 pub(super) struct Publisher {
     api: Api,
-    /// What a record's name is appended to.
-    prefix: String,
+    subjects: Subjects,
     /// The inbox of all acknowledgements, with a dot at the end.
     inbox: String,
     waiting: Arc<Waiting>,
@@ -44,12 +44,12 @@ struct Waiting(Mutex<HashMap<u64, Waiter>>);
 
 #[derive(Debug)]
 struct Waiter {
-    name: String,
+    subject: Subject,
     answer: oneshot::Sender<Outcome>,
 }
 
 impl Publisher {
-    pub(super) async fn new(api: Api, prefix: String) -> Result<Self, StoreError> {
+    pub(super) async fn new(api: Api, subjects: Subjects) -> Result<Self, StoreError> {
         let Connection { client, runtime, .. } = &api.connection;
         let inbox = format!("{}.", client.new_inbox());
         let subscriber = client
@@ -57,10 +57,10 @@ impl Publisher {
             .await
             .map_err(|error| StoreError::Unreachable { what: error.to_string() })?;
         let waiting = Arc::new(Waiting::default());
-        let reader = read_acks(waiting.clone(), subscriber, api.connection.clone(), prefix.clone());
+        let reader = read_acks(waiting.clone(), subscriber, api.connection.clone());
         let acks = runtime.spawn(reader).abort_handle();
         let room = Semaphore::new(MAX_IN_FLIGHT);
-        Ok(Self { api, prefix, inbox, waiting, next: AtomicU64::new(0), room, acks })
+        Ok(Self { api, subjects, inbox, waiting, next: AtomicU64::new(0), room, acks })
     }
 
     /// Publishes one write and waits for what becomes of it, at most for the request time-out.
@@ -68,7 +68,7 @@ impl Publisher {
         if let Err(error) = check_write(&write) {
             return Outcome::Refused(error);
         }
-        let subject = format!("{}{}", self.prefix, write.name);
+        let subject = self.subjects.of(&write);
         let mut sent = false;
         let publish = self.publish(&subject, write, &mut sent);
         match tokio::time::timeout(self.api.timeout, publish).await {
@@ -79,38 +79,30 @@ impl Publisher {
         }
     }
 
-    async fn publish(&self, subject: &str, write: Write, sent: &mut bool) -> Outcome {
+    async fn publish(&self, subject: &Subject, write: Write, sent: &mut bool) -> Outcome {
         // The client would keep it until the connection is back, and send it then, late.
         while !self.api.connection.is_up() {
             tokio::time::sleep(CONNECTION_CHECK).await;
         }
         let _room = self.room.acquire().await.expect("it is never closed");
         let headers = message::headers(&write);
-        let Write { name, value, .. } = write;
-        let ticket = self.take_ticket(name);
+        let ticket = self.take_ticket(subject.clone());
         let reply = format!("{}{}", self.inbox, ticket.number);
+        let value = write.value.unwrap_or_default();
         *sent = true;
-        let published = self
-            .api
-            .connection
-            .client
-            .publish_with_reply_and_headers(
-                subject.to_owned(),
-                reply,
-                headers,
-                value.unwrap_or_default(),
-            )
-            .await;
+        let client = &self.api.connection.client;
+        let published =
+            client.publish_with_reply_and_headers(subject.clone(), reply, headers, value).await;
         if let Err(error) = published {
             return Outcome::Refused(StoreError::Unreachable { what: error.to_string() });
         }
         ticket.outcome().await.unwrap_or_else(|| Outcome::Unknown(self.unreachable()))
     }
 
-    fn take_ticket(&self, name: String) -> Ticket<'_> {
+    fn take_ticket(&self, subject: Subject) -> Ticket<'_> {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let (answer, outcome) = oneshot::channel();
-        self.waiting.lock().insert(number, Waiter { name, answer });
+        self.waiting.lock().insert(number, Waiter { subject, answer });
         Ticket { waiting: &self.waiting, number, outcome }
     }
 
@@ -156,36 +148,26 @@ impl Waiting {
         let waiter = number.and_then(|number: u64| self.lock().remove(&number));
         if let Some(waiter) = waiter {
             // It may have given up in this moment.
-            let _ = waiter.answer.send(classify(message, &waiter.name));
+            let _ = waiter.answer.send(classify(message, &waiter.subject));
         }
     }
 
     /// Answers those whose subject the server refused.
-    fn deny(&self, denied: impl Fn(&str) -> Option<String>) {
+    fn deny(&self, denied: &HashMap<String, String>) {
         let mut waiting = self.lock();
-        let refused: Vec<(u64, String)> = waiting
-            .iter()
-            .filter_map(|(number, waiter)| Some((*number, denied(&waiter.name)?)))
-            .collect();
-        for (number, what) in refused {
-            if let Some(waiter) = waiting.remove(&number) {
-                // It may have given up in this moment.
-                let _ = waiter.answer.send(Outcome::Refused(StoreError::Denied { what }));
-            }
+        let refused = waiting.extract_if(|_, waiter| denied.contains_key(waiter.subject.as_str()));
+        for (_, waiter) in refused {
+            let what = denied[waiter.subject.as_str()].clone();
+            // It may have given up in this moment.
+            let _ = waiter.answer.send(Outcome::Refused(StoreError::Denied { what }));
         }
     }
 }
 
 /// The task that reads the acknowledgements, until the connection ends.
-async fn read_acks(
-    waiting: Arc<Waiting>,
-    mut subscriber: Subscriber,
-    connection: Connection,
-    prefix: String,
-) {
+async fn read_acks(waiting: Arc<Waiting>, mut subscriber: Subscriber, connection: Connection) {
     let (_unused, silent) = signal::channel(0);
     let mut denied = connection.denials.as_ref().map_or(silent, |denials| denials.subscribe());
-    let inbox = connection.inbox();
     let mut heard = connection.denial_count();
     loop {
         tokio::select! {
@@ -195,8 +177,8 @@ async fn read_acks(
                 None => return,
             },
             Ok(()) = denied.changed() => if let Some(denials) = &connection.denials {
-                waiting.deny(|name| denials.find(&format!("{prefix}{name}"), &inbox, heard));
-                heard = denials.count();
+                waiting.deny(&denials.publishes_since(heard));
+                heard = *denied.borrow_and_update();
             },
         }
     }
@@ -222,9 +204,9 @@ const NO_ROOM: [u64; 3] = [10002, 10023, 10047];
 const REFUSED: [u64; 7] = [10054, 10165, 10166, 10111, 10109, 10070, 10060];
 
 /// What an acknowledgement says about its write.
-fn classify(message: &Message, name: &str) -> Outcome {
+fn classify(message: &Message, subject: &str) -> Outcome {
     if message.status == Some(StatusCode::NO_RESPONDERS) {
-        let what = format!("no stream listens for {name}: it has no leader now, or was deleted");
+        let what = format!("no stream listens for {subject}: it has no leader now, or was deleted");
         return Outcome::Unknown(StoreError::Unreachable { what });
     }
     let ack: Ack = match serde_json::from_slice(&message.payload) {
@@ -235,7 +217,7 @@ fn classify(message: &Message, name: &str) -> Outcome {
         }
     };
     let Some(refusal) = ack.error else { return Outcome::Acked(Revision(ack.seq)) };
-    let what = format!("{name}: {refusal}");
+    let what = format!("{subject}: {refusal}");
     match refusal.err_code {
         WRONG_LAST_SEQUENCE => Outcome::Conflict,
         STORE_FAILED if refusal.description.contains("maximum") => {

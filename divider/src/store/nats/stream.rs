@@ -21,7 +21,7 @@ pub(super) struct Names {
     /// `$KV.divider_<group>.`: a record's name follows.
     pub(super) records: String,
     /// `divider.<group>.key.`: where anybody may announce a key by a plain publish.
-    announce: String,
+    pub(super) announce: String,
 }
 
 impl Names {

@@ -1,0 +1,49 @@
+//! Where a delivery stands, as its reply subject says.
+
+/// The place of one delivery in its stream and for its consumer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Place {
+    /// Its sequence in the stream.
+    pub(super) sequence: u64,
+    /// The how-manieth delivery of the consumer it is, from 1.
+    pub(super) delivered: u64,
+    /// How many were still to be delivered then.
+    pub(super) pending: u64,
+}
+
+impl Place {
+    /// Reads `$JS.ACK.<stream>.<consumer>.<times>.<sequence>.<delivered>.<time>.<pending>`, or the
+    /// newer form with domain and account before the stream, and perhaps a random end.
+    pub(super) fn parse(reply: &str) -> Option<Self> {
+        let tokens = reply.strip_prefix("$JS.ACK.")?.split('.');
+        let names = match tokens.clone().count() {
+            7 => 3,
+            9 | 10 => 5,
+            _ => return None,
+        };
+        let mut tokens = tokens.skip(names);
+        let mut number = || tokens.next()?.parse::<u64>().ok();
+        let (sequence, delivered) = (number()?, number()?);
+        let _time = number()?;
+        Some(Self { sequence, delivered, pending: number()? })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_forms_of_a_delivery_are_read() {
+        let check = |reply: &str, want: Option<(u64, u64, u64)>| {
+            let place = |(sequence, delivered, pending)| Place { sequence, delivered, pending };
+            assert_eq!(Place::parse(reply), want.map(place), "{reply}");
+        };
+        check("$JS.ACK.KV_divider_g.c.1.12.5.1700000000000000000.3", Some((12, 5, 3)));
+        check("$JS.ACK._.hash.KV_divider_g.c.1.12.5.1700000000000000000.3", Some((12, 5, 3)));
+        check("$JS.ACK.hub.hash.KV_divider_g.c.1.12.5.1700000000000000000.3.rnd", Some((12, 5, 3)));
+        check("$JS.ACK.KV_divider_g.c.1.x.5.1700000000000000000.3", None);
+        check("$JS.ACK.KV.c.1.2", None);
+        check("_INBOX.a.b", None);
+    }
+}

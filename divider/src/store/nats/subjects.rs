@@ -1,0 +1,50 @@
+//! The subjects that writes go to.
+
+use async_nats::Subject;
+
+use super::super::Write;
+
+/// Where writes go.
+#[derive(Debug)]
+pub(super) struct Subjects {
+    /// Where a record's name follows.
+    pub(super) records: String,
+    /// Where the name of a key follows that is announced; none in another domain, which does not
+    /// map it.
+    pub(super) announce: Option<String>,
+}
+
+impl Subjects {
+    /// The subject of a write.
+    ///
+    /// A key is announced and retracted where everybody may do so, so that an announcer needs the
+    /// right to that subject only. Not with an expected revision: 2.11 on several replicas compares
+    /// it with the subject before its transform, where there never is a record.
+    pub(super) fn of(&self, write: &Write) -> Subject {
+        let key = write.name.strip_prefix("key.").filter(|_| write.expected.is_none());
+        match (key, &self.announce) {
+            (Some(key), Some(announce)) => format!("{announce}{key}").into(),
+            _ => format!("{}{}", self.records, write.name).into(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_blind_write_of_a_key_is_an_announcement() {
+        let check = |announce: Option<&str>, name: &str, expected: Option<u64>, want: &str| {
+            let announce = announce.map(str::to_owned);
+            let subjects = Subjects { records: "$KV.b.".into(), announce };
+            let expected = expected.map(crate::id::Revision);
+            let write = Write { name: name.into(), value: None, expected, ttl: None };
+            assert_eq!(subjects.of(&write).as_str(), want);
+        };
+        check(Some("divider.g.key."), "key.a.b", None, "divider.g.key.a.b");
+        check(Some("divider.g.key."), "key.a.b", Some(0), "$KV.b.key.a.b");
+        check(Some("divider.g.key."), "claim.a", None, "$KV.b.claim.a");
+        check(None, "key.a", None, "$KV.b.key.a");
+    }
+}

@@ -1,0 +1,222 @@
+//! What becomes of a store when its server is hurt.
+
+use std::time::Duration;
+
+use divider::store::{Change, Outcome, Store, StoreError, StreamOptions, Watch};
+use divider::{NatsStore, Revision};
+use divider_local_server::{Cluster, LocalServer};
+use serde_json::Value;
+
+use crate::support::{
+    Nats, api, consumers, creating, delete, group, in_time, names, put, snapshot, until, watch,
+    write,
+};
+
+/// Reads on until the watch ends, and says why.
+async fn end_of(watch: &mut Box<dyn Watch>) -> StoreError {
+    in_time(async {
+        loop {
+            if let Err(error) = watch.next().await {
+                return error;
+            }
+        }
+    })
+    .await
+}
+
+fn is_gap(error: &StoreError) -> bool {
+    matches!(error, StoreError::Gap { .. })
+}
+
+#[tokio::test]
+async fn a_closed_watch_leaves_no_consumer() {
+    let nats = Nats::start().await;
+    let client = nats.client().await;
+    let mut watches = Vec::new();
+    for filter in [&[">"][..], &["key.a"], &["key.>", "claim.>", "lease.w1"]] {
+        let mut watching = watch(&nats.store, filter).await;
+        snapshot(&mut watching).await;
+        watches.push(watching);
+    }
+    assert_eq!(consumers(&client).await, 3);
+    for watching in watches {
+        watching.close().await;
+    }
+    assert_eq!(consumers(&client).await, 0);
+}
+
+#[tokio::test]
+async fn a_deleted_group_ends_its_watches_and_is_named() {
+    let nats = Nats::start().await;
+    let client = nats.client().await;
+    let before = nats.store.info().await.expect("an answer").created;
+    let mut watching = watch(&nats.store, &[">"]).await;
+    snapshot(&mut watching).await;
+    api(&client, "STREAM.DELETE.KV_divider_suite", Value::Null).await;
+
+    let outcome = nats.store.write(put("key.a", "", None)).await;
+    assert!(matches!(outcome, Outcome::Unknown(StoreError::Unreachable { .. })), "{outcome:?}");
+    let no_group = StoreError::NoGroup { group: "suite".into() };
+    assert_eq!(nats.store.read("key.a").await, Err(no_group.clone()));
+    assert_eq!(nats.store.info().await, Err(no_group.clone()));
+    let opened = nats.store.watch(names(&[">"])).await.map(drop);
+    assert_eq!(opened, Err(no_group));
+    let end = end_of(&mut watching).await;
+    assert!(is_gap(&end), "{end}");
+
+    // Made again by somebody, it is another log, and the same store works on it.
+    let again = creating().connect(nats.server.url(), group()).await.expect("a group");
+    assert_ne!(again.info().await.expect("an answer").created, before);
+    write(&nats.store, put("key.a", "", Some(0))).await;
+}
+
+#[tokio::test]
+async fn a_consumer_that_is_gone_ends_its_watch() {
+    let nats = Nats::start().await;
+    let client = nats.client().await;
+    let mut watching = watch(&nats.store, &[">"]).await;
+    snapshot(&mut watching).await;
+    let names = api(&client, "CONSUMER.NAMES.KV_divider_suite", serde_json::json!({})).await;
+    let name = names["consumers"][0].as_str().expect("a name");
+    api(&client, &format!("CONSUMER.DELETE.KV_divider_suite.{name}"), Value::Null).await;
+    let end = end_of(&mut watching).await;
+    assert!(is_gap(&end), "{end}");
+}
+
+#[tokio::test]
+async fn deliveries_that_the_client_dropped_end_the_watch() {
+    let nats = Nats::start().await;
+    let fill = (0..5000).map(|n| nats.store.write(put(&format!("key.{n}"), "", None)));
+    in_time(futures_util::future::join_all(fill)).await;
+    let options = async_nats::ConnectOptions::new().subscription_capacity(16);
+    let client = options.connect(nats.server.url()).await.expect("a connection");
+    let store = NatsStore::open(client, group()).await.expect("the group");
+    let mut watching = watch(&store, &["key.>"]).await;
+    let end = end_of(&mut watching).await;
+    assert!(is_gap(&end), "{end}");
+    watching.close().await;
+}
+
+#[tokio::test]
+async fn a_restarted_server_ends_its_watches_and_has_what_was_acked() {
+    let mut nats = Nats::start().await;
+    for crash in [false, true] {
+        let name = format!("key.{crash}");
+        let revision = write(&nats.store, put(&name, "", None)).await;
+        let mut watching = watch(&nats.store, &["key.>"]).await;
+        snapshot(&mut watching).await;
+        if crash {
+            nats.server.kill();
+        } else {
+            nats.server.stop();
+        }
+        nats.server.restart().expect("it starts again");
+        let end = end_of(&mut watching).await;
+        assert!(is_gap(&end), "{end}");
+        let mut again = watch(&nats.store, &["key.>"]).await;
+        let view = snapshot(&mut again).await;
+        assert_eq!(view.get(&name).map(|record| record.revision), Some(Revision(revision)));
+    }
+}
+
+#[tokio::test]
+async fn a_frozen_server_leaves_a_write_unknown() {
+    let nats = Nats::start().await;
+    let mut watching = watch(&nats.store, &["key.>"]).await;
+    snapshot(&mut watching).await;
+    let Nats { store, mut server } = nats;
+    server.freeze();
+    let outcome = store.write(put("key.a", "", Some(0))).await;
+    assert!(matches!(outcome, Outcome::Unknown(StoreError::Timeout { .. })), "{outcome:?}");
+    let read = store.read("key.a").await;
+    assert!(matches!(read, Err(StoreError::Timeout { .. })), "{read:?}");
+    let end = end_of(&mut watching).await;
+    assert!(is_gap(&end), "{end}");
+    server.thaw();
+    until(|| async { store.read("key.a").await.is_ok() }).await;
+    let mut again = watch(&store, &["key.>"]).await;
+    snapshot(&mut again).await;
+}
+
+#[tokio::test]
+async fn what_was_refused_without_a_connection_never_lands() {
+    let mut nats = Nats::start().await;
+    nats.server.kill();
+    let mut refused = 0;
+    while refused < 3 {
+        match nats.store.write(put(&format!("key.{refused}"), "", Some(0))).await {
+            Outcome::Refused(StoreError::Unreachable { .. }) => refused += 1,
+            // It was on its way before the loss of the connection was noticed.
+            Outcome::Unknown(_) => {}
+            other => panic!("{other:?}"),
+        }
+    }
+    nats.server.restart().expect("it starts again");
+    until(|| async { nats.store.read("key.0").await.is_ok() }).await;
+    write(&nats.store, put("group", "", None)).await;
+    for n in 0..refused {
+        assert_eq!(nats.store.read(&format!("key.{n}")).await, Ok(None));
+    }
+}
+
+#[tokio::test]
+async fn a_full_group_refuses_what_grows_and_renews_what_does_not() {
+    let server = LocalServer::start().expect("a nats-server");
+    let stream = StreamOptions::default().max_bytes(64 * 1024);
+    let options = NatsStore::options().create_if_missing(stream);
+    let store = options.connect(server.url(), group()).await.expect("a group");
+    assert_eq!(store.info().await.expect("an answer").max_bytes, Some(64 * 1024));
+    let lease = write(&store, put("lease.w1", vec![b'x'; 300], Some(0))).await;
+    let mut newest = 0;
+    let full = loop {
+        match store.write(put(&format!("key.{newest}"), vec![b'x'; 500], Some(0))).await {
+            Outcome::Acked(revision) => newest = revision.0,
+            other => break other,
+        }
+    };
+    assert!(matches!(full, Outcome::Refused(StoreError::Full { .. })), "{full:?}");
+    let lease = write(&store, put("lease.w1", vec![b'y'; 300], Some(lease))).await;
+    let outcome = store.write(put("lease.w1", vec![b'y'; 900], Some(lease))).await;
+    assert!(matches!(outcome, Outcome::Refused(StoreError::Full { .. })), "{outcome:?}");
+    write(&store, delete("lease.w1", lease)).await;
+}
+
+#[tokio::test]
+async fn a_cluster_that_loses_its_leader_goes_on() {
+    let mut cluster = Cluster::start().expect("three servers");
+    let options = NatsStore::options().create_if_missing(StreamOptions::default().replicas(3));
+    let store = options.connect(cluster.url(), group()).await.expect("a group");
+    assert_eq!(store.info().await.expect("an answer").replicas, 3);
+    let revision = write(&store, put("claim.a", "1", Some(0))).await;
+    let leader = cluster.leader("KV_divider_suite", Duration::from_secs(30)).expect("a leader");
+    cluster.servers_mut()[leader].kill();
+
+    // Each attempt is read back before the next, as whoever writes has to.
+    let written = in_time(async {
+        loop {
+            let outcome = store.write(put("claim.a", "2", Some(revision))).await;
+            if let Outcome::Acked(revision) = outcome {
+                return revision;
+            }
+            assert!(!matches!(outcome, Outcome::Refused(StoreError::Full { .. })), "{outcome:?}");
+            match store.read("claim.a").await {
+                Ok(Some(record)) if record.value.as_deref() == Some(b"2") => {
+                    return record.revision;
+                }
+                _ => tokio::time::sleep(Duration::from_millis(100)).await,
+            }
+        }
+    })
+    .await;
+    assert!(written.0 > revision);
+    let mut watching = in_time(async {
+        loop {
+            if let Ok(watching) = store.watch(names(&["claim.>"])).await {
+                return watching;
+            }
+        }
+    })
+    .await;
+    let change = in_time(watching.next()).await;
+    assert!(matches!(change, Ok(Change::Record(record)) if record.revision == written));
+}

@@ -1,0 +1,165 @@
+//! Everything that can be wrong when a group is opened has an error that says what to do.
+
+use std::net::TcpListener;
+
+use divider::store::{Store, StreamOptions};
+use divider::{NatsStore, OpenError};
+use divider_local_server::LocalServer;
+use serde_json::{Value, json};
+
+use crate::support::{api, creating, group, put, write};
+
+fn server() -> LocalServer {
+    LocalServer::start().expect("a nats-server")
+}
+
+/// The error of opening, and its text.
+async fn error_of(server: &LocalServer) -> (OpenError, String) {
+    let error = NatsStore::connect(server.url(), group()).await.expect_err("it has to fail");
+    let text = error.to_string();
+    (error, text)
+}
+
+#[tokio::test]
+async fn a_group_is_made_once_and_found_after() {
+    let server = server();
+    let (error, text) = error_of(&server).await;
+    assert!(matches!(error, OpenError::NoGroup { .. }), "{text}");
+    assert!(text.contains("divider init") && text.contains("create_if_missing"), "{text}");
+
+    let (one, two) = tokio::join!(
+        creating().connect(server.url(), group()),
+        creating().connect(server.url(), group()),
+    );
+    let (one, two) = (one.expect("a group"), two.expect("the same group"));
+    let record = one.read("group").await.expect("an answer").expect("a group record");
+    assert_eq!(two.read("group").await, Ok(Some(record)));
+    NatsStore::connect(server.url(), group()).await.expect("it is there");
+    // Whatever else a second one asks for, what exists stays as it is.
+    let other = NatsStore::options().create_if_missing(StreamOptions::default().max_bytes(1 << 20));
+    let other = other.connect(server.url(), group()).await.expect("it is there");
+    assert_eq!(other.info().await.expect("an answer").max_bytes, None);
+}
+
+#[tokio::test]
+async fn an_old_server_is_named_with_the_version_that_is_needed() {
+    let old = "2.10.26".parse().expect("a version");
+    let server = LocalServer::builder().version(old).start().expect("an old nats-server");
+    let error = creating().connect(server.url(), group()).await.expect_err("too old");
+    assert_eq!(error.to_string(), "nats-server is too old: found 2.10.26, needed 2.11.11");
+}
+
+#[tokio::test]
+async fn a_server_without_jetstream_is_told_from_a_missing_group() {
+    let server = LocalServer::builder().without_jetstream().start().expect("a nats-server");
+    let error = creating().connect(server.url(), group()).await.expect_err("no JetStream");
+    assert!(matches!(error, OpenError::NoJetStream { .. }), "{error}");
+    let server = self::server();
+    let wrong = NatsStore::options().domain("nowhere").connect(server.url(), group()).await;
+    let text = wrong.expect_err("no such domain").to_string();
+    assert!(text.starts_with("no JetStream answers at $JS.nowhere.API"), "{text}");
+}
+
+#[tokio::test]
+async fn every_broken_rule_of_a_stream_is_listed() {
+    let server = server();
+    let client = async_nats::connect(server.url()).await.expect("a connection");
+    let config = json!({
+        "name": "KV_divider_suite", "subjects": ["$KV.divider_suite.>"], "storage": "memory",
+        "max_msgs_per_subject": 5, "allow_rollup_hdrs": true, "discard": "old",
+    });
+    api(&client, "STREAM.CREATE.KV_divider_suite", config).await;
+    let (error, text) = error_of(&server).await;
+    let OpenError::Rules { stream, broken } = error else { panic!("{text}") };
+    assert_eq!(stream, "KV_divider_suite");
+    let settings: Vec<_> = broken.iter().map(|rule| rule.setting).collect();
+    let want = [
+        "subjects",
+        "subject_transform",
+        "storage",
+        "discard",
+        "max_msgs_per_subject",
+        "max_msg_size",
+        "duplicate_window",
+        "allow_msg_ttl",
+        "allow_rollup_hdrs",
+        "deny_delete",
+        "deny_purge",
+    ];
+    assert_eq!(settings, want);
+    assert!(text.contains("max_msgs_per_subject is 5, needed 1"), "{text}");
+    assert!(text.contains(r#"storage is "memory", needed "file""#), "{text}");
+    // It is not for us to change it.
+    let error = creating().connect(server.url(), group()).await.expect_err("still wrong");
+    assert!(matches!(error, OpenError::Rules { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn a_group_of_another_protocol_is_left_alone() {
+    let server = server();
+    let store = creating().connect(server.url(), group()).await.expect("a group");
+    let check = |value: Value, want: &'static str| {
+        let (store, server) = (&store, &server);
+        async move {
+            write(store, put("group", value.to_string(), None)).await;
+            let (_, text) = error_of(server).await;
+            assert_eq!(text, want);
+        }
+    };
+    let other = "the group speaks another protocol: found 7, this version speaks 1";
+    check(json!({"v": 1, "protocol": 7}), other).await;
+    check(json!("nonsense"), "the group record of the group cannot be read: suite").await;
+    write(&store, put("group", json!({"v": 1, "protocol": 1}).to_string(), None)).await;
+    NatsStore::connect(server.url(), group()).await.expect("it is ours again");
+}
+
+#[tokio::test]
+async fn a_server_that_is_not_there_is_named_without_its_password() {
+    let port = {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        listener.local_addr().expect("an address").port()
+    };
+    let url = format!("nats://me:secret@127.0.0.1:{port}");
+    let error = NatsStore::connect(&url, group()).await.expect_err("nobody there");
+    let source = std::error::Error::source(&error).expect("a source").to_string();
+    assert_eq!(error.to_string(), format!("cannot connect to nats://127.0.0.1:{port}"));
+    assert!(!source.is_empty() && !source.contains("secret"), "{source}");
+    let error = NatsStore::connect("no url at all", group()).await.expect_err("no url");
+    assert!(matches!(error, OpenError::Connect { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn a_user_who_is_not_let_in_or_lacks_a_right_is_told_so() {
+    let config = r#"authorization { users = [
+        { user: admin, password: pass }
+        { user: some, password: pass, permissions: {
+            publish: { allow: ["$JS.API.STREAM.INFO.>"] }, subscribe: { allow: ["_INBOX.>"] } } }
+        { user: deaf, password: pass, permissions: {
+            publish: { allow: [">"] }, subscribe: { allow: ["other.>"] } } }
+        { user: mute, password: pass, permissions: {
+            publish: { allow: ["other.>"] }, subscribe: { allow: ["_INBOX.>"] } } }
+    ] }"#;
+    let server = LocalServer::builder().config(config).start().expect("a nats-server");
+    let port = server.port();
+    let open = |user: &'static str| async move {
+        let url = format!("nats://{user}@127.0.0.1:{port}");
+        creating().connect(url, group()).await.expect_err("it has to fail")
+    };
+    let error = open("admin:wrong").await;
+    assert!(matches!(error, OpenError::Connect { .. }), "{error}");
+    let check = |error: OpenError, subject: &str| {
+        let OpenError::Denied { what } = error else { panic!("{error}") };
+        assert!(what.contains(subject), "{what}");
+    };
+    check(open("mute:pass").await, "$JS.API.STREAM.INFO.KV_divider_suite");
+    check(open("some:pass").await, "$JS.API.STREAM.CREATE.KV_divider_suite");
+    check(open("deaf:pass").await, "_INBOX.");
+}
+
+#[tokio::test]
+async fn a_group_that_cannot_be_made_says_why() {
+    let server = server();
+    let three = NatsStore::options().create_if_missing(StreamOptions::default().replicas(3));
+    let error = three.connect(server.url(), group()).await.expect_err("one server");
+    assert!(error.to_string().contains("replicas > 1 not supported"), "{error}");
+}
