@@ -428,6 +428,9 @@ impl World {
             if self.rng.bool() {
                 let when = self.weather.down_until + self.latency();
                 self.at(when, Event::Arrive(place, epoch, message));
+            } else if let Message::Open(watch, _) = message {
+                let ended = Input::WatchEnded(watch, no_answer());
+                self.after(Duration::from_secs(2), Event::Input(place, epoch, ended));
             }
             return;
         }

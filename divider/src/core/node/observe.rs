@@ -24,12 +24,16 @@ const SUCCESSORS: usize = 3;
 /// The pause between two attempts to open the watch.
 const PAUSE: Duration = Duration::from_millis(200);
 
+/// How long the watch may take to show everything.
+const LOADING: Duration = Duration::from_secs(10);
+
 /// What this node sees of other nodes' leases.
 #[derive(Debug)]
 pub(super) struct Observer {
     watch: Option<WatchId>,
     names: Vec<String>,
     live: bool,
+    opened: Time,
     /// Since when nothing could be missed for longer than a heartbeat.
     live_since: Time,
     /// Since when the watch is broken.
@@ -57,6 +61,7 @@ impl Observer {
             watch: None,
             names: Vec::new(),
             live: false,
+            opened: now,
             live_since: now,
             gap_since: None,
             seen: BTreeMap::new(),
@@ -116,7 +121,8 @@ impl Node {
             return;
         }
         let names = self.leases_to_observe(now);
-        if names != self.observer.names {
+        let dead = self.unopened_at().is_some_and(|at| at <= now.at);
+        if names != self.observer.names || dead {
             self.open_observer(now, names, Duration::ZERO);
         }
         for node in self.due_kills(now) {
@@ -138,7 +144,14 @@ impl Node {
             let id = self.watch_id();
             self.actions.push_back(Action::Watch(id, Filter { names }, delay));
             self.observer.watch = Some(id);
+            self.observer.opened = now.at + delay;
         }
+    }
+
+    /// When a watch that was opened and has not shown everything counts as dead.
+    fn unopened_at(&self) -> Option<Time> {
+        let loading = self.observer.watch.is_some() && !self.observer.live;
+        loading.then_some(self.observer.opened + LOADING)
     }
 
     pub(super) fn on_observer_ended(&mut self, now: Now, id: WatchId) {
@@ -373,6 +386,6 @@ impl Node {
             let late = (self.view.members.len() > ALL_OBSERVE).then_some(seen.since + seen.lease / 3);
             [self.kill_at(node, seen), self.deletion_at(node, seen), late]
         });
-        times.flatten().min()
+        times.flatten().chain(self.unopened_at()).min()
     }
 }
