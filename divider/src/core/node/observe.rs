@@ -39,6 +39,8 @@ pub(super) struct Observer {
     /// Since when the watch is broken.
     gap_since: Option<Time>,
     seen: BTreeMap<NodeId, Seen>,
+    /// The nodes whose leases the watch has shown since it was opened.
+    shown: BTreeSet<NodeId>,
     /// Members whose deletion is on its way.
     deleting: BTreeSet<NodeId>,
 }
@@ -65,6 +67,7 @@ impl Observer {
             live_since: now,
             gap_since: None,
             seen: BTreeMap::new(),
+            shown: BTreeSet::new(),
             deleting: BTreeSet::new(),
         }
     }
@@ -138,6 +141,7 @@ impl Node {
             self.actions.push_back(Action::Unwatch(id));
         }
         self.observer.live = false;
+        self.observer.shown.clear();
         self.observer.gap_since.get_or_insert(now.at);
         self.observer.names.clone_from(&names);
         if !names.is_empty() {
@@ -174,8 +178,20 @@ impl Node {
                 if gap.is_none_or(|since| now.at.since(since) > self.timing.heartbeat) {
                     self.observer.live_since = now.at;
                 }
+                self.forget_unshown(now);
                 self.observe_members(now);
             }
+        }
+    }
+
+    /// Leases that were there and that a new watch does not show are absent from now on: they expire
+    /// without a word.
+    fn forget_unshown(&mut self, now: Now) {
+        let shown = std::mem::take(&mut self.observer.shown);
+        let gone = self.observer.seen.iter_mut().filter(|(node, _)| !shown.contains(*node));
+        for (_, seen) in gone.filter(|(_, seen)| seen.state == LeaseState::Live) {
+            seen.revision = Revision::NONE;
+            seen.since = now.at;
         }
     }
 
@@ -183,6 +199,9 @@ impl Node {
         let Ok(RecordName::Lease(node)) = RecordName::parse(&record.name) else { return };
         if node == self.config.node {
             return;
+        }
+        if !self.observer.live {
+            self.observer.shown.insert(node.clone());
         }
         let known = self.observer.seen.get(&node);
         if known.is_some_and(|seen| seen.revision == record.revision) {
