@@ -20,6 +20,7 @@ impl Node {
         hold.since = now.at;
         hold.phase = Phase::Handing {
             next: Next::Free,
+            ran: hold.token,
             told,
             slot: stop.slot,
             released,
@@ -32,9 +33,14 @@ impl Node {
     /// in `not`; it never chooses a receiver for what it did not have.
     pub(super) fn give_back(&mut self, now: Now, ix: KeyIx, token: Token, revision: Revision) {
         let doubt = Doubt::Retry(now.at);
-        let next = Next::Free;
-        let phase =
-            Phase::Handing { next, told: now.at, slot: false, released: true, doubt };
+        let phase = Phase::Handing {
+            next: Next::Free,
+            ran: token,
+            told: now.at,
+            slot: false,
+            released: true,
+            doubt,
+        };
         self.holds.keys.insert(ix, Hold { token, revision, since: now.at, phase });
         let Some(entry) = self.view.keys.get_mut(ix) else { return };
         entry.pinned = true;
@@ -137,12 +143,26 @@ impl Node {
             // A leader of old answers, or the log lost its tail; a resync tells which.
             return self.set_doubt(ix, Doubt::Retry(now.at + self.timing.heartbeat));
         }
+        if let Phase::Handing { ran, .. } = hold.phase
+            && claim.is_some_and(|c| c.token == ran)
+        {
+            return self.hand_over_again(now, ix, revision);
+        }
         let mine = claim.is_some_and(|c| c.token == hold.token)
             || claim.is_none() && matches!(hold.phase, Phase::Handing { next: Next::Gone, .. });
         if mine {
             return self.on_handed(now, ix, revision);
         }
         self.on_given_away(now, ix);
+    }
+
+    /// The claim stands as it was, at another revision: written again over garbage. It is handed over
+    /// from there.
+    fn hand_over_again(&mut self, now: Now, ix: KeyIx, revision: Revision) {
+        if let Some(hold) = self.holds.keys.get_mut(&ix) {
+            hold.revision = revision;
+        }
+        self.set_doubt(ix, Doubt::Retry(now.at + self.timing.retry));
     }
 
     /// The hand-over is in the log.
@@ -181,7 +201,11 @@ impl Node {
         if entry.claim.revision <= hold.revision {
             return;
         }
-        if let Phase::Handing { next, .. } = hold.phase {
+        if let Phase::Handing { next, ran, .. } = hold.phase {
+            if entry.claim.exists && entry.claim.token == ran {
+                let revision = entry.claim.revision;
+                return self.hand_over_again(now, ix, revision);
+            }
             // The watch was faster than the acknowledgement.
             let (claim, revision) = (&entry.claim, entry.claim.revision);
             let landed = claim.token == hold.token && claim.exists || !claim.exists && next == Next::Gone;

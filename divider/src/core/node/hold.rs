@@ -33,7 +33,15 @@ pub(super) enum Phase {
     Completing { request: RequestId, doubt: Doubt },
     /// The run is confirmed over; the claim is being given away. From here on the key is never
     /// started again on this revision.
-    Handing { next: Next, told: Time, slot: bool, released: bool, doubt: Doubt },
+    Handing {
+        next: Next,
+        /// The token of the run that is over.
+        ran: Token,
+        told: Time,
+        slot: bool,
+        released: bool,
+        doubt: Doubt,
+    },
     /// The claim was given away; the watch has not shown it yet.
     Handed,
 }

@@ -183,7 +183,7 @@ impl Node {
         attempt.1 = false;
         if let Outcome::Acked(revision) = outcome {
             self.holds.reasserts.remove(&ix);
-            if let Some(hold) = self.holds.keys.get_mut(&ix) {
+            if let Some(hold) = self.holds.keys.get_mut(&ix).filter(|hold| hold.is_held()) {
                 hold.revision = *revision;
             }
         } else {
