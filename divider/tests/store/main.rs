@@ -3,6 +3,7 @@
 //! `NATS_SERVER=/path/to/nats-server` runs it on another version than the pinned one.
 
 mod faults;
+mod garbage;
 mod open;
 mod subjects;
 mod suite;

@@ -134,6 +134,32 @@ async fn a_permission_that_lacks_is_named_and_not_timed_out() {
 }
 
 #[tokio::test]
+async fn a_worker_gets_by_with_the_rights_of_its_role() {
+    let server = with_user(
+        r#""$JS.API.STREAM.INFO.KV_divider_suite", "$JS.API.STREAM.MSG.GET.KV_divider_suite",
+           "$JS.API.CONSUMER.CREATE.KV_divider_suite.>",
+           "$JS.API.CONSUMER.DELETE.KV_divider_suite.*", "$JS.FC.KV_divider_suite.>",
+           "$KV.divider_suite.claim.>", "$KV.divider_suite.lease.>", "$KV.divider_suite.key.>""#,
+    );
+    let admin = creating().connect(url(&server, "admin"), group()).await.expect("a group");
+    let fill = (0..20_000).map(|n| admin.write(put(&format!("key.{n}"), vec![b'x'; 500], None)));
+    in_time(join_all(fill)).await;
+    let store = NatsStore::connect(url(&server, "some"), group()).await.expect("the group");
+    for filter in [&["key.>", "claim.>", "group"][..], &["key.>"], &["lease.w2"]] {
+        let mut watching = watch(&store, filter).await;
+        let expected = if filter[0] == "key.>" { 20_000 } else { 0 };
+        assert!(snapshot(&mut watching).await.len() >= expected);
+        watching.close().await;
+    }
+    write(&store, put("claim.a", "", Some(0))).await;
+    let key = store.read("key.1").await.expect("an answer").expect("a record");
+    write(&store, Write { value: None, ..put("key.1", "", Some(key.revision.0)) }).await;
+    let outcome = store.write(put("control.w1", "", Some(0))).await;
+    let Outcome::Refused(error) = outcome else { panic!("{outcome:?}") };
+    assert_denied(&error, "$KV.divider_suite.control.w1");
+}
+
+#[tokio::test]
 async fn an_announcer_needs_no_right_but_to_announce() {
     let server = with_user(r#""$JS.API.STREAM.INFO.KV_divider_suite", "divider.suite.key.>""#);
     let admin = creating().connect(url(&server, "admin"), group()).await.expect("a group");

@@ -4,10 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_nats::connection::State;
-use async_nats::{Client, ConnectOptions, Event, ServerAddr};
+use async_nats::{Client, ConnectError, ConnectOptions, Event, ServerAddr};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
+use super::super::StoreError;
 use super::address::{parse_servers, with_credentials, without_credentials};
 use super::denials::Denials;
 use super::error::OpenError;
@@ -30,20 +31,22 @@ pub(super) struct Connection {
     pub(super) runtime: Handle,
     /// What the server refused; only a connection of our own hears it.
     pub(super) denials: Option<Arc<Denials>>,
-    /// The thread of a connection of our own, which ends with its last holder.
-    _thread: Option<Arc<Thread>>,
+    /// What a connection of our own is made of.
+    own: Option<Arc<Own>>,
 }
 
-/// Ends the thread when it is dropped.
+/// How further connections are made; the thread ends with the last holder of this.
 #[derive(Debug)]
-struct Thread {
+struct Own {
+    servers: Vec<ServerAddr>,
+    options: ConnectOptions,
     _stop: oneshot::Sender<()>,
 }
 
 impl Connection {
     /// Uses a client that somebody else made; tasks run on the runtime of the caller.
     pub(super) fn of_client(client: Client) -> Self {
-        Self { client, runtime: Handle::current(), denials: None, _thread: None }
+        Self { client, runtime: Handle::current(), denials: None, own: None }
     }
 
     /// Connects on a thread with a runtime of its own, so that whatever blocks the application's
@@ -60,34 +63,57 @@ impl Connection {
         let servers = parse_servers(urls).map_err(|error| failed(error.into()))?;
         let denials = Arc::new(Denials::default());
         let options = with_credentials(options, &servers);
-        let options = tuned(options, ping_interval, denials.clone());
+        let options = tuned(options, ping_interval);
+        let writer = options.clone().event_callback({
+            let denials = denials.clone();
+            move |event| {
+                on_event(&denials, &event);
+                std::future::ready(())
+            }
+        });
         let (ready, connected) = oneshot::channel();
         let (stop, stopped) = oneshot::channel::<()>();
-        let run = move || run_thread(options, servers, ready, stopped);
+        let connecting = writer.connect(servers.clone());
         std::thread::Builder::new()
             .name("divider-nats".into())
-            .spawn(run)
+            .spawn(move || run_thread(connecting, ready, stopped))
             .map_err(|error| failed(error.into()))?;
         match connected.await {
             Ok(Ok((client, runtime))) => Ok(Self {
                 client,
                 runtime,
                 denials: Some(denials),
-                _thread: Some(Arc::new(Thread { _stop: stop })),
+                own: Some(Arc::new(Own { servers, options, _stop: stop })),
             }),
             Ok(Err(error)) => Err(failed(error)),
             Err(_) => Err(failed("the connection's thread ended".into())),
         }
     }
 
+    /// A client for one watch: a connection beside this one, so that the answers to heartbeats do
+    /// not queue behind a snapshot, and a message that kills its reader kills no writer.
+    pub(super) async fn reader(&self) -> Result<Client, StoreError> {
+        let (Some(own), Some(denials)) = (&self.own, &self.denials) else {
+            return Ok(self.client.clone());
+        };
+        let denials = denials.clone();
+        let options = own.options.clone().event_callback(move |event| {
+            if let Event::ServerError(async_nats::ServerError::Other(words)) = event {
+                denials.record(&words);
+            }
+            std::future::ready(())
+        });
+        let what = match self.runtime.spawn(options.connect(own.servers.clone())).await {
+            Ok(Ok(client)) => return Ok(client),
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => "the thread of the connections ended".to_owned(),
+        };
+        Err(StoreError::Unreachable { what })
+    }
+
     /// Whether the connection is up at this moment, as far as is known.
     pub(super) fn is_up(&self) -> bool {
         self.client.connection_state() == State::Connected
-    }
-
-    /// How often the connection was made; grows with every reconnect.
-    pub(super) fn connects(&self) -> u64 {
-        self.client.statistics().connects.load(std::sync::atomic::Ordering::Relaxed)
     }
 
     /// What the inboxes of this client begin with, up to and with a dot.
@@ -112,10 +138,9 @@ impl Connection {
 
 type Ready = Result<(Client, Handle), Box<dyn std::error::Error + Send + Sync>>;
 
-/// The thread: connects, says so, and drives the connection until nobody holds it any more.
+/// The thread: connects, says so, and drives the connections until nobody holds them any more.
 fn run_thread(
-    options: ConnectOptions,
-    servers: Vec<ServerAddr>,
+    connecting: impl Future<Output = Result<Client, ConnectError>>,
     ready: oneshot::Sender<Ready>,
     stopped: oneshot::Receiver<()>,
 ) {
@@ -128,7 +153,7 @@ fn run_thread(
         }
     };
     runtime.block_on(async {
-        let connected = options.connect(servers).await;
+        let connected = connecting.await;
         let client = connected.map(|client| (client, Handle::current()));
         let failed = client.is_err();
         let unheard = ready.send(client.map_err(Into::into)).is_err();
@@ -140,17 +165,13 @@ fn run_thread(
 }
 
 /// What a lease rests on is set here, whatever the options say; the rest is theirs.
-fn tuned(options: ConnectOptions, ping: Duration, denials: Arc<Denials>) -> ConnectOptions {
+fn tuned(options: ConnectOptions, ping: Duration) -> ConnectOptions {
     options
         .ping_interval(ping)
         .connection_timeout(CONNECT_TIMEOUT)
         .subscription_capacity(SUBSCRIPTION_CAPACITY)
         .reconnect_delay_callback(reconnect_delay)
         .max_reconnects(None)
-        .event_callback(move |event| {
-            on_event(&denials, &event);
-            std::future::ready(())
-        })
 }
 
 fn on_event(denials: &Denials, event: &Event) {

@@ -67,6 +67,22 @@ impl StoredMessage {
         self.message.sequence
     }
 
+    /// Its subject; with a replacement character for every byte that is not UTF-8.
+    pub(super) fn subject(&self) -> &str {
+        &self.message.subject
+    }
+
+    /// Whether a client can read its headers.
+    pub(super) fn is_readable(&self) -> bool {
+        StreamMessage::try_from(self.message.clone()).is_ok()
+    }
+
+    /// What it carries, whatever its headers.
+    pub(super) fn value(&self) -> Option<Bytes> {
+        let plain = RawMessage { headers: None, ..self.message.clone() };
+        StreamMessage::try_from(plain).ok().map(|message| message.payload)
+    }
+
     /// The message as the record that it is.
     pub(super) fn record(self, name: &str) -> Result<Record, StoreError> {
         let message = StreamMessage::try_from(self.message).map_err(|error| StoreError::Other {

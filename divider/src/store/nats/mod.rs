@@ -6,6 +6,7 @@ mod connect;
 mod consumer;
 mod denials;
 mod error;
+mod mend;
 mod message;
 mod open;
 mod options;

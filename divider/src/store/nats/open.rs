@@ -99,7 +99,11 @@ fn open_error(api: &Api, group: &GroupName, error: ApiError) -> OpenError {
 }
 
 fn check_version(connection: &Connection) -> Result<(), OpenError> {
-    let found = connection.client.server_info().version;
+    let Some(info) = connection.client.try_server_info() else {
+        let what = "the client that was handed in has not connected yet".into();
+        return Err(OpenError::Store(StoreError::Unreachable { what }));
+    };
+    let found = info.version;
     if Version::parse(&found).is_some_and(|version| version >= Version::NEEDED) {
         return Ok(());
     }

@@ -43,6 +43,11 @@ impl Progress {
         new
     }
 
+    /// The newest sequence that was delivered.
+    pub(super) fn sequence(&self) -> u64 {
+        self.sequence
+    }
+
     /// A message has come; an error says what is missing before it.
     pub(super) fn on_delivery(&mut self, place: Place) -> Result<(), String> {
         let expected = self.delivered + 1;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use async_nats::{Message, StatusCode, Subject, Subscriber};
 use futures_util::StreamExt;
 use serde::Deserialize;
-use tokio::sync::{Semaphore, oneshot, watch as signal};
+use tokio::sync::{Mutex as AsyncMutex, Semaphore, oneshot, watch as signal};
 use tokio::task::AbortHandle;
 
 use super::super::check::check_write;
@@ -35,6 +35,7 @@ pub(super) struct Publisher {
     waiting: Arc<Waiting>,
     next: AtomicU64,
     room: Semaphore,
+    looking: AsyncMutex<()>,
     acks: AbortHandle,
 }
 
@@ -60,7 +61,16 @@ impl Publisher {
         let reader = read_acks(waiting.clone(), subscriber, api.connection.clone());
         let acks = runtime.spawn(reader).abort_handle();
         let room = Semaphore::new(MAX_IN_FLIGHT);
-        Ok(Self { api, subjects, inbox, waiting, next: AtomicU64::new(0), room, acks })
+        Ok(Self {
+            api,
+            subjects,
+            inbox,
+            waiting,
+            next: AtomicU64::new(0),
+            room,
+            looking: AsyncMutex::new(()),
+            acks,
+        })
     }
 
     /// Publishes one write and waits for what becomes of it, at most for the request time-out.
@@ -68,6 +78,11 @@ impl Publisher {
         if let Err(error) = check_write(&write) {
             return Outcome::Refused(error);
         }
+        self.write_any(write).await
+    }
+
+    /// The same without a check of the limits, for what somebody else has written.
+    pub(super) async fn write_any(&self, write: Write) -> Outcome {
         let subject = self.subjects.of(&write);
         let mut sent = false;
         let publish = self.publish(&subject, write, &mut sent);
@@ -80,9 +95,8 @@ impl Publisher {
     }
 
     async fn publish(&self, subject: &Subject, write: Write, sent: &mut bool) -> Outcome {
-        // The client would keep it until the connection is back, and send it then, late.
-        while !self.api.connection.is_up() {
-            tokio::time::sleep(CONNECTION_CHECK).await;
+        if !self.api.connection.is_up() {
+            self.wait_for_connection().await;
         }
         let _room = self.room.acquire().await.expect("it is never closed");
         let headers = message::headers(&write);
@@ -97,6 +111,15 @@ impl Publisher {
             return Outcome::Refused(StoreError::Unreachable { what: error.to_string() });
         }
         ticket.outcome().await.unwrap_or_else(|| Outcome::Unknown(self.unreachable()))
+    }
+
+    /// The client would keep a write until the connection is back, and send it then, late.
+    async fn wait_for_connection(&self) {
+        // One looks, the others queue behind it.
+        let _turn = self.looking.lock().await;
+        while !self.api.connection.is_up() {
+            tokio::time::sleep(CONNECTION_CHECK).await;
+        }
     }
 
     fn take_ticket(&self, subject: Subject) -> Ticket<'_> {

@@ -1,8 +1,9 @@
 //! A watch: an ordered consumer of our own, which says at once when it lost its place.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use async_nats::{Message, StatusCode, Subscriber};
+use async_nats::{Client, Message, StatusCode, Subscriber};
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, StreamExt};
@@ -23,9 +24,12 @@ pub(super) struct NatsWatch {
     store: NatsStore,
     consumer: String,
     subjects: Vec<String>,
+    reader: Client,
     deliveries: Subscriber,
-    /// How often the connection had been made when the watch was opened.
+    /// How often the reader's connection had been made when the watch was opened.
     connects: u64,
+    /// Whether the deliveries ended with the connection.
+    cut: bool,
     progress: Progress,
     /// The leader's answer to whether anything is missing of the snapshot.
     answer: Option<BoxFuture<'static, Result<Option<u64>, StoreError>>>,
@@ -37,44 +41,78 @@ pub(super) struct NatsWatch {
 
 impl NatsWatch {
     pub(super) async fn open(store: NatsStore, filter: &Filter) -> Result<Self, StoreError> {
-        let connection = &store.inner.api.connection;
-        let connects = connection.connects();
-        let deliver = connection.client.new_inbox();
-        let deliveries = connection
-            .client
+        let reader = store.inner.api.connection.reader().await?;
+        let connects = connects(&reader);
+        let deliver = reader.new_inbox();
+        let deliveries = reader
             .subscribe(deliver.clone())
             .await
             .map_err(|error| StoreError::Unreachable { what: error.to_string() })?;
-        let (consumer, subjects) = (consumer::new_name()?, store.subjects(filter));
-        let pending = store.create_consumer(&consumer, &deliver, &subjects).await?;
-        let until = match store.stream_info().await {
-            Ok(info) => info.state.last_seq,
-            Err(error) => {
-                store.delete_consumer(&consumer).await;
-                return Err(error);
-            }
-        };
-        Ok(Self {
+        let mut watch = Self {
+            consumer: consumer::new_name()?,
+            subjects: store.subjects(filter),
             store,
-            consumer,
-            subjects,
+            reader,
             deliveries,
             connects,
-            progress: Progress::new(pending, until),
+            cut: false,
+            progress: Progress::new(1, u64::MAX),
             answer: None,
             stalled_since: None,
             quiet_since: None,
-        })
+        };
+        match watch.start(&deliver).await {
+            Ok(()) => Ok(watch),
+            Err(error) => {
+                watch.store.delete_consumer(&watch.consumer).await;
+                Err(watch.after_cut(error).await)
+            }
+        }
+    }
+
+    async fn start(&mut self, deliver: &str) -> Result<(), StoreError> {
+        let pending = self.store.create_consumer(&self.consumer, deliver, &self.subjects).await?;
+        let until = self.store.stream_info().await?.state.last_seq;
+        self.progress = Progress::new(pending, until);
+        Ok(())
+    }
+
+    /// The error to end with. If the connection was cut, the next message may have done it.
+    async fn after_cut(&mut self, error: StoreError) -> StoreError {
+        if !self.cut && connects(&self.reader) == self.connects {
+            return error;
+        }
+        // What came before it and was not read yet; only its place counts now.
+        while let Some(Some(message)) = self.deliveries.next().now_or_never() {
+            let place = message.reply.as_deref().and_then(Place::parse);
+            if place.is_some_and(|place| self.progress.on_delivery(place).is_err()) {
+                break;
+            }
+        }
+        self.store.mend(&self.subjects, self.progress.sequence()).await.unwrap_or(error)
     }
 
     /// What there is now, without waiting: a change, an end, or nothing.
-    async fn on_message(&mut self, message: Message) -> Result<Option<Change>, StoreError> {
+    async fn on_message(&mut self, message: Option<Message>) -> Result<Option<Change>, StoreError> {
         self.quiet_since = None;
-        if self.store.inner.api.connection.connects() != self.connects {
+        let Some(message) = message else {
+            self.cut = true;
+            return Err(gap("the connection was closed"));
+        };
+        let place = message.reply.as_deref().and_then(Place::parse);
+        if connects(&self.reader) != self.connects {
+            // It may have come before the cut, and tells where that was.
+            if let Some(Err(what)) = place.map(|place| self.progress.on_delivery(place)) {
+                return Err(gap(what));
+            }
             return Err(gap("the connection was made anew"));
         }
+        if let Some(place) = place {
+            return self.on_delivery(place, message);
+        }
         match message.status {
-            None => self.on_delivery(message),
+            // Not of our consumer: a stranger may publish to any inbox.
+            None => Ok(None),
             Some(StatusCode::IDLE_HEARTBEAT) => {
                 self.on_idle(&message).await?;
                 Ok(None)
@@ -87,11 +125,11 @@ impl NatsWatch {
     }
 
     /// A record.
-    fn on_delivery(&mut self, message: Message) -> Result<Option<Change>, StoreError> {
-        let Some(place) = message.reply.as_deref().and_then(Place::parse) else {
-            // Not of our consumer: a stranger may publish to any inbox.
-            return Ok(None);
-        };
+    fn on_delivery(
+        &mut self,
+        place: Place,
+        message: Message,
+    ) -> Result<Option<Change>, StoreError> {
         self.stalled_since = None;
         self.progress.on_delivery(place).map_err(gap)?;
         let Some(name) = message.subject.strip_prefix(self.store.inner.names.records.as_str())
@@ -110,8 +148,7 @@ impl NatsWatch {
             self.on_stall(subject)?;
         }
         if let Some(answer) = message.reply.as_ref().map(ToString::to_string).or(stalled) {
-            let client = &self.store.inner.api.connection.client;
-            client
+            self.reader
                 .publish(answer, Bytes::new())
                 .await
                 .map_err(|error| StoreError::Unreachable { what: error.to_string() })?;
@@ -152,7 +189,7 @@ impl NatsWatch {
         self.ask_leader();
         // What has come is read first: only then is silence the server's.
         if let Some(message) = self.deliveries.next().now_or_never() {
-            return self.on_message(message.ok_or_else(closed)?).await;
+            return self.on_message(message).await;
         }
         let quiet_since = *self.quiet_since.get_or_insert_with(Instant::now);
         let answer = async {
@@ -163,7 +200,7 @@ impl NatsWatch {
         };
         tokio::select! {
             biased;
-            message = self.deliveries.next() => self.on_message(message.ok_or_else(closed)?).await,
+            message = self.deliveries.next() => self.on_message(message).await,
             newer = answer => {
                 self.answer = None;
                 self.progress.on_answer(newer?);
@@ -180,8 +217,10 @@ impl Watch for NatsWatch {
     fn next(&mut self) -> BoxFuture<'_, Result<Change, StoreError>> {
         Box::pin(async move {
             loop {
-                if let Some(change) = self.step().await? {
-                    return Ok(change);
+                match self.step().await {
+                    Ok(Some(change)) => return Ok(change),
+                    Ok(None) => {}
+                    Err(error) => return Err(self.after_cut(error).await),
                 }
             }
         })
@@ -202,6 +241,7 @@ fn gap(what: impl Into<String>) -> StoreError {
     StoreError::Gap { what: what.into() }
 }
 
-fn closed() -> StoreError {
-    gap("the connection was closed")
+/// How often a client's connection was made; grows with every reconnect.
+fn connects(client: &Client) -> u64 {
+    client.statistics().connects.load(Ordering::Relaxed)
 }
