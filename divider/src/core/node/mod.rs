@@ -79,6 +79,7 @@ pub(crate) struct Node {
     looked: Time,
     problems_told: u64,
     actions: VecDeque<Action>,
+    pending: Option<Now>,
 }
 
 impl Node {
@@ -108,6 +109,7 @@ impl Node {
             looked: now.at,
             problems_told: 0,
             actions: VecDeque::new(),
+            pending: None,
         };
         node.open_watch(now, std::time::Duration::ZERO);
         node
@@ -129,7 +131,7 @@ impl Node {
             Input::Confirm(key, token) => self.on_confirm(now, &key, token),
             Input::Command(request, command) => self.on_command(now, request, command),
         }
-        self.pump(now);
+        self.pending = Some(now);
     }
 
     /// The time of [`poll_timeout`](Self::poll_timeout) has come; calling it early does no harm.
@@ -138,11 +140,14 @@ impl Node {
             return;
         }
         self.check_lease(now);
-        self.pump(now);
+        self.pending = Some(now);
     }
 
     /// What is to be done next.
     pub(crate) fn poll_action(&mut self) -> Option<Action> {
+        if let Some(now) = self.pending.take() {
+            self.pump(now);
+        }
         self.actions.pop_front()
     }
 
