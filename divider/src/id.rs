@@ -172,7 +172,8 @@ mod tests {
     fn a_session_is_read_back_from_its_text_and_from_no_other() {
         let session = Session::from_bits(0xab);
         assert_eq!(session.to_string().parse::<Session>().expect("its own text"), session);
-        for odd in ["", "ab", "000000000000000000000000000000AB", "+00000000000000000000000000000ab"]
+        for odd in
+            ["", "ab", "000000000000000000000000000000AB", "+00000000000000000000000000000ab"]
         {
             assert!(odd.parse::<Session>().is_err(), "{odd}");
         }

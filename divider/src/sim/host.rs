@@ -4,10 +4,10 @@
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
+use crate::core::Node;
 use crate::core::config::{Config, JoinPolicy, RebalancePolicy};
 use crate::core::edge::{End, WatchId};
 use crate::core::time::{Now, Time};
-use crate::core::Node;
 use crate::id::{NodeId, Session, Token};
 use crate::key::Key;
 use crate::store::Filter;

@@ -58,7 +58,11 @@ impl Log {
     /// The next record after a position that a filter names; superseded ones are not there any more.
     pub(super) fn next(&mut self, now: Time, after: u64, filter: &Filter) -> Option<Record> {
         self.expire(now);
-        self.by_revision.range(after + 1..).map(|(_, (r, _))| r).find(|r| matches(filter, r)).cloned()
+        self.by_revision
+            .range(after + 1..)
+            .map(|(_, (r, _))| r)
+            .find(|r| matches(filter, r))
+            .cloned()
     }
 
     fn expire(&mut self, now: Time) {

@@ -57,8 +57,7 @@ impl Run {
             let seed = self.rng.u64(..);
             let affinity = [100, 100, 100, 1, 50, 0][self.rng.usize(..6)];
             let id = NodeId::new(format!("n{place}")).expect("a legal id");
-            let setting =
-                Setting { lease: self.world.lease, affinity, prefixes: Vec::new(), seed };
+            let setting = Setting { lease: self.world.lease, affinity, prefixes: Vec::new(), seed };
             self.world.start(place, &id, &setting);
             let wait = Duration::from_millis(self.rng.u64(..800));
             self.world.run_until(self.world.now + wait);
@@ -119,7 +118,7 @@ impl Run {
         let lease = self.world.lease;
         // Applications may be slow to confirm what they were told, and keys of absent sessions wait
         // for the longest lease there may be.
-        observed(lease) * 4 + lease + SETTLE_AT_MOST + SECOND * 5
+        observed(lease) * 7 + lease + SETTLE_AT_MOST + SECOND * 5
     }
 
     fn go(&mut self, class: Class) {

@@ -494,7 +494,8 @@ impl World {
         }
         if host.cut_out || host.cut_in {
             let gap = StoreError::Gap { what: "simulated".into() };
-            return self.after(self.lease / 6, Event::Input(place, epoch, Input::WatchEnded(watch, gap)));
+            return self
+                .after(self.lease / 6, Event::Input(place, epoch, Input::WatchEnded(watch, gap)));
         }
         let end = self.log.last().0;
         let feed = Feed {

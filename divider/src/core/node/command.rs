@@ -103,7 +103,13 @@ impl Node {
         }
     }
 
-    pub(super) fn on_complete_wrote(&mut self, now: Now, ix: KeyIx, id: WriteId, outcome: &Outcome) {
+    pub(super) fn on_complete_wrote(
+        &mut self,
+        now: Now,
+        ix: KeyIx,
+        id: WriteId,
+        outcome: &Outcome,
+    ) {
         let Some(hold) = self.holds.keys.get_mut(&ix) else { return };
         if hold.doubt_mut().is_none_or(|doubt| *doubt != Doubt::Writing(id)) {
             return;

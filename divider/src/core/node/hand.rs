@@ -208,7 +208,8 @@ impl Node {
             }
             // The watch was faster than the acknowledgement.
             let (claim, revision) = (&entry.claim, entry.claim.revision);
-            let landed = claim.token == hold.token && claim.exists || !claim.exists && next == Next::Gone;
+            let landed =
+                claim.token == hold.token && claim.exists || !claim.exists && next == Next::Gone;
             if landed {
                 return self.on_handed(now, ix, revision);
             }

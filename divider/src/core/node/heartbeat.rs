@@ -99,7 +99,11 @@ impl Node {
     }
 
     /// The leader's answer where an attempt's outcome was doubtful.
-    pub(super) fn on_own_lease_read(&mut self, now: Now, answer: Result<Option<Record>, StoreError>) {
+    pub(super) fn on_own_lease_read(
+        &mut self,
+        now: Now,
+        answer: Result<Option<Record>, StoreError>,
+    ) {
         let retry = self.timing.retry;
         let Some(lease) = self.lease_mut() else { return };
         if !matches!(lease.step, Step::Reading(_)) {

@@ -91,9 +91,12 @@ impl Node {
             return;
         }
         let idle = self.takes.is_idle() && self.holds.keys.is_empty();
-        if !idle || !self.is_working(now) || self.view.owners.get(self.me).is_some_and(|o| {
-            o.keys.iter().any(|ix| self.view.keys.get(*ix).is_some_and(|e| e.claim.exists))
-        }) {
+        if !idle
+            || !self.is_working(now)
+            || self.view.owners.get(self.me).is_some_and(|o| {
+                o.keys.iter().any(|ix| self.view.keys.get(*ix).is_some_and(|e| e.claim.exists))
+            })
+        {
             return;
         }
         if !std::mem::replace(&mut self.leaving.drained, true) {

@@ -191,7 +191,8 @@ impl Node {
             return;
         }
         if matches!(self.life, Life::Active(_)) && self.settle_at().is_some_and(|at| at <= now.at) {
-            self.member.settled = self.member.join.map_or(self.member.settled, |(joined, _)| joined);
+            self.member.settled =
+                self.member.join.map_or(self.member.settled, |(joined, _)| joined);
             self.member.unsettled_since = Some(now.at);
         }
         if self.member.writing.is_some() || self.member.retry_at.is_some_and(|at| at > now.at) {
@@ -259,8 +260,7 @@ impl Node {
             let since_ms = u64::try_from(now.at.since(since).as_millis()).unwrap_or(u64::MAX);
             Some(OldestStop { key, token, since_ms })
         });
-        let record =
-            StopsRecord { session: self.member.session, count, oldest: oldest.collect() };
+        let record = StopsRecord { session: self.member.session, count, oldest: oldest.collect() };
         let write = Write {
             name: RecordName::Stops(self.config.node.clone()).to_string(),
             value: (count > 0).then(|| record.encode()),

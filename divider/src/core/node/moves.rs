@@ -36,7 +36,8 @@ impl MovesOut {
 
     /// The key is not this node's any more.
     pub(super) fn forget(&mut self, ix: KeyIx, phase: &Phase) {
-        if let Phase::Stopping(Stop { slot: true, .. }) | Phase::Handing { slot: true, .. } = phase {
+        if let Phase::Stopping(Stop { slot: true, .. }) | Phase::Handing { slot: true, .. } = phase
+        {
             self.slots = self.slots.saturating_sub(1);
         }
         self.moving.remove(&ix);
@@ -86,9 +87,8 @@ impl Node {
 
     /// The members or their controls changed: a drain's deadline may be another.
     pub(super) fn note_deadline(&mut self, now: Now) {
-        let at = self.control().filter(|c| {
-            c.mode == Mode::Drain && c.on_deadline == OnDeadline::Free
-        });
+        let at =
+            self.control().filter(|c| c.mode == Mode::Drain && c.on_deadline == OnDeadline::Free);
         let unix_ms = now.unix_us / 1_000;
         self.moves.deadline = at
             .and_then(|c| c.deadline_ms)

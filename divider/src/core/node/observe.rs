@@ -402,7 +402,8 @@ impl Node {
             return None;
         }
         let times = self.observer.seen.iter().flat_map(|(node, seen)| {
-            let late = (self.view.members.len() > ALL_OBSERVE).then_some(seen.since + seen.lease / 3);
+            let late =
+                (self.view.members.len() > ALL_OBSERVE).then_some(seen.since + seen.lease / 3);
             [self.kill_at(node, seen), self.deletion_at(node, seen), late]
         });
         times.flatten().chain(self.unopened_at()).min()

@@ -112,8 +112,12 @@ impl Node {
 
     /// Notes what is known of a session; its keys are looked at again if it is over.
     pub(super) fn set_proof(&mut self, session: Session, proof: Proof) {
-        let Some((owner, node)) =
-            self.view.owners.iter().find(|(_, o)| o.session == session).map(|(ix, o)| (ix, &o.node))
+        let Some((owner, node)) = self
+            .view
+            .owners
+            .iter()
+            .find(|(_, o)| o.session == session)
+            .map(|(ix, o)| (ix, &o.node))
         else {
             return;
         };
@@ -171,13 +175,7 @@ impl Node {
     /// Another session's record stands where this one's was. Written later than this session was
     /// first named, it replaced it. Written earlier, it proves that only once no leader of old can be
     /// answering any more.
-    fn on_another(
-        &self,
-        now: Now,
-        session: Session,
-        before: Proof,
-        revision: Revision,
-    ) -> Proof {
+    fn on_another(&self, now: Now, session: Session, before: Proof, revision: Revision) -> Proof {
         let named = self.view.owners.iter().find(|(_, o)| o.session == session);
         if named.is_none_or(|(_, o)| revision > o.named) {
             return Proof::Over;

@@ -60,7 +60,11 @@ impl Takes {
     }
 
     /// Forgets what concerns sessions and keys that are gone.
-    pub(super) fn sweep(&mut self, named: impl Fn(OwnerIx) -> bool, garbled: impl Fn(KeyIx) -> bool) {
+    pub(super) fn sweep(
+        &mut self,
+        named: impl Fn(OwnerIx) -> bool,
+        garbled: impl Fn(KeyIx) -> bool,
+    ) {
         self.last_claim.retain(|owner, _| named(*owner));
         self.garbage.retain(|ix, _| garbled(*ix));
     }

@@ -1,7 +1,7 @@
 //! Balance generations: who gives how many keys to whom.
 
-use super::placing::cooling;
 use super::Planner;
+use super::placing::cooling;
 use crate::core::plan::{quotas, score};
 use crate::core::time::Now;
 use crate::core::view::{KeyIx, OwnerIx, View};
@@ -33,9 +33,10 @@ impl Moves {
     /// One key of that signature went from one to the other. If that was one of the moves: a
     /// signature of its class.
     pub(super) fn done(&mut self, signature: u16, from: OwnerIx, to: OwnerIx) -> Option<u16> {
-        let at = self.0.iter().position(|m| {
-            m.from == from && m.to == to && m.signatures.contains(&signature)
-        })?;
+        let at = self
+            .0
+            .iter()
+            .position(|m| m.from == from && m.to == to && m.signatures.contains(&signature))?;
         let class = self.0[at].signatures[0];
         self.0[at].keys -= 1;
         if self.0[at].keys == 0 {
@@ -46,7 +47,11 @@ impl Moves {
 
     /// Forgets the moves of donors that have none to give any more, and those to receivers that
     /// take no part.
-    pub(super) fn keep(&mut self, gives: impl Fn(OwnerIx) -> bool, takes: impl Fn(OwnerIx) -> bool) {
+    pub(super) fn keep(
+        &mut self,
+        gives: impl Fn(OwnerIx) -> bool,
+        takes: impl Fn(OwnerIx) -> bool,
+    ) {
         self.0.retain(|m| gives(m.from) && takes(m.to));
     }
 }

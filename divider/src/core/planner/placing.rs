@@ -213,9 +213,7 @@ impl Planner {
 /// The candidates that released the key lately.
 pub(super) fn cooling(view: &View, entry: &KeyEntry, class: &Class, now: Now) -> Vec<usize> {
     let Some(not) = &entry.claim.not else { return Vec::new() };
-    let cools = |node: &crate::id::NodeId| {
-        not.iter().any(|n| n.node == *node && n.until > now.at)
-    };
+    let cools = |node: &crate::id::NodeId| not.iter().any(|n| n.node == *node && n.until > now.at);
     let cooling = |(at, &owner): (usize, &OwnerIx)| {
         view.owners.get(owner).is_some_and(|o| cools(&o.node)).then_some(at)
     };
