@@ -2,7 +2,7 @@
 
 use divider::store::StoreError;
 use divider::wire::{ControlRecord, Mode};
-use divider::{Divider, Ended, Event, Key, KeyError, Rebalance, StartError};
+use divider::{Builder, Divider, Ended, Event, Key, KeyError, Rebalance, StartError};
 
 use crate::bed::{Bed, in_time, until};
 use crate::ledger::{Ledger, What};
@@ -169,7 +169,9 @@ async fn a_completed_key_exists_no_more(bed: Bed) {
     let key = Key::new("k0").expect("legal");
     ledger.leave("k0");
     assert_eq!(in_time(first.divider.complete(&key)).await, Ok(()));
-    let gone = async { while bed.names().await.iter().any(|name| name.ends_with(".k0")) {} };
+    let gone = async {
+        while bed.names().await.iter().any(|name| *name == "key.k0" || *name == "claim.k0") {}
+    };
     in_time(gone).await;
     assert_eq!(ledger.len(), 2);
     assert_eq!(first.divider.assigned().len(), 1);
@@ -242,7 +244,7 @@ async fn a_node_id_in_use_is_refused_by_name(bed: Bed) {
 async fn a_node_that_is_taken_over_ends(bed: Bed) {
     let ledger = Ledger::default();
     let [first] = workers(&bed, &ledger).await;
-    let second = Worker::with("w0", bed.store().await, &ledger, |node| node.take_over()).await;
+    let second = Worker::with("w0", bed.store().await, &ledger, Builder::take_over).await;
     let session = second.divider.session();
     assert_eq!(first.over().await, Ended::Replaced { session });
 }
