@@ -11,7 +11,7 @@ use crate::core::edge::{Command, Reply};
 use crate::engine::played::{Played, key};
 use crate::{Divider, Ended, Event, Events, Handoff, KeyError, Token};
 
-const HOUR: Duration = Duration::from_secs(3600);
+const HOUR: Duration = Duration::from_hours(1);
 
 /// What is in the stream now: `+k` a start, `-k` a stop, `!k` a loss.
 fn drain(events: &mut Events) -> String {

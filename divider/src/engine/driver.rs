@@ -31,6 +31,7 @@ pub(super) struct Driver<C> {
     starting: Option<Starting>,
     cancelled: bool,
     nap: Duration,
+    numbers_at: Time,
     stop_timeout: Option<Duration>,
 }
 
@@ -63,6 +64,7 @@ impl<C: Core> Driver<C> {
             starting: Some(starting),
             cancelled: false,
             nap: pace.lease / NAPS_PER_LEASE,
+            numbers_at: Time::default(),
             stop_timeout: pace.stop_timeout,
         }
     }
@@ -106,7 +108,7 @@ impl<C: Core> Driver<C> {
             // Also those that the actions just confirmed: starts that were withdrawn.
             let confirmed = self.shared.queue(Queue::take_confirmed);
             if confirmed.is_empty() {
-                self.shared.count_held();
+                self.drive_numbers(now.at);
                 return None;
             }
             for (key, token) in confirmed {
@@ -177,6 +179,14 @@ impl<C: Core> Driver<C> {
             self.shared.set_affinity(own);
         }
         self.requests.answer(id, reply);
+    }
+
+    /// The gauges, as often as a suspend is looked for.
+    fn drive_numbers(&mut self, now: Time) {
+        if now >= self.numbers_at {
+            self.numbers_at = now + self.nap;
+            self.shared.meters.measure(self.shared.held(), self.core.numbers());
+        }
     }
 
     fn drive_notice(&mut self, notice: &Notice) {

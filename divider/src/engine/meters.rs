@@ -1,7 +1,7 @@
 //! The numbers of one node, for whoever installed a recorder of the `metrics` crate.
 //!
 //! Every metric has the labels `group` and `node`. The handles are taken when the node starts, so
-//! install the recorder before; without one they do nothing.
+//! install the recorder before; without one they do nothing. Gauges are read off twelve times a lease.
 //!
 //! | name | kind | what |
 //! |---|---|---|
@@ -22,6 +22,7 @@
 
 use metrics::{Counter, Gauge, Histogram, Label};
 
+use crate::core::node::Numbers;
 use crate::id::{GroupName, NodeId};
 
 /// The handles of all metrics of one node.
@@ -69,6 +70,21 @@ impl Meters {
     }
 }
 
+impl Meters {
+    /// Sets the gauges that are read off now and then.
+    pub(super) fn measure(&self, held: usize, numbers: Numbers) {
+        self.held.set(gauge(held as u64));
+        self.unowned.set(gauge(numbers.unowned));
+        self.view_lag.set(gauge(numbers.view_lag));
+    }
+}
+
+/// A number as a gauge has it.
+#[expect(clippy::cast_precision_loss, reason = "a gauge is a float")]
+pub(super) fn gauge(number: u64) -> f64 {
+    number as f64
+}
+
 impl std::fmt::Debug for Meters {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Meters")
@@ -89,3 +105,59 @@ const UNOWNED: &str = "divider_unowned_keys";
 const DROPPED_HANDOFFS: &str = "divider_dropped_handoffs";
 const STORE_FAILURES: &str = "divider_store_failures";
 const PROBLEMS: &str = "divider_problems";
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::sync::Mutex;
+
+    use metrics::{Key, KeyName, Metadata, Recorder, SharedString, Unit};
+
+    use super::*;
+
+    /// Writes down what is registered: `name kind`.
+    #[derive(Default)]
+    struct Register(Mutex<BTreeSet<String>>);
+
+    impl Register {
+        fn add(&self, key: &Key, kind: &str) {
+            let labels: Vec<_> = key.labels().map(|l| (l.key(), l.value())).collect();
+            assert_eq!(labels, [("group", "g"), ("node", "n")]);
+            let mut register = self.0.lock().expect("not poisoned");
+            register.insert(format!("{} {kind}", key.name()));
+        }
+    }
+
+    impl Recorder for Register {
+        fn describe_counter(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+        fn describe_gauge(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+        fn describe_histogram(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+        fn register_counter(&self, key: &Key, _: &Metadata<'_>) -> Counter {
+            self.add(key, "counter");
+            Counter::noop()
+        }
+        fn register_gauge(&self, key: &Key, _: &Metadata<'_>) -> Gauge {
+            self.add(key, "gauge");
+            Gauge::noop()
+        }
+        fn register_histogram(&self, key: &Key, _: &Metadata<'_>) -> Histogram {
+            self.add(key, "histogram");
+            Histogram::noop()
+        }
+    }
+
+    #[test]
+    fn the_table_lists_every_metric_and_no_other() {
+        let register = Register::default();
+        metrics::with_local_recorder(&register, || {
+            Meters::new(&GroupName::new("g").expect("legal"), &NodeId::new("n").expect("legal"));
+        });
+        let table: BTreeSet<_> = include_str!("meters.rs")
+            .lines()
+            .filter_map(|line| line.strip_prefix("//! | `"))
+            .filter_map(|line| line.split_once("` | "))
+            .filter_map(|(name, rest)| Some(format!("{name} {}", rest.split_once(" | ")?.0)))
+            .collect();
+        assert_eq!(*register.0.lock().expect("not poisoned"), table);
+    }
+}

@@ -27,10 +27,10 @@ pub(crate) use shared::Shared;
 pub(crate) use thread::{Launch, launch};
 
 use crate::core::edge::{Action, Input};
-use crate::core::node::Node;
+use crate::core::node::{Node, Numbers};
 use crate::core::time::{Now, Time};
 
-/// What the engine drives: the four verbs of the core's edge.
+/// What the engine drives: the verbs of the core's edge.
 pub(crate) trait Core {
     /// Something happened. Poll actions and the time-out afterwards.
     fn handle(&mut self, now: Now, input: Input);
@@ -40,6 +40,8 @@ pub(crate) trait Core {
     fn poll_action(&mut self) -> Option<Action>;
     /// When `handle_timeout` is to be called if nothing happens before.
     fn poll_timeout(&self) -> Option<Time>;
+    /// What there is to be measured.
+    fn numbers(&self) -> Numbers;
 }
 
 impl Core for Node {
@@ -54,5 +56,8 @@ impl Core for Node {
     }
     fn poll_timeout(&self) -> Option<Time> {
         self.poll_timeout()
+    }
+    fn numbers(&self) -> Numbers {
+        self.numbers()
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::core::edge::Notice;
 
-use super::meters::Meters;
+use super::meters::{Meters, gauge};
 
 /// Writes the notice's log line and counts it. The span around the engine names group and node.
 pub(super) fn tell(meters: &Meters, notice: &Notice) {
@@ -36,8 +36,7 @@ pub(super) fn tell(meters: &Meters, notice: &Notice) {
         }
         Notice::Drained { handed, freed } => tracing::info!(handed, freed, "node drained"),
         Notice::Problems { count } => {
-            #[expect(clippy::cast_precision_loss, reason = "a gauge is a float")]
-            meters.problems.set(*count as f64);
+            meters.problems.set(gauge(*count));
             tracing::warn!(count, "records that cannot be read");
         }
         Notice::LogLost => tracing::error!("the server's log lost what it had acknowledged"),

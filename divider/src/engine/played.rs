@@ -109,4 +109,4 @@ pub(crate) fn key(text: &str) -> Key {
     Key::new(text).expect("legal")
 }
 
-const HOUR: Duration = Duration::from_secs(3600);
+const HOUR: Duration = Duration::from_hours(1);

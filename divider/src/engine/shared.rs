@@ -171,10 +171,9 @@ impl Shared {
         self.wake.notify_one();
     }
 
-    /// Brings the number of keys held up to date.
-    pub(super) fn count_held(&self) {
-        #[expect(clippy::cast_precision_loss, reason = "a gauge is a float")]
-        self.meters.held.set(self.queue(|queue| queue.len()) as f64);
+    /// How many runs there are, told or about to be.
+    pub(super) fn held(&self) -> usize {
+        self.queue(|queue| queue.len())
     }
 
     /// The node is over: ends the stream of events and wakes everybody who waits.

@@ -66,7 +66,11 @@ where
             shutdown.await;
             match divider.flush_and_cancel().await {
                 Ok(flushed) => {
-                    tracing::info!(handed = flushed.handed, freed = flushed.freed, "node shut down")
+                    tracing::info!(
+                        handed = flushed.handed,
+                        freed = flushed.freed,
+                        "node shut down"
+                    );
                 }
                 Err(ended) => tracing::warn!(%ended, "node over before all was handed over"),
             }

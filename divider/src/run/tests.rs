@@ -31,13 +31,11 @@ fn scripted(
         let next = script.lock().expect("not poisoned").pop();
         let _ = called.send(assignment.clone());
         async move {
-            match next {
-                Some(next) => next(),
-                None => {
-                    assignment.cancelled().await;
-                    Finish::Done
-                }
+            if let Some(next) = next {
+                return next();
             }
+            assignment.cancelled().await;
+            Finish::Done
         }
     })
     .backoff(SHORT, SHORT);
@@ -121,7 +119,7 @@ async fn a_stop_ends_the_pause_between_attempts() {
         counted.fetch_add(1, Ordering::SeqCst);
         async { Finish::Retry("it failed".into()) }
     })
-    .backoff(Duration::from_secs(3600), Duration::from_secs(3600));
+    .backoff(Duration::from_hours(1), Duration::from_hours(1));
     tokio::spawn(running.into_future());
     played.start("a", 1);
     while calls.load(Ordering::SeqCst) == 0 {

@@ -6,6 +6,7 @@ use std::future::Future;
 use std::ops::Range;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -141,15 +142,21 @@ pub(crate) async fn until(what: &str, mut condition: impl FnMut() -> bool) {
 pub(crate) struct Cable {
     store: Arc<dyn Store>,
     cut: Arc<watch::Sender<bool>>,
+    burnt: Arc<AtomicBool>,
 }
 
 impl Cable {
     pub(crate) fn new(store: Arc<dyn Store>) -> Self {
-        Self { store, cut: Arc::new(watch::Sender::new(false)) }
+        Self { store, cut: Arc::default(), burnt: Arc::default() }
     }
 
     pub(crate) fn cut(&self) {
         self.cut.send_replace(true);
+    }
+
+    /// Makes the next write panic, on whatever thread it is.
+    pub(crate) fn burn(&self) {
+        self.burnt.store(true, Ordering::Release);
     }
 
     pub(crate) fn mend(&self) {
@@ -176,6 +183,7 @@ impl Store for Cable {
         self.store.group()
     }
     fn write(&self, write: Write) -> BoxFuture<Outcome> {
+        assert!(!self.burnt.load(Ordering::Acquire), "as the test wants it");
         self.through(self.store.write(write))
     }
     fn read(&self, name: &str) -> BoxFuture<Result<Option<Record>, StoreError>> {

@@ -2,9 +2,9 @@
 
 use divider::store::StoreError;
 use divider::wire::{ControlRecord, Mode};
-use divider::{Divider, Ended, Event, Key, KeyError, Rebalance, StartError};
+use divider::{Builder, Divider, Ended, Event, Key, KeyError, Rebalance, StartError};
 
-use crate::bed::{Bed, in_time, until};
+use crate::bed::{Bed, Cable, in_time, until};
 use crate::ledger::{Ledger, What};
 use crate::worker::{LEASE, Worker};
 
@@ -33,6 +33,8 @@ over_each_store! {
     a_node_that_leaves_hands_over_everything_and_leaves_nothing_behind
     a_node_that_is_cut_off_gives_up_in_time_and_comes_back
     a_node_whose_events_are_dropped_is_cancelled
+    a_node_whose_thread_fails_loses_its_keys_in_time
+    a_start_that_is_given_up_leaves_nothing_behind
     a_released_key_goes_to_another_node
     a_completed_key_exists_no_more
     a_retracted_key_stops
@@ -143,6 +145,35 @@ async fn a_node_whose_events_are_dropped_is_cancelled(bed: Bed) {
     ledger.check();
 }
 
+async fn a_node_whose_thread_fails_loses_its_keys_in_time(bed: Bed) {
+    let ledger = Ledger::default();
+    bed.announce(20).await;
+    let [first, _second] = workers(&bed, &ledger).await;
+    until("all keys held", || ledger.held() == 20).await;
+    let divider = first.divider.clone();
+    first.cable.burn();
+    assert_eq!(first.over().await, Ended::Failed);
+    let lost = ledger.lines(0).iter().filter(|line| line.what == What::Lost).count();
+    assert_eq!(lost, 10, "the application was told");
+    assert_eq!(in_time(divider.flush()).await, Err(Ended::Failed));
+    until("the other has them", || ledger.share("w1") == 20).await;
+    ledger.check();
+}
+
+async fn a_start_that_is_given_up_leaves_nothing_behind(bed: Bed) {
+    let cable = Cable::new(bed.store().await);
+    cable.cut();
+    let start = Divider::builder(cable.clone()).node("n").lease(LEASE).start();
+    assert!(tokio::time::timeout(LEASE / 10, start).await.is_err(), "nobody answers");
+    cable.mend();
+    let (divider, _events) =
+        in_time(Divider::builder(cable).node("n").lease(LEASE).fail_if_in_use().start())
+            .await
+            .expect("nobody else has the id");
+    in_time(divider.cancel()).await;
+    assert_eq!(bed.consumers().await, 0, "consumers left on the server");
+}
+
 async fn a_released_key_goes_to_another_node(bed: Bed) {
     let ledger = Ledger::default();
     bed.announce(1).await;
@@ -169,7 +200,9 @@ async fn a_completed_key_exists_no_more(bed: Bed) {
     let key = Key::new("k0").expect("legal");
     ledger.leave("k0");
     assert_eq!(in_time(first.divider.complete(&key)).await, Ok(()));
-    let gone = async { while bed.names().await.iter().any(|name| name.ends_with(".k0")) {} };
+    let gone = async {
+        while bed.names().await.iter().any(|name| *name == "key.k0" || *name == "claim.k0") {}
+    };
     in_time(gone).await;
     assert_eq!(ledger.len(), 2);
     assert_eq!(first.divider.assigned().len(), 1);
@@ -242,7 +275,7 @@ async fn a_node_id_in_use_is_refused_by_name(bed: Bed) {
 async fn a_node_that_is_taken_over_ends(bed: Bed) {
     let ledger = Ledger::default();
     let [first] = workers(&bed, &ledger).await;
-    let second = Worker::with("w0", bed.store().await, &ledger, |node| node.take_over()).await;
+    let second = Worker::with("w0", bed.store().await, &ledger, Builder::take_over).await;
     let session = second.divider.session();
     assert_eq!(first.over().await, Ended::Replaced { session });
 }

@@ -86,6 +86,11 @@ impl MainWatch {
         }
     }
 
+    /// The newest own heartbeat that has not come back; none: they all have.
+    pub(super) fn newest_missing(&self) -> Revision {
+        self.missing.back().map_or(Revision::NONE, |(newest, _)| *newest)
+    }
+
     fn on_lease_echoed(&mut self, revision: Revision) {
         self.echoed = self.echoed.max(revision);
         while self.missing.front().is_some_and(|(missing, _)| *missing <= revision) {

@@ -109,6 +109,12 @@ impl Planner {
         self.waiting.len() + self.stranded.len()
     }
 
+    /// How many keys exist without an owner. Costs as much as there are keys to be taken or moved.
+    pub(crate) fn unowned(&self, view: &View) -> usize {
+        let planned = self.targeted.values().flatten();
+        self.unplaced() + planned.filter(|&&ix| self.is_orphan(view, ix)).count()
+    }
+
     /// When [`on_time`](Self::on_time) has something to do.
     pub(crate) fn next(&self) -> Option<Time> {
         self.thaw_stranded
