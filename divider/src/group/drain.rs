@@ -6,7 +6,11 @@ use std::time::Duration;
 
 use super::{Edited, Group, OperateError, Why};
 use crate::id::{NodeId, Revision};
+use crate::store::MAX_VALUE;
 use crate::wire::{ControlRecord, DEFAULT_PARALLEL, Mode, OnDeadline, RecordName};
+
+/// The longest drain record, in bytes: there is room for fields of newer versions.
+const MAX_TOLD: usize = MAX_VALUE - 1024;
 
 /// The name of one drain, of one or several nodes.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -119,39 +123,43 @@ impl DrainOptions {
 
 impl Group {
     /// Has nodes hand over everything, and get nothing new, also after a restart, until they are
-    /// resumed. Several are drained together: no key goes from one to another. Returns as soon as
-    /// that is on record; watch the nodes to see it done.
+    /// resumed. Returns as soon as that is on record; watch the nodes to see it done.
     ///
-    /// A node that drains already goes on under this drain's name and options.
+    /// Of several, none gets anything new from when the first is told, so no key goes from one to
+    /// another. A node that drains already goes on under this drain's name and options.
     ///
     /// # Errors
     /// [`OperateError::UnknownNode`] and [`OperateError::NoNode`] before anything is written,
     /// [`OperateError::Partly`] after; and those of every wish.
     ///
     /// # Cancel safety
-    /// Dropped before it is done, some of the nodes may drain.
+    /// Dropped before it is done, some of the nodes may be cordoned or drain.
     pub async fn drain(
         &self,
         nodes: &[NodeId],
         options: &DrainOptions,
     ) -> Result<DrainId, OperateError> {
         options.why.texts()?;
+        let mut nodes = nodes.to_vec();
+        nodes.sort_unstable();
+        nodes.dedup();
         if nodes.is_empty() {
             return Err(OperateError::NoNode);
         }
-        for node in nodes {
+        for node in &nodes {
             self.check_known(node).await?;
         }
         let drain = DrainId::new();
         let wanted = self.drain_record(&drain, options).await?;
-        let mut begun = Vec::new();
-        for node in nodes {
-            match self.begin_drain(node, &wanted).await {
-                Ok(_) => begun.push(node.clone()),
-                Err(error) if begun.is_empty() => return Err(error),
+        let mut told = Vec::new();
+        for (at, node) in nodes.iter().enumerate() {
+            let also = nodes[at + 1..].iter().map(ToString::to_string).collect();
+            match self.tell(node, &ControlRecord { also, ..wanted.clone() }).await {
+                Ok(_) => told.push(node.clone()),
+                Err(error) if told.is_empty() => return Err(error),
                 Err(error) => {
                     let (node, source) = (node.clone(), Box::new(error));
-                    return Err(OperateError::Partly { drain, begun, node, source });
+                    return Err(OperateError::Partly { drain, told, node, source });
                 }
             }
         }
@@ -201,11 +209,13 @@ impl Group {
         })
     }
 
-    async fn begin_drain(
-        &self,
-        node: &NodeId,
-        wanted: &ControlRecord,
-    ) -> Result<Edited, OperateError> {
+    /// Puts a drain's wish for one node on record.
+    async fn tell(&self, node: &NodeId, wanted: &ControlRecord) -> Result<Edited, OperateError> {
+        let len = wanted.encode().len();
+        if len > MAX_TOLD {
+            let what = "the record of the drain, with its nodes and its reason,";
+            return Err(OperateError::TooLong { what, most: MAX_TOLD, len });
+        }
         self.edit(&RecordName::Control(node.clone()), |before: Option<ControlRecord>| {
             let mut after = wanted.clone();
             if let Some(before) = before {
@@ -223,7 +233,7 @@ impl Group {
                 return Err(OperateError::NotDraining { node: node.clone() });
             };
             let as_wanted = record.paused == paused;
-            Ok((!as_wanted).then_some(ControlRecord { paused, ..record }))
+            Ok((!as_wanted).then_some(ControlRecord { paused, also: Vec::new(), ..record }))
         })
         .await
     }

@@ -106,14 +106,15 @@ pub enum OperateError {
         /// What the store said last.
         source: StoreError,
     },
-    /// Some nodes of a drain were told and one could not be. The drain goes on at those that were:
-    /// drain again (the same nodes may be named), or resume them.
-    #[error("the drain {drain} was begun at {} and not at: {node}", list(begun))]
+    /// Some nodes of a drain were told and one could not be. It and those after it get nothing new
+    /// either until something is said to them: drain again (the same nodes may be named), or resume
+    /// all of them.
+    #[error("the drain {drain} was begun at {} and not at: {node}", list(told))]
     Partly {
         /// The drain.
         drain: DrainId,
-        /// The nodes that drain.
-        begun: Vec<NodeId>,
+        /// The nodes that were told.
+        told: Vec<NodeId>,
         /// The node that could not be told.
         node: NodeId,
         /// Why not.

@@ -123,12 +123,29 @@ async fn nodes_are_drained_under_one_name() {
         assert_eq!((record.plan_rev, record.paused), (2, false));
         assert_eq!(record.reason, "kernel 6.8");
     }
+    assert_eq!(control(&store, "w1").await.also, ["w2"]);
+    assert_eq!(control(&store, "w2").await.also, [""; 0]);
+    group.pause_drain(&node("w1")).await.expect("paused");
+    assert_eq!(control(&store, "w1").await.also, [""; 0], "w2 was told, and may be resumed");
     let planned = DrainOptions::new().planned(Revision(1)).paused();
     let other = group.drain(&[node("w1")], &planned).await.expect("drained");
     assert_ne!(other, drain);
     let record = control(&store, "w1").await;
     assert_eq!((record.plan_rev, record.paused, record.deadline_ms), (1, true, None));
     assert_eq!(record.drain_id.as_deref(), Some(other.as_str()));
+}
+
+#[tokio::test]
+async fn a_drain_of_more_nodes_than_a_record_can_name_is_refused() {
+    let (store, group) = group().await;
+    let many: Vec<NodeId> = (0..200).map(|n| node(&format!("{n:064}"))).collect();
+    for node in &many {
+        put(&store, &format!("member.{node}"), "{}").await;
+    }
+    let before = group.newest_revision().await;
+    let error = group.drain(&many, &DrainOptions::new()).await.expect_err("13 KiB of names");
+    assert!(matches!(error, OperateError::TooLong { most: 7168, .. }), "{error}");
+    assert_eq!(group.newest_revision().await, before);
 }
 
 #[tokio::test]
@@ -160,11 +177,10 @@ async fn a_drain_that_gets_stuck_says_how_far_it_came() {
     let (store, group) = group().await;
     put(&store, "control.w2", "garbage").await;
     let error = group.drain(&[node("w1"), node("w2")], &DrainOptions::new()).await;
-    let OperateError::Partly { begun, node: stuck, source, .. } = error.expect_err("garbage")
-    else {
-        panic!("it began at w1")
+    let OperateError::Partly { told, node: stuck, source, .. } = error.expect_err("garbage") else {
+        panic!("w1 was told")
     };
-    assert_eq!((begun, stuck), (vec![node("w1")], node("w2")));
+    assert_eq!((told, stuck), (vec![node("w1")], node("w2")));
     assert_eq!(source.to_string(), "the record that is there cannot be read: control.w2");
     assert_eq!(value(&store, "control.w2").await, "garbage", "it was not written over");
 }

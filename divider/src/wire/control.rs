@@ -39,6 +39,10 @@ pub struct ControlRecord {
     /// The drain that this record is part of.
     #[serde(default)]
     pub drain_id: Option<String>,
+    /// Nodes that this drain is about to be told too: until their own records come they get nothing
+    /// new, so that no key goes to a node that is drained a moment later.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub also: Vec<String>,
     /// The revision at which the drain was planned.
     #[serde(default)]
     pub plan_rev: u64,
@@ -99,6 +103,7 @@ impl ControlRecord {
             parallel: DEFAULT_PARALLEL,
             paused: false,
             drain_id: None,
+            also: Vec::new(),
             plan_rev: 0,
             rest: Map::new(),
         }

@@ -3,4 +3,5 @@
 mod bed;
 mod ledger;
 mod scenarios;
+mod watching;
 mod worker;

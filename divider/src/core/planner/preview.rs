@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Planner;
+use super::classes::Class;
 use super::placing::cooling;
 use crate::core::plan::{Placer, Quota, quotas};
 use crate::core::time::Now;
@@ -21,8 +22,10 @@ impl Planner {
         shifts.collect()
     }
 
-    /// Where each key of these nodes would go if they were drained now, by the order in which they
+    /// Where each key of these nodes would go if they were drained now, in the order in which they
     /// are placed; `NONE` for one that nobody may take.
+    ///
+    /// As a drain does it: one after another, by id, gives up its keys, and none of them gets any.
     pub(crate) fn preview_drain(
         &self,
         view: &View,
@@ -30,34 +33,41 @@ impl Planner {
         nodes: &BTreeSet<NodeId>,
     ) -> Vec<(KeyIx, OwnerIx)> {
         let mut standings = self.standings.clone();
-        let mut keys = Vec::new();
-        for (node, standing) in standings.iter_mut().filter(|(node, _)| nodes.contains(*node)) {
+        for (_, standing) in standings.iter_mut().filter(|(node, _)| nodes.contains(*node)) {
             standing.affinity = 0;
-            standing.departs = true;
-            let owner = view.current(node);
-            let owned = owner.and_then(|o| view.owners.get(o)).map_or(&[][..], |o| &o.keys[..]);
-            keys.extend(owned.iter().copied());
         }
-        let mut batch: Vec<_> = keys
-            .into_iter()
-            .filter_map(|ix| Some((view.keys.get(ix).filter(|e| e.exists())?, ix)))
-            .collect();
-        batch.sort_unstable_by_key(|(entry, ix)| (entry.hash, *ix));
-        let (classes, class_of) = self.classes.classes_of(&standings);
-        let mut sizes: BTreeMap<usize, u64> = BTreeMap::new();
-        for (entry, _) in &batch {
-            *sizes.entry(class_of[usize::from(entry.signature)]).or_default() += 1;
+        let (mut classes, class_of) = self.classes.classes_of(&standings);
+        let mut moves = Vec::new();
+        for owner in nodes.iter().filter_map(|node| view.owners.get(view.current(node)?)) {
+            let mut batches: BTreeMap<usize, Vec<(u64, KeyIx)>> = BTreeMap::new();
+            for &ix in &owner.keys {
+                if let Some(entry) = view.keys.get(ix).filter(|entry| entry.exists()) {
+                    let class = class_of[usize::from(entry.signature)];
+                    batches.entry(class).or_default().push((entry.hash, ix));
+                }
+            }
+            for (class, batch) in batches {
+                moves.extend(preview_batch(view, now, &mut classes[class], batch));
+            }
         }
-        let mut placers: BTreeMap<usize, Placer> = sizes
-            .into_iter()
-            .map(|(at, keys)| (at, Placer::new(classes[at].candidates.clone(), keys)))
-            .collect();
-        let mut place = |(entry, ix): (&crate::core::view::KeyEntry, KeyIx)| {
-            let at = class_of[usize::from(entry.signature)];
-            let not = cooling(view, entry, &classes[at], now);
-            let to = placers.get_mut(&at)?.place(entry.hash, None, &not);
-            Some((ix, to.map_or(OwnerIx::NONE, |to| classes[at].nodes[to])))
-        };
-        batch.into_iter().filter_map(|(entry, ix)| place((entry, ix))).collect()
+        moves
     }
+}
+
+/// Where these keys of one class would go, counted as there from now on.
+fn preview_batch(
+    view: &View,
+    now: Now,
+    class: &mut Class,
+    mut batch: Vec<(u64, KeyIx)>,
+) -> Vec<(KeyIx, OwnerIx)> {
+    batch.sort_unstable();
+    let mut placer = Placer::new(class.candidates.clone(), batch.len() as u64);
+    let mut place = |(hash, ix): (u64, KeyIx)| {
+        let not = cooling(view, view.keys.get(ix)?, class, now);
+        let Some(to) = placer.place(hash, None, &not) else { return Some((ix, OwnerIx::NONE)) };
+        class.candidates[to].load += 1;
+        Some((ix, class.nodes[to]))
+    };
+    batch.into_iter().filter_map(&mut place).collect()
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::core::plan::node_hash;
 use crate::core::view::{OwnerIx, View};
 use crate::id::NodeId;
-use crate::wire::{MemberState, Mode};
+use crate::wire::{ControlRecord, MemberState, Mode};
 
 /// One member, as the plan sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,7 +32,9 @@ pub(super) fn standings(view: &View) -> Standings {
         let owner = view.owners.find(node, member.session)?;
         let control = view.controls.get(node).map(|c| &c.record);
         let mode = control.map_or(Mode::Active, |c| c.mode);
-        let active = mode == Mode::Active && member.state == MemberState::Active;
+        let active = mode == Mode::Active
+            && member.state == MemberState::Active
+            && !is_drained_next(view, node);
         let wanted = control.and_then(|c| c.affinity).unwrap_or(member.affinity);
         let standing = Standing {
             owner,
@@ -44,4 +46,13 @@ pub(super) fn standings(view: &View) -> Standings {
         Some((node.clone(), standing))
     };
     view.members.keys().filter_map(stand).collect()
+}
+
+/// Whether a drain of other nodes says that this one is next, and nothing was said to it since.
+fn is_drained_next(view: &View, node: &NodeId) -> bool {
+    let told = view.controls.get(node).map(|c| c.revision).unwrap_or_default();
+    view.controls.values().any(|c| {
+        let lists = |c: &ControlRecord| c.also.iter().any(|next| next == node.as_str());
+        c.revision > told && c.record.mode == Mode::Drain && lists(&c.record)
+    })
 }
