@@ -24,6 +24,8 @@ pub(super) enum Event {
     Input(usize, u32, Input),
     /// A core's timer.
     Timer(usize, u32),
+    /// A process takes the actions of what reached it.
+    Settle(usize, u32),
     /// The store sends a watch's next record.
     Feed(usize, u32, WatchId),
     /// The application takes a start that it was told.
@@ -39,6 +41,7 @@ impl Event {
         match self {
             Self::Input(at, epoch, _)
             | Self::Timer(at, epoch)
+            | Self::Settle(at, epoch)
             | Self::Take(at, epoch, ..)
             | Self::Stopped(at, epoch, ..) => Some((*at, *epoch)),
             Self::Arrive(..) | Self::Feed(..) | Self::Fault(_) => None,
@@ -217,6 +220,7 @@ impl World {
                 host.core.handle_timeout(now);
                 self.settle(place);
             }
+            Event::Settle(place, _) => self.settle(place),
             Event::Feed(place, epoch, watch) => self.feed(place, epoch, watch),
             Event::Take(place, _, key, token) => self.take(place, &key, token),
             Event::Stopped(place, _, key, token) => self.stopped(place, &key, token),
@@ -231,6 +235,12 @@ impl World {
         }
         let now = host.clock.read(self.now);
         host.core.handle(now, input);
+        // As in the engine, actions may be taken only after several inputs.
+        if self.rng.u8(..4) == 0 {
+            let epoch = self.hosts[place].epoch;
+            let wait = Duration::from_micros(self.rng.u64(..200));
+            return self.after(wait, Event::Settle(place, epoch));
+        }
         self.settle(place);
     }
 

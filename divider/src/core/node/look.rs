@@ -57,7 +57,7 @@ impl Node {
         if entry.target == self.me {
             self.want(now, ix);
         } else if entry.target.is_some() {
-            self.takes.watch_over(ix, now.at, self.timing.heartbeat * 2);
+            self.watch_over(now, ix);
         }
     }
 

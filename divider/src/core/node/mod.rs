@@ -35,11 +35,11 @@ use self::join::Life;
 use self::leave::Leaving;
 use self::member::MemberOut;
 use self::moves::MovesOut;
+pub(crate) use self::numbers::Numbers;
 use self::observe::Observer;
 use self::outcome::{ReadFor, WriteFor};
 use self::proof::Proofs;
 use self::take::Takes;
-pub(crate) use self::numbers::Numbers;
 use self::watch::MainWatch;
 use super::config::Config;
 use super::edge::{Action, End, Input, Notice, ReadId, WatchId, WriteId};
@@ -171,7 +171,7 @@ impl Node {
             self.observer_timeout(),
             self.member_timeout(),
             self.moves_timeout(),
-            self.takes.next(),
+            self.takes.next(self.take_patience()),
         ]
         .into_iter()
         .flatten()

@@ -23,15 +23,30 @@ pub(super) struct Takes {
     /// Keys planned for this node, by hash.
     wanted: BTreeSet<(u64, KeyIx)>,
     in_flight: usize,
-    /// Orphans planned for other nodes: (when to look again, since when planned, key), in order.
-    watched: VecDeque<(Time, Time, KeyIx)>,
-    is_watched: HashSet<KeyIx>,
+    /// Orphans planned for other nodes, in the order in which they are to be looked at again.
+    watched: VecDeque<Watched>,
     /// When each session last wrote a claim.
     last_claim: HashMap<OwnerIx, Time>,
     /// Since when an unreadable claim is known.
     garbage: HashMap<KeyIx, Time>,
     /// Claims whose deletion is on its way.
     pub(super) litter: HashSet<KeyIx>,
+}
+
+/// An orphan that another node is to take.
+#[derive(Debug, Clone, Copy)]
+struct Watched {
+    /// When it was seen planned.
+    since: Time,
+    /// How often the patience with its planned owner has been renewed, the first time included.
+    round: u32,
+    ix: KeyIx,
+}
+
+impl Watched {
+    fn due(self, patience: Duration) -> Time {
+        self.since + patience * self.round
+    }
 }
 
 impl Takes {
@@ -44,19 +59,12 @@ impl Takes {
         self.wanted.is_empty() && self.in_flight == 0
     }
 
-    /// An orphan is planned for another node: if that does not take it, somebody else has to.
-    pub(super) fn watch_over(&mut self, ix: KeyIx, now: Time, patience: Duration) {
-        if self.is_watched.insert(ix) {
-            self.watched.push_back((now + patience, now, ix));
-        }
-    }
-
     pub(super) fn garbage_since(&mut self, ix: KeyIx, now: Time) -> Time {
         *self.garbage.entry(ix).or_insert(now)
     }
 
-    pub(super) fn next(&self) -> Option<Time> {
-        self.watched.front().map(|(at, ..)| *at)
+    pub(super) fn next(&self, patience: Duration) -> Option<Time> {
+        self.watched.front().map(|watched| watched.due(patience))
     }
 
     /// Forgets what concerns sessions and keys that are gone.
@@ -244,36 +252,50 @@ impl Node {
         self.start(now, ix, token, revision);
     }
 
-    /// Orphans that their planned owners do not take: the next in the key's order of scores does,
-    /// each two heartbeats after the one before it.
-    fn drive_watched(&mut self, now: Now) {
-        while let Some(&(at, since, ix)) = self.takes.watched.front()
-            && at <= now.at
+    /// How long a planned owner may write no claim before others take what is planned for it.
+    pub(super) fn take_patience(&self) -> Duration {
+        self.timing.heartbeat * 2
+    }
+
+    /// An orphan is planned for another node: if that does not take it, somebody else has to.
+    pub(super) fn watch_over(&mut self, now: Now, ix: KeyIx) {
+        if let Some(entry) = self.view.keys.get_mut(ix)
+            && !std::mem::replace(&mut entry.watched, true)
         {
-            self.takes.watched.pop_front();
-            if self.is_neglected(now, ix, since) {
-                self.want(now, ix);
-            }
-            let target = self.view.keys.get(ix).map_or(OwnerIx::NONE, |e| e.target);
-            if target.is_some() && target != self.me && self.planner.is_orphan(&self.view, ix) {
-                let next = now.at + self.timing.heartbeat * 2;
-                self.takes.watched.push_back((next, since, ix));
-            } else {
-                self.takes.is_watched.remove(&ix);
-            }
+            self.takes.watched.push_back(Watched { since: now.at, round: 1, ix });
         }
     }
 
-    fn is_neglected(&self, now: Now, ix: KeyIx, since: Time) -> bool {
-        let patience = self.timing.heartbeat * 2;
-        let Some(target) = self.view.keys.get(ix).map(|e| e.target) else { return false };
-        let busy = self.takes.last_claim.get(&target).is_some_and(|at| *at + patience > now.at);
-        let orphan = target != self.me && self.planner.is_orphan(&self.view, ix);
-        orphan
-            && !busy
-            && self
-                .planner
-                .rank(&self.view, now, ix, self.me)
-                .is_some_and(|rank| since + patience * rank <= now.at)
+    /// Orphans that their planned owners do not take: the next in the key's order of scores does,
+    /// each two heartbeats after the one before it.
+    fn drive_watched(&mut self, now: Now) {
+        let patience = self.take_patience();
+        while let Some(&watched) = self.takes.watched.front()
+            && watched.due(patience) <= now.at
+        {
+            self.takes.watched.pop_front();
+            self.look_at_watched(now, watched);
+        }
+    }
+
+    fn look_at_watched(&mut self, now: Now, watched: Watched) {
+        let ix = watched.ix;
+        let target = self.view.keys.get(ix).map_or(OwnerIx::NONE, |e| e.target);
+        let waits = target.is_some() && target != self.me && self.planner.is_orphan(&self.view, ix);
+        if waits {
+            if self.is_neglected(now, watched, target) {
+                self.want(now, ix);
+            }
+            self.takes.watched.push_back(Watched { round: watched.round + 1, ..watched });
+        } else if let Some(entry) = self.view.keys.get_mut(ix) {
+            entry.watched = false;
+        }
+    }
+
+    fn is_neglected(&self, now: Now, watched: Watched, target: OwnerIx) -> bool {
+        let last = self.takes.last_claim.get(&target);
+        let busy = last.is_some_and(|at| *at + self.take_patience() > now.at);
+        let rank = self.planner.rank(&self.view, now, watched.ix, self.me);
+        !busy && rank.is_some_and(|rank| rank <= watched.round)
     }
 }

@@ -85,6 +85,8 @@ impl Planner {
             })
         });
         self.moves = Moves(moves.collect());
+        // Who comes late finds donors that are done with this generation already.
+        self.keep_open_moves(view);
         self.rebuild();
     }
 

@@ -219,6 +219,13 @@ impl Planner {
         if stale {
             self.classes.reset(&self.standings);
         }
+        self.keep_open_moves(view);
+        self.rebuild();
+        stale
+    }
+
+    /// Forgets the moves of donors that are done or gone, and those to receivers that take no part.
+    fn keep_open_moves(&mut self, view: &View) {
         let (standings, by_owner) = (&self.standings, &self.by_owner);
         let node = |owner| by_owner.get(&owner);
         let takes =
@@ -226,8 +233,6 @@ impl Planner {
         let done =
             |n: &NodeId| view.members.get(n).is_some_and(|m| m.record.balanced >= self.generation);
         self.moves.keep(|owner| takes(owner) && !node(owner).is_some_and(done), takes);
-        self.rebuild();
-        stale
     }
 
     fn rebuild(&mut self) {

@@ -1,6 +1,6 @@
 //! The keys of a view: a slab, so that everything else names a key by four bytes.
 
-use std::collections::HashMap;
+use hashbrown::HashTable;
 
 use super::owners::OwnerIx;
 use crate::core::plan::key_hash;
@@ -30,6 +30,8 @@ pub(crate) struct KeyEntry {
     pub(crate) pledged: bool,
     /// This node has business with it: the entry stays although the log knows nothing of it.
     pub(crate) pinned: bool,
+    /// This node watches whether its planned owner takes it.
+    pub(crate) watched: bool,
     /// Its place in its owner's list.
     at: u32,
     /// The snapshot that last showed its `key` and its `claim` record.
@@ -67,9 +69,9 @@ impl Default for OwnerIx {
 }
 
 impl KeyEntry {
-    fn new(key: Key) -> Self {
+    fn new(key: Key, hash: u64) -> Self {
         Self {
-            hash: key_hash(key.as_str()),
+            hash,
             key,
             announced: Revision::NONE,
             claim: Claim::default(),
@@ -78,6 +80,7 @@ impl KeyEntry {
             signature: 0,
             pledged: false,
             pinned: false,
+            watched: false,
             at: 0,
             stamps: (0, 0),
         }
@@ -98,7 +101,8 @@ impl KeyEntry {
 pub(crate) struct Keys {
     entries: Vec<Option<KeyEntry>>,
     free: Vec<u32>,
-    index: HashMap<Key, KeyIx>,
+    /// The keys by their hash; the table holds no more than their places.
+    index: HashTable<KeyIx>,
     announced: usize,
 }
 
@@ -109,7 +113,11 @@ impl Keys {
     }
 
     pub(crate) fn find(&self, key: &Key) -> Option<KeyIx> {
-        self.index.get(key).copied()
+        self.find_hashed(key_hash(key.as_str()), key)
+    }
+
+    fn find_hashed(&self, hash: u64, key: &Key) -> Option<KeyIx> {
+        self.index.find(hash, |ix| self.get(*ix).is_some_and(|e| e.key == *key)).copied()
     }
 
     pub(crate) fn get(&self, ix: KeyIx) -> Option<&KeyEntry> {
@@ -126,15 +134,18 @@ impl Keys {
 
     /// The key's place, made where there is none.
     pub(super) fn intern(&mut self, key: &Key) -> KeyIx {
-        if let Some(ix) = self.find(key) {
+        let hash = key_hash(key.as_str());
+        if let Some(ix) = self.find_hashed(hash, key) {
             return ix;
         }
         let at = self.free.pop().unwrap_or_else(|| {
             self.entries.push(None);
             u32::try_from(self.entries.len() - 1).expect("fewer than 2^32 keys")
         });
-        self.entries[at as usize] = Some(KeyEntry::new(key.clone()));
-        self.index.insert(key.clone(), KeyIx(at));
+        self.entries[at as usize] = Some(KeyEntry::new(key.clone(), hash));
+        let entries = &self.entries;
+        let hash_of = |ix: &KeyIx| entries[ix.0 as usize].as_ref().map_or(0, |e| e.hash);
+        self.index.insert_unique(hash, KeyIx(at), hash_of);
         KeyIx(at)
     }
 
@@ -142,7 +153,9 @@ impl Keys {
     pub(crate) fn forget_if_idle(&mut self, ix: KeyIx) {
         let Some(slot) = self.entries.get_mut(ix.0 as usize) else { return };
         if let Some(entry) = slot.take_if(|entry| entry.is_idle()) {
-            self.index.remove(&entry.key);
+            if let Ok(place) = self.index.find_entry(entry.hash, |found| *found == ix) {
+                place.remove();
+            }
             self.free.push(ix.0);
         }
     }
