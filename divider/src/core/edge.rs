@@ -10,24 +10,24 @@ use crate::store::{Change, Filter, Info, Outcome, Record, StoreError, Write};
 
 /// A write that was asked for; its outcome comes back under this number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct WriteId(pub u64);
+pub(crate) struct WriteId(pub(crate) u64);
 
 /// A leader read that was asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ReadId(pub u64);
+pub(crate) struct ReadId(pub(crate) u64);
 
 /// A watch that was asked for. A closed one's number is never used again, so late news of it is told
 /// apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct WatchId(pub u64);
+pub(crate) struct WatchId(pub(crate) u64);
 
 /// A command of the application that waits for an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct RequestId(pub u64);
+pub(crate) struct RequestId(pub(crate) u64);
 
 /// Something happened outside.
 #[derive(Debug, Clone)]
-pub enum Input {
+pub(crate) enum Input {
     /// A watch delivered something.
     Change(WatchId, Change),
     /// A watch could not be opened, or is over. The core asks for another one.
@@ -47,7 +47,7 @@ pub enum Input {
 
 /// What the application can ask of its node. Each is answered by one [`Action::Reply`].
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Command {
+pub(crate) enum Command {
     /// It has stopped with the key and somebody else should go on.
     Release(Key),
     /// It has stopped with the key because the work is done: the key is to exist no more.
@@ -64,7 +64,7 @@ pub enum Command {
 
 /// The answer to a [`Command`].
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Reply {
+pub(crate) enum Reply {
     /// Done, or on its way and certain: the key is no longer this node's.
     Done,
     /// The node does not hold that key.
@@ -91,7 +91,7 @@ pub enum Reply {
 
 /// The core wants something done. Actions are carried out in order; none may be dropped.
 #[derive(Debug, Clone)]
-pub enum Action {
+pub(crate) enum Action {
     /// Write this; without an outcome within the span, say [`Outcome::Unknown`].
     Write(WriteId, Write, Duration),
     /// Read this record from the leader, at most for the span.
@@ -129,7 +129,7 @@ pub enum Action {
 
 /// Why a node is over.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum End {
+pub(crate) enum End {
     /// `cancel` was called and all of it done.
     Cancelled,
     /// Another process holds this node's id; it is alive.
@@ -160,7 +160,7 @@ pub enum End {
 
 /// Something that an operator may want to know; the engine turns it into a log line and a metric.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Notice {
+pub(crate) enum Notice {
     /// The node is a member now, and its record came back to it.
     Joined {
         /// The revision with which the session began.
@@ -226,9 +226,4 @@ pub enum Notice {
     },
     /// The server's log is behind what it acknowledged: it lost its tail, or is another one.
     LogLost,
-    /// The settle time of the joins up to this revision is over.
-    Settled {
-        /// The newest join.
-        joined: Revision,
-    },
 }

@@ -8,5 +8,3 @@ pub(crate) mod planner;
 pub(crate) mod time;
 pub(crate) mod timing;
 pub(crate) mod view;
-
-pub(crate) use node::Node;

@@ -6,11 +6,11 @@ use std::time::Duration;
 /// A point on the engine's clock, in nanoseconds since some origin of its own. The clock runs on
 /// while the machine is suspended and never goes back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-pub struct Time(pub u64);
+pub(crate) struct Time(pub(crate) u64);
 
 impl Time {
     /// How long after `earlier` this is; zero if it is not.
-    pub fn since(self, earlier: Self) -> Duration {
+    pub(crate) fn since(self, earlier: Self) -> Duration {
         Duration::from_nanos(self.0.saturating_sub(earlier.0))
     }
 }
@@ -37,9 +37,9 @@ impl Sub<Duration> for Time {
 
 /// What the clocks say at one moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Now {
+pub(crate) struct Now {
     /// The engine's clock: what every span is measured on.
-    pub at: Time,
+    pub(crate) at: Time,
     /// The wall clock in microseconds since 1970: for fencing tokens and operators' deadlines alone.
-    pub unix_us: u64,
+    pub(crate) unix_us: u64,
 }

@@ -75,7 +75,7 @@ mod tests {
         for ms in [300, 1_000, 6_000, 18_000, 300_000] {
             let t = Timing::of(Duration::from_millis(ms));
             let attempt = t.ack * 2 + t.retry;
-            assert!(t.heartbeat + attempt < t.lease - t.stop_budget, "lease {ms} ms");
+            assert!(t.heartbeat + attempt < t.lease.saturating_sub(t.stop_budget), "lease {ms} ms");
         }
     }
 }

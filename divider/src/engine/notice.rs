@@ -40,6 +40,5 @@ pub(super) fn tell(meters: &Meters, notice: &Notice) {
             tracing::warn!(count, "records that cannot be read");
         }
         Notice::LogLost => tracing::error!("the server's log lost what it had acknowledged"),
-        Notice::Settled { joined } => tracing::debug!(%joined, "joins settled"),
     }
 }

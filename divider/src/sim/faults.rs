@@ -33,7 +33,7 @@ pub(super) enum Fault {
     Crash(usize),
     Restart(usize, bool),
     Cut(usize, bool, bool, Duration),
-    Heal(usize, u32),
+    Heal(usize),
     Outage(Duration),
     BreakWatches(usize),
     SilenceWatches(usize),
@@ -76,10 +76,9 @@ impl World {
                 let host = &mut self.hosts[at];
                 host.cut_out |= cut_out;
                 host.cut_in |= cut_in;
-                let epoch = host.epoch;
-                self.after(span, Event::Fault(Fault::Heal(at, epoch)));
+                self.after(span, Event::Fault(Fault::Heal(at)));
             }
-            Fault::Heal(at, _) => {
+            Fault::Heal(at) => {
                 let host = &mut self.hosts[at];
                 host.cut_out = false;
                 host.cut_in = false;
@@ -134,7 +133,7 @@ impl World {
             name: name.to_string(),
             value: value.map(|v| v.as_bytes().to_vec().into()),
             expected: None,
-            ttl: ttl.or(value.is_none().then_some(Duration::from_secs(3_600))),
+            ttl: ttl.or(value.is_none().then_some(Duration::from_hours(1))),
         };
         let _ = self.log.write(self.now, &write);
         self.wake_feeds();

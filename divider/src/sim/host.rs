@@ -4,15 +4,16 @@
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
-use crate::core::Node;
 use crate::core::config::{Config, JoinPolicy, RebalancePolicy};
 use crate::core::edge::{End, WatchId};
+use crate::core::node::Node;
 use crate::core::time::{Now, Time};
 use crate::id::{NodeId, Session, Token};
 use crate::key::Key;
 use crate::store::Filter;
 
 /// One process.
+#[expect(clippy::struct_excessive_bools, reason = "each is a fault of its own")]
 #[derive(Debug)]
 pub(super) struct Host {
     pub(super) core: Node,

@@ -8,7 +8,7 @@ use super::hold::Phase;
 use super::outcome::ReadFor;
 use crate::core::edge::Action;
 use crate::core::time::{Now, Time};
-use crate::core::view::KeyIx;
+use crate::core::view::{KeyEntry, KeyIx};
 use crate::store::{Info, Record, StoreError};
 use crate::wire::RecordName;
 
@@ -79,9 +79,9 @@ impl Node {
     ) {
         let Ok(record) = answer else { return };
         let Some(hold) = self.holds.keys.get(&ix) else { return };
-        let known = hold.revision;
-        let held = matches!(hold.phase, Phase::Running | Phase::Stopping(_));
-        if held && Self::answer_revision(record.as_ref()) < known && self.watch.is_live() {
+        let revision = hold.revision;
+        let runs = matches!(hold.phase, Phase::Running | Phase::Stopping(_));
+        if runs && Self::answer_revision(record.as_ref()) < revision && self.watch.is_live() {
             self.resync(now, "a claim in the log is older than it is known");
         }
     }
@@ -94,7 +94,7 @@ impl Node {
         answer: Result<Option<Record>, StoreError>,
     ) {
         let Ok(record) = answer else { return };
-        let known = self.view.keys.get(ix).is_some_and(|e| e.exists());
+        let known = self.view.keys.get(ix).is_some_and(KeyEntry::exists);
         if known && record.is_none() && self.watch.is_live() {
             self.resync(now, "a key that is known is not in the log");
         }

@@ -1,7 +1,7 @@
 //! What the application asks for.
 
 use super::Node;
-use super::hold::{Doubt, Phase, Stop};
+use super::hold::{Doubt, Hold, Phase, Stop};
 use super::outcome::{ReadFor, WriteFor};
 use crate::core::edge::{Action, Command, Input, Reply, RequestId, WriteId};
 use crate::core::time::Now;
@@ -42,7 +42,7 @@ impl Node {
     /// What the application holds of this key.
     fn held(&self, key: &Key) -> Option<KeyIx> {
         let ix = self.view.keys.find(key)?;
-        self.holds.keys.get(&ix).is_some_and(|h| h.is_held()).then_some(ix)
+        self.holds.keys.get(&ix).is_some_and(Hold::is_held).then_some(ix)
     }
 
     fn on_release(&mut self, now: Now, request: RequestId, key: &Key) {

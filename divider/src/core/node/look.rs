@@ -210,11 +210,14 @@ impl Node {
             .values()
             .max_by_key(|s| (score(s.hash, entry.hash, s.affinity.max(1)), s.owner))
             .map(|s| s.owner);
-        if cleaner == Some(self.me) && (!owner.is_some() || self.is_proved_over(owner)) {
-            if self.takes.litter.insert(ix) {
-                let write = claim_write(&key, None, revision);
-                self.write(WriteFor::Litter(ix), write);
-            }
+        if cleaner != Some(self.me) {
+            // The one whose turn it is may be gone before it is done.
+            return self.look_later(now.at + self.timing.lease, ix);
+        }
+        let free = !owner.is_some() || self.is_proved_over(owner);
+        if free && self.takes.litter.insert(ix) {
+            let write = claim_write(&key, None, revision);
+            self.write(WriteFor::Litter(ix), write);
         }
     }
 

@@ -114,17 +114,14 @@ impl Node {
     /// The members, or what is wanted of them, changed.
     pub(super) fn on_members(&mut self, now: Now) {
         self.on_own_member_delivered();
-        match self.planner.unsettled(&self.view) {
-            Some(joined) => {
-                self.member.unsettled_since.get_or_insert(now.at);
-                if self.member.join.is_none_or(|(newest, _)| newest != joined) {
-                    self.member.join = Some((joined, now.at));
-                }
+        if let Some(joined) = self.planner.unsettled(&self.view) {
+            self.member.unsettled_since.get_or_insert(now.at);
+            if self.member.join.is_none_or(|(newest, _)| newest != joined) {
+                self.member.join = Some((joined, now.at));
             }
-            None => {
-                self.member.join = None;
-                self.member.unsettled_since = None;
-            }
+        } else {
+            self.member.join = None;
+            self.member.unsettled_since = None;
         }
         self.note_deadline(now);
         self.observe_members(now);

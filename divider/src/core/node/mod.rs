@@ -127,7 +127,7 @@ impl Node {
         match input {
             Input::Change(id, change) => self.on_change(now, id, change),
             Input::WatchEnded(id, error) => self.on_watch_ended(now, id, error),
-            Input::Wrote(id, outcome) => self.on_wrote(now, id, outcome),
+            Input::Wrote(id, outcome) => self.on_wrote(now, id, &outcome),
             Input::Read(id, answer) => self.on_read(now, id, answer),
             Input::Info(info) => self.on_info(now, info),
             Input::Confirm(key, token) => self.on_confirm(now, &key, token),

@@ -62,9 +62,9 @@ pub(super) enum ReadFor {
 }
 
 impl Node {
-    pub(super) fn on_wrote(&mut self, now: Now, id: WriteId, outcome: Outcome) {
+    pub(super) fn on_wrote(&mut self, now: Now, id: WriteId, outcome: &Outcome) {
         let Some((purpose, seen)) = self.writes.remove(&id) else { return };
-        match &outcome {
+        match outcome {
             Outcome::Acked(revision) if *revision <= seen && seen <= self.view.seen => {
                 self.on_log_lost(now);
             }
@@ -76,16 +76,16 @@ impl Node {
             _ => {}
         }
         match purpose {
-            WriteFor::Lease(beat) => self.on_lease_wrote(now, beat, &outcome),
-            WriteFor::End => self.on_end_wrote(now, &outcome),
-            WriteFor::Member => self.on_member_wrote(now, &outcome),
+            WriteFor::Lease(beat) => self.on_lease_wrote(now, beat, outcome),
+            WriteFor::End => self.on_end_wrote(now, outcome),
+            WriteFor::Member => self.on_member_wrote(now, outcome),
             WriteFor::MemberGone(node) => self.on_member_gone_wrote(now, &node),
-            WriteFor::Stops => self.on_stops_wrote(&outcome),
-            WriteFor::Kill(node, session) => self.on_kill_wrote(now, &node, session, &outcome),
-            WriteFor::Claim(ix) => self.on_claim_wrote(now, ix, id, &outcome),
-            WriteFor::Complete(ix) => self.on_complete_wrote(now, ix, id, &outcome),
+            WriteFor::Stops => self.on_stops_wrote(outcome),
+            WriteFor::Kill(node, session) => self.on_kill_wrote(now, &node, session, outcome),
+            WriteFor::Claim(ix) => self.on_claim_wrote(now, ix, id, outcome),
+            WriteFor::Complete(ix) => self.on_complete_wrote(now, ix, id, outcome),
             WriteFor::Litter(ix) => self.on_litter_wrote(now, ix),
-            WriteFor::Reassert(ix) => self.on_reassert_wrote(now, ix, &outcome),
+            WriteFor::Reassert(ix) => self.on_reassert_wrote(now, ix, outcome),
         }
     }
 

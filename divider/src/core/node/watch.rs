@@ -9,7 +9,7 @@ use super::join::Life;
 use super::outcome::ReadFor;
 use crate::core::edge::{Action, Notice, WatchId};
 use crate::core::time::{Now, Time};
-use crate::core::view::{Effect, KeyIx};
+use crate::core::view::{Effect, KeyEntry, KeyIx};
 use crate::event::LostReason;
 use crate::id::Revision;
 use crate::store::{Change, Filter, Record, StoreError};
@@ -377,7 +377,7 @@ impl Node {
             Ok(Some(record)) if record.value.is_some() => {
                 self.watch.set_expiry(ix, record.ttl.map(|_| again));
             }
-            Ok(_) if self.view.keys.get(ix).is_some_and(|e| e.exists()) => {
+            Ok(_) if self.view.keys.get(ix).is_some_and(KeyEntry::exists) => {
                 let effect = self.view.drop_key(ix);
                 if self.watch.live {
                     self.on_live_effect(now, &effect);

@@ -49,7 +49,7 @@ pub(super) struct Classes {
     signatures: Vec<Vec<u16>>,
     /// Keys by signature and session.
     loads: Vec<HashMap<OwnerIx, u64>>,
-    classes: Vec<Class>,
+    all: Vec<Class>,
     class_of: Vec<usize>,
 }
 
@@ -127,16 +127,11 @@ impl Classes {
 
     /// Works the classes out again, after a member changed.
     pub(super) fn build(&mut self, standings: &Standings) {
-        (self.classes, self.class_of) = self.classes_of(standings);
+        (self.all, self.class_of) = self.classes_of(standings);
     }
 
     fn load(&self, signature: u16, owner: OwnerIx) -> u64 {
         self.loads[usize::from(signature)].get(&owner).copied().unwrap_or(0)
-    }
-
-    /// All keys that the session has or is to have.
-    pub(super) fn total(&self, owner: OwnerIx) -> u64 {
-        self.loads.iter().filter_map(|loads| loads.get(&owner)).sum()
     }
 
     /// One key of that signature moves from one session's load to another's.
@@ -156,17 +151,17 @@ impl Classes {
 
     /// Counts keys as the other session's already, in the classes alone.
     pub(super) fn adjust(&mut self, signature: u16, from: OwnerIx, to: OwnerIx, keys: u64) {
-        let class = &mut self.classes[self.class_of[usize::from(signature)]];
+        let class = &mut self.all[self.class_of[usize::from(signature)]];
         class.add(from, -signed(keys));
         class.add(to, signed(keys));
     }
 
     /// The class of a signature.
     pub(super) fn class(&self, signature: u16) -> &Class {
-        &self.classes[self.class_of[usize::from(signature)]]
+        &self.all[self.class_of[usize::from(signature)]]
     }
 
     pub(super) fn all(&self) -> &[Class] {
-        &self.classes
+        &self.all
     }
 }

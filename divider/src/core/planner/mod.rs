@@ -69,19 +69,9 @@ impl Planner {
         })
     }
 
-    /// The class of a key.
-    pub(crate) fn class(&self, view: &View, ix: KeyIx) -> Option<&Class> {
-        view.keys.get(ix).filter(|e| e.exists()).map(|e| self.classes.class(e.signature))
-    }
-
     /// All classes.
     pub(crate) fn classes(&self) -> &[Class] {
         self.classes.all()
-    }
-
-    /// How many keys the session has or is to have.
-    pub(crate) fn load(&self, owner: OwnerIx) -> u64 {
-        self.classes.total(owner)
     }
 
     /// Joins that have not settled: the revision of the newest.
@@ -92,11 +82,6 @@ impl Planner {
     /// The newest balance generation that was acted on.
     pub(crate) fn generation(&self) -> Revision {
         self.generation
-    }
-
-    /// The joins up to here are settled.
-    pub(crate) fn settled(&self) -> Revision {
-        self.settled
     }
 
     /// Whether the plan names this session.
@@ -169,10 +154,12 @@ impl Planner {
         let (to, target) = (entry.claim.owner, entry.target);
         let (signature, pledged) = (entry.signature, entry.pledged);
         entry.pledged = false;
-        if entry.exists() && from != to && !target.is_some() {
-            if let Some(class) = self.moves.done(signature, from, to) {
-                self.classes.adjust(class, to, from, 1);
-            }
+        if entry.exists()
+            && from != to
+            && !target.is_some()
+            && let Some(class) = self.moves.done(signature, from, to)
+        {
+            self.classes.adjust(class, to, from, 1);
         }
         if target.is_some() && (pledged || target == to || self.is_member(to)) {
             self.set_target(view, ix, OwnerIx::NONE);

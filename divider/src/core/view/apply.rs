@@ -200,13 +200,13 @@ impl View {
     }
 }
 
-fn not_until(at: Time, claim: &ClaimRecord) -> Option<Box<Vec<NotUntil>>> {
+fn not_until(at: Time, claim: &ClaimRecord) -> Option<Box<[NotUntil]>> {
     if claim.not.is_empty() {
         return None;
     }
     let until = |ms| at + Duration::from_millis(ms).min(LONGEST_COOL_DOWN);
     let not = claim.not.iter().map(|n| NotUntil { node: n.node.clone(), until: until(n.for_ms) });
-    Some(Box::new(not.collect()))
+    Some(not.collect())
 }
 
 /// Puts a node's record in its place, or removes it where it was deleted. One that cannot be read

@@ -52,7 +52,7 @@ pub(crate) struct Claim {
     /// The newest record cannot be read; owner and token are the last ones known.
     pub(crate) garbled: bool,
     /// Who released it lately.
-    pub(crate) not: Option<Box<Vec<NotUntil>>>,
+    pub(crate) not: Option<Box<[NotUntil]>>,
 }
 
 /// A node that does not want a key, and until when.

@@ -8,7 +8,7 @@ mod problems;
 use std::collections::BTreeMap;
 
 pub(crate) use apply::Effect;
-pub(crate) use keys::{Claim, KeyEntry, KeyIx, Keys, NotUntil};
+pub(crate) use keys::{KeyEntry, KeyIx, Keys, NotUntil};
 pub(crate) use owners::{OwnerIx, Owners};
 pub(crate) use problems::Problems;
 
@@ -50,13 +50,6 @@ impl View {
     pub(crate) fn current(&self, node: &NodeId) -> Option<OwnerIx> {
         let member = self.members.get(node)?;
         self.owners.find(node, member.record.session)
-    }
-
-    /// Whether a member record names this very session.
-    pub(crate) fn is_current(&self, owner: OwnerIx) -> bool {
-        self.owners.get(owner).is_some_and(|o| {
-            self.members.get(&o.node).is_some_and(|m| m.record.session == o.session)
-        })
     }
 
     /// The newest join among the members.
