@@ -255,6 +255,12 @@ impl World {
         while let Some(action) = self.hosts[place].core.poll_action() {
             self.act(place, action);
         }
+        if self.story.is_some()
+            && let Some(wrong) = self.hosts[place].core.wrong_counts()
+        {
+            let id = self.hosts[place].id.clone();
+            self.violate(format!("{id} counts wrong: {wrong}"));
+        }
         let host = &mut self.hosts[place];
         if let Some(at) = host.core.poll_timeout() {
             let when = host.clock.when(at).max(self.now + Duration::from_nanos(1));

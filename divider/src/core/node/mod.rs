@@ -24,6 +24,7 @@ mod numbers;
 mod observe;
 mod outcome;
 mod proof;
+mod ring;
 mod take;
 mod watch;
 
@@ -157,6 +158,12 @@ impl Node {
     pub(crate) fn poll_timeout(&self) -> Option<Time> {
         // What was due at the last call was looked at then, and waits for something else.
         self.timeouts().filter(|at| *at > self.looked).min()
+    }
+
+    /// What is wrong with the plan's counts.
+    #[cfg(test)]
+    pub(crate) fn wrong_counts(&self) -> Option<String> {
+        self.watch.is_live().then(|| self.planner.wrong_counts(&self.view)).flatten()
     }
 
     fn timeouts(&self) -> impl Iterator<Item = Time> {

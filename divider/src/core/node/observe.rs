@@ -7,19 +7,13 @@ use super::Node;
 use super::join::Life;
 use super::outcome::WriteFor;
 use super::proof::Proof;
+use super::ring::{Observed, Ring};
 use crate::core::edge::{Action, Notice, WatchId};
-use crate::core::plan::node_hash;
 use crate::core::time::{Now, Time};
 use crate::core::timing::{OBITUARY, TOMBSTONE, UNKNOWN_LEASE, observed};
 use crate::id::{NodeId, Revision, Session};
 use crate::store::{Change, Filter, Outcome, Record, Write};
 use crate::wire::{LeaseRecord, LeaseState, RecordName};
-
-/// Up to so many members everybody observes everybody.
-const ALL_OBSERVE: usize = 16;
-
-/// Above that, each observes this many successors in the ring, and one more for each that is late.
-const SUCCESSORS: usize = 3;
 
 /// The pause between two attempts to open the watch.
 const PAUSE: Duration = Duration::from_millis(200);
@@ -31,7 +25,8 @@ const LOADING: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub(super) struct Observer {
     watch: Option<WatchId>,
-    names: Vec<String>,
+    ring: Ring,
+    observed: Observed,
     live: bool,
     opened: Time,
     /// Since when nothing could be missed for longer than a heartbeat.
@@ -61,7 +56,8 @@ impl Observer {
     pub(super) fn new(now: Time) -> Self {
         Self {
             watch: None,
-            names: Vec::new(),
+            ring: Ring::default(),
+            observed: Observed::Nobody,
             live: false,
             opened: now,
             live_since: now,
@@ -73,7 +69,7 @@ impl Observer {
     }
 
     pub(super) fn take_watch(&mut self) -> Option<WatchId> {
-        self.names.clear();
+        self.observed = Observed::Nobody;
         self.live = false;
         self.watch.take()
     }
@@ -83,50 +79,27 @@ impl Observer {
         let seen = self.seen.get(node)?;
         Some((seen.session?, seen.state != LeaseState::Live))
     }
+}
 
-    /// How often the node's lease ought to be renewed, and since when it was not.
-    fn is_late(&self, node: &NodeId, now: Time) -> bool {
-        self.seen.get(node).is_some_and(|seen| now.since(seen.since) > seen.lease / 3)
+impl Seen {
+    /// Whether two heartbeats are missing.
+    fn is_late(&self, now: Time) -> bool {
+        now.since(self.since) > self.lease / 3
     }
 }
 
 impl Node {
-    /// The leases to observe, as names for a watch.
-    fn leases_to_observe(&self, now: Now) -> Vec<String> {
-        let others = || self.view.members.keys().filter(|node| **node != self.config.node);
-        match others().count() {
-            0 => Vec::new(),
-            n if n < ALL_OBSERVE => vec!["lease.>".to_owned()],
-            _ => {
-                let own = (node_hash(self.config.node.as_str()), &self.config.node);
-                let mut ring: Vec<_> = others().map(|n| (node_hash(n.as_str()), n)).collect();
-                ring.sort_unstable();
-                let start = ring.partition_point(|at| *at < own);
-                ring.rotate_left(start);
-                let late = ring.iter().take_while(|(_, n)| self.observer.is_late(n, now.at));
-                let mut count = SUCCESSORS.max(late.count() + 1);
-                let late = |(_, n): &&(u64, &NodeId)| self.observer.is_late(n, now.at);
-                count += ring.iter().take(count).filter(late).count();
-                let mut names: Vec<_> = ring
-                    .into_iter()
-                    .take(count)
-                    .map(|(_, node)| RecordName::Lease(node.clone()).to_string())
-                    .collect();
-                names.sort_unstable();
-                names
-            }
-        }
-    }
-
     /// Opens the watch of the leases to observe, kills and clears up.
     pub(super) fn drive_observer(&mut self, now: Now) {
         if !self.watch.is_live() || !matches!(self.life, Life::Active(_) | Life::Entering(_)) {
             return;
         }
-        let names = self.leases_to_observe(now);
+        let Observer { ring, seen, .. } = &mut self.observer;
+        let late = |node: &NodeId| seen.get(node).is_some_and(|seen| seen.is_late(now.at));
+        let observed = ring.observed(late);
         let dead = self.unopened_at().is_some_and(|at| at <= now.at);
-        if names != self.observer.names || dead {
-            self.open_observer(now, names, Duration::ZERO);
+        if observed != self.observer.observed || dead {
+            self.open_observer(now, observed, Duration::ZERO);
         }
         for node in self.due_kills(now) {
             self.kill(&node);
@@ -136,14 +109,15 @@ impl Node {
         }
     }
 
-    fn open_observer(&mut self, now: Now, names: Vec<String>, delay: Duration) {
+    fn open_observer(&mut self, now: Now, whom: Observed, delay: Duration) {
         if let Some(id) = self.observer.watch.take() {
             self.actions.push_back(Action::Unwatch(id));
         }
         self.observer.live = false;
         self.observer.shown.clear();
         self.observer.gap_since.get_or_insert(now.at);
-        self.observer.names.clone_from(&names);
+        let names = whom.names();
+        self.observer.observed = whom;
         if !names.is_empty() {
             let id = self.watch_id();
             self.actions.push_back(Action::Watch(id, Filter { names }, delay));
@@ -161,8 +135,8 @@ impl Node {
     pub(super) fn on_observer_ended(&mut self, now: Now, id: WatchId) {
         if self.observer.watch == Some(id) {
             self.observer.watch = None;
-            let names = std::mem::take(&mut self.observer.names);
-            self.open_observer(now, names, PAUSE);
+            let whom = std::mem::take(&mut self.observer.observed);
+            self.open_observer(now, whom, PAUSE);
         }
     }
 
@@ -226,6 +200,9 @@ impl Node {
 
     /// Members whose leases the watch does not show are observed from now on as absent.
     pub(super) fn observe_members(&mut self, now: Now) {
+        if !self.observer.ring.is_of(&self.config.node, &self.view.members) {
+            self.observer.ring = Ring::new(&self.config.node, self.view.members.keys());
+        }
         if !self.observer.live {
             return;
         }
@@ -234,7 +211,7 @@ impl Node {
             .members
             .keys()
             .filter(|n| **n != self.config.node && !self.observer.seen.contains_key(*n))
-            .filter(|n| self.observes(n))
+            .filter(|n| self.observer.observed.covers(n))
             .cloned()
             .collect();
         for node in missing {
@@ -250,13 +227,11 @@ impl Node {
             self.observer.seen.insert(node, seen);
         }
         let members = &self.view.members;
-        self.observer.seen.retain(|n, s| members.contains_key(n) || s.state == LeaseState::Live);
+        // Who is not a member is about to become one, or never will.
+        let fresh = |seen: &Seen| now.at.since(seen.since) < UNKNOWN_LEASE;
+        let live = |seen: &Seen| seen.state == LeaseState::Live && fresh(seen);
+        self.observer.seen.retain(|node, seen| members.contains_key(node) || live(seen));
         self.observer.deleting.retain(|n| members.contains_key(n));
-    }
-
-    fn observes(&self, node: &NodeId) -> bool {
-        let name = RecordName::Lease(node.clone()).to_string();
-        self.observer.names.iter().any(|n| n == "lease.>" || *n == name)
     }
 
     /// The length of a node's lease as its member record says it.
@@ -276,7 +251,7 @@ impl Node {
         let open = seen.state == LeaseState::Live && !seen.killing;
         let known = self.view.members.contains_key(node);
         let at = (seen.since + observed(seen.lease)).max(self.may_kill_from()?);
-        (open && known && self.observes(node)).then_some(at)
+        (open && known && self.observer.observed.covers(node)).then_some(at)
     }
 
     fn due_kills(&self, now: Now) -> Vec<NodeId> {
@@ -349,8 +324,8 @@ impl Node {
             // opened again, since then it cannot be believed.
             seen.killing = false;
             seen.since = now.at;
-            let names = std::mem::take(&mut self.observer.names);
-            self.open_observer(now, names, Duration::ZERO);
+            let whom = std::mem::take(&mut self.observer.observed);
+            self.open_observer(now, whom, Duration::ZERO);
         }
     }
 
@@ -402,8 +377,7 @@ impl Node {
             return None;
         }
         let times = self.observer.seen.iter().flat_map(|(node, seen)| {
-            let late =
-                (self.view.members.len() > ALL_OBSERVE).then_some(seen.since + seen.lease / 3);
+            let late = self.observer.ring.is_large().then_some(seen.since + seen.lease / 3);
             [self.kill_at(node, seen), self.deletion_at(node, seen), late]
         });
         times.flatten().chain(self.unopened_at()).min()

@@ -156,6 +156,12 @@ impl Classes {
         class.add(to, signed(keys));
     }
 
+    /// The same counts worked out afresh: by signature and session.
+    #[cfg(test)]
+    pub(super) fn counted(&self) -> &[HashMap<OwnerIx, u64>] {
+        &self.loads
+    }
+
     /// The class of a signature.
     pub(super) fn class(&self, signature: u16) -> &Class {
         &self.all[self.class_of[usize::from(signature)]]

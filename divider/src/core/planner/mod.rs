@@ -125,6 +125,7 @@ impl Planner {
     /// The view is complete (again): plans everything afresh.
     pub(crate) fn on_caught_up(&mut self, view: &mut View, now: Now) {
         let unfinished = !self.moves.is_empty();
+        view.forget_targets();
         self.classes.reset(&Standings::new());
         self.waiting.clear();
         self.stranded.clear();
@@ -197,6 +198,40 @@ impl Planner {
         self.act_on_generation(view, now);
     }
 
+    /// What is wrong with the counts, by counting everything afresh.
+    #[cfg(test)]
+    pub(crate) fn wrong_counts(&self, view: &View) -> Option<String> {
+        let mut loads = vec![HashMap::<OwnerIx, u64>::new(); self.classes.counted().len()];
+        for (_, entry) in view.keys.iter().filter(|(_, e)| e.counted.is_some()) {
+            *loads[usize::from(entry.signature)].entry(entry.counted).or_default() += 1;
+        }
+        if loads != self.classes.counted() {
+            return Some(format!("loads {:?} but keys say {loads:?}", self.classes.counted()));
+        }
+        for class in self.classes.all() {
+            for (owner, candidate) in class.nodes.iter().zip(&class.candidates) {
+                let mut load: i64 = 0;
+                for signature in &class.signatures {
+                    let keys = loads[usize::from(*signature)].get(owner).copied().unwrap_or(0);
+                    load += i64::try_from(keys).expect("few");
+                }
+                for (signature, from, to, keys) in self.moves.iter() {
+                    let keys = i64::try_from(keys).expect("few");
+                    if class.signatures.contains(&signature) {
+                        load += i64::from(to == *owner) * keys - i64::from(from == *owner) * keys;
+                    }
+                }
+                if i64::try_from(candidate.load).expect("few") != load.max(0) {
+                    return Some(format!(
+                        "{owner:?} has {} but ought to have {load}",
+                        candidate.load
+                    ));
+                }
+            }
+        }
+        None
+    }
+
     /// Works the standings and the classes out. Whether every key has to be counted again, since a
     /// member has a prefix that none had before.
     fn read_standings(&mut self, view: &View) -> bool {
@@ -236,9 +271,6 @@ impl Planner {
             let Some(entry) = view.keys.get_mut(ix) else { continue };
             entry.counted = OwnerIx::NONE;
             entry.signature = u16::MAX;
-            if !self.targeted.contains_key(&entry.target) && !entry.pledged {
-                entry.target = OwnerIx::NONE;
-            }
         }
         for ix in all {
             self.recount(view, ix);

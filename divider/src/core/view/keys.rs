@@ -195,6 +195,14 @@ impl Keys {
 }
 
 impl super::View {
+    /// No key is planned for anybody.
+    pub(crate) fn forget_targets(&mut self) {
+        for entry in self.keys.entries.iter_mut().flatten() {
+            entry.target = OwnerIx::NONE;
+            entry.pledged = false;
+        }
+    }
+
     /// Changes who owns the key, in the key and in both owners' lists.
     pub(super) fn set_owner(&mut self, ix: KeyIx, owner: OwnerIx) {
         let Some(entry) = self.keys.get(ix) else { return };

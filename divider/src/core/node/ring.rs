@@ -1,0 +1,134 @@
+//! Whom a node observes: everybody, or in a large group a few successors in a ring.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::core::plan::node_hash;
+use crate::id::NodeId;
+use crate::wire::RecordName;
+
+/// Up to so many members everybody observes everybody.
+pub(super) const ALL_OBSERVE: usize = 16;
+
+/// Above that, each observes this many successors, and one more for each of them that is late: so
+/// simultaneous crashes cost one lease, not one after another.
+const SUCCESSORS: usize = 3;
+
+/// Whose leases are observed.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub(super) enum Observed {
+    #[default]
+    Nobody,
+    All,
+    Some(BTreeSet<NodeId>),
+}
+
+impl Observed {
+    pub(super) fn covers(&self, node: &NodeId) -> bool {
+        match self {
+            Self::Nobody => false,
+            Self::All => true,
+            Self::Some(nodes) => nodes.contains(node),
+        }
+    }
+
+    /// The records to watch.
+    pub(super) fn names(&self) -> Vec<String> {
+        match self {
+            Self::Nobody => Vec::new(),
+            Self::All => vec!["lease.>".to_owned()],
+            Self::Some(nodes) => {
+                nodes.iter().map(|node| RecordName::Lease(node.clone()).to_string()).collect()
+            }
+        }
+    }
+}
+
+/// The other members in the order of their hashes, beginning after this node.
+#[derive(Debug, Default)]
+pub(super) struct Ring {
+    others: Vec<NodeId>,
+    /// How many more than the usual successors are observed, until the members change.
+    extra: usize,
+}
+
+impl Ring {
+    pub(super) fn new<'a>(own: &NodeId, members: impl Iterator<Item = &'a NodeId>) -> Self {
+        let place = |node: &NodeId| (node_hash(node.as_str()), node.clone());
+        let mut ring: Vec<_> = members.filter(|node| *node != own).map(place).collect();
+        ring.sort_unstable();
+        let start = ring.partition_point(|at| *at < place(own));
+        ring.rotate_left(start);
+        Self { others: ring.into_iter().map(|(_, node)| node).collect(), extra: 0 }
+    }
+
+    /// Whether these are the members that it was made of.
+    pub(super) fn is_of<T>(&self, own: &NodeId, members: &BTreeMap<NodeId, T>) -> bool {
+        let others = members.len() - usize::from(members.contains_key(own));
+        others == self.others.len() && self.others.iter().all(|n| members.contains_key(n))
+    }
+
+    pub(super) fn is_large(&self) -> bool {
+        self.others.len() >= ALL_OBSERVE
+    }
+
+    /// Whom to observe, given who of them is late.
+    pub(super) fn observed(&mut self, is_late: impl Fn(&NodeId) -> bool) -> Observed {
+        if self.others.is_empty() {
+            return Observed::Nobody;
+        }
+        if !self.is_large() {
+            return Observed::All;
+        }
+        loop {
+            let some = self.others.iter().take(SUCCESSORS + self.extra);
+            let late = some.clone().filter(|node| is_late(node)).count();
+            if late <= self.extra || some.len() == self.others.len() {
+                return Observed::Some(some.cloned().collect());
+            }
+            self.extra = late;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ids(count: usize) -> Vec<NodeId> {
+        (0..count).map(|n| NodeId::new(format!("n{n}")).expect("a legal id")).collect()
+    }
+
+    #[test]
+    fn in_a_small_group_everybody_observes_everybody() {
+        let nodes = ids(16);
+        assert_eq!(Ring::new(&nodes[0], nodes.iter()).observed(|_| false), Observed::All);
+        assert_eq!(Ring::new(&nodes[0], nodes[..1].iter()).observed(|_| false), Observed::Nobody);
+    }
+
+    #[test]
+    fn in_a_large_group_every_node_has_three_observers() {
+        let nodes = ids(40);
+        let mut observers = BTreeMap::<NodeId, usize>::new();
+        for node in &nodes {
+            let Observed::Some(some) = Ring::new(node, nodes.iter()).observed(|_| false) else {
+                panic!("some are observed");
+            };
+            assert!(!some.contains(node));
+            for other in some {
+                *observers.entry(other).or_default() += 1;
+            }
+        }
+        assert!(nodes.iter().all(|node| observers[node] == 3), "{observers:?}");
+    }
+
+    #[test]
+    fn past_every_successor_that_is_late_one_more_is_observed() {
+        let nodes = ids(40);
+        let mut ring = Ring::new(&nodes[0], nodes.iter());
+        let order = ring.others.clone();
+        let observed = ring.observed(|node| order[..5].contains(node));
+        assert_eq!(observed, Observed::Some(order[..8].iter().cloned().collect()));
+        assert_eq!(ring.observed(|_| false), observed, "it does not shrink by itself");
+        assert_eq!(ring.observed(|_| true), Observed::Some(order.into_iter().collect()));
+    }
+}
