@@ -45,7 +45,8 @@ pub enum Rebalance {
     /// They do: the new node gets its share, with the fewest moves.
     #[default]
     OnJoin,
-    /// They do not, until somebody asks for it (`Group::rebalance`). For work that is dear to move.
+    /// They do not, until somebody asks for it ([`Group::rebalance`](crate::Group::rebalance)). For
+    /// work that is dear to move. One member that says so decides it for the whole group.
     Manual,
 }
 
