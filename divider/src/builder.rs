@@ -45,7 +45,8 @@ pub enum Rebalance {
     /// They do: the new node gets its share, with the fewest moves.
     #[default]
     OnJoin,
-    /// They do not, until somebody asks for it (`Group::rebalance`). For work that is dear to move.
+    /// They do not, until somebody asks for it ([`Group::rebalance`](crate::Group::rebalance)). For
+    /// work that is dear to move. One member that says so decides it for the whole group.
     Manual,
 }
 
@@ -100,10 +101,11 @@ impl Builder {
     /// How long the node keeps its keys without hearing of the store, from [`MIN_LEASE`] to
     /// [`MAX_LEASE`].
     ///
-    /// It is also how long the keys of a crashed node stay idle, and how long an outage of the store
-    /// may last before work stops. A short lease finds crashes fast and costs more heartbeats (six to
-    /// a lease) and more false alarms: below 1 s a pause of the process or an election of the servers
-    /// costs it. Unless set it is 6 s on one server and 18 s on a replicated bucket, which outlasts
+    /// It is also how long the keys of a crashed node stay idle, and two thirds of it is how long an
+    /// outage of the store may last before work stops: the rest is what has passed since the last
+    /// heartbeat, and the time for stopping. A short lease finds crashes fast and costs more
+    /// heartbeats (six to a lease) and more false alarms: below 1 s a pause of the process or an
+    /// election of the servers costs it. Unless set it is 6 s on one server and 18 s on a replicated bucket, which outlasts
     /// the election of a new leader (5 to 8 s); a shorter one there is warned about. Nodes of one
     /// group may differ.
     pub fn lease(mut self, lease: Duration) -> Self {

@@ -204,12 +204,12 @@ pub(crate) enum Notice {
     },
     /// A key was handed over.
     HandedOver {
-        /// From the `Stop` to the write's acknowledgement.
+        /// From the `Stop`, or the release, to the write's acknowledgement.
         after: Duration,
     },
     /// A key of a node that is gone was taken.
     TakenOver {
-        /// From the moment it had no owner here to the acknowledgement.
+        /// From the first attempt to claim it to the acknowledgement.
         after: Duration,
     },
     /// All keys of a drain or flush are handed over.
@@ -219,9 +219,9 @@ pub(crate) enum Notice {
         /// Keys left without an owner.
         freed: u64,
     },
-    /// Records that cannot be read were found; how many there are in all.
+    /// Records that cannot be read were found.
     Problems {
-        /// The number now.
+        /// How many were ever found.
         count: u64,
     },
     /// The server's log is behind what it acknowledged: it lost its tail, or is another one.

@@ -1,24 +1,6 @@
 //! The numbers of one node, for whoever installed a recorder of the `metrics` crate.
 //!
-//! Every metric has the labels `group` and `node`. The handles are taken when the node starts, so
-//! install the recorder before; without one they do nothing. Gauges are read off twelve times a lease.
-//!
-//! | name | kind | what |
-//! |---|---|---|
-//! | `divider_held` | gauge | keys of this node now, started or about to be |
-//! | `divider_started` | counter | starts that the application took |
-//! | `divider_stopped` | counter | stops that the application confirmed |
-//! | `divider_lost` | counter | keys lost without a hand-over |
-//! | `divider_handover_seconds` | histogram | from telling the stop to the acknowledged hand-over |
-//! | `divider_takeover_seconds` | histogram | from a key without an owner to the acknowledged claim |
-//! | `divider_fences` | counter | times that the node gave everything up: its lease ran out, or was ended |
-//! | `divider_resyncs` | counter | times that the log was read again from the start |
-//! | `divider_cas_conflicts` | counter | writes that found another revision |
-//! | `divider_view_lag` | gauge | revisions acknowledged to this node and not yet seen by it |
-//! | `divider_unowned_keys` | gauge | keys without an owner in this node's view |
-//! | `divider_dropped_handoffs` | counter | hand-offs dropped without a confirmation |
-//! | `divider_store_failures` | counter | operations that the store refused or failed |
-//! | `divider_problems` | gauge | records that cannot be read |
+#![doc = include_str!("metrics.md")]
 
 use metrics::{Counter, Gauge, Histogram, Label};
 
@@ -152,9 +134,9 @@ mod tests {
         metrics::with_local_recorder(&register, || {
             Meters::new(&GroupName::new("g").expect("legal"), &NodeId::new("n").expect("legal"));
         });
-        let table: BTreeSet<_> = include_str!("meters.rs")
+        let table: BTreeSet<_> = include_str!("metrics.md")
             .lines()
-            .filter_map(|line| line.strip_prefix("//! | `"))
+            .filter_map(|line| line.strip_prefix("| `"))
             .filter_map(|line| line.split_once("` | "))
             .filter_map(|(name, rest)| Some(format!("{name} {}", rest.split_once(" | ")?.0)))
             .collect();

@@ -33,6 +33,9 @@ impl Group {
     ///
     /// # Errors
     /// As [`announce`](Self::announce).
+    ///
+    /// # Cancel safety
+    /// As [`announce`](Self::announce).
     pub async fn announce_for(&self, key: &Key, ttl: Duration) -> Result<(), AnnounceError> {
         let one = stream::iter([key.clone()]);
         self.announcer().ttl(ttl).announce(one).await.map(drop)
@@ -42,6 +45,9 @@ impl Group {
     ///
     /// # Errors
     /// As [`announce`](Self::announce).
+    ///
+    /// # Cancel safety
+    /// Dropped before it is done, the key may or may not have been retracted; nothing goes on.
     pub async fn retract(&self, key: &Key) -> Result<(), AnnounceError> {
         self.retract_all([key.clone()]).await.map(drop)
     }
@@ -49,6 +55,9 @@ impl Group {
     /// Announces many keys, and says how many the store acknowledged: all.
     ///
     /// # Errors
+    /// As [`Announcer::announce`].
+    ///
+    /// # Cancel safety
     /// As [`Announcer::announce`].
     pub async fn announce_all(
         &self,
@@ -61,6 +70,9 @@ impl Group {
     ///
     /// # Errors
     /// As [`Announcer::announce`].
+    ///
+    /// # Cancel safety
+    /// As [`Announcer::retract`].
     pub async fn retract_all(
         &self,
         keys: impl IntoIterator<Item = Key>,
@@ -147,6 +159,9 @@ impl<'a> Announcer<'a> {
     ///
     /// # Errors
     /// As [`announce`](Self::announce).
+    ///
+    /// # Cancel safety
+    /// Dropped before it is done, some keys are retracted and some are not; nothing goes on.
     pub async fn retract(self, keys: impl Stream<Item = Key>) -> Result<u64, AnnounceError> {
         self.write_all(keys, |name| Write { name, value: None, expected: None, ttl: None }).await
     }

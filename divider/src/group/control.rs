@@ -67,6 +67,9 @@ impl Group {
     /// and those of every wish: [`TooLong`](OperateError::TooLong),
     /// [`Malformed`](OperateError::Malformed), [`Contended`](OperateError::Contended),
     /// [`Store`](OperateError::Store).
+    ///
+    /// # Cancel safety
+    /// Dropped before it is done, the wish may or may not be on record. Saying it again is harmless.
     pub async fn cordon(&self, node: &NodeId, why: &Why) -> Result<Edited, OperateError> {
         self.set_mode(node, Mode::Cordon, why).await
     }
@@ -74,7 +77,10 @@ impl Group {
     /// Undoes a cordon or a drain.
     ///
     /// # Errors
-    /// As [`cordon`](Self::cordon).
+    /// As [`cordon`](Self::cordon). After an error of the rebalance the node is resumed all the same.
+    ///
+    /// # Cancel safety
+    /// As [`cordon`](Self::cordon); the rebalance comes last.
     pub async fn resume(
         &self,
         node: &NodeId,
@@ -92,6 +98,9 @@ impl Group {
     /// says. Nothing that runs moves for it; [`rebalance`](Self::rebalance) does that.
     ///
     /// # Errors
+    /// As [`cordon`](Self::cordon).
+    ///
+    /// # Cancel safety
     /// As [`cordon`](Self::cordon).
     pub async fn set_affinity(
         &self,

@@ -130,7 +130,7 @@ impl Group {
     ///
     /// # Errors
     /// [`OperateError::UnknownNode`] and [`OperateError::NoNode`] before anything is written,
-    /// [`OperateError::Partly`] after; and those of every wish.
+    /// [`OperateError::Partly`] after; and those of every wish, as [`cordon`](Self::cordon) has them.
     ///
     /// # Cancel safety
     /// Dropped before it is done, some of the nodes may be cordoned or drain.
@@ -169,7 +169,10 @@ impl Group {
     /// Has a draining node tell no further stops; those told go on.
     ///
     /// # Errors
-    /// [`OperateError::NotDraining`], and those of every wish.
+    /// [`OperateError::NotDraining`], and those of every wish, as [`cordon`](Self::cordon) has them.
+    ///
+    /// # Cancel safety
+    /// As [`cordon`](Self::cordon).
     pub async fn pause_drain(&self, node: &NodeId) -> Result<Edited, OperateError> {
         self.set_paused(node, true).await
     }
@@ -178,6 +181,9 @@ impl Group {
     ///
     /// # Errors
     /// As [`pause_drain`](Self::pause_drain).
+    ///
+    /// # Cancel safety
+    /// As [`cordon`](Self::cordon).
     pub async fn continue_drain(&self, node: &NodeId) -> Result<Edited, OperateError> {
         self.set_paused(node, false).await
     }

@@ -74,6 +74,9 @@ impl Group {
     ///
     /// # Errors
     /// [`AnnounceError::OutsidePrefix`] or [`AnnounceError::Unread`].
+    ///
+    /// # Cancel safety
+    /// Cancel safe: it changes nothing.
     pub async fn difference(
         &self,
         prefix: &str,
@@ -99,6 +102,9 @@ impl Group {
     ///
     /// # Errors
     /// [`AnnounceError::NotTaken`], counting announced and retracted keys together.
+    ///
+    /// # Cancel safety
+    /// Dropped before it is done, a part is done; nothing goes on.
     pub async fn apply(&self, difference: &Difference) -> Result<Reconciled, AnnounceError> {
         let announced = self.announce_all(difference.missing.iter().cloned()).await?;
         let mut done = Reconciled { announced, ..Reconciled::default() };

@@ -10,6 +10,10 @@ impl Group {
     ///
     /// # Errors
     /// Those of every wish, as [`cordon`](Self::cordon) has them.
+    ///
+    /// # Cancel safety
+    /// Dropped before it is done, it may or may not be on record. Saying it again is one more
+    /// rebalance, which finds nothing to move.
     pub async fn rebalance(&self, why: &Why) -> Result<Edited, OperateError> {
         let (by, reason) = why.texts()?;
         let wanted = RebalanceRecord::new(by, reason);
@@ -22,7 +26,10 @@ impl Group {
     /// first.
     ///
     /// # Errors
-    /// [`OperateError::Protocol`], and those of every wish.
+    /// [`OperateError::Protocol`], and those of every wish, as [`cordon`](Self::cordon) has them.
+    ///
+    /// # Cancel safety
+    /// As [`cordon`](Self::cordon).
     pub async fn freeze(&self, span: Option<Duration>, why: &Why) -> Result<Edited, OperateError> {
         let (by, reason) = why.texts()?;
         let end = |span: Duration| {
@@ -36,6 +43,9 @@ impl Group {
     ///
     /// # Errors
     /// As [`freeze`](Self::freeze).
+    ///
+    /// # Cancel safety
+    /// As [`cordon`](Self::cordon).
     pub async fn thaw(&self) -> Result<Edited, OperateError> {
         self.set_freeze(None).await
     }

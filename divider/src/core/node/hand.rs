@@ -16,7 +16,8 @@ impl Node {
     /// started again here.
     pub(super) fn hand(&mut self, now: Now, ix: KeyIx, stop: Stop, released: bool) {
         let Some(hold) = self.holds.keys.get_mut(&ix) else { return };
-        let told = hold.since;
+        // Of its own accord: no stop was told.
+        let told = if hold.phase == Phase::Running { now.at } else { hold.since };
         hold.since = now.at;
         hold.phase = Phase::Handing {
             next: Next::Free,

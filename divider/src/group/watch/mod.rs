@@ -62,6 +62,9 @@ impl Group {
     ///
     /// # Errors
     /// [`OperateError::UnknownNode`], [`OperateError::Store`].
+    ///
+    /// # Cancel safety
+    /// Cancel safe: it changes nothing.
     pub async fn preview_drain(&self, nodes: &[NodeId]) -> Result<DrainPreview, OperateError> {
         let watch = self.read_once_through().await?;
         let preview = watch.preview_drain(nodes);
@@ -73,6 +76,9 @@ impl Group {
     ///
     /// # Errors
     /// [`OperateError::Store`].
+    ///
+    /// # Cancel safety
+    /// Cancel safe: it changes nothing.
     pub async fn preview_rebalance(&self) -> Result<RebalancePreview, OperateError> {
         let watch = self.read_once_through().await?;
         let preview = watch.preview_rebalance();
@@ -82,8 +88,14 @@ impl Group {
 
     /// The group as it is now, once.
     ///
+    /// Ages begin with the look: a node that has just fallen silent shows as it was, until another
+    /// node has ended its session.
+    ///
     /// # Errors
     /// [`OperateError::Store`].
+    ///
+    /// # Cancel safety
+    /// Cancel safe: it changes nothing.
     pub async fn snapshot(&self) -> Result<Snapshot, OperateError> {
         let watch = self.read_once_through().await?;
         let snapshot = watch.snapshot().clone();
@@ -167,6 +179,9 @@ impl GroupWatch {
     }
 
     /// Ends it, and what the store keeps for it.
+    ///
+    /// # Cancel safety
+    /// Dropped before it is done, the store clears up by itself a while later (30 s on NATS).
     pub async fn close(self) {
         self.line.close().await;
     }

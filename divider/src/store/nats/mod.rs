@@ -61,11 +61,23 @@ struct Inner {
 impl NatsStore {
     /// Connects to a server (or several, divided by commas) and opens the group there, on a
     /// connection with a thread of its own: what suits most.
+    ///
+    /// # Errors
+    /// As [`NatsOptions::connect`].
+    ///
+    /// # Cancel safety
+    /// Cancel safe: a connection that is half made is closed.
     pub async fn connect(urls: impl AsRef<str>, group: GroupName) -> Result<Self, OpenError> {
         NatsOptions::default().connect(urls, group).await
     }
 
     /// Opens the group on a client that the application has; see [`NatsOptions::open`].
+    ///
+    /// # Errors
+    /// As [`NatsOptions::open`].
+    ///
+    /// # Cancel safety
+    /// Cancel safe: it changes nothing.
     pub async fn open(client: async_nats::Client, group: GroupName) -> Result<Self, OpenError> {
         NatsOptions::default().open(client, group).await
     }

@@ -105,8 +105,13 @@ impl NatsOptions {
     /// The connection has a thread of its own, so that nothing that blocks the application's
     /// executor stops the heartbeats. It ends when the store and everything made of it is dropped.
     ///
+    /// # Errors
+    /// Any [`OpenError`]: no server, one that is too old or has no `JetStream`, a group that is missing
+    /// or breaks the protocol's rules, a right that lacks.
+    ///
     /// # Cancel safety
-    /// Cancel safe: a connection that is half made is closed.
+    /// Cancel safe: a connection that is half made is closed. With
+    /// [`create_if_missing`](Self::create_if_missing) the group may have been made.
     pub async fn connect(
         mut self,
         urls: impl AsRef<str>,
@@ -125,6 +130,13 @@ impl NatsOptions {
     /// subscription capacity that holds a snapshot of the group (`1 << 20` for a million keys). A
     /// missing permission shows as a time-out only, since the server tells it to the client's event
     /// callback.
+    ///
+    /// # Errors
+    /// Any [`OpenError`] but [`Connect`](OpenError::Connect). The text of a time-out lists the rights
+    /// to check.
+    ///
+    /// # Cancel safety
+    /// Cancel safe, as [`connect`](Self::connect).
     pub async fn open(self, client: Client, group: GroupName) -> Result<NatsStore, OpenError> {
         self.open_on(Connection::of_client(client), group).await
     }
