@@ -82,6 +82,16 @@ impl MemberOut {
         self.balanced = self.balanced.max(generation);
     }
 
+    /// The log ends here: generations beyond it were those of a log, or a tail of one, that is lost.
+    pub(super) fn forget_beyond(&mut self, end: Revision) {
+        if self.balanced > end {
+            self.balanced = Revision::NONE;
+        }
+        if self.settled > end {
+            self.settled = Revision::NONE;
+        }
+    }
+
     pub(super) fn revision(&self) -> Revision {
         self.revision
     }

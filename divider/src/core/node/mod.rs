@@ -35,11 +35,11 @@ use self::join::Life;
 use self::leave::Leaving;
 use self::member::MemberOut;
 use self::moves::MovesOut;
+pub(crate) use self::numbers::Numbers;
 use self::observe::Observer;
 use self::outcome::{ReadFor, WriteFor};
 use self::proof::Proofs;
 use self::take::Takes;
-pub(crate) use self::numbers::Numbers;
 use self::watch::MainWatch;
 use super::config::Config;
 use super::edge::{Action, End, Input, Notice, ReadId, WatchId, WriteId};
@@ -74,7 +74,10 @@ pub(crate) struct Node {
     audit: Audit,
     /// What to look at again, and when.
     later: BTreeSet<(Time, KeyIx)>,
+    /// What was asked for, with the newest revision that was known when it was.
     writes: HashMap<WriteId, (WriteFor, Revision)>,
+    /// The newest revision of the log as far as it is known, since the view was last read anew.
+    newest: Revision,
     reads: HashMap<ReadId, ReadFor>,
     last_id: u64,
     /// When everything that was due was last done.
@@ -106,6 +109,7 @@ impl Node {
             audit: Audit::new(now.at),
             later: BTreeSet::new(),
             writes: HashMap::new(),
+            newest: Revision::NONE,
             reads: HashMap::new(),
             last_id: 0,
             looked: now.at,
@@ -235,7 +239,7 @@ impl Node {
 
     fn write(&mut self, purpose: WriteFor, write: Write) -> WriteId {
         let id = WriteId(self.next_id());
-        self.writes.insert(id, (purpose, self.view.seen));
+        self.writes.insert(id, (purpose, self.newest.max(self.view.seen)));
         self.actions.push_back(Action::Write(id, write, self.timing.ack));
         id
     }
