@@ -253,7 +253,8 @@ impl Node {
         for ix in claims {
             self.on_not_shown(ix, ReadFor::ClaimGone(ix));
         }
-        self.member.forget_beyond(self.view.seen);
+        let own = self.view.members.get(&self.config.node).map(|m| (m.revision, &m.record));
+        self.member.on_snapshot(self.view.seen, own);
         self.planner.on_caught_up(&mut self.view, now);
         self.on_members(now);
         self.planner.look_at(self.view.keys.iter().map(|(ix, _)| ix));
