@@ -17,6 +17,9 @@ use crate::id::{NodeId, Token};
 use crate::key::Key;
 use crate::store::{Change, Filter, Info, Outcome, StoreError, Write};
 
+/// More steps than any seed needs.
+const MOST_STEPS: u64 = 5_000_000;
+
 /// Something that happens at a moment.
 #[derive(Debug, Clone)]
 pub(super) enum Event {
@@ -223,6 +226,9 @@ impl World {
             self.now = when;
             self.steps += 1;
             self.step(event);
+            if self.steps > MOST_STEPS {
+                self.violate(format!("it spins: {MOST_STEPS} steps"));
+            }
         }
         self.now = self.now.max(end);
     }
