@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use super::overlap::Side;
 use super::world::World;
 use crate::core::time::Time;
 use crate::key::Key;
@@ -14,13 +15,20 @@ impl World {
         let holds = |at: usize| {
             let host = &self.hosts[at];
             let run = host.app.runs.get(key)?;
-            host.holds(self.now, run).then(|| (host.id.clone(), run.token))
+            host.holds(self.now, run).then(|| Side {
+                place: at,
+                epoch: host.epoch,
+                token: run.token,
+            })
         };
         let Some(mine) = holds(place) else { return };
         let other = (0..self.hosts.len()).filter(|at| *at != place).find_map(holds);
-        if let Some(other) = other {
-            self.violate(format!("{key} is held by {mine:?} and {other:?}"));
+        let Some(other) = other else { return };
+        if self.lost.is_some() {
+            return self.begin_overlap(key, mine, other);
         }
+        let named = |side: Side| (self.hosts[side.place].id.clone(), side.token);
+        self.violate(format!("{key} is held by {:?} and {:?}", named(mine), named(other)));
     }
 
     /// The same for all keys of a process whose lease was extended.

@@ -101,8 +101,14 @@ impl World {
                     feed.silent = true;
                 }
             }
-            Fault::LoseTail(count) => self.log.lose_tail(count),
+            Fault::LoseTail(count) => {
+                self.lost = Some(self.now);
+                self.counts.losses += 1;
+                self.log.lose_tail(count);
+            }
             Fault::Recreate => {
+                self.lost = Some(self.now);
+                self.counts.losses += 1;
                 self.log.recreate();
                 for at in 0..self.hosts.len() {
                     self.break_watches(at);

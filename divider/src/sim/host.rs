@@ -37,6 +37,8 @@ pub(super) struct Host {
     pub(super) flushed: bool,
     /// The earliest timer that is set, so that it is not set again.
     pub(super) timer: Option<Time>,
+    /// When it last said that something is wrong with the log, its lease or a key.
+    pub(super) alarmed: Time,
 }
 
 /// A watch on the server's side.

@@ -3,17 +3,22 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, HashMap};
 use std::fmt::Write as _;
+use std::ops::AddAssign;
 use std::time::Duration;
 
 use super::faults::{Fault, Weather};
 use super::host::{App, Clock, Feed, Host, Run, Setting, config};
 use super::log::{Log, no_answer};
+use super::overlap::Overlap;
 use crate::core::edge::{Action, Command, Input, ReadId, RequestId, WatchId, WriteId};
 use crate::core::node::Node;
 use crate::core::time::Time;
 use crate::id::{NodeId, Token};
 use crate::key::Key;
 use crate::store::{Change, Filter, Info, Outcome, StoreError, Write};
+
+/// More steps than any seed needs.
+const MOST_STEPS: u64 = 5_000_000;
 
 /// Something that happens at a moment.
 #[derive(Debug, Clone)]
@@ -34,6 +39,8 @@ pub(super) enum Event {
     Stopped(usize, u32, Key, Token),
     /// Something goes wrong, or right again.
     Fault(Fault),
+    /// Two owners at a time: are they still?
+    Overlap,
 }
 
 impl Event {
@@ -44,7 +51,7 @@ impl Event {
             | Self::Settle(at, epoch)
             | Self::Take(at, epoch, ..)
             | Self::Stopped(at, epoch, ..) => Some((*at, *epoch)),
-            Self::Arrive(..) | Self::Feed(..) | Self::Fault(_) => None,
+            Self::Arrive(..) | Self::Feed(..) | Self::Fault(_) | Self::Overlap => None,
         }
     }
 }
@@ -75,6 +82,12 @@ pub(super) struct World {
     pub(super) violation: Option<String>,
     pub(super) counts: Counts,
     pub(super) member_deleted: bool,
+    /// Two owners at a time, which only a store that loses something may bring about.
+    pub(super) overlaps: Vec<Overlap>,
+    /// When the store lost something last; none: it keeps what it acknowledges.
+    pub(super) lost: Option<Time>,
+    /// How long the longest lasted, in leases.
+    pub(super) longest_overlap_seen: f64,
 }
 
 /// What happened, so that a run that shows nothing is noticed.
@@ -87,6 +100,22 @@ pub(super) struct Counts {
     pub(super) kills: u64,
     pub(super) handed: u64,
     pub(super) resyncs: u64,
+    pub(super) losses: u64,
+    pub(super) overlaps: u64,
+}
+
+impl AddAssign for Counts {
+    fn add_assign(&mut self, other: Self) {
+        self.starts += other.starts;
+        self.stops += other.stops;
+        self.losts += other.losts;
+        self.fences += other.fences;
+        self.kills += other.kills;
+        self.handed += other.handed;
+        self.resyncs += other.resyncs;
+        self.losses += other.losses;
+        self.overlaps += other.overlaps;
+    }
 }
 
 impl World {
@@ -107,6 +136,9 @@ impl World {
             violation: None,
             counts: Counts::default(),
             member_deleted: false,
+            overlaps: Vec::new(),
+            lost: None,
+            longest_overlap_seen: 0.0,
         }
     }
 
@@ -158,6 +190,7 @@ impl World {
             ended: None,
             flushed: false,
             timer: None,
+            alarmed: Time(0),
         };
         if place == self.hosts.len() {
             self.hosts.push(host);
@@ -196,6 +229,9 @@ impl World {
             self.now = when;
             self.steps += 1;
             self.step(event);
+            if self.steps > MOST_STEPS {
+                self.violate(format!("it spins: {MOST_STEPS} steps"));
+            }
         }
         self.now = self.now.max(end);
     }
@@ -225,6 +261,7 @@ impl World {
             Event::Take(place, _, key, token) => self.take(place, &key, token),
             Event::Stopped(place, _, key, token) => self.stopped(place, &key, token),
             Event::Fault(fault) => self.fault(fault),
+            Event::Overlap => self.on_overlap(),
         }
     }
 
@@ -323,6 +360,7 @@ impl World {
             }
             Action::Lost(key, token, reason, until) => {
                 self.counts.losts += 1;
+                self.hosts[place].alarmed = self.now;
                 self.tell(|| format!("{id}: has lost {key} {token:?}: {reason:?}"));
                 self.end_run(place, &key, token, Some(until));
             }
@@ -345,6 +383,9 @@ impl World {
             Notice::HandedOver { .. } => self.counts.handed += 1,
             Notice::Resync { .. } => self.counts.resyncs += 1,
             _ => {}
+        }
+        if let Notice::Fenced { .. } | Notice::Resync { .. } | Notice::LogLost = notice {
+            self.hosts[place].alarmed = self.now;
         }
         let id = self.hosts[place].id.clone();
         self.tell(|| format!("{id}: {notice:?}"));

@@ -1,16 +1,16 @@
 //! Asking now and then whether the log still says what it said: its cost does not know how many keys
 //! there are.
 
+use std::ops::Bound::{Excluded, Unbounded};
 use std::time::Duration;
 
 use super::Node;
-use super::hold::Phase;
 use super::outcome::ReadFor;
 use crate::core::edge::Action;
 use crate::core::time::{Now, Time};
 use crate::core::view::{KeyEntry, KeyIx};
 use crate::store::{Info, Record, StoreError};
-use crate::wire::RecordName;
+use crate::wire::{ClaimRecord, RecordName};
 
 /// How often the log as a whole is asked about.
 const INFO: Duration = Duration::from_secs(30);
@@ -24,14 +24,14 @@ pub(super) struct Audit {
     info_at: Time,
     claim_at: Time,
     /// Whose turn is next: of each of the own keys first the claim, then the key itself.
-    turn: usize,
+    turn: (Option<KeyIx>, bool),
     /// Which log it is.
     created: Option<i128>,
 }
 
 impl Audit {
     pub(super) fn new(now: Time) -> Self {
-        Self { info_at: now, claim_at: now, turn: 0, created: None }
+        Self { info_at: now, claim_at: now, turn: (None, false), created: None }
     }
 }
 
@@ -55,22 +55,29 @@ impl Node {
     }
 
     fn audit_a_claim(&mut self) {
-        let Some(own) = self.view.owners.get(self.me).filter(|own| !own.keys.is_empty()) else {
+        let (before, key_next) = self.audit.turn;
+        let Some(ix) = before.filter(|_| key_next).or_else(|| self.next_held(before)) else {
             return;
         };
-        let turn = self.audit.turn;
-        self.audit.turn = turn.wrapping_add(1);
-        let ix = own.keys[turn / 2 % own.keys.len()];
+        self.audit.turn = (Some(ix), !key_next);
         let Some(key) = self.view.keys.get(ix).map(|e| e.key.clone()) else { return };
-        if turn.is_multiple_of(2) {
-            self.read(ReadFor::Audit(ix), &RecordName::Claim(key));
-        } else {
+        if key_next {
             self.read(ReadFor::AuditKey(ix), &RecordName::Key(key));
+        } else {
+            self.read(ReadFor::Audit(ix), &RecordName::Claim(key));
         }
     }
 
-    /// A claim that is older than it is known, or gone, shows that the log lost something. One that
-    /// is newer is on its way through the watch.
+    /// The key after this one, of those that this node has to do with; the first after the last.
+    fn next_held(&self, before: Option<KeyIx>) -> Option<KeyIx> {
+        let keys = &self.holds.keys;
+        let after = before.and_then(|ix| keys.range((Excluded(ix), Unbounded)).next());
+        after.or_else(|| keys.first_key_value()).map(|(ix, _)| *ix)
+    }
+
+    /// A claim that is older than it is known, gone, or another one at the same place shows that the
+    /// log lost something; so does one that the watch must have shown and did not. One that is newer
+    /// is on its way through the watch.
     pub(super) fn on_audit_read(
         &mut self,
         now: Now,
@@ -79,10 +86,14 @@ impl Node {
     ) {
         let Ok(record) = answer else { return };
         let Some(hold) = self.holds.keys.get(&ix) else { return };
-        let revision = hold.revision;
-        let runs = matches!(hold.phase, Phase::Running | Phase::Stopping(_));
-        if runs && Self::answer_revision(record.as_ref()) < revision && self.watch.is_live() {
-            self.resync(now, "a claim in the log is older than it is known");
+        let Some(shown) = self.view.keys.get(ix).map(|e| e.claim.revision) else { return };
+        let revision = Self::answer_revision(record.as_ref());
+        let claim = record.and_then(|r| r.value).and_then(|v| ClaimRecord::decode(&v).ok());
+        let other = claim.is_some_and(|claim| claim.token != hold.token);
+        let missed = other && revision != shown && revision <= self.view.seen;
+        let lost = revision < hold.revision || revision == hold.revision && other || missed;
+        if hold.is_held() && lost && self.watch.is_live() {
+            self.resync(now, "a claim in the log is not as it is known");
         }
     }
 

@@ -62,6 +62,9 @@ impl Node {
             return;
         }
         if let Outcome::Acked(revision) = outcome {
+            if self.lease_mut().is_some_and(|lease| lease.shows_loss(*revision)) {
+                self.on_log_lost(now);
+            }
             return self.on_lease_seen(now, beat, *revision);
         }
         if let Outcome::Refused(error) | Outcome::Unknown(error) = outcome {
@@ -154,7 +157,9 @@ impl Node {
             _ if !proved && found.session != session => {
                 self.on_base_read(now, found, revision, read);
             }
-            _ if found.session == session => self.fence(now, "another node ended the session"),
+            _ if found.session == session || self.old_sessions.contains(&found.session) => {
+                self.fence(now, "another node ended the session");
+            }
             _ => {
                 let session = found.session;
                 self.end(End::Replaced { session });

@@ -1,6 +1,6 @@
 //! What this node has to do with a key: at most one thing at a time.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use crate::core::edge::{RequestId, WriteId};
 use crate::core::time::Time;
@@ -81,13 +81,16 @@ pub(super) enum Doubt {
 /// The keys that this node has to do with.
 #[derive(Debug, Default)]
 pub(super) struct Holds {
-    pub(super) keys: HashMap<KeyIx, Hold>,
+    pub(super) keys: BTreeMap<KeyIx, Hold>,
     /// Runs that are not confirmed over although the key is not this node's any more: until they
     /// are, the key is not started here.
     pub(super) unconfirmed: HashMap<KeyIx, Token>,
     /// The claim revisions up to which a key was run here or given away, where the view has not
     /// gone beyond them.
     pub(super) marks: HashMap<KeyIx, Revision>,
+    /// The highest token that was known when the view was last read anew: no claim at or below it is
+    /// started as it stands.
+    pub(super) floor: Token,
     /// Claims of this node's that garbage was written over: since when, and whether a write to mend
     /// that is on its way.
     pub(super) reasserts: HashMap<KeyIx, (Time, bool)>,

@@ -19,6 +19,10 @@ pub(super) struct Lease {
     pub(super) beat: u64,
     /// When the newest attempt that is known to have been recorded was sent; `None`: none is yet.
     good: Option<Time>,
+    /// The highest revision that is known to have held an attempt of this session.
+    recorded: Revision,
+    /// What the newest attempt was written over.
+    over: Revision,
     /// The attempts that nothing is known of, with the time each was sent.
     sent: Vec<(u64, Time)>,
     pub(super) step: Step,
@@ -45,6 +49,8 @@ impl Lease {
             revision,
             beat: 0,
             good: None,
+            recorded: Revision::NONE,
+            over: Revision::NONE,
             sent: Vec::new(),
             step: Step::Idle,
             next: now,
@@ -58,6 +64,7 @@ impl Lease {
             self.sent.remove(0);
         }
         self.sent.push((self.beat, now));
+        self.over = self.revision;
         self.step = Step::Writing(write);
         self.beat
     }
@@ -66,11 +73,23 @@ impl Lease {
     /// sent, and from no later one. Whether that is news.
     pub(super) fn proved(&mut self, beat: u64, revision: Revision) -> bool {
         self.revision = self.revision.max(revision);
+        self.recorded = self.recorded.max(revision);
         let Some(&(_, at)) = self.sent.iter().find(|(sent, _)| *sent == beat) else { return false };
         self.sent.retain(|(sent, _)| *sent > beat);
         let news = self.good.is_none_or(|good| at > good);
         self.good = self.good.max(Some(at));
         news
+    }
+
+    /// Whether an acknowledgement at this revision of the newest attempt shows that the log has lost
+    /// an earlier one: it was written over a record that an attempt before it had replaced.
+    pub(super) fn shows_loss(&mut self, revision: Revision) -> bool {
+        let lost = self.over < self.recorded || revision <= self.recorded;
+        if lost {
+            self.recorded = revision;
+            self.revision = revision;
+        }
+        lost
     }
 
     /// The record to write over is another one than was thought; the next attempt goes out then.

@@ -80,6 +80,9 @@ impl Node {
 
     /// The key is this node's: the application is told.
     pub(super) fn start(&mut self, now: Now, ix: KeyIx, token: Token, revision: Revision) {
+        if token <= self.holds.floor {
+            return self.start_anew(now, ix, revision);
+        }
         let Some(entry) = self.view.keys.get_mut(ix) else { return };
         entry.pinned = true;
         let key = entry.key.clone();
@@ -88,6 +91,20 @@ impl Node {
         self.holds.keys.insert(ix, hold);
         self.actions.push_back(Action::Start(key, token));
         self.planner.look_at([ix]);
+    }
+
+    /// The claim is older than what this view had shown before it was last read anew. Where the log
+    /// lost its tail it may be one that was run already, here or elsewhere: it is written again first,
+    /// so that tokens rise.
+    fn start_anew(&mut self, now: Now, ix: KeyIx, revision: Revision) {
+        let Some(entry) = self.view.keys.get_mut(ix) else { return };
+        entry.pinned = true;
+        let last = entry.claim.token;
+        let token = self.next_token(now, last);
+        let phase = Phase::Taking(Doubt::Retry(now.at));
+        self.holds.keys.insert(ix, Hold { token, revision, since: now.at, phase });
+        self.takes.begin();
+        self.write_take(now, ix);
     }
 
     fn look_at_taking(&mut self, now: Now, ix: KeyIx) {

@@ -82,6 +82,24 @@ impl MemberOut {
         self.balanced = self.balanced.max(generation);
     }
 
+    /// The view was read anew, up to this revision. What the log does not have (any more) is forgotten
+    /// or written again: it was of a log, or of a tail of one, that is lost.
+    pub(super) fn on_snapshot(&mut self, end: Revision, own: Option<(Revision, &MemberRecord)>) {
+        if self.balanced > end {
+            self.balanced = Revision::NONE;
+        }
+        if self.settled > end {
+            self.settled = Revision::NONE;
+        }
+        if let Some((revision, record)) = own
+            && self.writing.is_none()
+            && self.written.as_ref() != Some(record)
+        {
+            self.written = None;
+            self.revision = revision;
+        }
+    }
+
     pub(super) fn revision(&self) -> Revision {
         self.revision
     }

@@ -75,7 +75,10 @@ pub(crate) struct Node {
     audit: Audit,
     /// What to look at again, and when.
     later: BTreeSet<(Time, KeyIx)>,
+    /// What was asked for, with the newest revision that was known when it was.
     writes: HashMap<WriteId, (WriteFor, Revision)>,
+    /// The newest revision of the log as far as it is known, since the view was last read anew.
+    newest: Revision,
     reads: HashMap<ReadId, ReadFor>,
     last_id: u64,
     /// When everything that was due was last done.
@@ -107,6 +110,7 @@ impl Node {
             audit: Audit::new(now.at),
             later: BTreeSet::new(),
             writes: HashMap::new(),
+            newest: Revision::NONE,
             reads: HashMap::new(),
             last_id: 0,
             looked: now.at,
@@ -242,7 +246,7 @@ impl Node {
 
     fn write(&mut self, purpose: WriteFor, write: Write) -> WriteId {
         let id = WriteId(self.next_id());
-        self.writes.insert(id, (purpose, self.view.seen));
+        self.writes.insert(id, (purpose, self.newest.max(self.view.seen)));
         self.actions.push_back(Action::Write(id, write, self.timing.ack));
         id
     }

@@ -49,6 +49,7 @@ struct Seen {
     lease: Duration,
     session: Option<Session>,
     state: LeaseState,
+    beat: u64,
     killing: bool,
 }
 
@@ -177,11 +178,17 @@ impl Node {
         if !self.observer.live {
             self.observer.shown.insert(node.clone());
         }
+        let found = record.value.as_deref().and_then(|v| LeaseRecord::decode(v).ok());
+        let content = found.as_ref().map(|f| (f.session, f.beat));
         let known = self.observer.seen.get(&node);
-        if known.is_some_and(|seen| seen.revision == record.revision) {
+        // By its content too, since a log that lost its tail gives revisions out a second time.
+        if known.is_some_and(|seen| {
+            let same =
+                content.is_none_or(|content| seen.session.map(|s| (s, seen.beat)) == Some(content));
+            seen.revision == record.revision && same
+        }) {
             return;
         }
-        let found = record.value.as_deref().and_then(|v| LeaseRecord::decode(v).ok());
         let lease = found.as_ref().map(|f| Duration::from_millis(f.lease_ms).min(UNKNOWN_LEASE));
         let seen = Seen {
             revision: record.revision,
@@ -189,6 +196,7 @@ impl Node {
             lease: lease.unwrap_or_else(|| self.lease_of(&node)),
             session: found.as_ref().map(|f| f.session),
             state: found.as_ref().map_or(LeaseState::Live, |f| f.state),
+            beat: found.as_ref().map_or(0, |f| f.beat),
             killing: false,
         };
         let news = (seen.session, seen.state);
@@ -222,6 +230,7 @@ impl Node {
                 lease,
                 session: None,
                 state: LeaseState::Live,
+                beat: 0,
                 killing: false,
             };
             self.observer.seen.insert(node, seen);
@@ -315,6 +324,7 @@ impl Node {
                 seen.since = now.at;
                 seen.session = Some(session);
                 seen.state = LeaseState::Dead;
+                seen.beat = 0;
                 seen.killing = false;
             }
             self.set_proof(session, Proof::Over);

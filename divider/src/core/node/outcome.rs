@@ -65,8 +65,11 @@ impl Node {
     pub(super) fn on_wrote(&mut self, now: Now, id: WriteId, outcome: &Outcome) {
         let Some((purpose, seen)) = self.writes.remove(&id) else { return };
         match outcome {
-            Outcome::Acked(revision) if *revision <= seen && seen <= self.view.seen => {
-                self.on_log_lost(now);
+            Outcome::Acked(revision) => {
+                if *revision <= seen && seen <= self.newest.max(self.view.seen) {
+                    self.on_log_lost(now);
+                }
+                self.newest = self.newest.max(*revision);
             }
             Outcome::Conflict => self.notice(Notice::CasConflict { what: what(&purpose) }),
             Outcome::Refused(error) if !matches!(purpose, WriteFor::Lease(_)) => {

@@ -55,6 +55,11 @@ impl Takes {
         self.in_flight = 0;
     }
 
+    /// A claim is on its way.
+    pub(super) fn begin(&mut self) {
+        self.in_flight += 1;
+    }
+
     pub(super) fn is_idle(&self) -> bool {
         self.wanted.is_empty() && self.in_flight == 0
     }
@@ -132,7 +137,7 @@ impl Node {
         if let Some(entry) = self.view.keys.get_mut(ix) {
             entry.pinned = true;
         }
-        self.takes.in_flight += 1;
+        self.takes.begin();
         self.write_take(now, ix);
     }
 

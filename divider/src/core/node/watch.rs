@@ -11,9 +11,9 @@ use crate::core::edge::{Action, Notice, WatchId};
 use crate::core::time::{Now, Time};
 use crate::core::view::{Effect, KeyEntry, KeyIx};
 use crate::event::LostReason;
-use crate::id::Revision;
+use crate::id::{Revision, Token};
 use crate::store::{Change, Filter, Record, StoreError};
-use crate::wire::RecordName;
+use crate::wire::{ClaimRecord, RecordName};
 
 /// On top of the ack time-out: how long an acknowledged heartbeat may be missing from a watch that
 /// delivers nothing before the watch is taken for dead.
@@ -146,6 +146,8 @@ impl Node {
         self.watch.opened = now.at;
         self.watch.progress = now.at + delay;
         self.watch.begin_snapshot();
+        self.holds.floor = Token(self.view.highest_token);
+        self.newest = Revision::NONE;
         self.view.begin_snapshot();
     }
 
@@ -251,6 +253,8 @@ impl Node {
         for ix in claims {
             self.on_not_shown(ix, ReadFor::ClaimGone(ix));
         }
+        let own = self.view.members.get(&self.config.node).map(|m| (m.revision, &m.record));
+        self.member.on_snapshot(self.view.seen, own);
         self.planner.on_caught_up(&mut self.view, now);
         self.on_members(now);
         self.planner.look_at(self.view.keys.iter().map(|(ix, _)| ix));
@@ -295,7 +299,8 @@ impl Node {
         let Some(claim) = self.view.keys.get(ix).map(|e| &e.claim) else { return };
         let stands = claim.owner == self.me && claim.token == hold.token;
         match hold.phase {
-            Phase::Running | Phase::Stopping(_) if !stands && claim.revision != hold.revision => {
+            // By its token, since a log that lost its tail gives revisions out a second time.
+            Phase::Running | Phase::Stopping(_) if !stands => {
                 self.lose_claim(now, ix);
             }
             Phase::Handing { .. } | Phase::Handed if claim.revision != hold.revision => {
@@ -397,7 +402,14 @@ impl Node {
         let Ok(record) = answer else {
             return self.resync(now, "a claim could be neither seen nor read");
         };
-        if record.is_some_and(|r| r.value.is_some()) {
+        if let Some(value) = record.and_then(|r| r.value) {
+            let token = self.holds.keys.get(&ix).filter(|h| h.is_held()).map(|h| h.token);
+            let claim = ClaimRecord::decode(&value);
+            if let (Some(token), Ok(claim)) = (token, claim)
+                && claim.token != token
+            {
+                self.lose_claim(now, ix);
+            }
             return;
         }
         let from = self.view.keys.get(ix).map(|e| e.claim.owner);

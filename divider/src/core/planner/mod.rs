@@ -124,6 +124,10 @@ impl Planner {
 
     /// The view is complete (again): plans everything afresh.
     pub(crate) fn on_caught_up(&mut self, view: &mut View, now: Now) {
+        if self.generation > view.seen {
+            // It was one of a log, or a tail of one, that is lost.
+            self.generation = Revision::NONE;
+        }
         let unfinished = !self.moves.is_empty();
         view.forget_targets();
         self.classes.reset(&Standings::new());

@@ -1,0 +1,92 @@
+//! Two owners at a time. A store that keeps what it acknowledges never brings it about; one that loses
+//! its tail, or is made anew, may: then it is bounded, and one of the two says that something is wrong.
+
+use std::time::Duration;
+
+use super::world::{Event, World};
+use crate::core::time::Time;
+use crate::core::timing::Timing;
+use crate::id::Token;
+use crate::key::Key;
+
+/// A key that two processes hold.
+#[derive(Debug)]
+pub(super) struct Overlap {
+    key: Key,
+    sides: [Side; 2],
+    since: Time,
+}
+
+/// One run of one process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Side {
+    pub(super) place: usize,
+    pub(super) epoch: u32,
+    pub(super) token: Token,
+}
+
+impl World {
+    /// How long two owners may overlap after the store lost something.
+    ///
+    /// The first owner learns of it by its next heartbeat (at most a heartbeat later, with the
+    /// attempts that time out), by the echo that it misses, or by reading its claims one by one; the
+    /// view is then read anew and the key is `Lost`. Where the view cannot be read, the lease ends.
+    fn longest_overlap(&self) -> Duration {
+        let timing = Timing::of(self.lease);
+        self.lease * 2 + timing.heartbeat * 2 + timing.ack * 4
+    }
+
+    pub(super) fn begin_overlap(&mut self, key: &Key, mine: Side, other: Side) {
+        let sides = if mine.place < other.place { [mine, other] } else { [other, mine] };
+        if self.overlaps.iter().any(|known| known.key == *key && known.sides == sides) {
+            return;
+        }
+        self.tell(|| format!("        two owners: {key} {sides:?}"));
+        self.counts.overlaps += 1;
+        self.overlaps.push(Overlap { key: key.clone(), sides, since: self.now });
+        self.after(self.lease / 60, Event::Overlap);
+    }
+
+    fn holds_side(&self, key: &Key, side: Side) -> bool {
+        let host = &self.hosts[side.place];
+        let run = host.app.runs.get(key).filter(|run| run.token == side.token);
+        host.epoch == side.epoch && run.is_some_and(|run| host.holds(self.now, run))
+    }
+
+    /// Looks at every overlap: it ends, or it has lasted too long.
+    pub(super) fn on_overlap(&mut self) {
+        let longest = self.longest_overlap();
+        for overlap in std::mem::take(&mut self.overlaps) {
+            let Overlap { key, sides, since } = &overlap;
+            let lasted = self.now.since(*since);
+            if sides.iter().all(|side| self.holds_side(key, *side)) {
+                if lasted > longest {
+                    self.violate(format!("{key} has two owners for {lasted:?}: {sides:?}"));
+                }
+                self.overlaps.push(overlap);
+            } else {
+                self.longest_overlap_seen =
+                    self.longest_overlap_seen.max(lasted.div_duration_f64(self.lease));
+                self.check_reported(&overlap);
+            }
+        }
+        if !self.overlaps.is_empty() {
+            self.after(self.lease / 60, Event::Overlap);
+        }
+    }
+
+    /// An overlap that ended by itself is no secret: one of the two has said that something is wrong,
+    /// unless it was stopped or ended for another reason, or has not been able to.
+    fn check_reported(&mut self, overlap: &Overlap) {
+        let lost = self.lost.unwrap_or_default();
+        let told = |side: &Side| {
+            let host = &self.hosts[side.place];
+            let ended = host.epoch != side.epoch || host.ended.is_some() || host.paused;
+            let stopped = host.app.runs.get(&overlap.key).is_none_or(|run| run.token != side.token);
+            ended || stopped || host.alarmed >= lost
+        };
+        if !overlap.sides.iter().any(told) {
+            self.violate(format!("nobody said that {} had two owners", overlap.key));
+        }
+    }
+}
