@@ -84,9 +84,12 @@ impl Observer {
         Some((seen.session?, seen.state != LeaseState::Live))
     }
 
-    /// How often the node's lease ought to be renewed, and since when it was not.
+    /// Whether the node cannot be relied on to observe those behind it in the ring: it has missed
+    /// two heartbeats, or is over and its member record not yet deleted.
     fn is_late(&self, node: &NodeId, now: Time) -> bool {
-        self.seen.get(node).is_some_and(|seen| now.since(seen.since) > seen.lease / 3)
+        self.seen.get(node).is_some_and(|seen| {
+            seen.state != LeaseState::Live || now.since(seen.since) >= seen.lease / 3
+        })
     }
 }
 
