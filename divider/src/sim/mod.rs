@@ -7,6 +7,7 @@ mod check;
 mod faults;
 mod host;
 mod log;
+mod scenarios;
 mod world;
 
 use std::time::Duration;
