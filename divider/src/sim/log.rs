@@ -76,6 +76,13 @@ impl Log {
         }
     }
 
+    /// Removes a record without a trace, as the end of its time to live does.
+    pub(super) fn forget(&mut self, name: &str) {
+        if let Some(revision) = self.by_name.remove(name) {
+            self.by_revision.remove(&revision);
+        }
+    }
+
     /// Loses the newest writes, acknowledged as they were.
     pub(super) fn lose_tail(&mut self, count: usize) {
         let keep = self.written.len().saturating_sub(count);

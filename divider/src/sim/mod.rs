@@ -8,6 +8,7 @@ mod faults;
 mod host;
 mod log;
 mod overlap;
+mod scenarios;
 mod world;
 
 use std::num::NonZero;

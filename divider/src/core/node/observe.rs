@@ -83,9 +83,10 @@ impl Observer {
 }
 
 impl Seen {
-    /// Whether two heartbeats are missing.
+    /// Whether the node cannot be relied on to observe those behind it in the ring: it has missed
+    /// two heartbeats, or is over and its member record not yet deleted.
     fn is_late(&self, now: Time) -> bool {
-        now.since(self.since) > self.lease / 3
+        self.state != LeaseState::Live || now.since(self.since) >= self.lease / 3
     }
 }
 

@@ -1,0 +1,101 @@
+//! Claims that cannot be read, and tokens that cannot be true.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::fate::{Fate, Verb};
+use super::play::Play;
+use super::{BEAT, LEASE};
+use crate::core::timing::observed;
+use crate::id::Token;
+use crate::wire::ClaimRecord;
+
+/// Two nodes, one of which runs `k`.
+fn pair() -> (Play, usize, usize) {
+    let mut play = Play::new(LEASE);
+    play.start("a");
+    play.start("b");
+    play.run(LEASE);
+    play.announce("k");
+    play.until_running(&["k"]);
+    play.run(LEASE);
+    let owner = play.runner("k").expect("it runs");
+    (play, owner, 1 - owner)
+}
+
+// U6
+#[test]
+fn an_owner_writes_its_claim_again_over_what_cannot_be_read() {
+    for garbage in ["{garbage", "", r#"{"v":2,"node":"b","session":"","token":0}"#] {
+        let (mut play, owner, other) = pair();
+        let before = play.claim("k").expect("a claim");
+        play.put("claim.k", Some(Bytes::from(garbage)), None);
+        play.run(BEAT);
+        assert_eq!(play.claim("k"), Some(before), "{garbage:?}");
+        play.run(LEASE * 5);
+        assert_eq!(play.told(owner, "k"), "+", "{garbage:?}");
+        assert!(play.writes(other, "claim.k").is_empty(), "{garbage:?}");
+    }
+}
+
+// U6
+#[test]
+fn a_node_that_never_knew_whose_an_unreadable_claim_was_waits_before_it_takes_it() {
+    let (mut play, owner, other) = pair();
+    // The owner cannot write its claim again, and after a lease it gives the key up.
+    play.rule(owner, Verb::Write, "claim.k", Fate::Refused);
+    play.put("claim.k", Some(Bytes::from_static(b"{garbage")), None);
+    play.crash(other);
+    let third = play.start("c");
+    let wait = observed(LEASE) * 4;
+    play.run(LEASE - BEAT);
+    assert!(play.runs(owner, "k"), "it still may");
+    play.run(BEAT * 2);
+    assert_eq!(play.told(owner, "k"), "+!");
+    play.run(wait - LEASE - BEAT * 2);
+    assert!(play.writes(third, "claim.k").is_empty());
+    play.until(LEASE * 2, |play| play.runs(third, "k"));
+}
+
+// U6
+#[test]
+fn an_unreadable_claim_of_a_dead_owner_does_not_stay_without_one_for_ever() {
+    let (mut play, owner, other) = pair();
+    play.crash(owner);
+    play.put("claim.k", Some(Bytes::from_static(b"{garbage")), None);
+    play.until(observed(LEASE) * 6, |play| play.runs(other, "k"));
+}
+
+// U6
+#[test]
+fn an_owner_whose_wall_clock_is_a_year_ahead_is_not_disowned() {
+    let year = Duration::from_hours(365 * 24);
+    let mut play = Play::new(LEASE);
+    let ahead = u64::try_from(year.as_micros()).expect("a year");
+    let a = play.start_with("a", ahead, |_| ());
+    play.announce("k");
+    play.until_running(&["k"]);
+    let b = play.start("b");
+    play.run(LEASE * 2);
+    assert_eq!(play.told(a, "k"), "+");
+    let token = play.claim("k").expect("a claim").token;
+    play.crash(a);
+    // The play itself sees to it that this start's token is above the first one's.
+    play.until(LEASE * 2, |play| play.runs(b, "k"));
+    assert!(play.claim("k").expect("a claim").token > token);
+}
+
+// U6
+#[test]
+fn a_forged_token_does_not_raise_those_of_other_keys_nor_break_its_own() {
+    let (mut play, owner, _) = pair();
+    let forged = ClaimRecord { owner: None, token: Token(Token::MAX.0 - 1), not: Vec::new() };
+    play.put("claim.forged", Some(forged.encode()), None);
+    play.announce("forged");
+    play.announce("next");
+    play.until_running(&["k", "forged", "next"]);
+    assert_eq!(play.claim("forged").expect("a claim").token, Token::MAX);
+    assert!(play.claim("next").expect("a claim").token < Token(1 << 60));
+    assert_eq!(play.told(owner, "k"), "+");
+}

@@ -1,0 +1,64 @@
+//! Joining under an id that somebody has, or had.
+
+use super::play::Play;
+use super::{BEAT, LEASE, MS};
+use crate::core::config::JoinPolicy;
+use crate::core::edge::End;
+use crate::core::timing::observed;
+
+fn alone() -> (Play, usize) {
+    let mut play = Play::new(LEASE);
+    let a = play.start("a");
+    play.announce("k");
+    play.until_running(&["k"]);
+    play.run(LEASE);
+    (play, a)
+}
+
+// V6
+#[test]
+fn a_crashed_node_with_a_fixed_id_starts_again_by_itself_after_its_lease() {
+    let (mut play, a) = alone();
+    play.crash(a);
+    let again = play.start("a");
+    let took = play.until(LEASE * 3, |play| play.runs(again, "k"));
+    assert!(took >= observed(LEASE), "it is observed like any other: {took:?}");
+    assert!(took < observed(LEASE) + LEASE, "{took:?}");
+}
+
+// V6
+#[test]
+fn a_crash_between_lease_and_member_record_is_waited_out_too() {
+    let mut play = Play::new(LEASE);
+    let a = play.start("a");
+    play.until(BEAT, |play| !play.writes(a, "member.a").is_empty());
+    play.crash(a);
+    play.log.forget("member.a");
+    play.announce("k");
+    let again = play.start("a");
+    play.until(LEASE * 3, |play| play.runs(again, "k"));
+}
+
+// V6
+#[test]
+fn a_second_process_under_an_id_in_use_is_refused_and_told_by_whom() {
+    let (mut play, a) = alone();
+    let session = play.member("a").expect("a member").session;
+    let second = play.start("a");
+    play.until(LEASE, |play| play.players[second].end.is_some());
+    let end = End::NodeIdInUse { session, host: "sim".into() };
+    assert_eq!(play.players[second].end, Some(end));
+    play.run(LEASE * 2);
+    assert_eq!(play.told(a, "k"), "+", "the first one does not even notice");
+    assert!(play.writes(second, "lease.a").is_empty());
+}
+
+// V6
+#[test]
+fn a_process_that_is_to_fail_if_its_id_is_in_use_does_not_wait() {
+    let (mut play, a) = alone();
+    play.crash(a);
+    let second = play.start_with("a", 0, |config| config.join = JoinPolicy::FailIfInUse);
+    play.run(MS * 20);
+    assert!(matches!(play.players[second].end, Some(End::NodeIdInUse { .. })));
+}

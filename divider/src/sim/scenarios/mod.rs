@@ -1,0 +1,28 @@
+//! The scenarios that broke earlier drafts of the protocol, each as a script in virtual time.
+//!
+//! Every test tells one story with real cores over the simulated log: who starts, which message is
+//! lost or held back, what the application does. Two owners at a time, a token that does not grow,
+//! and a start before the run before it is over fail any of them.
+
+mod claims;
+mod fate;
+mod garbage;
+mod handing;
+mod joining;
+mod leases;
+mod link;
+mod observing;
+mod play;
+mod player;
+mod proofs;
+mod snapshots;
+mod timing;
+mod watches;
+
+use std::time::Duration;
+
+/// A lease whose spans are round numbers.
+const LEASE: Duration = Duration::from_secs(3);
+/// A sixth of it: the heartbeat, and the stop budget.
+const BEAT: Duration = Duration::from_millis(500);
+const MS: Duration = Duration::from_millis(1);

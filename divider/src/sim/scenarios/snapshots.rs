@@ -1,0 +1,138 @@
+//! What a snapshot does not show, and what is not known before its end.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::play::Play;
+use super::{BEAT, LEASE, MS};
+use crate::key::Key;
+
+const KEYS: [&str; 6] = ["k1", "k2", "k3", "k4", "k5", "k6"];
+
+fn alone() -> (Play, usize) {
+    let mut play = Play::new(LEASE);
+    let a = play.start("a");
+    play.announce("k");
+    play.until_running(&["k"]);
+    play.run(LEASE);
+    (play, a)
+}
+
+/// Two nodes that share some keys.
+fn pair() -> (Play, usize, usize) {
+    let mut play = Play::new(LEASE);
+    let (a, b) = (play.start("a"), play.start("b"));
+    play.run(LEASE);
+    KEYS.iter().for_each(|key| play.announce(key));
+    play.until_running(&KEYS);
+    play.run(LEASE);
+    (play, a, b)
+}
+
+// U5
+#[test]
+fn a_key_that_a_snapshot_does_not_show_is_asked_for_before_it_is_stopped() {
+    let (mut play, a) = alone();
+    play.players[a].hidden.insert("key.k".into());
+    play.break_watches(a);
+    play.run(BEAT * 2);
+    assert_eq!(play.told(a, "k"), "+");
+    // It had been announced again meanwhile, behind what the snapshot showed.
+    play.announce("k");
+    play.run(LEASE);
+    assert_eq!(play.told(a, "k"), "+");
+}
+
+// U5
+#[test]
+fn a_key_that_the_leader_does_not_have_either_is_stopped() {
+    let (mut play, a) = alone();
+    play.log.forget("key.k");
+    play.break_watches(a);
+    play.run(BEAT);
+    assert_eq!(play.told(a, "k"), "+-");
+}
+
+// U5
+#[test]
+fn a_claim_that_a_snapshot_does_not_show_is_asked_for_before_its_key_is_lost() {
+    let (mut play, a) = alone();
+    let claims = play.writes(a, "claim.k").len();
+    play.players[a].hidden.insert("claim.k".into());
+    play.break_watches(a);
+    play.run(LEASE);
+    assert_eq!(play.told(a, "k"), "+");
+    assert_eq!(play.writes(a, "claim.k").len(), claims);
+    // The leader does not have it either.
+    play.log.forget("claim.k");
+    play.break_watches(a);
+    play.until(LEASE, |play| play.told(a, "k") == "+!+");
+}
+
+// U5
+#[test]
+fn a_member_that_a_snapshot_does_not_show_is_not_taken_for_dead() {
+    let (mut play, a, b) = pair();
+    let claims = play.writes(b, "claim.").len();
+    play.players[b].hidden.insert("member.a".into());
+    play.break_watches(b);
+    play.run(LEASE * 4);
+    assert_eq!(play.writes(b, "claim.").len(), claims);
+    assert!(play.reads(b, "lease.a") > 0);
+    assert!(KEYS.iter().all(|key| play.told(a, key).len() <= 1));
+}
+
+// U5
+#[test]
+fn nothing_is_started_stopped_or_taken_before_a_snapshot_has_ended() {
+    let (mut play, a, b) = pair();
+    play.crash(a);
+    play.run(BEAT);
+    play.players[b].pace = MS * 100;
+    play.break_watches(b);
+    play.retract(KEYS.into_iter().find(|key| play.runs(b, key)).expect("it has some"));
+    let done = play.players[b].done.len();
+    let caught_up = |play: &Play| play.players[b].watches.values().all(|feed| feed.caught_up);
+    let took = play.until(LEASE * 3, |play| !play.players[b].watches.is_empty() && caught_up(play));
+    assert!(took > BEAT, "the snapshot takes its time");
+    let early: Vec<_> = play.players[b].done[done..]
+        .iter()
+        .filter(|(at, action)| {
+            use crate::core::edge::Action::{Lost, Start, Stop, Write};
+            let claim = matches!(action, Write(_, w, _) if w.name.starts_with("claim."));
+            *at < play.now && (claim || matches!(action, Start(..) | Stop(..) | Lost(..)))
+        })
+        .collect();
+    assert!(early.is_empty(), "{early:?}");
+    play.until(LEASE * 4, |play| KEYS.iter().filter(|key| play.runs(b, key)).count() == 5);
+}
+
+// V12
+#[test]
+fn a_key_with_a_time_to_live_is_stopped_when_the_leader_says_that_it_is_gone() {
+    let mut play = Play::new(LEASE);
+    let (a, b) = (play.start("a"), play.start("b"));
+    play.run(LEASE);
+    let ttl = Some(Duration::from_secs(2));
+    play.put("key.t", Some(Bytes::new()), ttl);
+    let announced = play.now;
+    play.until_running(&["t"]);
+    let owner = play.runner("t").expect("it runs");
+    // It is announced again, and its owner does not see that in time.
+    play.run(MS * 1_500 - play.now.since(announced));
+    play.players[owner].silent = true;
+    play.put("key.t", Some(Bytes::new()), ttl);
+    play.run(MS * 1_700);
+    assert_eq!(play.now.since(announced), MS * 3_200, "its time was over after 3 s");
+    assert_eq!(play.told(owner, "t"), "+");
+    assert!(play.reads(owner, "key.t") > 0, "it has asked");
+    play.players[owner].silent = false;
+    play.until(LEASE * 2, |play| play.told(owner, "t") == "+-");
+    assert!(play.now.since(announced) > MS * 3_500);
+    play.run(BEAT);
+    assert!(play.record("claim.t").expect("a tombstone").value.is_none());
+    let other = if owner == a { b } else { a };
+    assert_eq!(play.reads(other, "key.t"), 0, "whoever does not hold it need not ask");
+    assert!(play.players[other].app.runs.get(&Key::new("t").expect("a key")).is_none());
+}

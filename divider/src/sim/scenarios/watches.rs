@@ -1,0 +1,98 @@
+//! When a watch can be believed: late is not dead, and dead is not late.
+
+use super::play::Play;
+use super::{BEAT, LEASE, MS};
+use crate::core::edge::Action;
+use crate::wire::{ControlRecord, Mode};
+
+const KEYS: [&str; 6] = ["k1", "k2", "k3", "k4", "k5", "k6"];
+
+/// The names of every main watch that a process opened.
+fn main_watches(play: &Play, place: usize) -> Vec<Vec<String>> {
+    let names = play.players[place].done.iter().filter_map(|(_, action)| match action {
+        Action::Watch(_, filter, _) => Some(filter.names.clone()),
+        _ => None,
+    });
+    names.filter(|names| names.iter().any(|name| name == "key.>")).collect()
+}
+
+// V1
+#[test]
+fn a_node_that_sees_nothing_for_two_leases_lets_go_of_everything() {
+    let mut play = Play::new(LEASE);
+    let (a, b) = (play.start("a"), play.start("b"));
+    play.run(LEASE);
+    KEYS.iter().for_each(|key| play.announce(key));
+    play.until_running(&KEYS);
+    play.run(LEASE);
+    // Its heartbeats are acknowledged, and it would not see a drain.
+    play.players[a].silent = true;
+    let took = play.until(LEASE * 3, |play| play.is_fenced(a));
+    assert!(took >= LEASE * 2 - BEAT, "{took:?}");
+    play.until(LEASE * 3, |play| KEYS.iter().all(|key| play.runs(b, key)));
+}
+
+// V2
+#[test]
+fn the_main_watch_shows_the_own_lease_and_no_other_and_joins_do_not_change_it() {
+    let mut play = Play::new(LEASE);
+    let a = play.start("a");
+    play.run(LEASE);
+    for id in ["b", "c", "d"] {
+        play.start(id);
+        play.run(LEASE);
+    }
+    let opened = main_watches(&play, a);
+    assert_eq!(opened.len(), 1);
+    let leases: Vec<_> = opened[0].iter().filter(|name| name.starts_with("lease.")).collect();
+    assert_eq!(leases, ["lease.a"]);
+}
+
+// V2
+#[test]
+fn a_snapshot_that_goes_on_is_not_taken_for_a_dead_watch() {
+    let mut play = Play::new(LEASE);
+    let a = play.start("a");
+    play.run(LEASE);
+    let keys: Vec<_> = (0..50).map(|at| format!("k{at}")).collect();
+    keys.iter().for_each(|key| play.announce(key));
+    play.until(LEASE, |play| keys.iter().all(|key| play.runs(a, key)));
+    play.run(LEASE);
+    // The own heartbeat is queued behind all that, for longer than a dead watch is waited for.
+    play.players[a].pace = MS * 40;
+    play.break_watches(a);
+    play.run(LEASE * 3);
+    assert_eq!(play.resyncs(a), 1);
+    assert!(keys.iter().all(|key| play.told(a, key) == "+"));
+}
+
+// V2
+#[test]
+fn a_burst_of_announcements_before_the_own_heartbeat_is_no_reason_to_resync() {
+    let mut play = Play::new(LEASE);
+    let a = play.start("a");
+    play.run(LEASE);
+    play.control("a", &ControlRecord::new(Mode::Cordon));
+    play.run(BEAT);
+    play.players[a].pace = MS * 5;
+    (0..800).for_each(|at| play.announce(&format!("k{at}")));
+    play.run(LEASE * 3);
+    assert_eq!(play.resyncs(a), 0);
+    assert!(!play.is_fenced(a));
+}
+
+// V2
+#[test]
+fn a_watch_that_delivers_nothing_is_opened_again() {
+    let mut play = Play::new(LEASE);
+    let a = play.start("a");
+    play.announce("k");
+    play.until_running(&["k"]);
+    play.run(LEASE);
+    play.players[a].silent = true;
+    let took = play.until(LEASE * 2, |play| play.resyncs(a) == 1);
+    assert!(took > BEAT * 4, "two seconds and the ack time-out");
+    play.players[a].silent = false;
+    play.run(LEASE);
+    assert_eq!(play.told(a, "k"), "+");
+}
