@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use super::fate::{Message, Rule};
 use super::play::Event;
-use crate::core::Node;
 use crate::core::edge::{Action, End, WatchId};
+use crate::core::node::Node;
 use crate::core::time::{Now, Time};
 use crate::id::{NodeId, Token};
 use crate::key::Key;
