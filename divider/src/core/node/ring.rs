@@ -9,7 +9,8 @@ use crate::wire::RecordName;
 /// Up to so many members everybody observes everybody.
 pub(super) const ALL_OBSERVE: usize = 16;
 
-/// Above that, each observes this many successors, and one more for each of them that is late: so
+/// Above that, each observes this many successors, past those that are late one more, and one more
+/// for each that is late: what is observed doubles with each step past nodes that are gone, so
 /// simultaneous crashes cost one lease, not one after another.
 const SUCCESSORS: usize = 3;
 
@@ -47,8 +48,8 @@ impl Observed {
 #[derive(Debug, Default)]
 pub(super) struct Ring {
     others: Vec<NodeId>,
-    /// How many more than the usual successors are observed, until the members change.
-    extra: usize,
+    /// How many are observed; it does not shrink until the members change.
+    count: usize,
 }
 
 impl Ring {
@@ -58,7 +59,7 @@ impl Ring {
         ring.sort_unstable();
         let start = ring.partition_point(|at| *at < place(own));
         ring.rotate_left(start);
-        Self { others: ring.into_iter().map(|(_, node)| node).collect(), extra: 0 }
+        Self { others: ring.into_iter().map(|(_, node)| node).collect(), count: SUCCESSORS }
     }
 
     /// Whether these are the members that it was made of.
@@ -79,14 +80,11 @@ impl Ring {
         if !self.is_large() {
             return Observed::All;
         }
-        loop {
-            let some = self.others.iter().take(SUCCESSORS + self.extra);
-            let late = some.clone().filter(|node| is_late(node)).count();
-            if late <= self.extra || some.len() == self.others.len() {
-                return Observed::Some(some.cloned().collect());
-            }
-            self.extra = late;
-        }
+        let run = self.others.iter().take_while(|node| is_late(node)).count();
+        let first = SUCCESSORS.max(run + 1);
+        let late = self.others.iter().take(first).filter(|node| is_late(node)).count();
+        self.count = self.count.max(first + late);
+        Observed::Some(self.others.iter().take(self.count).cloned().collect())
     }
 }
 
@@ -127,7 +125,7 @@ mod tests {
         let mut ring = Ring::new(&nodes[0], nodes.iter());
         let order = ring.others.clone();
         let observed = ring.observed(|node| order[..5].contains(node));
-        assert_eq!(observed, Observed::Some(order[..8].iter().cloned().collect()));
+        assert_eq!(observed, Observed::Some(order[..11].iter().cloned().collect()));
         assert_eq!(ring.observed(|_| false), observed, "it does not shrink by itself");
         assert_eq!(ring.observed(|_| true), Observed::Some(order.into_iter().collect()));
     }

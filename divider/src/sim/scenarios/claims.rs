@@ -32,7 +32,9 @@ fn alone() -> (Play, usize) {
 fn an_orphan_that_its_planned_owner_does_not_take_is_taken_by_the_next() {
     let (mut play, a, b) = pair();
     play.rule(a, Verb::Write, "claim.", Fate::Refused);
-    KEYS.iter().for_each(|key| play.announce(key));
+    for key in KEYS {
+        play.announce(key);
+    }
     play.run(BEAT);
     assert!(KEYS.iter().any(|key| play.runner(key).is_none()), "some are planned for the other");
     play.until(BEAT * 4, |play| KEYS.iter().all(|key| play.runs(b, key)));
@@ -60,7 +62,7 @@ fn an_acknowledgement_at_a_revision_seen_before_it_was_sent_shows_that_the_log_l
     let (mut play, a) = alone();
     play.log.lose_tail(3);
     play.until(BEAT * 2, |play| play.notices(a).any(|n| *n == Notice::LogLost));
-    assert_eq!(play.resyncs(a), 1);
+    assert!(play.resyncs(a) > 0);
 }
 
 // V10
