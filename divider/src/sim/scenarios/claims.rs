@@ -32,9 +32,7 @@ fn alone() -> (Play, usize) {
 fn an_orphan_that_its_planned_owner_does_not_take_is_taken_by_the_next() {
     let (mut play, a, b) = pair();
     play.rule(a, Verb::Write, "claim.", Fate::Refused);
-    for key in KEYS {
-        play.announce(key);
-    }
+    play.announce_all(&KEYS);
     play.run(BEAT);
     assert!(KEYS.iter().any(|key| play.runner(key).is_none()), "some are planned for the other");
     play.until(BEAT * 4, |play| KEYS.iter().all(|key| play.runs(b, key)));

@@ -210,7 +210,7 @@ fn a_node_that_is_handed_a_key_it_may_not_run_frees_it_and_chooses_nobody() {
 fn the_last_node_frees_what_it_flushes() {
     let mut play = Play::new(LEASE);
     let a = play.start("a");
-    ["k1", "k2"].iter().for_each(|key| play.announce(key));
+    play.announce_all(&["k1", "k2"]);
     play.until_running(&["k1", "k2"]);
     let flush = play.command(a, Command::Flush);
     let done = Reply::Flushed { handed: 0, freed: 2 };

@@ -94,10 +94,12 @@ fn a_cancelled_node_whose_work_never_ends_waits_for_its_lease_and_leaves_it_to_t
 fn a_lease_counts_from_the_attempt_whose_beat_is_in_the_record() {
     let (mut play, a) = alone();
     let before = play.writes(a, "lease.a").len();
-    // The first attempt lands, and nobody hears of it; the second finds another revision.
+    // The first attempt lands, and nobody hears of it: a leader of old does not know of it either.
+    // The second finds another revision.
     play.players[a].silent = true;
     play.once(a, Verb::Write, "lease.a", Fate::Unanswered);
-    play.once(a, Verb::Read, "lease.a", Fate::Lost);
+    let old = play.record("lease.a");
+    play.once(a, Verb::Read, "lease.a", Fate::Old(old));
     play.until(LEASE, |play| play.writes(a, "lease.a").len() == before + 2);
     let writes = play.writes(a, "lease.a");
     let (first, second) = (&writes[before], &writes[before + 1]);

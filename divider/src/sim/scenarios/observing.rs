@@ -14,7 +14,7 @@ fn pair() -> (Play, usize, usize) {
     let mut play = Play::new(LEASE);
     let (a, b) = (play.start("a"), play.start("b"));
     play.run(LEASE);
-    KEYS.iter().for_each(|key| play.announce(key));
+    play.announce_all(&KEYS);
     play.until_running(&KEYS);
     play.run(LEASE);
     (play, a, b)
@@ -58,7 +58,7 @@ fn nodes_that_crash_together_cost_one_lease_and_not_one_for_every_three() {
     let places: Vec<_> = (0..40).map(|at| play.start(&format!("n{at}"))).collect();
     play.run(LEASE * 2);
     let keys: Vec<_> = (0..80).map(|at| format!("k{at}")).collect();
-    keys.iter().for_each(|key| play.announce(key));
+    play.announce_all(&keys);
     play.until(LEASE, |play| keys.iter().all(|key| play.runner(key).is_some()));
     play.run(LEASE);
     for &place in &places[1..] {

@@ -14,6 +14,7 @@ use crate::store::Filter;
 
 /// One process.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fault of its own, in any combination")]
 pub(super) struct Player {
     pub(super) core: Node,
     pub(super) id: NodeId,

@@ -15,7 +15,7 @@ fn pair() -> (Play, usize, usize) {
     let mut play = Play::new(LEASE);
     let (a, b) = (play.start("a"), play.start("b"));
     play.run(LEASE);
-    KEYS.iter().for_each(|key| play.announce(key));
+    play.announce_all(&KEYS);
     play.until_running(&KEYS);
     play.run(LEASE);
     (play, a, b)

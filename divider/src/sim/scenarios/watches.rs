@@ -22,7 +22,7 @@ fn a_node_that_sees_nothing_for_two_leases_lets_go_of_everything() {
     let mut play = Play::new(LEASE);
     let (a, b) = (play.start("a"), play.start("b"));
     play.run(LEASE);
-    KEYS.iter().for_each(|key| play.announce(key));
+    play.announce_all(&KEYS);
     play.until_running(&KEYS);
     play.run(LEASE);
     // Its heartbeats are acknowledged, and it would not see a drain.
@@ -55,7 +55,7 @@ fn a_snapshot_that_goes_on_is_not_taken_for_a_dead_watch() {
     let a = play.start("a");
     play.run(LEASE);
     let keys: Vec<_> = (0..50).map(|at| format!("k{at}")).collect();
-    keys.iter().for_each(|key| play.announce(key));
+    play.announce_all(&keys);
     play.until(LEASE, |play| keys.iter().all(|key| play.runs(a, key)));
     play.run(LEASE);
     // The own heartbeat is queued behind all that, for longer than a dead watch is waited for.
@@ -75,7 +75,7 @@ fn a_burst_of_announcements_before_the_own_heartbeat_is_no_reason_to_resync() {
     play.control("a", &ControlRecord::new(Mode::Cordon));
     play.run(BEAT);
     play.players[a].pace = MS * 5;
-    (0..800).for_each(|at| play.announce(&format!("k{at}")));
+    play.announce_all(&(0..800).map(|at| format!("k{at}")).collect::<Vec<_>>());
     play.run(LEASE * 3);
     assert_eq!(play.resyncs(a), 0);
     assert!(!play.is_fenced(a));
