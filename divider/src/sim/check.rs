@@ -15,7 +15,7 @@ impl World {
         let holds = |at: usize| {
             let host = &self.hosts[at];
             let run = host.app.runs.get(key)?;
-            host.holds(self.now, run).then(|| Side {
+            host.holds(self.now, run).then_some(Side {
                 place: at,
                 epoch: host.epoch,
                 token: run.token,

@@ -27,8 +27,8 @@ pub(super) enum Event {
     Arrive(usize, u32, Message),
     /// Something reaches a process.
     Input(usize, u32, Input),
-    /// A core's timer.
-    Timer(usize, u32),
+    /// A core's timer, set for this moment.
+    Timer(usize, u32, Time),
     /// A process takes the actions of what reached it.
     Settle(usize, u32),
     /// The store sends a watch's next record.
@@ -47,7 +47,7 @@ impl Event {
     fn host(&self) -> Option<(usize, u32)> {
         match self {
             Self::Input(at, epoch, _)
-            | Self::Timer(at, epoch)
+            | Self::Timer(at, epoch, _)
             | Self::Settle(at, epoch)
             | Self::Take(at, epoch, ..)
             | Self::Stopped(at, epoch, ..) => Some((*at, *epoch)),
@@ -249,8 +249,12 @@ impl World {
         match event {
             Event::Arrive(place, epoch, message) => self.arrive(place, epoch, message),
             Event::Input(place, _, input) => self.input(place, input),
-            Event::Timer(place, _) => {
+            Event::Timer(place, _, set) => {
                 let host = &mut self.hosts[place];
+                if host.timer != Some(set) {
+                    // An earlier one has come instead; it has set the next.
+                    return;
+                }
                 host.timer = None;
                 let now = host.clock.read(self.now);
                 host.core.handle_timeout(now);
@@ -304,7 +308,7 @@ impl World {
             if host.timer.is_none_or(|set| when < set) {
                 host.timer = Some(when);
                 let epoch = host.epoch;
-                self.at(when, Event::Timer(place, epoch));
+                self.at(when, Event::Timer(place, epoch, when));
             }
         }
     }
