@@ -4,16 +4,13 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::Node;
-use super::hold::Phase;
 use super::join::Life;
 use super::outcome::ReadFor;
 use crate::core::edge::{Action, Notice, WatchId};
 use crate::core::time::{Now, Time};
-use crate::core::view::{Effect, KeyEntry, KeyIx};
-use crate::event::LostReason;
+use crate::core::view::{Effect, KeyIx};
 use crate::id::{Revision, Token};
 use crate::store::{Change, Filter, Record, StoreError};
-use crate::wire::{ClaimRecord, RecordName};
 
 /// On top of the ack time-out: how long an acknowledged heartbeat may be missing from a watch that
 /// delivers nothing before the watch is taken for dead.
@@ -120,7 +117,7 @@ impl MainWatch {
         Some(since.max(self.progress) + ECHO + ack)
     }
 
-    fn set_expiry(&mut self, ix: KeyIx, at: Option<Time>) {
+    pub(super) fn set_expiry(&mut self, ix: KeyIx, at: Option<Time>) {
         if let Some(old) = self.expires.remove(&ix) {
             self.expiry.remove(&(old, ix));
         }
@@ -264,60 +261,6 @@ impl Node {
         self.drive_life(now);
     }
 
-    /// A record that the snapshot did not show: what matters here is asked for once more.
-    fn on_not_shown(&mut self, ix: KeyIx, ask: ReadFor) {
-        let held = self.holds.keys.contains_key(&ix);
-        let Some(key) = self.view.keys.get(ix).map(|e| e.key.clone()) else { return };
-        match ask {
-            ReadFor::KeyGone(_) if held => {
-                self.read(ask, &RecordName::Key(key));
-            }
-            ReadFor::ClaimGone(_) if held => {
-                self.read(ask, &RecordName::Claim(key));
-            }
-            ReadFor::KeyGone(_) => {
-                self.view.drop_key(ix);
-            }
-            _ => {
-                self.view.drop_claim(ix);
-            }
-        }
-        self.view.keys.forget_if_idle(ix);
-    }
-
-    /// Every key that is held and whose claim does not stand as it is held is lost.
-    fn prove_holds(&mut self, now: Now) {
-        let mut keys: Vec<_> = self.holds.keys.keys().copied().collect();
-        keys.sort_unstable();
-        for ix in keys {
-            self.prove_hold(now, ix);
-        }
-    }
-
-    fn prove_hold(&mut self, now: Now, ix: KeyIx) {
-        let Some(hold) = self.holds.keys.get(&ix) else { return };
-        let Some(claim) = self.view.keys.get(ix).map(|e| &e.claim) else { return };
-        let stands = claim.owner == self.me && claim.token == hold.token;
-        match hold.phase {
-            // By its token, since a log that lost its tail gives revisions out a second time.
-            Phase::Running | Phase::Stopping(_) if !stands => {
-                self.lose_claim(now, ix);
-            }
-            Phase::Handing { .. } | Phase::Handed if claim.revision != hold.revision => {
-                self.lose_claim(now, ix);
-            }
-            _ => {}
-        }
-        self.look(now, ix);
-    }
-
-    /// A key's claim is not this session's any more.
-    pub(super) fn lose_claim(&mut self, now: Now, ix: KeyIx) {
-        let until = self.lease().and_then(|l| l.until(&self.timing)).unwrap_or(now.at);
-        self.planner.unpledge(&mut self.view, now, ix);
-        self.lose(ix, LostReason::ClaimLost, until);
-    }
-
     pub(super) fn watch_timeout(&self) -> Option<Time> {
         let stale = if self.watch.live {
             self.watch.stale_at(self.timing.ack)
@@ -353,72 +296,6 @@ impl Node {
         {
             self.watch.set_expiry(ix, None);
             self.on_expired(now, ix);
-        }
-    }
-
-    /// A key's time to live has passed since its record was received. Its owner asks the leader, who
-    /// alone knows; for everybody else it is gone.
-    fn on_expired(&mut self, now: Now, ix: KeyIx) {
-        let Some(entry) = self.view.keys.get(ix).filter(|e| e.exists()) else { return };
-        if self.holds.keys.contains_key(&ix) {
-            let name = RecordName::Key(entry.key.clone());
-            self.read(ReadFor::KeyGone(ix), &name);
-        } else {
-            let effect = self.view.drop_key(ix);
-            self.on_live_effect(now, &effect);
-        }
-    }
-
-    /// The leader's word on a key that seems to be gone.
-    pub(super) fn on_key_gone_read(
-        &mut self,
-        now: Now,
-        ix: KeyIx,
-        answer: Result<Option<Record>, StoreError>,
-    ) {
-        let again = now.at + Duration::from_secs(1).max(self.timing.heartbeat);
-        match answer {
-            Err(_) => self.watch.set_expiry(ix, Some(again)),
-            Ok(Some(record)) if record.value.is_some() => {
-                self.watch.set_expiry(ix, record.ttl.map(|_| again));
-            }
-            Ok(_) if self.view.keys.get(ix).is_some_and(KeyEntry::exists) => {
-                let effect = self.view.drop_key(ix);
-                if self.watch.live {
-                    self.on_live_effect(now, &effect);
-                }
-            }
-            Ok(_) => {}
-        }
-    }
-
-    /// The leader's word on a claim that a snapshot did not show.
-    pub(super) fn on_claim_gone_read(
-        &mut self,
-        now: Now,
-        ix: KeyIx,
-        answer: Result<Option<Record>, StoreError>,
-    ) {
-        let Ok(record) = answer else {
-            return self.resync(now, "a claim could be neither seen nor read");
-        };
-        if let Some(value) = record.and_then(|r| r.value) {
-            let token = self.holds.keys.get(&ix).filter(|h| h.is_held()).map(|h| h.token);
-            let claim = ClaimRecord::decode(&value);
-            if let (Some(token), Ok(claim)) = (token, claim)
-                && claim.token != token
-            {
-                self.lose_claim(now, ix);
-            }
-            return;
-        }
-        let from = self.view.keys.get(ix).map(|e| e.claim.owner);
-        if from.is_some() && self.view.keys.get(ix).is_some_and(|e| e.claim.exists) {
-            let effect = self.view.drop_claim(ix);
-            if self.watch.live {
-                self.on_live_effect(now, &effect);
-            }
-            self.lose_claim(now, ix);
         }
     }
 

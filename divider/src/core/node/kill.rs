@@ -1,0 +1,150 @@
+//! Ending sessions that are not renewed, and clearing up after those that are over.
+
+use std::time::Duration;
+
+use super::Node;
+use super::join::Life;
+use super::observe::Seen;
+use super::outcome::WriteFor;
+use super::proof::Proof;
+use crate::core::edge::Notice;
+use crate::core::time::{Now, Time};
+use crate::core::timing::{OBITUARY, TOMBSTONE, observed};
+use crate::id::{NodeId, Revision, Session};
+use crate::store::{Outcome, Write};
+use crate::wire::{LeaseRecord, LeaseState, RecordName};
+
+impl Node {
+    /// When this node may begin to kill: its own lease is good, and its watch has been whole for as
+    /// long as a lease.
+    fn may_kill_from(&self) -> Option<Time> {
+        let whole = self.observer.live_since + self.timing.lease;
+        (matches!(self.life, Life::Active(_)) && self.observer.live).then_some(whole)
+    }
+
+    pub(super) fn kill_at(&self, node: &NodeId, seen: &Seen) -> Option<Time> {
+        let open = seen.state == LeaseState::Live && !seen.killing;
+        let known = self.view.members.contains_key(node);
+        let at = (seen.since + observed(seen.lease)).max(self.may_kill_from()?);
+        (open && known && self.observer.observed.covers(node)).then_some(at)
+    }
+
+    pub(super) fn due_kills(&self, now: Now) -> Vec<NodeId> {
+        let due = |(node, seen): (&NodeId, &Seen)| {
+            self.kill_at(node, seen).filter(|at| *at <= now.at).map(|_| node.clone())
+        };
+        self.observer.seen.iter().filter_map(due).collect()
+    }
+
+    /// **Invariant (proof of death):** the record is overwritten at the very revision that was seen
+    /// unchanged for all that time, so a renewal in between makes this fail.
+    pub(super) fn kill(&mut self, node: &NodeId) {
+        let member = self.view.members.get(node).map(|m| m.record.session);
+        let Some(seen) = self.observer.seen.get_mut(node) else { return };
+        let Some(session) = seen.session.or(member) else { return };
+        seen.killing = true;
+        let expected = seen.revision;
+        let lease_ms = u64::try_from(seen.lease.as_millis()).unwrap_or(u64::MAX);
+        let write = self.dead_write(node, session, expected, lease_ms);
+        self.write(WriteFor::Kill(node.clone(), session), write);
+    }
+
+    /// The record that says that a session is over for not having been renewed.
+    pub(super) fn dead_write(
+        &self,
+        node: &NodeId,
+        session: Session,
+        expected: Revision,
+        lease_ms: u64,
+    ) -> Write {
+        let record = LeaseRecord {
+            session,
+            beat: 0,
+            lease_ms,
+            state: LeaseState::Dead,
+            held: 0,
+            stopping: 0,
+            seen: self.view.seen,
+            by: Some(self.config.node.clone()),
+        };
+        Write {
+            name: RecordName::Lease(node.clone()).to_string(),
+            value: Some(record.encode()),
+            expected: Some(expected),
+            ttl: Some(OBITUARY),
+        }
+    }
+
+    pub(super) fn on_kill_wrote(
+        &mut self,
+        now: Now,
+        node: &NodeId,
+        session: Session,
+        outcome: &Outcome,
+    ) {
+        self.proofs.end_kill(session, now.at + self.timing.heartbeat);
+        if let Outcome::Acked(revision) = outcome {
+            self.notice(Notice::Killed { node: node.clone() });
+            if let Some(seen) = self.observer.seen.get_mut(node) {
+                seen.revision = *revision;
+                seen.since = now.at;
+                seen.session = Some(session);
+                seen.state = LeaseState::Dead;
+                seen.beat = 0;
+                seen.killing = false;
+            }
+            self.set_proof(session, Proof::Over);
+            self.delete_member(node);
+        } else if let Some(seen) = self.observer.seen.get_mut(node) {
+            // It was renewed, or ended by another; the watch shows which. If it does not, it is
+            // opened again, since then it cannot be believed.
+            seen.killing = false;
+            seen.since = now.at;
+            let whom = std::mem::take(&mut self.observer.observed);
+            self.open_observer(now, whom, Duration::ZERO);
+        }
+    }
+
+    /// Members whose sessions are over and whose killer did not live to delete them.
+    pub(super) fn deletion_at(&self, node: &NodeId, seen: &Seen) -> Option<Time> {
+        let member = self.view.members.get(node)?;
+        let over = seen.state != LeaseState::Live && seen.session == Some(member.record.session);
+        let free = !self.observer.deleting.contains(node);
+        (over && free).then_some(seen.since + self.timing.heartbeat * 2)
+    }
+
+    pub(super) fn due_deletions(&self, now: Now) -> Vec<NodeId> {
+        let due = |(node, seen): (&NodeId, &Seen)| {
+            self.deletion_at(node, seen).filter(|at| *at <= now.at).map(|_| node.clone())
+        };
+        self.observer.seen.iter().filter_map(due).collect()
+    }
+
+    /// Deletes a member record at the revision that names the session that is over.
+    pub(super) fn delete_member(&mut self, node: &NodeId) {
+        let over = self.observer.session(node);
+        let Some(member) = self.view.members.get(node) else { return };
+        if over != Some((member.record.session, true)) {
+            return;
+        }
+        let write = Write {
+            name: RecordName::Member(node.clone()).to_string(),
+            value: None,
+            expected: Some(member.revision),
+            ttl: Some(TOMBSTONE),
+        };
+        self.observer.deleting.insert(node.clone());
+        self.write(WriteFor::MemberGone(node.clone()), write);
+    }
+
+    /// Whatever became of it: the watch shows the member gone, or it is tried again.
+    pub(super) fn on_member_gone_wrote(&mut self, now: Now, node: &NodeId) {
+        if *node == self.config.node {
+            return self.on_own_member_gone();
+        }
+        self.observer.deleting.remove(node);
+        if let Some(seen) = self.observer.seen.get_mut(node) {
+            seen.since = now.at;
+        }
+    }
+}
