@@ -51,6 +51,11 @@ impl Node {
         if !entry.exists() {
             return self.look_at_litter(now, ix);
         }
+        if mine {
+            // Garbage over a claim that was this node's last: it may have been handed over before
+            // that, unseen. The receiver then writes it again; if nobody does, it is taken back.
+            return self.want(now, ix);
+        }
         if !self.planner.is_orphan(&self.view, ix) {
             return;
         }
@@ -213,7 +218,8 @@ impl Node {
     fn look_at_litter(&mut self, now: Now, ix: KeyIx) {
         let Some(entry) = self.view.keys.get(ix) else { return };
         let claim = &entry.claim;
-        if !claim.exists || self.planner.is_member(claim.owner) {
+        let mine = claim.owner == self.me;
+        if !claim.exists || !mine && self.planner.is_member(claim.owner) {
             return;
         }
         if claim.garbled && !self.garbage_is_old(now, ix) {
@@ -227,11 +233,11 @@ impl Node {
             .values()
             .max_by_key(|s| (score(s.hash, entry.hash, s.affinity.max(1)), s.owner))
             .map(|s| s.owner);
-        if cleaner != Some(self.me) {
+        if !mine && cleaner != Some(self.me) {
             // The one whose turn it is may be gone before it is done.
             return self.look_later(now.at + self.timing.lease, ix);
         }
-        let free = !owner.is_some() || self.is_proved_over(owner);
+        let free = mine || !owner.is_some() || self.is_proved_over(owner);
         if free && self.takes.litter.insert(ix) {
             let write = claim_write(&key, None, revision);
             self.write(WriteFor::Litter(ix), write);
