@@ -108,7 +108,7 @@ impl Node {
     /// Members whose sessions are over and whose killer did not live to delete them.
     pub(super) fn deletion_at(&self, node: &NodeId, seen: &Seen) -> Option<Time> {
         let member = self.view.members.get(node)?;
-        let over = seen.state != LeaseState::Live && seen.session == Some(member.record.session);
+        let over = seen.ends(&member.record);
         let free = !self.observer.deleting.contains(node);
         (over && free).then_some(seen.since + self.timing.heartbeat * 2)
     }
@@ -122,9 +122,12 @@ impl Node {
 
     /// Deletes a member record at the revision that names the session that is over.
     pub(super) fn delete_member(&mut self, node: &NodeId) {
-        let over = self.observer.session(node);
-        let Some(member) = self.view.members.get(node) else { return };
-        if over != Some((member.record.session, true)) {
+        let (Some(seen), Some(member)) =
+            (self.observer.seen.get(node), self.view.members.get(node))
+        else {
+            return;
+        };
+        if !seen.ends(&member.record) {
             return;
         }
         let write = Write {

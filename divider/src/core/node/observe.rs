@@ -11,7 +11,7 @@ use crate::core::time::{Now, Time};
 use crate::core::timing::UNKNOWN_LEASE;
 use crate::id::{NodeId, Revision, Session};
 use crate::store::{Change, Filter, Record};
-use crate::wire::{LeaseRecord, LeaseState, RecordName};
+use crate::wire::{LeaseRecord, LeaseState, MemberRecord, RecordName};
 
 /// The pause between two attempts to open the watch.
 const PAUSE: Duration = Duration::from_millis(200);
@@ -81,6 +81,13 @@ impl Observer {
 }
 
 impl Seen {
+    /// Whether the session that a member record names is over by this lease: it is its own end, or
+    /// that of a session that replaced it.
+    pub(super) fn ends(&self, member: &MemberRecord) -> bool {
+        let own = self.session == Some(member.session);
+        self.state != LeaseState::Live && (own || self.revision > member.joined)
+    }
+
     /// Whether the node cannot be relied on to observe those behind it in the ring: it has missed
     /// two heartbeats, or is over and its member record not yet deleted.
     fn is_late(&self, now: Time) -> bool {
