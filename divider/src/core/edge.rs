@@ -113,7 +113,8 @@ pub(crate) enum Action {
         start_until: Time,
     },
     /// Tell the application to start. If it has not taken it when a `Stop` or `Lost` of the same key
-    /// comes, or when the time for starts is over, it is withdrawn and confirmed by the engine.
+    /// comes, it is withdrawn and confirmed by the engine. While the time for starts is over it is
+    /// held back: a renewed lease delivers it, and a lost one withdraws it.
     Start(Key, Token),
     /// Tell the application to stop.
     Stop(Key, Token, StopReason),

@@ -64,7 +64,7 @@ impl Node {
             return Next::Gone;
         }
         let released = matches!(hold.phase, Phase::Handing { released: true, .. });
-        let leaves = self.moves_away(now, ix);
+        let leaves = self.departs();
         let balance = reason == StopReason::Rebalance && self.planner.has_gives(self.me);
         if released || leaves || balance || entry.pledged {
             if let Some(entry) = self.view.keys.get_mut(ix) {

@@ -85,7 +85,7 @@ impl Node {
 
     /// Says when everything of a flush or a drain is handed over.
     pub(super) fn drive_leaving(&mut self, now: Now) {
-        let departs = self.planner.standing(self.me).is_some_and(|s| s.departs);
+        let departs = self.departs();
         if !departs {
             self.leaving.drained = false;
             return;

@@ -24,7 +24,9 @@ impl Node {
             None => self.look_at_free(now, ix),
             Some(Phase::Taking(_)) => self.look_at_taking(now, ix),
             Some(Phase::Running) => self.look_at_running(now, ix),
-            Some(Phase::Stopping(_) | Phase::Completing { .. }) => self.look_at_stopping(now, ix),
+            Some(Phase::Stopping(_) | Phase::Completing { .. }) => {
+                self.follow_claim(now, ix);
+            }
             Some(Phase::Handing { .. } | Phase::Handed) => self.look_at_handing(now, ix),
         }
     }
@@ -127,22 +129,8 @@ impl Node {
     }
 
     fn look_at_running(&mut self, now: Now, ix: KeyIx) {
-        let (Some(hold), Some(entry)) = (self.holds.keys.get(&ix), self.view.keys.get(ix)) else {
+        if !self.follow_claim(now, ix) {
             return;
-        };
-        let claim = &entry.claim;
-        if claim.revision > hold.revision {
-            if claim.garbled && claim.owner == self.me {
-                return self.reassert(now, ix);
-            }
-            if claim.owner != self.me || claim.token != hold.token {
-                return self.lose_claim(now, ix);
-            }
-            self.holds.reasserts.remove(&ix);
-            let revision = claim.revision;
-            if let Some(hold) = self.holds.keys.get_mut(&ix) {
-                hold.revision = revision;
-            }
         }
         let Some(entry) = self.view.keys.get(ix) else { return };
         let (exists, hash) = (entry.exists(), entry.hash);
@@ -156,25 +144,28 @@ impl Node {
         }
     }
 
-    fn look_at_stopping(&mut self, now: Now, ix: KeyIx) {
-        let (Some(hold), Some(entry)) = (self.holds.keys.get(&ix), self.view.keys.get(ix)) else {
-            return;
+    /// Follows what the log says of a claim that is held. Whether it stands as it is held; if not, it
+    /// is being mended, or the key is lost.
+    fn follow_claim(&mut self, now: Now, ix: KeyIx) -> bool {
+        let (Some(hold), Some(entry)) = (self.holds.keys.get_mut(&ix), self.view.keys.get(ix))
+        else {
+            return false;
         };
         let claim = &entry.claim;
         if claim.revision <= hold.revision {
-            return;
+            return true;
         }
         if claim.garbled && claim.owner == self.me {
-            return self.reassert(now, ix);
+            self.reassert(now, ix);
+            return false;
         }
         if claim.owner != self.me || claim.token != hold.token {
-            return self.lose_claim(now, ix);
+            self.lose_claim(now, ix);
+            return false;
         }
+        hold.revision = claim.revision;
         self.holds.reasserts.remove(&ix);
-        let revision = claim.revision;
-        if let Some(hold) = self.holds.keys.get_mut(&ix) {
-            hold.revision = revision;
-        }
+        true
     }
 
     /// Garbage was written over a claim of this node's: it writes it again as it was. Others who do

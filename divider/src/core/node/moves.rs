@@ -57,7 +57,8 @@ impl Node {
         self.view.controls.get(&self.config.node).map(|c| &c.record)
     }
 
-    fn departs(&self) -> bool {
+    /// Whether this node gives up everything it has.
+    pub(super) fn departs(&self) -> bool {
         self.planner.standing(self.me).is_some_and(|s| s.departs)
     }
 
@@ -71,11 +72,6 @@ impl Node {
                 && c.deadline_ms.is_some_and(|at| at <= now.unix_us / 1_000)
         });
         leaving || freed
-    }
-
-    /// Whether a key goes away with all others.
-    pub(super) fn moves_away(&self, _now: Now, _ix: KeyIx) -> bool {
-        self.departs()
     }
 
     /// Whether a running key has to be told to stop for the departure.
