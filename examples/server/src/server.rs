@@ -10,7 +10,7 @@ use crate::builder::ServerBuilder;
 use crate::deadline::Deadline;
 use crate::error::ServerError;
 use crate::monitor::Monitor;
-use crate::port;
+use crate::port::{self, Port};
 use crate::process::{Process, Program};
 use crate::scratch::{self, Scratch};
 use crate::version::Version;
@@ -47,12 +47,12 @@ impl LocalServer {
 
     /// Where clients connect, as `nats://127.0.0.1:23456`. It stays the same over restarts.
     pub fn url(&self) -> String {
-        format!("nats://127.0.0.1:{}", self.ports.client)
+        format!("nats://127.0.0.1:{}", self.port())
     }
 
     /// The port of [`url`](Self::url).
     pub fn port(&self) -> u16 {
-        self.ports.client
+        self.ports.client.number()
     }
 
     /// The server's own name.
@@ -189,7 +189,7 @@ impl LocalServer {
     }
 
     pub(crate) fn route_port(&self) -> u16 {
-        self.ports.route
+        self.ports.route.number()
     }
 
     pub(crate) fn join_cluster(&mut self, routes: Vec<u16>) {
@@ -197,7 +197,7 @@ impl LocalServer {
     }
 
     pub(crate) fn monitor(&self) -> Monitor {
-        Monitor::new(self.ports.monitor)
+        Monitor::new(self.ports.monitor.number())
     }
 
     pub(crate) fn wait(&mut self, deadline: Deadline, patience: Duration) -> Result<(), Startup> {
@@ -244,8 +244,8 @@ impl LocalServer {
         let mut add = |name: &str, value: OsString| args.extend([name.into(), value]);
         add("-c", self.settings.config.clone().unwrap_or_else(|| self.config_path()).into());
         add("-a", "127.0.0.1".into());
-        add("-p", self.ports.client.to_string().into());
-        add("-m", self.ports.monitor.to_string().into());
+        add("-p", self.port().to_string().into());
+        add("-m", self.ports.monitor.number().to_string().into());
         add("-n", self.name.clone().into());
         if self.settings.jetstream && self.settings.own_store {
             add("-sd", self.data_path().into());
@@ -253,7 +253,7 @@ impl LocalServer {
         if !self.routes.is_empty() {
             let route = |port: &u16| format!("nats://127.0.0.1:{port}");
             let routes: Vec<String> = self.routes.iter().map(route).collect();
-            add("--cluster", route(&self.ports.route).into());
+            add("--cluster", route(&self.route_port()).into());
             add("--cluster_name", "local".into());
             add("--routes", routes.join(",").into());
         }
@@ -303,13 +303,13 @@ pub(crate) enum Startup {
 
 #[derive(Debug)]
 struct Ports {
-    client: u16,
-    monitor: u16,
-    route: u16,
+    client: Port,
+    monitor: Port,
+    route: Port,
 }
 
 impl Ports {
     fn free() -> Self {
-        Self { client: port::free(), monitor: port::free(), route: port::free() }
+        Self { client: Port::free(), monitor: Port::free(), route: Port::free() }
     }
 }
