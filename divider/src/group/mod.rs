@@ -19,7 +19,7 @@ use std::sync::Arc;
 
 use crate::engine::clock;
 use crate::id::GroupName;
-use crate::store::Store;
+use crate::store::{Info, Store, StoreError};
 
 pub use crate::wire::OnDeadline;
 pub use announce::Announcer;
@@ -59,6 +59,18 @@ impl Group {
     /// The group's name.
     pub fn name(&self) -> &GroupName {
         self.store.group()
+    }
+
+    /// What the store says of the log as a whole: its newest revision, its size and limit, its
+    /// replicas.
+    ///
+    /// # Errors
+    /// [`StoreError`]; it is asked once.
+    ///
+    /// # Cancel safety
+    /// Cancel safe: it changes nothing.
+    pub async fn info(&self) -> Result<Info, StoreError> {
+        self.store.info().await
     }
 }
 

@@ -1,10 +1,12 @@
 //! What a viewer sees of a group: shared, immutable, and told apart from the one before at the cost
 //! of what changed.
 
+mod build;
 mod key;
 mod moment;
 mod node;
 mod preview;
+mod suitor;
 mod update;
 
 use imbl::OrdMap;
@@ -15,10 +17,12 @@ use crate::id::{GroupName, NodeId, Revision};
 use crate::key::Key;
 use crate::wire::Freeze;
 
+pub use build::SnapshotBuilder;
 pub use key::{KeyStatus, Phase};
 pub use moment::Moment;
 pub use node::{NodeState, NodeStatus, Unconfirmed, UnconfirmedStop, Wish};
 pub use preview::{DrainPreview, PlannedMove, RebalancePreview, Receiver, Shift};
+pub use suitor::{Suitor, Unfit};
 pub use update::{Changed, Link, Update};
 
 /// A group as it was at one revision, as far as a viewer can know it.

@@ -1,5 +1,6 @@
 //! Points in time as a viewer's clock has them.
 
+use std::ops::{Add, Sub};
 use std::time::Duration;
 
 use crate::core::time::Time;
@@ -23,5 +24,21 @@ impl Moment {
     /// How long ago it was.
     pub fn elapsed(self) -> Duration {
         Self::now().since(self)
+    }
+}
+
+/// That much later.
+impl Add<Duration> for Moment {
+    type Output = Self;
+    fn add(self, span: Duration) -> Self {
+        Self(self.0 + span)
+    }
+}
+
+/// That much earlier, at the earliest when the clock began.
+impl Sub<Duration> for Moment {
+    type Output = Self;
+    fn sub(self, span: Duration) -> Self {
+        Self(self.0 - span)
     }
 }

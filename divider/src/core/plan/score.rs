@@ -30,6 +30,14 @@ pub(crate) fn score(node: u64, key: u64, affinity: u32) -> Score {
     Score { affinity, cost: neg_log2(pair_hash(node, key)) }
 }
 
+impl Score {
+    /// The score as people compare it. Plans do not.
+    #[expect(clippy::cast_precision_loss, reason = "shown with a few digits")]
+    pub(crate) fn as_f64(self) -> f64 {
+        f64::from(self.affinity) * (1_u64 << FRACTION_BITS) as f64 / self.cost as f64
+    }
+}
+
 impl Ord for Score {
     #[inline]
     fn cmp(&self, other: &Self) -> Ordering {

@@ -8,6 +8,7 @@ mod line;
 mod model;
 mod nodes;
 mod preview;
+mod suitors;
 #[cfg(test)]
 mod tests;
 mod whole;
@@ -20,7 +21,8 @@ use self::model::Model;
 use super::{Group, OperateError};
 use crate::engine::clock;
 use crate::id::NodeId;
-use crate::snapshot::{Changed, DrainPreview, Link, RebalancePreview, Snapshot, Update};
+use crate::key::Key;
+use crate::snapshot::{Changed, DrainPreview, Link, RebalancePreview, Snapshot, Suitor, Update};
 
 /// A group as it changes. It follows the log as the nodes do, and works out the same plan.
 ///
@@ -176,6 +178,19 @@ impl GroupWatch {
     pub fn preview_rebalance(&self) -> Result<RebalancePreview, OperateError> {
         self.check_complete()?;
         Ok(self.model.preview_rebalance())
+    }
+
+    /// How well each member suits a key: why it is where it is, or nowhere. First those that may
+    /// take it, best first. Empty where the key is not known.
+    ///
+    /// The score is not all: a node has no room beyond its share, and a key that had an owner goes
+    /// back to it where it can.
+    ///
+    /// # Errors
+    /// [`OperateError::Incomplete`].
+    pub fn suitors(&self, key: &Key) -> Result<Vec<Suitor>, OperateError> {
+        self.check_complete()?;
+        Ok(self.model.suitors(clock::now(), key))
     }
 
     /// Ends it, and what the store keeps for it.

@@ -79,7 +79,7 @@ impl Model {
     fn node_status(&mut self, node: &NodeId, now: Now, targets: &Targets) -> Option<NodeStatus> {
         let pulse = self.pulse(node, now);
         self.set_due(node, pulse.due());
-        let mut status = blank(node, now);
+        let mut status = NodeStatus::new(node.clone(), NodeState::Absent, Moment(now.at));
         self.fill_from_member(&mut status, targets);
         self.fill_from_lease(&mut status);
         self.fill_from_stops(&mut status);
@@ -189,29 +189,4 @@ impl Model {
 fn rounded(targets: &Targets, owner: OwnerIx) -> u64 {
     let share = targets.get(&owner).copied().unwrap_or_default();
     u64::try_from((share + 500) / 1000).unwrap_or(u64::MAX)
-}
-
-fn blank(node: &NodeId, now: Now) -> NodeStatus {
-    NodeStatus {
-        node: node.clone(),
-        state: NodeState::Absent,
-        since: Moment(now.at),
-        session: None,
-        joined: Revision::NONE,
-        affinity: 0,
-        effective_affinity: 0,
-        target: 0,
-        keys: 0,
-        held: 0,
-        stopping: 0,
-        last_beat: None,
-        lease: Duration::ZERO,
-        seen: Revision::NONE,
-        prefixes: Vec::new(),
-        labels: std::collections::BTreeMap::new(),
-        host: String::new(),
-        build: String::new(),
-        unconfirmed: Unconfirmed::default(),
-        wish: None,
-    }
 }

@@ -10,7 +10,7 @@ use crate::core::time::{Now, Time};
 use crate::group::{DrainOptions, Why};
 use crate::id::{GroupName, Revision, Session, Token};
 use crate::key::Key;
-use crate::snapshot::{KeyStatus, NodeState, Phase};
+use crate::snapshot::{KeyStatus, NodeState, Phase, Unfit};
 use crate::store::{MemoryStore, Outcome, Record, Store, StoreError, Write};
 use crate::wire::{
     ClaimRecord, ControlRecord, LeaseRecord, LeaseState, MemberRecord, MemberState, Mode,
@@ -770,4 +770,30 @@ proptest! {
             Ok(())
         })?;
     }
+}
+
+#[tokio::test]
+async fn it_is_said_how_well_each_node_suits_a_key_and_why_not() {
+    let paper = Paper::with(&["w1", "w2"]).await;
+    for id in ["w3", "w4", "w5"] {
+        let prefixes = if id == "w4" { vec!["other/".to_owned()] } else { Vec::new() };
+        let record = MemberRecord { prefixes, ..member(id, 1) };
+        paper.put(&format!("lease.{id}"), lease(id, 1).encode()).await;
+        paper.put(&format!("member.{id}"), record.encode()).await;
+    }
+    let control = ControlRecord::new(Mode::Cordon);
+    paper.put("control.w3", control.encode()).await;
+    paper.announce(&["a"]).await;
+    let not = vec![crate::wire::NotNode { node: node("w5"), for_ms: 60_000 }];
+    paper.put("claim.a", ClaimRecord { not, ..claim("w1", 1, 5) }.encode()).await;
+    let watch = paper.watch().await;
+    let suitors = watch.suitors(&key("a")).expect("complete");
+    let (fit, unfit) = suitors.split_at(2);
+    assert!(fit.iter().all(|s| s.unfit.is_none() && ["w1", "w2"].contains(&s.node.as_str())));
+    assert!(fit[0].score >= fit[1].score && fit[1].score > 0.0, "{fit:?}");
+    let why = |id: &str| unfit.iter().find(|s| s.node == node(id)).and_then(|s| s.unfit);
+    assert_eq!(why("w3"), Some(Unfit::TakesNothing));
+    assert_eq!(why("w4"), Some(Unfit::OtherPrefix));
+    assert!(matches!(why("w5"), Some(Unfit::Released(_))));
+    assert!(watch.suitors(&key("nobody knows it")).expect("complete").is_empty());
 }

@@ -1,0 +1,177 @@
+//! Snapshots made by hand: from a file, or for the tests of what shows them.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{
+    KeyStatus, Moment, NodeState, NodeStatus, Phase, Problem, Problems, Snapshot, Unconfirmed,
+    UnconfirmedStop, Wish,
+};
+use crate::id::{GroupName, NodeId, Revision, Token};
+use crate::key::Key;
+use crate::wire::{DEFAULT_PARALLEL, Freeze, Mode, OnDeadline};
+
+/// Makes a [`Snapshot`] by hand; begins with [`Snapshot::builder`].
+///
+/// It says what it is told: nothing is judged or planned, and only the keys are counted.
+///
+/// ```
+/// # use divider::snapshot::{KeyStatus, Moment, NodeState, NodeStatus, Phase, Snapshot};
+/// # use divider::{GroupName, Key, NodeId, Revision};
+/// let now = Moment::now();
+/// let mut node = NodeStatus::new(NodeId::new("w1")?, NodeState::Ready, now);
+/// node.keys = 1;
+/// let mut key = KeyStatus::new(Phase::Running, now);
+/// key.owner = Some(node.node.clone());
+/// let snapshot = Snapshot::builder(GroupName::new("orders")?, Revision(17), now)
+///     .node(node)
+///     .key(Key::new("eu.17")?, key)
+///     .build();
+/// assert_eq!(snapshot.counts().running, 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone)]
+#[must_use = "it is no snapshot before `build`"]
+pub struct SnapshotBuilder {
+    snapshot: Snapshot,
+}
+
+impl Snapshot {
+    /// Begins a complete snapshot without nodes and keys.
+    pub fn builder(group: GroupName, revision: Revision, taken: Moment) -> SnapshotBuilder {
+        let snapshot = Self { revision, complete: true, ..Self::empty(group, taken) };
+        SnapshotBuilder { snapshot }
+    }
+}
+
+impl SnapshotBuilder {
+    /// With this node, in place of one of the same name.
+    pub fn node(mut self, node: NodeStatus) -> Self {
+        self.snapshot.nodes.insert(node.node.clone(), Arc::new(node));
+        self
+    }
+
+    /// With this key, in place of one of the same name.
+    pub fn key(mut self, key: Key, status: KeyStatus) -> Self {
+        *self.snapshot.counts.of(status.phase) += 1;
+        if let Some(before) = self.snapshot.keys.insert(key, status) {
+            *self.snapshot.counts.of(before.phase) -= 1;
+        }
+        self
+    }
+
+    /// So many of the orphaned keys nobody may take now, or they wait for nodes that are joining.
+    pub fn unplaced(mut self, keys: u64) -> Self {
+        self.snapshot.counts.unplaced = keys;
+        self
+    }
+
+    /// With these records that cannot be read.
+    pub fn problems(mut self, shown: Vec<Problem>, found: u64) -> Self {
+        self.snapshot.problems = Arc::new(Problems { shown, found });
+        self
+    }
+
+    /// With balance moves held back, or not.
+    pub fn freeze(mut self, freeze: Option<Freeze>) -> Self {
+        self.snapshot.freeze = freeze.map(Arc::new);
+        self
+    }
+
+    /// With this as the newest balance generation.
+    pub fn generation(mut self, generation: Revision) -> Self {
+        self.snapshot.generation = generation;
+        self
+    }
+
+    /// Not showing everything up to its revision.
+    pub fn incomplete(mut self) -> Self {
+        self.snapshot.complete = false;
+        self
+    }
+
+    /// The snapshot.
+    #[must_use]
+    pub fn build(self) -> Snapshot {
+        self.snapshot
+    }
+}
+
+impl NodeStatus {
+    /// A node in that state of which nothing else is known.
+    pub fn new(node: NodeId, state: NodeState, since: Moment) -> Self {
+        Self {
+            node,
+            state,
+            since,
+            session: None,
+            joined: Revision::NONE,
+            affinity: 0,
+            effective_affinity: 0,
+            target: 0,
+            keys: 0,
+            held: 0,
+            stopping: 0,
+            last_beat: None,
+            lease: Duration::ZERO,
+            seen: Revision::NONE,
+            prefixes: Vec::new(),
+            labels: BTreeMap::new(),
+            host: String::new(),
+            build: String::new(),
+            unconfirmed: Unconfirmed::default(),
+            wish: None,
+        }
+    }
+}
+
+impl KeyStatus {
+    /// A key in that phase of which nothing else is known.
+    pub fn new(phase: Phase, since: Moment) -> Self {
+        Self {
+            owner: None,
+            phase,
+            to: None,
+            token: Token::default(),
+            revision: Revision::NONE,
+            since,
+        }
+    }
+}
+
+impl UnconfirmedStop {
+    /// A stop that was told then.
+    pub fn new(key: Key, token: Token, told: Moment) -> Self {
+        Self { key, token, told }
+    }
+}
+
+impl Wish {
+    /// A wish of that mode and nothing else.
+    pub fn new(mode: Mode) -> Self {
+        Self {
+            mode,
+            affinity: None,
+            by: String::new(),
+            reason: String::new(),
+            at_ms: 0,
+            revision: Revision::NONE,
+            drain_id: None,
+            deadline_ms: None,
+            on_deadline: OnDeadline::Keep,
+            parallel: DEFAULT_PARALLEL,
+            paused: false,
+            planned: Revision::NONE,
+            drained_from: 0,
+            adrift: 0,
+        }
+    }
+}
+
+impl Problem {
+    /// A record of that name that cannot be read for that reason.
+    pub fn new(name: impl Into<String>, revision: Revision, why: impl Into<String>) -> Self {
+        Self { name: name.into(), revision, why: why.into() }
+    }
+}
