@@ -52,9 +52,12 @@ impl Node {
             Phase::Running | Phase::Stopping(_) if !stands => {
                 self.lose_claim(now, ix);
             }
-            Phase::Handing { .. } | Phase::Handed if claim.revision != hold.revision => {
+            Phase::Handing { ran, .. } if claim.revision != hold.revision || claim.token != ran => {
                 self.lose_claim(now, ix);
             }
+            // It was given away, and a snapshot that was begun after that does not show it: the log
+            // lost it, or will show it yet. Either way it is looked at as if nothing was known.
+            Phase::Handed => self.lose_claim(now, ix),
             _ => {}
         }
         self.look(now, ix);

@@ -127,6 +127,27 @@ fn a_claim_older_than_one_that_was_given_away_here_starts_nothing_as_it_stands()
     assert!(play.revision("claim.k") > first, "a new claim first");
 }
 
+#[test]
+fn a_hand_over_that_the_log_lost_before_anybody_saw_it_is_done_again() {
+    let (mut play, donor, other) = pair();
+    let before = play.revision("claim.k");
+    play.players[donor].app.confirms = false;
+    set_mode(&mut play, donor, Mode::Drain);
+    play.until(BEAT, |play| play.told(donor, "k") == "+-");
+    play.players[donor].silent = true;
+    play.players[other].silent = true;
+    play.confirm(donor, "k");
+    play.run(MS * 5);
+    let handed = play.revision("claim.k");
+    assert!(handed > before, "it is acknowledged");
+    lose_since(&mut play, Revision(handed.0 - 1));
+    assert_eq!(play.revision("claim.k"), before, "it names the donor again");
+    play.mend(donor);
+    play.mend(other);
+    play.until(LEASE, |play| play.runs(other, "k"));
+    assert!(play.revision("claim.k") > before);
+}
+
 // V11
 #[test]
 fn a_stop_once_told_is_never_taken_back() {
