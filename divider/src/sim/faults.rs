@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::host::Setting;
+use super::host::{Setting, unix_us};
 use super::world::{Event, World};
 use crate::core::edge::Command;
 use crate::core::time::Time;
@@ -153,7 +153,7 @@ impl World {
         }
         if self.rng.u8(..8) == 0 {
             record.on_deadline = OnDeadline::Free;
-            let ms = (1_700_000_000_000_000 + self.now.0 / 1_000) / 1_000;
+            let ms = unix_us(self.now) / 1_000;
             record.deadline_ms = Some(ms + self.rng.u64(..3_000));
         }
         let value = record.encode();

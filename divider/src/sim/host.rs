@@ -92,7 +92,7 @@ impl Clock {
     pub(super) fn read(self, truth: Time) -> Now {
         let fast = i128::from(truth.0) * i128::from(1_000_000 + self.drift) / 1_000_000;
         let at = Time(self.offset + u64::try_from(fast).expect("time is positive"));
-        Now { at, unix_us: 1_700_000_000_000_000 + truth.0 / 1_000 }
+        Now { at, unix_us: unix_us(truth) }
     }
 
     /// When, in truth, this clock shows `at`.
@@ -101,6 +101,11 @@ impl Clock {
         let truth = local * 1_000_000 / i128::from(1_000_000 + self.drift);
         Time(u64::try_from(truth).expect("time is positive") + 1)
     }
+}
+
+/// The wall clock, which all of them share.
+pub(super) fn unix_us(truth: Time) -> u64 {
+    1_700_000_000_000_000 + truth.0 / 1_000
 }
 
 impl Host {

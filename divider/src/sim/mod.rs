@@ -150,9 +150,10 @@ impl Run {
         self.world.run_until(self.world.now + span);
         self.world.fault(Fault::Calm);
         self.world.run_until(self.world.now + self.patience());
-        if self.world.member_deleted && !self.world.idle_keys().is_empty() {
-            // A session without a lease record, whose member record a stranger deleted, is given
-            // the longest lease there is.
+        let nameless = self.world.member_deleted || self.world.lost.is_some();
+        if nameless && !self.world.idle_keys().is_empty() {
+            // A session without a lease record, whose member record a stranger deleted or the store
+            // lost, is given the longest lease there is.
             self.world.run_until(self.world.now + observed(UNKNOWN_LEASE));
         }
         if class == Class::Lossy {

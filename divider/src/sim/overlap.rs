@@ -15,6 +15,8 @@ pub(super) struct Overlap {
     key: Key,
     sides: [Side; 2],
     since: Time,
+    /// When the store had last lost something then.
+    lost: Time,
 }
 
 /// One run of one process.
@@ -43,7 +45,8 @@ impl World {
         }
         self.tell(|| format!("        two owners: {key} {sides:?}"));
         self.counts.overlaps += 1;
-        self.overlaps.push(Overlap { key: key.clone(), sides, since: self.now });
+        let lost = self.lost.unwrap_or_default();
+        self.overlaps.push(Overlap { key: key.clone(), sides, since: self.now, lost });
         self.after(self.lease / 60, Event::Overlap);
     }
 
@@ -57,7 +60,7 @@ impl World {
     pub(super) fn on_overlap(&mut self) {
         let longest = self.longest_overlap();
         for overlap in std::mem::take(&mut self.overlaps) {
-            let Overlap { key, sides, since } = &overlap;
+            let Overlap { key, sides, since, .. } = &overlap;
             let lasted = self.now.since(*since);
             if sides.iter().all(|side| self.holds_side(key, *side)) {
                 if lasted > longest {
@@ -78,12 +81,11 @@ impl World {
     /// An overlap that ended by itself is no secret: one of the two has said that something is wrong,
     /// unless it was stopped or ended for another reason, or has not been able to.
     fn check_reported(&mut self, overlap: &Overlap) {
-        let lost = self.lost.unwrap_or_default();
         let told = |side: &Side| {
             let host = &self.hosts[side.place];
             let ended = host.epoch != side.epoch || host.ended.is_some() || host.paused;
             let stopped = host.app.runs.get(&overlap.key).is_none_or(|run| run.token != side.token);
-            ended || stopped || host.alarmed >= lost
+            ended || stopped || host.alarmed >= overlap.lost
         };
         if !overlap.sides.iter().any(told) {
             self.violate(format!("nobody said that {} had two owners", overlap.key));

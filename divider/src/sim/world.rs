@@ -7,7 +7,7 @@ use std::ops::AddAssign;
 use std::time::Duration;
 
 use super::faults::{Fault, Weather};
-use super::host::{App, Clock, Feed, Host, Run, Setting, config};
+use super::host::{App, Clock, Feed, Host, Run, Setting, config, unix_us};
 use super::log::{Log, no_answer};
 use super::overlap::Overlap;
 use crate::core::edge::{Action, Command, Input, ReadId, RequestId, WatchId, WriteId};
@@ -439,14 +439,21 @@ impl World {
         if before.is_some() {
             self.violate(format!("{id} starts {key} while an earlier run is not confirmed over"));
         }
-        let highest = self.highest.entry(key.clone()).or_default();
-        if token <= *highest {
-            let was = *highest;
-            self.violate(format!("{key} starts with {token:?}, no higher than {was:?}"));
-        } else {
-            *highest = token;
-        }
+        self.check_rises(key, token);
         self.check_owner(place, key);
+    }
+
+    /// Tokens rise from start to start.
+    ///
+    /// An acknowledgement may be slow, and the store may lose what it acknowledged meanwhile: then the
+    /// start comes after one with a higher token, and what the tokens guard refuses it.
+    fn check_rises(&mut self, key: &Key, token: Token) {
+        let highest = self.highest.entry(key.clone()).or_default();
+        let was = std::mem::replace(highest, token.max(*highest));
+        let lost = self.lost.is_some_and(|lost| token.0 <= unix_us(lost));
+        if token == was || token < was && !lost {
+            self.violate(format!("{key} starts with {token:?}, no higher than {was:?}"));
+        }
     }
 
     fn stopped(&mut self, place: usize, key: &Key, token: Token) {
