@@ -23,7 +23,7 @@ const PATIENCE: Duration = Duration::from_mins(1);
 /// One group, to which any number of stores lead.
 pub(crate) enum Bed {
     Memory(MemoryStore),
-    Nats(LocalServer),
+    Nats(Box<LocalServer>),
 }
 
 impl Bed {
@@ -32,7 +32,7 @@ impl Bed {
     }
 
     pub(crate) fn nats() -> Self {
-        Self::Nats(LocalServer::start().expect("a nats-server"))
+        Self::Nats(Box::new(LocalServer::start().expect("a nats-server")))
     }
 
     /// A store with a connection of its own.
