@@ -18,7 +18,7 @@ use futures_util::future::BoxFuture;
 use crate::id::{GroupName, Revision};
 
 pub use memory::{Fault, MemoryStore};
-pub use nats::{BrokenRule, NatsOptions, NatsStore, OpenError, StreamOptions};
+pub use nats::{BrokenRule, NatsAccount, NatsOptions, NatsStore, OpenError, Server, StreamOptions};
 
 /// The longest value of a record, in bytes.
 pub const MAX_VALUE: usize = 8 * 1024;

@@ -3,7 +3,7 @@
 use std::net::TcpListener;
 
 use divider::store::{Store, StreamOptions};
-use divider::{NatsStore, OpenError};
+use divider::{GroupName, NatsStore, OpenError};
 use divider_local_server::LocalServer;
 use serde_json::{Value, json};
 
@@ -39,6 +39,27 @@ async fn a_group_is_made_once_and_found_after() {
     let other = NatsStore::options().create_if_missing(StreamOptions::default().max_bytes(1 << 20));
     let other = other.connect(server.url(), group()).await.expect("it is there");
     assert_eq!(other.info().await.expect("an answer").max_bytes, None);
+}
+
+#[tokio::test]
+async fn an_account_lists_its_groups_and_opens_them_on_one_connection() {
+    let server = server();
+    let account = NatsStore::options().account(server.url()).await.expect("a connection");
+    assert_eq!(account.groups().await.expect("an answer"), []);
+    let client = async_nats::connect(server.url()).await.expect("a connection");
+    let foreign = json!({"name": "divider_x", "subjects": ["divider.x.key.>"]});
+    api(&client, "STREAM.CREATE.divider_x", foreign).await;
+    let names = ["orders", "chat"].map(|name| GroupName::new(name).expect("legal"));
+    for name in &names {
+        let made = account.open_or_create(name.clone(), StreamOptions::default()).await;
+        write(&made.expect("a group"), put("key.a", "", None)).await;
+    }
+    assert_eq!(account.groups().await.expect("an answer"), [names[1].clone(), names[0].clone()]);
+    let store = account.open(names[1].clone()).await.expect("it is there");
+    assert!(store.read("key.a").await.expect("an answer").is_some());
+    let error = account.open(group()).await.expect_err("it is not there");
+    assert!(matches!(error, OpenError::NoGroup { .. }), "{error}");
+    assert!(account.server().is_new_enough, "{account:?}");
 }
 
 #[tokio::test]

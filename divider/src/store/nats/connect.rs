@@ -17,9 +17,6 @@ use super::error::OpenError;
 /// flow control stops at 32 MiB, a few hundred thousand small records.
 const SUBSCRIPTION_CAPACITY: usize = 1 << 20;
 
-/// How long a single attempt to connect may take.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
-
 /// The longest wait between two attempts to reconnect.
 const MAX_RECONNECT_DELAY_MS: u64 = 1000;
 
@@ -43,6 +40,15 @@ struct Own {
     _stop: oneshot::Sender<()>,
 }
 
+/// How soon a connection of our own notices that a server does not answer.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Pace {
+    /// Between two questions whether the server is there.
+    pub(super) ping: Duration,
+    /// How long one attempt to connect may take.
+    pub(super) timeout: Duration,
+}
+
 impl Connection {
     /// Uses a client that somebody else made; tasks run on the runtime of the caller.
     pub(super) fn of_client(client: Client) -> Self {
@@ -54,7 +60,7 @@ impl Connection {
     pub(super) async fn open(
         urls: &str,
         options: ConnectOptions,
-        ping_interval: Duration,
+        pace: Pace,
     ) -> Result<Self, OpenError> {
         let failed = |source: Box<dyn std::error::Error + Send + Sync>| OpenError::Connect {
             servers: without_credentials(urls),
@@ -63,7 +69,7 @@ impl Connection {
         let servers = parse_servers(urls).map_err(|error| failed(error.into()))?;
         let denials = Arc::new(Denials::default());
         let options = with_credentials(options, &servers);
-        let options = tuned(options, ping_interval);
+        let options = tuned(options, pace);
         let writer = options.clone().event_callback({
             let denials = denials.clone();
             move |event| {
@@ -165,10 +171,10 @@ fn run_thread(
 }
 
 /// What a lease rests on is set here, whatever the options say; the rest is theirs.
-fn tuned(options: ConnectOptions, ping: Duration) -> ConnectOptions {
+fn tuned(options: ConnectOptions, pace: Pace) -> ConnectOptions {
     options
-        .ping_interval(ping)
-        .connection_timeout(CONNECT_TIMEOUT)
+        .ping_interval(pace.ping)
+        .connection_timeout(pace.timeout)
         .subscription_capacity(SUBSCRIPTION_CAPACITY)
         .reconnect_delay_callback(reconnect_delay)
         .max_reconnects(None)

@@ -1,5 +1,6 @@
 //! A log in a stream of NATS `JetStream`, which is also a key-value bucket.
 
+mod account;
 mod address;
 mod api;
 mod connect;
@@ -34,6 +35,7 @@ use super::check::{check_filter, check_name};
 use super::{Filter, Info, Outcome, Record, Store, StoreError, Watch, Write};
 use crate::id::{GroupName, Revision};
 
+pub use self::account::{NatsAccount, Server};
 pub use self::error::OpenError;
 pub use self::options::{NatsOptions, StreamOptions};
 pub use self::stream::BrokenRule;
@@ -82,7 +84,8 @@ impl NatsStore {
         NatsOptions::default().open(client, group).await
     }
 
-    /// Everything that can be chosen.
+    /// Everything that can be chosen, and the way to a [`NatsAccount`] where the group is not known
+    /// yet.
     pub fn options() -> NatsOptions {
         NatsOptions::default()
     }

@@ -27,13 +27,8 @@ impl NatsOptions {
     ) -> Result<NatsStore, OpenError> {
         check_version(&connection)?;
         let names = Names::new(&group);
-        let api = Api {
-            connection,
-            prefix: self.prefix.as_str().into(),
-            timeout: self.request_timeout,
-            group: group.as_str().into(),
-        };
-        let stream = self.find_or_create(&api, &names, &group).await?;
+        let api = self.api(connection, Some(&group));
+        let stream = self.find_or_create(&api, &names).await?;
         let broken = names.broken_rules(&stream.config);
         if !broken.is_empty() {
             return Err(OpenError::Rules { stream: names.stream, broken });
@@ -42,6 +37,16 @@ impl NatsOptions {
         let store = NatsStore { inner: Arc::new(Inner { group, names, api, publisher }) };
         store.check_group_record(self.create.is_some()).await?;
         Ok(store)
+    }
+
+    /// Asks the API about a group, or about none in particular.
+    pub(super) fn api(&self, connection: Connection, group: Option<&GroupName>) -> Api {
+        Api {
+            connection,
+            prefix: self.prefix.as_str().into(),
+            timeout: self.request_timeout,
+            group: group.map_or("", GroupName::as_str).into(),
+        }
     }
 
     /// As other clients do: below a foreign prefix the server maps `$KV` subjects, too.
@@ -55,12 +60,7 @@ impl NatsOptions {
         }
     }
 
-    async fn find_or_create(
-        &self,
-        api: &Api,
-        names: &Names,
-        group: &GroupName,
-    ) -> Result<StreamInfo, OpenError> {
+    async fn find_or_create(&self, api: &Api, names: &Names) -> Result<StreamInfo, OpenError> {
         let info = format!("STREAM.INFO.{}", names.stream);
         let found = match (api.request(&info, &()).await, &self.create) {
             (Err(ApiError::Refused(refusal)), Some(options)) if refusal.err_code == NO_STREAM => {
@@ -74,7 +74,7 @@ impl NatsOptions {
             }
             (found, _) => found,
         };
-        found.map_err(|error| open_error(api, group, error))
+        found.map_err(|error| open_error(api, error))
     }
 }
 
@@ -83,7 +83,7 @@ async fn create(api: &Api, names: &Names, options: &StreamOptions) -> Result<Str
     api.request(&format!("STREAM.CREATE.{}", names.stream), &names.config(options)).await
 }
 
-fn open_error(api: &Api, group: &GroupName, error: ApiError) -> OpenError {
+pub(super) fn open_error(api: &Api, error: ApiError) -> OpenError {
     let no_jetstream =
         |what: String| OpenError::NoJetStream { prefix: api.prefix.to_string(), what };
     match error {
@@ -92,7 +92,7 @@ fn open_error(api: &Api, group: &GroupName, error: ApiError) -> OpenError {
             no_jetstream(refusal.to_string())
         }
         ApiError::Refused(refusal) if refusal.err_code == NO_STREAM => {
-            OpenError::NoGroup { group: group.to_string() }
+            OpenError::NoGroup { group: api.group.to_string() }
         }
         error => api.store_error(error).into(),
     }
@@ -104,7 +104,7 @@ fn check_version(connection: &Connection) -> Result<(), OpenError> {
         return Err(OpenError::Store(StoreError::Unreachable { what }));
     };
     let found = info.version;
-    if Version::parse(&found).is_some_and(|version| version >= Version::NEEDED) {
+    if Version::is_enough(&found) {
         return Ok(());
     }
     Err(OpenError::ServerTooOld { found, needed: Version::NEEDED.to_string() })

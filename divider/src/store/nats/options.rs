@@ -5,7 +5,8 @@ use std::time::Duration;
 use async_nats::{Client, ConnectOptions};
 
 use super::NatsStore;
-use super::connect::Connection;
+use super::account::NatsAccount;
+use super::connect::{Connection, Pace};
 use super::error::OpenError;
 use crate::id::GroupName;
 
@@ -28,6 +29,7 @@ pub struct NatsOptions {
     pub(super) create: Option<StreamOptions>,
     pub(super) request_timeout: Duration,
     ping_interval: Duration,
+    connect_timeout: Duration,
     connect: Option<ConnectOptions>,
 }
 
@@ -38,6 +40,7 @@ impl Default for NatsOptions {
             create: None,
             request_timeout: Duration::from_secs(2),
             ping_interval: Duration::from_millis(700),
+            connect_timeout: Duration::from_secs(2),
             connect: None,
         }
     }
@@ -90,6 +93,15 @@ impl NatsOptions {
         self
     }
 
+    /// How long a single attempt to connect to a server may take, with TLS and log-in: 2 s unless
+    /// set. Nodes with short leases lose them while an attempt hangs at a server that is frozen;
+    /// tools far from their server may give it more.
+    #[must_use]
+    pub fn connect_timeout(mut self, timeout: Duration) -> Self {
+        self.connect_timeout = timeout;
+        self
+    }
+
     /// Credentials, TLS, the connection's name and inbox prefix for [`connect`](Self::connect).
     ///
     /// The store sets by itself what leases rest on: ping interval, reconnecting, time-out,
@@ -120,8 +132,26 @@ impl NatsOptions {
         let connect = self.connect.take();
         let connect =
             connect.unwrap_or_else(|| ConnectOptions::new().name(format!("divider {group}")));
-        let connection = Connection::open(urls.as_ref(), connect, self.ping_interval).await?;
-        self.open_on(connection, group).await
+        let account = self.connect_options(connect).account(urls).await?;
+        account.open(group).await
+    }
+
+    /// Connects without opening a group: to list the groups that there are, make one, or open
+    /// several over one connection.
+    ///
+    /// The connection has a thread of its own, as with [`connect`](Self::connect).
+    ///
+    /// # Errors
+    /// [`OpenError::Connect`].
+    ///
+    /// # Cancel safety
+    /// Cancel safe: a connection that is half made is closed.
+    pub async fn account(mut self, urls: impl AsRef<str>) -> Result<NatsAccount, OpenError> {
+        let connect = self.connect.take();
+        let connect = connect.unwrap_or_else(|| ConnectOptions::new().name("divider"));
+        let pace = Pace { ping: self.ping_interval, timeout: self.connect_timeout };
+        let connection = Connection::open(urls.as_ref(), connect, pace).await?;
+        Ok(NatsAccount { connection, options: self })
     }
 
     /// Opens the group on a client that the application has.

@@ -25,6 +25,14 @@ pub(super) struct Names {
 }
 
 impl Names {
+    /// Where keys of any group are announced: every group's stream listens below it.
+    pub(super) const ANY_ANNOUNCE: &str = "divider.*.key.>";
+
+    /// The group whose stream has this name, if it is one's.
+    pub(super) fn group_of(stream: &str) -> Option<GroupName> {
+        GroupName::new(stream.strip_prefix("KV_divider_")?).ok()
+    }
+
     pub(super) fn new(group: &GroupName) -> Self {
         Self {
             stream: format!("KV_divider_{group}"),
@@ -176,6 +184,15 @@ mod tests {
 
     fn names() -> Names {
         Names::new(&GroupName::new("g").expect("legal"))
+    }
+
+    #[test]
+    fn a_stream_names_its_group() {
+        let group = |stream: &str| Names::group_of(stream).map(|group| group.to_string());
+        assert_eq!(group(&names().stream).as_deref(), Some("g"));
+        assert_eq!(group("KV_divider_"), None);
+        assert_eq!(group("KV_divided"), None);
+        assert_eq!(group("divider_g"), None);
     }
 
     #[test]

@@ -11,8 +11,13 @@ impl Version {
     /// serialised on several replicas, and the fixes to both up to here.
     pub(super) const NEEDED: Self = Self(2, 11, 11);
 
+    /// Whether what a server says of itself is new enough.
+    pub(super) fn is_enough(text: &str) -> bool {
+        Self::parse(text).is_some_and(|version| version >= Self::NEEDED)
+    }
+
     /// Reads what a server says of itself.
-    pub(super) fn parse(text: &str) -> Option<Self> {
+    fn parse(text: &str) -> Option<Self> {
         let numbers = text.trim_start_matches('v').split(['-', '+']).next()?;
         let mut parts = numbers.split('.').map(|part| part.parse().ok());
         Some(Self(parts.next()??, parts.next()??, parts.next()??))
@@ -32,11 +37,7 @@ mod tests {
     #[test]
     fn old_servers_are_told_from_new_ones() {
         let check = |text: &str, enough: bool| {
-            assert_eq!(
-                Version::parse(text).is_some_and(|v| v >= Version::NEEDED),
-                enough,
-                "{text}"
-            );
+            assert_eq!(Version::is_enough(text), enough, "{text}");
         };
         check("2.9.10", false);
         check("2.10.26", false);
