@@ -2,51 +2,44 @@
 
 use clap::{Args, Parser, Subcommand};
 use divider::group::Why;
-use divider::{Group, GroupName, NatsStore, OpenError};
+
+use crate::command;
+use crate::connection::ConnectionArgs;
+use crate::exit::Outcome;
+use crate::output::OutputArgs;
+use crate::shell::Shell;
 
 /// Look at groups of nodes that share keys, and say what you want of them
 #[derive(Debug, Parser)]
-#[command(name = "divider", version, arg_required_else_help = true)]
+#[command(name = "divider", version, propagate_version = true, max_term_width = 100)]
 pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) connection: ConnectionArgs,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
     #[command(subcommand)]
-    pub(crate) command: Command,
+    pub(crate) command: Option<Command>,
 }
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Make a group
-    Init(crate::init::InitArgs),
-    /// List the nodes: how each is, and how many keys it has
-    Nodes(crate::nodes::NodesArgs),
-    /// List the keys: who has each, and with which fencing token
-    Keys(crate::keys::KeysArgs),
-    /// Move everything off nodes, and wait until it is done
-    Drain(crate::drain::DrainArgs),
-    /// Undo a drain or a cordon
-    Resume(crate::resume::ResumeArgs),
+    Init(command::init::InitArgs),
+    Nodes(command::nodes::NodesArgs),
+    Keys(command::keys::KeysArgs),
+    Drain(command::drain::DrainArgs),
+    #[command(visible_alias = "uncordon")]
+    Resume(command::resume::ResumeArgs),
 }
 
-/// Where the group is.
-#[derive(Debug, Clone, Args)]
-pub(crate) struct Place {
-    /// The nats-server, or several with commas between them
-    #[arg(
-        short,
-        long,
-        value_name = "URL",
-        env = "NATS_URL",
-        hide_env_values = true,
-        default_value = "nats://127.0.0.1:4222"
-    )]
-    pub(crate) server: String,
-    /// The group of nodes that share the keys
-    #[arg(short, long, value_name = "NAME", env = "DIVIDER_GROUP")]
-    pub(crate) group: GroupName,
-}
-
-impl Place {
-    pub(crate) async fn open(&self) -> Result<Group, OpenError> {
-        NatsStore::connect(&self.server, self.group.clone()).await.map(Group::open)
+impl Command {
+    pub(crate) async fn run(self, shell: &Shell) -> Outcome {
+        match self {
+            Self::Init(args) => args.run(shell).await,
+            Self::Nodes(args) => args.run(shell).await,
+            Self::Keys(args) => args.run(shell).await,
+            Self::Drain(args) => args.run(shell).await,
+            Self::Resume(args) => args.run(shell).await,
+        }
     }
 }
 
@@ -57,13 +50,17 @@ pub(crate) struct Signed {
     #[arg(short = 'm', long, value_name = "TEXT", default_value = "")]
     reason: String,
     /// Who asks
-    #[arg(long, value_name = "NAME", env = "USER", default_value = "")]
+    #[arg(long, value_name = "NAME", env = "USER", default_value = "", hide_env_values = true)]
     by: String,
 }
 
 impl Signed {
     pub(crate) fn why(&self) -> Why {
         Why::new(&self.by, &self.reason)
+    }
+
+    pub(crate) fn reason(&self) -> &str {
+        &self.reason
     }
 }
 

@@ -1,42 +1,48 @@
 //! `divider`: the operator's commands.
 //!
 //! Standard output has the answer and nothing else; progress, warnings and errors go to standard
-//! error. It exits with 0 when all was done, 1 when something failed, 2 when it was asked for
-//! something that there is not.
+//! error. The exit codes are those of [`exit::Exit`].
+
+#![allow(dead_code, unused_imports, reason = "the commands that use the rest follow")]
 
 mod cli;
-mod drain;
-mod init;
-mod keys;
-mod nodes;
+mod command;
+mod connection;
+mod exit;
 mod output;
 mod progress;
-mod resume;
+mod shell;
+mod size;
 mod span;
 
 use std::process::ExitCode;
 
 use clap::Parser;
 
-use crate::cli::{Cli, Command};
-
-/// What a command comes to.
-type Outcome = Result<(), Box<dyn std::error::Error>>;
+use crate::cli::Cli;
+use crate::exit::{Exit, Failure, Outcome};
+use crate::output::Output;
+use crate::shell::Shell;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    let outcome = match Cli::parse().command {
-        Command::Init(args) => init::run(args).await,
-        Command::Nodes(args) => nodes::run(args).await,
-        Command::Keys(args) => keys::run(args).await,
-        Command::Drain(args) => drain::run(args).await,
-        Command::Resume(args) => resume::run(args).await,
+    let cli = Cli::parse();
+    let shell = Shell { connection: cli.connection, output: Output::new(&cli.output) };
+    let Some(command) = cli.command else {
+        return end(output::answer(command::START_HERE).map_err(Failure::from));
     };
+    // A command that has something to say about Ctrl-C says it first.
+    let outcome = tokio::select! {
+        biased;
+        outcome = command.run(&shell) => outcome,
+        _ = tokio::signal::ctrl_c() => Err(Failure::silent(Exit::Interrupted.code())),
+    };
+    end(outcome)
+}
+
+fn end(outcome: Outcome) -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            output::tell(&format!("error: {}", output::chain(&*error)));
-            ExitCode::FAILURE
-        }
+        Err(failure) => failure.end(),
     }
 }

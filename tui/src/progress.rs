@@ -4,6 +4,7 @@ use divider::NodeId;
 use divider::snapshot::{Link, NodeState, NodeStatus, Snapshot, Update};
 use divider::wire::Mode;
 
+use crate::exit::{Exit, Failure};
 use crate::output::{answer, count, tell};
 
 /// The nodes that are not drained yet.
@@ -20,10 +21,7 @@ impl Progress {
     }
 
     /// Says which nodes are drained now, and whether all are.
-    pub(crate) fn on_update(
-        &mut self,
-        update: &Update,
-    ) -> Result<bool, Box<dyn std::error::Error>> {
+    pub(crate) fn on_update(&mut self, update: &Update) -> Result<bool, Failure> {
         self.tell_link(&update.link);
         if !update.snapshot.is_complete() {
             return Ok(false);
@@ -37,12 +35,12 @@ impl Progress {
         Ok(self.left.is_empty())
     }
 
-    fn is_done(&mut self, node: &NodeId, status: Option<&NodeStatus>) -> Result<bool, String> {
+    fn is_done(&mut self, node: &NodeId, status: Option<&NodeStatus>) -> Result<bool, Failure> {
         let drains = |s: &&NodeStatus| s.wish.as_ref().is_some_and(|w| w.mode == Mode::Drain);
         let Some(status) = status.filter(drains) else {
             let undone = self.begun.contains(node);
             return if undone {
-                Err(format!("somebody undid the drain: {node}"))
+                Err(Failure::new(Exit::Refused, format!("somebody undid the drain: {node}")))
             } else {
                 Ok(false)
             };

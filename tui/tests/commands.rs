@@ -21,6 +21,8 @@ impl Bed {
     async fn run(&self, args: &[&str]) -> Output {
         let mut command = Command::new(env!("CARGO_BIN_EXE_divider"));
         command.args(args).env("NATS_URL", self.server.url()).env("DIVIDER_GROUP", "orders");
+        // No context of whoever runs the tests.
+        command.env("XDG_CONFIG_HOME", "/nonexistent").env_remove("NATS_CONTEXT");
         let run = tokio::task::spawn_blocking(move || command.stdin(Stdio::null()).output());
         let within = tokio::time::timeout(Duration::from_mins(2), run).await;
         within.expect("in time").expect("not a panic").expect("it can be run")
@@ -105,7 +107,7 @@ async fn a_group_is_made_looked_at_drained_and_resumed() {
     // Nobody is left to take the keys of both.
     let left = ["drain", "w1", "w2", "--deadline", "1s"];
     let said = bed.run(&left).await;
-    assert_eq!(said.status.code(), Some(1));
+    assert_eq!(said.status.code(), Some(3));
     assert_eq!(String::from_utf8_lossy(&said.stdout), "node/w1 drained\n");
     assert!(words(&said).contains("w2 still has 10 keys"), "{}", words(&said));
     first.cancel().await;
@@ -115,14 +117,14 @@ async fn a_group_is_made_looked_at_drained_and_resumed() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_be_done_is_said_and_shown_in_the_exit_code() {
     let bed = Bed::start();
-    let said = bed.refusal(1, &["nodes"]).await;
+    let said = bed.refusal(5, &["nodes"]).await;
     assert!(said.contains("divider init"), "{said}");
     bed.answer(&["init"]).await;
-    let said = bed.refusal(1, &["drain", "w9"]).await;
+    let said = bed.refusal(5, &["drain", "w9"]).await;
     assert!(said.contains("no such node"), "{said}");
-    let said = bed.refusal(1, &["resume", "w9"]).await;
+    let said = bed.refusal(5, &["resume", "w9"]).await;
     assert!(said.contains("no such node"), "{said}");
-    for usage in [&["drain"][..], &["paint"], &["nodes", "--group", "a b"], &[]] {
+    for usage in [&["drain"][..], &["paint"], &["nodes", "--group", "a b"]] {
         bed.refusal(2, usage).await;
     }
     let said = bed.refusal(1, &["nodes", "--server", "nats://127.0.0.1:1"]).await;

@@ -8,10 +8,11 @@ use divider::group::{DrainOptions, GroupWatch, OnDeadline};
 use divider::snapshot::{DrainPreview, Link};
 use tokio::time::Instant;
 
-use crate::Outcome;
-use crate::cli::{Place, Signed};
-use crate::output::{answer, count, plain, tell};
+use crate::cli::Signed;
+use crate::exit::{Exit, Failure, Outcome};
+use crate::output::{answer, count, plain, table, tell};
 use crate::progress::Progress;
+use crate::shell::Shell;
 use crate::span::parse_span;
 
 /// Move everything off nodes, and wait until it is done
@@ -21,8 +22,6 @@ use crate::span::parse_span;
 /// on by itself if this command is stopped; the same command again waits for it.
 #[derive(Debug, Args)]
 pub(crate) struct DrainArgs {
-    #[command(flatten)]
-    place: Place,
     /// The nodes; of several, none gets another's keys
     #[arg(value_name = "NODE", required = true)]
     nodes: Vec<NodeId>,
@@ -62,24 +61,26 @@ impl From<OnDeadlineArg> for OnDeadline {
     }
 }
 
-/// Drains the nodes.
-pub(crate) async fn run(args: DrainArgs) -> Outcome {
-    let group = args.place.open().await?;
-    // Watched from before the drain: only then is it seen whom each key came from.
-    let mut watch = group.watch();
-    read_all(&mut watch).await?;
-    let preview = watch.preview_drain(&args.nodes)?;
-    tell_plan(&preview);
-    if args.dry_run {
-        return answer_moves(&preview);
+impl DrainArgs {
+    /// Drains the nodes.
+    pub(crate) async fn run(self, shell: &Shell) -> Outcome {
+        let group = shell.open().await?.group;
+        // Watched from before the drain: only then is it seen whom each key came from.
+        let mut watch = group.watch();
+        read_all(&mut watch).await?;
+        let preview = watch.preview_drain(&self.nodes)?;
+        tell_plan(&preview);
+        if self.dry_run {
+            return answer_moves(&preview);
+        }
+        let begun = Instant::now();
+        group.drain(&self.nodes, &self.options(&preview)).await?;
+        if !self.detach {
+            self.wait(&mut watch, begun).await?;
+        }
+        watch.close().await;
+        Ok(())
     }
-    let begun = Instant::now();
-    group.drain(&args.nodes, &args.options(&preview)).await?;
-    if !args.detach {
-        args.wait(&mut watch, begun).await?;
-    }
-    watch.close().await;
-    Ok(())
 }
 
 impl DrainArgs {
@@ -106,7 +107,9 @@ impl DrainArgs {
                 None => watch.next().await,
                 Some(at) => match tokio::time::timeout_at(at, watch.next()).await {
                     Ok(update) => update,
-                    Err(_) => return Err(progress.left(watch.snapshot()).into()),
+                    Err(_) => {
+                        return Err(Failure::new(Exit::KeysLeft, progress.left(watch.snapshot())));
+                    }
                 },
             };
             if progress.on_update(&update)? {
@@ -154,6 +157,6 @@ fn answer_moves(preview: &DrainPreview) -> Outcome {
         .iter()
         .map(|m| [plain(m.key.as_str()), m.from.to_string(), line(&m.to)])
         .collect();
-    answer(&crate::output::table(["KEY", "FROM", "TO"], &rows))?;
+    answer(&table(["KEY", "FROM", "TO"], &rows))?;
     Ok(())
 }

@@ -4,15 +4,13 @@ use clap::{Args, ValueEnum};
 use divider::snapshot::{KeyStatus, Phase};
 use divider::{Key, NodeId};
 
-use crate::Outcome;
-use crate::cli::Place;
-use crate::nodes::sum_up;
+use crate::command::nodes::sum_up;
+use crate::exit::Outcome;
 use crate::output::{answer, plain, table};
+use crate::shell::Shell;
 
 #[derive(Debug, Args)]
 pub(crate) struct KeysArgs {
-    #[command(flatten)]
-    place: Place,
     /// Only keys that begin with this
     #[arg(value_name = "PREFIX", default_value = "")]
     prefix: String,
@@ -46,14 +44,16 @@ impl From<PhaseArg> for Phase {
 
 const HEADINGS: [&str; 4] = ["KEY", "OWNER", "PHASE", "TOKEN"];
 
-/// Lists the keys.
-pub(crate) async fn run(args: KeysArgs) -> Outcome {
-    let snapshot = args.place.open().await?.snapshot().await?;
-    let shown = snapshot.keys().filter(|(key, status)| args.shows(key, status));
-    let rows: Vec<_> = shown.map(|(key, status)| row(key, status)).collect();
-    answer(&table(HEADINGS, &rows))?;
-    sum_up(&snapshot);
-    Ok(())
+impl KeysArgs {
+    /// Lists the keys.
+    pub(crate) async fn run(self, shell: &Shell) -> Outcome {
+        let snapshot = shell.open().await?.group.snapshot().await?;
+        let shown = snapshot.keys().filter(|(key, status)| self.shows(key, status));
+        let rows: Vec<_> = shown.map(|(key, status)| row(key, status)).collect();
+        answer(&table(HEADINGS, &rows))?;
+        sum_up(&snapshot);
+        Ok(())
+    }
 }
 
 impl KeysArgs {

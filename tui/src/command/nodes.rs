@@ -3,29 +3,28 @@
 use clap::Args;
 use divider::snapshot::{NodeStatus, Snapshot};
 
-use crate::Outcome;
-use crate::cli::Place;
+use crate::exit::Outcome;
 use crate::output::{answer, count, plain, table, tell};
+use crate::shell::Shell;
 
 /// List the nodes: how each is, and how many keys it has
 ///
 /// It looks once. A node that has just fallen silent shows as it was, until another node has found
 /// its lease to be over.
 #[derive(Debug, Args)]
-pub(crate) struct NodesArgs {
-    #[command(flatten)]
-    place: Place,
-}
+pub(crate) struct NodesArgs {}
 
 const HEADINGS: [&str; 7] = ["NODE", "STATE", "AFFINITY", "KEYS", "TARGET", "STOPPING", "HOST"];
 
-/// Lists the nodes.
-pub(crate) async fn run(args: NodesArgs) -> Outcome {
-    let snapshot = args.place.open().await?.snapshot().await?;
-    let rows: Vec<_> = snapshot.nodes().map(row).collect();
-    answer(&table(HEADINGS, &rows))?;
-    sum_up(&snapshot);
-    Ok(())
+impl NodesArgs {
+    /// Lists the nodes.
+    pub(crate) async fn run(self, shell: &Shell) -> Outcome {
+        let snapshot = shell.open().await?.group.snapshot().await?;
+        let rows: Vec<_> = snapshot.nodes().map(row).collect();
+        answer(&table(HEADINGS, &rows))?;
+        sum_up(&snapshot);
+        Ok(())
+    }
 }
 
 fn row(node: &NodeStatus) -> [String; 7] {

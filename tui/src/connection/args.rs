@@ -1,0 +1,102 @@
+//! The flags of a connection, spelled as the `nats` command has them.
+
+use clap::Args;
+
+use super::Field;
+
+/// Where the server and the group are, and how to log in.
+#[derive(Debug, Clone, Default, Args)]
+#[expect(clippy::doc_markdown, reason = "these comments are shown as they are")]
+#[command(next_help_heading = "Connection (--help shows all)")]
+pub(crate) struct ConnectionArgs {
+    /// The group of nodes that share the keys; not needed where there is only one [env: DIVIDER_GROUP]
+    #[arg(short, long, global = true, value_name = "NAME")]
+    pub(crate) group: Option<String>,
+    /// The context of the nats command: its name, or a path that ends in .json [env: NATS_CONTEXT]
+    #[arg(long, global = true, value_name = "NAME")]
+    pub(crate) context: Option<String>,
+    /// Use no context, also if one is selected
+    #[arg(long, global = true, conflicts_with = "context", hide_short_help = true)]
+    pub(crate) no_context: bool,
+    /// The nats-server, or several with commas between them [env: NATS_URL] [default: nats://127.0.0.1:4222]
+    #[arg(short, long, global = true, value_name = "URL")]
+    server: Option<String>,
+    /// The user; without a password it is a token [env: NATS_USER]
+    #[arg(long, global = true, value_name = "NAME", hide_short_help = true)]
+    user: Option<String>,
+    /// The password; safer in the variable [env: NATS_PASSWORD]
+    #[arg(long, global = true, value_name = "TEXT", hide_short_help = true)]
+    password: Option<String>,
+    /// The token; safer in the variable [env: NATS_TOKEN]
+    #[arg(long, global = true, value_name = "TEXT", hide_short_help = true)]
+    token: Option<String>,
+    /// The file with the user's credentials [env: NATS_CREDS]
+    #[arg(long, global = true, value_name = "FILE", hide_short_help = true)]
+    creds: Option<String>,
+    /// The file with the user's nkey seed [env: NATS_NKEY]
+    #[arg(long, global = true, value_name = "FILE", hide_short_help = true)]
+    nkey: Option<String>,
+    /// The user's JWT; safer in the variable [env: NATS_JWT]
+    #[arg(long, global = true, value_name = "TEXT", hide_short_help = true)]
+    jwt: Option<String>,
+    /// The seed that goes with the JWT; safer in the variable [env: NATS_SEED]
+    #[arg(long, global = true, value_name = "TEXT", hide_short_help = true)]
+    seed: Option<String>,
+    /// The client's certificate [env: NATS_CERT]
+    #[arg(long, global = true, value_name = "FILE", hide_short_help = true)]
+    tlscert: Option<String>,
+    /// The key of the client's certificate [env: NATS_KEY]
+    #[arg(long, global = true, value_name = "FILE", hide_short_help = true)]
+    tlskey: Option<String>,
+    /// The certificate authority of the server [env: NATS_CA]
+    #[arg(long, global = true, value_name = "FILE", hide_short_help = true)]
+    tlsca: Option<String>,
+    /// Begin with TLS, before the server's greeting
+    #[arg(long, global = true, hide_short_help = true)]
+    tlsfirst: bool,
+    /// The domain of the JetStream that has the group
+    #[arg(long, global = true, value_name = "NAME", hide_short_help = true)]
+    js_domain: Option<String>,
+    /// The prefix under which the JetStream API is imported
+    #[arg(long, global = true, value_name = "SUBJECT", hide_short_help = true)]
+    js_api_prefix: Option<String>,
+    /// What inboxes begin with, where the user may not subscribe to _INBOX
+    #[arg(long, global = true, value_name = "SUBJECT", hide_short_help = true)]
+    inbox_prefix: Option<String>,
+    /// The name of the connection, as the server lists it
+    #[arg(long, global = true, value_name = "NAME", hide_short_help = true)]
+    connection_name: Option<String>,
+    /// How long an answer is waited for [env: NATS_TIMEOUT] [default: 5s]
+    #[arg(long, global = true, value_name = "SPAN", hide_short_help = true)]
+    timeout: Option<String>,
+    /// Not possible here: it is refused rather than left out
+    #[arg(long, global = true, value_name = "URL", hide = true)]
+    socks_proxy: Option<String>,
+}
+
+impl ConnectionArgs {
+    /// What a flag says; one that is empty says nothing.
+    pub(super) fn get(&self, field: Field) -> Option<String> {
+        let value = match field {
+            Field::Server => &self.server,
+            Field::User => &self.user,
+            Field::Password => &self.password,
+            Field::Token => &self.token,
+            Field::Creds => &self.creds,
+            Field::Nkey => &self.nkey,
+            Field::Jwt => &self.jwt,
+            Field::Seed => &self.seed,
+            Field::TlsCert => &self.tlscert,
+            Field::TlsKey => &self.tlskey,
+            Field::TlsCa => &self.tlsca,
+            Field::TlsFirst => return self.tlsfirst.then(|| "true".to_owned()),
+            Field::JsDomain => &self.js_domain,
+            Field::JsApiPrefix => &self.js_api_prefix,
+            Field::InboxPrefix => &self.inbox_prefix,
+            Field::ConnectionName => &self.connection_name,
+            Field::SocksProxy => &self.socks_proxy,
+            Field::Timeout => &self.timeout,
+        };
+        value.clone().filter(|value| !value.is_empty())
+    }
+}

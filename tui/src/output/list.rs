@@ -1,0 +1,168 @@
+//! Things of one kind, one a row.
+
+use std::fmt::Write as _;
+
+use serde::Serialize;
+
+use super::{Format, Output, answer, answer_json, json_line, padded, width};
+use crate::exit::Outcome;
+
+/// One column: its heading, and what stands in it.
+pub(crate) struct Column<T> {
+    pub(crate) heading: &'static str,
+    pub(crate) cell: fn(&T) -> String,
+    /// Whether only wide tables have it.
+    pub(crate) wide: bool,
+    /// Whether it is a number, and ends where the heading ends.
+    pub(crate) right: bool,
+}
+
+impl<T> Column<T> {
+    /// A column of words.
+    pub(crate) const fn new(heading: &'static str, cell: fn(&T) -> String) -> Self {
+        Self { heading, cell, wide: false, right: false }
+    }
+
+    /// A column of numbers.
+    pub(crate) const fn number(heading: &'static str, cell: fn(&T) -> String) -> Self {
+        Self { heading, cell, wide: false, right: true }
+    }
+
+    /// Only for those who asked for more.
+    pub(crate) const fn wide(self) -> Self {
+        Self { wide: true, ..self }
+    }
+}
+
+/// A list, and how to write it.
+pub(crate) struct List<'a, T> {
+    pub(crate) columns: &'a [Column<T>],
+    pub(crate) rows: &'a [T],
+    /// What a thing is, for `-o name`: `node`.
+    pub(crate) kind: &'a str,
+}
+
+impl Output {
+    /// Answers with a list; as JSON it is the document.
+    pub(crate) fn list<T: Serialize>(
+        &self,
+        list: &List<'_, T>,
+        document: &impl Serialize,
+    ) -> Outcome {
+        let text = match self.format(&Format::OF_LISTS)? {
+            Format::Json => return answer_json(document),
+            Format::Table => self.table(list, |column| !column.wide),
+            Format::Wide => self.table(list, |_| true),
+            Format::Csv => self.csv(list),
+            Format::Plain => self.tabbed(list),
+            Format::Name => self.names(list),
+            Format::Jsonl => {
+                let lines: Result<Vec<_>, _> = list.rows.iter().map(json_line).collect();
+                lines?.concat()
+            }
+        };
+        Ok(answer(&text)?)
+    }
+
+    /// Rows under their headings, in columns.
+    pub(crate) fn table<T>(
+        &self,
+        list: &List<'_, T>,
+        shows: impl Fn(&Column<T>) -> bool,
+    ) -> String {
+        let columns: Vec<_> = list.columns.iter().filter(|column| shows(column)).collect();
+        let cells = |row| columns.iter().map(|c| self.plain(&(c.cell)(row))).collect::<Vec<_>>();
+        let rows: Vec<Vec<String>> = list.rows.iter().map(cells).collect();
+        let headings: Vec<String> = columns.iter().map(|c| c.heading.to_owned()).collect();
+        let all = || rows.iter().chain(self.headings.then_some(&headings));
+        let widest = |at: usize| all().map(|row| width(&row[at])).max().unwrap_or(0);
+        let widths: Vec<usize> = (0..columns.len()).map(widest).collect();
+        let mut text = String::new();
+        for row in self.headings.then_some(&headings).into_iter().chain(&rows) {
+            let mut line = String::new();
+            for ((cell, column), width) in row.iter().zip(&columns).zip(&widths) {
+                let cell = if column.right { right(cell, *width) } else { padded(cell, *width) };
+                line = line + &cell + "  ";
+            }
+            text = text + line.trim_end() + "\n";
+        }
+        text
+    }
+
+    fn csv<T>(&self, list: &List<'_, T>) -> String {
+        let mut text = String::new();
+        if self.headings {
+            let headings: Vec<_> = list.columns.iter().map(|c| c.heading.to_lowercase()).collect();
+            // A String takes whatever is written to it.
+            let _ = writeln!(text, "{}", headings.join(","));
+        }
+        for row in list.rows {
+            let cell = |c: &Column<T>| quoted(&self.plain(&(c.cell)(row)));
+            let cells: Vec<_> = list.columns.iter().map(cell).collect();
+            let _ = writeln!(text, "{}", cells.join(","));
+        }
+        text
+    }
+
+    fn tabbed<T>(&self, list: &List<'_, T>) -> String {
+        let line = |row| {
+            let cells = list.columns.iter().map(|c| self.plain(&(c.cell)(row)));
+            cells.collect::<Vec<_>>().join("\t") + "\n"
+        };
+        list.rows.iter().map(line).collect()
+    }
+
+    fn names<T>(&self, list: &List<'_, T>) -> String {
+        let name = |row| format!("{}/{}\n", list.kind, self.plain(&(list.columns[0].cell)(row)));
+        list.rows.iter().map(name).collect()
+    }
+}
+
+fn right(text: &str, to: usize) -> String {
+    format!("{}{text}", " ".repeat(to.saturating_sub(width(text))))
+}
+
+/// A cell of a CSV, with quotes where it needs them.
+fn quoted(cell: &str) -> String {
+    if cell.contains(['"', ',']) {
+        format!("\"{}\"", cell.replace('"', "\"\""))
+    } else {
+        cell.to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::output::OutputArgs;
+
+    const COLUMNS: &[Column<(&str, u32)>] = &[
+        Column::new("NODE", |row| row.0.to_owned()),
+        Column::number("KEYS", |row| row.1.to_string()),
+        Column::new("HOST", |_| "h\u{1b}".to_owned()).wide(),
+    ];
+    const LIST: List<'_, (&str, u32)> =
+        List { columns: COLUMNS, rows: &[("w1", 7), ("a,\"b", 12345)], kind: "node" };
+
+    fn output() -> Output {
+        Output::new(&OutputArgs::default())
+    }
+
+    #[test]
+    fn columns_are_as_wide_as_their_widest_cell() {
+        let expected = "NODE   KEYS\nw1        7\na,\"b  12345\n";
+        assert_eq!(output().table(&LIST, |column| !column.wide), expected);
+        let wide = "NODE   KEYS  HOST\nw1        7  h\\u{1b}\na,\"b  12345  h\\u{1b}\n";
+        assert_eq!(output().table(&LIST, |_| true), wide);
+    }
+
+    #[test]
+    fn every_other_form_has_every_column() {
+        assert_eq!(
+            output().csv(&LIST),
+            "node,keys,host\nw1,7,h\\u{1b}\n\"a,\"\"b\",12345,h\\u{1b}\n"
+        );
+        assert_eq!(output().tabbed(&LIST), "w1\t7\th\\u{1b}\na,\"b\t12345\th\\u{1b}\n");
+        assert_eq!(output().names(&LIST), "node/w1\nnode/a,\"b\n");
+    }
+}

@@ -1,0 +1,179 @@
+//! Writing: data to standard output, words to standard error.
+
+mod format;
+mod list;
+mod text;
+mod when;
+
+use std::io::{self, ErrorKind, IsTerminal, Write};
+
+use clap::Args;
+use serde::Serialize;
+
+pub(crate) use format::Format;
+pub(crate) use list::{Column, List};
+pub(crate) use text::{ascii, chain, count, json_escaped, padded, plain, width};
+pub(crate) use when::{age, ago, millis, rfc3339, wall};
+
+use crate::exit::{Exit, Failure, Outcome};
+
+/// How answers look.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Output")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own on the command line")]
+#[expect(clippy::doc_markdown, reason = "these comments are shown as they are")]
+pub(crate) struct OutputArgs {
+    /// How the answer is written
+    #[arg(short, long, global = true, value_enum, value_name = "FORMAT")]
+    output: Option<Format>,
+    /// The same as -o json
+    #[arg(short, long, global = true, conflicts_with = "output")]
+    json: bool,
+    /// Leave the headings of tables out
+    #[arg(long, global = true, hide_short_help = true)]
+    no_headers: bool,
+    /// No colours, also on a terminal [env: NO_COLOR]
+    #[arg(long, global = true, hide_short_help = true)]
+    no_color: bool,
+    /// Only ASCII characters; others are written as escapes
+    #[arg(long, global = true, hide_short_help = true)]
+    ascii: bool,
+    /// Say nothing but errors beside the answer
+    #[arg(short, long, global = true, conflicts_with = "verbose", hide_short_help = true)]
+    quiet: bool,
+    /// Say more beside the answer
+    #[arg(short, long, global = true, hide_short_help = true)]
+    verbose: bool,
+}
+
+/// How one run of the program writes.
+#[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own on the command line")]
+pub(crate) struct Output {
+    /// What was asked for, if anything was.
+    format: Option<Format>,
+    headings: bool,
+    pub(crate) color: bool,
+    pub(crate) ascii: bool,
+    quiet: bool,
+    verbose: bool,
+}
+
+impl Output {
+    pub(crate) fn new(args: &OutputArgs) -> Self {
+        let no_color = args.no_color || std::env::var_os("NO_COLOR").is_some_and(|v| !v.is_empty());
+        let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+        Self {
+            format: if args.json { Some(Format::Json) } else { args.output },
+            headings: !args.no_headers,
+            color: !no_color && !dumb && io::stdout().is_terminal(),
+            ascii: args.ascii,
+            quiet: args.quiet,
+            verbose: args.verbose,
+        }
+    }
+
+    /// The format that was asked for, or the first of those that fit.
+    pub(crate) fn format(&self, fitting: &[Format]) -> Result<Format, Failure> {
+        match self.format {
+            None => Ok(fitting[0]),
+            Some(format) if fitting.contains(&format) => Ok(format),
+            Some(format) => {
+                let names: Vec<_> = fitting.iter().map(|format| format.as_str()).collect();
+                let words = format!("this answer is written as {}, not as: ", names.join(", "));
+                Err(Failure::new(Exit::Usage, words + format.as_str()))
+            }
+        }
+    }
+
+    /// A text from elsewhere, such as a key, without anything that a terminal would obey.
+    pub(crate) fn plain(&self, text: &str) -> String {
+        if self.ascii { ascii(text) } else { plain(text) }
+    }
+
+    /// Says something beside the answer, unless that is not wanted.
+    pub(crate) fn say(&self, words: &str) {
+        if !self.quiet {
+            tell(&self.plain(words));
+        }
+    }
+
+    /// Says what only those want to know who asked for more.
+    pub(crate) fn say_more(&self, words: &str) {
+        if self.verbose {
+            self.say(words);
+        }
+    }
+
+    /// Whether progress is shown as a line that is written over: on a terminal, where anybody looks.
+    pub(crate) fn is_live(&self) -> bool {
+        !self.quiet && io::stderr().is_terminal()
+    }
+
+    /// Whether nothing is to be said beside the answer.
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.quiet
+    }
+
+    /// Answers with lines of words.
+    pub(crate) fn lines(&self, text: &str) -> Outcome {
+        Ok(answer(&(text.lines().map(|line| self.plain(line) + "\n").collect::<String>()))?)
+    }
+}
+
+/// Answers with a document.
+pub(crate) fn answer_json(document: &impl Serialize) -> Outcome {
+    let text = serde_json::to_string_pretty(document)?;
+    Ok(answer(&(json_escaped(&text) + "\n"))?)
+}
+
+/// Answers with one line of JSON.
+pub(crate) fn answer_json_line(item: &impl Serialize) -> Outcome {
+    Ok(answer(&json_line(item)?)?)
+}
+
+/// A thing as one line of JSON.
+fn json_line(item: &impl Serialize) -> Result<String, serde_json::Error> {
+    serde_json::to_string(item).map(|text| json_escaped(&text) + "\n")
+}
+
+/// Writes data. Whoever reads it may stop early, as `head` does.
+pub(crate) fn answer(text: &str) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => {
+            // Nobody reads any more: there is nothing left to do for anybody.
+            std::process::exit(0)
+        }
+        result => result,
+    }
+}
+
+/// Writes a line of words.
+pub(crate) fn tell(line: &str) {
+    // Without a standard error there is nobody to tell that to either.
+    let _ = writeln!(io::stderr(), "{line}");
+}
+
+/// Rows under their headings, in columns.
+pub(crate) fn table<const N: usize>(headings: [&str; N], rows: &[[String; N]]) -> String {
+    let width = |at: usize| {
+        let cells = rows.iter().map(|row| row[at].chars().count());
+        cells.chain([headings[at].len()]).max().unwrap_or(0)
+    };
+    let widths: [usize; N] = std::array::from_fn(width);
+    let mut text = String::new();
+    let mut line = |cells: [&str; N]| {
+        let start = text.len();
+        for (cell, width) in cells.iter().zip(widths) {
+            let _ = std::fmt::Write::write_fmt(&mut text, format_args!("{cell:<width$}  "));
+        }
+        text.truncate(start + text[start..].trim_end().len());
+        text.push('\n');
+    };
+    line(headings);
+    for row in rows {
+        line(std::array::from_fn(|at| row[at].as_str()));
+    }
+    text
+}
