@@ -8,7 +8,7 @@ use super::outcome::ReadFor;
 use crate::core::config::JoinPolicy;
 use crate::core::edge::{Action, End, Notice};
 use crate::core::time::{Now, Time};
-use crate::core::timing::observed;
+use crate::core::timing::{UNKNOWN_LEASE, observed};
 use crate::id::{Revision, Session};
 use crate::store::{Record, StoreError};
 use crate::wire::{GroupRecord, LeaseRecord, LeaseState, PROTOCOL, RecordName};
@@ -152,7 +152,8 @@ impl Node {
             }
             (LeaseState::Live, JoinPolicy::FailIfInUse) => self.end_in_use(found.session),
             (LeaseState::Live, JoinPolicy::Observe) => {
-                let until = now.at + observed(Duration::from_millis(found.lease_ms));
+                let lease = Duration::from_millis(found.lease_ms).min(UNKNOWN_LEASE);
+                let until = now.at + observed(lease);
                 self.life = Life::Observing { revision, until };
             }
             _ => self.claim_lease(now, revision),

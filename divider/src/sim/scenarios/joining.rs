@@ -4,7 +4,9 @@ use super::play::Play;
 use super::{BEAT, LEASE, MS};
 use crate::core::config::JoinPolicy;
 use crate::core::edge::End;
-use crate::core::timing::observed;
+use crate::core::timing::{UNKNOWN_LEASE, observed};
+use crate::id::{Revision, Session};
+use crate::wire::{LeaseRecord, LeaseState};
 
 fn alone() -> (Play, usize) {
     let mut play = Play::new(LEASE);
@@ -37,6 +39,26 @@ fn a_crash_between_lease_and_member_record_is_waited_out_too() {
     play.announce("k");
     let again = play.start("a");
     play.until(LEASE * 3, |play| play.runs(again, "k"));
+}
+
+#[test]
+fn a_lease_record_that_claims_to_last_for_ever_is_waited_out_like_the_longest() {
+    let mut play = Play::new(LEASE);
+    let session = Session::from_bits(7);
+    let forged = LeaseRecord {
+        session,
+        beat: 1,
+        lease_ms: u64::MAX,
+        state: LeaseState::Live,
+        held: 0,
+        stopping: 0,
+        seen: Revision::NONE,
+        by: None,
+    };
+    play.put("lease.a", Some(forged.encode()), None);
+    play.announce("k");
+    let a = play.start("a");
+    play.until(observed(UNKNOWN_LEASE) + LEASE, |play| play.runs(a, "k"));
 }
 
 // V6
