@@ -1,12 +1,14 @@
 //! Balance generations: who gives how many keys to whom.
 
+use std::time::Duration;
+
 use super::Planner;
 use super::placing::cooling;
 use crate::core::plan::{quotas, score};
-use crate::core::time::Now;
+use crate::core::time::{Now, Time};
 use crate::core::view::{KeyIx, OwnerIx, View};
 use crate::id::Revision;
-use crate::wire::MemberState;
+use crate::wire::{Freeze, MemberState};
 
 /// The moves of the newest generation that have not been seen in the log.
 #[derive(Debug, Default)]
@@ -69,8 +71,13 @@ impl Planner {
 
     /// Fixes the moves of a generation that is newer than the last.
     pub(super) fn act_on_generation(&mut self, view: &mut View, now: Now) {
+        self.thaw_moves = None;
         let newest = self.newest_generation(view);
-        if newest <= self.generation || is_frozen(view, now) {
+        if newest <= self.generation {
+            return;
+        }
+        if is_frozen(view, now) {
+            self.thaw_moves = thaws_at(view, now);
             return;
         }
         self.generation = newest;
@@ -140,6 +147,15 @@ impl Planner {
 
 /// Whether balance moves are held back now.
 pub(crate) fn is_frozen(view: &View, now: Now) -> bool {
-    let freeze = view.group.as_ref().and_then(|group| group.record.freeze.as_ref());
-    freeze.is_some_and(|f| f.until.is_none_or(|until| until > now.unix_us / 1_000))
+    freeze(view).is_some_and(|f| f.until.is_none_or(|until| until > now.unix_us / 1_000))
+}
+
+/// When a freeze ends by itself.
+fn thaws_at(view: &View, now: Now) -> Option<Time> {
+    let until_us = freeze(view)?.until?.saturating_mul(1_000);
+    Some(now.at + Duration::from_micros(until_us.saturating_sub(now.unix_us)))
+}
+
+fn freeze(view: &View) -> Option<&Freeze> {
+    view.group.as_ref()?.record.freeze.as_ref()
 }

@@ -38,6 +38,8 @@ pub(crate) struct Planner {
     /// The keys planned for each session.
     targeted: HashMap<OwnerIx, BTreeSet<KeyIx>>,
     moves: Moves,
+    /// When a freeze ends that holds a generation back.
+    thaw_moves: Option<Time>,
     /// The joins up to here are settled.
     settled: Revision,
     /// The newest balance generation that was acted on.
@@ -102,7 +104,7 @@ impl Planner {
 
     /// When [`on_time`](Self::on_time) has something to do.
     pub(crate) fn next(&self) -> Option<Time> {
-        self.thaw_stranded
+        self.thaw_stranded.into_iter().chain(self.thaw_moves).min()
     }
 
     /// The next key whose plan has changed since it was last asked for.
@@ -115,10 +117,13 @@ impl Planner {
         self.dirty.extend(keys);
     }
 
-    /// A cool-down ended: places what was stranded.
+    /// A cool-down ended: places what was stranded. Or a freeze did: acts on what it held back.
     pub(crate) fn on_time(&mut self, view: &mut View, now: Now) {
         if self.thaw_stranded.is_some_and(|at| at <= now.at) {
             self.place_stranded(view, now);
+        }
+        if self.thaw_moves.is_some_and(|at| at <= now.at) {
+            self.act_on_generation(view, now);
         }
     }
 

@@ -8,6 +8,7 @@
 
 mod claims;
 mod fate;
+mod freezing;
 mod garbage;
 mod handing;
 mod joining;
