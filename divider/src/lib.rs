@@ -100,6 +100,8 @@ pub mod snapshot;
 pub mod store;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod vectors;
 pub mod wire;
 
 pub use assignment::Assignment;

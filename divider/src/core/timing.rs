@@ -70,6 +70,27 @@ mod tests {
         }
     }
 
+    #[derive(serde::Deserialize)]
+    struct Given {
+        lease_ms: u64,
+    }
+
+    #[test]
+    fn vectors() {
+        let micros = |span: Duration| u64::try_from(span.as_micros()).expect("at most minutes");
+        crate::vectors::check("timing", |Given { lease_ms }| {
+            let lease = Duration::from_millis(lease_ms);
+            let timing = Timing::of(lease);
+            serde_json::json!({
+                "heartbeat_us": micros(timing.heartbeat),
+                "stop_budget_us": micros(timing.stop_budget),
+                "ack_us": micros(timing.ack),
+                "retry_us": micros(timing.retry),
+                "observed_us": micros(observed(lease)),
+            })
+        });
+    }
+
     #[test]
     fn several_attempts_fit_between_a_heartbeat_and_the_fence() {
         for ms in [300, 1_000, 6_000, 18_000, 300_000] {

@@ -11,6 +11,8 @@ mod member;
 mod name;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod vectors;
 
 pub use claim::{ClaimRecord, MAX_NOT, NotNode, Owner};
 pub use control::{ControlRecord, DEFAULT_PARALLEL, Mode, OnDeadline};
@@ -54,11 +56,15 @@ pub enum Malformed {
     Key(#[from] InvalidKey),
 }
 
-/// Reads JSON. What does not fit this version's form and says that it is of another is just that.
+/// Reads a JSON object, and no list of its values, which serde takes for one. What does not fit this
+/// version's form and says that it is of another is just that.
 fn from_json<'a, T: Deserialize<'a>>(value: &'a [u8]) -> Result<T, Malformed> {
     #[derive(Deserialize)]
     struct Version {
         v: u32,
+    }
+    if value.trim_ascii_start().first() != Some(&b'{') {
+        return Err(Malformed::Json(serde::de::Error::custom("expected a JSON object")));
     }
     serde_json::from_slice(value).map_err(|error| match serde_json::from_slice(value) {
         Ok(Version { v }) if v != RECORD_VERSION => Malformed::Version { found: v },

@@ -103,6 +103,29 @@ mod tests {
         assert_eq!(Ring::new(&nodes[0], nodes[..1].iter()).observed(|_| false), Observed::Nobody);
     }
 
+    #[derive(serde::Deserialize)]
+    struct Given {
+        own: String,
+        members: usize,
+        late: Vec<String>,
+    }
+
+    #[test]
+    fn vectors() {
+        crate::vectors::check("ring", |Given { own, members, late }| {
+            let own = NodeId::new(own).expect("a legal id");
+            let mut ring = Ring::new(&own, ids(members).iter());
+            match ring.observed(|node| late.iter().any(|late| late == node.as_str())) {
+                Observed::Nobody => serde_json::json!({"observes": "nobody"}),
+                Observed::All => serde_json::json!({"observes": "all"}),
+                Observed::Some(nodes) => {
+                    let nodes: Vec<_> = nodes.iter().map(NodeId::as_str).collect();
+                    serde_json::json!({"observes": nodes})
+                }
+            }
+        });
+    }
+
     #[test]
     fn in_a_large_group_every_node_has_three_observers() {
         let nodes = ids(40);

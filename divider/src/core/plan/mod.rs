@@ -6,6 +6,8 @@
 mod place;
 mod rebalance;
 mod score;
+#[cfg(test)]
+mod vectors;
 
 pub(crate) use place::{Candidate, Placer};
 pub(crate) use rebalance::{Quota, quotas};

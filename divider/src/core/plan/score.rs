@@ -230,6 +230,38 @@ mod tests {
         check("node-07", "a b", 7, 0xa4c1_8e7d_ee95_5cad, 91_630_419_568_718_832);
     }
 
+    #[derive(serde::Deserialize)]
+    struct Given {
+        key: String,
+        nodes: Vec<(String, u32)>,
+    }
+
+    #[test]
+    fn vectors() {
+        crate::vectors::check("scores", |Given { key, nodes }| {
+            let hash = key_hash(&key);
+            let mut order: Vec<_> = nodes
+                .iter()
+                .map(|(node, affinity)| (score(node_hash(node), hash, *affinity), node))
+                .collect();
+            order.sort_by(|a, b| b.0.cmp(&a.0).then(a.1.cmp(b.1)));
+            let nodes = nodes.iter().map(|(node, affinity)| {
+                let node = node_hash(node);
+                let pair = pair_hash(node, hash);
+                serde_json::json!({
+                    "hash": format!("{node:016x}"),
+                    "pair": format!("{pair:016x}"),
+                    "cost": score(node, hash, *affinity).cost.to_string(),
+                })
+            });
+            serde_json::json!({
+                "key_hash": format!("{hash:016x}"),
+                "nodes": nodes.collect::<Vec<_>>(),
+                "best_first": order.into_iter().map(|(_, node)| node).collect::<Vec<_>>(),
+            })
+        });
+    }
+
     #[test]
     fn the_logarithm_ends_where_it_should() {
         assert_eq!(neg_log2(u64::MAX), 1);

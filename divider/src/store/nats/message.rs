@@ -144,6 +144,26 @@ mod tests {
         check("..s", None);
     }
 
+    #[derive(serde::Deserialize)]
+    struct Given {
+        headers: std::collections::BTreeMap<String, String>,
+    }
+
+    #[test]
+    fn vectors() {
+        crate::vectors::check("messages", |Given { headers: given }| {
+            let mut headers = HeaderMap::new();
+            for (name, value) in given {
+                headers.insert(name, value);
+            }
+            let record = record("key.a", 7, Some(&headers), Bytes::from_static(b"x"));
+            serde_json::json!({
+                "tombstone": record.value.is_none(),
+                "ttl_s": record.ttl.map(|ttl| ttl.as_secs()),
+            })
+        });
+    }
+
     #[test]
     fn an_unknown_operation_deletes_nothing() {
         let check = |operation: &str, deleted: bool| {

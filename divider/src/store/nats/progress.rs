@@ -127,6 +127,52 @@ mod tests {
         Place { sequence, delivered, pending }
     }
 
+    #[derive(serde::Deserialize)]
+    struct Given {
+        pending: u64,
+        until: u64,
+        steps: Vec<Step>,
+    }
+
+    #[derive(serde::Deserialize)]
+    #[serde(rename_all = "lowercase")]
+    enum Step {
+        /// Number, sequence, pending.
+        Delivery(u64, u64, u64),
+        Heartbeat(u64),
+        Answer(Option<u64>),
+    }
+
+    #[test]
+    fn vectors() {
+        crate::vectors::check("snapshots", |Given { pending, until, steps }| {
+            let mut progress = Progress::new(pending, until);
+            let mut said = vec![said(&mut progress)];
+            for step in steps {
+                let done = match step {
+                    Step::Delivery(number, sequence, pending) => {
+                        progress.on_delivery(place(number, sequence, pending))
+                    }
+                    Step::Heartbeat(delivered) => progress.on_heartbeat(delivered),
+                    Step::Answer(newer) => {
+                        progress.on_answer(newer);
+                        Ok(())
+                    }
+                };
+                said.push(done.map_or_else(|_| "gap".into(), |()| self::said(&mut progress)));
+            }
+            serde_json::json!({"says": said})
+        });
+    }
+
+    fn said(progress: &mut Progress) -> String {
+        if progress.take_end() {
+            return "complete".into();
+        }
+        let question = progress.take_question();
+        question.map_or_else(|| "-".into(), |above| format!("ask above {above}"))
+    }
+
     #[test]
     fn a_snapshot_ends_with_nothing_pending_at_the_streams_end() {
         let mut progress = Progress::new(2, 9);

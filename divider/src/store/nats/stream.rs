@@ -186,6 +186,30 @@ mod tests {
         Names::new(&GroupName::new("g").expect("legal"))
     }
 
+    #[derive(Deserialize)]
+    struct Given {
+        group: String,
+        #[serde(default)]
+        replicas: Option<usize>,
+        #[serde(default)]
+        changed: Option<serde_json::Map<String, Value>>,
+    }
+
+    #[test]
+    fn vectors() {
+        crate::vectors::check("stream", |Given { group, replicas, changed }| {
+            let names = Names::new(&GroupName::new(group).expect("legal"));
+            let options = StreamOptions::default().replicas(replicas.unwrap_or(1));
+            let mut config = names.config(&options);
+            let Some(changed) = changed else { return json!({"config": config}) };
+            for (setting, value) in changed {
+                config[setting] = value;
+            }
+            let broken: Vec<_> = names.broken_rules(&config).iter().map(|b| b.setting).collect();
+            json!({"broken": broken})
+        });
+    }
+
     #[test]
     fn a_stream_names_its_group() {
         let group = |stream: &str| Names::group_of(stream).map(|group| group.to_string());

@@ -33,6 +33,36 @@ impl Subjects {
 mod tests {
     use super::*;
 
+    #[derive(serde::Deserialize)]
+    struct Given {
+        group: String,
+        name: String,
+        delete: bool,
+        expected: Option<u64>,
+        ttl_ms: Option<u64>,
+    }
+
+    #[test]
+    fn vectors() {
+        crate::vectors::check("writes", |given: Given| {
+            let group = crate::id::GroupName::new(given.group).expect("legal");
+            let names = super::super::stream::Names::new(&group);
+            let subjects = Subjects { records: names.records, announce: Some(names.announce) };
+            let write = Write {
+                name: given.name,
+                value: (!given.delete).then(|| bytes::Bytes::from_static(b"x")),
+                expected: given.expected.map(crate::id::Revision),
+                ttl: given.ttl_ms.map(std::time::Duration::from_millis),
+            };
+            let headers = super::super::message::headers(&write);
+            let headers: std::collections::BTreeMap<String, String> = headers
+                .iter()
+                .map(|(name, values)| (name.to_string(), values[0].to_string()))
+                .collect();
+            serde_json::json!({"subject": subjects.of(&write).as_str(), "headers": headers})
+        });
+    }
+
     #[test]
     fn only_a_blind_write_of_a_key_is_an_announcement() {
         let check = |announce: Option<&str>, name: &str, expected: Option<u64>, want: &str| {
