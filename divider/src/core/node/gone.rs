@@ -92,9 +92,9 @@ impl Node {
     ) {
         let again = now.at + Duration::from_secs(1).max(self.timing.heartbeat);
         match answer {
-            Err(_) => self.watch.set_expiry(ix, Some(again)),
+            Err(_) => self.watch.expiry.set(ix, Some(again)),
             Ok(Some(record)) if record.value.is_some() => {
-                self.watch.set_expiry(ix, record.ttl.map(|_| again));
+                self.watch.expiry.set(ix, record.ttl.map(|_| again));
             }
             Ok(_) if self.view.keys.get(ix).is_some_and(KeyEntry::exists) => {
                 let effect = self.view.drop_key(ix);

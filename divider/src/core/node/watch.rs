@@ -8,7 +8,7 @@ use super::join::Life;
 use super::outcome::ReadFor;
 use crate::core::edge::{Action, Notice, WatchId};
 use crate::core::time::{Now, Time};
-use crate::core::view::{Effect, KeyIx};
+use crate::core::view::{Effect, Expiry};
 use crate::id::{Revision, Token};
 use crate::store::{Change, Filter, Record, StoreError};
 
@@ -42,9 +42,7 @@ pub(super) struct MainWatch {
     echoed: Revision,
     /// Since when a heartbeat is missing that was sent before the watch was opened anew.
     missing_before: Option<Time>,
-    /// When TTL'd keys are over, unless announced again.
-    pub(super) expiry: std::collections::BTreeSet<(Time, KeyIx)>,
-    expires: std::collections::HashMap<KeyIx, Time>,
+    pub(super) expiry: Expiry,
 }
 
 impl MainWatch {
@@ -58,8 +56,7 @@ impl MainWatch {
             missing: VecDeque::new(),
             echoed: Revision::NONE,
             missing_before: None,
-            expiry: std::collections::BTreeSet::new(),
-            expires: std::collections::HashMap::new(),
+            expiry: Expiry::default(),
         }
     }
 
@@ -115,16 +112,6 @@ impl MainWatch {
     fn stale_at(&self, ack: Duration) -> Option<Time> {
         let since = self.missing_since()?;
         Some(since.max(self.progress) + ECHO + ack)
-    }
-
-    pub(super) fn set_expiry(&mut self, ix: KeyIx, at: Option<Time>) {
-        if let Some(old) = self.expires.remove(&ix) {
-            self.expiry.remove(&(old, ix));
-        }
-        if let Some(at) = at {
-            self.expires.insert(ix, at);
-            self.expiry.insert((at, ix));
-        }
     }
 }
 
@@ -194,9 +181,7 @@ impl Node {
 
     fn on_effect(&mut self, now: Now, effect: &Effect, record: &Record) {
         if let Effect::Key(ix) = effect {
-            let ttl = record.value.as_ref().and(record.ttl);
-            let at = ttl.map(|ttl| now.at + ttl + Duration::from_secs(1));
-            self.watch.set_expiry(*ix, at);
+            self.watch.expiry.note(*ix, record, now.at);
         }
         if let Effect::Lease(node) = effect
             && *node == self.config.node
@@ -268,7 +253,7 @@ impl Node {
             Some(self.watch.progress + SNAPSHOT_PROGRESS)
         };
         let blind = self.blind_at();
-        let expiry = self.watch.expiry.first().map(|(at, _)| *at).filter(|_| self.watch.live);
+        let expiry = self.watch.expiry.next().filter(|_| self.watch.live);
         [stale, blind, expiry].into_iter().flatten().min()
     }
 
@@ -291,10 +276,8 @@ impl Node {
             return self.resync(now, "the snapshot stands still");
         }
         while self.watch.live
-            && let Some(&(at, ix)) = self.watch.expiry.first()
-            && at <= now.at
+            && let Some(ix) = self.watch.expiry.pop(now.at)
         {
-            self.watch.set_expiry(ix, None);
             self.on_expired(now, ix);
         }
     }

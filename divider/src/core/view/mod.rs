@@ -1,6 +1,7 @@
 //! What a node's watch has delivered, up to a revision.
 
 mod apply;
+mod expiry;
 mod keys;
 mod owners;
 mod problems;
@@ -8,6 +9,7 @@ mod problems;
 use std::collections::BTreeMap;
 
 pub(crate) use apply::Effect;
+pub(crate) use expiry::Expiry;
 pub(crate) use keys::{KeyEntry, KeyIx, Keys, NotUntil};
 pub(crate) use owners::{OwnerIx, Owners};
 pub(crate) use problems::Problems;

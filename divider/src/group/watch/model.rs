@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use super::drains::Drains;
 use crate::core::planner::Planner;
 use crate::core::time::{Now, Time};
-use crate::core::view::{Effect, KeyIx, OwnerIx, View};
+use crate::core::view::{Effect, Expiry, KeyEntry, KeyIx, OwnerIx, View};
 use crate::id::{GroupName, NodeId};
 use crate::snapshot::{Changed, Moment, NodeState, Snapshot};
 use crate::store::Record;
@@ -17,6 +17,7 @@ pub(super) struct Model {
     pub(super) planner: Planner,
     pub(super) drains: Drains,
     pub(super) snapshot: Snapshot,
+    expiry: Expiry,
     /// Each member's session, as it was last shown.
     current: BTreeMap<NodeId, OwnerIx>,
     pub(super) dirty_keys: HashSet<KeyIx>,
@@ -45,6 +46,7 @@ impl Model {
             planner: Planner::default(),
             drains: Drains::default(),
             snapshot: Snapshot::empty(group, Moment(now.at)),
+            expiry: Expiry::default(),
             current: BTreeMap::new(),
             dirty_keys: HashSet::new(),
             dirty_nodes: BTreeSet::new(),
@@ -82,9 +84,19 @@ impl Model {
     /// Folds one record.
     pub(super) fn on_record(&mut self, now: Now, record: &Record) {
         let effect = self.view.apply(now, record);
+        if let Effect::Key(ix) = &effect {
+            self.expiry.note(*ix, record, now.at);
+        }
         if self.reading {
             return;
         }
+        self.on_effect(now, effect);
+        // A record that was a problem and is none any more leaves the list.
+        self.stale.problems |=
+            self.view.problems.iter().count() != self.snapshot.problems.shown.len();
+    }
+
+    fn on_effect(&mut self, now: Now, effect: Effect) {
         match effect {
             Effect::Nothing => {}
             Effect::Problem => self.stale.problems = true,
@@ -120,9 +132,17 @@ impl Model {
                 self.stale.group = true;
             }
         }
-        // A record that was a problem and is none any more leaves the list.
-        self.stale.problems |=
-            self.view.problems.iter().count() != self.snapshot.problems.shown.len();
+    }
+
+    /// Keys whose time to live is over are gone, as they are for every node but their owners, which
+    /// ask first.
+    fn drop_expired(&mut self, now: Now) {
+        while let Some(ix) = self.expiry.pop(now.at) {
+            if self.view.keys.get(ix).is_some_and(KeyEntry::exists) {
+                let effect = self.view.drop_key(ix);
+                self.on_effect(now, effect);
+            }
+        }
     }
 
     fn on_key(&mut self, ix: KeyIx) {
@@ -183,7 +203,8 @@ impl Model {
     /// When [`publish`](Self::publish) has something new to say though nothing came in.
     pub(super) fn next_due(&self) -> Option<Time> {
         let judged = self.due.first().map(|(at, _)| *at);
-        judged.into_iter().chain(self.planner.next()).min().filter(|_| !self.reading)
+        let due = [judged, self.planner.next(), self.expiry.next()];
+        due.into_iter().flatten().min().filter(|_| !self.reading)
     }
 
     /// Brings the snapshot up to date, and says what is different in it.
@@ -192,6 +213,7 @@ impl Model {
         if self.reading {
             return changed;
         }
+        self.drop_expired(now);
         self.planner.on_time(&mut self.view, now);
         while let Some(ix) = self.planner.pop_dirty() {
             self.dirty_keys.insert(ix);

@@ -564,10 +564,19 @@ impl Timed {
     }
 
     fn put(&mut self, name: &str, value: bytes::Bytes) {
+        self.put_for(name, value, None);
+    }
+
+    fn put_for(&mut self, name: &str, value: bytes::Bytes, ttl: Option<Duration>) {
         self.revision += 1;
         let revision = Revision(self.revision);
-        let record = Record { name: name.to_owned(), revision, value: Some(value), ttl: None };
+        let record = Record { name: name.to_owned(), revision, value: Some(value), ttl };
         self.model.on_record(self.now, &record);
+    }
+
+    fn keys(&mut self) -> Vec<String> {
+        self.model.publish(self.now);
+        self.model.snapshot.keys().map(|(key, _)| key.to_string()).collect()
     }
 
     fn state(&mut self) -> NodeState {
@@ -582,6 +591,24 @@ impl Timed {
         self.now.at = due;
         self.now.unix_us += ms * 1000;
     }
+}
+
+#[test]
+fn a_key_ends_with_its_time_to_live_unless_it_is_announced_again() {
+    let ttl = Some(Duration::from_secs(5));
+    let mut timed = Timed::new();
+    for name in ["key.ends", "key.renewed", "key.kept"] {
+        timed.put_for(name, bytes::Bytes::new(), ttl);
+    }
+    timed.now.at += Duration::from_secs(2);
+    timed.put_for("key.renewed", bytes::Bytes::new(), ttl);
+    timed.put("key.kept", bytes::Bytes::new());
+    assert_eq!(timed.keys(), ["ends", "kept", "renewed"]);
+    // A second for the way to here.
+    timed.wait(4_000);
+    assert_eq!(timed.keys(), ["kept", "renewed"]);
+    timed.wait(2_000);
+    assert_eq!(timed.keys(), ["kept"]);
 }
 
 #[test]
