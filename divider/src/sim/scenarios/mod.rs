@@ -6,6 +6,7 @@
 
 #![expect(clippy::unchecked_time_subtraction, reason = "a script that gets its spans wrong fails")]
 
+mod bounds;
 mod claims;
 mod fate;
 mod freezing;
