@@ -1,0 +1,188 @@
+//! How nodes are, and how their keys.
+
+use super::*;
+
+#[tokio::test]
+async fn a_retracted_key_stops_and_is_gone_with_its_claim() {
+    let paper = Paper::with(&["w1"]).await;
+    paper.announce(&["a"]).await;
+    paper.claim("a", "w1", 5).await;
+    let mut watch = paper.watch().await;
+    paper.group.retract(&key("a")).await.expect("retracted");
+    let update = watch.next().await;
+    assert_eq!(phase(&update.snapshot, "a"), (Some("w1".to_owned()), Phase::Stopping, 5));
+    assert_eq!(update.snapshot.counts().stopping, 1);
+    paper.write("claim.a", None).await;
+    let update = watch.next().await;
+    assert_eq!((update.changed.keys, update.snapshot.keys().len()), (vec![key("a")], 0));
+    assert_eq!(update.snapshot.counts().all(), 0);
+}
+
+#[tokio::test]
+async fn a_stop_that_is_not_confirmed_is_shown_with_its_age() {
+    let paper = Paper::with(&["w1"]).await;
+    paper.announce(&["a", "b"]).await;
+    paper.claim("a", "w1", 5).await;
+    paper.claim("b", "w1", 6).await;
+    let mut watch = paper.watch().await;
+    let stop =
+        |text: &str, token| OldestStop { key: key(text), token: Token(token), since_ms: 41_000 };
+    // The second is of an earlier assignment: that one is over.
+    let stops = StopsRecord {
+        session: session("w1", 1),
+        count: 40,
+        oldest: vec![stop("a", 5), stop("b", 3)],
+    };
+    paper.put("stops.w1", stops.encode()).await;
+    let update = watch.next().await;
+    assert_eq!(update.changed.keys, [key("a")]);
+    assert_eq!(phase(&update.snapshot, "a").1, Phase::Stopping);
+    assert_eq!(phase(&update.snapshot, "b").1, Phase::Running);
+    let w1 = update.snapshot.node(&node("w1")).expect("w1");
+    assert_eq!((w1.unconfirmed.count, w1.unconfirmed.oldest.len()), (40, 2));
+    let age = update.snapshot.taken().since(w1.unconfirmed.oldest[0].told);
+    assert!(age >= Duration::from_secs(41), "{age:?}");
+
+    paper.put("stops.w1", StopsRecord { count: 0, oldest: vec![], ..stops }.encode()).await;
+    let update = watch.next().await;
+    assert_eq!(update.changed.keys, [key("a")]);
+    assert_eq!(phase(&update.snapshot, "a").1, Phase::Running);
+}
+
+#[tokio::test]
+async fn a_node_that_has_come_is_joining_until_joins_have_settled() {
+    let paper = Paper::new();
+    let mut watch = paper.watch().await;
+    paper.put("lease.w1", lease("w1", 1).encode()).await;
+    assert_eq!(state(&watch.next().await.snapshot, "w1"), NodeState::Joining);
+    let joining = MemberRecord { joined: Revision(2), settled: Revision(0), ..member("w1", 1) };
+    paper.put("member.w1", joining.encode()).await;
+    assert_eq!(state(&watch.next().await.snapshot, "w1"), NodeState::Joining);
+    paper.put("lease.w2", lease("w2", 1).encode()).await;
+    let settled = MemberRecord { joined: Revision(3), settled: Revision(3), ..member("w2", 1) };
+    paper.put("member.w2", settled.encode()).await;
+    let update = watch.next().await;
+    assert_eq!(state(&update.snapshot, "w1"), NodeState::Ready);
+    assert_eq!(state(&update.snapshot, "w2"), NodeState::Ready);
+    assert!(update.changed.group, "it is a generation");
+    assert_eq!(update.snapshot.generation(), Revision(3));
+}
+
+#[tokio::test]
+async fn the_target_is_the_share_by_affinity() {
+    let paper = Paper::with(&["w1", "w2", "w3"]).await;
+    let texts: Vec<String> = (0..100).map(|n| format!("k{n}")).collect();
+    paper.announce(&texts.iter().map(String::as_str).collect::<Vec<_>>()).await;
+    let mut watch = paper.watch().await;
+    let targets = |watch: &GroupWatch| -> Vec<u64> {
+        watch.snapshot().nodes().map(|status| status.target).collect()
+    };
+    assert_eq!(targets(&watch), [33, 33, 33]);
+    paper.group.set_affinity(&node("w2"), Some(200), &Why::default()).await.expect("set");
+    let update = watch.next().await;
+    assert_eq!(update.changed.nodes.len(), 3);
+    assert_eq!(targets(&watch), [25, 50, 25]);
+    let w2 = update.snapshot.node(&node("w2")).expect("w2");
+    assert_eq!((w2.affinity, w2.effective_affinity), (100, 200));
+    assert_eq!(w2.wish.as_ref().and_then(|wish| wish.affinity), Some(200));
+}
+
+#[tokio::test]
+async fn a_drained_node_is_drained_when_every_key_has_a_new_owner() {
+    let paper = Paper::with(&["w1", "w2"]).await;
+    paper.announce(&["a", "b"]).await;
+    paper.claim("a", "w1", 1).await;
+    paper.claim("b", "w1", 2).await;
+    let mut watch = paper.watch().await;
+    let options = DrainOptions::new().why(Why::new("ana@ops", "kernel 6.8")).parallel(8);
+    let drain = paper.group.drain(&[node("w1")], &options).await.expect("drained");
+    let update = watch.next().await;
+    assert_eq!(state(&update.snapshot, "w1"), NodeState::Draining);
+    let wish = update.snapshot.node(&node("w1")).and_then(|n| n.wish.clone()).expect("a wish");
+    assert_eq!((wish.mode, wish.by.as_str(), wish.parallel), (Mode::Drain, "ana@ops", 8));
+    assert_eq!((wish.drain_id.as_deref(), wish.drained_from), (Some(drain.as_str()), 2));
+    assert_eq!(update.snapshot.key(&key("a")).and_then(|k| k.to.clone()), Some(node("w2")));
+
+    paper.claim("a", "w2", 3).await;
+    let free = ClaimRecord { owner: None, token: Token(4), not: Vec::new() };
+    paper.put("claim.b", free.encode()).await;
+    let update = watch.next().await;
+    assert_eq!(state(&update.snapshot, "w1"), NodeState::Draining, "b has no owner");
+    let w1 = update.snapshot.node(&node("w1")).expect("w1");
+    assert_eq!((w1.keys, w1.wish.as_ref().map(|wish| wish.adrift)), (0, Some(1)));
+
+    paper.claim("b", "w2", 5).await;
+    assert_eq!(state(&watch.next().await.snapshot, "w1"), NodeState::Drained);
+    paper.put("lease.w1", LeaseRecord { stopping: 1, ..lease("w1", 1) }.encode()).await;
+    assert_eq!(state(&watch.next().await.snapshot, "w1"), NodeState::Draining);
+    paper.put("lease.w1", lease("w1", 1).encode()).await;
+    assert_eq!(state(&watch.next().await.snapshot, "w1"), NodeState::Drained);
+    paper
+        .group
+        .resume(&node("w1"), crate::group::AfterResume::MoveNothing, &Why::default())
+        .await
+        .expect("resumed");
+    assert_eq!(state(&watch.next().await.snapshot, "w1"), NodeState::Ready);
+}
+
+#[tokio::test]
+async fn a_node_says_that_it_leaves_and_an_operator_that_it_is_cordoned() {
+    let paper = Paper::with(&["w1", "w2"]).await;
+    let mut watch = paper.watch().await;
+    let leaving = MemberRecord { state: MemberState::Leaving, ..member("w1", 1) };
+    paper.put("member.w1", leaving.encode()).await;
+    paper.group.cordon(&node("w2"), &Why::default()).await.expect("cordoned");
+    let update = watch.next().await;
+    assert_eq!(state(&update.snapshot, "w1"), NodeState::Leaving);
+    assert_eq!(state(&update.snapshot, "w2"), NodeState::Cordoned);
+    assert_eq!(update.snapshot.node(&node("w2")).expect("w2").effective_affinity, 0);
+}
+
+#[tokio::test]
+async fn a_dead_node_is_lost_until_its_keys_are_taken() {
+    let paper = Paper::with(&["w1", "w2"]).await;
+    paper.announce(&["a"]).await;
+    paper.claim("a", "w1", 1).await;
+    let mut watch = paper.watch().await;
+    let dead = LeaseRecord { state: LeaseState::Dead, by: Some(node("w2")), ..lease("w1", 1) };
+    paper.put("lease.w1", dead.encode()).await;
+    assert_eq!(state(&watch.next().await.snapshot, "w1"), NodeState::Lost);
+    paper.write("member.w1", None).await;
+    let update = watch.next().await;
+    assert_eq!(state(&update.snapshot, "w1"), NodeState::Lost);
+    assert_eq!(update.snapshot.node(&node("w1")).expect("w1").keys, 1);
+    assert_eq!(phase(&update.snapshot, "a"), (None, Phase::Orphaned, 1));
+    assert_eq!(update.snapshot.key(&key("a")).and_then(|k| k.to.clone()), Some(node("w2")));
+    paper.claim("a", "w2", 2).await;
+    let update = watch.next().await;
+    assert!(update.snapshot.node(&node("w1")).is_none());
+    assert_eq!(update.changed.nodes, [node("w1"), node("w2")]);
+    assert_eq!(phase(&update.snapshot, "a"), (Some("w2".to_owned()), Phase::Running, 2));
+}
+
+#[tokio::test]
+async fn a_restarted_node_has_to_claim_its_keys_anew() {
+    let paper = Paper::with(&["w1"]).await;
+    paper.announce(&["a"]).await;
+    paper.claim("a", "w1", 1).await;
+    let mut watch = paper.watch().await;
+    paper.put("lease.w1", lease("w1", 2).encode()).await;
+    assert_eq!(state(&watch.next().await.snapshot, "w1"), NodeState::Joining);
+    paper.put("member.w1", member("w1", 2).encode()).await;
+    let update = watch.next().await;
+    assert_eq!(state(&update.snapshot, "w1"), NodeState::Ready);
+    assert_eq!(update.changed.keys, [key("a")]);
+    assert_eq!(phase(&update.snapshot, "a"), (None, Phase::Orphaned, 1));
+    assert_eq!(update.snapshot.node(&node("w1")).expect("w1").keys, 0);
+    paper.put("claim.a", claim("w1", 2, 2).encode()).await;
+    let update = watch.next().await;
+    assert_eq!(phase(&update.snapshot, "a"), (Some("w1".to_owned()), Phase::Running, 2));
+}
+
+#[tokio::test]
+async fn a_wish_for_a_node_that_is_not_there_is_shown() {
+    let paper = Paper::new();
+    paper.put("control.w9", ControlRecord::new(Mode::Cordon).encode()).await;
+    let watch = paper.watch().await;
+    assert_eq!(state(watch.snapshot(), "w9"), NodeState::Absent);
+}

@@ -1,0 +1,122 @@
+//! What time alone changes.
+
+use super::*;
+
+/// A model in a time of its own.
+struct Timed {
+    model: Model,
+    revision: u64,
+    now: Now,
+}
+
+impl Timed {
+    fn new() -> Self {
+        let now = Now { at: Time(1_000_000_000), unix_us: 1_700_000_000_000_000 };
+        let mut model = Model::new(GroupName::new("g").expect("legal"), now);
+        model.begin();
+        model.on_caught_up(now);
+        Self { model, revision: 0, now }
+    }
+
+    fn put(&mut self, name: &str, value: bytes::Bytes) {
+        self.put_for(name, value, None);
+    }
+
+    fn put_for(&mut self, name: &str, value: bytes::Bytes, ttl: Option<Duration>) {
+        self.revision += 1;
+        let revision = Revision(self.revision);
+        let record = Record { name: name.to_owned(), revision, value: Some(value), ttl };
+        self.model.on_record(self.now, &record);
+    }
+
+    fn keys(&mut self) -> Vec<String> {
+        self.model.publish(self.now);
+        self.model.snapshot.keys().map(|(key, _)| key.to_string()).collect()
+    }
+
+    fn state(&mut self) -> NodeState {
+        self.model.publish(self.now);
+        state(&self.model.snapshot, "w1")
+    }
+
+    /// Goes on to when the model wants to be asked, which has to be after this many milliseconds.
+    fn wait(&mut self, ms: u64) {
+        let due = self.model.next_due().expect("something is due");
+        assert_eq!(due.since(self.now.at), Duration::from_millis(ms));
+        self.now.at = due;
+        self.now.unix_us += ms * 1000;
+    }
+}
+
+#[test]
+fn a_key_ends_with_its_time_to_live_unless_it_is_announced_again() {
+    let ttl = Some(Duration::from_secs(5));
+    let mut timed = Timed::new();
+    for name in ["key.ends", "key.renewed", "key.kept"] {
+        timed.put_for(name, bytes::Bytes::new(), ttl);
+    }
+    timed.now.at += Duration::from_secs(2);
+    timed.put_for("key.renewed", bytes::Bytes::new(), ttl);
+    timed.put("key.kept", bytes::Bytes::new());
+    assert_eq!(timed.keys(), ["ends", "kept", "renewed"]);
+    // A second for the way to here.
+    timed.wait(4_000);
+    assert_eq!(timed.keys(), ["kept", "renewed"]);
+    timed.wait(2_000);
+    assert_eq!(timed.keys(), ["kept"]);
+}
+
+#[test]
+fn a_node_without_heartbeats_is_late_and_then_lost() {
+    let mut timed = Timed::new();
+    timed.put("lease.w1", lease("w1", 1).encode());
+    timed.put("member.w1", member("w1", 1).encode());
+    assert_eq!(timed.state(), NodeState::Ready);
+    timed.wait(15_000);
+    assert_eq!(timed.state(), NodeState::Late);
+    timed.put("lease.w1", LeaseRecord { beat: 2, ..lease("w1", 1) }.encode());
+    assert_eq!(timed.state(), NodeState::Ready);
+    timed.wait(15_000);
+    assert_eq!(timed.state(), NodeState::Late);
+    timed.wait(63_600 - 15_000);
+    assert_eq!(timed.state(), NodeState::Lost);
+    assert_eq!(timed.model.next_due(), None);
+}
+
+#[test]
+fn a_state_has_lasted_since_it_began() {
+    let mut timed = Timed::new();
+    timed.put("lease.w1", lease("w1", 1).encode());
+    timed.put("member.w1", member("w1", 1).encode());
+    timed.state();
+    let since = |timed: &Timed| timed.model.snapshot.node(&node("w1")).expect("w1").since.0;
+    let began = timed.now.at;
+    timed.now.at += Duration::from_secs(5);
+    timed.put("lease.w1", LeaseRecord { beat: 2, ..lease("w1", 1) }.encode());
+    timed.state();
+    assert_eq!(since(&timed), began);
+    timed.wait(15_000);
+    timed.state();
+    assert_eq!(since(&timed), timed.now.at);
+}
+
+#[test]
+fn a_drain_that_frees_is_done_at_its_deadline_whatever_has_no_owner() {
+    let mut timed = Timed::new();
+    timed.put("lease.w1", lease("w1", 1).encode());
+    timed.put("member.w1", member("w1", 1).encode());
+    timed.put("key.a", bytes::Bytes::new());
+    timed.put("claim.a", claim("w1", 1, 1).encode());
+    timed.state();
+    let deadline_ms = Some(timed.now.unix_us / 1000 + 20_000);
+    let on_deadline = crate::wire::OnDeadline::Free;
+    let wish = ControlRecord { deadline_ms, on_deadline, ..ControlRecord::new(Mode::Drain) };
+    timed.put("control.w1", wish.encode());
+    assert_eq!(timed.state(), NodeState::Draining);
+    let free = ClaimRecord { owner: None, token: Token(2), not: Vec::new() };
+    timed.put("claim.a", free.encode());
+    assert_eq!(timed.state(), NodeState::Draining, "it had no receiver before the deadline");
+    timed.now.unix_us += 20_000_000;
+    timed.put("lease.w1", LeaseRecord { beat: 2, ..lease("w1", 1) }.encode());
+    assert_eq!(timed.state(), NodeState::Drained);
+}
