@@ -1,5 +1,23 @@
 //! Whole groups of nodes in one process, over each store.
 
+/// Each scenario over each store.
+macro_rules! over_each_store {
+    ($($name:ident)*) => {
+        mod memory {
+            $(#[tokio::test]
+            async fn $name() {
+                super::$name(super::Bed::memory()).await;
+            })*
+        }
+        mod nats {
+            $(#[tokio::test]
+            async fn $name() {
+                super::$name(super::Bed::nats()).await;
+            })*
+        }
+    };
+}
+
 mod bed;
 mod ledger;
 mod scenarios;

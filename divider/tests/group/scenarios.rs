@@ -8,24 +8,6 @@ use crate::bed::{Bed, Cable, in_time, until};
 use crate::ledger::{Ledger, What};
 use crate::worker::{LEASE, Worker};
 
-/// Each scenario over each store.
-macro_rules! over_each_store {
-    ($($name:ident)*) => {
-        mod memory {
-            $(#[tokio::test]
-            async fn $name() {
-                super::$name(super::Bed::memory()).await;
-            })*
-        }
-        mod nats {
-            $(#[tokio::test]
-            async fn $name() {
-                super::$name(super::Bed::nats()).await;
-            })*
-        }
-    };
-}
-
 over_each_store! {
     nodes_that_start_together_share_the_keys_evenly_and_no_key_starts_twice
     a_joining_node_takes_its_share_and_nothing_else_moves

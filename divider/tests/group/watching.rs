@@ -11,24 +11,6 @@ use crate::bed::{Bed, in_time, until};
 use crate::ledger::{Ledger, What};
 use crate::worker::Worker;
 
-/// Each scenario over each store.
-macro_rules! over_each_store {
-    ($($name:ident)*) => {
-        mod memory {
-            $(#[tokio::test]
-            async fn $name() {
-                super::$name(super::Bed::memory()).await;
-            })*
-        }
-        mod nats {
-            $(#[tokio::test]
-            async fn $name() {
-                super::$name(super::Bed::nats()).await;
-            })*
-        }
-    };
-}
-
 over_each_store! {
     a_viewer_sees_what_the_nodes_do
     a_drain_goes_as_it_was_previewed

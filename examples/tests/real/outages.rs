@@ -26,12 +26,12 @@ async fn check(happens: impl AsyncFn(&mut LocalServer, &mut Play)) {
     play.check();
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_server_that_is_restarted_at_once_moves_nothing() {
+/// A server that is ended like this comes back at once, and nothing moves.
+async fn check_ended(end: impl Fn(&mut LocalServer)) {
     check(async |server, play| {
         let begun_ns = now_ns();
-        server.stop();
-        server.restart().unwrap();
+        end(server);
+        server.restart().expect("a server can be started");
         play.wait_owned().await;
         let moves = play.check().moves(begun_ns, u64::MAX);
         assert_eq!(moves.keys, 0, "{moves:?}");
@@ -40,16 +40,13 @@ async fn a_server_that_is_restarted_at_once_moves_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_is_restarted_at_once_moves_nothing() {
+    check_ended(LocalServer::stop).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_crashes_and_comes_back_at_once_moves_nothing() {
-    check(async |server, play| {
-        let begun_ns = now_ns();
-        server.kill();
-        server.restart().unwrap();
-        play.wait_owned().await;
-        let moves = play.check().moves(begun_ns, u64::MAX);
-        assert_eq!(moves.keys, 0, "{moves:?}");
-    })
-    .await;
+    check_ended(LocalServer::kill).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
