@@ -24,21 +24,53 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Init(command::init::InitArgs),
+    Groups(command::groups::GroupsArgs),
     Nodes(command::nodes::NodesArgs),
     Keys(command::keys::KeysArgs),
-    Drain(command::drain::DrainArgs),
+    Key(command::key::KeyArgs),
+    Moves(command::moves::MovesArgs),
+    Watch(command::watch::WatchArgs),
+    Announce(command::announce::AnnounceArgs),
+    Retract(command::announce::RetractArgs),
+    Reconcile(command::reconcile::ReconcileArgs),
+    Cordon(command::cordon::CordonArgs),
     #[command(visible_alias = "uncordon")]
     Resume(command::resume::ResumeArgs),
+    Drain(command::drain::DrainArgs),
+    Affinity(command::affinity::AffinityArgs),
+    Rebalance(command::rebalance::RebalanceArgs),
+    Freeze(command::freeze::FreezeArgs),
+    Thaw(command::freeze::ThawArgs),
+    Export(command::export::ExportArgs),
+    Context(command::context::ContextArgs),
+    Completion(command::completion::CompletionArgs),
+    Man(command::man::ManArgs),
 }
 
 impl Command {
     pub(crate) async fn run(self, shell: &Shell) -> Outcome {
         match self {
             Self::Init(args) => args.run(shell).await,
+            Self::Groups(args) => args.run(shell).await,
             Self::Nodes(args) => args.run(shell).await,
             Self::Keys(args) => args.run(shell).await,
-            Self::Drain(args) => args.run(shell).await,
+            Self::Key(args) => args.run(shell).await,
+            Self::Moves(args) => args.run(shell).await,
+            Self::Watch(args) => args.run(shell).await,
+            Self::Announce(args) => args.run(shell).await,
+            Self::Retract(args) => args.run(shell).await,
+            Self::Reconcile(args) => args.run(shell).await,
+            Self::Cordon(args) => args.run(shell).await,
             Self::Resume(args) => args.run(shell).await,
+            Self::Drain(args) => args.run(shell).await,
+            Self::Affinity(args) => args.run(shell).await,
+            Self::Rebalance(args) => args.run(shell).await,
+            Self::Freeze(args) => args.run(shell).await,
+            Self::Thaw(args) => args.run(shell).await,
+            Self::Export(args) => args.run(shell).await,
+            Self::Context(args) => args.run(shell),
+            Self::Completion(args) => args.run(),
+            Self::Man(args) => args.run(shell),
         }
     }
 }
@@ -57,10 +89,6 @@ pub(crate) struct Signed {
 impl Signed {
     pub(crate) fn why(&self) -> Why {
         Why::new(&self.by, &self.reason)
-    }
-
-    pub(crate) fn reason(&self) -> &str {
-        &self.reason
     }
 }
 

@@ -77,11 +77,6 @@ impl Failure {
         ExitCode::from(self.exit)
     }
 
-    /// The number that the process ends with.
-    pub(crate) fn code(&self) -> u8 {
-        self.exit
-    }
-
     /// Adds to what is said.
     pub(crate) fn with(mut self, more: &str) -> Self {
         self.words.push_str(more);
@@ -108,6 +103,9 @@ fn exit_of(error: &(dyn Error + 'static)) -> Exit {
     }
     if let Some(error) = error.downcast_ref() {
         return exit_of_wish(error);
+    }
+    if let Some(error) = error.downcast_ref() {
+        return exit_of_store(error);
     }
     match error.downcast_ref() {
         Some(AnnounceError::NotTaken { source, .. } | AnnounceError::Unread { source }) => {
@@ -144,7 +142,7 @@ mod tests {
 
     #[test]
     fn an_error_ends_with_the_code_of_what_it_means() {
-        let check = |failure: Failure, code: u8| assert_eq!(failure.code(), code, "{failure}");
+        let check = |failure: Failure, code: u8| assert_eq!(failure.exit, code, "{failure}");
         let node = NodeId::new("w1").expect("legal");
         check(OpenError::NoGroup { group: "g".into() }.into(), 5);
         check(OperateError::UnknownNode { node: node.clone(), known: vec![] }.into(), 5);

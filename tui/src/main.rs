@@ -3,17 +3,23 @@
 //! Standard output has the answer and nothing else; progress, warnings and errors go to standard
 //! error. The exit codes are those of [`exit::Exit`].
 
-#![allow(dead_code, unused_imports, reason = "the commands that use the rest follow")]
-
+mod ask;
 mod cli;
 mod command;
 mod connection;
+mod contract;
+mod deed;
 mod exit;
+mod glob;
+mod input;
+mod label;
+mod look;
 mod output;
 mod progress;
 mod shell;
 mod size;
 mod span;
+mod words;
 
 use std::process::ExitCode;
 

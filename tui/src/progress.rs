@@ -1,84 +1,48 @@
-//! How far a drain is.
+//! How far something is, on one line of a terminal.
 
-use divider::NodeId;
-use divider::snapshot::{Link, NodeState, NodeStatus, Snapshot, Update};
-use divider::wire::Mode;
+use std::io::{Write, stderr};
+use std::time::Duration;
 
-use crate::exit::{Exit, Failure};
-use crate::output::{answer, count, tell};
+use divider::snapshot::Moment;
 
-/// The nodes that are not drained yet.
-pub(crate) struct Progress {
-    left: Vec<NodeId>,
-    /// Whether the wish was seen: before, a node is in whatever state it was.
-    begun: Vec<NodeId>,
-    lost: bool,
+use crate::shell::Shell;
+
+/// Counts up to a number that is known. It says nothing where nobody looks.
+pub(crate) struct Counter {
+    what: &'static str,
+    total: u64,
+    live: bool,
+    shown: Option<Moment>,
 }
 
-impl Progress {
-    pub(crate) fn new(nodes: Vec<NodeId>) -> Self {
-        Self { left: nodes, begun: Vec::new(), lost: false }
+/// Ten times a second is enough for anybody.
+const BETWEEN: Duration = Duration::from_millis(100);
+
+impl Counter {
+    pub(crate) fn new(shell: &Shell, what: &'static str, total: u64) -> Self {
+        // A few are done before they can be read.
+        let live = shell.output.is_live() && total >= 1000;
+        Self { what, total, live, shown: None }
     }
 
-    /// Says which nodes are drained now, and whether all are.
-    pub(crate) fn on_update(&mut self, update: &Update) -> Result<bool, Failure> {
-        self.tell_link(&update.link);
-        if !update.snapshot.is_complete() {
-            return Ok(false);
+    pub(crate) fn on_progress(&mut self, done: u64) {
+        let now = Moment::now();
+        let due = self.shown.is_none_or(|shown| now.since(shown) >= BETWEEN);
+        if self.live && due {
+            self.shown = Some(now);
+            let percent = done * 100 / self.total.max(1);
+            let Self { what, total, .. } = self;
+            // Without a standard error there is nobody to show it to.
+            let _ = write!(stderr(), "\r{done} of {total} {what} ({percent}%)\u{1b}[K");
         }
-        for node in self.left.clone() {
-            if self.is_done(&node, update.snapshot.node(&node))? {
-                answer(&format!("node/{node} drained\n"))?;
-                self.left.retain(|left| *left != node);
-            }
+    }
+}
+
+/// Clears its line.
+impl Drop for Counter {
+    fn drop(&mut self) {
+        if self.live {
+            let _ = write!(stderr(), "\r\u{1b}[K");
         }
-        Ok(self.left.is_empty())
-    }
-
-    fn is_done(&mut self, node: &NodeId, status: Option<&NodeStatus>) -> Result<bool, Failure> {
-        let drains = |s: &&NodeStatus| s.wish.as_ref().is_some_and(|w| w.mode == Mode::Drain);
-        let Some(status) = status.filter(drains) else {
-            let undone = self.begun.contains(node);
-            return if undone {
-                Err(Failure::new(Exit::Refused, format!("somebody undid the drain: {node}")))
-            } else {
-                Ok(false)
-            };
-        };
-        if !self.begun.contains(node) {
-            self.begun.push(node.clone());
-        }
-        let adrift = status.wish.as_ref().map_or(0, |wish| wish.adrift);
-        let gone = status.state == NodeState::Absent && status.keys == 0 && adrift == 0;
-        Ok(gone || status.state == NodeState::Drained)
-    }
-
-    /// What is left when there is no more time.
-    pub(crate) fn left(&self, snapshot: &Snapshot) -> String {
-        let each = self.left.iter().map(|node| {
-            let status = snapshot.node(node);
-            let keys = status.map_or(0, |s| s.keys);
-            let stops = status.map_or(0, |s| s.unconfirmed.count);
-            format!(
-                "{node} still has {}, {} not confirmed",
-                count(keys, "key"),
-                count(stops, "stop")
-            )
-        });
-        let each: Vec<_> = each.collect();
-        format!("the deadline is over, and nothing is undone: {}", each.join("; "))
-    }
-
-    fn tell_link(&mut self, link: &Link) {
-        let lost = match link {
-            Link::Lost { error, .. } if !self.lost => {
-                tell(&format!("lost the store, trying again; the drain goes on: {error}"));
-                true
-            }
-            Link::Lost { .. } => true,
-            Link::Live => false,
-            _ => self.lost,
-        };
-        self.lost = lost;
     }
 }

@@ -96,20 +96,21 @@ async fn a_group_is_made_looked_at_drained_and_resumed() {
     assert_eq!(nodes.lines().count(), 3, "{nodes}");
     assert_eq!(owners(&bed.answer(&["keys", "/orders/7"]).await).len(), 1);
 
-    let plan = bed.answer(&["drain", "w1", "--dry-run"]).await;
+    let plan = bed.answer(&["drain", "w1", "--dry-run", "-o", "wide"]).await;
     assert_eq!(plan.lines().filter(|line| line.ends_with("w1    w2")).count(), 5, "{plan}");
-    let drained = bed.answer(&["drain", "w1", "-m", "kernel", "--deadline", "1m"]).await;
-    assert_eq!(drained, "node/w1 drained\n");
+    let drained = bed.answer(&["drain", "w1", "-m", "kernel", "--deadline", "1m", "--yes"]).await;
+    assert!(drained.starts_with("node/w1 draining\nnode/w1 drained (5 keys, "), "{drained}");
     assert_eq!(owners(&bed.answer(&["keys", "--node", "w2"]).await).len(), 10);
-    assert_eq!(bed.answer(&["resume", "w1"]).await, "node/w1 resumed\n");
+    assert_eq!(bed.answer(&["resume", "w1"]).await, "node/w1 active\n");
     assert_eq!(bed.answer(&["resume", "w1"]).await, "node/w1 already active\n");
 
     // Nobody is left to take the keys of both.
-    let left = ["drain", "w1", "w2", "--deadline", "1s"];
+    let left = ["drain", "w1", "w2", "--deadline", "1s", "--yes", "--partial"];
     let said = bed.run(&left).await;
     assert_eq!(said.status.code(), Some(3));
-    assert_eq!(String::from_utf8_lossy(&said.stdout), "node/w1 drained\n");
-    assert!(words(&said).contains("w2 still has 10 keys"), "{}", words(&said));
+    let answer = String::from_utf8_lossy(&said.stdout);
+    assert!(answer.contains("node/w1 drained (0 keys, "), "{answer}");
+    assert!(words(&said).contains("node/w2 10 keys"), "{}", words(&said));
     first.cancel().await;
     second.cancel().await;
 }
@@ -120,7 +121,7 @@ async fn what_cannot_be_done_is_said_and_shown_in_the_exit_code() {
     let said = bed.refusal(5, &["nodes"]).await;
     assert!(said.contains("divider init"), "{said}");
     bed.answer(&["init"]).await;
-    let said = bed.refusal(5, &["drain", "w9"]).await;
+    let said = bed.refusal(5, &["drain", "w9", "--yes"]).await;
     assert!(said.contains("no such node"), "{said}");
     let said = bed.refusal(5, &["resume", "w9"]).await;
     assert!(said.contains("no such node"), "{said}");

@@ -1,74 +1,101 @@
 //! `divider keys`
 
-use clap::{Args, ValueEnum};
+use std::time::Duration;
+
+use clap::Args;
 use divider::snapshot::{KeyStatus, Phase};
 use divider::{Key, NodeId};
 
-use crate::command::nodes::sum_up;
+use crate::contract::{Head, KeyRow, KeysDocument, Summary, phase_of, since};
 use crate::exit::Outcome;
-use crate::output::{answer, plain, table};
+use crate::glob::is_meant;
+use crate::look::{FromArgs, Look};
+use crate::output::{Column, List, answer, count, tone_of};
 use crate::shell::Shell;
+use crate::span::parse_span;
+use crate::words::sum_up;
 
+/// List the keys: who has each, and with which fencing token
 #[derive(Debug, Args)]
 pub(crate) struct KeysArgs {
-    /// Only keys that begin with this
-    #[arg(value_name = "PREFIX", default_value = "")]
-    prefix: String,
+    /// Only keys of this pattern, in which * stands for anything and ? for one character; without
+    /// either, keys that begin with it
+    #[arg(value_name = "GLOB", default_value = "")]
+    pattern: String,
     /// Only keys of this node
     #[arg(long, value_name = "NODE")]
     node: Option<NodeId>,
-    /// Only keys in this phase
-    #[arg(long, value_name = "PHASE")]
-    phase: Option<PhaseArg>,
+    /// Only keys in this phase: orphaned, running, stopping
+    #[arg(long, value_name = "PHASE", value_parser = phase_of)]
+    phase: Option<Phase>,
+    /// Only keys that are known to be so for longer than this: of stops the node says it
+    #[arg(long, value_name = "SPAN", value_parser = parse_span)]
+    older: Option<Duration>,
+    /// At most so many; 0: all
+    #[arg(long, value_name = "N", default_value_t = 1000)]
+    limit: usize,
+    /// Only say how many there are
+    #[arg(long)]
+    count: bool,
+    #[command(flatten)]
+    from: FromArgs,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum PhaseArg {
-    /// No live node has it
-    Orphaned,
-    /// A live node has it
-    Running,
-    /// A live node has it and was told to stop
-    Stopping,
-}
-
-impl From<PhaseArg> for Phase {
-    fn from(phase: PhaseArg) -> Self {
-        match phase {
-            PhaseArg::Orphaned => Self::Orphaned,
-            PhaseArg::Running => Self::Running,
-            PhaseArg::Stopping => Self::Stopping,
-        }
-    }
-}
-
-const HEADINGS: [&str; 4] = ["KEY", "OWNER", "PHASE", "TOKEN"];
+const COLUMNS: &[Column<KeyRow>] = &[
+    Column::new("KEY", |row: &KeyRow| row.key.clone()),
+    Column::new("OWNER", |row: &KeyRow| or_dash(row.owner.as_ref())),
+    Column::new("PHASE", |row: &KeyRow| row.phase.clone()).toned(|row| tone_of(&row.phase)),
+    Column::new("TO", |row: &KeyRow| or_dash(row.to.as_ref())),
+    Column::number("TOKEN", |row: &KeyRow| row.token.to_string()),
+    Column::new("SINCE", |row: &KeyRow| or_dash(row.since.as_ref())).wide(),
+    Column::number("REV", |row: &KeyRow| row.revision.to_string()).wide(),
+];
 
 impl KeysArgs {
-    /// Lists the keys.
     pub(crate) async fn run(self, shell: &Shell) -> Outcome {
-        let snapshot = shell.open().await?.group.snapshot().await?;
-        let shown = snapshot.keys().filter(|(key, status)| self.shows(key, status));
-        let rows: Vec<_> = shown.map(|(key, status)| row(key, status)).collect();
-        answer(&table(HEADINGS, &rows))?;
-        sum_up(&snapshot);
+        let look = shell.look(&self.from).await?;
+        let matching =
+            || look.snapshot.keys().filter(|(key, status)| self.means(key, status, &look));
+        let all = matching().count();
+        if self.count {
+            return Ok(answer(&format!("{all}\n"))?);
+        }
+        let limit = if self.limit == 0 { usize::MAX } else { self.limit };
+        let Look { snapshot, viewer } = &look;
+        let row = |(key, status)| {
+            let since = since(snapshot, key, status, viewer);
+            KeyRow::new(key, status, since, &viewer.anchor)
+        };
+        let rows: Vec<_> = matching().take(limit).map(row).collect();
+        let document = KeysDocument {
+            head: Head::new("divider.keys.v1", snapshot, viewer),
+            summary: Summary::new(snapshot),
+            matching: all as u64,
+            keys: &rows,
+        };
+        shell.output.list(&List { columns: COLUMNS, rows: &rows, kind: "key" }, &document)?;
+        if all > rows.len() {
+            let all = count(all as u64, "key");
+            shell.output.say(&format!("the first {} of {all}; see --limit", rows.len()));
+        }
+        sum_up(&shell.output, snapshot);
         Ok(())
     }
-}
 
-impl KeysArgs {
-    fn shows(&self, key: &Key, status: &KeyStatus) -> bool {
-        key.as_str().starts_with(&self.prefix)
+    fn means(&self, key: &Key, status: &KeyStatus, look: &Look) -> bool {
+        let Look { snapshot, viewer } = look;
+        let is_older = |than: Duration| {
+            let since = since(snapshot, key, status, viewer);
+            since.is_some_and(|since| viewer.anchor.moment().since(since) > than)
+        };
+        is_meant(&self.pattern, key.as_str())
             && self.node.as_ref().is_none_or(|node| status.owner.as_ref() == Some(node))
-            && self.phase.is_none_or(|phase| status.phase == phase.into())
+            && self.phase.is_none_or(|phase| status.phase == phase)
+            && self.older.is_none_or(is_older)
     }
 }
 
-fn row(key: &Key, status: &KeyStatus) -> [String; 4] {
-    [
-        plain(key.as_str()),
-        status.owner.as_ref().map_or_else(|| "-".to_owned(), ToString::to_string),
-        status.phase.as_str().to_owned(),
-        status.token.to_string(),
-    ]
+/// A text, or a dash in its place.
+pub(crate) fn or_dash(text: Option<&String>) -> String {
+    text.map_or("-", String::as_str).to_owned()
 }

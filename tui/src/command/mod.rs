@@ -2,11 +2,31 @@
 
 #![allow(clippy::doc_markdown, reason = "the comments of arguments are shown as they are")]
 
+pub(crate) mod affinity;
+pub(crate) mod announce;
+pub(crate) mod completion;
+pub(crate) mod context;
+pub(crate) mod cordon;
 pub(crate) mod drain;
+pub(crate) mod export;
+pub(crate) mod freeze;
+pub(crate) mod groups;
 pub(crate) mod init;
+pub(crate) mod key;
 pub(crate) mod keys;
+pub(crate) mod man;
+pub(crate) mod moves;
 pub(crate) mod nodes;
+pub(crate) mod rebalance;
+pub(crate) mod reconcile;
 pub(crate) mod resume;
+pub(crate) mod watch;
+
+use divider::group::OperateError;
+use divider::{Group, NodeId};
+
+use crate::exit::Failure;
+use crate::label::{Label, chosen};
 
 /// What `divider` alone answers.
 pub(crate) const START_HERE: &str = "\
@@ -18,3 +38,22 @@ divider: look at groups of nodes that share keys, and say what you want of them
 
 All commands: divider help. Which server and context it uses: divider context info.
 ";
+
+/// The nodes that are named, or that have all the labels. With `checked` they have to be known:
+/// where nothing is written, nobody else finds that out.
+async fn nodes_to(
+    group: &Group,
+    nodes: &[NodeId],
+    labels: &[Label],
+    checked: bool,
+) -> Result<Vec<NodeId>, Failure> {
+    if labels.is_empty() && !checked {
+        return Ok(nodes.to_vec());
+    }
+    let snapshot = group.snapshot().await?;
+    if let Some(node) = nodes.iter().find(|node| snapshot.node(node).is_none()) {
+        let known = snapshot.nodes().map(|status| status.node.clone()).collect();
+        return Err(OperateError::UnknownNode { node: node.clone(), known }.into());
+    }
+    chosen(nodes, labels, &snapshot)
+}

@@ -1,59 +1,172 @@
 //! `divider nodes`
 
-use clap::Args;
-use divider::snapshot::{NodeStatus, Snapshot};
+use std::cmp::Reverse;
+use std::time::Duration;
 
-use crate::exit::Outcome;
-use crate::output::{answer, count, plain, table, tell};
+use clap::{Args, ValueEnum};
+use divider::NodeId;
+use divider::snapshot::{NodeState, NodeStatus};
+
+use crate::contract::{Head, NodeRow, NodesDocument, Summary, state_of};
+use crate::exit::{Exit, Failure, Outcome};
+use crate::label::Label;
+use crate::look::{EveryArgs, FromArgs, Look};
+use crate::output::{Column, List, Tone, age, tone_of};
 use crate::shell::Shell;
+use crate::words::sum_up;
 
 /// List the nodes: how each is, and how many keys it has
 ///
-/// It looks once. A node that has just fallen silent shows as it was, until another node has found
-/// its lease to be over.
+/// TARGET is a node's share of the keys by affinity, DELTA what it lacks or has beyond that. A node
+/// that has just fallen silent shows as it was until another node has found its lease to be over, or
+/// with --watch until it is late.
 #[derive(Debug, Args)]
-pub(crate) struct NodesArgs {}
+pub(crate) struct NodesArgs {
+    /// Only this node
+    #[arg(value_name = "NODE")]
+    node: Option<NodeId>,
+    /// Only nodes with this label; may be given more than once
+    #[arg(short, long, value_name = "NAME=VALUE")]
+    label: Vec<Label>,
+    /// Only nodes in this state: lost, late, draining, drained, leaving, cordoned, joining, ready, absent
+    #[arg(long, value_name = "STATE", value_parser = state_of)]
+    state: Option<NodeState>,
+    /// What comes first
+    #[arg(long, value_name = "COLUMN", value_enum, default_value_t = Sort::State)]
+    sort: Sort,
+    /// The other way round
+    #[arg(long)]
+    reverse: bool,
+    /// Only the first so many
+    #[arg(long, value_name = "N")]
+    top: Option<usize>,
+    #[command(flatten)]
+    every: EveryArgs,
+    #[command(flatten)]
+    from: FromArgs,
+}
 
-const HEADINGS: [&str; 7] = ["NODE", "STATE", "AFFINITY", "KEYS", "TARGET", "STOPPING", "HOST"];
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Sort {
+    /// Trouble first
+    State,
+    /// By name
+    Node,
+    /// Most keys first
+    Keys,
+    /// Farthest from its share first
+    Delta,
+    /// Highest affinity first
+    Affinity,
+    /// Longest silent first
+    Beat,
+}
+
+const COLUMNS: &[Column<NodeRow>] = &[
+    Column::new("NODE", |row: &NodeRow| row.node.clone()),
+    Column::new("STATE", state).toned(|row| tone_of(&row.state)),
+    Column::number("AFFINITY", affinity),
+    Column::number("KEYS", |row: &NodeRow| row.keys.to_string()),
+    Column::number("TARGET", |row: &NodeRow| row.target.to_string()),
+    Column::number("DELTA", delta).toned(|_| Tone::Dim),
+    Column::number("STOPPING", |row: &NodeRow| row.stopping.to_string()),
+    Column::number("BEAT", |row: &NodeRow| span(row.last_beat_ms_ago)),
+    Column::new("HOST", |row: &NodeRow| row.host.clone()).wide(),
+    Column::new("BUILD", |row: &NodeRow| row.build.clone()).wide(),
+    Column::new("LABELS", labels).wide(),
+    Column::new("INTENT", intent).wide(),
+];
 
 impl NodesArgs {
-    /// Lists the nodes.
     pub(crate) async fn run(self, shell: &Shell) -> Outcome {
-        let snapshot = shell.open().await?.group.snapshot().await?;
-        let rows: Vec<_> = snapshot.nodes().map(row).collect();
-        answer(&table(HEADINGS, &rows))?;
-        sum_up(&snapshot);
+        shell.look_every(&self.from, &self.every, |look| self.show(shell, look)).await
+    }
+
+    fn show(&self, shell: &Shell, look: &Look) -> Outcome {
+        let snapshot = &look.snapshot;
+        if let Some(node) = &self.node
+            && snapshot.node(node).is_none()
+        {
+            return Err(Failure::new(Exit::NotFound, format!("no such node: {node}")));
+        }
+        let mut nodes: Vec<_> = snapshot.nodes().filter(|node| self.means(node)).collect();
+        self.sort(&mut nodes);
+        nodes.truncate(self.top.unwrap_or(usize::MAX));
+        let rows: Vec<_> = nodes.iter().map(|node| NodeRow::new(node, &look.viewer)).collect();
+        let document = NodesDocument {
+            head: Head::new("divider.nodes.v1", snapshot, &look.viewer),
+            summary: Summary::new(snapshot),
+            nodes: &rows,
+        };
+        shell.output.list(&List { columns: COLUMNS, rows: &rows, kind: "node" }, &document)?;
+        sum_up(&shell.output, snapshot);
         Ok(())
     }
+
+    fn means(&self, node: &NodeStatus) -> bool {
+        self.node.as_ref().is_none_or(|id| node.node == *id)
+            && self.state.is_none_or(|state| node.state == state)
+            && self.label.iter().all(|label| label.is_on(node))
+    }
+
+    fn sort(&self, nodes: &mut [&NodeStatus]) {
+        // They come by name, and equal ones stay so.
+        match self.sort {
+            Sort::State => nodes.sort_by_key(|node| node.state),
+            Sort::Node => {}
+            Sort::Keys => nodes.sort_by_key(|node| Reverse(node.keys)),
+            Sort::Delta => nodes.sort_by_key(|node| Reverse(node.keys.abs_diff(node.target))),
+            Sort::Affinity => nodes.sort_by_key(|node| Reverse(node.effective_affinity)),
+            Sort::Beat => nodes.sort_by_key(|node| node.last_beat),
+        }
+        if self.reverse {
+            nodes.reverse();
+        }
+    }
 }
 
-fn row(node: &NodeStatus) -> [String; 7] {
-    [
-        node.node.to_string(),
-        node.state.as_str().to_owned(),
-        node.effective_affinity.to_string(),
-        node.keys.to_string(),
-        node.target.to_string(),
-        node.stopping.to_string(),
-        plain(&node.host),
-    ]
+/// The state, and how far a drain is.
+fn state(row: &NodeRow) -> String {
+    let from = row.intent.as_ref().map_or(0, |intent| intent.drained_from);
+    match (row.state.as_str(), row.keys.min(from), from) {
+        ("draining", left, 1..) => format!("draining {}%", (from - left) * 100 / from),
+        (state, ..) => state.to_owned(),
+    }
 }
 
-/// Says how the group as a whole is.
-pub(crate) fn sum_up(snapshot: &Snapshot) {
-    let counts = snapshot.counts();
-    tell(&format!(
-        "{}: {} running, {} stopping, {} without an owner",
-        count(counts.all(), "key"),
-        counts.running,
-        counts.stopping,
-        counts.orphaned
-    ));
-    if let Some(freeze) = snapshot.freeze() {
-        let (by, reason) = (plain(&freeze.by), plain(&freeze.reason));
-        tell(&format!("balance moves are frozen by {by:?}: {reason:?}"));
+/// What it is planned with, and its own where that is another.
+fn affinity(row: &NodeRow) -> String {
+    match (row.effective_affinity, row.affinity) {
+        (same, own) if same == own => own.to_string(),
+        (now, own) => format!("{now} ({own})"),
     }
-    for problem in &snapshot.problems().shown {
-        tell(&format!("a record cannot be read: {}: {}", plain(&problem.name), problem.why));
+}
+
+fn delta(row: &NodeRow) -> String {
+    match (row.target, row.keys) {
+        (target, keys) if target > keys => format!("+{}", target - keys),
+        (target, keys) if target < keys => format!("-{}", keys - target),
+        _ => "0".to_owned(),
     }
+}
+
+pub(crate) fn span(ms: Option<u64>) -> String {
+    ms.map_or_else(|| "-".to_owned(), |ms| age(Duration::from_millis(ms)))
+}
+
+pub(crate) fn labels(row: &NodeRow) -> String {
+    let each: Vec<_> = row.labels.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    each.join(",")
+}
+
+pub(crate) fn intent(row: &NodeRow) -> String {
+    let Some(intent) = &row.intent else { return String::new() };
+    let paused = if intent.paused { " paused" } else { "" };
+    let affinity = intent.affinity.map_or_else(String::new, |to| format!(" affinity {to}"));
+    let signed = |word: &str, text: &str| match text {
+        "" => String::new(),
+        text => format!(" {word} {text:?}"),
+    };
+    let (by, reason) = (signed("by", &intent.by), signed("for", &intent.reason));
+    format!("{}{paused}{affinity}{by}{reason}", intent.kind)
 }

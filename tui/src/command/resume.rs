@@ -1,45 +1,72 @@
 //! `divider resume`
 
 use clap::Args;
-use divider::NodeId;
-use divider::group::{AfterResume, Edited};
+use divider::group::AfterResume;
+use divider::{Group, NodeId};
 
 use crate::cli::Signed;
+use crate::command::nodes_to;
+use crate::command::rebalance::say_shifts;
+use crate::contract::RebalancePlan;
+use crate::deed::Deed;
 use crate::exit::Outcome;
-use crate::output::answer;
+use crate::label::Label;
 use crate::shell::Shell;
 
 /// Undo a drain or a cordon
 ///
 /// No key that runs moves for it: the nodes get their share of what is announced or loses its owner
-/// from now on.
+/// from now on. With --rebalance as few keys move as give every node its share.
 #[derive(Debug, Args)]
 pub(crate) struct ResumeArgs {
     /// The nodes
-    #[arg(value_name = "NODE", required = true)]
+    #[arg(value_name = "NODE", required_unless_present = "label")]
     nodes: Vec<NodeId>,
+    /// The nodes with this label, in place of names; given more than once, with all of them
+    #[arg(short, long, value_name = "NAME=VALUE", conflicts_with = "nodes")]
+    label: Vec<Label>,
     /// Move as few keys as give every node its share
     #[arg(long)]
     rebalance: bool,
+    /// Say which nodes it would be, and change nothing
+    #[arg(long)]
+    dry_run: bool,
     #[command(flatten)]
     signed: Signed,
 }
 
 impl ResumeArgs {
-    /// Resumes the nodes.
     pub(crate) async fn run(self, shell: &Shell) -> Outcome {
         let group = shell.open().await?.group;
+        let nodes = nodes_to(&group, &self.nodes, &self.label, self.dry_run).await?;
+        let mut deeds = Vec::new();
+        let end = self.resume(shell, &group, &nodes, &mut deeds).await;
+        shell.answer_deeds_until(group.name().as_str(), &deeds, end)
+    }
+
+    async fn resume(
+        &self,
+        shell: &Shell,
+        group: &Group,
+        nodes: &[NodeId],
+        deeds: &mut Vec<Deed>,
+    ) -> Outcome {
         let why = self.signed.why();
-        for node in &self.nodes {
+        for node in nodes {
+            let on = format!("node/{node}");
+            if self.dry_run {
+                deeds.push(Deed::would(on, "active"));
+                continue;
+            }
+            // The rebalance is asked for once, after all of them.
             let edited = group.resume(node, AfterResume::MoveNothing, &why).await?;
-            let what = match edited {
-                Edited::Changed(_) => "resumed",
-                Edited::Already(_) => "already active",
-            };
-            answer(&format!("node/{node} {what}\n"))?;
+            deeds.push(Deed::edited(on, "active", edited));
         }
-        if self.rebalance {
-            group.rebalance(&why).await?;
+        if self.rebalance && !self.dry_run {
+            let plan = RebalancePlan::new(group.name(), &group.preview_rebalance().await?);
+            say_shifts(shell, &plan);
+            let edited = group.rebalance(&why).await?;
+            deeds.push(Deed::edited(format!("group/{}", group.name()), "rebalanced", edited));
         }
         Ok(())
     }

@@ -23,6 +23,17 @@ pub(crate) enum Choice {
     Selected,
 }
 
+impl Choice {
+    /// It in words.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Flag => "by --context",
+            Self::Variable => "by NATS_CONTEXT",
+            Self::Selected => "selected",
+        }
+    }
+}
+
 /// A context that was read.
 #[derive(Debug, Clone)]
 pub(crate) struct Chosen {

@@ -153,11 +153,6 @@ impl Field {
     pub(crate) const fn is_secret(self) -> bool {
         matches!(self, Self::Password | Self::Token | Self::Jwt | Self::Seed)
     }
-
-    /// Whether it names a file.
-    pub(crate) const fn is_path(self) -> bool {
-        matches!(self, Self::Creds | Self::Nkey | Self::TlsCert | Self::TlsKey | Self::TlsCa)
-    }
 }
 
 impl Login {

@@ -17,6 +17,7 @@ pub(crate) struct Connected {
 
 /// A group that is open, and where it is.
 #[derive(Debug, Clone)]
+#[expect(dead_code, reason = "the header of the screen that follows shows it")]
 pub(crate) struct Opened {
     pub(crate) group: Group,
     /// The same group as its store: for what only the store knows, such as bytes and replicas.

@@ -4,10 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::field::Login;
-use super::redact::{has_secrets, hidden};
-use super::{
-    Chosen, ConnectionArgs, Contexts, Environment, Field, Source, redacted, without_secrets,
-};
+use super::redact::{has_secrets, hidden, without_secrets};
+use super::{Chosen, ConnectionArgs, Contexts, Environment, Field, Source, redacted};
 use crate::exit::{Exit, Failure};
 use crate::span::parse_span;
 

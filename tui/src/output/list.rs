@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
-use super::{Format, Output, answer, answer_json, json_line, padded, width};
+use super::{Format, Output, Tone, answer, answer_json, json_line, padded, width};
 use crate::exit::Outcome;
 
 /// One column: its heading, and what stands in it.
@@ -15,17 +15,24 @@ pub(crate) struct Column<T> {
     pub(crate) wide: bool,
     /// Whether it is a number, and ends where the heading ends.
     pub(crate) right: bool,
+    /// Its colour on a terminal.
+    pub(crate) tone: fn(&T) -> Tone,
 }
 
 impl<T> Column<T> {
     /// A column of words.
     pub(crate) const fn new(heading: &'static str, cell: fn(&T) -> String) -> Self {
-        Self { heading, cell, wide: false, right: false }
+        Self { heading, cell, wide: false, right: false, tone: |_| Tone::Plain }
     }
 
     /// A column of numbers.
     pub(crate) const fn number(heading: &'static str, cell: fn(&T) -> String) -> Self {
-        Self { heading, cell, wide: false, right: true }
+        Self { heading, cell, wide: false, right: true, tone: |_| Tone::Plain }
+    }
+
+    /// With a colour on a terminal; what the colour says is in the words, too.
+    pub(crate) const fn toned(self, tone: fn(&T) -> Tone) -> Self {
+        Self { tone, ..self }
     }
 
     /// Only for those who asked for more.
@@ -77,16 +84,23 @@ impl Output {
         let all = || rows.iter().chain(self.headings.then_some(&headings));
         let widest = |at: usize| all().map(|row| width(&row[at])).max().unwrap_or(0);
         let widths: Vec<usize> = (0..columns.len()).map(widest).collect();
-        let mut text = String::new();
-        for row in self.headings.then_some(&headings).into_iter().chain(&rows) {
+        let line = |cells: &[String], tone: &dyn Fn(&Column<T>) -> Tone| {
             let mut line = String::new();
-            for ((cell, column), width) in row.iter().zip(&columns).zip(&widths) {
-                let cell = if column.right { right(cell, *width) } else { padded(cell, *width) };
-                line = line + &cell + "  ";
+            for (at, (cell, column)) in cells.iter().zip(&columns).enumerate() {
+                let is_last = at + 1 == cells.len();
+                let cell = match column.right {
+                    true => right(cell, widths[at]),
+                    false if is_last => cell.clone(),
+                    false => padded(cell, widths[at]),
+                };
+                let tone = if self.color { tone(column) } else { Tone::Plain };
+                line = line + &tone.paint(&cell) + if is_last { "" } else { "  " };
             }
-            text = text + line.trim_end() + "\n";
-        }
-        text
+            line.trim_end().to_owned() + "\n"
+        };
+        let headings = self.headings.then(|| line(&headings, &|_| Tone::Plain));
+        let body = rows.iter().zip(list.rows).map(|(cells, row)| line(cells, &|c| (c.tone)(row)));
+        headings.into_iter().chain(body).collect()
     }
 
     fn csv<T>(&self, list: &List<'_, T>) -> String {

@@ -3,6 +3,7 @@
 mod format;
 mod list;
 mod text;
+mod tone;
 mod when;
 
 use std::io::{self, ErrorKind, IsTerminal, Write};
@@ -13,7 +14,8 @@ use serde::Serialize;
 pub(crate) use format::Format;
 pub(crate) use list::{Column, List};
 pub(crate) use text::{ascii, chain, count, json_escaped, padded, plain, width};
-pub(crate) use when::{age, ago, millis, rfc3339, wall};
+pub(crate) use tone::{Tone, tone_of};
+pub(crate) use when::{age, ago, millis, now_ms, rfc3339};
 
 use crate::exit::{Exit, Failure, Outcome};
 
@@ -86,6 +88,11 @@ impl Output {
         }
     }
 
+    /// Whether a format was asked for.
+    pub(crate) fn is_format_given(&self) -> bool {
+        self.format.is_some()
+    }
+
     /// A text from elsewhere, such as a key, without anything that a terminal would obey.
     pub(crate) fn plain(&self, text: &str) -> String {
         if self.ascii { ascii(text) } else { plain(text) }
@@ -108,16 +115,6 @@ impl Output {
     /// Whether progress is shown as a line that is written over: on a terminal, where anybody looks.
     pub(crate) fn is_live(&self) -> bool {
         !self.quiet && io::stderr().is_terminal()
-    }
-
-    /// Whether nothing is to be said beside the answer.
-    pub(crate) fn is_quiet(&self) -> bool {
-        self.quiet
-    }
-
-    /// Answers with lines of words.
-    pub(crate) fn lines(&self, text: &str) -> Outcome {
-        Ok(answer(&(text.lines().map(|line| self.plain(line) + "\n").collect::<String>()))?)
     }
 }
 
@@ -153,27 +150,4 @@ pub(crate) fn answer(text: &str) -> io::Result<()> {
 pub(crate) fn tell(line: &str) {
     // Without a standard error there is nobody to tell that to either.
     let _ = writeln!(io::stderr(), "{line}");
-}
-
-/// Rows under their headings, in columns.
-pub(crate) fn table<const N: usize>(headings: [&str; N], rows: &[[String; N]]) -> String {
-    let width = |at: usize| {
-        let cells = rows.iter().map(|row| row[at].chars().count());
-        cells.chain([headings[at].len()]).max().unwrap_or(0)
-    };
-    let widths: [usize; N] = std::array::from_fn(width);
-    let mut text = String::new();
-    let mut line = |cells: [&str; N]| {
-        let start = text.len();
-        for (cell, width) in cells.iter().zip(widths) {
-            let _ = std::fmt::Write::write_fmt(&mut text, format_args!("{cell:<width$}  "));
-        }
-        text.truncate(start + text[start..].trim_end().len());
-        text.push('\n');
-    };
-    line(headings);
-    for row in rows {
-        line(std::array::from_fn(|at| row[at].as_str()));
-    }
-    text
 }

@@ -2,7 +2,6 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use divider::snapshot::Moment;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
@@ -13,14 +12,9 @@ pub(crate) fn rfc3339(unix_ms: u64) -> Option<String> {
     OffsetDateTime::from_unix_timestamp_nanos(nanos).ok()?.format(&Rfc3339).ok()
 }
 
-/// A moment on the wall clock, in Unix milliseconds.
-pub(crate) fn wall(moment: Moment) -> u64 {
-    now_ms().saturating_sub(millis(moment.elapsed()))
-}
-
 /// The wall clock, in Unix milliseconds.
 #[expect(clippy::disallowed_methods, reason = "it only shows the time; nothing is decided by it")]
-fn now_ms() -> u64 {
+pub(crate) fn now_ms() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, millis)
 }
 
@@ -34,10 +28,11 @@ pub(crate) fn millis(span: Duration) -> u64 {
     u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// A span for people, in its two largest units: `0.8s`, `13s`, `2m05s`, `3h10m`, `9d11h`.
+/// A span for people, in its two largest units: `46ms`, `0.8s`, `13s`, `2m05s`, `3h10m`, `9d11h`.
 pub(crate) fn age(span: Duration) -> String {
     let seconds = span.as_secs();
     match seconds {
+        0 if span.as_millis() < 100 => format!("{}ms", span.as_millis()),
         0..10 => format!("{}.{}s", seconds, span.subsec_millis() / 100),
         10..60 => format!("{seconds}s"),
         60..3600 => format!("{}m{:02}s", seconds / 60, seconds % 60),
@@ -53,7 +48,7 @@ mod tests {
     #[test]
     fn a_span_has_at_most_two_units() {
         let check = |ms: u64, text: &str| assert_eq!(age(Duration::from_millis(ms)), text);
-        check(0, "0.0s");
+        check(46, "46ms");
         check(850, "0.8s");
         check(13_999, "13s");
         check(125_000, "2m05s");

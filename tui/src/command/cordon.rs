@@ -1,0 +1,54 @@
+//! `divider cordon`
+
+use clap::Args;
+use divider::NodeId;
+
+use crate::cli::Signed;
+use crate::command::nodes_to;
+use crate::deed::Deed;
+use crate::exit::Outcome;
+use crate::label::Label;
+use crate::shell::Shell;
+
+/// Give nodes nothing new; they keep what they have
+///
+/// It lasts until `divider resume`, also over a restart of the node. A drain of the node ends where
+/// it is: what it has not handed over yet stays.
+#[derive(Debug, Args)]
+pub(crate) struct CordonArgs {
+    /// The nodes
+    #[arg(value_name = "NODE", required_unless_present = "label")]
+    nodes: Vec<NodeId>,
+    /// The nodes with this label, in place of names; given more than once, with all of them
+    #[arg(short, long, value_name = "NAME=VALUE", conflicts_with = "nodes")]
+    label: Vec<Label>,
+    /// Say which nodes it would be, and change nothing
+    #[arg(long)]
+    dry_run: bool,
+    #[command(flatten)]
+    signed: Signed,
+}
+
+impl CordonArgs {
+    pub(crate) async fn run(self, shell: &Shell) -> Outcome {
+        let group = shell.open().await?.group;
+        let nodes = nodes_to(&group, &self.nodes, &self.label, self.dry_run).await?;
+        let mut deeds = Vec::new();
+        let mut end = Ok(());
+        for node in &nodes {
+            let on = format!("node/{node}");
+            if self.dry_run {
+                deeds.push(Deed::would(on, "cordoned"));
+                continue;
+            }
+            match group.cordon(node, &self.signed.why()).await {
+                Ok(edited) => deeds.push(Deed::edited(on, "cordoned", edited)),
+                Err(error) => {
+                    end = Err(error.into());
+                    break;
+                }
+            }
+        }
+        shell.answer_deeds_until(group.name().as_str(), &deeds, end)
+    }
+}

@@ -1,0 +1,97 @@
+//! What a drain has left, and why.
+
+use std::collections::HashMap;
+
+use divider::snapshot::{KeyStatus, NodeStatus, Phase, Snapshot};
+use divider::{Key, NodeId};
+use serde::Serialize;
+
+use crate::contract::Viewer;
+use crate::output::{age, millis};
+
+/// A key that a drain has left.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(super) struct LeftKey {
+    pub(super) key: String,
+    pub(super) node: String,
+    pub(super) why: Reason,
+    /// How long that has been so; null where it is not known.
+    pub(super) age_ms: Option<u64>,
+}
+
+/// Why a key was left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Reason {
+    /// It was told to stop and that is not confirmed.
+    NotConfirmed,
+    /// It left the node, and nobody has it.
+    NoOwner,
+    /// Nobody else may take it.
+    NoReceiver,
+    /// It was not told to stop yet.
+    NotTold,
+}
+
+impl Reason {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::NotConfirmed => "stop not confirmed",
+            Self::NoOwner => "left the node, and nobody has it",
+            Self::NoReceiver => "nobody else may take it",
+            Self::NotTold => "not told to stop yet",
+        }
+    }
+}
+
+impl LeftKey {
+    /// It as a line for people.
+    pub(super) fn line(&self) -> String {
+        let Self { key, why, age_ms, .. } = self;
+        let span = age_ms.map(|ms| age(std::time::Duration::from_millis(ms)));
+        let span = span.map_or_else(String::new, |span| format!(" for {span}"));
+        format!("  {key}  {}{span}", why.as_str())
+    }
+}
+
+/// The keys that a node still has, and those of its keys that nobody has; the worst first.
+pub(super) fn left_of(
+    node: &NodeStatus,
+    planned: &HashMap<Key, NodeId>,
+    snapshot: &Snapshot,
+    viewer: &Viewer,
+) -> Vec<LeftKey> {
+    let told = node.unconfirmed.oldest.iter().map(|stop| (&stop.key, stop.told));
+    let told: HashMap<_, _> = told.collect();
+    let now = viewer.anchor.moment();
+    let mut left: Vec<LeftKey> = snapshot
+        .keys()
+        .filter_map(|(key, status)| {
+            let why = reason(node, planned.get(key), status)?;
+            let since = told.get(key).copied().or_else(|| viewer.seen(status.since));
+            let since = since.filter(|_| why < Reason::NoReceiver);
+            let why = if told.contains_key(key) { Reason::NotConfirmed } else { why };
+            Some(LeftKey {
+                key: key.to_string(),
+                node: node.node.to_string(),
+                why,
+                age_ms: since.map(|since| millis(now.since(since))),
+            })
+        })
+        .collect();
+    left.sort_by(|a, b| a.why.cmp(&b.why).then(b.age_ms.cmp(&a.age_ms)));
+    left
+}
+
+/// Why the key keeps the node from being drained, if it does.
+fn reason(node: &NodeStatus, from: Option<&NodeId>, status: &KeyStatus) -> Option<Reason> {
+    match &status.owner {
+        Some(owner) if *owner == node.node => Some(match (status.phase, &status.to) {
+            (Phase::Stopping, _) => Reason::NotConfirmed,
+            (_, None) => Reason::NoReceiver,
+            (_, Some(_)) => Reason::NotTold,
+        }),
+        Some(_) => None,
+        None => (from == Some(&node.node)).then_some(Reason::NoOwner),
+    }
+}

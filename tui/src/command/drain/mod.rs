@@ -1,0 +1,238 @@
+//! `divider drain`
+
+mod left;
+mod monitor;
+mod plan;
+mod steer;
+#[cfg(test)]
+mod tests;
+mod wait;
+
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+use divider::NodeId;
+use divider::group::{DrainOptions, GroupWatch, OnDeadline};
+use divider::snapshot::DrainPreview;
+use serde::Serialize;
+
+use self::plan::Plan;
+use self::steer::Steer;
+use self::wait::Wait;
+use crate::ask::{Answer, ask};
+use crate::cli::Signed;
+use crate::exit::{Exit, Failure, Outcome};
+use crate::label::{Label, chosen};
+use crate::look::Look;
+use crate::output::{Format, answer, answer_json, count};
+use crate::shell::Shell;
+use crate::span::parse_span;
+
+/// Move everything off nodes, and wait until it is done
+///
+/// A node is drained when no key names it any more, every stop on it was confirmed, and what it had
+/// has live owners elsewhere. It gets nothing new until `divider resume`, also after a restart. The
+/// nodes do it by themselves: Ctrl-C only stops watching, and --monitor watches again.
+///
+/// Ends with 0 when everything is drained, 3 when keys are left at the deadline, 4 when it was
+/// refused, 6 when the connection was lost and the drain goes on, 7 when the plan changed before it
+/// was confirmed.
+#[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own on the command line")]
+pub(crate) struct DrainArgs {
+    /// The nodes; of several, none gets another's keys
+    #[arg(value_name = "NODE", required_unless_present = "label")]
+    nodes: Vec<NodeId>,
+    /// The nodes with this label, in place of names; given more than once, with all of them
+    #[arg(short, long, value_name = "NAME=VALUE", conflicts_with = "nodes")]
+    label: Vec<Label>,
+    /// After this the drain has failed, and what is left is listed
+    #[arg(long, value_name = "SPAN", value_parser = parse_span, default_value = "1h")]
+    deadline: Duration,
+    /// It takes as long as it takes
+    #[arg(long, conflicts_with = "deadline")]
+    no_deadline: bool,
+    /// What becomes of keys that nobody else may take, at the deadline
+    #[arg(long, value_name = "WHAT", default_value = "keep")]
+    on_deadline: OnDeadlineArg,
+    /// How many keys of a node may be on their way at a time; 0: all
+    #[arg(long, value_name = "N", default_value_t = 256)]
+    parallel: u32,
+    /// Drain also if nobody else may take some of the keys: these stay
+    #[arg(long)]
+    partial: bool,
+    /// Say what would move where, and change nothing; with -o wide or json each key
+    #[arg(long, group = "way")]
+    dry_run: bool,
+    /// Do not ask
+    #[arg(short, long)]
+    yes: bool,
+    /// Do not wait until it is done
+    #[arg(long, group = "way")]
+    detach: bool,
+    /// Begin nothing, and wait for the drain that goes on
+    #[arg(long, group = "way")]
+    monitor: bool,
+    /// Have the drain tell no further stops
+    #[arg(long, group = "way")]
+    pause: bool,
+    /// Have a paused drain go on
+    #[arg(long = "continue", group = "way")]
+    go_on: bool,
+    /// End the drain: what has moved stays where it is
+    #[arg(long, group = "way")]
+    cancel: bool,
+    #[command(flatten)]
+    signed: Signed,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum OnDeadlineArg {
+    /// They keep running, and the drain has failed
+    Keep,
+    /// They are stopped, and nobody has them
+    Free,
+}
+
+/// `divider.drain.v1` of a drain that nobody waited for.
+#[derive(Serialize)]
+struct Begun<'a> {
+    schema: &'static str,
+    group: &'a str,
+    drain_id: &'a str,
+    nodes: &'a [NodeName],
+}
+
+#[derive(Serialize)]
+struct NodeName {
+    node: String,
+    outcome: &'static str,
+}
+
+impl DrainArgs {
+    pub(crate) async fn run(self, shell: &Shell) -> Outcome {
+        let formats: &[Format] =
+            if self.dry_run { &Format::OF_PLANS } else { &[Format::Plain, Format::Json] };
+        let format = shell.output.format(formats)?;
+        let opened = shell.open().await?;
+        let group = &opened.group;
+        // Watched from before the drain: only then is it seen whom each key came from.
+        let mut watch = group.watch();
+        let look = Look::first(&mut watch).await?;
+        let nodes = chosen(&self.nodes, &self.label, &look.snapshot)?;
+        if let Some(steer) = self.steer() {
+            return steer.run(shell, group, &nodes, &look).await;
+        }
+        let wait = Wait::new(shell, nodes.clone(), look.viewer);
+        if self.monitor {
+            return wait.running(&mut watch, &look.snapshot).await;
+        }
+        let preview = watch.preview_drain(&nodes)?;
+        let plan = Plan::new(&look.snapshot, &nodes, &preview);
+        plan.show(shell, self.dry_run.then_some(format))?;
+        if self.dry_run {
+            return Ok(());
+        }
+        plan.check(self.allows_left())?;
+        self.confirm(&mut watch, &nodes, &preview).await?;
+        let drain = group.drain(&nodes, &self.options(&preview)).await?;
+        let wait = wait.begun(&drain, preview, self.deadline(), self.on_deadline.into());
+        if self.detach {
+            return begun(format, group.name().as_str(), drain.as_str(), &nodes);
+        }
+        if format == Format::Plain {
+            answer_draining(&nodes)?;
+        }
+        let outcome = wait.finish(&mut watch).await;
+        watch.close().await;
+        outcome
+    }
+
+    fn steer(&self) -> Option<Steer> {
+        match (self.pause, self.go_on, self.cancel) {
+            (true, ..) => Some(Steer::Pause),
+            (_, true, _) => Some(Steer::Continue),
+            (_, _, true) => Some(Steer::Cancel(self.signed.why())),
+            _ => None,
+        }
+    }
+
+    fn deadline(&self) -> Option<Duration> {
+        (!self.no_deadline).then_some(self.deadline)
+    }
+
+    /// Whether somebody said what becomes of keys that nobody else may take.
+    fn allows_left(&self) -> bool {
+        self.partial || self.on_deadline == OnDeadlineArg::Free
+    }
+
+    fn options(&self, preview: &DrainPreview) -> DrainOptions {
+        let options = DrainOptions::new()
+            .on_deadline(self.on_deadline.into())
+            .parallel(self.parallel)
+            .planned(preview.revision)
+            .why(self.signed.why());
+        match self.deadline() {
+            Some(span) => options.deadline(span),
+            None => options,
+        }
+    }
+
+    /// Has the plan confirmed. What was seen has to be what is done.
+    async fn confirm(
+        &self,
+        watch: &mut GroupWatch,
+        nodes: &[NodeId],
+        preview: &DrainPreview,
+    ) -> Outcome {
+        if self.yes {
+            return Ok(());
+        }
+        let names = nodes.iter().map(NodeId::as_str).collect::<Vec<_>>().join(", ");
+        let keys = count(preview.moves.len() as u64 - preview.without_receiver, "key");
+        let mut answered = ask(&format!("Drain {names}, and move {keys}?"))?;
+        let answer = loop {
+            tokio::select! {
+                biased;
+                answer = &mut answered => break answer.unwrap_or(Answer::No),
+                // The plan is looked at again when the answer is there: the watch has to follow.
+                _ = watch.next() => {}
+            }
+        };
+        if answer == Answer::No {
+            return Err(Failure::new(Exit::Refused, "not confirmed, nothing was changed"));
+        }
+        let now = watch.preview_drain(nodes)?;
+        if now.moves == preview.moves {
+            return Ok(());
+        }
+        let (before, after) = (preview.moves.len(), now.moves.len());
+        let words = "the plan changed before it was confirmed, nothing was changed; run it again";
+        Err(Failure::new(Exit::Conflict, format!("{words}: {before} -> {after} keys")))
+    }
+}
+
+impl From<OnDeadlineArg> for OnDeadline {
+    fn from(then: OnDeadlineArg) -> Self {
+        match then {
+            OnDeadlineArg::Keep => Self::Keep,
+            OnDeadlineArg::Free => Self::Free,
+        }
+    }
+}
+
+fn begun(format: Format, group: &str, drain_id: &str, nodes: &[NodeId]) -> Outcome {
+    if format == Format::Json {
+        let name = |node: &NodeId| NodeName { node: node.to_string(), outcome: "draining" };
+        let nodes: Vec<_> = nodes.iter().map(name).collect();
+        return answer_json(&Begun { schema: "divider.drain.v1", group, drain_id, nodes: &nodes });
+    }
+    answer_draining(nodes)
+}
+
+fn answer_draining(nodes: &[NodeId]) -> Outcome {
+    for node in nodes {
+        answer(&format!("node/{node} draining\n"))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,57 @@
+//! Pausing, continuing and ending a drain that goes on.
+
+use divider::group::{AfterResume, OperateError, Why};
+use divider::wire::Mode;
+use divider::{Group, NodeId};
+
+use crate::deed::Deed;
+use crate::exit::{Failure, Outcome};
+use crate::look::Look;
+use crate::shell::Shell;
+
+/// What becomes of a drain.
+pub(super) enum Steer {
+    Pause,
+    Continue,
+    Cancel(Why),
+}
+
+impl Steer {
+    pub(super) async fn run(
+        &self,
+        shell: &Shell,
+        group: &Group,
+        nodes: &[NodeId],
+        look: &Look,
+    ) -> Outcome {
+        let mut deeds = Vec::new();
+        let mut end = Ok(());
+        for node in nodes {
+            match self.one(group, node, look).await {
+                Ok(deed) => deeds.push(deed),
+                Err(failure) => {
+                    end = Err(failure);
+                    break;
+                }
+            }
+        }
+        shell.answer_deeds_until(group.name().as_str(), &deeds, end)
+    }
+
+    async fn one(&self, group: &Group, node: &NodeId, look: &Look) -> Result<Deed, Failure> {
+        let on = format!("node/{node}");
+        Ok(match self {
+            Self::Pause => Deed::edited(on, "paused", group.pause_drain(node).await?),
+            Self::Continue => Deed::edited(on, "continued", group.continue_drain(node).await?),
+            Self::Cancel(why) => {
+                let wish = look.snapshot.node(node).map(|status| status.wish.as_ref());
+                // An unknown node is found by the group itself, which names those that there are.
+                if wish.is_some_and(|wish| wish.is_none_or(|wish| wish.mode != Mode::Drain)) {
+                    return Err(OperateError::NotDraining { node: node.clone() }.into());
+                }
+                let edited = group.resume(node, AfterResume::MoveNothing, why).await?;
+                Deed::edited(on, "active", edited)
+            }
+        })
+    }
+}

@@ -1,0 +1,332 @@
+//! Waiting until a drain is done, has failed, or cannot be seen any more.
+
+use std::collections::HashMap;
+use std::io::{Write, stderr};
+use std::time::Duration;
+
+use divider::NodeId;
+use divider::group::{DrainId, GroupWatch, OnDeadline};
+use divider::snapshot::{DrainPreview, Link, Snapshot, Update, Wish};
+use serde::Serialize;
+use tokio::time::Instant;
+
+use super::left::LeftKey;
+use super::monitor::{Monitor, News};
+use crate::contract::Viewer;
+use crate::exit::{Exit, Failure, Outcome};
+use crate::output::{Format, age, ago, answer, answer_json, millis};
+use crate::shell::Shell;
+
+/// Somebody who watches a drain.
+pub(super) struct Wait<'a> {
+    shell: &'a Shell,
+    nodes: Vec<NodeId>,
+    viewer: Viewer,
+    monitor: Monitor,
+    drain: Option<String>,
+    begun: Instant,
+    deadline: Option<Instant>,
+    on_deadline: OnDeadline,
+    /// When each node was seen to be drained, and how many keys it had.
+    drained: Vec<(NodeId, u64, Duration)>,
+    /// Since when the store is lost.
+    lost: Option<Instant>,
+    /// The last line of progress.
+    told: String,
+}
+
+/// How a watch of a drain ends.
+enum End {
+    Drained,
+    Deadline,
+    Lost,
+    Interrupted,
+    Undone(NodeId),
+}
+
+/// `divider.drain.v1`
+#[derive(Serialize)]
+struct Document<'a> {
+    schema: &'static str,
+    group: &'a str,
+    drain_id: Option<&'a str>,
+    outcome: &'static str,
+    nodes: Vec<NodeRow>,
+    left: &'a [LeftKey],
+}
+
+#[derive(Serialize)]
+struct NodeRow {
+    node: String,
+    outcome: &'static str,
+    /// How many keys it had; null where it is not drained.
+    keys: Option<u64>,
+    took_ms: Option<u64>,
+}
+
+/// How often it is told how far it is: on a terminal, and where lines pile up.
+const LIVE: Duration = Duration::from_millis(500);
+const LINES: Duration = Duration::from_secs(2);
+
+/// At a deadline that frees keys, how much longer that may take.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// How many time-outs a lost store may take to come back.
+const PATIENCE: u32 = 6;
+
+/// The most keys that are listed for people.
+const LISTED: usize = 50;
+
+impl<'a> Wait<'a> {
+    pub(super) fn new(shell: &'a Shell, nodes: Vec<NodeId>, viewer: Viewer) -> Self {
+        let monitor = Monitor::new(&nodes, None, HashMap::new());
+        Self {
+            shell,
+            nodes,
+            viewer,
+            monitor,
+            drain: None,
+            begun: Instant::now(),
+            deadline: None,
+            on_deadline: OnDeadline::Keep,
+            drained: Vec::new(),
+            lost: None,
+            told: String::new(),
+        }
+    }
+
+    /// A drain that was begun just now, by that plan.
+    pub(super) fn begun(
+        mut self,
+        drain: &DrainId,
+        preview: DrainPreview,
+        deadline: Option<Duration>,
+        on_deadline: OnDeadline,
+    ) -> Self {
+        self.begun = Instant::now();
+        self.deadline = deadline.map(|span| self.begun + span);
+        self.on_deadline = on_deadline;
+        self.drain = Some(drain.to_string());
+        let planned = preview.moves.into_iter().map(|planned| (planned.key, planned.from));
+        self.monitor = Monitor::new(&self.nodes, self.drain.clone(), planned.collect());
+        self
+    }
+
+    /// The drain that goes on already.
+    pub(super) async fn running(mut self, watch: &mut GroupWatch, first: &Snapshot) -> Outcome {
+        let wish = |node: &NodeId| first.node(node).and_then(|status| status.wish.as_ref());
+        for node in &self.nodes {
+            let drains = |wish: &&Wish| wish.mode == divider::wire::Mode::Drain;
+            let Some(wish) = wish(node).filter(drains) else {
+                let node = node.clone();
+                return Err(match first.node(&node) {
+                    Some(_) => divider::group::OperateError::NotDraining { node }.into(),
+                    None => Failure::new(Exit::NotFound, format!("no such node: {node}")),
+                });
+            };
+            self.on_deadline = wish.on_deadline;
+            if let Some(at) = wish.deadline_ms {
+                // By the wall clock, as it is on record.
+                let left = at.saturating_sub(crate::output::now_ms());
+                let deadline = Instant::now() + Duration::from_millis(left);
+                self.deadline = Some(self.deadline.map_or(deadline, |other| other.max(deadline)));
+            }
+            let begun = Instant::now().checked_sub(ago(wish.at_ms));
+            self.begun = begun.unwrap_or(self.begun).min(self.begun);
+        }
+        if let Some(end) = self.on_snapshot(first)? {
+            return self.end(end, first);
+        }
+        self.finish(watch).await
+    }
+
+    /// Waits, and says what came of it.
+    pub(super) async fn finish(mut self, watch: &mut GroupWatch) -> Outcome {
+        let end = self.wait(watch).await;
+        self.clear_line();
+        self.end(end?, watch.snapshot())
+    }
+
+    async fn wait(&mut self, watch: &mut GroupWatch) -> Result<End, Failure> {
+        let every = if self.shell.output.is_live() { LIVE } else { LINES };
+        let mut ticks = tokio::time::interval(every);
+        let interrupted = tokio::signal::ctrl_c();
+        tokio::pin!(interrupted);
+        loop {
+            let deadline = self.deadline;
+            tokio::select! {
+                biased;
+                _ = &mut interrupted => return Ok(End::Interrupted),
+                () = sleep_until(deadline) => {
+                    if let Some(end) = self.on_deadline() {
+                        return Ok(end);
+                    }
+                }
+                update = watch.next() => {
+                    if let Some(end) = self.on_update(&update)? {
+                        return Ok(end);
+                    }
+                }
+                _ = ticks.tick() => {
+                    if self.is_lost_for_long() {
+                        return Ok(End::Lost);
+                    }
+                    self.tell_progress(watch.snapshot());
+                }
+            }
+        }
+    }
+
+    fn on_update(&mut self, update: &Update) -> Result<Option<End>, Failure> {
+        self.on_link(&update.link);
+        if update.snapshot.is_complete() { self.on_snapshot(&update.snapshot) } else { Ok(None) }
+    }
+
+    fn on_snapshot(&mut self, snapshot: &Snapshot) -> Result<Option<End>, Failure> {
+        for news in self.monitor.on_snapshot(snapshot) {
+            match news {
+                News::Undone(node) => return Ok(Some(End::Undone(node))),
+                News::Drained(node, keys) => {
+                    let took = self.begun.elapsed();
+                    self.clear_line();
+                    if self.shell.output.format(&[Format::Plain, Format::Json])? == Format::Plain {
+                        let keys = crate::output::count(keys, "key");
+                        answer(&format!("node/{node} drained ({keys}, {})\n", age(took)))?;
+                    }
+                    self.drained.push((node, keys, took));
+                }
+            }
+        }
+        Ok(self.monitor.is_done().then_some(End::Drained))
+    }
+
+    fn on_link(&mut self, link: &Link) {
+        match link {
+            Link::Lost { error, .. } if self.lost.is_none() => {
+                self.lost = Some(Instant::now());
+                self.clear_line();
+                let words = "lost the store, trying again; the drain goes on by itself";
+                self.shell.output.say(&format!("{words}: {error}"));
+            }
+            Link::Live if self.lost.take().is_some() => self.shell.output.say("the store is back"),
+            _ => {}
+        }
+    }
+
+    /// The time is over; where keys are freed by then, that takes a little more.
+    fn on_deadline(&mut self) -> Option<End> {
+        if self.lost.is_some() {
+            return Some(End::Lost);
+        }
+        if self.on_deadline == OnDeadline::Keep {
+            return Some(End::Deadline);
+        }
+        self.on_deadline = OnDeadline::Keep;
+        self.deadline = Some(Instant::now() + GRACE);
+        self.monitor.on_freed();
+        None
+    }
+
+    fn is_lost_for_long(&self) -> bool {
+        let patience = self.shell.timeout() * PATIENCE;
+        self.lost.is_some_and(|since| since.elapsed() > patience)
+    }
+
+    fn tell_progress(&mut self, snapshot: &Snapshot) {
+        let line = self.monitor.line(snapshot, &self.viewer.later());
+        let output = &self.shell.output;
+        if output.is_live() {
+            // Without a standard error there is nobody to show it to.
+            let _ = write!(stderr(), "\r{}\u{1b}[K", output.plain(&line));
+        } else if line != self.told && self.lost.is_none() {
+            output.say(&line);
+        }
+        self.told = line;
+    }
+
+    fn clear_line(&self) {
+        if self.shell.output.is_live() {
+            let _ = write!(stderr(), "\r\u{1b}[K");
+        }
+    }
+
+    fn end(&self, end: End, snapshot: &Snapshot) -> Outcome {
+        let left = match end {
+            End::Drained => Vec::new(),
+            _ => self.monitor.left(snapshot, &self.viewer.later()),
+        };
+        if self.shell.output.format(&[Format::Plain, Format::Json])? == Format::Json {
+            self.answer_document(&end, snapshot, &left)?;
+        }
+        let names: Vec<_> = self.nodes.iter().map(NodeId::as_str).collect();
+        let again = format!("divider drain {} --monitor", names.join(" "));
+        match end {
+            End::Drained => Ok(()),
+            End::Deadline => {
+                let what = self.monitor.left_words(&left);
+                self.list(&left);
+                let words = format!("the deadline is over and keys are left: {what}; {STANDS}");
+                Err(Failure::new(Exit::KeysLeft, words))
+            }
+            End::Lost => {
+                let words = "lost the store; the drain goes on by itself, to watch it again";
+                Err(Failure::new(Exit::ConnectionLost, format!("{words}: {again}")))
+            }
+            End::Interrupted => {
+                let words = "stopped watching; the drain goes on by itself, to watch it again";
+                self.shell.output.say(&format!("{words}: {again}"));
+                Err(Failure::silent(Exit::Interrupted.code()))
+            }
+            End::Undone(node) => {
+                let words = format!("somebody wants something else of the node now: {node}");
+                Err(Failure::new(Exit::Conflict, words))
+            }
+        }
+    }
+
+    fn list(&self, left: &[LeftKey]) {
+        for key in left.iter().take(LISTED) {
+            crate::output::tell(&self.shell.output.plain(&key.line()));
+        }
+        if left.len() > LISTED {
+            crate::output::tell(&format!("  and {} more", left.len() - LISTED));
+        }
+    }
+
+    fn answer_document(&self, end: &End, snapshot: &Snapshot, left: &[LeftKey]) -> Outcome {
+        let outcome = match end {
+            End::Drained => "drained",
+            End::Deadline => "left",
+            End::Lost => "connection_lost",
+            End::Interrupted => "interrupted",
+            End::Undone(_) => "undone",
+        };
+        let row = |node: &NodeId| {
+            let drained = self.drained.iter().find(|(drained, ..)| drained == node);
+            let is_drained = self.monitor.is_node_drained(node);
+            NodeRow {
+                node: node.to_string(),
+                outcome: if is_drained { "drained" } else { "draining" },
+                keys: drained.map(|(_, keys, _)| *keys),
+                took_ms: drained.map(|(_, _, took)| millis(*took)),
+            }
+        };
+        answer_json(&Document {
+            schema: "divider.drain.v1",
+            group: snapshot.group().as_str(),
+            drain_id: self.drain.as_deref(),
+            outcome,
+            nodes: self.nodes.iter().map(row).collect(),
+            left,
+        })
+    }
+}
+
+const STANDS: &str = "they are still drained, nothing is undone";
+
+async fn sleep_until(deadline: Option<Instant>) {
+    match deadline {
+        Some(at) => tokio::time::sleep_until(at).await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,215 @@
+//! `divider key`
+
+use std::fmt::Write as _;
+
+use clap::Args;
+use divider::Key;
+use divider::snapshot::{KeyStatus, NodeState, Phase, Snapshot, Suitor, Unfit};
+use serde::Serialize;
+
+use crate::command::keys::or_dash;
+use crate::contract::{Head, KeyRow, since};
+use crate::exit::{Exit, Failure, Outcome};
+use crate::look::Look;
+use crate::output::{Column, Format, List, age, answer, answer_json, count};
+use crate::shell::Shell;
+
+/// Show one key: who has it, and why it is there or does not run
+///
+/// The score says how well a node suits the key; the best with room for it gets it when it has to go
+/// somewhere. A key that runs moves only for a drain, a balance, or the end of its node.
+#[derive(Debug, Args)]
+pub(crate) struct KeyArgs {
+    /// The key
+    #[arg(value_name = "KEY", value_parser = parse_key)]
+    key: Key,
+}
+
+/// `divider.key.v1`
+#[derive(Serialize)]
+struct Card {
+    #[serde(flatten)]
+    head: Head,
+    key: KeyRow,
+    /// Sentences.
+    why: Vec<String>,
+    suitors: Vec<SuitorRow>,
+}
+
+/// How well a node suits the key.
+#[derive(Serialize)]
+struct SuitorRow {
+    node: String,
+    affinity: u32,
+    score: f64,
+    keys: u64,
+    target: u64,
+    /// Why it may not take the key; null where it may.
+    unfit: Option<String>,
+}
+
+const COLUMNS: &[Column<SuitorRow>] = &[
+    Column::new("NODE", |row| row.node.clone()),
+    Column::number("SCORE", |row| format!("{:.1}", row.score)),
+    Column::number("AFFINITY", |row| row.affinity.to_string()),
+    Column::number("KEYS", |row| row.keys.to_string()),
+    Column::number("TARGET", |row| row.target.to_string()),
+    Column::new("MAY TAKE IT", |row| row.unfit.clone().unwrap_or_else(|| "yes".to_owned())),
+];
+
+impl KeyArgs {
+    pub(crate) async fn run(self, shell: &Shell) -> Outcome {
+        let is_json = shell.output.format(&Format::OF_ONE)? == Format::Json;
+        let opened = shell.open().await?;
+        let mut watch = opened.group.watch();
+        let Look { snapshot, viewer } = Look::first(&mut watch).await?;
+        let suitors = watch.suitors(&self.key)?;
+        watch.close().await;
+        let Some(status) = snapshot.key(&self.key) else {
+            let words = format!("no such key, nobody announced it: {}", self.key);
+            return Err(Failure::new(Exit::NotFound, words));
+        };
+        let since = since(&snapshot, &self.key, status, &viewer);
+        let told = since.map(|since| age(viewer.anchor.moment().since(since)));
+        let card = Card {
+            head: Head::new("divider.key.v1", &snapshot, &viewer),
+            key: KeyRow::new(&self.key, status, since, &viewer.anchor),
+            why: why(&snapshot, status, &suitors, told.as_deref()),
+            suitors: suitors.iter().map(|suitor| SuitorRow::new(suitor, &snapshot)).collect(),
+        };
+        if is_json { answer_json(&card) } else { card.show(shell) }
+    }
+}
+
+impl Card {
+    fn show(&self, shell: &Shell) -> Outcome {
+        let row = &self.key;
+        let mut text = String::new();
+        let mut line = |name: &str, value: &str| {
+            // A String takes whatever is written to it.
+            let _ = writeln!(text, "{name:<9} {}", shell.output.plain(value));
+        };
+        line("key", &row.key);
+        line("phase", &row.phase);
+        line("owner", &or_dash(row.owner.as_ref()));
+        if let Some(to) = &row.to {
+            line("goes to", to);
+        }
+        line("token", &row.token.to_string());
+        line("claim", &format!("revision {}", row.revision));
+        if let Some(since) = &row.since {
+            line("since", since);
+        }
+        for (at, why) in self.why.iter().enumerate() {
+            line(if at == 0 { "why" } else { "" }, why);
+        }
+        let list = List { columns: COLUMNS, rows: &self.suitors, kind: "node" };
+        text = text + "\n" + &shell.output.table(&list, |_| true);
+        Ok(answer(&text)?)
+    }
+}
+
+impl SuitorRow {
+    fn new(suitor: &Suitor, snapshot: &Snapshot) -> Self {
+        let status = snapshot.node(&suitor.node);
+        let unfit = suitor.unfit.map(|unfit| match unfit {
+            Unfit::TakesNothing => {
+                let state = status.map_or(NodeState::Absent, |status| status.state);
+                match state {
+                    NodeState::Ready | NodeState::Joining => "no, its affinity is 0".to_owned(),
+                    state => format!("no, it is {}", state.as_str()),
+                }
+            }
+            Unfit::OtherPrefix => "no, it takes other prefixes".to_owned(),
+            Unfit::Released(left) => format!("no, it released it; again in {}", age(left)),
+            _ => "no".to_owned(),
+        });
+        Self {
+            node: suitor.node.to_string(),
+            affinity: suitor.affinity,
+            score: (suitor.score * 1000.0).round() / 1000.0,
+            keys: status.map_or(0, |status| status.keys),
+            target: status.map_or(0, |status| status.target),
+            unfit,
+        }
+    }
+}
+
+/// Why the key does not run, or why it runs where it does.
+fn why(
+    snapshot: &Snapshot,
+    status: &KeyStatus,
+    suitors: &[Suitor],
+    told: Option<&str>,
+) -> Vec<String> {
+    match (status.phase, &status.owner) {
+        (Phase::Stopping, Some(owner)) => {
+            let told = told.map_or_else(String::new, |age| format!(" {age} ago"));
+            let stop = format!("{owner} was told to stop it{told} and has not confirmed that");
+            vec![stop, "until then it stays there: nobody else may have it at the same time".into()]
+        }
+        (Phase::Running, Some(owner)) => {
+            let mut why = vec![why_here(owner.as_str(), suitors)];
+            if let Some(node) = snapshot.node(owner).filter(|node| node.state < NodeState::Draining)
+            {
+                why.push(format!(
+                    "{owner} is {}: the key may not be worked on",
+                    node.state.as_str()
+                ));
+            }
+            if let Some(to) = &status.to {
+                why.push(format!("{to} is to have it; {owner} was not told to stop it yet"));
+            }
+            why
+        }
+        _ => vec![why_nowhere(snapshot, status, suitors)],
+    }
+}
+
+fn why_here(owner: &str, suitors: &[Suitor]) -> String {
+    let fit: Vec<_> = suitors.iter().filter(|suitor| suitor.unfit.is_none()).collect();
+    let best = fit.first().filter(|best| best.node.as_str() != owner);
+    match (fit.iter().position(|suitor| suitor.node.as_str() == owner), best) {
+        (Some(0), _) => format!("{owner} suits it best"),
+        (Some(rank), Some(best)) => format!(
+            "{owner} suits it as number {} of {}; {} suits it better and had its share already, or \
+             came later",
+            rank + 1,
+            fit.len(),
+            best.node
+        ),
+        _ => format!("{owner} has it since before it stopped taking new keys"),
+    }
+}
+
+fn why_nowhere(snapshot: &Snapshot, status: &KeyStatus, suitors: &[Suitor]) -> String {
+    if let Some(to) = &status.to {
+        return format!("it has no owner; {to} is to take it");
+    }
+    if suitors.is_empty() {
+        return "there is no node that could take it".to_owned();
+    }
+    if suitors.iter().any(|suitor| suitor.unfit.is_none()) {
+        let joining = snapshot.nodes().any(|node| node.state == NodeState::Joining);
+        let what = if joining { "nodes are joining" } else { "it is to be placed now" };
+        return format!("it has no owner; {what}, and it is given out when they have settled");
+    }
+    let of = |unfit: fn(&Unfit) -> bool| {
+        suitors.iter().filter(|suitor| suitor.unfit.as_ref().is_some_and(unfit)).count() as u64
+    };
+    let nothing = of(|unfit| matches!(unfit, Unfit::TakesNothing));
+    let prefix = of(|unfit| matches!(unfit, Unfit::OtherPrefix));
+    let released = of(|unfit| matches!(unfit, Unfit::Released(_)));
+    let reasons = [
+        (nothing, "that take nothing new (cordoned, drained, leaving, or of affinity 0)"),
+        (prefix, "that take other prefixes"),
+        (released, "that released it a moment ago"),
+    ];
+    let reasons: Vec<_> = reasons.iter().filter(|(nodes, _)| *nodes > 0).collect();
+    let reasons = reasons.iter().map(|(nodes, what)| format!("{} {what}", count(*nodes, "node")));
+    format!("nobody may take it: there are {}", reasons.collect::<Vec<_>>().join(", "))
+}
+
+fn parse_key(text: &str) -> Result<Key, String> {
+    Key::new(text).map_err(|error| error.to_string())
+}

@@ -1,0 +1,57 @@
+//! `divider rebalance`
+
+use clap::Args;
+
+use crate::cli::Signed;
+use crate::contract::{RebalancePlan, Shift};
+use crate::deed::Deed;
+use crate::exit::Outcome;
+use crate::output::{Column, Format, List, answer, answer_json, count};
+use crate::shell::Shell;
+
+/// Move as few keys as give every node its share
+///
+/// Which keys move is the choice of the node that gives them: those that suit it least. While the
+/// group is frozen nothing moves; it is done after the thaw.
+#[derive(Debug, Args)]
+pub(crate) struct RebalanceArgs {
+    /// Say who would give how many keys to whom, and change nothing
+    #[arg(long)]
+    dry_run: bool,
+    #[command(flatten)]
+    signed: Signed,
+}
+
+const COLUMNS: &[Column<Shift>] = &[
+    Column::new("FROM", |shift| shift.from.clone()),
+    Column::new("TO", |shift| shift.to.clone()),
+    Column::number("KEYS", |shift| shift.keys.to_string()),
+];
+
+impl RebalanceArgs {
+    pub(crate) async fn run(self, shell: &Shell) -> Outcome {
+        let group = shell.open().await?.group;
+        let preview = group.preview_rebalance().await?;
+        let plan = RebalancePlan::new(group.name(), &preview);
+        if self.dry_run {
+            let format = shell.output.format(&Format::OF_PLANS)?;
+            if format == Format::Json {
+                return answer_json(&plan);
+            }
+            let list = List { columns: COLUMNS, rows: &plan.shifts, kind: "node" };
+            answer(&shell.output.table(&list, |_| true))?;
+            say_shifts(shell, &plan);
+            return Ok(());
+        }
+        say_shifts(shell, &plan);
+        let edited = group.rebalance(&self.signed.why()).await?;
+        let deed = Deed::edited(format!("group/{}", group.name()), "rebalanced", edited);
+        shell.answer_deeds(group.name().as_str(), &[deed])
+    }
+}
+
+/// Says how much a rebalance moves.
+pub(crate) fn say_shifts(shell: &Shell, plan: &RebalancePlan) {
+    let keys = count(plan.moves(), "key");
+    shell.output.say(&format!("plan: {keys} to move (revision {})", plan.revision));
+}

@@ -1,0 +1,72 @@
+//! A key, as programs read it.
+
+use divider::snapshot::{KeyStatus, Moment, Phase, Snapshot};
+use divider::{Key, Revision, Token};
+use serde::{Deserialize, Serialize};
+
+use super::{Anchor, Viewer};
+
+/// One key.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct KeyRow {
+    pub(crate) key: String,
+    pub(crate) owner: Option<String>,
+    pub(crate) phase: String,
+    /// Where the plan puts it, while it is elsewhere.
+    pub(crate) to: Option<String>,
+    pub(crate) token: u64,
+    pub(crate) revision: u64,
+    /// Since when owner and phase are so; null where they were so before anybody looked.
+    pub(crate) since: Option<String>,
+}
+
+impl KeyRow {
+    pub(crate) fn new(key: &Key, status: &KeyStatus, since: Option<Moment>, at: &Anchor) -> Self {
+        Self {
+            key: key.to_string(),
+            owner: status.owner.as_ref().map(ToString::to_string),
+            phase: status.phase.as_str().to_owned(),
+            to: status.to.as_ref().map(ToString::to_string),
+            token: status.token.0,
+            revision: status.revision.0,
+            since: since.and_then(|since| at.time(since)),
+        }
+    }
+
+    /// The key that it was made of.
+    pub(super) fn status(self, anchor: &Anchor) -> Result<(Key, KeyStatus), String> {
+        let node = |node: Option<String>| {
+            node.map(|node| node.parse()).transpose().map_err(|error| format!("{error}"))
+        };
+        let since = anchor.read(self.since.as_deref()).unwrap_or(anchor.moment());
+        let mut status = KeyStatus::new(phase_of(&self.phase)?, since);
+        status.owner = node(self.owner)?;
+        status.to = node(self.to)?;
+        status.token = Token(self.token);
+        status.revision = Revision(self.revision);
+        Ok((Key::new(&self.key).map_err(|error| error.to_string())?, status))
+    }
+}
+
+/// Since when a key is as it is: by its node's word where it was told to stop, else by what the
+/// viewer saw.
+pub(crate) fn since(
+    snapshot: &Snapshot,
+    key: &Key,
+    status: &KeyStatus,
+    viewer: &Viewer,
+) -> Option<Moment> {
+    let owner = status.owner.as_ref().filter(|_| status.phase == Phase::Stopping);
+    let stops = owner.and_then(|owner| snapshot.node(owner)).map(|node| &node.unconfirmed.oldest);
+    let told = stops.and_then(|stops| stops.iter().find(|stop| stop.key == *key));
+    told.map(|stop| stop.told).or_else(|| viewer.seen(status.since))
+}
+
+/// A phase by its word.
+pub(crate) fn phase_of(word: &str) -> Result<Phase, String> {
+    let phases = [Phase::Orphaned, Phase::Running, Phase::Stopping];
+    let found = phases.into_iter().find(|phase| phase.as_str() == word);
+    found.ok_or_else(|| {
+        format!("expected one of {}: {word:?}", phases.map(Phase::as_str).join(", "))
+    })
+}

@@ -1,0 +1,219 @@
+//! A node, as programs read it.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use divider::snapshot::{NodeState, NodeStatus, Unconfirmed, UnconfirmedStop, Wish};
+use divider::wire::{Mode, OnDeadline};
+use divider::{Key, Revision, Token};
+use serde::{Deserialize, Serialize};
+
+use super::Viewer;
+use super::anchor::{Anchor, unix_ms};
+use crate::output::{millis, rfc3339};
+
+/// One node.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct NodeRow {
+    pub(crate) node: String,
+    pub(crate) state: String,
+    /// Since when it is so; null where it was so before anybody looked.
+    pub(crate) since: Option<String>,
+    pub(crate) session: Option<String>,
+    pub(crate) joined: u64,
+    pub(crate) affinity: u32,
+    pub(crate) effective_affinity: u32,
+    pub(crate) keys: u64,
+    pub(crate) target: u64,
+    pub(crate) held: u64,
+    pub(crate) stopping: u64,
+    /// Null before the first heartbeat that came while somebody looked.
+    pub(crate) last_beat_ms_ago: Option<u64>,
+    pub(crate) lease_ms: u64,
+    pub(crate) seen: u64,
+    pub(crate) prefixes: Vec<String>,
+    pub(crate) labels: BTreeMap<String, String>,
+    pub(crate) host: String,
+    pub(crate) build: String,
+    pub(crate) unconfirmed: UnconfirmedRow,
+    pub(crate) intent: Option<IntentRow>,
+}
+
+/// The stops that a node was told and that its application has not confirmed.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct UnconfirmedRow {
+    pub(crate) count: u64,
+    pub(crate) oldest: Vec<StopRow>,
+}
+
+/// One of them.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct StopRow {
+    pub(crate) key: String,
+    pub(crate) token: u64,
+    pub(crate) age_ms: u64,
+}
+
+/// What an operator wants of a node.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct IntentRow {
+    /// The drain's name; null where it is none.
+    pub(crate) id: Option<String>,
+    pub(crate) kind: String,
+    pub(crate) affinity: Option<u32>,
+    pub(crate) by: String,
+    pub(crate) reason: String,
+    pub(crate) at: Option<String>,
+    pub(crate) revision: u64,
+    pub(crate) deadline: Option<String>,
+    pub(crate) on_deadline: String,
+    pub(crate) parallel: u32,
+    pub(crate) paused: bool,
+    pub(crate) planned: u64,
+    pub(crate) drained_from: u64,
+    pub(crate) adrift: u64,
+}
+
+impl NodeRow {
+    pub(crate) fn new(status: &NodeStatus, viewer: &Viewer) -> Self {
+        let stop = |stop: &UnconfirmedStop| StopRow {
+            key: stop.key.to_string(),
+            token: stop.token.0,
+            age_ms: millis(viewer.anchor.moment().since(stop.told)),
+        };
+        let unconfirmed = &status.unconfirmed;
+        Self {
+            node: status.node.to_string(),
+            state: status.state.as_str().to_owned(),
+            since: viewer.seen(status.since).and_then(|since| viewer.anchor.time(since)),
+            session: status.session.map(|session| session.to_string()),
+            joined: status.joined.0,
+            affinity: status.affinity,
+            effective_affinity: status.effective_affinity,
+            keys: status.keys,
+            target: status.target,
+            held: status.held,
+            stopping: status.stopping,
+            last_beat_ms_ago: status.last_beat.and_then(|beat| viewer.age(beat)).map(millis),
+            lease_ms: millis(status.lease),
+            seen: status.seen.0,
+            prefixes: status.prefixes.clone(),
+            labels: status.labels.clone(),
+            host: status.host.clone(),
+            build: status.build.clone(),
+            unconfirmed: UnconfirmedRow {
+                count: unconfirmed.count,
+                oldest: unconfirmed.oldest.iter().map(stop).collect(),
+            },
+            intent: status.wish.as_ref().map(IntentRow::new),
+        }
+    }
+
+    /// The node that it was made of, as far as it says. What no node can be is said in words.
+    pub(super) fn status(self, anchor: &Anchor) -> Result<NodeStatus, String> {
+        let state = state_of(&self.state)?;
+        let since = anchor.read(self.since.as_deref()).unwrap_or(anchor.moment());
+        let id = self.node.parse().map_err(|error| format!("{error}"))?;
+        let mut status = NodeStatus::new(id, state, since);
+        status.session = self.session.and_then(|session| session.parse().ok());
+        status.joined = Revision(self.joined);
+        status.affinity = self.affinity;
+        status.effective_affinity = self.effective_affinity;
+        status.keys = self.keys;
+        status.target = self.target;
+        status.held = self.held;
+        status.stopping = self.stopping;
+        let ago = |ms| anchor.moment() - Duration::from_millis(ms);
+        status.last_beat = self.last_beat_ms_ago.map(ago);
+        status.lease = Duration::from_millis(self.lease_ms);
+        status.seen = Revision(self.seen);
+        status.prefixes = self.prefixes;
+        status.labels = self.labels;
+        status.host = self.host;
+        status.build = self.build;
+        let stop = |stop: StopRow| {
+            let key = Key::new(&stop.key).map_err(|error| error.to_string())?;
+            Ok(UnconfirmedStop::new(key, Token(stop.token), ago(stop.age_ms)))
+        };
+        let oldest = self.unconfirmed.oldest.into_iter().map(stop);
+        let mut unconfirmed = Unconfirmed::default();
+        unconfirmed.count = self.unconfirmed.count;
+        unconfirmed.oldest = oldest.collect::<Result<_, String>>()?;
+        status.unconfirmed = unconfirmed;
+        status.wish = self.intent.map(IntentRow::wish).transpose()?;
+        Ok(status)
+    }
+}
+
+impl IntentRow {
+    pub(super) fn new(wish: &Wish) -> Self {
+        Self {
+            id: wish.drain_id.clone(),
+            kind: kind_of(wish.mode).to_owned(),
+            affinity: wish.affinity,
+            by: wish.by.clone(),
+            reason: wish.reason.clone(),
+            at: rfc3339(wish.at_ms),
+            revision: wish.revision.0,
+            deadline: wish.deadline_ms.and_then(rfc3339),
+            on_deadline: match wish.on_deadline {
+                OnDeadline::Keep => "keep",
+                OnDeadline::Free => "free",
+            }
+            .to_owned(),
+            parallel: wish.parallel,
+            paused: wish.paused,
+            planned: wish.planned.0,
+            drained_from: wish.drained_from,
+            adrift: wish.adrift,
+        }
+    }
+
+    fn wish(self) -> Result<Wish, String> {
+        let modes = [Mode::Active, Mode::Cordon, Mode::Drain];
+        let mode = modes.into_iter().find(|mode| kind_of(*mode) == self.kind);
+        let mut wish = Wish::new(mode.ok_or_else(|| format!("no kind of intent: {}", self.kind))?);
+        wish.affinity = self.affinity;
+        wish.by = self.by;
+        wish.reason = self.reason;
+        wish.at_ms = self.at.as_deref().and_then(unix_ms).unwrap_or_default();
+        wish.revision = Revision(self.revision);
+        wish.drain_id = self.id;
+        wish.deadline_ms = self.deadline.as_deref().and_then(unix_ms);
+        wish.on_deadline =
+            if self.on_deadline == "free" { OnDeadline::Free } else { OnDeadline::Keep };
+        wish.parallel = self.parallel;
+        wish.paused = self.paused;
+        wish.planned = Revision(self.planned);
+        wish.drained_from = self.drained_from;
+        wish.adrift = self.adrift;
+        Ok(wish)
+    }
+}
+
+/// What a mode is called.
+fn kind_of(mode: Mode) -> &'static str {
+    match mode {
+        Mode::Active => "active",
+        Mode::Cordon => "cordon",
+        Mode::Drain => "drain",
+    }
+}
+
+/// A state by its word.
+pub(crate) fn state_of(word: &str) -> Result<NodeState, String> {
+    let states = [
+        NodeState::Lost,
+        NodeState::Late,
+        NodeState::Draining,
+        NodeState::Drained,
+        NodeState::Leaving,
+        NodeState::Cordoned,
+        NodeState::Joining,
+        NodeState::Ready,
+        NodeState::Absent,
+    ];
+    let found = states.into_iter().find(|state| state.as_str() == word);
+    let words = || states.map(NodeState::as_str).join(", ");
+    found.ok_or_else(|| format!("expected one of {}: {word:?}", words()))
+}

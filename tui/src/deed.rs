@@ -1,0 +1,77 @@
+//! What was done, a line for each thing it was done to.
+
+use divider::group::Edited;
+use serde::Serialize;
+
+use crate::exit::Outcome;
+use crate::output::{Format, answer, answer_json};
+use crate::shell::Shell;
+
+/// Something that was done, or was so already, or would be done.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct Deed {
+    /// As `node/w1`.
+    pub(crate) on: String,
+    /// As `cordoned`.
+    pub(crate) what: String,
+    /// Whether it was not so before.
+    pub(crate) changed: bool,
+    /// The revision of its record; null where nothing was written.
+    pub(crate) revision: Option<u64>,
+    /// Whether nothing was written because it was only asked what would be.
+    pub(crate) dry_run: bool,
+}
+
+/// `divider.deeds.v1`
+#[derive(Serialize)]
+struct Document<'a> {
+    schema: &'static str,
+    group: &'a str,
+    deeds: &'a [Deed],
+}
+
+impl Deed {
+    /// Something that the library did.
+    pub(crate) fn edited(on: impl Into<String>, what: &str, edited: Edited) -> Self {
+        let (changed, revision) = match edited {
+            Edited::Changed(revision) => (true, revision),
+            Edited::Already(revision) => (false, revision),
+        };
+        let (on, what) = (on.into(), what.to_owned());
+        Self { on, what, changed, revision: Some(revision.0), dry_run: false }
+    }
+
+    /// Something that was only asked about.
+    pub(crate) fn would(on: impl Into<String>, what: &str) -> Self {
+        let (on, what) = (on.into(), what.to_owned());
+        Self { on, what, changed: true, revision: None, dry_run: true }
+    }
+
+    fn line(&self, format: Format) -> String {
+        let Self { on, what, .. } = self;
+        match (format, self.dry_run, self.changed) {
+            (Format::Name, ..) => format!("{on}\n"),
+            (_, true, _) => format!("{on} would be {what}\n"),
+            (_, false, true) => format!("{on} {what}\n"),
+            (_, false, false) => format!("{on} already {what}\n"),
+        }
+    }
+}
+
+impl Shell {
+    /// Answers with what was done.
+    pub(crate) fn answer_deeds(&self, group: &str, deeds: &[Deed]) -> Outcome {
+        match self.output.format(&Format::OF_DEEDS)? {
+            Format::Json => answer_json(&Document { schema: "divider.deeds.v1", group, deeds }),
+            format => Ok(answer(&deeds.iter().map(|deed| deed.line(format)).collect::<String>())?),
+        }
+    }
+
+    /// Answers with what was done before something could not be, and with that.
+    pub(crate) fn answer_deeds_until(&self, group: &str, deeds: &[Deed], end: Outcome) -> Outcome {
+        if end.is_ok() || !deeds.is_empty() {
+            self.answer_deeds(group, deeds)?;
+        }
+        end
+    }
+}
