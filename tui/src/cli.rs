@@ -23,6 +23,7 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    Top(crate::top::TopArgs),
     Init(command::init::InitArgs),
     Groups(command::groups::GroupsArgs),
     Nodes(command::nodes::NodesArgs),
@@ -50,6 +51,7 @@ pub(crate) enum Command {
 impl Command {
     pub(crate) async fn run(self, shell: &Shell) -> Outcome {
         match self {
+            Self::Top(args) => args.run(shell).await,
             Self::Init(args) => args.run(shell).await,
             Self::Groups(args) => args.run(shell).await,
             Self::Nodes(args) => args.run(shell).await,

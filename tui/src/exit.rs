@@ -77,6 +77,11 @@ impl Failure {
         ExitCode::from(self.exit)
     }
 
+    /// Whether it means that.
+    pub(crate) fn is(&self, exit: Exit) -> bool {
+        self.exit == exit.code()
+    }
+
     /// Adds to what is said.
     pub(crate) fn with(mut self, more: &str) -> Self {
         self.words.push_str(more);

@@ -6,6 +6,7 @@
 mod ask;
 mod cli;
 mod command;
+mod conditions;
 mod connection;
 mod contract;
 mod deed;
@@ -19,6 +20,7 @@ mod progress;
 mod shell;
 mod size;
 mod span;
+mod top;
 mod words;
 
 use std::process::ExitCode;

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{
-    KeyStatus, Moment, NodeState, NodeStatus, Phase, Problem, Problems, Snapshot, Unconfirmed,
-    UnconfirmedStop, Wish,
+    DrainPreview, KeyStatus, Moment, NodeState, NodeStatus, Phase, PlannedMove, Problem, Problems,
+    RebalancePreview, Receiver, Shift, Snapshot, Unconfirmed, UnconfirmedStop, Wish,
 };
 use crate::id::{GroupName, NodeId, Revision, Token};
 use crate::key::Key;
@@ -116,6 +116,7 @@ impl NodeStatus {
             last_beat: None,
             lease: Duration::ZERO,
             seen: Revision::NONE,
+            balanced: Revision::NONE,
             prefixes: Vec::new(),
             labels: BTreeMap::new(),
             host: String::new(),
@@ -166,6 +167,42 @@ impl Wish {
             drained_from: 0,
             adrift: 0,
         }
+    }
+}
+
+impl DrainPreview {
+    /// The preview of a drain that moves nothing.
+    pub fn new(revision: Revision) -> Self {
+        Self { revision, moves: Vec::new(), receivers: Vec::new(), without_receiver: 0 }
+    }
+
+    /// With one more move; its receiver is counted by [`with_receiver`](Self::with_receiver).
+    #[must_use]
+    pub fn with_move(mut self, key: Key, from: NodeId, to: Option<NodeId>) -> Self {
+        self.without_receiver += u64::from(to.is_none());
+        self.moves.push(PlannedMove { key, from, to });
+        self
+    }
+
+    /// With a node that has so many keys and would get so many more.
+    #[must_use]
+    pub fn with_receiver(mut self, node: NodeId, now: u64, adds: u64) -> Self {
+        self.receivers.push(Receiver { node, now, adds });
+        self
+    }
+}
+
+impl RebalancePreview {
+    /// The preview of a rebalance that moves nothing.
+    pub fn new(revision: Revision) -> Self {
+        Self { revision, shifts: Vec::new() }
+    }
+
+    /// With so many keys that would go from one node to another.
+    #[must_use]
+    pub fn with_shift(mut self, from: NodeId, to: NodeId, keys: u64) -> Self {
+        self.shifts.push(Shift { from, to, keys });
+        self
     }
 }
 

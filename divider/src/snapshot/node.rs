@@ -41,6 +41,8 @@ pub struct NodeStatus {
     pub lease: Duration,
     /// Up to which revision it has seen the log, by its own last word.
     pub seen: Revision,
+    /// The newest balance generation of which it has no move left to make.
+    pub balanced: Revision,
     /// The prefixes of the keys it takes; none: every key.
     pub prefixes: Vec<String>,
     /// What its operator calls it.

@@ -78,6 +78,20 @@ const COLUMNS: &[Column<NodeRow>] = &[
 ];
 
 impl NodesArgs {
+    /// Every node of a group or of a file.
+    pub(crate) fn every_node(from: FromArgs) -> Self {
+        Self {
+            node: None,
+            label: Vec::new(),
+            state: None,
+            sort: Sort::State,
+            reverse: false,
+            top: None,
+            every: EveryArgs::default(),
+            from,
+        }
+    }
+
     pub(crate) async fn run(self, shell: &Shell) -> Outcome {
         shell.look_every(&self.from, &self.every, |look| self.show(shell, look)).await
     }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::Planner;
 use super::classes::Class;
 use super::placing::cooling;
+use super::standing;
 use crate::core::plan::{Placer, Quota, quotas};
 use crate::core::time::Now;
 use crate::core::view::{KeyIx, OwnerIx, View};
@@ -13,8 +14,18 @@ use crate::id::NodeId;
 impl Planner {
     /// Who would give how many keys to whom if a rebalance was asked for now: (donor, receiver, keys).
     /// Moves that are planned and not done are among them.
-    pub(crate) fn preview_rebalance(&self) -> Vec<(OwnerIx, OwnerIx, u64)> {
-        let (classes, _) = self.classes.classes_of(&self.standings);
+    ///
+    /// These nodes count as resumed, with the affinity they would have.
+    pub(crate) fn preview_rebalance(
+        &self,
+        view: &View,
+        resumed: &BTreeSet<NodeId>,
+    ) -> Vec<(OwnerIx, OwnerIx, u64)> {
+        let mut standings = self.standings.clone();
+        for (node, standing) in standings.iter_mut().filter(|(node, _)| resumed.contains(*node)) {
+            standing.affinity = standing::affinity_if_active(view, node);
+        }
+        let (classes, _) = self.classes.classes_of(&standings);
         let shifts = classes.iter().flat_map(|class| {
             let shift = |quota: Quota| (class.nodes[quota.from], class.nodes[quota.to], quota.keys);
             quotas(&class.candidates).into_iter().map(shift)

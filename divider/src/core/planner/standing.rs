@@ -35,7 +35,7 @@ pub(super) fn standings(view: &View) -> Standings {
         let active = mode == Mode::Active
             && member.state == MemberState::Active
             && !is_drained_next(view, node);
-        let wanted = control.and_then(|c| c.affinity).unwrap_or(member.affinity);
+        let wanted = affinity_if_active(view, node);
         let standing = Standing {
             owner,
             hash: node_hash(node.as_str()),
@@ -46,6 +46,15 @@ pub(super) fn standings(view: &View) -> Standings {
         Some((node.clone(), standing))
     };
     view.members.keys().filter_map(stand).collect()
+}
+
+/// The affinity of a node that takes keys: the operator's, else its own; 0 where it leaves or is no
+/// member.
+pub(super) fn affinity_if_active(view: &View, node: &NodeId) -> u32 {
+    let Some(member) = view.members.get(node) else { return 0 };
+    let control = view.controls.get(node).and_then(|c| c.record.affinity);
+    let stays = member.record.state == MemberState::Active;
+    if stays { control.unwrap_or(member.record.affinity) } else { 0 }
 }
 
 /// Whether a drain of other nodes says that this one is next, and nothing was said to it since.

@@ -163,10 +163,7 @@ impl GroupWatch {
     /// snapshot and while the store is lost.
     pub fn preview_drain(&self, nodes: &[NodeId]) -> Result<DrainPreview, OperateError> {
         self.check_complete()?;
-        if let Some(node) = nodes.iter().find(|node| self.snapshot().node(node).is_none()) {
-            let known = self.snapshot().nodes().map(|status| status.node.clone()).collect();
-            return Err(OperateError::UnknownNode { node: node.clone(), known });
-        }
+        self.check_known(nodes)?;
         let nodes: BTreeSet<NodeId> = nodes.iter().cloned().collect();
         Ok(self.model.preview_drain(clock::now(), &nodes))
     }
@@ -177,7 +174,17 @@ impl GroupWatch {
     /// [`OperateError::Incomplete`].
     pub fn preview_rebalance(&self) -> Result<RebalancePreview, OperateError> {
         self.check_complete()?;
-        Ok(self.model.preview_rebalance())
+        Ok(self.model.preview_rebalance(&BTreeSet::new()))
+    }
+
+    /// What a rebalance would do if these nodes were resumed and it was asked for now.
+    ///
+    /// # Errors
+    /// [`OperateError::UnknownNode`], [`OperateError::Incomplete`].
+    pub fn preview_resume(&self, nodes: &[NodeId]) -> Result<RebalancePreview, OperateError> {
+        self.check_complete()?;
+        self.check_known(nodes)?;
+        Ok(self.model.preview_rebalance(&nodes.iter().cloned().collect()))
     }
 
     /// How well each member suits a key: why it is where it is, or nowhere. First those that may
@@ -203,6 +210,14 @@ impl GroupWatch {
 
     fn check_complete(&self) -> Result<(), OperateError> {
         if self.snapshot().is_complete() { Ok(()) } else { Err(OperateError::Incomplete) }
+    }
+
+    fn check_known(&self, nodes: &[NodeId]) -> Result<(), OperateError> {
+        let Some(node) = nodes.iter().find(|node| self.snapshot().node(node).is_none()) else {
+            return Ok(());
+        };
+        let known = self.snapshot().nodes().map(|status| status.node.clone()).collect();
+        Err(OperateError::UnknownNode { node: node.clone(), known })
     }
 
     fn on_news(&mut self, news: News) {

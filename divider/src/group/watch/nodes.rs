@@ -98,6 +98,7 @@ impl Model {
         status.session = Some(member.session);
         status.joined = member.joined;
         status.affinity = member.affinity;
+        status.balanced = member.balanced;
         status.lease = Duration::from_millis(member.lease_ms);
         status.prefixes.clone_from(&member.prefixes);
         status.labels.clone_from(&member.labels);

@@ -31,9 +31,9 @@ impl Model {
         DrainPreview { revision: self.view.seen, moves, receivers, without_receiver }
     }
 
-    pub(super) fn preview_rebalance(&self) -> RebalancePreview {
+    pub(super) fn preview_rebalance(&self, resumed: &BTreeSet<NodeId>) -> RebalancePreview {
         let mut keys: BTreeMap<(NodeId, NodeId), u64> = BTreeMap::new();
-        for (from, to, moved) in self.planner.preview_rebalance() {
+        for (from, to, moved) in self.planner.preview_rebalance(&self.view, resumed) {
             if let (Some(from), Some(to)) = (self.node_of(from), self.node_of(to)) {
                 *keys.entry((from, to)).or_default() += moved;
             }

@@ -1,0 +1,97 @@
+//! Keys that nobody works on, or that nobody stops.
+
+use std::time::Duration;
+
+use divider::snapshot::{Moment, NodeState, NodeStatus, Snapshot, UnconfirmedStop};
+
+use super::{Code, Condition, MOST_SUBJECTS, Seen, Severity, are, have, list};
+use crate::output::{age, count};
+
+/// Without an owner for so long is no take-over any more.
+const LONG_ORPHANED: Duration = Duration::from_secs(30);
+
+/// Not confirmed for so long is a stop that will not be.
+const LONG_UNCONFIRMED: Duration = Duration::from_mins(1);
+
+pub(super) fn look(snapshot: &Snapshot, seen: &Seen, now: Moment, found: &mut Vec<Condition>) {
+    found.extend(nobody_takes(snapshot));
+    found.extend(orphaned(snapshot, seen, now));
+    found.extend(unconfirmed(snapshot, now));
+}
+
+fn nobody_takes(snapshot: &Snapshot) -> Option<Condition> {
+    let keys = snapshot.counts().all();
+    let takes = |node: &NodeStatus| node.effective_affinity > 0 && node.state != NodeState::Lost;
+    if keys == 0 || snapshot.nodes().any(takes) {
+        return None;
+    }
+    let why = match snapshot.nodes().len() {
+        0 => "there is no node".to_owned(),
+        n => format!("none of {} takes anything new", count(n as u64, "node")),
+    };
+    Some(Condition {
+        severity: Severity::Critical,
+        code: Code::NobodyTakesKeys,
+        sentence: format!("{}, and nobody to give one to: {why}", count(keys, "key")),
+        count: keys,
+        subjects: Vec::new(),
+    })
+}
+
+fn orphaned(snapshot: &Snapshot, seen: &Seen, now: Moment) -> Option<Condition> {
+    let counts = snapshot.counts();
+    let orphans = counts.orphaned;
+    if orphans == 0 {
+        return None;
+    }
+    let mut oldest: Vec<_> = seen.orphans.iter().map(|(key, since)| (*since, key)).collect();
+    oldest.sort_unstable();
+    oldest.truncate(MOST_SUBJECTS);
+    let waited = oldest.first().map_or(Duration::ZERO, |(since, _)| now.since(*since));
+    let severity = if waited >= LONG_ORPHANED { Severity::Critical } else { Severity::Warning };
+    let mut sentence = format!("{} {} no owner", count(orphans, "key"), have(orphans));
+    if waited >= Duration::from_secs(1) {
+        sentence = format!("{sentence}, the first for {}", age(waited));
+    }
+    if counts.unplaced > 0 {
+        let unplaced = counts.unplaced;
+        sentence = format!("{sentence}; {unplaced} of them {} placed nowhere yet", are(unplaced));
+    }
+    let subjects = oldest.into_iter().map(|(_, key)| key.to_string()).collect();
+    Some(Condition { severity, code: Code::Orphaned, sentence, count: orphans, subjects })
+}
+
+/// A node and one of its stops.
+type Stop<'a> = (&'a NodeStatus, &'a UnconfirmedStop);
+
+fn unconfirmed(snapshot: &Snapshot, now: Moment) -> Option<Condition> {
+    let stops = |node| -> Vec<Stop<'_>> { old_stops(node, now) };
+    let mut old: Vec<Stop<'_>> = snapshot.nodes().flat_map(stops).collect();
+    old.sort_by_key(|(_, stop)| stop.told);
+    let (node, first) = old.first()?;
+    let waited = now.since(first.told);
+    let severity = if waited >= LONG_UNCONFIRMED { Severity::Critical } else { Severity::Warning };
+    let stops = old.len() as u64;
+    let sentence = format!(
+        "{} {} not confirmed, the first for {}: {} on {}",
+        count(stops, "stop"),
+        are(stops),
+        age(waited),
+        first.key,
+        node.node
+    );
+    let subjects = old.iter().take(MOST_SUBJECTS).map(|(_, stop)| stop.key.to_string()).collect();
+    Some(Condition { severity, code: Code::Unconfirmed, sentence, count: stops, subjects })
+}
+
+/// The stops of a node that took longer than its stop budget, a sixth of its lease.
+fn old_stops(node: &NodeStatus, now: Moment) -> Vec<Stop<'_>> {
+    let is_old = |stop: &&UnconfirmedStop| now.since(stop.told) > node.lease / 6;
+    node.unconfirmed.oldest.iter().filter(is_old).map(|stop| (node, stop)).collect()
+}
+
+/// What [`list`] says of nodes.
+pub(super) fn names(nodes: &[&NodeStatus]) -> (String, Vec<String>) {
+    let subjects = nodes.iter().take(MOST_SUBJECTS).map(|node| node.node.to_string()).collect();
+    (list(nodes.iter().map(|node| &node.node)), subjects)
+}

@@ -1,0 +1,155 @@
+//! What is wrong with a group, or worth a word, as sentences: lints over live state.
+//!
+//! [`conditions`] is a pure function of a snapshot, of what this viewer has [`Seen`] of the group,
+//! and of the time. `divider top`, `status` and `check` all say what it finds.
+
+mod drains;
+mod keys;
+mod nodes;
+mod seen;
+#[cfg(test)]
+mod tests;
+mod whole;
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use divider::snapshot::{Moment, Snapshot};
+
+pub(crate) use self::nodes::spread;
+pub(crate) use self::seen::{Clock, Seen};
+
+/// How bad it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Severity {
+    /// Good to know.
+    Note,
+    /// Somebody ought to look at it.
+    Warning,
+    /// Work is not done, or will not be.
+    Critical,
+}
+
+impl Severity {
+    /// One lower-case word for it.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Note => "note",
+            Self::Warning => "warning",
+            Self::Critical => "critical",
+        }
+    }
+}
+
+/// What a condition is about: stable names, for scripts and for tests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Code {
+    /// Nodes are there and none of them takes keys, or none is there at all.
+    NobodyTakesKeys,
+    /// Keys have no owner.
+    Orphaned,
+    /// Nodes are gone and their keys are being taken over.
+    Lost,
+    /// Nodes miss heartbeats.
+    Late,
+    /// Stops were told and nobody confirms them.
+    Unconfirmed,
+    /// What nodes say they hold is not what the claims say.
+    Disagree,
+    /// A drain is past its deadline.
+    DrainFailed,
+    /// A drain tells no further stops.
+    DrainPaused,
+    /// A balance generation does not end.
+    Unbalanced,
+    /// A node has much more than its share.
+    Spread,
+    /// Records cannot be read.
+    Problems,
+    /// The bucket is nearly full.
+    Full,
+    /// There is one copy of the log.
+    OneReplica,
+    /// Balance moves are held back.
+    Frozen,
+    /// Nodes get nothing new.
+    Cordoned,
+    /// An operator's wish waits for a node that is not there.
+    Absent,
+}
+
+impl Code {
+    /// Its name in machine output.
+    #[allow(dead_code, reason = "for the commands that answer programs")]
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::NobodyTakesKeys => "nobody_takes_keys",
+            Self::Orphaned => "orphaned",
+            Self::Lost => "lost",
+            Self::Late => "late",
+            Self::Unconfirmed => "unconfirmed",
+            Self::Disagree => "disagree",
+            Self::DrainFailed => "drain_failed",
+            Self::DrainPaused => "drain_paused",
+            Self::Unbalanced => "unbalanced",
+            Self::Spread => "spread",
+            Self::Problems => "problems",
+            Self::Full => "full",
+            Self::OneReplica => "one_replica",
+            Self::Frozen => "frozen",
+            Self::Cordoned => "cordoned",
+            Self::Absent => "absent",
+        }
+    }
+}
+
+/// One thing that holds now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Condition {
+    pub(crate) severity: Severity,
+    pub(crate) code: Code,
+    /// One sentence without a full stop. Names in it come from the log: escape them before they
+    /// reach a terminal.
+    pub(crate) sentence: String,
+    /// Of how many things it holds.
+    pub(crate) count: u64,
+    /// Some of them by name, the worst first; at most [`MOST_SUBJECTS`].
+    pub(crate) subjects: Vec<String>,
+}
+
+/// The most subjects that a condition names.
+pub(crate) const MOST_SUBJECTS: usize = 16;
+
+/// What holds now, the worst first.
+pub(crate) fn conditions(snapshot: &Snapshot, seen: &Seen, now: Clock) -> Vec<Condition> {
+    let mut found = Vec::new();
+    keys::look(snapshot, seen, now.at, &mut found);
+    nodes::look(snapshot, seen, now.at, &mut found);
+    drains::look(snapshot, now, &mut found);
+    whole::look(snapshot, seen, now, &mut found);
+    found.sort_by_key(|condition| (std::cmp::Reverse(condition.severity), condition.code));
+    found
+}
+
+/// The first few names and how many more there are: `a, b and 3 more`.
+fn list<T: fmt::Display>(names: impl ExactSizeIterator<Item = T>) -> String {
+    let more = names.len().saturating_sub(NAMED);
+    let first: Vec<String> = names.take(NAMED).map(|name| name.to_string()).collect();
+    let rest = if more > 0 { format!(" and {more} more") } else { String::new() };
+    first.join(", ") + &rest
+}
+
+const NAMED: usize = 3;
+
+/// `is` for one, `are` for several.
+fn are(count: u64) -> &'static str {
+    if count == 1 { "is" } else { "are" }
+}
+
+/// `has` for one, `have` for several.
+fn have(count: u64) -> &'static str {
+    if count == 1 { "has" } else { "have" }
+}
+
+/// Since when each of some things holds.
+type Since<K, V> = BTreeMap<K, (V, Moment)>;

@@ -1,0 +1,102 @@
+//! What one viewer has seen of a group since it began to look.
+
+use std::collections::BTreeMap;
+
+use divider::snapshot::{Changed, Moment, NodeStatus, Phase, Snapshot};
+use divider::store::Info;
+use divider::{Key, NodeId, Revision};
+
+use super::Since;
+
+/// A moment, by both clocks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Clock {
+    /// For ages.
+    pub(crate) at: Moment,
+    /// For deadlines and for people: Unix milliseconds.
+    pub(crate) unix_ms: u64,
+}
+
+/// What a single snapshot cannot say: for how long something has been so.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Seen {
+    /// The keys that have no owner, and since when.
+    pub(super) orphans: BTreeMap<Key, Moment>,
+    /// Nodes whose reported holdings are not what the claims say: both numbers, and since when.
+    pub(super) disagree: Since<NodeId, (u64, u64)>,
+    /// Nodes far above their share, and since when.
+    pub(super) over: Since<NodeId, ()>,
+    /// The newest balance generation, and since when it is that.
+    pub(super) generation: Option<(Revision, Moment)>,
+    /// What the store said of the log as a whole.
+    pub(super) info: Option<Info>,
+}
+
+impl Seen {
+    /// What one look sees: everything began with it.
+    #[allow(dead_code, reason = "for the commands that look once")]
+    pub(crate) fn at_once(snapshot: &Snapshot, info: Option<Info>) -> Self {
+        let changed = {
+            let mut changed = Changed::default();
+            changed.keys = snapshot.keys().map(|(key, _)| key.clone()).collect();
+            changed.nodes = snapshot.nodes().map(|node| node.node.clone()).collect();
+            changed
+        };
+        let mut seen = Self { info, ..Self::default() };
+        seen.on_update(snapshot, &changed, snapshot.taken());
+        seen
+    }
+
+    /// Takes in what is different. Costs as much as changed.
+    pub(crate) fn on_update(&mut self, snapshot: &Snapshot, changed: &Changed, now: Moment) {
+        for key in &changed.keys {
+            match snapshot.key(key).filter(|status| status.phase == Phase::Orphaned) {
+                Some(status) => self.orphans.insert(key.clone(), status.since),
+                None => self.orphans.remove(key),
+            };
+        }
+        for node in &changed.nodes {
+            let status = snapshot.node(node);
+            note(&mut self.disagree, node, status.and_then(disagreement), now);
+            note(
+                &mut self.over,
+                node,
+                status.filter(|s| super::nodes::is_over(s)).map(|_| ()),
+                now,
+            );
+        }
+        let generation = snapshot.generation();
+        if self.generation.is_none_or(|(known, _)| known != generation) {
+            self.generation = Some((generation, now));
+        }
+    }
+
+    /// Takes in what the store says of the log as a whole.
+    pub(crate) fn on_info(&mut self, info: Info) {
+        self.info = Some(info);
+    }
+
+    /// What the store last said of the log as a whole.
+    pub(crate) fn info(&self) -> Option<&Info> {
+        self.info.as_ref()
+    }
+}
+
+/// What a node says that it holds, and what the claims say, where that is not the same.
+fn disagreement(node: &NodeStatus) -> Option<(u64, u64)> {
+    let said = (node.held, node.keys);
+    (node.last_beat.is_some() && said.0 != said.1).then_some(said)
+}
+
+/// Notes since when something is as it is now.
+fn note<V: PartialEq>(since: &mut Since<NodeId, V>, node: &NodeId, value: Option<V>, now: Moment) {
+    match (value, since.get(node)) {
+        (None, _) => {
+            since.remove(node);
+        }
+        (Some(value), Some((before, _))) if *before == value => {}
+        (Some(value), _) => {
+            since.insert(node.clone(), (value, now));
+        }
+    }
+}

@@ -1,0 +1,247 @@
+//! What is said of groups made by hand.
+
+use std::time::Duration;
+
+use divider::snapshot::{
+    KeyStatus, NodeState, NodeStatus, Phase, Problem, SnapshotBuilder, UnconfirmedStop, Wish,
+};
+use divider::store::Info;
+use divider::wire::{Freeze, Mode};
+use divider::{GroupName, Key, NodeId, Revision, Token};
+
+use super::*;
+
+const LEASE: Duration = Duration::from_secs(6);
+
+struct Scene {
+    begun: Moment,
+    snapshot: SnapshotBuilder,
+    info: Option<Info>,
+}
+
+impl Scene {
+    fn new() -> Self {
+        let begun = Moment::now();
+        let group = GroupName::new("orders").expect("legal");
+        Self { begun, snapshot: Snapshot::builder(group, Revision(184_201), begun), info: None }
+    }
+
+    fn node(mut self, id: &str, change: impl FnOnce(&mut NodeStatus, Moment)) -> Self {
+        let id = NodeId::new(id).expect("legal");
+        let mut node = NodeStatus::new(id, NodeState::Ready, self.begun);
+        (node.affinity, node.effective_affinity, node.lease) = (100, 100, LEASE);
+        node.last_beat = Some(self.begun);
+        node.balanced = Revision(1);
+        change(&mut node, self.begun);
+        self.snapshot = self.snapshot.node(node);
+        self
+    }
+
+    fn key(mut self, text: &str, phase: Phase) -> Self {
+        let key = Key::new(text).expect("legal");
+        self.snapshot = self.snapshot.key(key, KeyStatus::new(phase, self.begun));
+        self
+    }
+
+    /// What is said so many seconds after the first look.
+    fn after(self, seconds: u64) -> Vec<(Severity, Code, String, u64)> {
+        let snapshot = self.snapshot.build();
+        let seen = Seen::at_once(&snapshot, self.info);
+        let at = self.begun + Duration::from_secs(seconds);
+        let now = Clock { at, unix_ms: 1_000_000 + seconds * 1000 };
+        let said = |c: Condition| (c.severity, c.code, c.sentence, c.count);
+        conditions(&snapshot, &seen, now).into_iter().map(said).collect()
+    }
+}
+
+/// What is said is this one sentence.
+fn check(scene: Scene, after: u64, (severity, code, count): (Severity, Code, u64), sentence: &str) {
+    let said = scene.after(after);
+    assert_eq!(said, [(severity, code, sentence.to_owned(), count)]);
+}
+
+fn state(state: NodeState, keys: u64) -> impl FnOnce(&mut NodeStatus, Moment) {
+    move |node, _| (node.state, node.keys, node.held, node.target) = (state, keys, keys, keys)
+}
+
+#[test]
+fn of_a_group_that_is_well_nothing_is_said() {
+    let well = Scene::new().node("w1", state(NodeState::Ready, 1)).key("a", Phase::Running);
+    assert_eq!(well.after(1000), []);
+    assert_eq!(Scene::new().after(1000), []);
+}
+
+#[test]
+fn keys_without_an_owner_are_counted_with_their_age() {
+    let scene = || {
+        Scene::new()
+            .node("w1", state(NodeState::Ready, 0))
+            .key("a", Phase::Orphaned)
+            .key("b", Phase::Orphaned)
+    };
+    let warns = (Severity::Warning, Code::Orphaned, 2);
+    check(scene(), 0, warns, "2 keys have no owner");
+    check(scene(), 12, warns, "2 keys have no owner, the first for 12s");
+    let worse = (Severity::Critical, Code::Orphaned, 2);
+    check(scene(), 41, worse, "2 keys have no owner, the first for 41s");
+    let mut placed = scene();
+    placed.snapshot = placed.snapshot.unplaced(1);
+    let said = "2 keys have no owner, the first for 12s; 1 of them is placed nowhere yet";
+    check(placed, 12, warns, said);
+}
+
+#[test]
+fn keys_that_nobody_can_get_are_critical() {
+    let said = Scene::new().key("a", Phase::Orphaned).after(0);
+    let words = "1 key, and nobody to give one to: there is no node".to_owned();
+    assert_eq!(said[0], (Severity::Critical, Code::NobodyTakesKeys, words, 1));
+    let cordoned = Scene::new()
+        .node("w1", |node, _| (node.effective_affinity, node.state) = (0, NodeState::Cordoned))
+        .key("a", Phase::Running);
+    let words = "1 key, and nobody to give one to: none of 1 node takes anything new".to_owned();
+    assert_eq!(cordoned.after(0)[0], (Severity::Critical, Code::NobodyTakesKeys, words, 1));
+}
+
+#[test]
+fn a_stop_that_nobody_confirms_is_named() {
+    let scene = || {
+        Scene::new().node("w1", |node, begun| {
+            let key = Key::new("eu.acme").expect("legal");
+            node.unconfirmed.count = 1;
+            node.unconfirmed.oldest = vec![UnconfirmedStop::new(key, Token(1), begun)];
+        })
+    };
+    assert_eq!(scene().after(1), [], "within its budget");
+    let said = "1 stop is not confirmed, the first for 41s: eu.acme on w1";
+    check(scene(), 41, (Severity::Warning, Code::Unconfirmed, 1), said);
+    let said = "1 stop is not confirmed, the first for 1m01s: eu.acme on w1";
+    check(scene(), 61, (Severity::Critical, Code::Unconfirmed, 1), said);
+}
+
+#[test]
+fn nodes_that_are_late_or_lost_are_named() {
+    let late = Scene::new().node("w1", state(NodeState::Late, 0));
+    let said = "1 node is late, without a heartbeat for 9.0s: w1";
+    check(late, 9, (Severity::Warning, Code::Late, 1), said);
+    let mut lost = Scene::new();
+    for id in ["w1", "w2", "w3", "w4"] {
+        lost = lost.node(id, state(NodeState::Lost, 2));
+    }
+    let said = "4 nodes are lost, the first for 41s, with 8 keys: w1, w2, w3 and 1 more";
+    check(lost, 41, (Severity::Critical, Code::Lost, 4), said);
+}
+
+#[test]
+fn holdings_that_disagree_for_two_leases_are_told() {
+    let scene =
+        || Scene::new().node("w1", |node, _| (node.held, node.keys, node.target) = (10, 12, 12));
+    assert_eq!(scene().after(12), []);
+    let said =
+        "one node reports other holdings than the claims for 13s: w1 says 10, the claims say 12";
+    check(scene(), 13, (Severity::Warning, Code::Disagree, 1), said);
+}
+
+#[test]
+fn a_share_far_exceeded_for_a_minute_is_told() {
+    let scene = |keys| {
+        Scene::new()
+            .node("w1", move |node, _| (node.keys, node.held, node.target) = (keys, keys, 100))
+    };
+    assert_eq!(scene(160).after(60), [], "keys may be on their way");
+    assert_eq!(scene(120).after(600), []);
+    let said = "one node has far more than its share, w1 the most with 160 keys of 100, 1.60 times: a rebalance evens that out";
+    check(scene(160), 61, (Severity::Warning, Code::Spread, 1), said);
+    let odd = |node: &mut NodeStatus, _| (node.keys, node.held, node.target) = (2, 2, 1);
+    assert_eq!(Scene::new().node("w1", odd).after(600), [], "the odd key");
+}
+
+#[test]
+fn the_spread_is_that_of_the_node_with_the_most() {
+    let scene = Scene::new()
+        .node("w1", |node, _| (node.keys, node.target) = (102, 100))
+        .node("w2", |node, _| (node.keys, node.target) = (98, 100))
+        .node("w3", |node, _| (node.keys, node.target, node.effective_affinity) = (500, 0, 0));
+    assert_eq!(spread(&scene.snapshot.build()), Some(102));
+    assert_eq!(spread(&Scene::new().snapshot.build()), None);
+}
+
+#[test]
+fn a_rebalance_that_does_not_end_is_told() {
+    let scene = || {
+        let mut scene = Scene::new().node("w1", |_, _| {});
+        scene.snapshot = scene.snapshot.generation(Revision(7));
+        scene
+    };
+    assert_eq!(scene().after(59), []);
+    let said = "a rebalance goes on for 2m00s: 1 node has moves left: w1";
+    check(scene(), 120, (Severity::Warning, Code::Unbalanced, 1), said);
+}
+
+#[test]
+fn a_drain_past_its_deadline_has_failed() {
+    let drained = |paused| {
+        move |node: &mut NodeStatus, _| {
+            let mut wish = Wish::new(Mode::Drain);
+            wish.deadline_ms = Some(1_060_000);
+            wish.paused = paused;
+            node.wish = Some(wish);
+            (node.state, node.keys, node.held) = (NodeState::Draining, 3, 3);
+        }
+    };
+    assert_eq!(Scene::new().node("w1", drained(false)).after(59), []);
+    let said = "a drain is past the deadline by 2m00s, 3 keys left: w1";
+    let failed = Scene::new().node("w1", drained(false));
+    check(failed, 180, (Severity::Critical, Code::DrainFailed, 1), said);
+    let paused = Scene::new().node("w1", drained(true));
+    check(paused, 0, (Severity::Note, Code::DrainPaused, 1), "a drain is paused: w1");
+}
+
+#[test]
+fn the_log_is_judged_by_what_the_store_says() {
+    let with = |info: Info| Scene { info: Some(info), ..Scene::new() };
+    let info = Info { created: 1, last: Revision(1), replicas: 3, bytes: 79, max_bytes: Some(100) };
+    assert_eq!(with(info.clone()).after(0), []);
+    let said = "the bucket is 83 % full, with 83 of 100 bytes: when it is full no key can be announced or moved";
+    let full = (Severity::Warning, Code::Full, 83);
+    check(with(Info { bytes: 83, ..info.clone() }), 0, full, said);
+    assert_eq!(with(Info { bytes: 95, ..info.clone() }).after(0)[0].0, Severity::Critical);
+    let said = "there is one copy of the log: while its server is away, all work stops";
+    check(with(Info { replicas: 1, ..info }), 0, (Severity::Note, Code::OneReplica, 1), said);
+}
+
+#[test]
+fn what_cannot_be_read_and_who_holds_back_moves_is_told() {
+    let mut scene = Scene::new();
+    let problem = Problem::new("claim.a", Revision(7), "not JSON");
+    scene.snapshot = scene.snapshot.problems(vec![problem], 4);
+    let said = "1 record cannot be read: claim.a: not JSON";
+    check(scene, 0, (Severity::Warning, Code::Problems, 1), said);
+    let freeze = |until| Freeze { by: "ana@ops".into(), reason: "release".into(), until };
+    let mut scene = Scene::new();
+    scene.snapshot = scene.snapshot.freeze(Some(freeze(Some(1_090_000))));
+    let said = "balance moves are frozen by ana@ops (release), for another 1m30s";
+    check(scene, 0, (Severity::Note, Code::Frozen, 1), said);
+    let mut over = Scene::new();
+    over.snapshot = over.snapshot.freeze(Some(freeze(Some(999_000))));
+    assert_eq!(over.after(0), []);
+}
+
+#[test]
+fn what_operators_asked_for_is_noted() {
+    let scene = Scene::new()
+        .node("w1", state(NodeState::Cordoned, 0))
+        .node("w2", state(NodeState::Absent, 0));
+    let said: Vec<_> = scene.after(0).into_iter().map(|(_, _, sentence, _)| sentence).collect();
+    let absent = "1 node is not there, and an operator's wish waits: w2";
+    assert_eq!(said, ["1 node is cordoned: w1", absent]);
+}
+
+#[test]
+fn the_worst_comes_first() {
+    let scene = Scene::new()
+        .node("w1", state(NodeState::Cordoned, 0))
+        .node("w2", state(NodeState::Lost, 0))
+        .node("w3", state(NodeState::Late, 0));
+    let said: Vec<_> = scene.after(5).into_iter().map(|(severity, ..)| severity).collect();
+    assert_eq!(said, [Severity::Critical, Severity::Warning, Severity::Note]);
+}

@@ -1,0 +1,109 @@
+//! What concerns the whole group: its log, its balance.
+
+use std::time::Duration;
+
+use divider::Revision;
+use divider::snapshot::{NodeState, NodeStatus, Snapshot};
+use divider::store::Info;
+use divider::wire::Freeze;
+
+use super::keys::names;
+use super::{Clock, Code, Condition, MOST_SUBJECTS, Seen, Severity};
+use crate::output::{age, count};
+
+/// Above this many hundredths of its limit a bucket is nearly full, and above that one very nearly.
+const NEARLY_FULL: (u64, u64) = (80, 95);
+
+/// For so long a balance generation may take before that is worth a word.
+const BALANCING: Duration = Duration::from_mins(1);
+
+pub(super) fn look(snapshot: &Snapshot, seen: &Seen, now: Clock, found: &mut Vec<Condition>) {
+    found.extend(unbalanced(snapshot, seen, now));
+    found.extend(problems(snapshot));
+    found.extend(seen.info.as_ref().and_then(full));
+    found.extend(seen.info.as_ref().and_then(one_replica));
+    found.extend(frozen(snapshot, now));
+}
+
+/// A generation is over when no node that takes part has a move of it left.
+fn unbalanced(snapshot: &Snapshot, seen: &Seen, now: Clock) -> Option<Condition> {
+    let (generation, since) = seen.generation?;
+    let lasts = now.at.since(since);
+    if generation == Revision::NONE || freeze(snapshot, now).is_some() || lasts < BALANCING {
+        return None;
+    }
+    let moves = |node: &&NodeStatus| {
+        let there = matches!(node.state, NodeState::Ready | NodeState::Late);
+        there && node.effective_affinity > 0 && node.balanced < generation
+    };
+    let nodes: Vec<_> = snapshot.nodes().filter(moves).collect();
+    if nodes.is_empty() {
+        return None;
+    }
+    let behind = nodes.len() as u64;
+    let (named, subjects) = names(&nodes);
+    let sentence = format!(
+        "a rebalance goes on for {}: {} {} moves left: {named}",
+        age(lasts),
+        count(behind, "node"),
+        super::have(behind)
+    );
+    let severity = Severity::Warning;
+    Some(Condition { severity, code: Code::Unbalanced, sentence, count: behind, subjects })
+}
+
+fn problems(snapshot: &Snapshot) -> Option<Condition> {
+    let problems = &snapshot.problems().shown;
+    let first = problems.first()?;
+    let many = problems.len() as u64;
+    let sentence =
+        format!("{} cannot be read: {}: {}", count(many, "record"), first.name, first.why);
+    let subjects = problems.iter().take(MOST_SUBJECTS).map(|p| p.name.clone()).collect();
+    let severity = Severity::Warning;
+    Some(Condition { severity, code: Code::Problems, sentence, count: many, subjects })
+}
+
+fn full(info: &Info) -> Option<Condition> {
+    let most = info.max_bytes.filter(|most| *most > 0)?;
+    let percent = info.bytes.saturating_mul(100) / most;
+    if percent < NEARLY_FULL.0 {
+        return None;
+    }
+    let severity = if percent < NEARLY_FULL.1 { Severity::Warning } else { Severity::Critical };
+    let sentence = format!(
+        "the bucket is {percent} % full, with {} of {} bytes: when it is full no key can be announced or moved",
+        info.bytes, most
+    );
+    Some(Condition { severity, code: Code::Full, sentence, count: percent, subjects: Vec::new() })
+}
+
+fn one_replica(info: &Info) -> Option<Condition> {
+    (info.replicas == 1).then(|| Condition {
+        severity: Severity::Note,
+        code: Code::OneReplica,
+        sentence: "there is one copy of the log: while its server is away, all work stops"
+            .to_owned(),
+        count: 1,
+        subjects: Vec::new(),
+    })
+}
+
+/// The freeze that holds now: one may be over though its record is there.
+fn freeze(snapshot: &Snapshot, now: Clock) -> Option<&Freeze> {
+    snapshot.freeze().filter(|freeze| freeze.until.is_none_or(|until| until > now.unix_ms))
+}
+
+fn frozen(snapshot: &Snapshot, now: Clock) -> Option<Condition> {
+    let freeze = freeze(snapshot, now)?;
+    let by = if freeze.by.is_empty() { "somebody" } else { &freeze.by };
+    let mut sentence = format!("balance moves are frozen by {by}");
+    if !freeze.reason.is_empty() {
+        sentence = format!("{sentence} ({})", freeze.reason);
+    }
+    if let Some(until) = freeze.until {
+        let left = Duration::from_millis(until.saturating_sub(now.unix_ms));
+        sentence = format!("{sentence}, for another {}", age(left));
+    }
+    let severity = Severity::Note;
+    Some(Condition { severity, code: Code::Frozen, sentence, count: 1, subjects: Vec::new() })
+}

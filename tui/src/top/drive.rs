@@ -1,0 +1,164 @@
+//! The loop: what comes in goes to `update`, what is to be done is done, what has changed is drawn.
+
+use std::time::Duration;
+
+use divider::snapshot::Moment;
+use futures_util::StreamExt;
+use ratatui::crossterm::event::{Event, EventStream};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
+
+use super::model::Model;
+use super::source::Source;
+use super::terminal::Screen;
+use super::update::{Effect, Msg, News, update};
+use super::{export, signals, terminal_failed};
+use crate::conditions::Clock;
+use crate::exit::{Exit, Failure, Outcome};
+use crate::output::now_ms;
+
+/// So often time passes.
+const TICK: Duration = Duration::from_millis(250);
+
+/// So often the screen is drawn at most, but for what is typed.
+const FRAME: Duration = Duration::from_millis(100);
+
+/// What came first.
+#[expect(clippy::large_enum_variant, reason = "there is one at a time")]
+enum Came {
+    Signal(i32),
+    Msg(Msg),
+    /// It is time to draw.
+    Frame,
+    /// The terminal is gone.
+    Gone,
+    /// The source is gone.
+    Ended,
+    /// Nothing of interest.
+    Nothing,
+}
+
+struct Driver {
+    model: Model,
+    source: Option<Source>,
+    screen: Screen,
+    /// The screen is drawn not before.
+    not_before: Instant,
+}
+
+/// Shows the dashboard until somebody ends it.
+pub(super) async fn drive(
+    model: Model,
+    source: Option<Source>,
+    panic_after: Option<u64>,
+) -> Outcome {
+    let mut signals = signals::listen()?;
+    let screen = Screen::enter(model.settings.mouse).map_err(|error| terminal_failed(&error))?;
+    let mut driver = Driver { model, source, screen, not_before: Instant::now() };
+    if let Ok((columns, rows)) = driver.screen.size() {
+        update(&mut driver.model, Msg::Resize(columns, rows));
+    }
+    let mut keys = EventStream::new();
+    let mut ticks = interval(TICK);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
+    let panic_at = panic_after.map(|ms| Instant::now() + Duration::from_millis(ms));
+    loop {
+        let came = tokio::select! {
+            biased;
+            Some(number) = signals.recv() => Came::Signal(number),
+            event = keys.next() => on_event(event),
+            () = sleep_until(driver.not_before), if driver.model.dirty => Came::Frame,
+            news = next_news(&mut driver.source) => news.map_or(Came::Ended, |n| Came::Msg(Msg::News(n))),
+            _ = ticks.tick() => Came::Msg(Msg::Tick(now())),
+        };
+        assert!(panic_at.is_none_or(|at| Instant::now() < at), "asked to panic");
+        if driver.handle(came)? {
+            return Ok(());
+        }
+    }
+}
+
+async fn next_news(source: &mut Option<Source>) -> Option<News> {
+    match source {
+        Some(source) => source.news().await,
+        None => std::future::pending().await,
+    }
+}
+
+fn on_event(event: Option<std::io::Result<Event>>) -> Came {
+    match event {
+        None | Some(Err(_)) => Came::Gone,
+        Some(Ok(Event::Key(key))) => Came::Msg(Msg::Key(key)),
+        Some(Ok(Event::Mouse(mouse))) => Came::Msg(Msg::Mouse(mouse)),
+        Some(Ok(Event::Paste(text))) => Came::Msg(Msg::Paste(text)),
+        Some(Ok(Event::Resize(columns, rows))) => Came::Msg(Msg::Resize(columns, rows)),
+        Some(Ok(Event::FocusGained | Event::FocusLost)) => Came::Nothing,
+    }
+}
+
+/// What both clocks say.
+pub(super) fn now() -> Clock {
+    Clock { at: Moment::now(), unix_ms: now_ms() }
+}
+
+impl Driver {
+    /// Whether the dashboard is to end.
+    fn handle(&mut self, came: Came) -> Result<bool, Failure> {
+        match came {
+            Came::Msg(msg) => {
+                // What is typed is seen at once.
+                if matches!(msg, Msg::Key(_) | Msg::Paste(_) | Msg::Resize(..) | Msg::Mouse(_)) {
+                    self.not_before = Instant::now();
+                    self.model.now = now();
+                }
+                let effects = update(&mut self.model, msg);
+                return self.carry_out(effects);
+            }
+            Came::Frame => {
+                self.model.dirty = false;
+                self.not_before = Instant::now() + FRAME;
+                self.screen.draw(&self.model).map_err(|error| terminal_failed(&error))?;
+            }
+            Came::Signal(number) => {
+                return Err(Failure::silent(u8::try_from(128 + number).unwrap_or(u8::MAX)));
+            }
+            Came::Gone => return Err(Failure::silent(Exit::Failed.code())),
+            Came::Ended => {
+                return Err(Failure::new(Exit::Failed, "what follows the group ended by itself"));
+            }
+            Came::Nothing => {}
+        }
+        Ok(false)
+    }
+
+    fn carry_out(&mut self, effects: Vec<Effect>) -> Result<bool, Failure> {
+        for effect in effects {
+            let done = match effect {
+                Effect::Quit => return Ok(true),
+                Effect::Suspend => self.screen.suspend(),
+                Effect::Redraw => self.screen.clear(),
+                Effect::Mouse(on) => self.screen.set_mouse(on),
+                Effect::Copy(text) => Screen::copy(&text),
+                Effect::Export { name, text } => {
+                    self.tell(export::write(&name, &text));
+                    Ok(())
+                }
+                Effect::Ask(ask) => {
+                    if let Some(Err(why)) = self.source.as_ref().map(|source| source.ask(ask)) {
+                        self.tell(Err(why.to_owned()));
+                    }
+                    Ok(())
+                }
+            };
+            done.map_err(|error| terminal_failed(&error))?;
+            self.model.dirty = true;
+        }
+        Ok(false)
+    }
+
+    /// Says what came of something that was done here.
+    fn tell(&mut self, result: Result<String, String>) {
+        let failed = result.is_err();
+        let text = result.unwrap_or_else(|error| error);
+        update(&mut self.model, Msg::News(News::Said { text, failed }));
+    }
+}

@@ -1,0 +1,110 @@
+//! The group as it is, as it is shown, and what was seen of it.
+
+use std::collections::BTreeSet;
+
+use divider::Key;
+use divider::snapshot::{Changed, KeyStatus, Phase, Snapshot};
+use divider::store::Info;
+
+use super::drains::Drains;
+use super::history::History;
+use crate::conditions::{Clock, Condition, Seen, conditions};
+
+/// Everything that comes from the group.
+#[derive(Debug, Clone)]
+pub(crate) struct Data {
+    /// The group now.
+    pub(crate) live: Snapshot,
+    /// The group on the screen: the same, unless the screen is paused.
+    pub(crate) shown: Snapshot,
+    pub(crate) seen: Seen,
+    pub(crate) history: History,
+    pub(crate) drains: Drains,
+    /// The keys that are on their way, or that nobody has.
+    pub(crate) moving: BTreeSet<Key>,
+    pub(crate) conditions: Vec<Condition>,
+    /// How long the store took to say what the log is, in milliseconds.
+    pub(crate) answer_ms: Option<u64>,
+}
+
+/// What of an update is more than heartbeats.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Digest {
+    pub(crate) keys: bool,
+    pub(crate) nodes: bool,
+    pub(crate) whole: bool,
+}
+
+impl Digest {
+    /// Whether there is nothing but heartbeats.
+    pub(crate) fn is_quiet(self) -> bool {
+        self == Self::default()
+    }
+}
+
+impl Data {
+    pub(crate) fn new(empty: Snapshot) -> Self {
+        Self {
+            live: empty.clone(),
+            shown: empty,
+            seen: Seen::default(),
+            history: History::default(),
+            drains: Drains::default(),
+            moving: BTreeSet::new(),
+            conditions: Vec::new(),
+            answer_ms: None,
+        }
+    }
+
+    /// Takes in a newer snapshot. Costs as much as changed.
+    pub(crate) fn on_update(&mut self, new: Snapshot, changed: &Changed, now: Clock) -> Digest {
+        let old = std::mem::replace(&mut self.live, new);
+        let new = &self.live;
+        for key in &changed.keys {
+            if new.key(key).is_some_and(is_moving) {
+                self.moving.insert(key.clone());
+            } else {
+                self.moving.remove(key);
+            }
+        }
+        self.seen.on_update(new, changed, now.at);
+        // What was there when this viewer came did not happen before its eyes.
+        let first = old.revision() == divider::Revision::NONE;
+        let steps =
+            if first { Vec::new() } else { self.history.on_update(&old, new, changed, now) };
+        self.drains.on_update(new, &steps, now);
+        let differs = |node| !same_but_beats(old.node(node), new.node(node));
+        Digest {
+            keys: !changed.keys.is_empty(),
+            nodes: changed.nodes.iter().any(differs),
+            whole: changed.group || changed.problems || changed.link,
+        }
+    }
+
+    pub(crate) fn on_info(&mut self, info: Info, answer_ms: u64) {
+        self.seen.on_info(info);
+        self.answer_ms = Some(answer_ms);
+    }
+
+    /// Works out what is to be said of the group now.
+    pub(crate) fn judge(&mut self, now: Clock) {
+        self.conditions = conditions(&self.live, &self.seen, now);
+    }
+}
+
+/// Whether a key is on its way, or nobody has it.
+pub(crate) fn is_moving(key: &KeyStatus) -> bool {
+    key.phase != Phase::Running || key.to.is_some() && key.to != key.owner
+}
+
+fn same_but_beats(
+    before: Option<&divider::snapshot::NodeStatus>,
+    after: Option<&divider::snapshot::NodeStatus>,
+) -> bool {
+    let (Some(before), Some(after)) = (before, after) else {
+        return before.is_none() == after.is_none();
+    };
+    let mut same = before.clone();
+    (same.last_beat, same.seen, same.held) = (after.last_beat, after.seen, after.held);
+    same == *after
+}

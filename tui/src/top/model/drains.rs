@@ -1,0 +1,210 @@
+//! The drains that this viewer has seen, from their beginning or from when it came.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use divider::snapshot::{NodeState, NodeStatus, Snapshot, Wish};
+use divider::wire::Mode;
+use divider::{Key, NodeId};
+
+use super::history::{Step, What};
+use crate::conditions::Clock;
+
+/// One drain, of one or several nodes.
+#[derive(Debug, Clone)]
+pub(crate) struct Drain {
+    pub(crate) id: String,
+    pub(crate) by: String,
+    pub(crate) reason: String,
+    pub(crate) deadline_ms: Option<u64>,
+    pub(crate) paused: bool,
+    /// When it was asked for, by the operator's clock.
+    pub(crate) asked_ms: u64,
+    pub(crate) nodes: BTreeMap<NodeId, Part>,
+    /// Who got how many keys.
+    pub(crate) to: BTreeMap<NodeId, u64>,
+    /// The hand-over that took longest, of those whose stop was seen.
+    pub(crate) slowest: Option<(Key, Duration)>,
+    pub(crate) end: Option<End>,
+}
+
+/// One node of a drain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Part {
+    /// How many keys it had.
+    pub(crate) from: u64,
+    /// How many it has.
+    pub(crate) left: u64,
+    /// How many of them are told to stop.
+    pub(crate) stopping: u64,
+    /// How many that left it nobody has.
+    pub(crate) adrift: u64,
+    pub(crate) done: bool,
+}
+
+/// How a drain ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum End {
+    /// Everything was handed over, after so long.
+    Done(Duration),
+    /// Somebody undid it, with so many keys left.
+    Undone(u64),
+}
+
+/// The drains on the screen, the oldest first.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Drains {
+    shown: Vec<Drain>,
+    /// Those that were put away: they are not shown again.
+    dismissed: BTreeSet<String>,
+}
+
+/// So many drains are followed at once.
+const MOST: usize = 64;
+
+impl Drains {
+    /// The drains that go on, and those that ended and were not put away.
+    pub(crate) fn iter(&self) -> impl ExactSizeIterator<Item = &Drain> {
+        self.shown.iter()
+    }
+
+    /// The drain that a node is part of and that goes on.
+    pub(crate) fn of(&self, node: &NodeId) -> Option<&Drain> {
+        self.shown.iter().rev().find(|drain| drain.nodes.contains_key(node))
+    }
+
+    /// Puts away what ended. Whether there was any.
+    pub(crate) fn dismiss(&mut self) -> bool {
+        let before = self.shown.len();
+        for drain in self.shown.extract_if(.., |drain| drain.end.is_some()) {
+            self.dismissed.insert(drain.id);
+        }
+        before != self.shown.len()
+    }
+
+    /// Follows what changed.
+    pub(crate) fn on_update(&mut self, snapshot: &Snapshot, steps: &[Step], now: Clock) {
+        for node in snapshot.nodes() {
+            if let Some((id, wish)) = drained(node) {
+                self.begin(id, wish, node);
+            }
+        }
+        for drain in self.shown.iter_mut().filter(|drain| drain.end.is_none()) {
+            drain.on_steps(steps);
+            drain.on_nodes(snapshot, now);
+        }
+    }
+
+    fn begin(&mut self, id: &str, wish: &Wish, node: &NodeStatus) {
+        let known = self.shown.iter_mut().find(|drain| drain.id == id);
+        if let Some(drain) = known {
+            drain.nodes.entry(node.node.clone()).or_default();
+            drain.paused = wish.paused;
+            return;
+        }
+        // One that was done before this viewer looked is no news.
+        let over = node.state == NodeState::Drained || node.keys == 0;
+        if over && wish.drained_from == 0 || self.dismissed.contains(id) || self.shown.len() >= MOST
+        {
+            return;
+        }
+        self.shown.push(Drain {
+            id: id.to_owned(),
+            by: wish.by.clone(),
+            reason: wish.reason.clone(),
+            deadline_ms: wish.deadline_ms,
+            paused: wish.paused,
+            asked_ms: wish.at_ms,
+            nodes: BTreeMap::from([(node.node.clone(), Part::default())]),
+            to: BTreeMap::new(),
+            slowest: None,
+            end: None,
+        });
+    }
+}
+
+/// The drain that a node is told, if it is.
+fn drained(node: &NodeStatus) -> Option<(&str, &Wish)> {
+    let wish = node.wish.as_ref().filter(|wish| wish.mode == Mode::Drain)?;
+    Some((wish.drain_id.as_deref()?, wish))
+}
+
+impl Drain {
+    fn on_steps(&mut self, steps: &[Step]) {
+        for step in steps {
+            let (Some(from), Some(to)) = (&step.from, &step.to) else { continue };
+            let What::Moved(span) = step.what else { continue };
+            if !self.nodes.contains_key(from) {
+                continue;
+            }
+            *self.to.entry(to.clone()).or_default() += 1;
+            if let Some(span) = span
+                && self.slowest.as_ref().is_none_or(|(_, slowest)| *slowest < span)
+            {
+                self.slowest = Some((step.key.clone(), span));
+            }
+        }
+    }
+
+    fn on_nodes(&mut self, snapshot: &Snapshot, now: Clock) {
+        let mut undone = 0;
+        for (id, part) in &mut self.nodes {
+            let node = snapshot.node(id);
+            match node.and_then(|node| Some((node, drained(node)?))) {
+                Some((node, (drain, wish))) if drain == self.id => *part = Part::of(node, wish),
+                _ => {
+                    undone += 1;
+                    part.left = node.map_or(0, |node| node.keys);
+                    part.stopping = 0;
+                }
+            }
+        }
+        if undone == self.nodes.len() {
+            self.end = Some(End::Undone(self.total().left));
+        } else if self.nodes.values().all(|part| part.done) {
+            let asked = Duration::from_millis(now.unix_ms.saturating_sub(self.asked_ms));
+            self.end = Some(End::Done(asked));
+        }
+    }
+
+    /// All its nodes together.
+    pub(crate) fn total(&self) -> Part {
+        let mut total = Part { done: true, ..Part::default() };
+        for part in self.nodes.values() {
+            total.from += part.from;
+            total.left += part.left;
+            total.stopping += part.stopping;
+            total.adrift += part.adrift;
+            total.done &= part.done;
+        }
+        total
+    }
+
+    /// Whether it is past its deadline and has something left.
+    pub(crate) fn is_failed(&self, now: Clock) -> bool {
+        self.end.is_none() && self.deadline_ms.is_some_and(|deadline| deadline <= now.unix_ms)
+    }
+}
+
+impl Part {
+    fn of(node: &NodeStatus, wish: &Wish) -> Self {
+        let gone = node.state == NodeState::Absent && node.keys == 0 && wish.adrift == 0;
+        Self {
+            from: wish.drained_from.max(node.keys),
+            left: node.keys,
+            stopping: node.stopping.min(node.keys),
+            adrift: wish.adrift,
+            done: gone || node.state == NodeState::Drained,
+        }
+    }
+
+    /// How many keys it gave away.
+    pub(crate) fn moved(&self) -> u64 {
+        self.from.saturating_sub(self.left)
+    }
+
+    /// How many of a hundred keys it gave away.
+    pub(crate) fn percent(&self) -> u64 {
+        (self.moved() * 100).checked_div(self.from).unwrap_or(100)
+    }
+}

@@ -1,0 +1,254 @@
+//! What the dashboard knows: the group, and where one is on the screen.
+
+pub(crate) mod data;
+pub(crate) mod dialog;
+pub(crate) mod drains;
+pub(crate) mod event;
+pub(crate) mod filter;
+mod happened;
+pub(crate) mod history;
+pub(crate) mod line;
+mod lists;
+mod node_events;
+pub(crate) mod operation;
+pub(crate) mod plan;
+pub(crate) mod rate;
+pub(crate) mod settings;
+pub(crate) mod sort;
+pub(crate) mod table;
+mod wire;
+
+use divider::snapshot::{Moment, Snapshot, Suitor};
+use divider::{GroupName, Key, NodeId};
+
+use self::data::Data;
+use self::dialog::Dialog;
+use self::line::Line;
+pub(crate) use self::lists::columns;
+use self::settings::Settings;
+use self::sort::Sort;
+use self::table::Table;
+pub(crate) use self::wire::{Cause, NotOpen, Wire};
+use crate::conditions::{Clock, Severity};
+
+/// Everything that the screen is drawn from.
+#[derive(Debug, Clone)]
+pub(crate) struct Model {
+    pub(crate) now: Clock,
+    /// Columns and rows.
+    pub(crate) size: (u16, u16),
+    pub(crate) place: Place,
+    pub(crate) wire: Wire,
+    pub(crate) data: Data,
+    pub(crate) settings: Settings,
+    pub(crate) view: View,
+    pub(crate) nodes: Table<NodeId>,
+    pub(crate) keys: Table<Key>,
+    pub(crate) moves: Table<Key>,
+    pub(crate) events: Table<u64>,
+    pub(crate) groups: Table<GroupName>,
+    /// The groups of the account, where they were asked for.
+    pub(crate) known_groups: Known,
+    /// How well each node suits a key, for its card.
+    pub(crate) suitors: Option<(Key, Vec<Suitor>)>,
+    pub(crate) overlay: Overlay,
+    pub(crate) typing: Option<Typing>,
+    /// What was given to the palette before.
+    pub(crate) commands: Vec<String>,
+    pub(crate) note: Option<Note>,
+    /// The screen is paused since then.
+    pub(crate) paused: Option<Clock>,
+    /// The list of keys was last worked out then.
+    pub(crate) keys_listed: Option<Moment>,
+    /// What is on the screen is not what it should show.
+    pub(crate) dirty: bool,
+}
+
+/// Where the group is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Place {
+    pub(crate) group: GroupName,
+    /// The `nats` context, where one is used.
+    pub(crate) context: Option<String>,
+    /// The server, without secrets; or the file.
+    pub(crate) server: String,
+    /// Who does what is done from here.
+    pub(crate) by: String,
+}
+
+/// What the middle of the screen shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum View {
+    Nodes,
+    Keys,
+    Moves,
+    Events,
+    Groups,
+}
+
+impl View {
+    pub(crate) const ALL: [Self; 5] =
+        [Self::Nodes, Self::Keys, Self::Moves, Self::Events, Self::Groups];
+
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Nodes => "Nodes",
+            Self::Keys => "Keys",
+            Self::Moves => "Moves",
+            Self::Events => "Events",
+            Self::Groups => "Groups",
+        }
+    }
+
+    /// Its place among all, from 0 on.
+    pub(crate) fn index(self) -> usize {
+        Self::ALL.iter().position(|view| *view == self).unwrap_or(0)
+    }
+}
+
+/// What lies over the screen.
+#[derive(Debug, Clone)]
+pub(crate) enum Overlay {
+    None,
+    /// The keys of the keyboard, from that line on.
+    Help(usize),
+    /// What can be done to the selection, and which of it is selected.
+    Menu(usize),
+    /// All there is to know of the selection, from that line on.
+    Card(usize),
+    Dialog(Box<Dialog>),
+}
+
+/// What is being typed at the bottom of the screen.
+#[derive(Debug, Clone)]
+pub(crate) struct Typing {
+    pub(crate) what: TypedFor,
+    pub(crate) line: Line,
+    /// What the filter was before.
+    pub(crate) before: String,
+    /// Which of the older commands is shown, counted from the newest.
+    pub(crate) older: Option<usize>,
+}
+
+/// What a line is typed for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum TypedFor {
+    Filter,
+    Command,
+}
+
+/// What is known of the account's groups.
+#[derive(Debug, Clone, Default)]
+pub(crate) enum Known {
+    #[default]
+    NotAsked,
+    Groups(Vec<GroupRow>),
+    Failed(String),
+}
+
+/// One group, in a few numbers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct GroupRow {
+    pub(crate) group: GroupName,
+    /// The group, or why it cannot be read.
+    pub(crate) numbers: Result<GroupNumbers, String>,
+}
+
+/// How a group is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct GroupNumbers {
+    pub(crate) nodes: u64,
+    pub(crate) ready: u64,
+    pub(crate) keys: u64,
+    pub(crate) orphaned: u64,
+    pub(crate) stopping: u64,
+    /// In hundredths.
+    pub(crate) spread: Option<u64>,
+    /// The worst state of a node.
+    pub(crate) worst: Option<divider::snapshot::NodeState>,
+}
+
+/// A word to whoever sits before the screen, for some seconds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Note {
+    pub(crate) text: String,
+    pub(crate) severity: Severity,
+    pub(crate) at: Moment,
+}
+
+impl Model {
+    pub(crate) fn new(place: Place, settings: Settings, now: Clock) -> Self {
+        let empty = Snapshot::builder(place.group.clone(), divider::Revision::NONE, now.at);
+        Self {
+            now,
+            size: (80, 24),
+            place,
+            wire: Wire::default(),
+            data: Data::new(empty.incomplete().build()),
+            settings,
+            view: View::Nodes,
+            nodes: Table::new(Sort::by(1)),
+            keys: Table::new(Sort::by(0)),
+            moves: Table::new(Sort::by(4)),
+            events: Table::new(Sort::by(0)),
+            groups: Table::new(Sort::by(0)),
+            known_groups: Known::default(),
+            suitors: None,
+            overlay: Overlay::None,
+            typing: None,
+            commands: Vec::new(),
+            note: None,
+            paused: None,
+            keys_listed: None,
+            dirty: true,
+        }
+    }
+
+    /// The group as it is shown.
+    pub(crate) fn snapshot(&self) -> &Snapshot {
+        &self.data.shown
+    }
+
+    /// The moment that ages are told from: it stands still while the screen is paused, and while
+    /// nothing is heard of the group.
+    pub(crate) fn age_at(&self) -> Moment {
+        let paused = self.paused.map(|paused| paused.at);
+        let lost = self.wire.lost_since().or_else(|| self.wire.taken());
+        let earliest = paused.into_iter().chain(lost).min();
+        earliest.map_or(self.now.at, |at| at.min(self.now.at))
+    }
+
+    /// Says something to whoever sits before the screen.
+    pub(crate) fn say(&mut self, severity: Severity, text: impl Into<String>) {
+        self.note = Some(Note { text: text.into(), severity, at: self.now.at });
+    }
+
+    /// Why nothing can be changed from here, if that is so.
+    pub(crate) fn why_read_only(&self) -> Option<String> {
+        if let Some(why) = &self.settings.read_only {
+            return Some(why.clone());
+        }
+        self.wire.why_no_changes()
+    }
+
+    /// The node that is selected, in whichever view.
+    pub(crate) fn selected_node(&self) -> Option<&NodeId> {
+        match self.view {
+            View::Nodes => self.nodes.selected(),
+            View::Keys | View::Moves => {
+                let key = self.selected_key()?;
+                self.snapshot().key(key)?.owner.as_ref()
+            }
+            View::Events | View::Groups => None,
+        }
+    }
+
+    /// The key that is selected.
+    pub(crate) fn selected_key(&self) -> Option<&Key> {
+        match self.view {
+            View::Keys => self.keys.selected(),
+            View::Moves => self.moves.selected(),
+            _ => None,
+        }
+    }
+}

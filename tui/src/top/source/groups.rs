@@ -1,0 +1,45 @@
+//! The groups of an account, each in a few numbers.
+
+use std::time::Duration;
+
+use divider::snapshot::{NodeState, Snapshot};
+use divider::store::NatsAccount;
+use divider::{Group, GroupName};
+
+use crate::conditions::spread;
+use crate::top::model::{GroupNumbers, GroupRow};
+
+/// So long one group may take to be read.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Reads every group of the account once, one after another.
+pub(super) async fn rows(account: &NatsAccount) -> Result<Vec<GroupRow>, String> {
+    let groups = account.groups().await.map_err(|error| crate::output::chain(&error))?;
+    let mut rows = Vec::with_capacity(groups.len());
+    for group in groups {
+        let numbers = tokio::time::timeout(PATIENCE, numbers(account, group.clone())).await;
+        let numbers = numbers.unwrap_or_else(|_| Err("it did not answer in time".to_owned()));
+        rows.push(GroupRow { group, numbers });
+    }
+    Ok(rows)
+}
+
+async fn numbers(account: &NatsAccount, group: GroupName) -> Result<GroupNumbers, String> {
+    let store = account.open(group).await.map_err(|error| crate::output::chain(&error))?;
+    let snapshot = Group::open(store).snapshot().await;
+    snapshot.map(|snapshot| count(&snapshot)).map_err(|error| crate::output::chain(&error))
+}
+
+fn count(snapshot: &Snapshot) -> GroupNumbers {
+    let counts = snapshot.counts();
+    let ready = snapshot.nodes().filter(|node| node.state == NodeState::Ready).count();
+    GroupNumbers {
+        nodes: snapshot.nodes().len() as u64,
+        ready: ready as u64,
+        keys: counts.all(),
+        orphaned: counts.orphaned,
+        stopping: counts.stopping,
+        spread: spread(snapshot),
+        worst: snapshot.nodes().map(|node| node.state).min(),
+    }
+}

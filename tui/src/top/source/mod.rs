@@ -1,0 +1,73 @@
+//! Where the dashboard's news come from: a thread of its own that follows one group at a time.
+//!
+//! It decides nothing. Whatever it does may take its time: the screen never waits for it.
+
+mod answer;
+mod follow;
+mod groups;
+mod open;
+
+use std::io;
+
+use divider::GroupName;
+use tokio::sync::mpsc;
+
+use self::open::Opener;
+use super::update::{Ask, News};
+use crate::connection::ConnectionArgs;
+
+/// The dashboard's end of the line.
+pub(crate) struct Source {
+    asks: mpsc::Sender<Ask>,
+    news: mpsc::Receiver<News>,
+}
+
+/// So much may wait on the line. News wait at their source then, where they are folded into one.
+const LINE: usize = 16;
+
+impl Source {
+    /// Connects, and follows the group that is asked for.
+    pub(crate) fn start(connection: ConnectionArgs) -> io::Result<Self> {
+        let (asks, asked) = mpsc::channel(LINE);
+        let (tell, news) = mpsc::channel(LINE);
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        std::thread::Builder::new().name("source".to_owned()).spawn(move || {
+            runtime.block_on(run(Opener::new(connection), asked, tell));
+        })?;
+        Ok(Self { asks, news })
+    }
+
+    /// Asks for something. It is not waited for: what comes of it is news.
+    pub(crate) fn ask(&self, ask: Ask) -> Result<(), &'static str> {
+        self.asks.try_send(ask).map_err(|_| "too much is being asked for, try again")
+    }
+
+    /// The next news; none when the source is gone, which it never is by itself.
+    pub(crate) async fn news(&mut self) -> Option<News> {
+        self.news.recv().await
+    }
+}
+
+/// What is to be followed next.
+enum Next {
+    /// The dashboard is gone.
+    Nothing,
+    /// The same group, read anew.
+    Same,
+    Group(GroupName),
+}
+
+/// Follows one group after another, until nobody asks any more.
+async fn run(mut opener: Opener, mut asks: mpsc::Receiver<Ask>, tell: mpsc::Sender<News>) {
+    loop {
+        let next = match opener.open(&mut asks, &tell).await {
+            Ok(open) => follow::follow(&open, &mut asks, &tell).await,
+            Err(next) => next,
+        };
+        match next {
+            Next::Nothing => return,
+            Next::Same => {}
+            Next::Group(group) => opener.switch(group),
+        }
+    }
+}

@@ -1,0 +1,318 @@
+//! Doing what a key, the menu or the palette asks for.
+
+use divider::NodeId;
+use divider::snapshot::NodeStatus;
+use divider::wire::Mode;
+
+use super::action::Action;
+use super::{Ask, Effect};
+use crate::conditions::Severity;
+use crate::top::model::dialog::{Dialog, Task};
+use crate::top::model::line::Line;
+use crate::top::model::table::Table;
+use crate::top::model::{Model, Overlay, TypedFor, Typing, View, columns};
+use crate::top::view::layout::Areas;
+
+impl Model {
+    /// Does one thing.
+    pub(super) fn act(&mut self, action: Action) -> Vec<Effect> {
+        self.dirty = true;
+        if let Some(why) = self.why_not(action) {
+            self.say(Severity::Warning, why);
+            return Vec::new();
+        }
+        if action.is_mutation() {
+            return self.open_dialog(action);
+        }
+        match action {
+            Action::Down => self.go(|at| at.saturating_add(1)),
+            Action::Up => self.go(|at| at.saturating_sub(1)),
+            Action::First => self.go(|_| 0),
+            Action::Last => self.go(|_| usize::MAX),
+            Action::PageDown | Action::PageUp | Action::HalfDown | Action::HalfUp => {
+                self.page(action);
+            }
+            Action::Open => return self.open(),
+            Action::Back => self.back(),
+            Action::Show(view) => return self.show(view),
+            Action::NextView => return self.show_next(1),
+            Action::PreviousView => return self.show_next(View::ALL.len() - 1),
+            Action::Filter => self.type_for(TypedFor::Filter),
+            Action::Palette => self.type_for(TypedFor::Command),
+            Action::Help => self.overlay = Overlay::Help(0),
+            Action::Menu => self.overlay = Overlay::Menu(0),
+            Action::SortLeft | Action::SortRight | Action::SortReverse => self.sort(action),
+            Action::Mark | Action::MarkRange | Action::ClearMarks => self.mark(action),
+            Action::Quit => return vec![Effect::Quit],
+            other => return self.switch(other),
+        }
+        Vec::new()
+    }
+
+    /// What is on or off.
+    fn switch(&mut self, action: Action) -> Vec<Effect> {
+        let settings = &mut self.settings;
+        match action {
+            Action::Wide => settings.wide = !settings.wide,
+            Action::Details => settings.details = !settings.details,
+            Action::TallEvents => settings.tall_events = !settings.tall_events,
+            Action::Trouble => {
+                settings.trouble = !settings.trouble;
+                self.set_stale();
+                self.keys_listed = None;
+            }
+            Action::PauseScreen => self.pause_screen(),
+            Action::Mouse => {
+                settings.mouse = !settings.mouse;
+                return vec![Effect::Mouse(settings.mouse)];
+            }
+            Action::Copy => return self.copy(),
+            Action::Export => return self.export(),
+            Action::Redraw => return vec![Effect::Redraw],
+            Action::Resync => return vec![Effect::Ask(Ask::Resync)],
+            Action::Suspend => return vec![Effect::Suspend],
+            _ => {}
+        }
+        Vec::new()
+    }
+
+    /// Why an action cannot be done now, if that is so.
+    pub(crate) fn why_not(&self, action: Action) -> Option<String> {
+        if !action.is_mutation() {
+            return None;
+        }
+        if let Some(why) = self.why_read_only() {
+            return Some(format!("nothing can be changed from here: {why}"));
+        }
+        if !action.is_for_nodes() {
+            return None;
+        }
+        let meant = self.meant_nodes();
+        if meant.is_empty() {
+            return Some("no node is selected".to_owned());
+        }
+        let fits = |node: &&NodeStatus| fits(action, node);
+        let any = meant.iter().filter_map(|id| self.data.live.node(id)).any(|node| fits(&node));
+        (!any).then(|| match action {
+            Action::Undo => "the node is neither cordoned nor drained".to_owned(),
+            Action::PauseDrain => "the node is not being drained".to_owned(),
+            Action::Cordon => "the node is cordoned already".to_owned(),
+            _ => "the node is being drained already".to_owned(),
+        })
+    }
+
+    /// The nodes that an action is for.
+    pub(crate) fn meant_nodes(&self) -> Vec<NodeId> {
+        match self.view {
+            View::Nodes => self.nodes.meant(),
+            _ => self.selected_node().cloned().into_iter().collect(),
+        }
+    }
+
+    fn open_dialog(&mut self, action: Action) -> Vec<Effect> {
+        let live = &self.data.live;
+        let mut nodes = self.meant_nodes();
+        nodes.retain(|id| live.node(id).is_some_and(|node| fits(action, node)));
+        let is_paused = |id: &NodeId| {
+            live.node(id).and_then(|node| node.wish.as_ref()).is_some_and(|wish| wish.paused)
+        };
+        let task = match action {
+            Action::Drain => Task::Drain,
+            Action::Cordon => Task::Cordon,
+            Action::Undo => Task::Undo,
+            Action::Affinity => Task::Affinity,
+            Action::PauseDrain if nodes.iter().all(is_paused) => Task::Continue,
+            Action::PauseDrain => Task::Pause,
+            Action::Freeze if live.freeze().is_some() => Task::Thaw,
+            Action::Freeze => Task::Freeze,
+            _ => Task::Rebalance,
+        };
+        let nodes = if action.is_for_nodes() { nodes } else { Vec::new() };
+        self.start(task, nodes)
+    }
+
+    /// Opens a dialog, and asks for its plan.
+    pub(super) fn start(&mut self, task: Task, nodes: Vec<NodeId>) -> Vec<Effect> {
+        self.overlay = Overlay::Dialog(Box::new(Dialog::new(task, nodes)));
+        self.ask_for_plan()
+    }
+
+    /// Asks for the plan of the dialog that is open.
+    pub(super) fn ask_for_plan(&self) -> Vec<Effect> {
+        let Overlay::Dialog(dialog) = &self.overlay else { return Vec::new() };
+        match dialog.task {
+            Task::Drain => vec![Effect::Ask(Ask::DrainPlan(dialog.nodes.clone()))],
+            Task::Undo | Task::Rebalance => {
+                vec![Effect::Ask(Ask::RebalancePlan(dialog.nodes.clone()))]
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    fn go(&mut self, to: impl Fn(usize) -> usize) {
+        fn go<I: Clone + Ord>(table: &mut Table<I>, to: impl Fn(usize) -> usize) {
+            let at = table.at();
+            table.go_to(to(at));
+        }
+        match self.view {
+            View::Nodes => go(&mut self.nodes, to),
+            View::Keys => go(&mut self.keys, to),
+            View::Moves => go(&mut self.moves, to),
+            View::Events => go(&mut self.events, to),
+            View::Groups => go(&mut self.groups, to),
+        }
+    }
+
+    fn page(&mut self, action: Action) {
+        let rows = usize::from(Areas::of(self).rows()).max(2);
+        match action {
+            Action::PageDown => self.go(|at| at.saturating_add(rows - 1)),
+            Action::PageUp => self.go(|at| at.saturating_sub(rows - 1)),
+            Action::HalfDown => self.go(|at| at.saturating_add(rows / 2)),
+            _ => self.go(|at| at.saturating_sub(rows / 2)),
+        }
+    }
+
+    /// All about the row; of a group, the group itself.
+    fn open(&mut self) -> Vec<Effect> {
+        match self.view {
+            View::Groups => match self.groups.selected() {
+                Some(group) if *group != self.place.group => {
+                    return vec![Effect::Ask(Ask::Switch(group.clone()))];
+                }
+                _ => return self.show(View::Nodes),
+            },
+            View::Nodes if self.nodes.selected().is_some() => self.overlay = Overlay::Card(0),
+            View::Keys | View::Moves if self.selected_key().is_some() => {
+                self.overlay = Overlay::Card(0);
+                return self.ask_for_suitors();
+            }
+            _ => {}
+        }
+        Vec::new()
+    }
+
+    /// Asks how well each node suits the key that is selected.
+    pub(super) fn ask_for_suitors(&self) -> Vec<Effect> {
+        let key = self.selected_key().cloned();
+        key.map(|key| Effect::Ask(Ask::Suitors(key))).into_iter().collect()
+    }
+
+    /// One step back: marks, filter, trouble, pause; then what ended.
+    fn back(&mut self) {
+        if self.data.drains.dismiss() || self.note.take().is_some() {
+            return;
+        }
+        if self.paused.is_some() {
+            self.pause_screen();
+        } else if !self.nodes.marks.is_empty() && self.view == View::Nodes {
+            self.nodes.marks.clear();
+        } else if !self.filter_text().is_empty() {
+            self.set_filter("");
+        } else if self.settings.trouble {
+            let _ = self.switch(Action::Trouble);
+        }
+    }
+
+    pub(super) fn show(&mut self, view: View) -> Vec<Effect> {
+        self.view = view;
+        self.set_stale();
+        if view == View::Groups {
+            return vec![Effect::Ask(Ask::Groups)];
+        }
+        if matches!(view, View::Keys | View::Moves) {
+            return self.ask_for_suitors();
+        }
+        Vec::new()
+    }
+
+    fn show_next(&mut self, by: usize) -> Vec<Effect> {
+        self.show(View::ALL[(self.view.index() + by) % View::ALL.len()])
+    }
+
+    fn type_for(&mut self, what: TypedFor) {
+        let before = self.filter_text().to_owned();
+        let line = match what {
+            TypedFor::Filter => Line::new(before.clone()),
+            TypedFor::Command => Line::default(),
+        };
+        self.typing = Some(Typing { what, line, before, older: None });
+    }
+
+    fn sort(&mut self, action: Action) {
+        let columns = columns(self.view).len();
+        let sort = match self.view {
+            View::Nodes => &mut self.nodes.sort,
+            View::Keys => &mut self.keys.sort,
+            View::Moves => &mut self.moves.sort,
+            View::Events => &mut self.events.sort,
+            View::Groups => &mut self.groups.sort,
+        };
+        match action {
+            Action::SortLeft => sort.step(-1, columns),
+            Action::SortRight => sort.step(1, columns),
+            _ => sort.reverse = !sort.reverse,
+        }
+        self.set_stale();
+        self.keys_listed = None;
+    }
+
+    fn mark(&mut self, action: Action) {
+        if self.view != View::Nodes {
+            self.say(Severity::Note, "only nodes can be marked");
+            return;
+        }
+        match action {
+            Action::Mark => self.nodes.toggle_mark(),
+            Action::MarkRange => self.nodes.mark_range(),
+            _ => self.nodes.marks.clear(),
+        }
+    }
+
+    /// Holds the screen still, or lets it go on.
+    fn pause_screen(&mut self) {
+        if self.paused.take().is_none() {
+            self.paused = Some(self.now);
+        } else {
+            self.data.shown = self.data.live.clone();
+            self.set_stale();
+        }
+    }
+
+    /// Has every list worked out again.
+    pub(super) fn set_stale(&mut self) {
+        self.nodes.stale = true;
+        self.keys.stale = true;
+        self.moves.stale = true;
+        self.events.stale = true;
+        self.groups.stale = true;
+    }
+
+    fn copy(&mut self) -> Vec<Effect> {
+        let name = match self.view {
+            View::Nodes => self.nodes.selected().map(ToString::to_string),
+            View::Keys | View::Moves => self.selected_key().map(ToString::to_string),
+            View::Groups => self.groups.selected().map(ToString::to_string),
+            View::Events => {
+                let number = self.events.selected().copied();
+                let event = number.and_then(|number| self.data.history.events.get(number));
+                event.map(|event| event.text.clone())
+            }
+        };
+        let Some(name) = name else { return Vec::new() };
+        self.say(Severity::Note, format!("copied {name}"));
+        vec![Effect::Copy(name)]
+    }
+}
+
+/// Whether an action has something to do on a node.
+fn fits(action: Action, node: &NodeStatus) -> bool {
+    let mode = node.wish.as_ref().map_or(Mode::Active, |wish| wish.mode);
+    match action {
+        Action::Undo => mode != Mode::Active,
+        Action::PauseDrain => mode == Mode::Drain,
+        Action::Cordon => mode != Mode::Cordon,
+        Action::Drain => mode != Mode::Drain,
+        _ => true,
+    }
+}

@@ -1,0 +1,296 @@
+//! What the keyboard can do, as data: help, menu and palette are made of it.
+
+use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+
+use crate::top::model::View;
+
+/// One thing that can be done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Action {
+    Up,
+    Down,
+    PageUp,
+    PageDown,
+    HalfUp,
+    HalfDown,
+    First,
+    Last,
+    Open,
+    Back,
+    Show(View),
+    NextView,
+    PreviousView,
+    Filter,
+    Palette,
+    Help,
+    Menu,
+    SortLeft,
+    SortRight,
+    SortReverse,
+    Mark,
+    MarkRange,
+    ClearMarks,
+    Wide,
+    Trouble,
+    PauseScreen,
+    Details,
+    TallEvents,
+    Copy,
+    Export,
+    Mouse,
+    Redraw,
+    Resync,
+    Suspend,
+    Quit,
+    Drain,
+    Cordon,
+    Undo,
+    Affinity,
+    PauseDrain,
+    Rebalance,
+    Freeze,
+}
+
+impl Action {
+    /// Whether it leads to a change of the group.
+    pub(crate) const fn is_mutation(self) -> bool {
+        matches!(
+            self,
+            Self::Drain
+                | Self::Cordon
+                | Self::Undo
+                | Self::Affinity
+                | Self::PauseDrain
+                | Self::Rebalance
+                | Self::Freeze
+        )
+    }
+
+    /// Whether it is for the nodes that are marked or selected.
+    pub(crate) const fn is_for_nodes(self) -> bool {
+        self.is_mutation() && !matches!(self, Self::Rebalance | Self::Freeze)
+    }
+}
+
+/// Where an action stands in the help.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Section {
+    Move,
+    Look,
+    Change,
+}
+
+impl Section {
+    pub(crate) const ALL: [Self; 3] = [Self::Move, Self::Look, Self::Change];
+
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Move => "MOVE",
+            Self::Look => "LOOK",
+            Self::Change => "CHANGE",
+        }
+    }
+}
+
+/// A key of the keyboard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Chord {
+    Char(char),
+    Ctrl(char),
+    Key(KeyCode),
+}
+
+/// Which keys do what, and what is said of it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Binding {
+    pub(crate) action: Action,
+    pub(crate) chords: &'static [Chord],
+    /// Its name in the palette.
+    pub(crate) name: &'static str,
+    pub(crate) help: &'static str,
+    pub(crate) section: Section,
+}
+
+use Chord::{Char, Ctrl, Key};
+
+const fn move_to(
+    action: Action,
+    chords: &'static [Chord],
+    name: &'static str,
+    help: &'static str,
+) -> Binding {
+    Binding { action, chords, name, help, section: Section::Move }
+}
+
+const fn look(
+    action: Action,
+    chords: &'static [Chord],
+    name: &'static str,
+    help: &'static str,
+) -> Binding {
+    Binding { action, chords, name, help, section: Section::Look }
+}
+
+const fn change(
+    action: Action,
+    chords: &'static [Chord],
+    name: &'static str,
+    help: &'static str,
+) -> Binding {
+    Binding { action, chords, name, help, section: Section::Change }
+}
+
+/// Every key of the main screen.
+pub(crate) const BINDINGS: &[Binding] = &[
+    move_to(Action::Down, &[Char('j'), Key(KeyCode::Down)], "down", "a row down"),
+    move_to(Action::Up, &[Char('k'), Key(KeyCode::Up)], "up", "a row up"),
+    move_to(Action::HalfDown, &[Ctrl('d')], "half-down", "half a page down"),
+    move_to(Action::HalfUp, &[Ctrl('u')], "half-up", "half a page up"),
+    move_to(Action::PageDown, &[Key(KeyCode::PageDown)], "page-down", "a page down"),
+    move_to(Action::PageUp, &[Key(KeyCode::PageUp)], "page-up", "a page up"),
+    move_to(Action::First, &[Char('g'), Key(KeyCode::Home)], "first", "to the first row"),
+    move_to(Action::Last, &[Char('G'), Key(KeyCode::End)], "last", "to the last row"),
+    move_to(Action::Open, &[Key(KeyCode::Enter)], "open", "all about the row; again: its keys"),
+    move_to(Action::Back, &[Key(KeyCode::Esc)], "back", "back, or clear the filter"),
+    move_to(Action::Show(View::Nodes), &[Char('1')], "nodes", "the nodes"),
+    move_to(Action::Show(View::Keys), &[Char('2')], "keys", "the keys"),
+    move_to(Action::Show(View::Moves), &[Char('3')], "moves", "keys on their way"),
+    move_to(Action::Show(View::Events), &[Char('4')], "events", "what happened"),
+    move_to(Action::Show(View::Groups), &[Char('5')], "groups", "the account's groups"),
+    move_to(Action::NextView, &[Key(KeyCode::Tab)], "next", "the next view"),
+    move_to(Action::PreviousView, &[Key(KeyCode::BackTab)], "previous", "the view before"),
+    look(Action::Filter, &[Char('/')], "filter", "eu.* node:w1 phase:orphaned age>30s; ! inverts"),
+    look(Action::Palette, &[Char(':')], "palette", "type a command"),
+    look(Action::Help, &[Char('?')], "help", "this help"),
+    look(Action::Menu, &[Char('a')], "menu", "what can be done to the row"),
+    look(Action::SortLeft, &[Char('<')], "sort-left", "sort by the column before"),
+    look(Action::SortRight, &[Char('>')], "sort-right", "sort by the next column"),
+    look(Action::SortReverse, &[Char('I')], "reverse", "turn the order round"),
+    look(Action::Mark, &[Char(' ')], "mark", "mark the row"),
+    look(Action::MarkRange, &[Ctrl(' ')], "mark-range", "mark from the last mark to here"),
+    look(Action::ClearMarks, &[Ctrl('\\')], "clear-marks", "take all marks off"),
+    look(Action::Trouble, &[Char('z')], "trouble", "only what is in trouble"),
+    look(Action::Wide, &[Char('w')], "wide", "more columns"),
+    look(Action::Details, &[Char('i')], "details", "the pane on the right"),
+    look(Action::TallEvents, &[Char('e')], "tall-events", "more events, fewer rows"),
+    look(
+        Action::PauseScreen,
+        &[Char('f')],
+        "pause-screen",
+        "hold the screen still; the data goes on",
+    ),
+    look(Action::Copy, &[Char('y')], "copy", "copy the name"),
+    look(Action::Export, &[Char('x')], "export", "write the list to a file"),
+    look(Action::Mouse, &[Char('m')], "mouse", "the mouse on or off"),
+    look(Action::Redraw, &[Ctrl('l')], "redraw", "draw the screen anew"),
+    look(Action::Resync, &[Ctrl('r')], "resync", "read the group anew"),
+    look(Action::Suspend, &[Ctrl('z')], "suspend", "suspend"),
+    look(Action::Quit, &[Char('q'), Ctrl('c')], "quit", "quit; what goes on goes on by itself"),
+    change(Action::Drain, &[Char('D'), Char('r')], "drain", "move everything off the nodes"),
+    change(Action::Cordon, &[Char('c')], "cordon", "give the nodes nothing new"),
+    change(Action::Undo, &[Char('u')], "resume", "undo a drain or a cordon"),
+    change(Action::PauseDrain, &[Char('p')], "pause-drain", "pause the drain, or continue it"),
+    change(Action::Affinity, &[Char('W')], "affinity", "set the nodes' affinity"),
+    change(Action::Rebalance, &[Char('B')], "rebalance", "move as few keys as even it out"),
+    change(Action::Freeze, &[Char('F')], "freeze", "hold balance moves back, or thaw them"),
+];
+
+/// What a key does on the main screen.
+pub(crate) fn bound(key: KeyEvent) -> Option<Action> {
+    let chord = Chord::of(key)?;
+    let binding = BINDINGS.iter().find(|binding| binding.chords.contains(&chord))?;
+    Some(binding.action)
+}
+
+/// What is said of an action.
+pub(crate) fn binding(action: Action) -> &'static Binding {
+    let found = BINDINGS.iter().find(|binding| binding.action == action);
+    found.expect("every action is bound, a test says so")
+}
+
+impl Chord {
+    /// The key that was pressed; terminals send some of them in several ways.
+    pub(crate) fn of(key: KeyEvent) -> Option<Self> {
+        let held = key.modifiers;
+        match key.code {
+            KeyCode::Char(c) if held.contains(KeyModifiers::CONTROL) => match c {
+                // What terminals make of ctrl-\ and of ctrl-space.
+                '4' => Some(Ctrl('\\')),
+                '2' | '@' => Some(Ctrl(' ')),
+                c => Some(Ctrl(c.to_ascii_lowercase())),
+            },
+            KeyCode::Char(_) if held.contains(KeyModifiers::ALT) => None,
+            KeyCode::Char(c) => Some(Char(c)),
+            KeyCode::Null => Some(Ctrl(' ')),
+            code => Some(Key(code)),
+        }
+    }
+
+    /// As it is written on the keyboard.
+    pub(crate) fn label(self) -> String {
+        match self {
+            Char(' ') => "space".to_owned(),
+            Char(c) => c.to_string(),
+            Ctrl(' ') => "ctrl-space".to_owned(),
+            Ctrl(c) => format!("ctrl-{c}"),
+            Key(KeyCode::Enter) => "enter".to_owned(),
+            Key(KeyCode::Esc) => "esc".to_owned(),
+            Key(KeyCode::Tab) => "tab".to_owned(),
+            Key(KeyCode::BackTab) => "shift-tab".to_owned(),
+            Key(KeyCode::PageUp) => "pgup".to_owned(),
+            Key(KeyCode::PageDown) => "pgdn".to_owned(),
+            Key(code) => code.to_string().to_lowercase(),
+        }
+    }
+}
+
+impl Binding {
+    /// Its keys: `q, ctrl-c`.
+    pub(crate) fn keys(&self) -> String {
+        self.chords.iter().map(|chord| chord.label()).collect::<Vec<_>>().join(", ")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn no_key_does_two_things_and_no_name_means_two() {
+        let mut seen = Vec::new();
+        for binding in BINDINGS {
+            for chord in binding.chords {
+                assert!(!seen.contains(chord), "{chord:?}");
+                seen.push(*chord);
+            }
+        }
+        let names: BTreeSet<_> = BINDINGS.iter().map(|binding| binding.name).collect();
+        assert_eq!(names.len(), BINDINGS.len());
+    }
+
+    #[test]
+    fn no_change_is_on_enter_or_on_a_control_key() {
+        for binding in BINDINGS.iter().filter(|binding| binding.action.is_mutation()) {
+            for chord in binding.chords {
+                assert!(matches!(chord, Char(_)), "{binding:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn keys_are_known_however_a_terminal_sends_them() {
+        let check = |code, modifiers, action| {
+            assert_eq!(bound(KeyEvent::new(code, modifiers)), action, "{code:?}");
+        };
+        check(KeyCode::Char('D'), KeyModifiers::SHIFT, Some(Action::Drain));
+        check(KeyCode::Char('D'), KeyModifiers::NONE, Some(Action::Drain));
+        check(KeyCode::Char('4'), KeyModifiers::CONTROL, Some(Action::ClearMarks));
+        check(KeyCode::Char('4'), KeyModifiers::NONE, Some(Action::Show(View::Events)));
+        check(KeyCode::Null, KeyModifiers::NONE, Some(Action::MarkRange));
+        check(KeyCode::Char('c'), KeyModifiers::CONTROL, Some(Action::Quit));
+        check(KeyCode::Char('q'), KeyModifiers::ALT, None);
+        check(KeyCode::F(5), KeyModifiers::NONE, None);
+    }
+}

@@ -1,0 +1,275 @@
+//! Keys, the mouse, and what is pasted.
+
+use ratatui::crossterm::event::{
+    KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent, MouseEventKind,
+};
+
+use super::Effect;
+use super::action::{Action, BINDINGS, Binding, Chord, bound};
+use crate::top::model::filter::Filter;
+use crate::top::model::line::Line;
+use crate::top::model::table::Table;
+use crate::top::model::{Model, Overlay, TypedFor, View};
+use crate::top::view::layout::Areas;
+
+impl Model {
+    pub(super) fn on_key(&mut self, key: KeyEvent) -> Vec<Effect> {
+        self.dirty = true;
+        // Out is out, whatever lies over the screen.
+        if Chord::of(key) == Some(Chord::Ctrl('c')) {
+            return vec![Effect::Quit];
+        }
+        if self.typing.is_some() {
+            return self.on_typed(key);
+        }
+        match &self.overlay {
+            Overlay::None => match bound(key) {
+                Some(action) => self.act_and_follow(action),
+                None => Vec::new(),
+            },
+            Overlay::Help(_) => self.on_help_key(key),
+            Overlay::Card(_) => self.on_card_key(key),
+            Overlay::Menu(_) => self.on_menu_key(key),
+            Overlay::Dialog(_) => self.on_dialog_key(key),
+        }
+    }
+
+    /// Does something, and has the card of another row follow.
+    fn act_and_follow(&mut self, action: Action) -> Vec<Effect> {
+        let before = self.selected_key().cloned();
+        let mut effects = self.act(action);
+        self.list();
+        if self.selected_key() != before.as_ref() && effects.is_empty() {
+            effects = self.ask_for_suitors();
+        }
+        effects
+    }
+
+    fn on_help_key(&mut self, key: KeyEvent) -> Vec<Effect> {
+        let Overlay::Help(line) = &mut self.overlay else { return Vec::new() };
+        match bound(key) {
+            Some(Action::Quit | Action::Back | Action::Help | Action::Open) => {
+                self.overlay = Overlay::None;
+            }
+            Some(action) => *line = scrolled(*line, action),
+            None => {}
+        }
+        Vec::new()
+    }
+
+    fn on_card_key(&mut self, key: KeyEvent) -> Vec<Effect> {
+        let Overlay::Card(line) = &mut self.overlay else { return Vec::new() };
+        match bound(key) {
+            Some(Action::Quit | Action::Back) => self.overlay = Overlay::None,
+            Some(Action::Open) => {
+                self.overlay = Overlay::None;
+                return self.keys_of_the_node();
+            }
+            Some(action) if scrolled(100, action) != 100 => *line = scrolled(*line, action),
+            // What changes the node is done from its card, too.
+            Some(action) if action.is_mutation() || action == Action::Copy => {
+                return self.act(action);
+            }
+            _ => {}
+        }
+        Vec::new()
+    }
+
+    /// The keys of the node whose card is open.
+    fn keys_of_the_node(&mut self) -> Vec<Effect> {
+        let Some(node) = self.selected_node().cloned() else { return Vec::new() };
+        let effects = self.show(View::Keys);
+        self.set_filter(&format!("node:{node}"));
+        effects
+    }
+
+    /// The actions in the menu.
+    pub(crate) fn menu() -> impl Iterator<Item = &'static Binding> {
+        let listed = |binding: &&Binding| {
+            let more = [Action::Open, Action::Copy, Action::Export, Action::Mark];
+            binding.action.is_mutation() || more.contains(&binding.action)
+        };
+        BINDINGS.iter().filter(listed)
+    }
+
+    fn on_menu_key(&mut self, key: KeyEvent) -> Vec<Effect> {
+        let Overlay::Menu(at) = &mut self.overlay else { return Vec::new() };
+        let last = Self::menu().count().saturating_sub(1);
+        match bound(key) {
+            Some(Action::Quit | Action::Back | Action::Menu) => self.overlay = Overlay::None,
+            Some(Action::Open) => {
+                let action = Self::menu().nth(*at).map(|binding| binding.action);
+                self.overlay = Overlay::None;
+                return action.map(|action| self.act(action)).unwrap_or_default();
+            }
+            Some(action) if scrolled(100, action) != 100 => {
+                *at = scrolled(*at, action).min(last);
+            }
+            Some(action) if Self::menu().any(|binding| binding.action == action) => {
+                self.overlay = Overlay::None;
+                return self.act(action);
+            }
+            _ => {}
+        }
+        Vec::new()
+    }
+
+    fn on_typed(&mut self, key: KeyEvent) -> Vec<Effect> {
+        let Some(mut typing) = self.typing.take() else { return Vec::new() };
+        match key.code {
+            KeyCode::Enter => return self.on_line(typing.what, &typing.line.text()),
+            KeyCode::Esc => {
+                if typing.what == TypedFor::Filter {
+                    self.set_filter(&typing.before);
+                }
+                return Vec::new();
+            }
+            KeyCode::Backspace if typing.line.is_empty() => {
+                return Vec::new();
+            }
+            KeyCode::Up | KeyCode::Down if typing.what == TypedFor::Command => {
+                self.older(&mut typing, key.code == KeyCode::Up);
+            }
+            KeyCode::Tab if typing.what == TypedFor::Command => {
+                if let Some(whole) = super::command::complete(&typing.line.text()) {
+                    typing.line = Line::new(whole);
+                }
+            }
+            _ => edit(&mut typing.line, key),
+        }
+        if typing.what == TypedFor::Filter {
+            self.set_filter(&typing.line.text());
+        }
+        self.typing = Some(typing);
+        Vec::new()
+    }
+
+    fn older(&self, typing: &mut crate::top::model::Typing, older: bool) {
+        let at = match (typing.older, older) {
+            (None, true) => Some(0),
+            (Some(at), true) => Some((at + 1).min(self.commands.len().saturating_sub(1))),
+            (Some(0) | None, false) => None,
+            (Some(at), false) => Some(at - 1),
+        };
+        typing.older = at;
+        let line = at.and_then(|at| self.commands.iter().rev().nth(at));
+        typing.line = Line::new(line.cloned().unwrap_or_default());
+    }
+
+    fn on_line(&mut self, what: TypedFor, text: &str) -> Vec<Effect> {
+        match what {
+            TypedFor::Filter => {
+                self.set_filter(text);
+                Vec::new()
+            }
+            TypedFor::Command => self.on_command(text),
+        }
+    }
+
+    pub(super) fn on_paste(&mut self, text: &str) -> Vec<Effect> {
+        self.dirty = true;
+        if let Some(typing) = &mut self.typing {
+            text.chars().for_each(|c| typing.line.insert(c));
+            if typing.what == TypedFor::Filter {
+                let filter = typing.line.text();
+                self.set_filter(&filter);
+            }
+        } else if let Overlay::Dialog(dialog) = &mut self.overlay {
+            dialog.paste(text);
+        }
+        Vec::new()
+    }
+
+    /// The text of the filter of the view.
+    pub(crate) fn filter_text(&self) -> &str {
+        match self.view {
+            View::Nodes => self.nodes.filter.text(),
+            View::Keys => self.keys.filter.text(),
+            View::Moves => self.moves.filter.text(),
+            View::Events => self.events.filter.text(),
+            View::Groups => self.groups.filter.text(),
+        }
+    }
+
+    /// Filters the view.
+    pub(super) fn set_filter(&mut self, text: &str) {
+        fn set<I>(table: &mut Table<I>, text: &str) {
+            table.filter = Filter::parse(text);
+            table.stale = true;
+        }
+        match self.view {
+            View::Nodes => set(&mut self.nodes, text),
+            View::Keys => set(&mut self.keys, text),
+            View::Moves => set(&mut self.moves, text),
+            View::Events => set(&mut self.events, text),
+            View::Groups => set(&mut self.groups, text),
+        }
+        self.keys_listed = None;
+        self.dirty = true;
+    }
+
+    pub(super) fn on_mouse(&mut self, mouse: MouseEvent) -> Vec<Effect> {
+        if !self.settings.mouse || !matches!(self.overlay, Overlay::None) {
+            return Vec::new();
+        }
+        match mouse.kind {
+            MouseEventKind::ScrollDown => self.act_and_follow(Action::Down),
+            MouseEventKind::ScrollUp => self.act_and_follow(Action::Up),
+            MouseEventKind::Down(MouseButton::Left) => self.on_click(mouse.column, mouse.row),
+            _ => Vec::new(),
+        }
+    }
+
+    fn on_click(&mut self, column: u16, row: u16) -> Vec<Effect> {
+        self.dirty = true;
+        let areas = Areas::of(self);
+        let Some(line) = areas.row_at(column, row) else { return Vec::new() };
+        match self.view {
+            View::Nodes => click(&mut self.nodes, line),
+            View::Keys => click(&mut self.keys, line),
+            View::Moves => click(&mut self.moves, line),
+            View::Events => click(&mut self.events, line),
+            View::Groups => click(&mut self.groups, line),
+        }
+        self.ask_for_suitors()
+    }
+}
+
+/// Where a list or a text is after a step.
+fn scrolled(at: usize, action: Action) -> usize {
+    match action {
+        Action::Down => at.saturating_add(1),
+        Action::Up => at.saturating_sub(1),
+        Action::PageDown | Action::HalfDown => at.saturating_add(10),
+        Action::PageUp | Action::HalfUp => at.saturating_sub(10),
+        Action::First => 0,
+        _ => at,
+    }
+}
+
+/// Edits a line.
+pub(super) fn edit(line: &mut Line, key: KeyEvent) {
+    let ctrl = key.modifiers.contains(KeyModifiers::CONTROL);
+    match key.code {
+        KeyCode::Char('u') if ctrl => line.clear_before(),
+        KeyCode::Char('w') if ctrl => line.clear_word(),
+        KeyCode::Char('a') if ctrl => line.home(),
+        KeyCode::Char('e') if ctrl => line.end(),
+        KeyCode::Char(c) if !ctrl => line.insert(c),
+        KeyCode::Backspace => line.backspace(),
+        KeyCode::Delete => line.delete(),
+        KeyCode::Left => line.left(),
+        KeyCode::Right => line.right(),
+        KeyCode::Home => line.home(),
+        KeyCode::End => line.end(),
+        _ => {}
+    }
+}
+
+/// Goes to a row of those that are shown, if there is one.
+fn click<I: Clone + Ord>(table: &mut Table<I>, line: usize) {
+    let at = table.offset() + line;
+    if at < table.ids().len() {
+        table.go_to(at);
+    }
+}

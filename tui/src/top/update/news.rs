@@ -1,0 +1,204 @@
+//! What is heard of the group, and time that passes.
+
+use std::time::Duration;
+
+use divider::snapshot::{Changed, Link, Snapshot};
+use divider::{GroupName, NodeId};
+
+use super::{Effect, Failed, News};
+use crate::conditions::{Clock, Severity};
+use crate::top::model::data::Digest;
+use crate::top::model::dialog::Task;
+use crate::top::model::event::EventKind;
+use crate::top::model::operation::Operation;
+use crate::top::model::plan::{DrainPlan, Plan, RebalancePlan};
+use crate::top::model::{Known, Model, Overlay, Place, View, Wire};
+
+/// For so long a word stays on the screen.
+const NOTED: Duration = Duration::from_secs(8);
+
+impl Model {
+    pub(super) fn on_tick(&mut self, now: Clock) -> Vec<Effect> {
+        let second = now.unix_ms / 1000 != self.now.unix_ms / 1000;
+        self.now = now;
+        if self.note.as_ref().is_some_and(|note| now.at.since(note.at) >= NOTED) {
+            self.note = None;
+            self.dirty = true;
+        }
+        if second {
+            self.data.history.rate.on_time(now.at);
+            self.data.judge(now);
+            // Ages are shown in seconds.
+            self.dirty = true;
+        }
+        Vec::new()
+    }
+
+    pub(super) fn on_news(&mut self, news: News) -> Vec<Effect> {
+        match news {
+            News::Update { snapshot, changed, link } => {
+                return self.on_update(snapshot, &changed, &link);
+            }
+            News::NotOpen(not_open) => self.wire = Wire::NotOpen(not_open),
+            News::Open { group, server, context } => self.on_open(group, server, context),
+            News::File { snapshot } => self.on_file(snapshot),
+            News::Info { info, answer_ms } => self.data.on_info(info, answer_ms),
+            News::DrainPlan { nodes, preview } => {
+                let plan = match preview {
+                    Ok(preview) => Plan::Drain(DrainPlan::of(preview, &self.data.live, &nodes)),
+                    Err(error) => Plan::Failed(error),
+                };
+                self.on_plan(plan, Some(&nodes));
+            }
+            News::RebalancePlan(preview) => {
+                let plan = match preview {
+                    Ok(preview) => Plan::Rebalance(RebalancePlan::of(preview)),
+                    Err(error) => Plan::Failed(error),
+                };
+                self.on_plan(plan, None);
+            }
+            News::Suitors { key, suitors } => self.suitors = Some((key, suitors)),
+            News::Done { operation, result } => self.on_done(&operation, result),
+            News::Groups(groups) => {
+                self.known_groups = match groups {
+                    Ok(rows) => Known::Groups(rows),
+                    Err(error) => Known::Failed(error),
+                };
+                self.groups.stale = true;
+            }
+            News::Said { text, failed } => {
+                self.say(if failed { Severity::Warning } else { Severity::Note }, text);
+            }
+        }
+        self.dirty = true;
+        Vec::new()
+    }
+
+    fn on_update(&mut self, snapshot: Snapshot, changed: &Changed, link: &Link) -> Vec<Effect> {
+        let was = std::mem::replace(&mut self.wire, Wire::of(link));
+        self.on_wire(&was);
+        let digest = self.data.on_update(snapshot, changed, self.now);
+        if self.paused.is_none() {
+            self.data.shown = self.data.live.clone();
+            self.mark_stale(digest);
+        }
+        if digest.is_quiet() {
+            // Heartbeats alone wait for the next second.
+            return Vec::new();
+        }
+        self.dirty = true;
+        self.data.judge(self.now);
+        if !digest.keys && !digest.nodes {
+            return Vec::new();
+        }
+        let mut effects = self.ask_for_plan();
+        if self.shows_a_key() {
+            effects.extend(self.ask_for_suitors());
+        }
+        effects
+    }
+
+    /// Says when the link is lost, and when it is back.
+    fn on_wire(&mut self, was: &Wire) {
+        let (severity, text) = match (was, &self.wire) {
+            (Wire::Lost { .. }, Wire::Lost { .. }) => return,
+            (_, Wire::Lost { error, .. }) => {
+                (Severity::Warning, format!("lost the store: {error}"))
+            }
+            (Wire::Lost { .. } | Wire::Reading { .. }, Wire::Live) => {
+                let nodes = "every change is heard of".to_owned();
+                (Severity::Note, nodes)
+            }
+            _ => return,
+        };
+        self.data.history.events.push(self.now.unix_ms, EventKind::Link, severity, text);
+        self.events.stale = true;
+        self.dirty = true;
+    }
+
+    fn mark_stale(&mut self, digest: Digest) {
+        self.nodes.stale |= digest.nodes;
+        self.keys.stale |= digest.keys;
+        self.moves.stale |= digest.keys;
+        self.events.stale |= !digest.is_quiet();
+        self.dirty |= !digest.is_quiet();
+    }
+
+    fn shows_a_key(&self) -> bool {
+        matches!(self.view, View::Keys | View::Moves) && self.selected_key().is_some()
+    }
+
+    /// Another group is open: nothing is left of the one before.
+    fn on_open(&mut self, group: GroupName, server: String, context: Option<String>) {
+        if group == self.place.group {
+            self.place.server = server;
+            self.place.context = context;
+            self.wire = Wire::Reading { records: 0 };
+            return;
+        }
+        let place = Place { group, server, context, by: self.place.by.clone() };
+        let fresh = Self::new(place, self.settings.clone(), self.now);
+        let kept = std::mem::replace(self, fresh);
+        self.size = kept.size;
+        self.commands = kept.commands;
+        self.known_groups = kept.known_groups;
+        self.wire = Wire::Reading { records: 0 };
+    }
+
+    fn on_file(&mut self, snapshot: Snapshot) {
+        let mut changed = Changed::default();
+        changed.keys = snapshot.keys().map(|(key, _)| key.clone()).collect();
+        changed.nodes = snapshot.nodes().map(|node| node.node.clone()).collect();
+        self.wire = Wire::File { taken: snapshot.taken() };
+        self.place.group = snapshot.group().clone();
+        self.data.on_update(snapshot, &changed, self.now);
+        self.data.shown = self.data.live.clone();
+        self.data.judge(Clock { at: self.age_at(), ..self.now });
+        self.set_stale();
+    }
+
+    fn on_plan(&mut self, plan: Plan, nodes: Option<&[NodeId]>) {
+        let Overlay::Dialog(dialog) = &mut self.overlay else { return };
+        let is_wanted = match &plan {
+            Plan::Drain(_) => dialog.task == Task::Drain,
+            Plan::Rebalance(_) => matches!(dialog.task, Task::Undo | Task::Rebalance),
+            _ => true,
+        };
+        // An answer to an older question.
+        if is_wanted && !dialog.busy && nodes.is_none_or(|nodes| nodes == dialog.nodes) {
+            dialog.set_plan(plan);
+        }
+    }
+
+    fn on_done(&mut self, operation: &Operation, result: Result<String, Failed>) {
+        let (severity, text) = match &result {
+            Ok(text) => (Severity::Note, text.clone()),
+            Err(failed) => (Severity::Warning, failed.error.clone()),
+        };
+        self.data.history.events.push(self.now.unix_ms, EventKind::Mine, severity, text.clone());
+        self.events.stale = true;
+        if let Err(failed) = &result
+            && failed.denied
+        {
+            let why = format!("the server does not allow it ({})", failed.error);
+            self.settings.read_only = Some(why);
+        }
+        if let Overlay::Dialog(dialog) = &mut self.overlay
+            && dialog.busy
+        {
+            match result {
+                Ok(_) => self.overlay = Overlay::None,
+                Err(failed) => {
+                    dialog.busy = false;
+                    dialog.error = Some(failed.error);
+                    dialog.cancel_first();
+                    return;
+                }
+            }
+        }
+        if matches!(operation, Operation::Drain { .. } | Operation::Resume { .. }) {
+            self.nodes.marks.clear();
+        }
+        self.say(severity, text);
+    }
+}

@@ -1,0 +1,151 @@
+//! What stays on the screen until it is over, or put away: a lost connection, a paused screen, and
+//! drains.
+
+use std::time::Duration;
+
+use super::Words;
+use super::said;
+use super::theme::{Role, Theme};
+use super::words::{progress_bar, revision, time};
+use crate::output::{age, count};
+use crate::top::model::drains::{Drain, End};
+use crate::top::model::{Model, Wire};
+
+/// So many drains are shown at once.
+const MOST: usize = 3;
+
+/// The lines of it.
+pub(super) fn lines(model: &Model) -> Vec<Words> {
+    let mut lines = Vec::new();
+    lines.extend(lost(model));
+    if let Some(paused) = model.paused {
+        let at = time(paused.unix_ms);
+        let text = format!(" The screen is paused since {at}; the data goes on. f lets it go on.");
+        lines.push(said(text, Role::Late));
+    }
+    let drains = &model.data.drains;
+    let hidden = drains.iter().len().saturating_sub(MOST);
+    lines.extend(drains.iter().skip(hidden).flat_map(|drain| drain_lines(model, drain)));
+    lines
+}
+
+fn lost(model: &Model) -> Vec<Words> {
+    let Wire::Lost { error, attempts, retry, .. } = &model.wire else { return Vec::new() };
+    let at = revision(model.snapshot().revision());
+    let next = Wire::retry(*attempts, *retry, model.now.at);
+    vec![
+        said(
+            format!(
+                " OFFLINE, {next}. This is the group at {at}. Ages are frozen: no node is judged"
+            ),
+            Role::Lost,
+        ),
+        said(
+            format!(
+                " while this viewer hears nothing. Actions are off; a begun drain goes on. {error}"
+            ),
+            Role::Plain,
+        ),
+    ]
+}
+
+fn drain_lines(model: &Model, drain: &Drain) -> Vec<Words> {
+    match &drain.end {
+        Some(end) => vec![ended(drain, end)],
+        None => going_on(model, drain),
+    }
+}
+
+/// `w1`, `w1, w2`, `w1 and 11 more`
+fn names(drain: &Drain) -> String {
+    let mut names = drain.nodes.keys();
+    let first = names.next().map_or("", |node| node.as_str());
+    match names.len() {
+        0 => first.to_owned(),
+        1 => format!("{first}, {}", names.next().map_or("", |node| node.as_str())),
+        more => format!("{first} and {more} more"),
+    }
+}
+
+fn going_on(model: &Model, drain: &Drain) -> Vec<Words> {
+    let total = drain.total();
+    let theme = Theme::of(&model.settings);
+    let failed = drain.is_failed(model.now);
+    let (word, role) = match (failed, drain.paused) {
+        (true, _) => ("drain past its deadline", Role::Lost),
+        (false, true) => ("drain paused", Role::Late),
+        (false, false) => ("drain", Role::Draining),
+    };
+    let sign = theme.sign("▼", "v");
+    let mut line = said(format!(" {sign} {word} "), role);
+    line.push((names(drain), Role::Strong));
+    let moved = total.moved();
+    let mut parts = format!(
+        "  {moved} moved  {} stopping  {} left of {} ",
+        total.stopping, total.left, total.from
+    );
+    if total.adrift > 0 {
+        parts = format!("{parts} {} without an owner ", total.adrift);
+    }
+    line.push((parts, Role::Plain));
+    let bar = progress_bar(14, moved, total.stopping, total.from, theme);
+    line.push((format!("{bar} {}%", total.percent()), role));
+    if let Some(left) = time_left(model, drain) {
+        line.push((format!("  {left}"), Role::Dim));
+    }
+    if !drain.by.is_empty() {
+        line.push((format!("  by {}", drain.by), Role::Dim));
+    }
+    if !drain.reason.is_empty() {
+        line.push((format!(": {}", drain.reason), Role::Dim));
+    }
+    let mut lines = vec![line];
+    lines.extend(waits_for(model, drain));
+    lines
+}
+
+fn time_left(model: &Model, drain: &Drain) -> Option<String> {
+    let deadline = drain.deadline_ms?;
+    let left = Duration::from_millis(deadline.saturating_sub(model.now.unix_ms));
+    (!left.is_zero()).then(|| format!("deadline in {}", age(left)))
+}
+
+/// The stops that nobody confirms, by name.
+fn waits_for(model: &Model, drain: &Drain) -> Option<Words> {
+    let nodes = drain.nodes.keys().filter_map(|node| model.snapshot().node(node));
+    let now = model.age_at();
+    let mut stops: Vec<_> = nodes.flat_map(|node| &node.unconfirmed.oldest).collect();
+    stops.sort_by_key(|stop| stop.told);
+    let first = stops.first()?;
+    if now.since(first.told) < Duration::from_secs(2) {
+        return None;
+    }
+    let named = stops.iter().take(3);
+    let named: Vec<String> =
+        named.map(|stop| format!("{} {}", stop.key, age(now.since(stop.told)))).collect();
+    let more = stops.len().saturating_sub(3);
+    let rest = if more > 0 { format!(", {more} more") } else { String::new() };
+    Some(said(format!("   stop not confirmed: {}{rest}", named.join(", ")), Role::Draining))
+}
+
+fn ended(drain: &Drain, end: &End) -> Words {
+    let names = names(drain);
+    match end {
+        End::Done(after) => {
+            let total = drain.total();
+            let moved = count(total.from, "key");
+            let slowest =
+                drain.slowest.as_ref().map(|(key, span)| format!(", slowest {key} {}", age(*span)));
+            let text = format!(
+                " {names} drained in {}: {moved} moved, every stop confirmed{}. Still drained: u resumes. esc",
+                age(*after),
+                slowest.unwrap_or_default()
+            );
+            said(text, Role::Strong)
+        }
+        End::Undone(left) => {
+            let left = count(*left, "key");
+            said(format!(" The drain of {names} was undone: {left} stay there. esc"), Role::Late)
+        }
+    }
+}

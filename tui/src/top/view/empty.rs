@@ -1,0 +1,118 @@
+//! What is said where there is no list to show.
+
+use super::theme::Role;
+use super::{Words, said};
+use crate::output::count;
+use crate::top::model::{Cause, Known, Model, NotOpen, View, Wire};
+
+/// What is said instead of the list, if there is none.
+pub(super) fn lines(model: &Model) -> Option<Vec<Words>> {
+    let blank = || said("", Role::Plain);
+    if model.view == View::Groups {
+        return groups(model);
+    }
+    let snapshot = model.snapshot();
+    let empty = snapshot.nodes().len() == 0 && snapshot.counts().all() == 0;
+    match &model.wire {
+        Wire::Connecting => Some(vec![
+            blank(),
+            said(format!("  connecting to {}", model.place.server), Role::Plain),
+        ]),
+        Wire::NotOpen(not_open) => Some(not_open_lines(model, not_open)),
+        Wire::Reading { .. } if empty => {
+            Some(vec![blank(), said("  reading the group", Role::Plain)])
+        }
+        _ if empty && model.view != View::Events => Some(first_run(model)),
+        _ => of_view(model),
+    }
+}
+
+fn not_open_lines(model: &Model, not_open: &NotOpen) -> Vec<Words> {
+    let place = &model.place;
+    let head = match not_open.cause {
+        Cause::NoGroup if !place.is_known() => "  There is no group in this account.".to_owned(),
+        Cause::NoGroup => format!("  There is no group {} here yet.", place.group),
+        Cause::Denied => "  The server does not let this user in.".to_owned(),
+        Cause::Other => "  The group cannot be opened.".to_owned(),
+    };
+    let what = match not_open.cause {
+        Cause::NoGroup if !place.is_known() => {
+            "  One appears when somebody makes it: `divider init --group NAME`, or a service that does."
+                .to_owned()
+        }
+        Cause::NoGroup => format!(
+            "  It appears when somebody makes it: `divider init --group {}`, or a service that does.",
+            place.group
+        ),
+        Cause::Denied => {
+            "  Check the context and its credentials: `divider context info`.".to_owned()
+        }
+        Cause::Other => "  It is tried again and again; q quits.".to_owned(),
+    };
+    let context = place.context.as_ref().map_or("none".to_owned(), Clone::clone);
+    let next = Wire::retry(not_open.attempts, not_open.retry, model.now.at);
+    vec![
+        said("", Role::Plain),
+        said(head, Role::Strong),
+        said("", Role::Plain),
+        said(format!("  server   {}", place.server), Role::Plain),
+        said(format!("  context  {context}"), Role::Plain),
+        said(format!("  error    {}", not_open.error), Role::Plain),
+        said(format!("  {next}"), Role::Dim),
+        said("", Role::Plain),
+        said(what, Role::Plain),
+    ]
+}
+
+fn first_run(model: &Model) -> Vec<Words> {
+    let group = &model.place.group;
+    [
+        String::new(),
+        "  The group is empty: no node has joined, and no key was announced.".to_owned(),
+        String::new(),
+        "  A node:".to_owned(),
+        format!("    let store = NatsStore::connect(url, \"{group}\".parse()?).await?;"),
+        "    let (divider, events) = Divider::builder(store).node(\"w1\").start().await?;"
+            .to_owned(),
+        "    divider::run(divider, events, work).await?;".to_owned(),
+        String::new(),
+        format!("  A key:  divider announce --group {group} eu.17"),
+        format!("  or:     nats pub divider.{group}.key.eu.17 ''"),
+    ]
+    .into_iter()
+    .map(|line| said(line, Role::Plain))
+    .collect()
+}
+
+/// What an empty list says.
+fn of_view(model: &Model) -> Option<Vec<Words>> {
+    let snapshot = model.snapshot();
+    let filtered = !model.filter_text().is_empty() || model.settings.trouble;
+    let (is_empty, why) = match model.view {
+        View::Nodes => (
+            model.nodes.ids().is_empty(),
+            format!("no node; {} without an owner", count(snapshot.counts().orphaned, "key")),
+        ),
+        View::Keys => (model.keys.ids().is_empty(), "no key".to_owned()),
+        View::Moves => {
+            (model.moves.ids().is_empty(), "nothing is on its way: every key runs".to_owned())
+        }
+        View::Events => (model.events.ids().is_empty(), "nothing has happened yet".to_owned()),
+        View::Groups => return None,
+    };
+    let why = if filtered { "nothing fits; esc shows everything again".to_owned() } else { why };
+    is_empty.then(|| vec![said("", Role::Plain), said(format!("  {why}"), Role::Plain)])
+}
+
+fn groups(model: &Model) -> Option<Vec<Words>> {
+    let why = match &model.known_groups {
+        Known::NotAsked => "asking for the groups of this account".to_owned(),
+        Known::Failed(error) => format!("the groups of this account are not known: {error}"),
+        Known::Groups(rows) if rows.is_empty() => {
+            "no group in this account (bucket divider_*); one appears when somebody makes it"
+                .to_owned()
+        }
+        Known::Groups(_) => return None,
+    };
+    Some(vec![said("", Role::Plain), said(format!("  {why}"), Role::Plain)])
+}

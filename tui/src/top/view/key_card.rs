@@ -1,0 +1,169 @@
+//! All there is to know of a key: why it does not run, or why it runs where it does.
+
+use divider::Key;
+use divider::snapshot::{KeyStatus, NodeState, Phase, Suitor, Unfit};
+
+use super::lists::step;
+use super::theme::{Role, Theme, phase_role};
+use super::words::time;
+use super::{Words, said};
+use crate::output::age;
+use crate::top::model::Model;
+
+/// So many nodes are listed by how well they suit the key.
+const SUITORS: usize = 8;
+
+/// The lines of the card of the key that is selected.
+pub(super) fn lines(model: &Model) -> Vec<Words> {
+    let Some(key) = model.selected_key() else {
+        return vec![said(" no key is selected", Role::Dim)];
+    };
+    let mut lines = vec![said(format!(" {key}"), Role::Strong)];
+    match model.snapshot().key(key) {
+        Some(status) => {
+            lines.extend(about(model, key, status));
+            lines.push(said("", Role::Plain));
+            lines.extend(suitors(model, key, status));
+        }
+        None => lines.push(said(" It does not exist (any more).", Role::Dim)),
+    }
+    lines.push(said("", Role::Plain));
+    lines.extend(seen(model, key));
+    lines
+}
+
+fn about(model: &Model, key: &Key, status: &KeyStatus) -> Vec<Words> {
+    let theme = Theme::of(&model.settings);
+    let role = phase_role(status.phase);
+    let age = age(model.age_at().since(status.since));
+    let mut lines = vec![vec![
+        (format!(" {} {}", theme.phase_sign(status.phase), status.phase.as_str()), role),
+        (format!("  for {age}, as seen from here"), Role::Dim),
+    ]];
+    let mut fact = |name: &str, text: String| {
+        lines.push(vec![(format!(" {name:<9}"), Role::Dim), (text, Role::Plain)]);
+    };
+    if let Some(owner) = &status.owner {
+        fact("owner", owner.to_string());
+    }
+    if let Some(to) = &status.to {
+        fact("goes to", to.to_string());
+    }
+    if status.revision.0 > 0 {
+        fact("claim", format!("token {} at revision {}", status.token, status.revision));
+    } else {
+        fact("claim", "none".to_owned());
+    }
+    fact("record", format!("claim.{}", key.wire()));
+    lines.push(said(format!(" {}", why(model, key, status)), Role::Strong));
+    lines
+}
+
+/// The answer to the question: why does it not run, or why there?
+fn why(model: &Model, key: &Key, status: &KeyStatus) -> String {
+    let suitors = known_suitors(model, key);
+    let fit = suitors.iter().filter(|suitor| suitor.unfit.is_none()).count();
+    match (status.phase, &status.owner, &status.to) {
+        (Phase::Orphaned, _, Some(to)) => match model.snapshot().node(to).map(|node| node.state) {
+            Some(NodeState::Ready) => format!("{to} is to take it."),
+            Some(state) => format!("{to} is to take it, and is {}.", state.as_str()),
+            None => format!("{to} is to take it, and is not there."),
+        },
+        (Phase::Orphaned, _, None) if !suitors.is_empty() && fit == 0 => {
+            "No node may take it: see why below.".to_owned()
+        }
+        (Phase::Orphaned, ..) => "It waits for nodes that join to settle.".to_owned(),
+        (Phase::Stopping, Some(owner), _) => stopping(model, key, owner),
+        (Phase::Running, Some(owner), Some(to)) if owner != to => {
+            format!("{owner} is to stop it, then {to} gets it.")
+        }
+        (Phase::Running, Some(owner), _) => running(&suitors, owner),
+        (_, None, _) => step(status).to_owned(),
+    }
+}
+
+fn stopping(model: &Model, key: &Key, owner: &divider::NodeId) -> String {
+    let node = model.snapshot().node(owner);
+    let stop = node.and_then(|node| node.unconfirmed.oldest.iter().find(|stop| stop.key == *key));
+    match stop {
+        Some(stop) => {
+            let age = age(model.age_at().since(stop.told));
+            format!("{owner} was told to stop it {age} ago, and has not confirmed.")
+        }
+        None => format!("It was retracted; {owner} is to stop it."),
+    }
+}
+
+fn running(suitors: &[Suitor], owner: &divider::NodeId) -> String {
+    let fit: Vec<_> = suitors.iter().filter(|suitor| suitor.unfit.is_none()).collect();
+    match fit.iter().position(|suitor| suitor.node == *owner) {
+        Some(0) => format!("{owner} suits it best."),
+        Some(at) => {
+            format!("{owner} is number {} for it: those before it had their share.", at + 1)
+        }
+        None if suitors.is_empty() => format!("{owner} has it."),
+        None => format!("{owner} keeps it, and would not get it now."),
+    }
+}
+
+fn known_suitors(model: &Model, key: &Key) -> Vec<Suitor> {
+    match &model.suitors {
+        Some((known, suitors)) if known == key => suitors.clone(),
+        _ => Vec::new(),
+    }
+}
+
+fn suitors(model: &Model, key: &Key, status: &KeyStatus) -> Vec<Words> {
+    let suitors = known_suitors(model, key);
+    if suitors.is_empty() {
+        return vec![said(" who may take it: not known yet", Role::Dim)];
+    }
+    let mut lines = vec![said(" WHO SUITS IT       AFF   SCORE", Role::Dim)];
+    for suitor in suitors.iter().take(SUITORS) {
+        let mark = match (&status.owner, &status.to) {
+            (Some(owner), _) if *owner == suitor.node => "has it",
+            (_, Some(to)) if *to == suitor.node => "gets it",
+            _ => "",
+        };
+        let (text, role) = match suitor.unfit {
+            None => (format!("{:>8.1}  {mark}", suitor.score), Role::Plain),
+            Some(unfit) => {
+                (format!("       -  {}{}", unfit_words(unfit), with_comma(mark)), Role::Dim)
+            }
+        };
+        lines.push(vec![
+            (format!(" {:<16}{:>6}", suitor.node, suitor.affinity), role),
+            (text, role),
+        ]);
+    }
+    let more = suitors.len().saturating_sub(SUITORS);
+    if more > 0 {
+        lines.push(said(format!(" and {more} more"), Role::Dim));
+    }
+    lines
+}
+
+fn with_comma(mark: &str) -> String {
+    if mark.is_empty() { String::new() } else { format!(", {mark}") }
+}
+
+fn unfit_words(unfit: Unfit) -> String {
+    match unfit {
+        Unfit::TakesNothing => "takes nothing new".to_owned(),
+        Unfit::OtherPrefix => "takes other keys".to_owned(),
+        Unfit::Released(left) => format!("released it, again in {}", age(left)),
+        _ => "may not".to_owned(),
+    }
+}
+
+fn seen(model: &Model, key: &Key) -> Vec<Words> {
+    let mut lines = vec![said(" SEEN FROM HERE, the newest first", Role::Dim)];
+    let steps = model.data.history.steps_of(key).take(12).map(|step| {
+        vec![(format!(" {} ", time(step.unix_ms)), Role::Dim), (step.sentence(), Role::Plain)]
+    });
+    lines.extend(steps);
+    if lines.len() == 1 {
+        lines.push(said(" nothing has happened to it", Role::Dim));
+    }
+    lines
+}

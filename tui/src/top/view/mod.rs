@@ -1,0 +1,146 @@
+//! Drawing the screen: a pure function of the model.
+
+mod banner;
+mod bottom;
+mod dialog;
+mod empty;
+mod footer;
+mod header;
+mod help;
+mod key_card;
+pub(crate) mod layout;
+mod lists;
+mod node_card;
+mod nodes;
+mod pen;
+mod plan;
+mod small;
+mod table;
+mod tabs;
+#[cfg(test)]
+mod tests;
+mod theme;
+pub(crate) mod words;
+
+use ratatui::Frame;
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use self::layout::{Areas, Shape};
+use self::pen::Pen;
+use self::theme::{Role, Theme};
+use super::model::{Model, Overlay, View};
+
+/// Words with their roles: one line.
+type Words = Vec<(String, Role)>;
+
+/// Draws the whole screen.
+pub(crate) fn view(model: &Model, frame: &mut Frame<'_>) {
+    let area = frame.area();
+    draw(model, area, frame.buffer_mut());
+    if let Some(position) = footer::cursor(model, area) {
+        frame.set_cursor_position(position);
+    }
+}
+
+/// Draws the whole screen into a buffer.
+pub(crate) fn draw(model: &Model, area: Rect, buffer: &mut Buffer) {
+    let theme = Theme::of(&model.settings);
+    // A terminal may be of another size already than the one that was last heard of.
+    let model_area = Rect::new(0, 0, model.size.0, model.size.1);
+    let areas = Areas::of(model);
+    if model_area.intersection(area).is_empty() {
+        return;
+    }
+    match areas.shape {
+        Shape::Tiny => small::draw_tiny(model, &mut Pen::new(buffer, areas.body, theme)),
+        Shape::List => draw_list(model, &areas, buffer, theme),
+        Shape::Full => draw_full(model, &areas, buffer, theme),
+    }
+    match &model.overlay {
+        Overlay::None => {}
+        Overlay::Help(from) => help::draw(model, *from, area, buffer, theme),
+        Overlay::Menu(at) => help::draw_menu(model, *at, area, buffer, theme),
+        Overlay::Card(from) => draw_card(model, *from, &areas, buffer, theme),
+        Overlay::Dialog(dialog) => dialog::draw(model, dialog, area, buffer, theme),
+    }
+}
+
+fn draw_list(model: &Model, areas: &Areas, buffer: &mut Buffer, theme: Theme) {
+    small::draw_header(model, &mut Pen::new(buffer, areas.header, theme));
+    small::draw_list(model, &mut Pen::new(buffer, areas.body, theme));
+    footer::draw(model, &mut Pen::new(buffer, areas.footer, theme));
+}
+
+fn draw_full(model: &Model, areas: &Areas, buffer: &mut Buffer, theme: Theme) {
+    header::draw(model, &mut Pen::new(buffer, areas.header, theme));
+    draw_words(&banner::lines(model), &mut Pen::new(buffer, areas.banner, theme));
+    tabs::draw(model, &mut Pen::new(buffer, areas.tabs, theme));
+    draw_body(model, areas, buffer, theme);
+    if let Some(details) = areas.details {
+        let rule = Rect { x: details.x - 1, width: 1, ..details };
+        let mut pen = Pen::new(buffer, rule, theme);
+        for line in 0..usize::from(rule.height) {
+            pen.line(line);
+            pen.put(theme.sign("│", "|"), Role::Dim);
+        }
+        let words = card(model, details.width);
+        let inner = Rect { x: details.x + 1, width: details.width.saturating_sub(1), ..details };
+        draw_words(&words, &mut Pen::new(buffer, inner, theme));
+    }
+    bottom::draw(model, &mut Pen::new(buffer, areas.bottom, theme));
+    footer::draw(model, &mut Pen::new(buffer, areas.footer, theme));
+    if model.wire.lost_since().is_some() {
+        Pen::new(buffer, areas.body, theme).dim();
+    }
+}
+
+fn draw_body(model: &Model, areas: &Areas, buffer: &mut Buffer, theme: Theme) {
+    let mut pen = Pen::new(buffer, areas.body, theme);
+    if let Some(words) = empty::lines(model) {
+        draw_words(&words, &mut pen);
+        return;
+    }
+    match model.view {
+        View::Nodes => nodes::draw(model, &mut pen),
+        View::Keys => lists::draw_keys(model, &mut pen),
+        View::Moves => lists::draw_moves(model, &mut pen),
+        View::Events => bottom::draw_events(model, &mut pen),
+        View::Groups => lists::draw_groups(model, &mut pen),
+    }
+}
+
+/// All about what is selected.
+fn card(model: &Model, width: u16) -> Vec<Words> {
+    match model.view {
+        View::Keys | View::Moves => key_card::lines(model),
+        _ => node_card::lines(model, width),
+    }
+}
+
+fn draw_card(model: &Model, from: usize, areas: &Areas, buffer: &mut Buffer, theme: Theme) {
+    let area =
+        Rect { height: areas.body.height + areas.bottom.height, width: model.size.0, ..areas.body };
+    let mut pen = Pen::new(buffer, area, theme);
+    pen.blank();
+    let words = card(model, area.width);
+    let from = from.min(words.len().saturating_sub(1));
+    draw_words(&words[from..], &mut pen);
+}
+
+/// Writes lines, as many as there is room for.
+fn draw_words(lines: &[Words], pen: &mut Pen<'_>) {
+    for (at, line) in lines.iter().enumerate() {
+        if !pen.line(at) {
+            break;
+        }
+        for (text, role) in line {
+            pen.put(text, *role);
+        }
+    }
+}
+
+/// One line of words in one role.
+fn said(text: impl Into<String>, role: Role) -> Words {
+    vec![(text.into(), role)]
+}

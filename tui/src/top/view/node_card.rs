@@ -1,0 +1,167 @@
+//! All there is to know of a node.
+
+use std::time::Duration;
+
+use divider::snapshot::{NodeState, NodeStatus, Wish};
+use divider::wire::Mode;
+
+use super::nodes::{affinity, difference, labels, state};
+use super::theme::{Role, Theme, state_role};
+use super::words::{grouped, progress_bar, time};
+use super::{Words, said};
+use crate::output::{age, count};
+use crate::top::model::Model;
+use crate::top::model::drains::Drain;
+
+/// The lines of the card of the node that is selected.
+pub(super) fn lines(model: &Model, width: u16) -> Vec<Words> {
+    let id = model.nodes.selected();
+    let Some(node) = id.and_then(|id| model.snapshot().node(id)) else {
+        return vec![said(" no node is selected", Role::Dim)];
+    };
+    let theme = Theme::of(&model.settings);
+    let role = state_role(node.state);
+    let now = model.age_at();
+    let mut lines = vec![vec![
+        (format!(" {}  ", node.node), Role::Strong),
+        (format!("{} {}", theme.state_sign(node.state), state(node, now)), role),
+        (format!("  for {}", age(now.since(node.since))), Role::Dim),
+    ]];
+    lines.extend(about(node));
+    lines.extend(numbers(model, node));
+    if let Some(wish) = &node.wish {
+        lines.extend(wish_lines(model, wish));
+    }
+    if let Some(drain) = model.data.drains.of(&node.node) {
+        lines.extend(drain_lines(drain, node, width, theme));
+    }
+    lines.extend(stops(model, node));
+    lines
+}
+
+/// A name and what it is, where there is anything.
+fn fact(name: &str, text: impl Into<String>) -> Option<Words> {
+    let text = text.into();
+    (!text.is_empty()).then(|| vec![(format!(" {name:<9}"), Role::Dim), (text, Role::Plain)])
+}
+
+fn about(node: &NodeStatus) -> Vec<Words> {
+    let session = node
+        .session
+        .map_or(String::new(), |session| format!("{session} since revision {}", node.joined));
+    let prefixes = node.prefixes.join(" ");
+    let facts = [
+        fact("host", &node.host),
+        fact("build", &node.build),
+        fact("labels", labels(node)),
+        fact("takes", prefixes),
+        fact("session", session),
+    ];
+    facts.into_iter().flatten().collect()
+}
+
+fn numbers(model: &Model, node: &NodeStatus) -> Vec<Words> {
+    let now = model.age_at();
+    let beat = node.last_beat.map_or("none yet".to_owned(), |beat| {
+        format!(
+            "{} ago, lease {}, one each {}",
+            age(now.since(beat)),
+            age(node.lease),
+            age(node.lease / 6)
+        )
+    });
+    let keys = format!("{} of {} ({})", grouped(node.keys), grouped(node.target), difference(node));
+    let affinity = if u64::from(node.effective_affinity) == 0 && node.affinity > 0 {
+        format!("{}, takes nothing new", affinity(node))
+    } else {
+        affinity(node)
+    };
+    let held = match (node.held, node.stopping) {
+        (held, 0) if held == node.keys => String::new(),
+        (held, 0) => format!("{} by its own word", grouped(held)),
+        (held, stopping) => format!("{} by its own word, {stopping} stopping", grouped(held)),
+    };
+    let facts =
+        [fact("affinity", affinity), fact("keys", keys), fact("holds", held), fact("beat", beat)];
+    facts.into_iter().flatten().collect()
+}
+
+fn wish_lines(model: &Model, wish: &Wish) -> Vec<Words> {
+    let mode = match wish.mode {
+        Mode::Active => "active",
+        Mode::Cordon => "cordon",
+        Mode::Drain => "drain",
+    };
+    let by = if wish.by.is_empty() { "somebody" } else { &wish.by };
+    let at = time(wish.at_ms);
+    let mut lines = vec![vec![
+        (" wish     ".to_owned(), Role::Dim),
+        (format!("{mode} by {by} at {at}"), Role::Strong),
+    ]];
+    lines.extend(fact("reason", &wish.reason));
+    if let Some(deadline) = wish.deadline_ms {
+        let left = Duration::from_millis(deadline.saturating_sub(model.now.unix_ms));
+        let text = if left.is_zero() { "is over".to_owned() } else { format!("in {}", age(left)) };
+        lines.extend(fact("deadline", text));
+    }
+    lines
+}
+
+fn drain_lines(drain: &Drain, node: &NodeStatus, width: u16, theme: Theme) -> Vec<Words> {
+    let Some(part) = drain.nodes.get(&node.node) else { return Vec::new() };
+    let bar = progress_bar(
+        width.saturating_sub(8).min(30),
+        part.moved(),
+        part.stopping,
+        part.from,
+        theme,
+    );
+    let mut lines = vec![
+        said("", Role::Plain),
+        said(
+            format!(
+                " {} moved  {} stopping  {} left of {}",
+                part.moved(),
+                part.stopping,
+                part.left,
+                part.from
+            ),
+            Role::Plain,
+        ),
+        said(format!(" {bar} {}%", part.percent()), Role::Draining),
+    ];
+    if node.state == NodeState::Draining && part.left > 0 && part.stopping == 0 && !drain.paused {
+        let text = format!(" {} wait for a receiver", count(part.left, "key"));
+        lines.push(said(text, Role::Late));
+    }
+    if !drain.to.is_empty() {
+        let mut to: Vec<_> = drain.to.iter().collect();
+        to.sort_by_key(|(_, keys)| std::cmp::Reverse(**keys));
+        let first = to.iter().take(6).map(|(to, keys)| format!("{to} {keys}"));
+        let first = first.collect::<Vec<_>>().join("  ");
+        let more = to.len().saturating_sub(6);
+        let rest = if more > 0 { format!("  {more} more") } else { String::new() };
+        lines.push(said(" GOING TO", Role::Dim));
+        lines.push(said(format!(" {first}{rest}"), Role::Plain));
+    }
+    lines
+}
+
+fn stops(model: &Model, node: &NodeStatus) -> Vec<Words> {
+    let unconfirmed = &node.unconfirmed;
+    if unconfirmed.count == 0 {
+        return Vec::new();
+    }
+    let now = model.age_at();
+    let mut lines = vec![
+        said("", Role::Plain),
+        said(format!(" STOP NOT CONFIRMED {}", unconfirmed.count), Role::Draining),
+    ];
+    lines.extend(unconfirmed.oldest.iter().map(|stop| {
+        vec![
+            (format!(" {:>6} ", age(now.since(stop.told))), Role::Draining),
+            (stop.key.to_string(), Role::Plain),
+        ]
+    }));
+    lines
+}

@@ -1,0 +1,142 @@
+//! The list of nodes.
+
+use divider::NodeId;
+use divider::snapshot::{Moment, NodeState, NodeStatus};
+
+use super::pen::Pen;
+use super::table::{self, Slot, what_is_left};
+use super::theme::{Role, state_role};
+use super::words::{grouped, share_bar};
+use crate::output::age;
+use crate::top::model::{Model, View};
+
+const BAR: usize = 100;
+const HOST: usize = 101;
+const BUILD: usize = 102;
+const LABELS: usize = 103;
+
+/// Draws it.
+pub(super) fn draw(model: &Model, pen: &mut Pen<'_>) {
+    let slots = slots(model, pen.area().width);
+    let most = model.snapshot().nodes().map(|node| node.keys.max(node.target)).max().unwrap_or(0);
+    table::draw(pen, &model.nodes, &slots, |pen, id| draw_row(model, pen, id, &slots, most));
+}
+
+/// The columns that fit, in their order.
+fn slots(model: &Model, width: u16) -> Vec<Slot> {
+    let own = |column| Slot::of(View::Nodes, column, 0);
+    let extra = |column, title, width| Slot { column, title, width, number: false };
+    let mut rest = match width {
+        80.. => vec![own(1), own(2), own(3), own(4), own(5), own(6)],
+        72.. => vec![own(1), own(3), own(4), own(5), own(6)],
+        _ => vec![own(1), own(3), own(5)],
+    };
+    let wide = model.settings.wide || model.size.0 >= 150;
+    if wide || width >= 92 {
+        rest.push(own(7));
+    }
+    if wide {
+        rest.extend([
+            extra(HOST, "HOST", 16),
+            extra(BUILD, "BUILD", 10),
+            extra(LABELS, "LABELS", 16),
+        ]);
+    }
+    let longest = model.snapshot().nodes().map(|node| node.node.as_str().len()).max().unwrap_or(0);
+    let longest = u16::try_from(longest).unwrap_or(u16::MAX).clamp(6, 24);
+    let left = what_is_left(width, &rest);
+    let name = longest.min(left.max(6));
+    let bar = left.saturating_sub(name + 1).min(24);
+    let place = rest.iter().position(|slot| slot.column >= 6).unwrap_or(rest.len());
+    if bar >= 6 {
+        rest.insert(place, extra(BAR, "SHARE", bar));
+    }
+    rest.insert(0, Slot::of(View::Nodes, 0, name));
+    rest
+}
+
+fn draw_row(model: &Model, pen: &mut Pen<'_>, id: &NodeId, slots: &[Slot], most: u64) {
+    let Some(node) = model.snapshot().node(id) else {
+        pen.put(format!("{id} is gone"), Role::Dim);
+        return;
+    };
+    let role = state_role(node.state);
+    pen.put(pen.theme.state_sign(node.state), role).skip(1);
+    let now = model.age_at();
+    for slot in slots {
+        let role = match slot.column {
+            0 | 1 => role,
+            5 => difference_role(node),
+            BAR | HOST | BUILD | LABELS => Role::Dim,
+            _ => Role::Plain,
+        };
+        let text = match slot.column {
+            BAR => share_bar(slot.width, node.keys, node.target, most, pen.theme),
+            column => text(node, column, now),
+        };
+        slot.put(pen, text, role);
+    }
+}
+
+fn text(node: &NodeStatus, column: usize, now: Moment) -> String {
+    match column {
+        0 => node.node.to_string(),
+        1 => state(node, now),
+        2 => affinity(node),
+        3 => grouped(node.keys),
+        4 => grouped(node.target),
+        5 => difference(node),
+        6 => node.last_beat.map_or("-".to_owned(), |beat| age(now.since(beat))),
+        7 => age(now.since(node.since)),
+        HOST => node.host.clone(),
+        BUILD => node.build.clone(),
+        LABELS => labels(node),
+        _ => String::new(),
+    }
+}
+
+/// How a node is, and how far, or for how long.
+pub(super) fn state(node: &NodeStatus, now: Moment) -> String {
+    let word = node.state.as_str();
+    match (node.state, &node.wish) {
+        (NodeState::Draining, Some(wish)) if wish.paused => format!("{word} paused"),
+        (NodeState::Draining, Some(wish)) if wish.drained_from > 0 => {
+            let moved = wish.drained_from.saturating_sub(node.keys);
+            format!("{word} {}%", moved * 100 / wish.drained_from)
+        }
+        (NodeState::Lost, _) => format!("{word} {}", age(now.since(node.since))),
+        (NodeState::Late, _) => {
+            let silent = node.last_beat.map(|beat| format!(" {}", age(now.since(beat))));
+            format!("{word}{}", silent.unwrap_or_default())
+        }
+        _ => word.to_owned(),
+    }
+}
+
+/// What it is planned with; with a star where an operator says so.
+pub(super) fn affinity(node: &NodeStatus) -> String {
+    let wished = node.wish.as_ref().and_then(|wish| wish.affinity);
+    match wished {
+        Some(affinity) => format!("{affinity}*"),
+        None => node.affinity.to_string(),
+    }
+}
+
+/// How many keys it is to get (+) or has too many (-).
+pub(super) fn difference(node: &NodeStatus) -> String {
+    match node.target.cmp(&node.keys) {
+        std::cmp::Ordering::Equal => "0".to_owned(),
+        std::cmp::Ordering::Greater => format!("+{}", node.target - node.keys),
+        std::cmp::Ordering::Less => format!("-{}", node.keys - node.target),
+    }
+}
+
+fn difference_role(node: &NodeStatus) -> Role {
+    if node.target.abs_diff(node.keys) <= 1 { Role::Dim } else { Role::Plain }
+}
+
+/// `tier=a zone=eu`
+pub(super) fn labels(node: &NodeStatus) -> String {
+    let labels = node.labels.iter().map(|(name, value)| format!("{name}={value}"));
+    labels.collect::<Vec<_>>().join(" ")
+}

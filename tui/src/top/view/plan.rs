@@ -1,0 +1,159 @@
+//! What a dialog says of what would happen.
+
+use super::theme::{Role, Theme};
+use super::words::{grouped, revision, share_bar};
+use super::{Words, said};
+use crate::output::count;
+use crate::top::model::Model;
+use crate::top::model::dialog::{Dialog, Task};
+use crate::top::model::plan::{DrainPlan, Plan, RebalancePlan, Receives};
+
+/// The lines of it.
+pub(super) fn lines(model: &Model, dialog: &Dialog, width: u16, theme: Theme) -> Vec<Words> {
+    let words = |text: &str| said(text, Role::Plain);
+    match (&dialog.plan, dialog.task) {
+        (Plan::Asked, _) => vec![words("working out the plan")],
+        (Plan::Failed(why), _) => vec![said(format!("there is no plan: {why}"), Role::Late)],
+        (Plan::Drain(plan), _) => drain(plan, width, theme),
+        (Plan::Rebalance(plan), Task::Undo) => undo(plan),
+        (Plan::Rebalance(plan), _) => rebalance(plan),
+        (Plan::None, Task::Cordon) => vec![
+            words(
+                "It keeps the keys that it has and gets no others, also after a restart, until it is",
+            ),
+            words("resumed. Nothing moves."),
+        ],
+        (Plan::None, Task::Affinity) => affinity(model, dialog),
+        (Plan::None, Task::Freeze) => {
+            vec![words("Joins and rebalances move nothing. Drains, releases and orphans go on.")]
+        }
+        (Plan::None, Task::Thaw) => {
+            vec![words("What was held back moves once: the joins and rebalances since the freeze.")]
+        }
+        (Plan::None, Task::Pause) => {
+            vec![words(
+                "No further stop is told. Those that are told go on, and nothing new comes.",
+            )]
+        }
+        (Plan::None, _) => vec![words("The drain tells further stops.")],
+    }
+}
+
+fn drain(plan: &DrainPlan, width: u16, theme: Theme) -> Vec<Words> {
+    let mut lines = vec![said(
+        format!(
+            "Moves {} to {}, as of {}. No key moves between other nodes.",
+            count(plan.moves, "key"),
+            count(plan.to.len() as u64, "node"),
+            revision(plan.revision)
+        ),
+        Role::Strong,
+    )];
+    lines.push(said("", Role::Plain));
+    if !plan.to.is_empty() {
+        let head = format!("  {:<16}{:>9}{:>9}{:>9}{:>9}", "TO", "NOW", "ADDS", "AFTER", "SHARE");
+        lines.push(said(head, Role::Dim));
+    }
+    let most = plan.to.iter().map(|to| (to.now + to.adds).max(to.share)).max().unwrap_or(0);
+    lines.extend(plan.to.iter().map(|to| receives(to, most, width, theme)));
+    if !plan.to.is_empty() {
+        lines.push(said("", Role::Plain));
+    }
+    lines.extend(plan.warnings.iter().map(|warning| said(format!("! {warning}"), Role::Late)));
+    let stays = format!(
+        "{} {} {} on taking keys, {} % of the affinity",
+        theme.sign("✓", "-"),
+        count(plan.stay, "node"),
+        if plan.stay == 1 { "goes" } else { "go" },
+        plan.stays_percent
+    );
+    lines.push(said(stays, Role::Plain));
+    lines.extend(keys(plan));
+    lines
+}
+
+fn receives(to: &Receives, most: u64, width: u16, theme: Theme) -> Words {
+    let after = to.now + to.adds;
+    let text = format!(
+        "  {:<16}{:>9}{:>9}{:>9}{:>9}  ",
+        to.node,
+        grouped(to.now),
+        format!("+{}", grouped(to.adds)),
+        grouped(after),
+        grouped(to.share)
+    );
+    let bar = share_bar(width.saturating_sub(58).min(24), after, to.share, most, theme);
+    vec![(text, Role::Plain), (bar, Role::Dim)]
+}
+
+fn keys(plan: &DrainPlan) -> Vec<Words> {
+    if plan.first.is_empty() {
+        return Vec::new();
+    }
+    let mut lines = vec![said("", Role::Plain), said("  KEYS, in their order", Role::Dim)];
+    lines.extend(plan.first.iter().map(|planned| {
+        let to = planned.to.as_ref().map_or("stays: nobody else may take it", |to| to.as_str());
+        said(format!("  {}  {} -> {to}", planned.key, planned.from), Role::Plain)
+    }));
+    let more = (plan.moves + plan.without).saturating_sub(plan.first.len() as u64);
+    if more > 0 {
+        lines.push(said(format!("  and {more} more"), Role::Dim));
+    }
+    lines
+}
+
+fn shifts(plan: &RebalancePlan) -> Vec<Words> {
+    let shift = |shift: &divider::snapshot::Shift| {
+        let keys = grouped(shift.keys);
+        said(format!("  {:<16} -> {:<16} {keys:>9}", shift.from, shift.to), Role::Plain)
+    };
+    plan.shifts.iter().map(shift).collect()
+}
+
+fn rebalance(plan: &RebalancePlan) -> Vec<Words> {
+    let head = match plan.moves() {
+        0 => format!(
+            "Every node has its share, as of {}: nothing would move.",
+            revision(plan.revision)
+        ),
+        keys => format!("Moves {}, as of {}:", count(keys, "key"), revision(plan.revision)),
+    };
+    let mut lines = vec![said(head, Role::Strong), said("", Role::Plain)];
+    lines.extend(shifts(plan));
+    lines
+}
+
+fn undo(plan: &RebalancePlan) -> Vec<Words> {
+    let mut lines = vec![
+        said("It takes its share again of what is announced or loses its owner.", Role::Plain),
+        said("A drain tells no further stops; what was told is finished.", Role::Plain),
+        said("", Role::Plain),
+    ];
+    let head = match plan.moves() {
+        0 => format!("A rebalance would move nothing, as of {}.", revision(plan.revision)),
+        keys => {
+            format!(
+                "A rebalance would move {}, as of {}:",
+                count(keys, "key"),
+                revision(plan.revision)
+            )
+        }
+    };
+    lines.push(said(head, Role::Strong));
+    lines.extend(shifts(plan));
+    lines
+}
+
+fn affinity(model: &Model, dialog: &Dialog) -> Vec<Words> {
+    let mut lines =
+        vec![said("Nothing that runs moves for it; a rebalance does that.", Role::Plain)];
+    let nodes = dialog.nodes.iter().filter_map(|id| model.data.live.node(id));
+    lines.extend(nodes.take(8).map(|node| {
+        let wished = node.wish.as_ref().and_then(|wish| wish.affinity);
+        let wished = wished.map_or("nothing".to_owned(), |affinity| affinity.to_string());
+        let text =
+            format!("  {}: says {} itself, an operator says {wished}", node.node, node.affinity);
+        said(text, Role::Plain)
+    }));
+    lines
+}

@@ -1,0 +1,103 @@
+//! Screens that are too small for the dashboard: they say what there is room for.
+
+use divider::snapshot::{NodeState, Snapshot};
+
+use super::header::badge;
+use super::nodes::state;
+use super::pen::Pen;
+use super::theme::{Role, state_role};
+use super::words::short;
+use crate::output::count;
+use crate::top::model::{Model, View};
+
+/// A few words, over as many lines as there are.
+pub(super) fn draw_tiny(model: &Model, pen: &mut Pen<'_>) {
+    let snapshot = model.snapshot();
+    let (link, role) = badge(model);
+    let lines = [
+        (count(snapshot.nodes().len() as u64, "node"), Role::Plain),
+        (format!("{} in trouble", in_trouble(snapshot)), Role::Strong),
+        (format!("{} keys", short(snapshot.counts().all())), Role::Plain),
+        (link, role),
+        ("window too small".to_owned(), Role::Dim),
+    ];
+    for (at, (text, role)) in lines.iter().enumerate() {
+        if !pen.line(at) {
+            break;
+        }
+        pen.put(text, *role);
+    }
+}
+
+/// How many nodes are in trouble.
+pub(super) fn in_trouble(snapshot: &Snapshot) -> usize {
+    let trouble = [NodeState::Lost, NodeState::Late];
+    snapshot.nodes().filter(|node| trouble.contains(&node.state)).count()
+}
+
+/// One line about the group.
+pub(super) fn draw_header(model: &Model, pen: &mut Pen<'_>) {
+    let snapshot = model.snapshot();
+    let (link, role) = badge(model);
+    pen.line(0);
+    pen.put(model.place.group.as_str(), Role::Strong).skip(1);
+    pen.put(link, role).skip(1);
+    let trouble = in_trouble(snapshot);
+    if trouble > 0 {
+        pen.put(format!("{trouble} in trouble "), Role::Late);
+    }
+    let (nodes, keys) = (snapshot.nodes().len(), short(snapshot.counts().all()));
+    pen.put(format!("{nodes} nodes {keys} keys"), Role::Plain);
+}
+
+/// Names, states and keys.
+pub(super) fn draw_list(model: &Model, pen: &mut Pen<'_>) {
+    if let Some(words) = super::empty::lines(model) {
+        super::draw_words(&words, pen);
+        return;
+    }
+    let rows = usize::from(pen.area().height);
+    match model.view {
+        View::Nodes => draw_nodes(model, pen, rows),
+        View::Events => super::bottom::draw_events(model, pen),
+        View::Groups => super::lists::draw_groups(model, pen),
+        View::Keys | View::Moves => draw_keys(model, pen, rows),
+    }
+}
+
+fn draw_nodes(model: &Model, pen: &mut Pen<'_>, rows: usize) {
+    let table = &model.nodes;
+    for (line, (at, id)) in
+        table.ids().iter().enumerate().skip(table.offset()).take(rows).enumerate()
+    {
+        let Some(node) = model.snapshot().node(id) else { continue };
+        pen.line(line);
+        let role = state_role(node.state);
+        pen.put(pen.theme.state_sign(node.state), role).skip(1);
+        pen.cell(id.as_str(), 12, role).skip(1);
+        pen.cell(state(node, model.age_at()), 12, role);
+        pen.put(short(node.keys), Role::Plain);
+        if at == table.at() {
+            pen.reverse();
+        }
+    }
+}
+
+fn draw_keys(model: &Model, pen: &mut Pen<'_>, rows: usize) {
+    let table = if model.view == View::Keys { &model.keys } else { &model.moves };
+    for (line, (at, key)) in
+        table.ids().iter().enumerate().skip(table.offset()).take(rows).enumerate()
+    {
+        pen.line(line);
+        let status = model.snapshot().key(key);
+        let (phase, owner) = status.map_or(("gone", "-"), |status| {
+            (status.phase.as_str(), status.owner.as_ref().map_or("-", |owner| owner.as_str()))
+        });
+        let width = pen.area().width.saturating_sub(24).max(6);
+        pen.cell(key.as_str(), width, Role::Plain).skip(1);
+        pen.cell(phase, 9, Role::Plain).put(owner, Role::Dim);
+        if at == table.at() {
+            pen.reverse();
+        }
+    }
+}
