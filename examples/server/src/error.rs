@@ -56,6 +56,14 @@ pub enum ServerError {
         /// Where it listens.
         url: String,
     },
+    /// It did not take a changed configuration, and goes on with the one that it had.
+    #[error("the server at {url} did not take the configuration: {why}")]
+    Reload {
+        /// Where it listens.
+        url: String,
+        /// What it logged.
+        why: String,
+    },
     /// Nobody in the cluster leads that stream (yet).
     #[error("no server of the cluster says that it leads the stream within {after:?}: {stream}")]
     NoLeader {

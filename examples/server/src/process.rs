@@ -92,6 +92,11 @@ impl Process {
         self.signal(Signal::TERM);
     }
 
+    /// Asks it to read its configuration again, with SIGHUP.
+    pub fn hang_up(&mut self) {
+        self.signal(Signal::HUP);
+    }
+
     /// Asks it to end and kills it if it does not in time, frozen or not.
     pub fn stop(&mut self, patience: Duration) {
         self.terminate();

@@ -126,7 +126,7 @@ impl LocalServer {
         }
         let prepare = || -> io::Result<()> {
             fs::create_dir_all(self.data_path())?;
-            fs::write(self.config_path(), &self.settings.text)
+            self.write_config()
         };
         prepare().map_err(ServerError::io("write the server's folder"))?;
         self.log_start = self.log().len();
@@ -141,6 +141,34 @@ impl LocalServer {
     /// [`ServerError::Ended`] or [`ServerError::NotReady`].
     pub fn wait_until_ready(&mut self, patience: Duration) -> Result<(), ServerError> {
         self.wait(Deadline::after(patience), patience).map_err(|startup| self.explain(startup))
+    }
+
+    /// Replaces the configuration's text, and has a running server read it (SIGHUP). As with
+    /// [`ServerBuilder::config`], addresses, ports and the server's name stay what they are.
+    ///
+    /// # Errors
+    /// [`ServerError::Reload`] if the server does not take it, [`ServerError::Io`].
+    pub fn reload(&mut self, config: impl Into<String>) -> Result<(), ServerError> {
+        self.settings.text = config.into();
+        self.settings.config = None;
+        self.write_config().map_err(ServerError::io("write the server's folder"))?;
+        let before = fs::metadata(self.log_path()).map_or(0, |log| log.len());
+        let Some(process) = &mut self.process else { return Ok(()) };
+        process.hang_up();
+        let said = Deadline::after(Duration::from_secs(10)).poll(|| {
+            let log = self.log();
+            let news = log.get(usize::try_from(before).ok()?..)?;
+            let refused = news.lines().find(|line| line.contains("Failed to reload"));
+            let taken = news.contains("Reloaded server configuration");
+            refused.map(|line| Err(line.to_owned())).or(taken.then_some(Ok(())))
+        });
+        let late = || Err("it does not say that it has read the configuration".to_owned());
+        said.unwrap_or_else(late).map_err(|why| ServerError::Reload { url: self.url(), why })
+    }
+
+    /// Lets the next [`restart`](Self::restart) run another binary, as an upgrade does.
+    pub fn set_binary(&mut self, binary: Binary) {
+        self.settings.binary = binary;
     }
 
     /// Copies the store, and returns the copy, which goes away with the server. Stop the server
@@ -256,6 +284,8 @@ impl LocalServer {
             add("--cluster", route(&self.route_port()).into());
             add("--cluster_name", "local".into());
             add("--routes", routes.join(",").into());
+            // Clients reach the servers that they are told, through a proxy maybe, and no others.
+            args.push("--no_advertise".into());
         }
         if self.settings.jetstream {
             args.push("-js".into());
@@ -267,6 +297,13 @@ impl LocalServer {
         let log = self.log();
         let lines: Vec<&str> = log.lines().collect();
         lines[lines.len().saturating_sub(20)..].join("\n")
+    }
+
+    /// Writes the text with the name at its end, where it counts: a server that reads it again
+    /// refuses another name than it has.
+    fn write_config(&self) -> io::Result<()> {
+        let text = format!("{}\nserver_name: {}\n", self.settings.text, self.name);
+        fs::write(self.config_path(), text)
     }
 
     fn data_path(&self) -> PathBuf {

@@ -73,6 +73,16 @@ fn a_configuration_is_used_and_its_ports_are_not() {
 }
 
 #[test]
+fn a_running_server_takes_a_changed_configuration() {
+    let mut server = LocalServer::start().unwrap();
+    server.reload("max_payload: 4096").unwrap();
+    assert!(greeting(&server).contains("\"max_payload\":4096"));
+    let error = server.reload("max_payload: [").unwrap_err();
+    assert!(matches!(&error, ServerError::Reload { why, .. } if why.contains("Parse")), "{error}");
+    assert!(greeting(&server).contains("\"max_payload\":4096"));
+}
+
+#[test]
 fn the_configuration_of_the_repository_works() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../nats.conf");
     let server = LocalServer::builder().config_file(path).start().unwrap();
