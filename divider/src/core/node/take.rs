@@ -17,6 +17,9 @@ use crate::wire::{ClaimRecord, Owner, RecordName};
 /// The most claims that are on their way at a time.
 const IN_FLIGHT: usize = 1_024;
 
+/// What a planned owner is given for each claim that it has to write: ten times what it needs.
+const A_CLAIM: Duration = Duration::from_millis(1);
+
 /// The keys that this node is about to take, and those that it watches others take.
 #[derive(Debug, Default)]
 pub(super) struct Takes {
@@ -297,9 +300,14 @@ impl Node {
         }
     }
 
+    /// Whether its planned owner has let it lie. One that writes claims may have others before this
+    /// one; but it may also have planned this one for somebody else, who thinks the same of it. So
+    /// being busy excuses it only for as long as what is planned for it can take.
     fn is_neglected(&self, now: Now, watched: Watched, target: OwnerIx) -> bool {
         let last = self.takes.last_claim.get(&target);
-        let busy = last.is_some_and(|at| *at + self.take_patience() > now.at);
+        let backlog = u32::try_from(self.planner.planned_for(target)).unwrap_or(u32::MAX);
+        let excused = watched.since + self.timing.lease + A_CLAIM * backlog;
+        let busy = excused > now.at && last.is_some_and(|at| *at + self.take_patience() > now.at);
         let rank = self.planner.rank(&self.view, now, watched.ix, self.me);
         !busy && rank.is_some_and(|rank| rank <= watched.round)
     }

@@ -91,6 +91,11 @@ impl Planner {
         self.by_owner.contains_key(&owner) || self.targeted.contains_key(&owner)
     }
 
+    /// How many keys are planned for the session.
+    pub(crate) fn planned_for(&self, owner: OwnerIx) -> usize {
+        self.targeted.get(&owner).map_or(0, BTreeSet::len)
+    }
+
     /// How many keys exist that nobody may take, or that wait for joins to settle.
     pub(crate) fn unplaced(&self) -> usize {
         self.waiting.len() + self.stranded.len()

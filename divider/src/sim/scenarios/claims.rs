@@ -38,6 +38,22 @@ fn an_orphan_that_its_planned_owner_does_not_take_is_taken_by_the_next() {
     play.until(BEAT * 4, |play| KEYS.iter().all(|key| play.runs(b, key)));
 }
 
+// Found on real servers, under announcements without end: two nodes each had a key down for the other.
+#[test]
+fn an_orphan_whose_planned_owner_is_always_busy_with_others_is_taken_by_the_next() {
+    let (mut play, a, b) = pair();
+    for key in KEYS {
+        play.rule(a, Verb::Write, &format!("claim.{key}"), Fate::Refused);
+    }
+    play.announce_all(&KEYS);
+    for n in 0..24 {
+        play.announce(&format!("other{n}"));
+        play.run(BEAT / 2);
+    }
+    assert!((0..24).any(|n| play.runs(a, &format!("other{n}"))), "it takes others all the time");
+    assert!(KEYS.iter().all(|key| play.runs(b, key)), "{}", play.story());
+}
+
 // V3
 #[test]
 fn an_acknowledgement_that_a_newer_delivery_overtook_shows_no_lost_log() {
