@@ -9,7 +9,7 @@ use std::time::Duration;
 use divider_local_server::{Process, Program};
 
 use crate::history::Run;
-use crate::journal::{self, now_ns};
+use crate::journal::{Tail, now_ns};
 
 /// How to start workers of one group.
 #[derive(Debug, Clone)]
@@ -45,15 +45,13 @@ impl Fleet {
         args.extend(more.iter().map(OsString::from));
         let (path, dir) = (self.program.clone(), self.folder.clone());
         let process = Process::spawn(Program { path, args, dir, log: log.clone() })?;
-        let node = node.to_owned();
         Ok(Worker {
-            node,
-            journal,
+            node: node.to_owned(),
+            journal: Tail::new(journal),
             log,
             process,
-            ended_ns: None,
+            run: Run::default(),
             asleep_ns: None,
-            naps: Vec::new(),
         })
     }
 }
@@ -62,12 +60,12 @@ impl Fleet {
 #[derive(Debug)]
 pub struct Worker {
     node: String,
-    journal: PathBuf,
+    journal: Tail,
     log: PathBuf,
     process: Process,
-    ended_ns: Option<u64>,
+    /// All but what it was not asked for yet.
+    run: Run,
     asleep_ns: Option<u64>,
-    naps: Vec<(u64, u64)>,
 }
 
 impl Worker {
@@ -83,7 +81,7 @@ impl Worker {
 
     /// Its journal's file.
     pub fn journal(&self) -> &Path {
-        &self.journal
+        self.journal.path()
     }
 
     /// What it printed.
@@ -95,9 +93,15 @@ impl Worker {
     pub fn is_running(&mut self) -> bool {
         let running = self.process.ended().is_none();
         if !running {
-            self.ended_ns.get_or_insert_with(now_ns);
+            self.run.ended_ns.get_or_insert_with(now_ns);
         }
         running
+    }
+
+    /// The moment after which it certainly was no more, if it is over.
+    pub fn ended_ns(&mut self) -> Option<u64> {
+        self.is_running();
+        self.run.ended_ns
     }
 
     /// Asks it to hand over everything and leave.
@@ -127,8 +131,15 @@ impl Worker {
     /// Lets it go on. The freeze counts as one of more than a lease: see [`Run::frozen_ns`].
     pub fn thaw(&mut self) {
         if let Some(asleep) = self.asleep_ns.take() {
-            self.naps.push((asleep, now_ns()));
+            self.run.frozen_ns.push((asleep, now_ns()));
         }
+        self.process.thaw();
+    }
+
+    /// Lets it go on after a freeze so short that its lease has outlived it: it never stopped holding
+    /// what it held.
+    pub fn thaw_in_time(&mut self) {
+        self.asleep_ns = None;
         self.process.thaw();
     }
 
@@ -138,15 +149,22 @@ impl Worker {
     /// # Errors
     /// When the journal cannot be read.
     pub fn run(&mut self) -> io::Result<Run> {
+        let news = self.news()?;
+        self.run.entries.extend(news.entries);
+        Ok(Run { entries: self.run.entries.clone(), ..news })
+    }
+
+    /// The same with only those entries that were not told yet, for whoever follows a long journal.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub fn news(&mut self) -> io::Result<Run> {
         // First: what it writes after this look is not missed in one that has ended.
         self.is_running();
-        let entries = match journal::read(&self.journal) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
-            read => read?,
-        };
-        let mut frozen_ns = self.naps.clone();
+        let entries = self.journal.more()?;
+        let mut frozen_ns = self.run.frozen_ns.clone();
         // It is asleep still: it holds nothing since then, and has not woken yet.
         frozen_ns.extend(self.asleep_ns.map(|asleep| (asleep, u64::MAX)));
-        Ok(Run { entries, ended_ns: self.ended_ns, frozen_ns })
+        Ok(Run { entries, ended_ns: self.run.ended_ns, frozen_ns })
     }
 }

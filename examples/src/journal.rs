@@ -1,9 +1,9 @@
 //! A worker's journal: one JSON object a line, each with the moment on the clock that all processes
 //! of a machine share.
 
-use std::fs::{self, File};
-use std::io::{self, Write};
-use std::path::Path;
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use rustix::time::{ClockId, clock_gettime};
@@ -27,6 +27,8 @@ pub enum What {
     Fenced,
     /// It has handed over everything.
     Drained,
+    /// The fencing resource refused what it wrote: a later holder was there before.
+    Refused,
     /// It has left the group.
     Left,
     /// Something failed.
@@ -98,14 +100,52 @@ impl Journal {
     }
 }
 
-/// Reads the entries of a journal. A last line without its end is left out: its writer was killed.
+/// Reads a journal as far as it is written.
 ///
 /// # Errors
-/// When the file cannot be read, or a whole line of it is not an entry.
+/// As [`Tail::more`].
 pub fn read(path: &Path) -> io::Result<Vec<Entry>> {
-    let text = fs::read_to_string(path)?;
-    let whole = text.split_inclusive('\n').filter(|line| line.ends_with('\n'));
-    whole.map(|line| serde_json::from_str(line).map_err(io::Error::from)).collect()
+    Tail::new(path).more()
+}
+
+/// Reads a journal as it grows.
+#[derive(Debug)]
+pub struct Tail {
+    path: PathBuf,
+    /// How many bytes have been read.
+    read: u64,
+}
+
+impl Tail {
+    /// From the beginning of the journal.
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Self { path: path.into(), read: 0 }
+    }
+
+    /// The journal's file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The entries that were not read yet. A last line without its end is left for the next time:
+    /// its writer is at it, or was killed. A journal that is not there yet has none.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or a whole line of it is not an entry.
+    pub fn more(&mut self) -> io::Result<Vec<Entry>> {
+        let mut file = match File::open(&self.path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            opened => opened?,
+        };
+        file.seek(SeekFrom::Start(self.read))?;
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes)?;
+        let whole = bytes.iter().rposition(|&byte| byte == b'\n').map_or(0, |end| end + 1);
+        let lines = bytes[..whole].split_inclusive(|&byte| byte == b'\n');
+        let entries = lines.map(serde_json::from_slice).collect::<Result<_, _>>()?;
+        self.read += whole as u64;
+        Ok(entries)
+    }
 }
 
 /// `CLOCK_MONOTONIC` in nanoseconds: the same for all processes of this machine.
@@ -125,6 +165,9 @@ enum Target {
 mod tests {
     use super::*;
 
+    /// What comes after the half line.
+    const REST: &[u8] = b",\"node\":\"w1\",\"event\":\"left\"}\n";
+
     #[test]
     fn what_is_written_is_read_and_half_a_line_is_left_out() {
         let path = std::env::temp_dir().join(format!("divider-journal-{}", now_ns()));
@@ -136,9 +179,14 @@ mod tests {
         journal.write(&start);
         journal.write(&left);
         File::options().append(true).open(&path).unwrap().write_all(b"{\"at_ns\":1").unwrap();
-        let entries = read(&path);
-        fs::remove_file(&path).unwrap();
+        let mut tail = Tail::new(&path);
+        let entries = tail.more();
+        File::options().append(true).open(&path).unwrap().write_all(REST).unwrap();
+        let more = tail.more();
+        std::fs::remove_file(&path).unwrap();
         assert_eq!(entries.unwrap(), [start, left]);
+        assert_eq!(more.unwrap().len(), 1);
+        assert_eq!(tail.more().unwrap(), [], "one that is gone has nothing more");
     }
 
     #[test]
