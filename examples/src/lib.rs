@@ -2,10 +2,14 @@
 //! those.
 
 pub mod cli;
+mod desk;
 pub mod fleet;
 pub mod history;
 pub mod journal;
 pub mod least;
+pub mod proxy;
+pub mod resident;
+pub mod resource;
 pub mod span;
 pub mod worker;
 

@@ -1,6 +1,7 @@
 //! A worker: a node that pretends to work on its keys and writes a journal of it.
 
 use std::error::Error;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,7 +15,9 @@ use futures_util::stream::{FuturesUnordered, StreamExt};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::cli::{Place, chain};
+use crate::desk::Desk;
 use crate::journal::{Entry, Journal, What};
+use crate::resource::Answer;
 use crate::span::parse_span;
 
 /// What a worker can be told on the command line.
@@ -38,6 +41,9 @@ pub struct WorkerArgs {
     /// How long it takes to stop working on a key
     #[arg(long, value_name = "SPAN", value_parser = parse_span, default_value = "50ms")]
     pub stop_delay: Duration,
+    /// Write to this fencing resource about each key that is held
+    #[arg(long, value_name = "ADDRESS")]
+    pub resource: Option<SocketAddr>,
     /// Where the journal goes [default: standard output]
     #[arg(long, value_name = "FILE")]
     pub log: Option<PathBuf>,
@@ -69,7 +75,8 @@ async fn join_and_work(args: WorkerArgs, journal: &Arc<Journal>) -> Result<(), B
         node = node.lease(lease);
     }
     let (divider, events) = node.start().await?;
-    let mut worker = Worker::new(Arc::clone(journal), args.stop_delay);
+    let desk = args.resource.map(|resource| Desk::new(args.node.as_str(), resource));
+    let mut worker = Worker::new(Arc::clone(journal), args.stop_delay, desk);
     worker.note_session(divider.session());
     Ok(worker.drive(&divider, events, signals).await?)
 }
@@ -77,6 +84,7 @@ async fn join_and_work(args: WorkerArgs, journal: &Arc<Journal>) -> Result<(), B
 struct Worker {
     journal: Arc<Journal>,
     stop_delay: Duration,
+    desk: Option<Desk>,
     /// The session of the last `joined` line.
     joined: Option<Session>,
     /// The session of the last `fenced` line.
@@ -84,8 +92,8 @@ struct Worker {
 }
 
 impl Worker {
-    fn new(journal: Arc<Journal>, stop_delay: Duration) -> Self {
-        Self { journal, stop_delay, joined: None, fenced: None }
+    fn new(journal: Arc<Journal>, stop_delay: Duration, desk: Option<Desk>) -> Self {
+        Self { journal, stop_delay, desk, joined: None, fenced: None }
     }
 
     /// Does what the node says, until the node is over.
@@ -107,6 +115,7 @@ impl Worker {
                     None => return self.end(divider.ended().await),
                 },
                 Some(handoff) = stopping.next() => self.stopped(handoff),
+                refused = work_at(self.desk.as_mut()) => self.refused(refused),
                 () = signals.next() => {
                     if leaving {
                         std::process::exit(1);
@@ -121,6 +130,9 @@ impl Worker {
     fn start(&mut self, assignment: &Assignment) {
         self.note_session(assignment.session());
         self.write(What::Start, assignment, None);
+        if let Some(desk) = &mut self.desk {
+            desk.start(assignment);
+        }
     }
 
     /// Stops working on a key, which takes a while, but not longer than there is time.
@@ -135,8 +147,18 @@ impl Worker {
     }
 
     fn stopped(&mut self, handoff: Handoff) {
+        if let Some(desk) = &mut self.desk {
+            desk.stop(handoff.assignment());
+        }
         self.write(What::Stopped, handoff.assignment(), Some(handoff.reason()));
         handoff.confirm();
+    }
+
+    /// A later holder was at the resource before this one; the node hears of it in its own way.
+    fn refused(&self, answer: Answer) {
+        let reason = answer.refused_for.map(|token| format!("the resource has seen token {token}"));
+        let (key, token) = (Some(answer.key), Some(answer.token));
+        self.journal.write(&Entry { key, token, reason, ..self.journal.entry(What::Refused) });
     }
 
     fn end(&self, ended: Ended) -> Result<(), Ended> {
@@ -181,6 +203,14 @@ impl Worker {
             });
         }
         self.journal.write(&entry);
+    }
+}
+
+/// Works at the desk until something is refused; for ever if there is none.
+async fn work_at(desk: Option<&mut Desk>) -> Answer {
+    match desk {
+        Some(desk) => desk.work().await,
+        None => std::future::pending().await,
     }
 }
 

@@ -1,12 +1,15 @@
 //! The demo does what it says, also without a terminal, and leaves nothing behind however it ends.
 
-use std::fs;
+mod traces;
+
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use divider_local_server::{Binary, Scratch};
 use rustix::process::{Pid, Signal, kill_process};
+
+use traces::assert_nothing_left;
 
 /// The demo, with a temporary folder of its own to look into.
 fn start(folder: &Path, args: &[&str]) -> Child {
@@ -21,20 +24,6 @@ fn start(folder: &Path, args: &[&str]) -> Child {
         .stderr(Stdio::piped())
         .spawn()
         .expect("a process can be started")
-}
-
-/// No process that works in the folder is left, and no file.
-fn assert_nothing_left(folder: &Path) {
-    // The lock of the folder itself is ours.
-    let left: Vec<_> = fs::read_dir(folder).expect("it is there").flatten().collect();
-    let left: Vec<_> = left.iter().filter(|entry| entry.file_name() != "alive").collect();
-    assert!(left.is_empty(), "{left:?}");
-    let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
-    for process in processes {
-        let command = fs::read(process.path().join("cmdline")).unwrap_or_default();
-        let command = String::from_utf8_lossy(&command).replace('\0', " ");
-        assert!(!command.contains(&*folder.to_string_lossy()), "{command}");
-    }
 }
 
 #[test]

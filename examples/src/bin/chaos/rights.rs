@@ -1,0 +1,80 @@
+//! The servers' users: an administrator, an announcer, and each worker with the rights of a worker,
+//! so that they can be taken from one of them.
+
+use std::fmt::Write;
+
+/// The group, and with it the names of its stream and subjects.
+pub(crate) const GROUP: &str = "chaos";
+pub(crate) const STREAM: &str = "KV_divider_chaos";
+
+/// Everybody's. It protects nothing: all of this is on loopback, and gone soon.
+const PASSWORD: &str = "chaos";
+
+/// The administrator and the announcer.
+pub(crate) const ADMIN: &str = "admin";
+pub(crate) const ANNOUNCER: &str = "announcer";
+
+/// What one worker may not do for a while.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Taken {
+    /// It may not renew its lease.
+    Leases,
+    /// It may not write claims.
+    Claims,
+    /// It may not follow the log.
+    Watches,
+    /// It may do nothing at all.
+    Everything,
+}
+
+/// The configuration in which each of these workers has its rights, but for what was taken from one.
+pub(crate) fn config(workers: &[String], taken: Option<(usize, Taken)>) -> String {
+    let mut users = format!("{{ user: {ADMIN}, password: {PASSWORD} }}\n");
+    let announcer = [format!("$JS.API.STREAM.INFO.{STREAM}"), format!("divider.{GROUP}.key.>")];
+    push_user(&mut users, ANNOUNCER, &announcer);
+    for (index, worker) in workers.iter().enumerate() {
+        let taken = taken.filter(|(from, _)| *from == index).map(|(_, taken)| taken);
+        push_user(&mut users, worker, &worker_rights(taken));
+    }
+    format!("authorization {{ users = [\n{users}] }}\n")
+}
+
+/// The address of a port for a user.
+pub(crate) fn url(user: &str, port: u16) -> String {
+    format!("nats://{user}:{PASSWORD}@127.0.0.1:{port}")
+}
+
+fn worker_rights(taken: Option<Taken>) -> Vec<String> {
+    let bucket = format!("$KV.divider_{GROUP}");
+    let all = [
+        (Taken::Everything, format!("$JS.API.STREAM.INFO.{STREAM}")),
+        (Taken::Everything, format!("$JS.API.STREAM.MSG.GET.{STREAM}")),
+        (Taken::Watches, format!("$JS.API.CONSUMER.CREATE.{STREAM}.>")),
+        (Taken::Watches, format!("$JS.API.CONSUMER.DELETE.{STREAM}.*")),
+        (Taken::Watches, format!("$JS.FC.{STREAM}.>")),
+        (Taken::Claims, format!("{bucket}.claim.>")),
+        (Taken::Leases, format!("{bucket}.lease.>")),
+        (Taken::Everything, format!("{bucket}.member.>")),
+        (Taken::Everything, format!("{bucket}.stops.>")),
+        (Taken::Everything, format!("{bucket}.key.>")),
+    ];
+    let left = all.into_iter().filter(|(kind, _)| match taken {
+        None => true,
+        Some(Taken::Everything) => false,
+        Some(taken) => *kind != taken,
+    });
+    left.map(|(_, subject)| subject).collect()
+}
+
+fn push_user(users: &mut String, user: &str, publish: &[String]) {
+    let publish: Vec<String> = publish.iter().map(|subject| format!("\"{subject}\"")).collect();
+    let nothing = publish.is_empty();
+    let allowed =
+        if nothing { "deny: [\">\"]".into() } else { format!("allow: [{}]", publish.join(", ")) };
+    // Writing to a string does not fail.
+    let _ = writeln!(
+        users,
+        "{{ user: {user}, password: {PASSWORD}, permissions: {{ publish: {{ {allowed} }}, \
+         subscribe: {{ allow: [\"_INBOX.>\"] }} }} }}"
+    );
+}

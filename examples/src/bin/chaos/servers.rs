@@ -1,0 +1,117 @@
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use divider_local_server::{Binary, Cluster, LocalServer, Version};
+
+use crate::Failure;
+use crate::rights::{self, STREAM};
+
+/// How long a server or a leader may take to be there.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// One server, or three with the group on all of them.
+#[derive(Debug)]
+pub(crate) enum Servers {
+    One(Box<LocalServer>),
+    Three(Cluster),
+}
+
+impl Servers {
+    /// Starts so many of this version, or of what is found.
+    pub(crate) fn start(
+        count: usize,
+        version: Option<Version>,
+        config: String,
+    ) -> Result<Self, Failure> {
+        let mut server = LocalServer::builder().config(config).patience(PATIENCE);
+        if let Some(version) = version {
+            server = server.version(version);
+        }
+        Ok(if count == 1 {
+            Self::One(Box::new(server.start()?))
+        } else {
+            Self::Three(server.start_cluster()?)
+        })
+    }
+
+    /// The servers.
+    pub(crate) fn all(&self) -> &[LocalServer] {
+        match self {
+            Self::One(server) => std::slice::from_ref(server),
+            Self::Three(cluster) => cluster.servers(),
+        }
+    }
+
+    /// The servers, to be hurt.
+    pub(crate) fn all_mut(&mut self) -> &mut [LocalServer] {
+        match self {
+            Self::One(server) => std::slice::from_mut(server),
+            Self::Three(cluster) => cluster.servers_mut(),
+        }
+    }
+
+    /// How many copies the group's stream has.
+    pub(crate) fn replicas(&self) -> usize {
+        self.all().len()
+    }
+
+    /// Where each listens.
+    pub(crate) fn addresses(&self) -> Vec<SocketAddr> {
+        let ports = self.all().iter().map(LocalServer::port);
+        ports.map(|port| SocketAddr::from((Ipv4Addr::LOCALHOST, port))).collect()
+    }
+
+    /// All addresses for a user, with commas between them.
+    pub(crate) fn url(&self, user: &str) -> String {
+        let urls: Vec<String> =
+            self.all().iter().map(|server| rights::url(user, server.port())).collect();
+        urls.join(",")
+    }
+
+    /// Starts those again that do not run, and waits until all are ready.
+    pub(crate) fn revive(&mut self) -> Result<(), Failure> {
+        for server in self.all_mut() {
+            if !server.is_running() {
+                server.launch()?;
+            }
+        }
+        for server in self.all_mut() {
+            server.wait_until_ready(PATIENCE)?;
+        }
+        Ok(())
+    }
+
+    /// The place of the server that leads the stream; the first where there is but one.
+    pub(crate) fn leader(&mut self) -> Result<usize, Failure> {
+        match self {
+            Self::One(_) => Ok(0),
+            Self::Three(cluster) => Ok(cluster.leader(STREAM, PATIENCE)?),
+        }
+    }
+
+    /// Runs the next newer release from now on, one server after the other; the same again where
+    /// there is none.
+    pub(crate) fn upgrade(&mut self) -> Result<(), Failure> {
+        let now = self.all()[0].version();
+        let next = RELEASES.iter().find(|release| **release > now);
+        for place in 0..self.all().len() {
+            let server = &mut self.all_mut()[place];
+            server.stop();
+            if let Some(next) = next {
+                server.set_binary(Binary::installed(*next)?);
+            }
+            server.restart()?;
+            // Before the next one goes away, so that two of three are always there.
+            self.leader()?;
+        }
+        Ok(())
+    }
+}
+
+/// What is upgraded through: the newest patch of each line that divider runs on.
+const RELEASES: [Version; 4] = [
+    Version::OLDEST,
+    Version { major: 2, minor: 12, patch: 8 },
+    Version { major: 2, minor: 14, patch: 6 },
+    Version::PINNED,
+];

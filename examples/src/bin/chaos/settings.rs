@@ -1,0 +1,106 @@
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+use divider::{MAX_LEASE, MIN_LEASE};
+use divider_examples::span::parse_span;
+use divider_local_server::Version;
+
+use crate::fault::CATALOGUE;
+
+/// What can be chosen.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Settings {
+    /// How long to go on, in minutes
+    #[arg(long, value_name = "N", default_value_t = 60.0, value_parser = parse_minutes, allow_negative_numbers = true)]
+    pub(crate) minutes: f64,
+    /// How many nats-servers: 1, or 3 with the group on all of them
+    #[arg(long, value_name = "1|3", default_value_t = 1, value_parser = parse_servers)]
+    pub(crate) servers: usize,
+    /// How many worker processes
+    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u16).range(3..=40))]
+    pub(crate) workers: u16,
+    /// How many keys exist all the time
+    #[arg(long, value_name = "N", default_value_t = 2000, value_parser = clap::value_parser!(u32).range(10..=100_000))]
+    pub(crate) keys: u32,
+    /// How many further keys are announced or retracted a second
+    #[arg(long, value_name = "N", default_value_t = 100)]
+    pub(crate) churn: u32,
+    /// The workers' lease [default: 3s on one server, 9s on three]
+    #[arg(long, value_name = "SPAN", value_parser = parse_lease)]
+    pub(crate) lease: Option<Duration>,
+    /// What the schedule is made from; the same seed is the same schedule [default: random]
+    #[arg(long, value_name = "N")]
+    pub(crate) seed: Option<u64>,
+    /// The nats-servers' version at first, as 2.11.11 [default: what is found]
+    #[arg(long, value_name = "VERSION", value_parser = parse_version)]
+    pub(crate) version: Option<Version>,
+    /// Only these faults, with commas between them
+    #[arg(long, value_name = "NAMES", value_delimiter = ',', value_parser = parse_fault)]
+    pub(crate) only: Vec<String>,
+    /// Added to every time limit, for machines that are busy with other things
+    #[arg(long, value_name = "SPAN", value_parser = parse_span, default_value = "0s")]
+    pub(crate) slack: Duration,
+    /// Write the report as JSON, too
+    #[arg(long, value_name = "FILE")]
+    pub(crate) report: Option<PathBuf>,
+    /// Keep all journals and the servers' logs here if a rule is broken
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) evidence: Option<PathBuf>,
+}
+
+impl Settings {
+    /// What is wrong with the choices together, if anything is.
+    pub(crate) fn check(&self) -> Result<(), String> {
+        let wanted = CATALOGUE.iter().filter(|kind| self.only.iter().any(|name| name == kind.name));
+        let mut wanted = wanted.peekable();
+        if wanted.peek().is_some() && wanted.all(|kind| kind.servers > self.servers) {
+            return Err(format!(
+                "none of these faults can be done to {} server: {}",
+                self.servers,
+                self.only.join(", ")
+            ));
+        }
+        Ok(())
+    }
+
+    /// The lease of all workers.
+    pub(crate) fn lease(&self) -> Duration {
+        // An election takes 5 to 8 s: now and then it costs the leases on three servers, too.
+        let usual = Duration::from_secs(if self.servers == 1 { 3 } else { 9 });
+        self.lease.unwrap_or(usual)
+    }
+}
+
+fn parse_minutes(text: &str) -> Result<f64, String> {
+    let minutes = text.parse().ok().filter(|minutes| (0.001..100_000.0).contains(minutes));
+    minutes.ok_or_else(|| format!("expected a number of minutes above 0: {text:?}"))
+}
+
+fn parse_servers(text: &str) -> Result<usize, String> {
+    match text {
+        "1" => Ok(1),
+        "3" => Ok(3),
+        _ => Err(format!("expected 1 or 3: {text:?}")),
+    }
+}
+
+fn parse_lease(text: &str) -> Result<Duration, String> {
+    let lease = parse_span(text)?;
+    if (MIN_LEASE..=MAX_LEASE).contains(&lease) {
+        return Ok(lease);
+    }
+    Err(format!("expected {MIN_LEASE:?} to {MAX_LEASE:?}: {lease:?}"))
+}
+
+fn parse_version(text: &str) -> Result<Version, String> {
+    text.parse().map_err(|()| format!("expected a version such as 2.15.1: {text:?}"))
+}
+
+fn parse_fault(text: &str) -> Result<String, String> {
+    if CATALOGUE.iter().any(|kind| kind.name == text) {
+        return Ok(text.to_owned());
+    }
+    let names: Vec<&str> = CATALOGUE.iter().map(|kind| kind.name).collect();
+    Err(format!("no such fault, there are {}: {text:?}", names.join(", ")))
+}

@@ -1,0 +1,152 @@
+//! What each role has to do works with exactly its rights.
+
+use std::collections::BTreeSet;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use divider::group::{AfterResume, DrainOptions, Why};
+use divider::store::Store;
+use divider::{Divider, Event, Events, Group};
+use divider_examples::proxy::{Flow, Link};
+
+use crate::office::{Office, in_time, key};
+
+/// The next key that a node starts. What it has to stop is stopped meanwhile.
+async fn next_start(events: &mut Events) -> String {
+    in_time(async {
+        loop {
+            match events.next().await.expect("the node lives") {
+                Event::Start(assignment) => return assignment.key().as_str().to_owned(),
+                Event::Stop(handoff) | Event::Lost(handoff) => handoff.confirm(),
+                _ => {}
+            }
+        }
+    })
+    .await
+}
+
+async fn start(office: &Office, url: &str, node: &str) -> (Divider, Events) {
+    let store = office.try_at(url, "worker").await.expect("a worker may open the group");
+    let lease = Duration::from_secs(1);
+    Divider::builder(store).node(node).lease(lease).start().await.expect("a worker may join")
+}
+
+/// Joining, taking, completing, handing over and leaving; and taking over from a node that is cut off,
+/// whose lease another one has to end.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_works() {
+    let office = Office::open().await;
+    let announcer = office.group("announcer").await;
+    let server = SocketAddr::from((Ipv4Addr::LOCALHOST, office.server.port()));
+    let link = Link::open(server).await.unwrap();
+    let url = format!("nats://127.0.0.1:{}", link.port());
+    let (first, mut events) = start(&office, &url, "w1").await;
+    announcer.announce_all(["a", "b", "c"].map(key)).await.unwrap();
+    let mut started = BTreeSet::new();
+    while started.len() < 3 {
+        started.insert(next_start(&mut events).await);
+    }
+    first.complete(&key("a")).await.unwrap();
+    let viewer = office.group("viewer").await;
+    in_time(until(&viewer, |keys| !keys.contains("a"))).await;
+
+    let (second, mut heir) = start(&office, &office.server.url(), "w2").await;
+    // It takes its share, and all when the other one is cut off.
+    link.set(Flow::Lose, Flow::Lose);
+    let reader = tokio::spawn(async move {
+        while let Some(event) = events.next().await {
+            if let Event::Stop(handoff) | Event::Lost(handoff) = event {
+                handoff.confirm();
+            }
+        }
+    });
+    let mut taken = BTreeSet::new();
+    while taken.len() < 2 {
+        taken.insert(next_start(&mut heir).await);
+    }
+    assert_eq!(taken.into_iter().collect::<Vec<_>>(), ["b", "c"]);
+    let leaving = tokio::spawn(async move { second.flush_and_cancel().await });
+    while let Some(event) = in_time(heir.next()).await {
+        if let Event::Stop(handoff) | Event::Lost(handoff) = event {
+            handoff.confirm();
+        }
+    }
+    assert_eq!(leaving.await.unwrap().unwrap().freed, 2);
+    in_time(first.cancel()).await;
+    reader.await.unwrap();
+}
+
+/// A snapshot so large that the server asks for flow control, too.
+#[tokio::test]
+async fn a_viewer_views() {
+    let office = Office::open().await;
+    let keys = (0..30_000).map(|n| key(&format!("/large/{n}")));
+    in_time(office.group("announcer").await.announce_all(keys)).await.unwrap();
+    let viewer = office.group("viewer").await;
+    let snapshot = in_time(viewer.snapshot()).await.unwrap();
+    assert_eq!(snapshot.keys().len(), 30_000);
+    // A worker follows as much; it takes none of these.
+    let store = office.store("worker").await;
+    let node = Divider::builder(store).node("w1").prefix("/none/").start().await;
+    let (node, _events) = node.unwrap();
+    in_time(async {
+        while viewer.snapshot().await.unwrap().nodes().len() == 0 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    })
+    .await;
+    in_time(node.cancel()).await;
+}
+
+#[tokio::test]
+async fn an_announcer_announces_and_retracts() {
+    let office = Office::open().await;
+    let (announcer, viewer) = (office.group("announcer").await, office.group("viewer").await);
+    announcer.announce(&key("a b")).await.unwrap();
+    announcer.announce_for(&key("c"), Duration::from_mins(2)).await.unwrap();
+    in_time(until(&viewer, |keys| keys.len() == 2)).await;
+    announcer.retract(&key("a b")).await.unwrap();
+    in_time(until(&viewer, |keys| keys.len() == 1)).await;
+}
+
+#[tokio::test]
+async fn an_operator_operates() {
+    let office = Office::open().await;
+    let operator = office.group("operator").await;
+    let (node, _events) = start(&office, &office.server.url(), "w1").await;
+    let id = node.node().clone();
+    let why = Why::new("test", "the rights suffice");
+    operator.announce(&key("a")).await.unwrap();
+    operator.set_affinity(&id, Some(50), &why).await.unwrap();
+    operator.cordon(&id, &why).await.unwrap();
+    operator.drain(std::slice::from_ref(&id), &DrainOptions::new()).await.unwrap();
+    operator.pause_drain(&id).await.unwrap();
+    operator.continue_drain(&id).await.unwrap();
+    operator.resume(&id, AfterResume::Rebalance, &why).await.unwrap();
+    operator.freeze(Some(Duration::from_mins(1)), &why).await.unwrap();
+    operator.thaw().await.unwrap();
+    operator.reconcile("", [key("b")]).await.unwrap();
+    in_time(until(&operator, |keys| keys.len() == 1 && keys.contains("b"))).await;
+    in_time(node.cancel()).await;
+}
+
+#[tokio::test]
+async fn the_group_says_its_state_to_everybody() {
+    let office = Office::open().await;
+    for role in crate::office::ROLES {
+        let info = office.store(role).await.info().await.unwrap();
+        assert_eq!(info.replicas, 1, "{role}");
+    }
+}
+
+/// Waits until the keys that exist are as wanted.
+async fn until(group: &Group, wanted: impl Fn(&BTreeSet<String>) -> bool) {
+    loop {
+        let snapshot = group.snapshot().await.expect("it may be read");
+        let keys = snapshot.keys().map(|(key, _)| key.as_str().to_owned()).collect();
+        if wanted(&keys) {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
