@@ -18,7 +18,10 @@ use futures_util::future::BoxFuture;
 use crate::id::{GroupName, Revision};
 
 pub use memory::{Fault, MemoryStore};
-pub use nats::{BrokenRule, NatsAccount, NatsOptions, NatsStore, OpenError, Server, StreamOptions};
+pub use nats::{
+    BrokenRule, Copy, Inspection, NatsAccount, NatsOptions, NatsStore, OpenError, Right, Role,
+    Server, StreamOptions,
+};
 
 /// The longest value of a record, in bytes.
 pub const MAX_VALUE: usize = 8 * 1024;

@@ -1,8 +1,9 @@
 //! Everything that can be wrong when a group is opened has an error that says what to do.
 
+use std::collections::BTreeSet;
 use std::net::TcpListener;
 
-use divider::store::{Store, StreamOptions};
+use divider::store::{Right, Role, Store, StoreError, StreamOptions};
 use divider::{GroupName, NatsStore, OpenError};
 use divider_local_server::LocalServer;
 use serde_json::{Value, json};
@@ -183,4 +184,46 @@ async fn a_group_that_cannot_be_made_says_why() {
     let three = NatsStore::options().create_if_missing(StreamOptions::default().replicas(3));
     let error = three.connect(server.url(), group()).await.expect_err("one server");
     assert!(error.to_string().contains("replicas > 1 not supported"), "{error}");
+}
+
+#[tokio::test]
+async fn rights_are_tried_one_by_one_and_nothing_is_changed() {
+    let config = r#"authorization { users: [
+        { user: all, password: pass }
+        { user: announcer, password: pass, permissions: {
+            publish: ["divider.suite.key.>"], subscribe: ["_INBOX.>"] } }
+    ] }"#;
+    let server = LocalServer::builder().config(config).start().expect("a nats-server");
+    let url = |user: &str| server.url().replace("nats://", &format!("nats://{user}:pass@"));
+    let all = NatsStore::options().account(url("all")).await.expect("a connection");
+    let store = all.open_or_create(group(), StreamOptions::default()).await.expect("a group");
+    let before = store.info().await.expect("an answer");
+    let denied = |rights: Vec<Right>| {
+        let denied = rights.into_iter().filter(|right| right.refused.is_some());
+        denied.map(|right| (right.role, right.refused)).collect::<Vec<_>>()
+    };
+    assert_eq!(denied(all.rights(&group()).await), []);
+    let announcer = NatsStore::options().account(url("announcer")).await.expect("a connection");
+    let rights = denied(announcer.rights(&group()).await);
+    let roles: BTreeSet<_> = rights.iter().map(|(role, _)| *role).collect();
+    assert_eq!(roles, BTreeSet::from([Role::Viewer, Role::Operator, Role::Worker]));
+    for (_, refused) in rights {
+        assert!(matches!(refused, Some(StoreError::Denied { .. })), "{refused:?}");
+    }
+    assert_eq!(store.info().await.expect("an answer"), before);
+}
+
+#[tokio::test]
+async fn a_group_is_inspected_also_where_it_cannot_be_opened() {
+    let server = server();
+    let account = NatsStore::options().account(server.url()).await.expect("a connection");
+    let error = account.inspect(&group()).await.expect_err("no group");
+    assert!(matches!(error, OpenError::NoGroup { .. }), "{error}");
+    let client = async_nats::connect(server.url()).await.expect("a connection");
+    let config = json!({"name": "KV_divider_suite", "subjects": ["$KV.divider_suite.>"]});
+    api(&client, "STREAM.CREATE.KV_divider_suite", config).await;
+    let found = account.inspect(&group()).await.expect("an answer");
+    assert!(found.broken.iter().any(|rule| rule.setting == "subject_transform"), "{found:?}");
+    assert_eq!((found.replicas, found.records), (1, 0));
+    assert!(found.server_time.is_some(), "{found:?}");
 }

@@ -7,6 +7,7 @@ mod connect;
 mod consumer;
 mod denials;
 mod error;
+mod inspect;
 mod mend;
 mod message;
 mod open;
@@ -14,6 +15,7 @@ mod options;
 mod place;
 mod progress;
 mod publisher;
+mod rights;
 mod stream;
 mod subjects;
 mod version;
@@ -37,7 +39,9 @@ use crate::id::{GroupName, Revision};
 
 pub use self::account::{NatsAccount, Server};
 pub use self::error::OpenError;
+pub use self::inspect::{Copy, Inspection};
 pub use self::options::{NatsOptions, StreamOptions};
+pub use self::rights::{Right, Role};
 pub use self::stream::BrokenRule;
 
 /// A group's records in the stream `KV_divider_<group>` of a NATS server.

@@ -49,14 +49,19 @@ impl NatsOptions {
         }
     }
 
-    /// As other clients do: below a foreign prefix the server maps `$KV` subjects, too.
+    /// Where records are written. As other clients do: below a foreign prefix the server maps `$KV`
+    /// subjects, too.
     fn subjects(&self, names: &Names) -> Subjects {
+        let below = self.records_prefix();
+        let announce = below.is_empty().then(|| names.announce.clone());
+        Subjects { records: below + &names.records, announce }
+    }
+
+    /// What stands before the subjects of records: nothing, or a foreign prefix with a dot.
+    pub(super) fn records_prefix(&self) -> String {
         match self.prefix.as_str() {
-            DEFAULT_PREFIX => {
-                let (records, announce) = (names.records.clone(), names.announce.clone());
-                Subjects { records, announce: Some(announce) }
-            }
-            prefix => Subjects { records: format!("{prefix}.{}", names.records), announce: None },
+            DEFAULT_PREFIX => String::new(),
+            prefix => format!("{prefix}."),
         }
     }
 

@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::super::MAX_VALUE;
+use super::inspect::ClusterInfo;
 use super::options::StreamOptions;
 use crate::id::GroupName;
 
@@ -147,10 +148,17 @@ pub(super) struct StreamInfo {
     pub(super) config: Value,
     pub(super) created: String,
     pub(super) state: StreamState,
+    #[serde(default)]
+    pub(super) cluster: Option<ClusterInfo>,
+    /// The server's clock, since 2.10.
+    #[serde(default)]
+    ts: String,
 }
 
 #[derive(Debug, Deserialize)]
 pub(super) struct StreamState {
+    #[serde(default)]
+    pub(super) messages: u64,
     #[serde(default)]
     pub(super) bytes: u64,
     #[serde(default)]
@@ -160,12 +168,14 @@ pub(super) struct StreamState {
 impl StreamInfo {
     /// The creation time in nanoseconds since 1970; 0 where it cannot be read.
     pub(super) fn created(&self) -> i128 {
-        let nanos = |created| {
-            // The client's type depends on its features; this conversion does not.
-            let since = SystemTime::from(created).duration_since(SystemTime::UNIX_EPOCH).ok()?;
-            i128::try_from(since.as_nanos()).ok()
-        };
-        async_nats::datetime::parse_rfc3339(&self.created).ok().and_then(nanos).unwrap_or(0)
+        let since =
+            time(&self.created).and_then(|at| at.duration_since(SystemTime::UNIX_EPOCH).ok());
+        since.and_then(|since| i128::try_from(since.as_nanos()).ok()).unwrap_or(0)
+    }
+
+    /// The server's clock when it answered, if it said so.
+    pub(super) fn server_time(&self) -> Option<SystemTime> {
+        time(&self.ts)
     }
 
     pub(super) fn replicas(&self) -> usize {
@@ -176,6 +186,12 @@ impl StreamInfo {
     pub(super) fn max_bytes(&self) -> Option<u64> {
         self.config.get("max_bytes").and_then(Value::as_u64).filter(|&max| max > 0)
     }
+}
+
+/// A time as the server writes it. The client's type depends on its features; this conversion does
+/// not.
+fn time(text: &str) -> Option<SystemTime> {
+    async_nats::datetime::parse_rfc3339(text).ok().map(SystemTime::from)
 }
 
 #[cfg(test)]

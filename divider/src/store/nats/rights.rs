@@ -1,0 +1,110 @@
+//! Trying each right without changing anything.
+
+use async_nats::client::RequestErrorKind;
+use async_nats::header::HeaderMap;
+
+use super::account::NatsAccount;
+use super::api::Api;
+use super::stream::Names;
+use crate::id::GroupName;
+use crate::store::StoreError;
+
+/// What somebody may want to do with a group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Role {
+    /// See the nodes and the keys.
+    Viewer,
+    /// Make keys exist and stop existing.
+    Announcer,
+    /// Say what nodes are to do.
+    Operator,
+    /// Be a node.
+    Worker,
+}
+
+/// One right that a role needs.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Right {
+    /// Who needs it.
+    pub role: Role,
+    /// What it is for, in a few words.
+    pub what: &'static str,
+    /// The subject that has to be published to.
+    pub subject: String,
+    /// Why it cannot be done; `None` where it can.
+    pub refused: Option<StoreError>,
+}
+
+/// What is asked with in place of a record's own name: no node, key or consumer is called that.
+const PROBE: &str = "divider-doctor";
+
+/// A stream that the server compares its own name with, before it stores anything.
+const NO_STREAM: &str = "divider-doctor-stores-nothing";
+
+impl NatsAccount {
+    /// Tries every right that somebody needs for a group, one by one. Nothing is changed by it: what
+    /// is published says that it is for another stream, so that whoever may publish is refused then.
+    ///
+    /// A group that does not exist has no stream that answers: every right then looks given, unless
+    /// the server says otherwise.
+    ///
+    /// # Cancel safety
+    /// Cancel safe: it changes nothing.
+    pub async fn rights(&self, group: &GroupName) -> Vec<Right> {
+        let api = self.api(Some(group));
+        let mut rights = Vec::new();
+        for (role, what, subject) in wanted(&api, group, &self.options.records_prefix()) {
+            let refused = probe(&api, &subject).await;
+            rights.push(Right { role, what, subject, refused });
+        }
+        rights
+    }
+}
+
+/// Every right, in the order in which they are shown.
+fn wanted(api: &Api, group: &GroupName, below: &str) -> Vec<(Role, &'static str, String)> {
+    use Role::{Announcer, Operator, Viewer, Worker};
+    let Names { stream, records, announce } = Names::new(group);
+    let asked = |what: &str| format!("{}.{what}", api.prefix);
+    let record = |name: &str| format!("{below}{records}{name}");
+    let announced = if below.is_empty() { announce + PROBE } else { record("key.divider-doctor") };
+    vec![
+        (Viewer, "find the group", asked(&format!("STREAM.INFO.{stream}"))),
+        (Viewer, "read records", asked(&format!("STREAM.MSG.GET.{stream}"))),
+        (Viewer, "watch", asked(&format!("CONSUMER.CREATE.{stream}.{PROBE}"))),
+        (Viewer, "end a watch", asked(&format!("CONSUMER.DELETE.{stream}.{PROBE}"))),
+        (Viewer, "keep up with a watch", format!("$JS.FC.{stream}.{PROBE}.0")),
+        (Announcer, "announce and retract keys", announced),
+        (Operator, "say what nodes are to do", record(&format!("control.{PROBE}"))),
+        (Operator, "ask for a rebalance", record("rebalance")),
+        (Operator, "freeze the group", record("group")),
+        (Worker, "prove that it lives", record(&format!("lease.{PROBE}"))),
+        (Worker, "be a member", record(&format!("member.{PROBE}"))),
+        (Worker, "claim keys", record(&format!("claim.{PROBE}"))),
+        (Worker, "say what it stops", record(&format!("stops.{PROBE}"))),
+        (Worker, "complete keys", record(&format!("key.{PROBE}"))),
+    ]
+}
+
+/// Publishes something that changes nothing to a subject, and says why that is not allowed.
+async fn probe(api: &Api, subject: &str) -> Option<StoreError> {
+    let mut headers = HeaderMap::new();
+    headers.insert("Nats-Expected-Stream", NO_STREAM);
+    // For the API: a request that is for another stream than its subject says.
+    let body = format!("{{\"stream_name\":\"{NO_STREAM}\",\"seq\":0}}");
+    let request =
+        async_nats::Request::new().payload(body.into()).headers(headers).timeout(Some(api.timeout));
+    let since = api.connection.denial_count();
+    let answer = tokio::select! {
+        answer = api.connection.client.send_request(subject.to_owned(), request) => answer,
+        what = api.connection.denied(subject, since) => return Some(StoreError::Denied { what }),
+    };
+    match answer.map_err(|error| error.kind()) {
+        // Whoever answers has let it pass; where nobody listens, the server has.
+        Ok(_) | Err(RequestErrorKind::NoResponders) => None,
+        Err(RequestErrorKind::TimedOut) => Some(api.timeout_error(subject)),
+        Err(_) => Some(StoreError::Unreachable { what: subject.to_owned() }),
+    }
+}
