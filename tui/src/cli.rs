@@ -44,6 +44,7 @@ pub(crate) enum Command {
     Thaw(command::freeze::ThawArgs),
     Export(command::export::ExportArgs),
     Context(command::context::ContextArgs),
+    Doctor(command::doctor::DoctorArgs),
     Completion(command::completion::CompletionArgs),
     Man(command::man::ManArgs),
 }
@@ -71,6 +72,7 @@ impl Command {
             Self::Thaw(args) => args.run(shell).await,
             Self::Export(args) => args.run(shell).await,
             Self::Context(args) => args.run(shell),
+            Self::Doctor(args) => args.run(shell).await,
             Self::Completion(args) => args.run(),
             Self::Man(args) => args.run(shell),
         }

@@ -7,6 +7,7 @@ pub(crate) mod announce;
 pub(crate) mod completion;
 pub(crate) mod context;
 pub(crate) mod cordon;
+pub(crate) mod doctor;
 pub(crate) mod drain;
 pub(crate) mod export;
 pub(crate) mod freeze;

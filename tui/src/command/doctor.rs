@@ -1,0 +1,291 @@
+//! `divider doctor`
+
+use std::time::{Duration, UNIX_EPOCH};
+
+use clap::Args;
+use divider::GroupName;
+use divider::store::{Inspection, Right, Role};
+use serde::Serialize;
+
+use crate::connection::Connected;
+use crate::exit::{Exit, Failure, Outcome};
+use crate::output::{Column, Format, List, age, answer, answer_json, chain, now_ms, tone_of};
+use crate::shell::Shell;
+
+/// Check the server, the group and this user's rights, and say how to mend what is wrong
+///
+/// Each right is tried on its own; nothing is changed. Ends with 1 when something is found that keeps
+/// the group from working, or this user from looking at it.
+#[derive(Debug, Args)]
+pub(crate) struct DoctorArgs {}
+
+/// What was found of one thing.
+#[derive(Debug, Serialize)]
+struct Finding {
+    check: String,
+    result: Verdict,
+    found: String,
+    /// What to do; empty where nothing is.
+    remedy: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Verdict {
+    Ok,
+    Warn,
+    Fail,
+}
+
+/// `divider.doctor.v1`
+#[derive(Serialize)]
+struct Document<'a> {
+    schema: &'static str,
+    server: String,
+    group: Option<&'a str>,
+    result: Verdict,
+    checks: &'a [Finding],
+}
+
+const COLUMNS: &[Column<Finding>] = &[
+    Column::new("CHECK", |row: &Finding| row.check.clone()),
+    Column::new("RESULT", |row: &Finding| row.result.as_str().to_owned())
+        .toned(|row| tone_of(row.result.as_str())),
+    Column::new("FOUND", |row: &Finding| row.found.clone()),
+];
+
+/// How far the clocks may be apart before tokens and deadlines suffer.
+const CLOCKS: Duration = Duration::from_secs(1);
+
+impl DoctorArgs {
+    pub(crate) async fn run(self, shell: &Shell) -> Outcome {
+        let is_json = shell.output.format(&Format::OF_ONE)? == Format::Json;
+        let connected = shell.connect().await?;
+        let mut findings = vec![login(&connected), version(&connected)];
+        let group = find_group(&connected, &mut findings).await;
+        if let Some(group) = &group {
+            examine(&connected, group, &mut findings).await;
+        }
+        let worst = findings.iter().map(|finding| finding.result).max().unwrap_or(Verdict::Ok);
+        if is_json {
+            answer_json(&Document {
+                schema: "divider.doctor.v1",
+                server: connected.settings.server(),
+                group: group.as_ref().map(GroupName::as_str),
+                result: worst,
+                checks: &findings,
+            })?;
+        } else {
+            show(shell, &findings)?;
+        }
+        let failed = findings.iter().filter(|finding| finding.result == Verdict::Fail).count();
+        match failed {
+            0 => Ok(()),
+            1 => Err(Failure::new(Exit::Failed, "1 check failed")),
+            n => Err(Failure::new(Exit::Failed, format!("{n} checks failed"))),
+        }
+    }
+}
+
+impl Verdict {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Warn => "warn",
+            Self::Fail => "fail",
+        }
+    }
+}
+
+impl Finding {
+    fn ok(check: &str, found: impl Into<String>) -> Self {
+        let (check, found) = (check.to_owned(), found.into());
+        Self { check, result: Verdict::Ok, found, remedy: String::new() }
+    }
+
+    fn warn(check: &str, found: impl Into<String>, remedy: &str) -> Self {
+        let remedy = remedy.to_owned();
+        Self { result: Verdict::Warn, remedy, ..Self::ok(check, found) }
+    }
+
+    fn fail(check: &str, found: impl Into<String>, remedy: &str) -> Self {
+        let remedy = remedy.to_owned();
+        Self { result: Verdict::Fail, remedy, ..Self::ok(check, found) }
+    }
+}
+
+fn show(shell: &Shell, findings: &[Finding]) -> Outcome {
+    let table =
+        shell.output.table(&List { columns: COLUMNS, rows: findings, kind: "check" }, |_| true);
+    answer(&table)?;
+    for finding in findings.iter().filter(|finding| !finding.remedy.is_empty()) {
+        shell.output.say(&format!("{}: {}", finding.check, finding.remedy));
+    }
+    Ok(())
+}
+
+fn login(connected: &Connected) -> Finding {
+    let settings = &connected.settings;
+    let context = settings.context.as_ref().map_or("no context", |context| &context.name);
+    let login = settings.login().map_or("nothing", crate::connection::Login::as_str);
+    let found = format!("{} ({context}, logged in with {login})", settings.server());
+    Finding::ok("connection", found)
+}
+
+fn version(connected: &Connected) -> Finding {
+    let server = connected.account.server();
+    let found = format!("nats-server {} ({})", server.version, server.name);
+    if server.is_new_enough {
+        return Finding::ok("version", found);
+    }
+    let remedy = format!("install nats-server {} or newer; the latest is best", server.needed);
+    Finding::fail("version", found, &remedy)
+}
+
+/// The group that is asked for, or the only one.
+async fn find_group(connected: &Connected, findings: &mut Vec<Finding>) -> Option<GroupName> {
+    if let Some(group) = connected.wanted() {
+        return Some(group.clone());
+    }
+    match connected.account.groups().await {
+        Ok(groups) if groups.len() == 1 => groups.into_iter().next(),
+        Ok(groups) if groups.is_empty() => {
+            let remedy = "make one with `divider init -g NAME`";
+            findings.push(Finding::warn("groups", "there is none", remedy));
+            None
+        }
+        Ok(groups) => {
+            let names: Vec<_> = groups.iter().map(GroupName::as_str).collect();
+            let remedy = "give --group to have one of them checked, and the rights to it";
+            findings.push(Finding::warn("groups", names.join(", "), remedy));
+            None
+        }
+        Err(error) => {
+            let remedy = "turn JetStream on for the server and the account, or give --group where \
+                          the user may not list the groups";
+            findings.push(Finding::fail("groups", chain(&error), remedy));
+            None
+        }
+    }
+}
+
+async fn examine(connected: &Connected, group: &GroupName, findings: &mut Vec<Finding>) {
+    match connected.account.inspect(group).await {
+        Ok(found) => {
+            findings.push(rules(group, &found));
+            findings.push(replicas(group, &found));
+            findings.push(size(group, &found));
+            findings.push(clock(&found));
+        }
+        Err(error) => {
+            let remedy =
+                "check the name, make the group with `divider init`, or give the user the right";
+            findings.push(Finding::fail("group", chain(&error), remedy));
+        }
+    }
+    if let Some(finding) = protocol(connected, group).await {
+        findings.push(finding);
+    }
+    let rights = connected.account.rights(group).await;
+    for role in [Role::Viewer, Role::Announcer, Role::Operator, Role::Worker] {
+        findings.extend(of_role(role, &rights));
+    }
+}
+
+fn rules(group: &GroupName, found: &Inspection) -> Finding {
+    if found.broken.is_empty() {
+        return Finding::ok("stream", format!("{group} keeps the rules of the protocol"));
+    }
+    let broken: Vec<_> = found.broken.iter().map(ToString::to_string).collect();
+    let remedy = format!(
+        "update the stream KV_divider_{group} with `nats stream edit`, or delete it and make it anew \
+         with `divider init`"
+    );
+    Finding::fail("stream", broken.join("; "), &remedy)
+}
+
+fn replicas(group: &GroupName, found: &Inspection) -> Finding {
+    let away: Vec<_> = found.copies.iter().filter(|copy| copy.is_offline).collect();
+    let behind = found.copies.iter().any(|copy| !copy.is_current);
+    let all = format!("{} of {group}", found.replicas);
+    if !away.is_empty() {
+        let names: Vec<_> = away.iter().map(|copy| copy.server.as_str()).collect();
+        let what = format!("{all}, and away: {}", names.join(", "));
+        return Finding::fail("replicas", what, "bring these servers back");
+    }
+    if behind {
+        let what = format!("{all}, and one is behind");
+        return Finding::warn("replicas", what, "wait until it has caught up, or look at its disk");
+    }
+    if found.replicas < 3 {
+        let remedy = format!(
+            "no server may fail: on a cluster, `nats stream edit KV_divider_{group} --replicas 3`"
+        );
+        return Finding::warn("replicas", all, &remedy);
+    }
+    Finding::ok("replicas", all)
+}
+
+fn size(group: &GroupName, found: &Inspection) -> Finding {
+    let Some(max) = found.max_bytes else {
+        return Finding::ok("size", format!("{} bytes, no limit of its own", found.bytes));
+    };
+    let percent = found.bytes.saturating_mul(100) / max.max(1);
+    let what = format!("{} of {max} bytes ({percent}%)", found.bytes);
+    let remedy = format!("raise it: `nats stream edit KV_divider_{group} --max-bytes`");
+    match percent {
+        0..80 => Finding::ok("size", what),
+        80..95 => Finding::warn("size", what, &remedy),
+        _ => Finding::fail("size", what, &remedy),
+    }
+}
+
+fn clock(found: &Inspection) -> Finding {
+    let Some(server) = found.server_time.and_then(|time| time.duration_since(UNIX_EPOCH).ok())
+    else {
+        return Finding::warn("clock", "the server does not say its time", "use a newer server");
+    };
+    let apart = server.abs_diff(Duration::from_millis(now_ms()));
+    let what = format!("this machine and the server are {} apart", age(apart));
+    if apart <= CLOCKS {
+        return Finding::ok("clock", what);
+    }
+    let remedy = "set both by NTP: deadlines of drains and fencing tokens go by wall clocks";
+    Finding::warn("clock", what, remedy)
+}
+
+/// What opening says beyond what was looked at already.
+async fn protocol(connected: &Connected, group: &GroupName) -> Option<Finding> {
+    use divider::OpenError::{GroupRecord, Protocol};
+    match connected.account.open(group.clone()).await {
+        Ok(_) => Some(Finding::ok("protocol", "this version speaks it")),
+        Err(error @ (Protocol { .. } | GroupRecord { .. })) => {
+            let remedy = "use the version of this program that speaks it";
+            Some(Finding::fail("protocol", chain(&error), remedy))
+        }
+        // The reason stands in another line.
+        Err(_) => None,
+    }
+}
+
+/// The rights of a role: one line where all are there, else one for each that lacks.
+fn of_role(role: Role, rights: &[Right]) -> Vec<Finding> {
+    let name = match role {
+        Role::Viewer => "viewer",
+        Role::Announcer => "announcer",
+        Role::Operator => "operator",
+        _ => "worker",
+    };
+    let check = format!("rights: {name}");
+    let of_role = rights.iter().filter(|right| right.role == role);
+    let lacking: Vec<_> = of_role.filter_map(|right| lack(&check, right)).collect();
+    if lacking.is_empty() { vec![Finding::ok(&check, "all there")] } else { lacking }
+}
+
+fn lack(check: &str, right: &Right) -> Option<Finding> {
+    let found = format!("may not {}: {}", right.what, chain(right.refused.as_ref()?));
+    let remedy = format!("if this user is to be one, let it publish to {}", right.subject);
+    // Without a viewer's rights nothing of this program works.
+    let make = if right.role == Role::Viewer { Finding::fail } else { Finding::warn };
+    Some(make(check, found, &remedy))
+}
