@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use clap::Args;
 use divider::group::GroupWatch;
-use divider::snapshot::{Link, Snapshot};
+use divider::snapshot::{Changed, Link, NodeState, NodeStatus, Snapshot};
 use divider::store::StoreError;
+use tokio::time::Instant;
 
 use crate::contract::{Export, Viewer};
 use crate::exit::{Exit, Failure, Outcome};
@@ -41,6 +42,9 @@ pub(crate) struct Look {
 /// How often a group is tried to be read before it is given up.
 const ATTEMPTS: u32 = 8;
 
+/// How much longer than it should take a heartbeat is waited for.
+const SLACK: Duration = Duration::from_secs(1);
+
 impl Shell {
     /// Looks once, at the group or into a file.
     pub(crate) async fn look(&self, from: &FromArgs) -> Result<Look, Failure> {
@@ -60,10 +64,31 @@ impl Shell {
         every: &EveryArgs,
         mut show: impl FnMut(&Look) -> Outcome,
     ) -> Outcome {
-        let Some(every) = every.watch else { return show(&self.look(from).await?) };
-        let opened = self.open().await?;
-        let mut watch = opened.group.watch();
-        let mut look = Look::first(&mut watch).await?;
+        if every.watch.is_none() {
+            return show(&self.look(from).await?);
+        }
+        let mut watch = self.open().await?.group.watch();
+        let first = Look::first(&mut watch).await?;
+        self.repeat(watch, first, every, |look, changed| match changed {
+            None => show(look),
+            Some(_) => Ok(()),
+        })
+        .await
+    }
+
+    /// Has a look shown, once or again and again. Between, every change is told first.
+    pub(crate) async fn repeat(
+        &self,
+        mut watch: GroupWatch,
+        mut look: Look,
+        every: &EveryArgs,
+        mut on: impl FnMut(&Look, Option<&Changed>) -> Outcome,
+    ) -> Outcome {
+        let Some(every) = every.watch else {
+            on(&look, None)?;
+            watch.close().await;
+            return Ok(());
+        };
         let mut ticks = tokio::time::interval(every);
         let mut lost = false;
         loop {
@@ -74,11 +99,12 @@ impl Shell {
                         answer("\u{1b}[H\u{1b}[J")?;
                     }
                     look.viewer = look.viewer.later();
-                    show(&look)?;
+                    on(&look, None)?;
                 }
                 update = watch.next() => {
                     self.say_link(&update.link, &mut lost);
-                    look.snapshot = update.snapshot;
+                    look = Look { snapshot: update.snapshot, viewer: look.viewer.later() };
+                    on(&look, Some(&update.changed))?;
                 }
             }
         }
@@ -115,6 +141,30 @@ impl Look {
                 return Err(error.into());
             }
         }
+    }
+}
+
+impl Look {
+    /// Reads the group, and listens until each node has been heard or is late: at most a little more
+    /// than a heartbeat and a half of the slowest.
+    pub(crate) async fn listened(watch: &mut GroupWatch) -> Result<Self, Failure> {
+        let mut look = Self::first(watch).await?;
+        let longest = look.snapshot.nodes().map(|node| node.lease).max().unwrap_or_default();
+        let end = Instant::now() + longest / 4 + SLACK;
+        while look.snapshot.nodes().any(|node| look.waits_for(node)) {
+            match tokio::time::timeout_at(end, watch.next()).await {
+                // One that is read again is not judged.
+                Ok(update) if !update.snapshot.is_complete() => {}
+                Ok(update) => look.snapshot = update.snapshot,
+                Err(_) => break,
+            }
+        }
+        Ok(Self { viewer: look.viewer.later(), ..look })
+    }
+
+    fn waits_for(&self, node: &NodeStatus) -> bool {
+        let is_judged = matches!(node.state, NodeState::Late | NodeState::Lost | NodeState::Absent);
+        !is_judged && node.last_beat.is_none_or(|beat| self.viewer.seen(beat).is_none())
     }
 }
 

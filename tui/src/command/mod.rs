@@ -4,6 +4,7 @@
 
 pub(crate) mod affinity;
 pub(crate) mod announce;
+pub(crate) mod check;
 pub(crate) mod completion;
 pub(crate) mod context;
 pub(crate) mod cordon;
@@ -21,6 +22,7 @@ pub(crate) mod nodes;
 pub(crate) mod rebalance;
 pub(crate) mod reconcile;
 pub(crate) mod resume;
+pub(crate) mod status;
 pub(crate) mod watch;
 
 use divider::group::OperateError;

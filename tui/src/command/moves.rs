@@ -11,9 +11,9 @@ use crate::output::{Column, List, tone_of};
 use crate::shell::Shell;
 use crate::words::sum_up;
 
-/// List the keys on their way: those that are told to stop, have no owner, or run elsewhere than planned
+/// List the keys on their way from one owner to another
 ///
-/// AGE is how long a stop has gone unconfirmed, by its node's word; of the rest it is known with --watch.
+/// They are told to stop, have no owner, or run elsewhere than planned. AGE is how long a stop has gone unconfirmed, by its node's word; of the rest it is known with --watch.
 #[derive(Debug, Args)]
 pub(crate) struct MovesArgs {
     #[command(flatten)]

@@ -80,7 +80,6 @@ pub(crate) enum Code {
 
 impl Code {
     /// Its name in machine output.
-    #[allow(dead_code, reason = "for the commands that answer programs")]
     pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::NobodyTakesKeys => "nobody_takes_keys",

@@ -34,7 +34,6 @@ pub(crate) struct Seen {
 
 impl Seen {
     /// What one look sees: everything began with it.
-    #[allow(dead_code, reason = "for the commands that look once")]
     pub(crate) fn at_once(snapshot: &Snapshot, info: Option<Info>) -> Self {
         let changed = {
             let mut changed = Changed::default();

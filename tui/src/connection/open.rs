@@ -1,7 +1,7 @@
 //! Connecting, and finding the group.
 
 use divider::store::NatsAccount;
-use divider::{Group, GroupName, NatsStore, OpenError};
+use divider::{Group, GroupName, OpenError};
 
 use super::{ConnectionArgs, Environment, Settings, options};
 use crate::exit::{Exit, Failure};
@@ -17,11 +17,8 @@ pub(crate) struct Connected {
 
 /// A group that is open, and where it is.
 #[derive(Debug, Clone)]
-#[expect(dead_code, reason = "the header of the screen that follows shows it")]
 pub(crate) struct Opened {
     pub(crate) group: Group,
-    /// The same group as its store: for what only the store knows, such as bytes and replicas.
-    pub(crate) store: NatsStore,
     /// The account it is in, with the other groups and the server.
     pub(crate) account: NatsAccount,
     /// The context that was used, if one was.
@@ -68,8 +65,7 @@ impl Connected {
         let store = self.account.open(group).await;
         let store = store.map_err(|error| failure(error, &self.settings))?;
         Ok(Opened {
-            group: Group::open(store.clone()),
-            store,
+            group: Group::open(store),
             account: self.account.clone(),
             context: self.settings.context.as_ref().map(|context| context.name.clone()),
             server: self.settings.server(),

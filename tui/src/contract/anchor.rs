@@ -30,6 +30,11 @@ impl Anchor {
         self.moment
     }
 
+    /// The wall clock then, in Unix milliseconds.
+    pub(crate) fn unix_ms(&self) -> u64 {
+        self.unix_ms
+    }
+
     /// A moment as programs read it.
     pub(crate) fn time(&self, moment: Moment) -> Option<String> {
         let before = millis(self.moment.since(moment));
@@ -52,23 +57,31 @@ pub(super) fn unix_ms(time: &str) -> Option<u64> {
     u64::try_from(nanos / 1_000_000).ok()
 }
 
-/// What a viewer can know of when something began: nothing of what was so when it came.
+/// What a viewer can know of when something began.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Viewer {
     pub(crate) anchor: Anchor,
-    /// When its first complete snapshot was taken.
-    begun: Moment,
+    past: Past,
+}
+
+/// What a viewer knows of the time before.
+#[derive(Debug, Clone, Copy)]
+enum Past {
+    /// It came then, and knows nothing of what was so already.
+    CameAt(Moment),
+    /// It has a file, in which what was not known stands as if it began when the file was made.
+    FileOf(Moment),
 }
 
 impl Viewer {
     /// A viewer whose first complete snapshot is this.
     pub(crate) fn of_first(snapshot: &Snapshot) -> Self {
-        Self { anchor: Anchor::now(), begun: snapshot.taken() }
+        Self { anchor: Anchor::now(), past: Past::CameAt(snapshot.taken()) }
     }
 
-    /// One that knows all that a file says.
+    /// One that reads a file.
     pub(crate) fn of_file(anchor: Anchor) -> Self {
-        Self { anchor, begun: Moment::now() - Duration::MAX }
+        Self { anchor, past: Past::FileOf(anchor.moment()) }
     }
 
     /// The same viewer, later.
@@ -76,14 +89,22 @@ impl Viewer {
         Self { anchor: Anchor::now(), ..self }
     }
 
-    /// A moment, if the viewer was there.
-    pub(crate) fn seen(&self, moment: Moment) -> Option<Moment> {
-        (moment > self.begun).then_some(moment)
+    /// When something began, if it is known.
+    pub(crate) fn seen(&self, began: Moment) -> Option<Moment> {
+        let is_known = match self.past {
+            Past::CameAt(came) => began > came,
+            Past::FileOf(made) => began != made,
+        };
+        is_known.then_some(began)
     }
 
-    /// How long ago a moment was, if the viewer was there.
-    pub(crate) fn age(&self, moment: Moment) -> Option<Duration> {
-        self.seen(moment).map(|moment| self.anchor.moment().since(moment))
+    /// How long ago a heartbeat came, if the viewer was there. A file has no others.
+    pub(crate) fn beat_age(&self, beat: Moment) -> Option<Duration> {
+        let was_there = match self.past {
+            Past::CameAt(came) => beat > came,
+            Past::FileOf(_) => true,
+        };
+        was_there.then(|| self.anchor.moment().since(beat))
     }
 }
 

@@ -31,6 +31,8 @@ pub(crate) struct NodeRow {
     pub(crate) last_beat_ms_ago: Option<u64>,
     pub(crate) lease_ms: u64,
     pub(crate) seen: u64,
+    /// Up to which balance generation it has given what it was to give.
+    pub(crate) balanced: u64,
     pub(crate) prefixes: Vec<String>,
     pub(crate) labels: BTreeMap<String, String>,
     pub(crate) host: String,
@@ -94,9 +96,10 @@ impl NodeRow {
             target: status.target,
             held: status.held,
             stopping: status.stopping,
-            last_beat_ms_ago: status.last_beat.and_then(|beat| viewer.age(beat)).map(millis),
+            last_beat_ms_ago: status.last_beat.and_then(|beat| viewer.beat_age(beat)).map(millis),
             lease_ms: millis(status.lease),
             seen: status.seen.0,
+            balanced: status.balanced.0,
             prefixes: status.prefixes.clone(),
             labels: status.labels.clone(),
             host: status.host.clone(),
@@ -127,6 +130,7 @@ impl NodeRow {
         status.last_beat = self.last_beat_ms_ago.map(ago);
         status.lease = Duration::from_millis(self.lease_ms);
         status.seen = Revision(self.seen);
+        status.balanced = Revision(self.balanced);
         status.prefixes = self.prefixes;
         status.labels = self.labels;
         status.host = self.host;

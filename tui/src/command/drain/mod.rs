@@ -1,5 +1,6 @@
 //! `divider drain`
 
+mod document;
 mod left;
 mod monitor;
 mod plan;
@@ -14,8 +15,8 @@ use clap::{Args, ValueEnum};
 use divider::NodeId;
 use divider::group::{DrainOptions, GroupWatch, OnDeadline};
 use divider::snapshot::DrainPreview;
-use serde::Serialize;
 
+use self::document::{Document, NodeRow, SCHEMA};
 use self::plan::Plan;
 use self::steer::Steer;
 use self::wait::Wait;
@@ -92,21 +93,6 @@ enum OnDeadlineArg {
     Keep,
     /// They are stopped, and nobody has them
     Free,
-}
-
-/// `divider.drain.v1` of a drain that nobody waited for.
-#[derive(Serialize)]
-struct Begun<'a> {
-    schema: &'static str,
-    group: &'a str,
-    drain_id: &'a str,
-    nodes: &'a [NodeName],
-}
-
-#[derive(Serialize)]
-struct NodeName {
-    node: String,
-    outcome: &'static str,
 }
 
 impl DrainArgs {
@@ -222,12 +208,23 @@ impl From<OnDeadlineArg> for OnDeadline {
 }
 
 fn begun(format: Format, group: &str, drain_id: &str, nodes: &[NodeId]) -> Outcome {
-    if format == Format::Json {
-        let name = |node: &NodeId| NodeName { node: node.to_string(), outcome: "draining" };
-        let nodes: Vec<_> = nodes.iter().map(name).collect();
-        return answer_json(&Begun { schema: "divider.drain.v1", group, drain_id, nodes: &nodes });
+    if format != Format::Json {
+        return answer_draining(nodes);
     }
-    answer_draining(nodes)
+    let row = |node: &NodeId| NodeRow {
+        node: node.to_string(),
+        outcome: "draining",
+        keys: None,
+        took_ms: None,
+    };
+    answer_json(&Document {
+        schema: SCHEMA,
+        group,
+        drain_id: Some(drain_id),
+        outcome: "draining",
+        nodes: nodes.iter().map(row).collect(),
+        left: &[],
+    })
 }
 
 fn answer_draining(nodes: &[NodeId]) -> Outcome {

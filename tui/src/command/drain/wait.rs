@@ -7,9 +7,9 @@ use std::time::Duration;
 use divider::NodeId;
 use divider::group::{DrainId, GroupWatch, OnDeadline};
 use divider::snapshot::{DrainPreview, Link, Snapshot, Update, Wish};
-use serde::Serialize;
 use tokio::time::Instant;
 
+use super::document::{Document, NodeRow, SCHEMA};
 use super::left::LeftKey;
 use super::monitor::{Monitor, News};
 use crate::contract::Viewer;
@@ -42,26 +42,6 @@ enum End {
     Lost,
     Interrupted,
     Undone(NodeId),
-}
-
-/// `divider.drain.v1`
-#[derive(Serialize)]
-struct Document<'a> {
-    schema: &'static str,
-    group: &'a str,
-    drain_id: Option<&'a str>,
-    outcome: &'static str,
-    nodes: Vec<NodeRow>,
-    left: &'a [LeftKey],
-}
-
-#[derive(Serialize)]
-struct NodeRow {
-    node: String,
-    outcome: &'static str,
-    /// How many keys it had; null where it is not drained.
-    keys: Option<u64>,
-    took_ms: Option<u64>,
 }
 
 /// How often it is told how far it is: on a terminal, and where lines pile up.
@@ -125,6 +105,7 @@ impl<'a> Wait<'a> {
                 });
             };
             self.on_deadline = wish.on_deadline;
+            self.drain = wish.drain_id.clone();
             if let Some(at) = wish.deadline_ms {
                 // By the wall clock, as it is on record.
                 let left = at.saturating_sub(crate::output::now_ms());
@@ -312,7 +293,7 @@ impl<'a> Wait<'a> {
             }
         };
         answer_json(&Document {
-            schema: "divider.drain.v1",
+            schema: SCHEMA,
             group: snapshot.group().as_str(),
             drain_id: self.drain.as_deref(),
             outcome,

@@ -1,0 +1,148 @@
+//! `divider status`
+
+use clap::Args;
+use serde::Serialize;
+
+use crate::conditions::{Clock, Condition, Seen, conditions};
+use crate::contract::{Head, Summary};
+use crate::exit::Outcome;
+use crate::look::{EveryArgs, FromArgs, Look, read};
+use crate::output::{Format, Tone, answer, answer_json, count, padded, tone_of};
+use crate::shell::Shell;
+
+/// Say how the group is, and what is wrong
+///
+/// With --watch it also knows for how long something has been so, and which nodes are late.
+#[derive(Debug, Args)]
+pub(crate) struct StatusArgs {
+    #[command(flatten)]
+    every: EveryArgs,
+    #[command(flatten)]
+    from: FromArgs,
+}
+
+/// Where the group is, for the first line.
+struct Place<'a> {
+    server: &'a str,
+    context: Option<&'a str>,
+}
+
+/// `divider.status.v1`
+#[derive(Serialize)]
+struct Document<'a> {
+    #[serde(flatten)]
+    head: Head,
+    server: &'a str,
+    context: Option<&'a str>,
+    summary: Summary,
+    conditions: Vec<ConditionRow>,
+}
+
+/// Something that is wrong, or worth a word.
+#[derive(Serialize)]
+pub(crate) struct ConditionRow {
+    severity: &'static str,
+    code: &'static str,
+    sentence: String,
+    count: u64,
+    subjects: Vec<String>,
+}
+
+impl StatusArgs {
+    pub(crate) async fn run(self, shell: &Shell) -> Outcome {
+        let format = shell.output.format(&Format::OF_ONE)?;
+        if let Some(file) = &self.from.from {
+            let look = read(file)?;
+            let seen = Seen::at_once(&look.snapshot, None);
+            let server = file.display().to_string();
+            return show(shell, &look, &Place { server: &server, context: None }, format, &seen);
+        }
+        let opened = shell.open().await?;
+        // It is no reason to say nothing that the store does not say how large it is.
+        let info = opened.group.info().await.ok();
+        let mut watch = opened.group.watch();
+        let first = Look::first(&mut watch).await?;
+        let mut seen = Seen::at_once(&first.snapshot, info);
+        let place = Place { server: &opened.server, context: opened.context.as_deref() };
+        shell
+            .repeat(watch, first, &self.every, |look, changed| match changed {
+                None => show(shell, look, &place, format, &seen),
+                Some(changed) => {
+                    seen.on_update(&look.snapshot, changed, look.viewer.anchor.moment());
+                    Ok(())
+                }
+            })
+            .await
+    }
+}
+
+fn show(shell: &Shell, look: &Look, place: &Place<'_>, format: Format, seen: &Seen) -> Outcome {
+    let Look { snapshot, viewer } = look;
+    let clock = Clock { at: viewer.anchor.moment(), unix_ms: viewer.anchor.unix_ms() };
+    let found = conditions(snapshot, seen, clock);
+    let summary = Summary::new(snapshot);
+    let head = Head::new("divider.status.v1", snapshot, viewer);
+    if format == Format::Json {
+        let conditions = found.iter().map(ConditionRow::new).collect();
+        let Place { server, context } = place;
+        return answer_json(&Document { head, server, context: *context, summary, conditions });
+    }
+    let context = place.context.map_or_else(String::new, |context| format!("  context {context}"));
+    let mut lines = vec![
+        format!("group     {}{context}  {}", head.group, place.server),
+        format!("nodes     {}", nodes_line(&summary)),
+        format!("keys      {}", keys_line(&summary)),
+    ];
+    if let Some(spread) = summary.spread {
+        lines.push(format!("spread    {spread:.2} times its share at the fullest node"));
+    }
+    if found.is_empty() {
+        lines.push("nothing is wrong".to_owned());
+    }
+    let mut text: String = lines.into_iter().map(|line| shell.output.plain(&line) + "\n").collect();
+    for condition in &found {
+        let word = condition.severity.as_str();
+        let tone = if shell.output.color { tone_of(word) } else { Tone::Plain };
+        let sentence = shell.output.plain(&condition.sentence);
+        text = text + &tone.paint(&padded(word, 8)) + "  " + &sentence + "\n";
+    }
+    Ok(answer(&text)?)
+}
+
+/// `3: 2 ready, 1 draining`
+fn nodes_line(summary: &Summary) -> String {
+    let states = [
+        (summary.ready, "ready"),
+        (summary.joining, "joining"),
+        (summary.cordoned, "cordoned"),
+        (summary.draining, "draining"),
+        (summary.drained, "drained"),
+        (summary.leaving, "leaving"),
+        (summary.late, "late"),
+        (summary.lost, "lost"),
+    ];
+    let each = states.iter().filter(|(nodes, _)| *nodes > 0);
+    let each: Vec<_> = each.map(|(nodes, state)| format!("{nodes} {state}")).collect();
+    match summary.nodes {
+        0 => "none".to_owned(),
+        nodes => format!("{nodes}: {}", each.join(", ")),
+    }
+}
+
+fn keys_line(summary: &Summary) -> String {
+    let all = count(summary.keys, "key");
+    let Summary { running, stopping, orphaned, .. } = summary;
+    format!("{all}: {running} running, {stopping} stopping, {orphaned} without an owner")
+}
+
+impl ConditionRow {
+    pub(crate) fn new(condition: &Condition) -> Self {
+        Self {
+            severity: condition.severity.as_str(),
+            code: condition.code.as_str(),
+            sentence: condition.sentence.clone(),
+            count: condition.count,
+            subjects: condition.subjects.clone(),
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! Draining: what was planned is what happens, and what is said is true.
+
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command};
+
+use serde_json::Value;
+
+use crate::bed::{Bed, answered, wait, words};
+
+/// The owner of each key.
+async fn owners(bed: &Bed) -> BTreeMap<String, Value> {
+    let keys = bed.json(&["keys", "--limit", "0"]).await;
+    let keys = keys["keys"].as_array().expect("a list").iter();
+    keys.map(|key| (key["key"].as_str().expect("a text").to_owned(), key["owner"].clone()))
+        .collect()
+}
+
+/// Reads what it answers up to a line.
+fn read_to(child: &mut Child, expected: &str) {
+    let lines = BufReader::new(child.stdout.take().expect("piped")).lines();
+    let found = lines.map_while(Result::ok).any(|line| line == expected);
+    assert!(found, "it ended without: {expected}");
+}
+
+fn interrupt(child: &Child) {
+    let status = Command::new("kill").args(["-INT", &child.id().to_string()]).status();
+    assert!(status.expect("kill can be run").success());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_key_is_where_the_plan_said() {
+    let bed = Bed::with_group().await;
+    bed.announce(60).await;
+    let mut nodes = Vec::new();
+    for id in ["w1", "w2", "w3", "w4"] {
+        nodes.push(bed.node(id).await);
+    }
+    bed.settled(4, 60).await;
+    let before = owners(&bed).await;
+    let plan = bed.json(&["drain", "w1", "w2", "--dry-run"]).await;
+    assert_eq!(owners(&bed).await, before, "a preview changes nothing");
+    assert_eq!((&plan["moves"], &plan["blocked"]), (&Value::from(30), &Value::from(0)));
+
+    let done = bed.json(&["drain", "w1", "w2", "--yes", "--parallel", "3"]).await;
+    assert_eq!(done["outcome"], "drained", "{done}");
+    let planned = plan["keys"].as_array().expect("a list").iter();
+    let planned = planned.map(|key| (key["key"].as_str().expect("a text"), &key["to"]));
+    let mut expected = before;
+    for (key, to) in planned {
+        expected.insert(key.to_owned(), to.clone());
+    }
+    assert_eq!(owners(&bed).await, expected);
+    for node in nodes {
+        node.cancel().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stop_that_is_never_confirmed_fails_the_drain_and_is_listed() {
+    let bed = Bed::with_group().await;
+    bed.announce(4).await;
+    let (first, second) = (bed.stubborn("w1").await, bed.node("w2").await);
+    bed.settled(2, 4).await;
+    let stuck: Vec<_> = owners(&bed).await.into_iter().filter(|(_, owner)| owner == "w1").collect();
+    let output = bed.run(&["drain", "w1", "--yes", "--deadline", "2s"]).await;
+    assert_eq!(output.status.code(), Some(3), "{}", words(&output));
+    assert_eq!(answered(&output), "node/w1 draining\n");
+    let said = words(&output);
+    for (key, _) in &stuck {
+        assert!(said.contains(&format!("  {key}  stop not confirmed for ")), "{said}");
+    }
+    assert!(said.contains("keys are left: node/w1 2 keys"), "{said}");
+    let moves = bed.json(&["moves"]).await;
+    let steps: Vec<_> = moves["moves"].as_array().expect("a list").iter().collect();
+    assert!(steps.iter().all(|step| step["step"] == "stopping" && step["age_ms"].is_u64()));
+    assert_eq!(steps.len(), 2, "{moves}");
+    let card = bed.answer(&["key", &stuck[0].0]).await;
+    assert!(card.contains("w1 was told to stop it"), "{card}");
+
+    let output = bed.run(&["drain", "w1", "--monitor", "-j"]).await;
+    assert_eq!(output.status.code(), Some(3), "{}", words(&output));
+    let document: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert_eq!(document["outcome"], "left");
+    let left = document["left"].as_array().expect("a list");
+    assert!(left.iter().all(|key| key["why"] == "not_confirmed"), "{document}");
+    assert_eq!(left.len(), 2, "{document}");
+    first.cancel().await;
+    second.cancel().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ctrl_c_stops_watching_and_not_the_drain() {
+    let bed = Bed::with_group().await;
+    bed.announce(2).await;
+    let (first, second) = (bed.stubborn("w1").await, bed.node("w2").await);
+    bed.settled(2, 2).await;
+    let mut child = bed.spawn(&["drain", "w1", "--yes"]);
+    read_to(&mut child, "node/w1 draining");
+    interrupt(&child);
+    let output = wait(child).await;
+    assert_eq!(output.status.code(), Some(130), "{}", words(&output));
+    assert!(words(&output).contains("divider drain w1 --monitor"), "{}", words(&output));
+    let nodes = bed.json(&["nodes", "w1"]).await;
+    assert_eq!(nodes["nodes"][0]["intent"]["kind"], "drain", "{nodes}");
+    assert_eq!(bed.answer(&["drain", "w1", "--pause"]).await, "node/w1 paused\n");
+    assert_eq!(bed.answer(&["drain", "w1", "--continue"]).await, "node/w1 continued\n");
+
+    // Somebody else says something else of the node: whoever watches is told so.
+    let mut child = bed.spawn(&["drain", "w1", "--yes"]);
+    read_to(&mut child, "node/w1 draining");
+    assert_eq!(bed.answer(&["drain", "w1", "--cancel"]).await, "node/w1 active\n");
+    let output = wait(child).await;
+    assert_eq!(output.status.code(), Some(7), "{}", words(&output));
+    first.cancel().await;
+    second.cancel().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_drain_goes_on_when_nobody_watches_and_can_be_watched_again() {
+    let bed = Bed::with_group().await;
+    bed.announce(6).await;
+    let (first, second) = (bed.node("w1").await, bed.node("w2").await);
+    bed.settled(2, 6).await;
+    assert_eq!(bed.answer(&["drain", "w1", "--yes", "--detach"]).await, "node/w1 draining\n");
+    let done = bed.answer(&["drain", "w1", "--monitor"]).await;
+    assert!(done.starts_with("node/w1 drained ("), "{done}");
+    assert_eq!(bed.answer(&["keys", "--node", "w2", "--count"]).await, "6\n");
+    first.cancel().await;
+    second.cancel().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_connection_is_no_drain() {
+    let mut bed = Bed::with_group().await;
+    bed.announce(2).await;
+    let (_first, _second) = (bed.stubborn("w1").await, bed.node("w2").await);
+    bed.settled(2, 2).await;
+    let mut child = bed.spawn(&["drain", "w1", "--yes", "--timeout", "500ms"]);
+    read_to(&mut child, "node/w1 draining");
+    bed.server.kill();
+    let output = wait(child).await;
+    assert_eq!(output.status.code(), Some(6), "{}", words(&output));
+    let said = words(&output);
+    assert!(said.contains("lost the store, trying again; the drain goes on by itself"), "{said}");
+    assert!(said.contains("divider drain w1 --monitor"), "{said}");
+}

@@ -1,0 +1,10 @@
+//! The commands as an operator gives them, on a real server with real nodes.
+
+mod bed;
+mod contexts;
+mod drain;
+mod exit_codes;
+mod generated;
+mod json;
+mod keys;
+mod story;
