@@ -185,7 +185,7 @@ async fn a_completed_key_exists_no_more(bed: Bed) {
     let gone = async {
         while bed.names().await.iter().any(|name| *name == "key.k0" || *name == "claim.k0") {}
     };
-    in_time(gone).await;
+    in_time(Box::pin(gone)).await;
     assert_eq!(ledger.len(), 2);
     assert_eq!(first.divider.assigned().len(), 1);
     ledger.check();
@@ -282,7 +282,7 @@ async fn an_application_that_does_not_read_loses_nothing(bed: Bed) {
             tokio::time::sleep(LEASE / 10).await;
         }
     };
-    in_time(claimed).await;
+    in_time(Box::pin(claimed)).await;
     for _ in 0..500 {
         let event = in_time(events.next()).await;
         assert!(matches!(event, Some(Event::Start(assignment)) if assignment.is_valid()));
