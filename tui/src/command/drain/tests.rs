@@ -1,1 +1,132 @@
+use std::collections::HashMap;
+use std::time::Duration;
 
+use divider::snapshot::{
+    KeyStatus, Moment, NodeState, NodeStatus, Phase, Snapshot, UnconfirmedStop, Wish,
+};
+use divider::wire::Mode;
+use divider::{Key, NodeId, Revision, Token};
+
+use super::left::Reason;
+use super::monitor::{Monitor, News};
+use crate::contract::Viewer;
+
+fn node(id: &str) -> NodeId {
+    NodeId::new(id).expect("legal")
+}
+
+fn key(text: &str) -> Key {
+    Key::new(text).expect("legal")
+}
+
+/// A node in a state; w1 is drained by the drain `d`, and has so many keys.
+fn status(id: &str, state: NodeState, keys: u64) -> NodeStatus {
+    let mut status = NodeStatus::new(node(id), state, Moment::now());
+    status.keys = keys;
+    if id == "w1" {
+        let mut wish = Wish::new(Mode::Drain);
+        wish.drain_id = Some("d".to_owned());
+        wish.drained_from = 2;
+        status.wish = Some(wish);
+    }
+    status
+}
+
+/// Where each key is, as `a=w1`, `a=w1!` for one that is told to stop, or `a` for one without an owner.
+fn snapshot(first: NodeStatus, second: NodeState, keys: &str) -> Snapshot {
+    let group = "g".parse().expect("legal");
+    let mut builder = Snapshot::builder(group, Revision(9), Moment::now());
+    builder = builder.node(first).node(status("w2", second, 0));
+    for word in keys.split_whitespace() {
+        let (name, owner) = word.split_once('=').map_or((word, None), |(k, o)| (k, Some(o)));
+        let phase = match owner {
+            None => Phase::Orphaned,
+            Some(owner) if owner.ends_with('!') => Phase::Stopping,
+            Some(_) => Phase::Running,
+        };
+        let mut status = KeyStatus::new(phase, Moment::now());
+        status.owner = owner.map(|owner| node(owner.trim_end_matches('!')));
+        builder = builder.key(key(name), status);
+    }
+    builder.build()
+}
+
+/// Watches the drain `d` of w1, which is to move the keys a and b.
+fn monitor() -> Monitor {
+    let planned = HashMap::from([(key("a"), node("w1")), (key("b"), node("w1"))]);
+    Monitor::new(&[node("w1")], Some("d".to_owned()), planned)
+}
+
+#[test]
+fn drained_means_that_every_planned_key_has_a_live_owner_elsewhere() {
+    use NodeState::{Absent, Drained, Draining, Late, Lost, Ready};
+    let check = |first: NodeState, left: u64, second: NodeState, keys: &str, done: bool| {
+        let mut monitor = monitor();
+        let news = monitor.on_snapshot(&snapshot(status("w1", first, left), second, keys));
+        let expected = if done { vec![News::Drained(node("w1"), 2)] } else { vec![] };
+        assert_eq!((news, monitor.is_done()), (expected, done), "{first:?} {keys}");
+    };
+    check(Drained, 0, Ready, "a=w2 b=w2", true);
+    check(Drained, 0, Late, "a=w2 b=w2", true);
+    check(Absent, 0, Ready, "a=w2 b=w2", true);
+    // A key that was retracted meanwhile is nobody's to move.
+    check(Drained, 0, Ready, "a=w2", true);
+    check(Draining, 1, Ready, "a=w2 b=w1!", false);
+    // The node says that it is empty, and a key of it has no owner, or one that is gone.
+    check(Drained, 0, Ready, "a=w2 b", false);
+    check(Drained, 0, Lost, "a=w2 b=w2", false);
+    check(Drained, 0, Ready, "a=w2 b=w1", false);
+    // It crashed: its keys are taken over, then it is gone.
+    check(Lost, 2, Ready, "a b", false);
+    check(Absent, 1, Ready, "a=w2 b", false);
+}
+
+#[test]
+fn what_was_to_be_freed_needs_no_owner() {
+    let mut monitor = monitor();
+    monitor.on_freed();
+    let snapshot = snapshot(status("w1", NodeState::Drained, 0), NodeState::Ready, "a=w2 b");
+    assert_eq!(monitor.on_snapshot(&snapshot), [News::Drained(node("w1"), 2)]);
+}
+
+#[test]
+fn another_wish_for_the_node_ends_the_watch_only_after_the_drain_was_seen() {
+    let mut monitor = monitor();
+    let other = |drain: Option<&str>| {
+        let mut status = status("w1", NodeState::Draining, 2);
+        status.wish = drain.map(|id| {
+            let mut wish = Wish::new(Mode::Drain);
+            wish.drain_id = Some(id.to_owned());
+            wish
+        });
+        snapshot(status, NodeState::Ready, "a=w1 b=w1")
+    };
+    assert_eq!(monitor.on_snapshot(&other(None)), []);
+    assert_eq!(monitor.on_snapshot(&other(Some("before"))), []);
+    assert_eq!(monitor.on_snapshot(&other(Some("d"))), []);
+    assert_eq!(monitor.on_snapshot(&other(Some("after"))), [News::Undone(node("w1"))]);
+    let mut any = Monitor::new(&[node("w1")], None, HashMap::new());
+    assert_eq!(any.on_snapshot(&other(Some("whatever"))), []);
+    assert_eq!(any.on_snapshot(&other(None)), [News::Undone(node("w1"))]);
+}
+
+#[test]
+fn what_is_left_is_told_with_its_reason_and_age_the_worst_first() {
+    let mut first = status("w1", NodeState::Draining, 3);
+    let told = Moment::now() - Duration::from_secs(40);
+    first.unconfirmed.count = 1;
+    first.unconfirmed.oldest = vec![UnconfirmedStop::new(key("a"), Token(1), told)];
+    let snapshot = snapshot(first, NodeState::Ready, "a=w1! b c=w1 d=w2");
+    let mut monitor = monitor();
+    monitor.on_snapshot(&snapshot);
+    let left = monitor.left(&snapshot, &Viewer::of_first(&snapshot));
+    let told: Vec<_> = left.iter().map(|left| (left.key.as_str(), left.why)).collect();
+    let reasons = [Reason::NotConfirmed, Reason::NoOwner, Reason::NoReceiver];
+    assert_eq!(told, [("a", reasons[0]), ("b", reasons[1]), ("c", reasons[2])]);
+    assert!(left[0].age_ms.is_some_and(|age| (40_000..100_000).contains(&age)), "{left:?}");
+    assert_eq!(left[2].age_ms, None);
+    assert!(left[0].line().starts_with("  a  stop not confirmed for 4"), "{}", left[0].line());
+    assert_eq!(monitor.left_words(&left), "node/w1 3 keys");
+    let line = monitor.line(&snapshot, &Viewer::of_first(&snapshot));
+    assert!(line.contains("oldest stop not confirmed: a on w1, 4"), "{line}");
+}
