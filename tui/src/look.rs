@@ -30,6 +30,10 @@ pub(crate) struct EveryArgs {
     /// Go on watching, and write it again each time this has passed
     #[arg(long, value_name = "SPAN", value_parser = parse_every, conflicts_with = "from")]
     pub(crate) watch: Option<Duration>,
+    /// Listen first until each node has been heard or is late: at most about a quarter of the longest
+    /// lease
+    #[arg(long, conflicts_with = "from")]
+    pub(crate) listen: bool,
 }
 
 /// A group as it was seen.
@@ -64,11 +68,11 @@ impl Shell {
         every: &EveryArgs,
         mut show: impl FnMut(&Look) -> Outcome,
     ) -> Outcome {
-        if every.watch.is_none() {
-            return show(&self.look(from).await?);
+        if let Some(file) = &from.from {
+            return show(&read(file)?);
         }
         let mut watch = self.open().await?.group.watch();
-        let first = Look::first(&mut watch).await?;
+        let first = every.first(&mut watch).await?;
         self.repeat(watch, first, every, |look, changed| match changed {
             None => show(look),
             Some(_) => Ok(()),
@@ -123,6 +127,13 @@ impl Shell {
             }
             _ => {}
         }
+    }
+}
+
+impl EveryArgs {
+    /// The first look.
+    pub(crate) async fn first(&self, watch: &mut GroupWatch) -> Result<Look, Failure> {
+        if self.listen { Look::listened(watch).await } else { Look::first(watch).await }
     }
 }
 

@@ -12,7 +12,7 @@ use crate::shell::Shell;
 
 /// Say how the group is, and what is wrong
 ///
-/// With --watch it also knows for how long something has been so, and which nodes are late.
+/// With --listen it knows which nodes are late, with --watch also for how long something has been so.
 #[derive(Debug, Args)]
 pub(crate) struct StatusArgs {
     #[command(flatten)]
@@ -61,7 +61,7 @@ impl StatusArgs {
         // It is no reason to say nothing that the store does not say how large it is.
         let info = opened.group.info().await.ok();
         let mut watch = opened.group.watch();
-        let first = Look::first(&mut watch).await?;
+        let first = self.every.first(&mut watch).await?;
         let mut seen = Seen::at_once(&first.snapshot, info);
         let place = Place { server: &opened.server, context: opened.context.as_deref() };
         shell

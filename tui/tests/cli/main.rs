@@ -7,4 +7,5 @@ mod exit_codes;
 mod generated;
 mod json;
 mod keys;
+mod prompt;
 mod story;

@@ -188,6 +188,8 @@ impl DrainArgs {
         if answer == Answer::No {
             return Err(Failure::new(Exit::Refused, "not confirmed, nothing was changed"));
         }
+        // What has come in by now counts, too.
+        while tokio::time::timeout(Duration::ZERO, watch.next()).await.is_ok() {}
         let now = watch.preview_drain(nodes)?;
         if now.moves == preview.moves {
             return Ok(());
