@@ -45,8 +45,12 @@ fn orphaned(snapshot: &Snapshot, seen: &Seen, now: Moment) -> Option<Condition> 
         return None;
     }
     let mut oldest: Vec<_> = seen.orphans.iter().map(|(key, since)| (*since, key)).collect();
+    // There may be as many as there are keys: only the oldest are sorted.
+    if oldest.len() > MOST_SUBJECTS {
+        oldest.select_nth_unstable(MOST_SUBJECTS);
+        oldest.truncate(MOST_SUBJECTS);
+    }
     oldest.sort_unstable();
-    oldest.truncate(MOST_SUBJECTS);
     let waited = oldest.first().map_or(Duration::ZERO, |(since, _)| now.since(*since));
     let severity = if waited >= LONG_ORPHANED { Severity::Critical } else { Severity::Warning };
     let mut sentence = format!("{} {} no owner", count(orphans, "key"), have(orphans));

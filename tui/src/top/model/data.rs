@@ -81,6 +81,15 @@ impl Data {
         }
     }
 
+    /// The group is read from the start: what comes then is no change of what was there.
+    pub(crate) fn read_anew(&mut self, now: Clock) {
+        let group = self.live.group().clone();
+        let empty = Snapshot::builder(group, divider::Revision::NONE, now.at);
+        self.live = empty.incomplete().build();
+        self.moving.clear();
+        self.seen = Seen::default();
+    }
+
     pub(crate) fn on_info(&mut self, info: Info, answer_ms: u64) {
         self.seen.on_info(info);
         self.answer_ms = Some(answer_ms);

@@ -108,8 +108,8 @@ impl Name {
     }
 }
 
-const AT_DEADLINE: &[&str] = &["fail, and say what is left", "free what nobody else may take"];
-const KEYS: &[&str] = &["stay where they are (nothing moves)", "move as few as even it out"];
+const AT_DEADLINE: &[&str] = &["fail: say what is left", "free the rest"];
+const KEYS: &[&str] = &["stay (nothing moves)", "even out (rebalance)"];
 
 impl Field {
     fn text(name: Name, text: &str) -> Self {

@@ -60,6 +60,11 @@ impl Filter {
         self.terms.is_empty()
     }
 
+    /// Whether what it shows changes by itself as time passes.
+    pub(crate) fn is_about_age(&self) -> bool {
+        self.terms.iter().any(|term| matches!(term, Term::Older(_) | Term::Younger(_)))
+    }
+
     /// Whether a row is shown.
     pub(crate) fn shows(&self, facts: &Facts<'_>) -> bool {
         self.terms.is_empty() || self.terms.iter().all(|term| term.holds(facts)) != self.inverse

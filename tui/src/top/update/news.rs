@@ -28,8 +28,11 @@ impl Model {
         if second {
             self.data.history.rate.on_time(now.at);
             self.data.judge(now);
-            // Ages are shown in seconds.
+            // Ages are shown in seconds, and lists may be sorted and filtered by them.
             self.dirty = true;
+            self.nodes.stale = true;
+            self.moves.stale = true;
+            self.keys.stale |= self.keys.filter.is_about_age();
         }
         Vec::new()
     }
@@ -78,7 +81,9 @@ impl Model {
         let was = std::mem::replace(&mut self.wire, Wire::of(link));
         self.on_wire(&was);
         let digest = self.data.on_update(snapshot, changed, self.now);
-        if self.paused.is_none() {
+        // What was read before stays on the screen until everything is read again.
+        let complete = self.data.live.is_complete() || !self.data.shown.is_complete();
+        if self.paused.is_none() && complete {
             self.data.shown = self.data.live.clone();
             self.mark_stale(digest);
         }
@@ -134,6 +139,7 @@ impl Model {
             self.place.server = server;
             self.place.context = context;
             self.wire = Wire::Reading { records: 0 };
+            self.data.read_anew(self.now);
             return;
         }
         let place = Place { group, server, context, by: self.place.by.clone() };

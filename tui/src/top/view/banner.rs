@@ -34,16 +34,9 @@ fn lost(model: &Model) -> Vec<Words> {
     let at = revision(model.snapshot().revision());
     let next = Wire::retry(*attempts, *retry, model.now.at);
     vec![
+        said(format!(" OFFLINE, {next}: {error}"), Role::Lost),
         said(
-            format!(
-                " OFFLINE, {next}. This is the group at {at}. Ages are frozen: no node is judged"
-            ),
-            Role::Lost,
-        ),
-        said(
-            format!(
-                " while this viewer hears nothing. Actions are off; a begun drain goes on. {error}"
-            ),
+            format!(" Shown as of {at}. Ages are frozen, actions off; a begun drain goes on."),
             Role::Plain,
         ),
     ]
@@ -135,9 +128,9 @@ fn ended(drain: &Drain, end: &End) -> Words {
             let total = drain.total();
             let moved = count(total.from, "key");
             let slowest =
-                drain.slowest.as_ref().map(|(key, span)| format!(", slowest {key} {}", age(*span)));
+                drain.slowest.as_ref().map(|(key, span)| format!("; slowest {key} {}", age(*span)));
             let text = format!(
-                " {names} drained in {}: {moved} moved, every stop confirmed{}. Still drained: u resumes. esc",
+                " {names} drained in {}: {moved} moved, each stop confirmed. u resumes, esc closes{}",
                 age(*after),
                 slowest.unwrap_or_default()
             );

@@ -92,16 +92,16 @@ fn draw_counts(model: &Model, pen: &mut Pen<'_>) {
     let snapshot = model.snapshot();
     pen.put(" NODES ", Role::Dim).put(grouped(snapshot.nodes().len() as u64), Role::Strong);
     for (state, nodes) in states(snapshot) {
-        pen.put(format!("  {} {}", grouped(nodes), state.as_str()), state_role(state));
+        pen.put(format!(" {} {}", grouped(nodes), state.as_str()), state_role(state));
     }
     let counts = snapshot.counts();
-    pen.put("   KEYS ", Role::Dim).put(grouped(counts.all()), Role::Strong);
-    pen.put(format!("  {} running", grouped(counts.running)), Role::Plain);
+    pen.put("  KEYS ", Role::Dim).put(grouped(counts.all()), Role::Strong);
+    pen.put(format!(" {} running", grouped(counts.running)), Role::Plain);
     if counts.stopping > 0 {
-        pen.put(format!("  {} stopping", grouped(counts.stopping)), Role::Draining);
+        pen.put(format!(" {} stopping", grouped(counts.stopping)), Role::Draining);
     }
     if counts.orphaned > 0 {
-        pen.put(format!("  {} orphaned", grouped(counts.orphaned)), Role::Lost);
+        pen.put(format!(" {} orphaned", grouped(counts.orphaned)), Role::Lost);
     }
 }
 

@@ -42,7 +42,7 @@ pub(super) fn lines(model: &Model, dialog: &Dialog, width: u16, theme: Theme) ->
 fn drain(plan: &DrainPlan, width: u16, theme: Theme) -> Vec<Words> {
     let mut lines = vec![said(
         format!(
-            "Moves {} to {}, as of {}. No key moves between other nodes.",
+            "Moves {} to {} ({}). No other key moves.",
             count(plan.moves, "key"),
             count(plan.to.len() as u64, "node"),
             revision(plan.revision)
