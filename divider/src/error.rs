@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use crate::id::{NodeId, Session};
 use crate::key::Key;
+use crate::report::debug_as_report;
 use crate::store::StoreError;
 
 /// A group name, node id or session that is not one.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidId {
     /// Nothing was given.
@@ -43,7 +44,7 @@ pub enum InvalidId {
 }
 
 /// A text that is not a key, or a wire form that is not the canonical one of a key.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidKey {
     /// Nothing was given.
@@ -66,7 +67,7 @@ pub enum InvalidKey {
 }
 
 /// Why a node did not start. Nothing of it is left running, and it holds nothing.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum StartError {
     /// The node's id is not one.
@@ -104,7 +105,7 @@ pub enum StartError {
     /// The node was not a member in time. It has given up, and ends its session where it had begun
     /// one. Look at the store, or give it more time with
     /// [`start_timeout`](crate::Builder::start_timeout).
-    #[error("the node did not become a member within {after:?}")]
+    #[error("the node did not become a member within {after:?}, see whether the store is well")]
     TimedOut {
         /// How long it tried.
         after: Duration,
@@ -113,7 +114,9 @@ pub enum StartError {
         last: Option<StoreError>,
     },
     /// Another process, which is alive, has this node id. Stop it, or use another id.
-    #[error("the node id is in use by session {session} on host: {host:?}")]
+    #[error(
+        "the node id is in use by another process, which is alive: stop that one, or use another id: session {session} on host {host:?}"
+    )]
     NodeIdInUse {
         /// The other process's session.
         session: Session,
@@ -122,7 +125,9 @@ pub enum StartError {
     },
     /// A member plans by a version that this build does not know any more. Update that member
     /// first.
-    #[error("this build cannot plan by version {highest}, the highest that a member knows: {node}")]
+    #[error(
+        "this build cannot plan by version {highest}, the highest that a member knows: update that member first: {node}"
+    )]
     PlanTooOld {
         /// The member.
         node: NodeId,
@@ -130,7 +135,9 @@ pub enum StartError {
         highest: u32,
     },
     /// The group is of another protocol. Use a build that speaks it.
-    #[error("the group's protocol is not the one of this build, which speaks {spoken}: {found}")]
+    #[error(
+        "the group's protocol is not the one of this build, which speaks {spoken}: use a build that speaks {found}"
+    )]
     Protocol {
         /// The group's.
         found: u32,
@@ -147,20 +154,24 @@ pub enum StartError {
 
 /// Why a node is over. Its stream of events ends with it, and nothing that is asked of it after that
 /// is done.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Ended {
     /// [`cancel`](crate::Divider::cancel) was called, or nobody listened to its events any more.
     #[error("the node was cancelled")]
     Cancelled,
     /// Another process took this node's id over. It has to be one process to an id.
-    #[error("another process took the node's id over with session: {session}")]
+    #[error(
+        "another process took the node's id over, it has to be one process to an id: its session is {session}"
+    )]
     Replaced {
         /// The other process's session.
         session: Session,
     },
     /// Another process, which is alive, has this node id.
-    #[error("the node id is in use by session {session} on host: {host:?}")]
+    #[error(
+        "the node id is in use by another process, which is alive: stop that one, or use another id: session {session} on host {host:?}"
+    )]
     NodeIdInUse {
         /// The other process's session.
         session: Session,
@@ -168,7 +179,9 @@ pub enum Ended {
         host: String,
     },
     /// A member plans by a version that this build does not know any more.
-    #[error("this build cannot plan by version {highest}, the highest that a member knows: {node}")]
+    #[error(
+        "this build cannot plan by version {highest}, the highest that a member knows: update that member first: {node}"
+    )]
     PlanTooOld {
         /// The member.
         node: NodeId,
@@ -176,18 +189,18 @@ pub enum Ended {
         highest: u32,
     },
     /// The group was made again with another protocol.
-    #[error("the group's protocol is not the one of this build: {found}")]
+    #[error("the group was made again with a protocol that this build does not speak: {found}")]
     Protocol {
         /// The group's.
         found: u32,
     },
     /// The node's thread failed; that is a bug. What it held is lost when the lease is over.
-    #[error("the node's thread failed")]
+    #[error("the node's engine failed, which is a bug of this library")]
     Failed,
 }
 
 /// Why a key could not be released or completed.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum KeyError {
     /// The node does not hold the key (any more). Nothing was done.
@@ -207,3 +220,5 @@ pub enum KeyError {
     #[error(transparent)]
     Over(#[from] Ended),
 }
+
+debug_as_report!(InvalidId, InvalidKey, StartError, Ended, KeyError);

@@ -93,6 +93,7 @@ mod handoff;
 mod host;
 pub mod id;
 pub mod key;
+mod report;
 mod run;
 #[cfg(test)]
 mod sim;

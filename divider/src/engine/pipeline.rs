@@ -82,7 +82,14 @@ fn perform(store: &dyn Store, job: Job) -> BoxFuture<'static, Input> {
             let write = store.write(write);
             Box::pin(async move {
                 let outcome = tokio::time::timeout(span, write).await;
-                let late = |_| Outcome::Unknown(timed_out(&format!("write {name}"), span));
+                let late = |_| {
+                    Outcome::Unknown(timed_out(
+                        &format!(
+                            "write {name} (if the server is well, check the user's right to it)"
+                        ),
+                        span,
+                    ))
+                };
                 Input::Wrote(id, outcome.unwrap_or_else(late))
             })
         }
@@ -90,7 +97,14 @@ fn perform(store: &dyn Store, job: Job) -> BoxFuture<'static, Input> {
             let read = store.read(&name);
             Box::pin(async move {
                 let answer = tokio::time::timeout(span, read).await;
-                let late = |_| Err(timed_out(&format!("read {name}"), span));
+                let late = |_| {
+                    Err(timed_out(
+                        &format!(
+                            "read {name} (if the server is well, check the user's right to read)"
+                        ),
+                        span,
+                    ))
+                };
                 Input::Read(id, answer.unwrap_or_else(late))
             })
         }

@@ -2,13 +2,14 @@
 
 use crate::id::NodeId;
 use crate::key::Key;
+use crate::report::debug_as_report;
 use crate::store::StoreError;
 use crate::wire::Malformed;
 
 use super::DrainId;
 
 /// Keys were not announced or retracted, or not all of them.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum AnnounceError {
     /// The store refused this key, or did not answer through 16 attempts.
@@ -42,7 +43,7 @@ pub enum AnnounceError {
 }
 
 /// An operator's wish was not written.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum OperateError {
     /// No such node is a member, and nothing is on record for one; nothing was changed.
@@ -121,6 +122,8 @@ pub enum OperateError {
         source: Box<OperateError>,
     },
 }
+
+debug_as_report!(AnnounceError, OperateError);
 
 /// At most ten names, and how many more there are.
 fn list(nodes: &[NodeId]) -> String {

@@ -16,6 +16,7 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 
 use crate::id::{GroupName, Revision};
+use crate::report::debug_as_report;
 
 pub use memory::{Fault, MemoryStore};
 pub use nats::{
@@ -161,7 +162,7 @@ pub struct Info {
 }
 
 /// Why a store could not do what it was asked.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreError {
     /// No answer in time. The operation may have happened, or may happen yet.
@@ -173,7 +174,7 @@ pub enum StoreError {
         after: Duration,
     },
     /// The server refused the subject; the user's permissions lack it.
-    #[error("permission denied: {what}")]
+    #[error("permission denied, the user needs this right: {what}")]
     Denied {
         /// The server's words, which name the subject.
         what: String,
@@ -217,3 +218,5 @@ pub enum StoreError {
         what: String,
     },
 }
+
+debug_as_report!(StoreError);

@@ -68,7 +68,10 @@ async fn an_old_server_is_named_with_the_version_that_is_needed() {
     let old = "2.10.26".parse().expect("a version");
     let server = LocalServer::builder().version(old).start().expect("an old nats-server");
     let error = creating().connect(server.url(), group()).await.expect_err("too old");
-    assert_eq!(error.to_string(), "nats-server is too old: found 2.10.26, needed 2.11.11");
+    assert_eq!(
+        error.to_string(),
+        "nats-server is too old, install a newer one: found 2.10.26, needed 2.11.11"
+    );
 }
 
 #[tokio::test]
@@ -144,7 +147,8 @@ async fn a_server_that_is_not_there_is_named_without_its_password() {
     let url = format!("nats://me:secret@127.0.0.1:{port}");
     let error = NatsStore::connect(&url, group()).await.expect_err("nobody there");
     let source = std::error::Error::source(&error).expect("a source").to_string();
-    assert_eq!(error.to_string(), format!("cannot connect to nats://127.0.0.1:{port}"));
+    let said = error.to_string();
+    assert!(said.starts_with(&format!("cannot connect to nats://127.0.0.1:{port} (")), "{said}");
     assert!(!source.is_empty() && !source.contains("secret"), "{source}");
     let error = NatsStore::connect("no url at all", group()).await.expect_err("no url");
     assert!(matches!(error, OpenError::Connect { .. }), "{error}");

@@ -5,15 +5,16 @@ use std::time::Duration;
 
 use super::super::StoreError;
 use super::stream::BrokenRule;
+use crate::report::debug_as_report;
 use crate::wire::Malformed;
 
 /// Why a [`NatsStore`](super::NatsStore) could not be opened. Nothing was changed, except that with
 /// `create_if_missing` the group may have been made.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum OpenError {
     /// No server could be reached, or none let us in. Check the address, the credentials and TLS.
-    #[error("cannot connect to {servers}")]
+    #[error("cannot connect to {servers} (check the address, the credentials and TLS)")]
     Connect {
         /// Where it was tried, without credentials.
         servers: String,
@@ -21,7 +22,7 @@ pub enum OpenError {
         source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// The server lacks what this needs. Use a newer one: the latest is best.
-    #[error("nats-server is too old: found {found}, needed {needed}")]
+    #[error("nats-server is too old, install a newer one: found {found}, needed {needed}")]
     ServerTooOld {
         /// What the server says of itself.
         found: String,
@@ -30,7 +31,9 @@ pub enum OpenError {
     },
     /// Nothing answers for `JetStream`. Turn it on in the server (`jetstream {}` or `-js`) and for
     /// the account, and check the domain or prefix if one was given.
-    #[error("no JetStream answers at {prefix}: {what}")]
+    #[error(
+        "no JetStream answers at {prefix}, turn it on in the server and for the account: {what}"
+    )]
     NoJetStream {
         /// The API prefix that was asked.
         prefix: String,
@@ -45,7 +48,7 @@ pub enum OpenError {
     },
     /// The group's stream is not configured as the protocol needs it. Nothing is changed by itself,
     /// since another program may own it: update the stream, or delete it and make the group anew.
-    #[error("the stream {stream} breaks rules of the protocol: {}", Rules(.broken))]
+    #[error("the stream {stream} breaks rules of the protocol, update it or delete it and make the group anew: {}", Rules(.broken))]
     Rules {
         /// The stream.
         stream: String,
@@ -53,7 +56,9 @@ pub enum OpenError {
         broken: Vec<BrokenRule>,
     },
     /// The group speaks another protocol. Use the version of this library that speaks it.
-    #[error("the group speaks another protocol: found {found}, this version speaks {spoken}")]
+    #[error(
+        "the group speaks another protocol, use the version that speaks it: found {found}, this version speaks {spoken}"
+    )]
     Protocol {
         /// The protocol of the group record.
         found: u32,
@@ -61,7 +66,7 @@ pub enum OpenError {
         spoken: u32,
     },
     /// The group record cannot be read. Look at it, and delete or correct it.
-    #[error("the group record of the group cannot be read: {group}")]
+    #[error("the group record cannot be read, correct or delete it: {group}")]
     GroupRecord {
         /// The group's name.
         group: String,
@@ -69,7 +74,7 @@ pub enum OpenError {
         source: Malformed,
     },
     /// The user lacks a right. Give it: `nats.conf` lists the rights of each role.
-    #[error("permission denied: {what}")]
+    #[error("permission denied, the user needs this right: {what}")]
     Denied {
         /// The server's words, which name the subject.
         what: String,
@@ -97,6 +102,8 @@ impl From<StoreError> for OpenError {
         }
     }
 }
+
+debug_as_report!(OpenError);
 
 struct Rules<'a>(&'a [BrokenRule]);
 
