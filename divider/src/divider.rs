@@ -208,6 +208,11 @@ impl Divider {
         self.shared.wait_ended().await
     }
 
+    /// Counts a failure of a handler.
+    pub(crate) fn handler_failed(&self) {
+        self.shared.handler_failed();
+    }
+
     async fn change_affinity(&self, command: Command) -> Result<Affinity, Ended> {
         match self.ask(command).await? {
             Reply::Affinity { own, overridden } => Ok(Affinity { own, overridden }),

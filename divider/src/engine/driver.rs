@@ -7,7 +7,7 @@ use tokio::select;
 
 use super::Core;
 use super::clock;
-use super::notice;
+use super::notice::Teller;
 use super::pipeline::{Job, Pipeline};
 use super::queue::Queue;
 use super::requests::Requests;
@@ -31,6 +31,7 @@ pub(super) struct Driver<C> {
     starting: Option<Starting>,
     cancelled: bool,
     nap: Duration,
+    teller: Teller,
     numbers_at: Time,
     stop_timeout: Option<Duration>,
 }
@@ -55,6 +56,7 @@ impl<C: Core> Driver<C> {
     ) -> Self {
         Self {
             core,
+            teller: Teller::new(Arc::clone(&shared), pace.lease),
             shared,
             beats: Pipeline::new(Arc::clone(&store), BEATS),
             writes: Pipeline::new(Arc::clone(&store), WRITES),
@@ -119,6 +121,9 @@ impl<C: Core> Driver<C> {
 
     fn drive_inputs(&mut self, now: Now, inputs: Vec<Input>) {
         for input in inputs {
+            if let Input::Info(Ok(info)) = &input {
+                self.teller.on_info(info);
+            }
             if self.starting.as_mut().is_some_and(|starting| starting.is_hopeless(&input))
                 && let Some(starting) = self.starting.take()
             {
@@ -156,19 +161,25 @@ impl<C: Core> Driver<C> {
             Action::Info => self.reads.push(Job::Info),
             Action::Session(session) => self.shared.queue(|queue| queue.begin(session)),
             Action::Lease { until, start_until } => {
+                self.teller.on_renewed(now);
                 self.shared.queue(|queue| queue.extend(until, start_until));
             }
-            Action::Start(key, token) => self.shared.queue(|queue| queue.start(key, token)),
+            Action::Start(key, token) => {
+                tracing::debug!(%key, %token, "key starts");
+                self.shared.queue(|queue| queue.start(key, token));
+            }
             Action::Stop(key, token, reason) => {
+                tracing::debug!(%key, %token, ?reason, "key has to stop");
                 let deadline = self.stop_timeout.map(|span| now + span);
                 self.shared.queue(|queue| queue.stop(key, token, reason.into(), deadline));
             }
             Action::Lost(key, token, reason, until) => {
+                tracing::debug!(%key, %token, ?reason, "key lost");
                 self.shared.meters.lost.increment(1);
                 self.shared.queue(|queue| queue.lose(key, token, reason.into(), until));
             }
             Action::Reply(id, reply) => self.drive_reply(id, reply),
-            Action::Notice(notice) => self.drive_notice(&notice),
+            Action::Notice(notice) => self.drive_notice(now, &notice),
             Action::End(end) => return Some(end),
         }
         None
@@ -185,12 +196,12 @@ impl<C: Core> Driver<C> {
     fn drive_numbers(&mut self, now: Time) {
         if now >= self.numbers_at {
             self.numbers_at = now + self.nap;
-            self.shared.meters.measure(self.shared.held(), self.core.numbers());
+            self.teller.measure(now, self.core.numbers());
         }
     }
 
-    fn drive_notice(&mut self, notice: &Notice) {
-        notice::tell(&self.shared.meters, notice);
+    fn drive_notice(&mut self, now: Time, notice: &Notice) {
+        self.teller.tell(now, notice);
         if matches!(notice, Notice::Joined { .. })
             && let Some(starting) = self.starting.take()
         {

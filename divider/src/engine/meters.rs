@@ -2,9 +2,8 @@
 //!
 #![doc = include_str!("metrics.md")]
 
-use metrics::{Counter, Gauge, Histogram, Label};
+use metrics::{Counter, Gauge, Histogram, Label, Unit};
 
-use crate::core::node::Numbers;
 use crate::id::{GroupName, NodeId};
 
 /// The handles of all metrics of one node.
@@ -23,11 +22,19 @@ pub(crate) struct Meters {
     pub(super) dropped_handoffs: Counter,
     pub(super) store_failures: Counter,
     pub(super) problems: Gauge,
+    pub(super) unconfirmed: Gauge,
+    pub(super) oldest_unconfirmed: Gauge,
+    pub(super) untaken: Gauge,
+    pub(super) lease_remaining: Gauge,
+    pub(super) store_bytes: Gauge,
+    pub(super) store_limit: Gauge,
+    pub(super) handler_failures: Counter,
 }
 
 impl Meters {
-    /// Asks the recorder for them.
+    /// Asks the recorder for them, and tells it what they are.
     pub(crate) fn new(group: &GroupName, node: &NodeId) -> Self {
+        describe();
         let labels =
             vec![Label::new("group", group.to_string()), Label::new("node", node.to_string())];
         let counter = |name| metrics::counter!(name, labels.clone());
@@ -48,16 +55,43 @@ impl Meters {
             dropped_handoffs: counter(DROPPED_HANDOFFS),
             store_failures: counter(STORE_FAILURES),
             problems: gauge(PROBLEMS),
+            unconfirmed: gauge(UNCONFIRMED),
+            oldest_unconfirmed: gauge(OLDEST_UNCONFIRMED),
+            untaken: gauge(UNTAKEN),
+            lease_remaining: gauge(LEASE_REMAINING),
+            store_bytes: gauge(STORE_BYTES),
+            store_limit: gauge(STORE_LIMIT),
+            handler_failures: counter(HANDLER_FAILURES),
         }
     }
 }
 
-impl Meters {
-    /// Sets the gauges that are read off now and then.
-    pub(super) fn measure(&self, held: usize, numbers: Numbers) {
-        self.held.set(gauge(held as u64));
-        self.unowned.set(gauge(numbers.unowned));
-        self.view_lag.set(gauge(numbers.view_lag));
+/// Tells the recorder, for each line of the table, the unit and what is counted.
+fn describe() {
+    for (name, kind, what) in table() {
+        let unit = unit(name);
+        match kind {
+            "gauge" => metrics::describe_gauge!(name, unit, what),
+            "counter" => metrics::describe_counter!(name, unit, what),
+            _ => metrics::describe_histogram!(name, unit, what),
+        }
+    }
+}
+
+/// Name, kind and description of every metric.
+fn table() -> impl Iterator<Item = (&'static str, &'static str, &'static str)> {
+    include_str!("metrics.md").lines().filter_map(|line| {
+        let mut cells = line.strip_prefix("| `")?.strip_suffix(" |")?.splitn(3, " | ");
+        Some((cells.next()?.strip_suffix('`')?, cells.next()?, cells.next()?))
+    })
+}
+
+/// The unit, which stands at the end of the name; without one it is a number of things.
+fn unit(name: &str) -> Unit {
+    match name.rsplit('_').next() {
+        Some("seconds") => Unit::Seconds,
+        Some("bytes") => Unit::Bytes,
+        _ => Unit::Count,
     }
 }
 
@@ -87,33 +121,60 @@ const UNOWNED: &str = "divider_unowned_keys";
 const DROPPED_HANDOFFS: &str = "divider_dropped_handoffs";
 const STORE_FAILURES: &str = "divider_store_failures";
 const PROBLEMS: &str = "divider_problems";
+const UNCONFIRMED: &str = "divider_unconfirmed_stops";
+const OLDEST_UNCONFIRMED: &str = "divider_oldest_unconfirmed_seconds";
+const UNTAKEN: &str = "divider_untaken_events";
+const LEASE_REMAINING: &str = "divider_lease_remaining_seconds";
+const STORE_BYTES: &str = "divider_store_bytes";
+const STORE_LIMIT: &str = "divider_store_limit_bytes";
+const HANDLER_FAILURES: &str = "divider_handler_failures";
 
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
-    use std::sync::Mutex;
+    use std::sync::{Mutex, MutexGuard};
 
-    use metrics::{Key, KeyName, Metadata, Recorder, SharedString, Unit};
+    use metrics::{Key, KeyName, Metadata, Recorder, SharedString};
 
     use super::*;
 
-    /// Writes down what is registered: `name kind`.
+    /// Writes down what is registered and what is described: `name kind`.
     #[derive(Default)]
-    struct Register(Mutex<BTreeSet<String>>);
+    struct Register {
+        registered: Mutex<BTreeSet<String>>,
+        described: Mutex<BTreeSet<String>>,
+    }
 
     impl Register {
         fn add(&self, key: &Key, kind: &str) {
             let labels: Vec<_> = key.labels().map(|l| (l.key(), l.value())).collect();
             assert_eq!(labels, [("group", "g"), ("node", "n")]);
-            let mut register = self.0.lock().expect("not poisoned");
-            register.insert(format!("{} {kind}", key.name()));
+            lock(&self.registered).insert(format!("{} {kind}", key.name()));
+        }
+
+        fn describe(&self, name: &KeyName, kind: &str, unit: Option<Unit>) {
+            let word = unit.map_or("", |unit| unit.as_str());
+            lock(&self.described).insert(format!("{} {kind}", name.as_str()));
+            let ends_in = |ending| name.as_str().ends_with(ending);
+            assert_eq!(word == "seconds", ends_in("_seconds"), "{name:?}");
+            assert_eq!(word == "bytes", ends_in("_bytes"), "{name:?}");
         }
     }
 
+    fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+        mutex.lock().expect("not poisoned")
+    }
+
     impl Recorder for Register {
-        fn describe_counter(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
-        fn describe_gauge(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
-        fn describe_histogram(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+        fn describe_counter(&self, name: KeyName, unit: Option<Unit>, _: SharedString) {
+            self.describe(&name, "counter", unit);
+        }
+        fn describe_gauge(&self, name: KeyName, unit: Option<Unit>, _: SharedString) {
+            self.describe(&name, "gauge", unit);
+        }
+        fn describe_histogram(&self, name: KeyName, unit: Option<Unit>, _: SharedString) {
+            self.describe(&name, "histogram", unit);
+        }
         fn register_counter(&self, key: &Key, _: &Metadata<'_>) -> Counter {
             self.add(key, "counter");
             Counter::noop()
@@ -129,17 +190,13 @@ mod tests {
     }
 
     #[test]
-    fn the_table_lists_every_metric_and_no_other() {
+    fn the_table_lists_and_describes_every_metric_and_no_other() {
         let register = Register::default();
         metrics::with_local_recorder(&register, || {
             Meters::new(&GroupName::new("g").expect("legal"), &NodeId::new("n").expect("legal"));
         });
-        let table: BTreeSet<_> = include_str!("metrics.md")
-            .lines()
-            .filter_map(|line| line.strip_prefix("| `"))
-            .filter_map(|line| line.split_once("` | "))
-            .filter_map(|(name, rest)| Some(format!("{name} {}", rest.split_once(" | ")?.0)))
-            .collect();
-        assert_eq!(*register.0.lock().expect("not poisoned"), table);
+        let registered = lock(&register.registered);
+        assert_eq!(registered.len(), 21);
+        assert_eq!(*registered, *lock(&register.described));
     }
 }

@@ -5,7 +5,9 @@
 //! application that blocks its executor does not cost the node its lease.
 
 pub(crate) mod clock;
+mod debts;
 mod driver;
+mod failures;
 mod lease;
 mod meters;
 mod notice;
@@ -13,6 +15,7 @@ mod pipeline;
 #[cfg(test)]
 pub(crate) mod played;
 mod queue;
+mod reminder;
 mod requests;
 mod shared;
 mod starting;

@@ -7,6 +7,8 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::task::Waker;
 
+use super::clock;
+use super::debts::{Debts, Owed};
 use super::lease::SessionLease;
 use crate::assignment::Assignment;
 use crate::core::time::Time;
@@ -23,6 +25,7 @@ pub(super) struct Queue {
     next: u64,
     /// Runs that are over, for the engine to tell the core.
     confirmed: Vec<(Key, Token)>,
+    debts: Debts,
     lease: Arc<SessionLease>,
     start_waker: Option<Waker>,
     end_waker: Option<Waker>,
@@ -90,6 +93,7 @@ impl Queue {
             ends: BTreeMap::new(),
             next: 0,
             confirmed: Vec::new(),
+            debts: Debts::default(),
             lease: Arc::new(SessionLease::new(Session::from_bits(0))),
             start_waker: None,
             end_waker: None,
@@ -187,6 +191,7 @@ impl Queue {
         }
         run.phase = Phase::Running;
         entry.remove();
+        self.debts.taken();
         Look::Item(run.assignment.clone())
     }
 
@@ -196,6 +201,7 @@ impl Queue {
             let run = self.runs.get_mut(&key).expect("what is in `ends` is in `runs`");
             if let Phase::Ending(ending) = &mut run.phase {
                 ending.waits = None;
+                self.debts.taken();
                 let Ending { reason, deadline, .. } = *ending;
                 return Look::Item(Taken { assignment: run.assignment.clone(), reason, deadline });
             }
@@ -222,6 +228,7 @@ impl Queue {
             Phase::Ending(Ending { waits: Some(number), .. }) => _ = self.ends.remove(&number),
             Phase::Running | Phase::Ending(_) => {}
         }
+        self.debts.over(key);
         run.assignment.mark_over();
         self.effects.cancel.push(run.assignment);
     }
@@ -242,6 +249,16 @@ impl Queue {
     /// How many runs there are, told or about to be.
     pub(super) fn len(&self) -> usize {
         self.runs.len()
+    }
+
+    /// What the application has not done yet of what it was told.
+    pub(super) fn owed(&self) -> Owed {
+        self.debts.owed(self.starts.len() + self.ends.len())
+    }
+
+    /// When the lease ends if nothing more is heard.
+    pub(super) fn lease_until(&self) -> Time {
+        self.lease.until()
     }
 
     /// The current session.
@@ -271,6 +288,7 @@ impl Queue {
 
     fn end(&mut self, key: Key, reason: Reason, deadline: Option<Time>) {
         let number = self.number();
+        self.debts.stop(&key, clock::time());
         let run = self.runs.get_mut(&key).expect("the caller looked");
         self.effects.cancel.push(run.assignment.clone());
         let ending = Ending { waits: Some(number), reason, deadline };
@@ -291,6 +309,7 @@ impl Queue {
 
     fn over(&mut self, key: &Key) {
         if let Some((key, run)) = self.runs.remove_entry(key) {
+            self.debts.over(&key);
             run.assignment.mark_over();
             self.confirmed.push((key, run.assignment.token()));
             self.effects.cancel.push(run.assignment);

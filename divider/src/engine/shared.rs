@@ -110,10 +110,14 @@ impl Shared {
         if !self.warned_of_drop.swap(true, Ordering::Relaxed) {
             tracing::warn!(
                 group = %self.group, node = %self.node, %key, %token,
-                "hand-off dropped without a confirmation: its key is not handed over \
-                 (told once; see divider_dropped_handoffs)"
+                "hand-off dropped without a confirmation (told once)"
             );
         }
+    }
+
+    /// A handler failed.
+    pub(crate) fn handler_failed(&self) {
+        self.meters.handler_failures.increment(1);
     }
 
     /// The application has stopped with the key by itself.
@@ -171,9 +175,13 @@ impl Shared {
         self.wake.notify_one();
     }
 
-    /// How many runs there are, told or about to be.
-    pub(super) fn held(&self) -> usize {
-        self.queue(|queue| queue.len())
+    fn tell_end(&self, ended: &Ended) {
+        let (group, node) = (&self.group, &self.node);
+        if *ended == Ended::Cancelled {
+            tracing::info!(%group, %node, "node ended");
+        } else {
+            tracing::error!(%group, %node, why = %ended, "node ended: it does not start again by itself");
+        }
     }
 
     /// The node is over: ends the stream of events and wakes everybody who waits.
@@ -185,6 +193,8 @@ impl Shared {
         };
         self.queue(|queue| queue.close(reason));
         self.meters.held.set(0.0);
+        self.meters.lease_remaining.set(0.0);
+        self.tell_end(&ended);
         self.ended.send_if_modified(|slot| {
             let first = slot.is_none();
             slot.get_or_insert(ended);

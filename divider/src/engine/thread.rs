@@ -42,7 +42,8 @@ pub(crate) fn launch(launch: Launch) -> Result<(), StartError> {
         .enable_all()
         .build()
         .map_err(StartError::System)?;
-    let span = tracing::info_span!(
+    // Of the highest level, so that it is there whatever lines are listened to.
+    let span = tracing::error_span!(
         "divider", group = %launch.shared.group(), node = %launch.shared.node()
     );
     let main = move || {
@@ -64,11 +65,6 @@ struct Farewell {
 
 impl Drop for Farewell {
     fn drop(&mut self) {
-        if self.ended == Ended::Failed {
-            tracing::error!(
-                group = %self.shared.group(), node = %self.shared.node(), "node's thread failed"
-            );
-        }
         self.shared.end(self.ended.clone());
     }
 }
@@ -104,7 +100,7 @@ pub(super) async fn choose_lease(
         tracing::warn!(
             ?lease,
             replicas = info.replicas,
-            "lease is shorter than 18 s on a replicated store: an election may cost it"
+            "lease is shorter than 18 s on a replicated store"
         );
     }
     Ok(lease)

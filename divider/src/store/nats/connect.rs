@@ -71,9 +71,9 @@ impl Connection {
         let options = with_credentials(options, &servers);
         let options = tuned(options, pace);
         let writer = options.clone().event_callback({
-            let denials = denials.clone();
+            let (denials, servers) = (denials.clone(), without_credentials(urls));
             move |event| {
-                on_event(&denials, &event);
+                on_event(&servers, &denials, &event);
                 std::future::ready(())
             }
         });
@@ -180,14 +180,14 @@ fn tuned(options: ConnectOptions, pace: Pace) -> ConnectOptions {
         .max_reconnects(None)
 }
 
-fn on_event(denials: &Denials, event: &Event) {
+fn on_event(servers: &str, denials: &Denials, event: &Event) {
     match event {
         Event::ServerError(async_nats::ServerError::Other(words)) => denials.record(words),
         Event::Connected => {
             denials.clear();
-            tracing::debug!("connected to the store");
+            tracing::info!(servers, "connected to the store");
         }
-        Event::Disconnected => tracing::warn!("lost the connection to the store"),
+        Event::Disconnected => tracing::warn!(servers, "lost the connection to the store"),
         other => tracing::debug!(event = %other, "the connection to the store says"),
     }
 }

@@ -29,8 +29,13 @@ impl Denials {
     pub(super) fn record(&self, words: &str) {
         let Some(rest) = words.strip_prefix("Permissions Violation for ") else { return };
         let Some(subject) = rest.split('"').nth(1) else { return };
-        tracing::warn!(subject, "the server denied a permission");
         let mut recent = self.lock();
+        // Whoever wants something of the store tries on: it is told once for a subject.
+        if recent.iter().any(|denial| denial.subject == subject) {
+            tracing::debug!(subject, "the server denied a permission again");
+        } else {
+            tracing::warn!(subject, "the server denied a permission");
+        }
         let number = *self.count.borrow() + 1;
         let subscription = rest.starts_with("Subscription");
         recent.push_back(Denial {
