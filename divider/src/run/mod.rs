@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
+use tracing::Instrument;
 
 use crate::assignment::Assignment;
 use crate::divider::Divider;
@@ -61,11 +62,58 @@ impl From<Infallible> for Finish {
 /// double from 100 ms to 30 s ([`backoff`](Run::backoff)), shortened at random by up to a half, and
 /// begin anew after an attempt that lasted longer than the longest pause.
 ///
-/// Await the result. It ends when the node does; with
+/// Await the result. It ends when the node does and every handler has; with
 /// [`with_graceful_shutdown`](Run::with_graceful_shutdown), that is when all keys were handed over.
 ///
+/// ```no_run
+/// # use std::time::Duration;
+/// # use divider::{Assignment, BoxError, Divider, Events, Finish};
+/// # struct Table;
+/// # impl Table {
+/// #     async fn append(&self, key: &divider::Key, token: u64) -> Result<(), BoxError> { Ok(()) }
+/// # }
+/// # static TABLE: Table = Table;
+/// async fn work(mine: Assignment) -> Result<Finish, BoxError> {
+///     loop {
+///         tokio::select! {
+///             () = mine.cancelled() => return Ok(Finish::Release),
+///             () = tokio::time::sleep(Duration::from_secs(1)) => {
+///                 // The table refuses a token that is lower than the highest it has seen of the key.
+///                 TABLE.append(mine.key(), mine.token().0).await?;
+///             }
+///         }
+///     }
+/// }
+///
+/// # async fn example(divider: Divider, events: Events) -> Result<(), BoxError> {
+/// let mut sigterm = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+/// divider::run(divider, events, work)
+///     .with_graceful_shutdown(async move { _ = sigterm.recv().await })
+///     .shutdown_timeout(Duration::from_secs(20))
+///     .await?;
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # What a handler must not do
+/// - **Block its thread.** It can then be neither cancelled nor dropped, its key stays here, and on a
+///   few blocked threads nothing else of the application runs: no stop is seen, though the lease is
+///   kept. Put what blocks on `tokio::task::spawn_blocking` and wait for it.
+/// - **Leave work behind.** What it spawned (also on `spawn_blocking`) goes on when the handler has
+///   returned or was dropped, while the next node starts. End it first, or have it write with the
+///   [`token`](Assignment::token) only.
+/// - **Ignore its cancellation.** The key stays on this node, a log line says so after a lease and
+///   then again and again, and a shutdown waits for it
+///   ([`shutdown_timeout`](Run::shutdown_timeout)).
+///
+/// Log lines of a handler are in a span `key` with the key and its token.
+///
 /// # Errors
-/// [`Ended`], where the node was not just cancelled.
+/// [`Ended`], where the node was not just cancelled. It does not come back by itself: let the process
+/// end, and its supervisor start it anew.
+///
+/// # Panics
+/// Outside a Tokio runtime with its timers enabled.
 ///
 /// # Cancel safety
 /// Dropping it aborts all handlers and cancels the node: nothing is handed over.
@@ -79,7 +127,10 @@ where
         events,
         handler: Arc::new(handler),
         shutdown: pending(),
-        pauses: Pauses { first: Duration::from_millis(100), longest: Duration::from_secs(30) },
+        settings: Settings {
+            pauses: Pauses { first: Duration::from_millis(100), longest: Duration::from_secs(30) },
+            shutdown_timeout: None,
+        },
     }
 }
 
@@ -90,7 +141,14 @@ pub struct Run<H, S> {
     events: Events,
     handler: Arc<H>,
     shutdown: S,
+    settings: Settings,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Settings {
     pauses: Pauses,
+    /// How long a shutdown waits for the stops.
+    shutdown_timeout: Option<Duration>,
 }
 
 /// The pauses between attempts.
@@ -107,13 +165,24 @@ impl<H, S> Run<H, S> {
     where
         T: Future<Output = ()> + Send,
     {
-        let Self { divider, events, handler, pauses, .. } = self;
-        Run { divider, events, handler, shutdown, pauses }
+        let Self { divider, events, handler, settings, .. } = self;
+        Run { divider, events, handler, shutdown, settings }
+    }
+
+    /// How long a graceful shutdown waits for handlers to end: for ever unless set.
+    ///
+    /// After it the node is [cancelled](Divider::cancel): what was not handed over is lost, its
+    /// handlers are dropped at their next `await` when the lease is over, and other nodes start the
+    /// keys after that. Take what your platform gives a process from SIGTERM to SIGKILL, less a lease.
+    /// A process that is killed instead costs its keys a lease, too, and the others find it dead.
+    pub fn shutdown_timeout(mut self, after: Duration) -> Self {
+        self.settings.shutdown_timeout = Some(after);
+        self
     }
 
     /// The first and the longest pause before a handler that failed is called again.
     pub fn backoff(mut self, first: Duration, longest: Duration) -> Self {
-        self.pauses = Pauses { first, longest };
+        self.settings.pauses = Pauses { first, longest };
         self
     }
 }
@@ -128,9 +197,12 @@ where
     type IntoFuture = BoxFuture<'static, Result<(), Ended>>;
 
     fn into_future(self) -> Self::IntoFuture {
-        let Self { divider, events, handler, shutdown, pauses } = self;
-        let supervisor = Supervisor::new(divider, handler, pauses);
-        Box::pin(supervisor.run(events, shutdown))
+        let Self { divider, events, handler, shutdown, settings } = self;
+        let (group, node) = (divider.group(), divider.node());
+        // Of the highest level, so that it is there whatever lines are listened to.
+        let span = tracing::error_span!("divider", %group, %node);
+        let supervisor = Supervisor::new(divider, handler, settings);
+        Box::pin(supervisor.run(events, shutdown).instrument(span))
     }
 }
 

@@ -4,12 +4,14 @@ use std::collections::{BTreeMap, HashMap};
 use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::select;
 use tokio::task::{AbortHandle, Id, JoinError, JoinSet};
+use tracing::Instrument;
 
 use super::work::work;
-use super::{Finish, Pauses};
+use super::{Finish, Settings};
 use crate::assignment::Assignment;
 use crate::core::time::Time;
 use crate::divider::Divider;
@@ -24,7 +26,7 @@ use crate::key::Key;
 pub(super) struct Supervisor<H> {
     divider: Divider,
     handler: Arc<H>,
-    pauses: Pauses,
+    settings: Settings,
     tasks: JoinSet<()>,
     running: HashMap<Key, Running>,
     keys: HashMap<Id, Key>,
@@ -44,11 +46,11 @@ where
     H: Fn(Assignment) -> Fut + Send + Sync + 'static,
     Fut: Future<Output: Into<Finish>> + Send + 'static,
 {
-    pub(super) fn new(divider: Divider, handler: Arc<H>, pauses: Pauses) -> Self {
+    pub(super) fn new(divider: Divider, handler: Arc<H>, settings: Settings) -> Self {
         Self {
             divider,
             handler,
-            pauses,
+            settings,
             tasks: JoinSet::new(),
             running: HashMap::new(),
             keys: HashMap::new(),
@@ -62,18 +64,10 @@ where
         S: Future<Output = ()>,
     {
         let divider = self.divider.clone();
+        let at_most = self.settings.shutdown_timeout;
         let mut shutdown = pin!(async {
             shutdown.await;
-            match divider.flush_and_cancel().await {
-                Ok(flushed) => {
-                    tracing::info!(
-                        handed = flushed.handed,
-                        freed = flushed.freed,
-                        "node shut down"
-                    );
-                }
-                Err(ended) => tracing::warn!(%ended, "node over before all was handed over"),
-            }
+            shut_down(&divider, at_most).await;
         });
         let mut shutting_down = true;
         let mut open = true;
@@ -107,7 +101,10 @@ where
         let key = assignment.key().clone();
         debug_assert!(!self.running.contains_key(&key), "{key} started twice");
         let handler = Arc::clone(&self.handler);
-        let abort = self.tasks.spawn(work(self.divider.clone(), assignment, handler, self.pauses));
+        // Of the highest level, so that it is there whatever lines are listened to.
+        let span = tracing::error_span!("key", %key, token = %assignment.token());
+        let work = work(self.divider.clone(), assignment, handler, self.settings.pauses);
+        let abort = self.tasks.spawn(work.instrument(span));
         let task = abort.id();
         self.keys.insert(task, key.clone());
         self.running.insert(key, Running { task, abort, handoff: None });
@@ -162,6 +159,29 @@ where
             }
             handoff.confirm();
         }
+    }
+}
+
+/// Hands over every key, then ends the node; after the time-out it ends all the same.
+async fn shut_down(divider: &Divider, at_most: Option<Duration>) {
+    tracing::info!("shutting down: handing over every key");
+    let flush = divider.flush();
+    let flushed = match at_most {
+        None => Some(flush.await),
+        Some(at_most) => tokio::time::timeout(at_most, flush).await.ok(),
+    };
+    let Some(flushed) = flushed else {
+        let left = divider.assigned().len();
+        tracing::warn!(left, ?at_most, "not all handed over in time: the rest is lost");
+        divider.cancel().await;
+        return;
+    };
+    match flushed {
+        Ok(flushed) => {
+            divider.cancel().await;
+            tracing::info!(handed = flushed.handed, freed = flushed.freed, "node shut down");
+        }
+        Err(ended) => tracing::warn!(%ended, "node over before all was handed over"),
     }
 }
 

@@ -192,6 +192,28 @@ async fn a_graceful_shutdown_flushes_then_cancels_and_ends_well() {
 }
 
 #[tokio::test]
+async fn a_shutdown_that_takes_too_long_cancels_the_node() {
+    let (mut played, divider, events) = Played::new();
+    let running = run(divider, events, |_| pending::<Finish>())
+        .shutdown_timeout(SHORT)
+        .with_graceful_shutdown(std::future::ready(()));
+    let running = tokio::spawn(running.into_future());
+    played.start("a", 1);
+    while played.is_untold("a") {
+        tokio::task::yield_now().await;
+    }
+    let flush = within(played.request()).await;
+    assert_eq!(flush.command, Command::Flush);
+    played.stop("a", 1);
+    within(played.cancelled()).await;
+    assert_eq!(played.take_confirmed(), [], "its handler goes on");
+    played.lose("a", 1, SHORT);
+    assert_eq!(within(played.confirmed()).await, [("a".to_owned(), 1)]);
+    played.end(Ended::Cancelled);
+    assert_eq!(within(running).await.expect("no panic"), Ok(()));
+}
+
+#[tokio::test]
 async fn a_node_that_was_replaced_is_an_error_and_its_handlers_are_ended() {
     let (played, run, mut calls) = scripted(vec![]);
     played.start("a", 1);

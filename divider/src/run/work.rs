@@ -12,6 +12,7 @@ use crate::backoff::Backoff;
 use crate::divider::Divider;
 use crate::engine::clock;
 use crate::error::KeyError;
+use crate::report::chain;
 
 /// Calls the handler until the key is done, released, or has to stop.
 pub(super) async fn work<H, Fut>(
@@ -23,7 +24,7 @@ pub(super) async fn work<H, Fut>(
     H: Fn(Assignment) -> Fut + Send + Sync + 'static,
     Fut: Future<Output: Into<Finish>> + Send + 'static,
 {
-    let finish = attempt_until_finished(&assignment, &*handler, pauses).await;
+    let finish = attempt_until_finished(&divider, &assignment, &*handler, pauses).await;
     // After a stop or loss, what the handler returned does not count: one that gives way says
     // nothing about the work. The supervisor confirms.
     if assignment.is_cancelled() {
@@ -38,12 +39,13 @@ pub(super) async fn work<H, Fut>(
     match result {
         // Announced again: it is started again, here or elsewhere. Not held: it was lost meanwhile.
         Ok(()) | Err(KeyError::AnnouncedAgain { .. } | KeyError::NotHeld { .. }) => {}
-        Err(KeyError::Over(ended)) => tracing::debug!(%key, %ended, "node over before the key was"),
+        Err(KeyError::Over(ended)) => tracing::debug!(%ended, "node over before the key was"),
     }
 }
 
 /// Returns [`Finish::Retry`] only where the key has to stop.
 async fn attempt_until_finished<H, Fut>(
+    divider: &Divider,
     assignment: &Assignment,
     handler: &H,
     pauses: Pauses,
@@ -65,8 +67,9 @@ where
         if clock::time().since(begun) > pauses.longest {
             backoff.reset();
         }
+        divider.handler_failed();
         let pause = backoff.next(getrandom::u32().unwrap_or(0));
-        tracing::warn!(key = %assignment.key(), %error, ?pause, "handler failed; trying again");
+        tracing::warn!(error = %chain(&*error), ?pause, "handler failed; trying again");
         let pause = tokio::time::sleep(pause);
         if assignment.cancellation_token().run_until_cancelled(pause).await.is_none() {
             return Finish::Retry(error);
