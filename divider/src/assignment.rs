@@ -14,7 +14,9 @@ use crate::id::{Session, Token};
 use crate::key::Key;
 
 /// A key that is this node's, from [`Event::Start`](crate::Event::Start) to its confirmed stop or
-/// the end of its lease. Cheap to clone; all clones tell the same.
+/// the end of its lease. Cheap to clone; all clones tell the same. Dropping it changes nothing: the
+/// key is this node's until it is [released](crate::Divider::release),
+/// [completed](crate::Divider::complete), or stopped and confirmed.
 ///
 /// Whoever writes to something outside passes [`token`](Self::token) along and has a lower one
 /// refused there: that is what stops a process that was frozen between a check and its write.

@@ -105,9 +105,9 @@ impl Builder {
     /// outage of the store may last before work stops: the rest is what has passed since the last
     /// heartbeat, and the time for stopping. A short lease finds crashes fast and costs more
     /// heartbeats (six to a lease) and more false alarms: below 1 s a pause of the process or an
-    /// election of the servers costs it. Unless set it is 6 s on one server and 18 s on a replicated bucket, which outlasts
-    /// the election of a new leader (5 to 8 s); a shorter one there is warned about. Nodes of one
-    /// group may differ.
+    /// election of the servers costs it. Unless set it is 6 s on one server and 18 s on a replicated
+    /// bucket, which outlasts the election of a new leader (5 to 8 s); a shorter one there is warned
+    /// about. Nodes of one group may differ.
     pub fn lease(mut self, lease: Duration) -> Self {
         self.lease = Some(lease);
         self

@@ -17,7 +17,7 @@
 //! async fn work(assignment: Assignment) -> Finish {
 //!     println!("working on {}", assignment.key());
 //!     assignment.cancelled().await; // stopped, lost, or the node shuts down
-//!     Finish::Done
+//!     Finish::Release // what a cancelled handler returns does not count
 //! }
 //!
 //! # #[tokio::main(flavor = "current_thread")]
@@ -46,6 +46,7 @@
 //! | operating | [`Group::drain`], [`Group::cordon`], [`Group::resume`], [`Group::set_affinity`], [`Group::rebalance`], [`Group::freeze`]; previews of a drain and a rebalance |
 //! | looking | [`Group::watch`] and [`Group::snapshot`]: nodes, keys, problems ([`snapshot`]) |
 //! | where the log is | [`NatsStore`], [`MemoryStore`], or a [`Store`](store::Store) of your own |
+//! | being woken at night | [`operations`]: what to alert on, what each log line means, what to do |
 //!
 //! The crate has no cargo features.
 //!
@@ -65,6 +66,37 @@
 //! - **The store's word is believed as far as it goes.** What it loses after acknowledging it (a power
 //!   cut before the sync to the disk) may cost an overlap; the log is checked for that all the time.
 //!
+//! # What does not hold
+//!
+//! - **Nothing stops a frozen process** between a check and its write but the token, checked by what
+//!   it writes to.
+//! - **Nothing stops work that ignores its cancellation.** After a loss its key may run elsewhere when
+//!   the lease is over, confirmed or not.
+//! - **A start may come again.** A key is started anew after each move, crash and outage, and work
+//!   that was done just before may be done twice: it has to bear that, as with any lease.
+//! - **Nobody is told of a crash at once.** Until the lease is over its keys are idle.
+//! - **Workers trust each other.** Whoever may write claims can take any key.
+//!
+//! # Choosing the lease
+//!
+//! [`Builder::lease`] is the one setting to think about; the other times follow from it.
+//!
+//! | of a lease L | |
+//! |---|---|
+//! | L / 6 | between two heartbeats, each one small write |
+//! | about 2 L / 3 | an outage or a pause that is shorter stops no work |
+//! | L / 6 | what the work has to stop in after [`Event::Lost`] |
+//! | 1.06 L | until others take over the keys of a crashed node |
+//!
+//! # Shutting down
+//!
+//! [`flush_and_cancel`](Divider::flush_and_cancel), or [`Run::with_graceful_shutdown`] on SIGTERM,
+//! hands every key over without a pause. Dropping the [`Events`] or the [`Run`] ends the node without
+//! handing anything over. Dropping an [`Assignment`] changes nothing, and dropping a [`Handoff`]
+//! leaves its key unconfirmed; both are seen in [`Divider::assigned`]. A process that just exits looks
+//! like a crash. When a node ends of another reason ([`Ended`]), let the process end, too: it does not
+//! come back by itself.
+//!
 //! # Threads and runtimes
 //!
 //! A node runs on a thread of its own; so does the connection of [`NatsStore::connect`]. Nothing that
@@ -75,7 +107,8 @@
 //! # Log lines and metrics
 //!
 //! Log lines are `tracing` events in a span with `group` and `node`: `info` and above is what an
-//! operator acts on. Neither they nor the metrics cost anything while nobody listens.
+//! operator acts on, and [`operations`] explains each. Neither they nor the metrics cost anything
+//! while nobody listens.
 //!
 #![doc = include_str!("engine/metrics.md")]
 
@@ -93,6 +126,7 @@ mod handoff;
 mod host;
 pub mod id;
 pub mod key;
+pub mod operations;
 mod report;
 mod run;
 #[cfg(test)]

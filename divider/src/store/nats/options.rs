@@ -114,6 +114,9 @@ impl NatsOptions {
 
     /// Connects to a server (or several, divided by commas) and opens the group.
     ///
+    /// Each server is tried once: where none is there yet this fails, so that a wrong address is
+    /// noticed. A connection that was made once comes back by itself, for ever.
+    ///
     /// The connection has a thread of its own, so that nothing that blocks the application's
     /// executor stops the heartbeats. It ends when the store and everything made of it is dropped.
     ///
