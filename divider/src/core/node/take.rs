@@ -43,6 +43,8 @@ struct Watched {
     since: Time,
     /// How often the patience with its planned owner has been renewed, the first time included.
     round: u32,
+    /// Until when having others to take excuses its planned owner.
+    excused: Time,
     ix: KeyIx,
 }
 
@@ -267,11 +269,14 @@ impl Node {
 
     /// An orphan is planned for another node: if that does not take it, somebody else has to.
     pub(super) fn watch_over(&mut self, now: Now, ix: KeyIx) {
-        if let Some(entry) = self.view.keys.get_mut(ix)
-            && !std::mem::replace(&mut entry.watched, true)
-        {
-            self.takes.watched.push_back(Watched { since: now.at, round: 1, ix });
+        let Some(entry) = self.view.keys.get_mut(ix) else { return };
+        if std::mem::replace(&mut entry.watched, true) {
+            return;
         }
+        let planned = self.planner.planned_for(entry.target);
+        let backlog = A_CLAIM * u32::try_from(planned).unwrap_or(u32::MAX);
+        let excused = now.at + self.take_patience() + backlog;
+        self.takes.watched.push_back(Watched { since: now.at, round: 1, excused, ix });
     }
 
     /// Orphans that their planned owners do not take: the next in the key's order of scores does,
@@ -302,12 +307,11 @@ impl Node {
 
     /// Whether its planned owner has let it lie. One that writes claims may have others before this
     /// one; but it may also have planned this one for somebody else, who thinks the same of it. So
-    /// being busy excuses it only for as long as what is planned for it can take.
+    /// being busy excuses it only for as long as what was planned for it can take.
     fn is_neglected(&self, now: Now, watched: Watched, target: OwnerIx) -> bool {
         let last = self.takes.last_claim.get(&target);
-        let backlog = u32::try_from(self.planner.planned_for(target)).unwrap_or(u32::MAX);
-        let excused = watched.since + self.timing.lease + A_CLAIM * backlog;
-        let busy = excused > now.at && last.is_some_and(|at| *at + self.take_patience() > now.at);
+        let busy = last.is_some_and(|at| *at + self.take_patience() > now.at);
+        let busy = busy && watched.excused > now.at;
         let rank = self.planner.rank(&self.view, now, watched.ix, self.me);
         !busy && rank.is_some_and(|rank| rank <= watched.round)
     }
