@@ -73,7 +73,7 @@ pub enum OpenError {
         /// What is wrong with it.
         source: Malformed,
     },
-    /// The user lacks a right. Give it: `nats.conf` lists the rights of each role.
+    /// The user lacks a right. Give it: `nats-users.conf` lists the rights of each role.
     #[error("permission denied, the user needs this right: {what}")]
     Denied {
         /// The server's words, which name the subject.
