@@ -44,6 +44,9 @@ pub struct WorkerArgs {
     /// Write to this fencing resource about each key that is held
     #[arg(long, value_name = "ADDRESS")]
     pub resource: Option<SocketAddr>,
+    /// Say on standard error what the library does
+    #[arg(long)]
+    pub verbose: bool,
     /// Where the journal goes [default: standard output]
     #[arg(long, value_name = "FILE")]
     pub log: Option<PathBuf>,
@@ -64,6 +67,11 @@ pub async fn work(args: WorkerArgs) -> Result<(), Box<dyn Error>> {
 }
 
 async fn join_and_work(args: WorkerArgs, journal: &Arc<Journal>) -> Result<(), Box<dyn Error>> {
+    if args.verbose {
+        let told = tracing_subscriber::fmt()
+            .with_max_level(tracing_subscriber::filter::LevelFilter::DEBUG);
+        told.with_writer(std::io::stderr).init();
+    }
     // Before it joins, so that a signal is never one that just kills.
     let signals = Signals::new()?;
     let mut node =

@@ -5,11 +5,11 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use divider::group::{AfterResume, DrainOptions, Why};
-use divider::store::Store;
-use divider::{Divider, Event, Events, Group};
+use divider::store::{Role, Store};
+use divider::{Divider, Event, Events, Group, NatsStore};
 use divider_examples::proxy::{Flow, Link};
 
-use crate::office::{Office, in_time, key};
+use crate::office::{Office, connect_as, group, in_time, key};
 
 /// The next key that a node starts. What it has to stop is stopped meanwhile.
 async fn next_start(events: &mut Events) -> String {
@@ -136,6 +136,27 @@ async fn the_group_says_its_state_to_everybody() {
     for role in crate::office::ROLES {
         let info = office.store(role).await.info().await.unwrap();
         assert_eq!(info.replicas, 1, "{role}");
+    }
+}
+
+/// What tries rights one by one finds what the roles have. A worker may look on and an operator
+/// announce; nobody else has what is another's.
+#[tokio::test]
+async fn rights_that_are_tried_one_by_one_are_those_of_the_roles() {
+    let office = Office::open().await;
+    for (user, has) in [
+        ("worker", &[Role::Viewer, Role::Worker][..]),
+        ("viewer", &[Role::Viewer]),
+        ("operator", &[Role::Viewer, Role::Announcer, Role::Operator]),
+    ] {
+        let options = NatsStore::options().connect_options(connect_as(user));
+        let account = options.account(office.server.url()).await.unwrap();
+        for right in account.rights(&group()).await.iter().filter(|it| has.contains(&it.role)) {
+            assert_eq!(right.refused, None, "{user}: {}", right.subject);
+        }
+        let others = account.rights(&group()).await;
+        let others = others.iter().filter(|right| !has.contains(&right.role));
+        assert!(others.clone().count() > 0 && others.clone().any(|it| it.refused.is_some()), "{user}");
     }
 }
 

@@ -74,7 +74,11 @@ impl Arena {
         })?;
         let lease = format!("{}ms", settings.lease().as_millis());
         let address = resource.address().to_string();
-        let after = ["--lease", &lease, "--resource", &address].map(OsString::from).into();
+        let mut after = vec!["--lease", &lease, "--resource", &address];
+        if settings.evidence.is_some() {
+            after.push("--verbose");
+        }
+        let after = after.into_iter().map(OsString::from).collect();
         let outfit = Outfit { folder: folder.path().to_owned(), after };
         let mut workers = Workers::new(ways, &outfit)?;
         for slot in 0..workers.len() {
@@ -116,9 +120,12 @@ impl Arena {
         self.runtime.block_on(ask)
     }
 
-    /// What the log has about a key, as far as the servers answer.
+    /// What the log has about a key and about all nodes, as far as the servers answer.
     pub(crate) fn records(&self, key: &str) -> Vec<String> {
-        let about = [format!("key.{key}"), format!("claim.{key}")];
+        let mut about = vec![format!("key.{key}"), format!("claim.{key}")];
+        for node in &self.nodes {
+            about.extend([format!("lease.{node}"), format!("member.{node}")]);
+        }
         let told = about.iter().map(|name| {
             let wanted = json!({"last_by_subj": format!("$KV.divider_{GROUP}.{name}")});
             let subject = format!("$JS.API.STREAM.MSG.GET.{STREAM}");
@@ -153,7 +160,15 @@ impl Arena {
 
     /// Has the announcer say again what exists and what does not.
     pub(crate) fn announce_again(&self) -> Result<(), Failure> {
-        self.runtime.block_on(self.book.say_again())
+        self.runtime.block_on(async {
+            let deadline = Instant::now() + PATIENCE;
+            loop {
+                match self.book.say_again().await {
+                    Err(_) if Instant::now() < deadline => sleep(Duration::from_millis(100)).await,
+                    said => return said,
+                }
+            }
+        })
     }
 
     /// Gives each worker its rights but for what is taken from one.

@@ -26,6 +26,8 @@ pub(crate) struct Limits {
     pub(crate) idle_with_election: Duration,
     /// For which a key may have two owners when acknowledged writes were lost.
     pub(crate) lossy_overlap: Duration,
+    /// How long after that this may begin: until every node has noticed.
+    pub(crate) notice: Duration,
 }
 
 impl Limits {
@@ -37,7 +39,8 @@ impl Limits {
         let answer = (lease / 12).clamp(Duration::from_millis(50), Duration::from_secs(2));
         // Two heartbeats to notice, a stop budget to stop, and a second.
         let lossy_overlap = lease / 2 + answer + Duration::from_secs(1) + slack;
-        Self { idle, idle_with_election: idle + Duration::from_secs(9), lossy_overlap }
+        let notice = lease * 2 + Duration::from_secs(3) + slack;
+        Self { idle, idle_with_election: idle + Duration::from_secs(9), lossy_overlap, notice }
     }
 }
 

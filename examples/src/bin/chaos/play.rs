@@ -111,7 +111,7 @@ impl Player<'_> {
         let limit = self.limit(&round);
         if round.faults.iter().any(|it| it.kind.cost == Cost::Lossy) {
             // What was lost shows only when the nodes notice: until then all seems well.
-            self.watch_until(now_ns() + nanos(self.oracle.limits.lossy_overlap))?;
+            self.watch_until(now_ns() + nanos(self.oracle.limits.notice))?;
             self.wait_well(limit)?;
             self.oracle.allow_overlaps(begun_ns, now_ns());
         }
@@ -184,7 +184,8 @@ impl Player<'_> {
             if since > limit + Duration::from_secs(1) && !is_told {
                 is_told = true;
                 let what = format!("not well {since:?} after the last disturbance: {}", amiss.what);
-                self.oracle.violate(self.arena, what, amiss.key.as_deref());
+                let key = amiss.key.unwrap_or_else(|| "/steady/0".to_owned());
+                self.oracle.violate(self.arena, what, Some(&key));
             }
             if self.arena.is_stopped() {
                 return Ok(());

@@ -44,7 +44,7 @@ pub(crate) struct Settings {
     /// Write the report as JSON, too
     #[arg(long, value_name = "FILE")]
     pub(crate) report: Option<PathBuf>,
-    /// Keep all journals and the servers' logs here if a rule is broken
+    /// Keep all journals and the workers' and servers' logs here if a rule is broken
     #[arg(long, value_name = "FOLDER")]
     pub(crate) evidence: Option<PathBuf>,
 }
