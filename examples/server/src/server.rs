@@ -302,7 +302,10 @@ impl LocalServer {
     /// Writes the text with the name at its end, where it counts: a server that reads it again
     /// refuses another name than it has.
     fn write_config(&self) -> io::Result<()> {
-        let text = format!("{}\nserver_name: {}\n", self.settings.text, self.name);
+        let mut text = format!("{}\nserver_name: {}\n", self.settings.text, self.name);
+        if !self.routes.is_empty() {
+            text.push_str("cluster { name: local }\n");
+        }
         fs::write(self.config_path(), text)
     }
 

@@ -111,6 +111,8 @@ fn a_cluster_forms_and_survives_the_loss_of_a_server() {
     let mut cluster = Cluster::start().unwrap();
     assert_eq!(cluster.url().split(',').count(), 3);
     let lost = &mut cluster.servers_mut()[0];
+    lost.reload("max_payload: 4096").unwrap();
+    assert!(greeting(lost).contains("\"max_payload\":4096"));
     lost.kill();
     lost.restart().unwrap();
     let error = cluster.leader("nobody", Duration::ZERO).unwrap_err();
