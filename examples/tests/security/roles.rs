@@ -156,7 +156,10 @@ async fn rights_that_are_tried_one_by_one_are_those_of_the_roles() {
         }
         let others = account.rights(&group()).await;
         let others = others.iter().filter(|right| !has.contains(&right.role));
-        assert!(others.clone().count() > 0 && others.clone().any(|it| it.refused.is_some()), "{user}");
+        assert!(
+            others.clone().count() > 0 && others.clone().any(|it| it.refused.is_some()),
+            "{user}"
+        );
     }
 }
 
