@@ -131,9 +131,10 @@ async fn a_group_of_another_protocol_is_left_alone() {
             assert_eq!(text, want);
         }
     };
-    let other = "the group speaks another protocol: found 7, this version speaks 1";
+    let other = "the group speaks another protocol, use the version that speaks it: \
+                 found 7, this version speaks 1";
     check(json!({"v": 1, "protocol": 7}), other).await;
-    check(json!("nonsense"), "the group record of the group cannot be read: suite").await;
+    check(json!("nonsense"), "the group record cannot be read, correct or delete it: suite").await;
     write(&store, put("group", json!({"v": 1, "protocol": 1}).to_string(), None)).await;
     NatsStore::connect(server.url(), group()).await.expect("it is ours again");
 }
