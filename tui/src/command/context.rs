@@ -56,7 +56,7 @@ struct ContextDocument<'a> {
     context: Option<&'a str>,
     chosen_by: Option<&'a str>,
     file: Option<String>,
-    login: Option<&'a str>,
+    login: &'a str,
     settings: &'a [SettingRow],
 }
 
@@ -116,7 +116,7 @@ fn info(shell: &Shell) -> Outcome {
         context: settings.context.as_ref().map(|context| context.name.as_str()),
         chosen_by,
         file: settings.context.as_ref().map(|context| context.path.display().to_string()),
-        login: settings.login().map(crate::connection::Login::as_str),
+        login: settings.login_words(),
         settings: &rows,
     };
     if shell.output.format(&Format::OF_LISTS)? == Format::Json {
@@ -129,6 +129,6 @@ fn info(shell: &Shell) -> Outcome {
         }
         _ => shell.output.say("no context"),
     }
-    shell.output.say(&format!("logs in with: {}", document.login.unwrap_or("nothing")));
+    shell.output.say(&format!("logs in with: {}", document.login));
     shell.output.list(&List { columns: SETTINGS, rows: &rows, kind: "setting" }, &document)
 }

@@ -127,7 +127,7 @@ fn show(shell: &Shell, findings: &[Finding]) -> Outcome {
 fn login(connected: &Connected) -> Finding {
     let settings = &connected.settings;
     let context = settings.context.as_ref().map_or("no context", |context| &context.name);
-    let login = settings.login().map_or("nothing", crate::connection::Login::as_str);
+    let login = settings.login_words();
     let found = format!("{} ({context}, logged in with {login})", settings.server());
     Finding::ok("connection", found)
 }

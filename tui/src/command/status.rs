@@ -7,7 +7,7 @@ use crate::conditions::{Clock, Condition, Seen, conditions};
 use crate::contract::{Head, Summary};
 use crate::exit::Outcome;
 use crate::look::{EveryArgs, FromArgs, Look, read};
-use crate::output::{Format, Tone, answer, answer_json, count, padded, tone_of};
+use crate::output::{Format, Tone, answer, answer_json, padded, tone_of};
 use crate::shell::Shell;
 
 /// Say how the group is, and what is wrong
@@ -130,9 +130,8 @@ fn nodes_line(summary: &Summary) -> String {
 }
 
 fn keys_line(summary: &Summary) -> String {
-    let all = count(summary.keys, "key");
-    let Summary { running, stopping, orphaned, .. } = summary;
-    format!("{all}: {running} running, {stopping} stopping, {orphaned} without an owner")
+    let Summary { keys, running, stopping, orphaned, .. } = summary;
+    format!("{keys}: {running} running, {stopping} stopping, {orphaned} without an owner")
 }
 
 impl ConditionRow {

@@ -1,6 +1,6 @@
 //! Paths and credentials as a context may have them.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::{Environment, Field};
 use crate::exit::{Exit, Failure};
@@ -50,12 +50,24 @@ fn variable_name(text: &str) -> (&str, &str) {
 }
 
 /// Reads a file that a setting names.
-pub(super) fn read(field: Field, path: &std::path::Path) -> Result<String, Failure> {
-    std::fs::read_to_string(path).map_err(|error| {
-        let words =
-            format!("cannot read the file of {}: {}: {error}", field.flag(), path.display());
-        Failure::new(Exit::Failed, words)
-    })
+pub(super) fn read(field: Field, path: &Path) -> Result<String, Failure> {
+    std::fs::read_to_string(path).map_err(|error| unreadable(field, path, &error))
+}
+
+/// The path of a file that somebody else is to read: it has to be there.
+pub(super) fn readable(
+    field: Field,
+    text: &str,
+    environment: &Environment,
+) -> Result<PathBuf, Failure> {
+    let path = expanded(field, text, environment)?;
+    std::fs::File::open(&path).map_err(|error| unreadable(field, &path, &error))?;
+    Ok(path)
+}
+
+fn unreadable(field: Field, path: &Path, error: &std::io::Error) -> Failure {
+    let words = format!("cannot read the file of {}: {}: {error}", field.flag(), path.display());
+    Failure::new(Exit::Failed, words)
 }
 
 /// The seed in a file: alone in it, or between the lines that `nsc` and `nk` write around it.

@@ -19,7 +19,7 @@ use std::ffi::OsString;
 
 pub(crate) use args::ConnectionArgs;
 pub(crate) use context::{Choice, Chosen, Contexts};
-pub(crate) use field::{Field, Login, Source};
+pub(crate) use field::{Field, Source};
 pub(crate) use open::{Connected, Opened};
 pub(crate) use redact::redacted;
 pub(crate) use settings::Settings;

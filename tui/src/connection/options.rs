@@ -87,7 +87,7 @@ fn with_tls(
 ) -> Result<ConnectOptions, Failure> {
     let path = |field| {
         let text = settings.text(field);
-        text.map(|text| files::expanded(field, text, environment)).transpose()
+        text.map(|text| files::readable(field, text, environment)).transpose()
     };
     if let Some(authority) = path(Field::TlsCa)? {
         options = options.add_root_certificates(authority).require_tls(true);

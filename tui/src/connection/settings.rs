@@ -75,6 +75,16 @@ impl Settings {
         order.into_iter().find(has)
     }
 
+    /// How it logs in, in words.
+    pub(crate) fn login_words(&self) -> &'static str {
+        match self.login() {
+            Some(login) => login.as_str(),
+            None if self.values.contains_key(&Field::TlsCert) => "TLS certificate",
+            None if has_secrets(self.text(Field::Server).unwrap_or_default()) => "its address",
+            None => "nothing",
+        }
+    }
+
     /// How long an answer is waited for.
     pub(crate) fn timeout(&self) -> Duration {
         let text = self.text(Field::Timeout).unwrap_or(DEFAULT_TIMEOUT);
