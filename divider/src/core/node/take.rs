@@ -236,9 +236,15 @@ impl Node {
             Some(claim) if claim.owner.as_ref().is_some_and(mine) && claim.token == hold.token => {
                 self.on_taken(now, ix, revision);
             }
-            // Nobody has it; what was written over was an older tombstone, or none.
+            // Nobody has it. Somebody may have had it meanwhile, with a higher token, which a tombstone
+            // does not tell. No earlier attempt can land over this revision, so this is another claim.
             None if !exists => {
                 hold.revision = revision;
+                let last = hold.token;
+                let token = self.next_token(now, last);
+                if let Some(hold) = self.holds.keys.get_mut(&ix) {
+                    hold.token = token;
+                }
                 self.set_doubt(ix, Doubt::Retry(now.at));
             }
             _ => self.drop_take(now, ix),

@@ -54,6 +54,28 @@ fn an_orphan_whose_planned_owner_is_always_busy_with_others_is_taken_by_the_next
     assert!(KEYS.iter().all(|key| play.runs(b, key)), "{}", play.story());
 }
 
+// Found on real servers, with a node that was half a second from everybody else.
+#[test]
+fn an_orphan_that_another_one_had_while_its_claim_was_in_doubt_is_taken_with_a_higher_token() {
+    let (mut play, a, b) = pair();
+    play.rule(b, Verb::Write, "claim.", Fate::Lost);
+    play.rule(b, Verb::Read, "claim.", Fate::Lost);
+    play.announce_all(&KEYS);
+    play.until(BEAT * 6, |play| KEYS.iter().all(|key| play.runs(a, key)));
+    let key = KEYS.iter().find(|key| !play.writes(b, &format!("claim.{key}")).is_empty());
+    let key = *key.expect("some were planned for the other");
+    let had = play.claim(key).expect("it has one").token;
+    play.retract(key);
+    play.until(BEAT * 2, |play| !play.runs(a, key));
+    play.run(BEAT);
+    assert!(play.claim(key).is_none(), "its owner has deleted it");
+    play.rule(a, Verb::Write, "claim.", Fate::Refused);
+    play.players[b].rules.clear();
+    play.announce(key);
+    play.until(BEAT * 8, |play| play.runs(b, key));
+    assert!(play.claim(key).expect("it has one").token > had, "{}", play.story());
+}
+
 // V3
 #[test]
 fn an_acknowledgement_that_a_newer_delivery_overtook_shows_no_lost_log() {
