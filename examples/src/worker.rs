@@ -13,6 +13,9 @@ use divider::{
 };
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::cli::{Place, chain};
 use crate::desk::Desk;
@@ -68,9 +71,10 @@ pub async fn work(args: WorkerArgs) -> Result<(), Box<dyn Error>> {
 
 async fn join_and_work(args: WorkerArgs, journal: &Arc<Journal>) -> Result<(), Box<dyn Error>> {
     if args.verbose {
-        let told = tracing_subscriber::fmt()
-            .with_max_level(tracing_subscriber::filter::LevelFilter::DEBUG);
-        told.with_writer(std::io::stderr).init();
+        // The library alone: the client's own lines tell each message, and passwords in addresses.
+        let of_divider = Targets::new().with_target("divider", LevelFilter::DEBUG);
+        let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+        tracing_subscriber::registry().with(lines).with(of_divider).init();
     }
     // Before it joins, so that a signal is never one that just kills.
     let signals = Signals::new()?;
