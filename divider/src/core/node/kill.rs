@@ -108,7 +108,7 @@ impl Node {
     /// Members whose sessions are over and whose killer did not live to delete them.
     pub(super) fn deletion_at(&self, node: &NodeId, seen: &Seen) -> Option<Time> {
         let member = self.view.members.get(node)?;
-        let over = seen.ends(&member.record);
+        let over = seen.ends(member);
         let free = !self.observer.deleting.contains(node);
         (over && free).then_some(seen.since + self.timing.heartbeat * 2)
     }
@@ -127,7 +127,7 @@ impl Node {
         else {
             return;
         };
-        if !seen.ends(&member.record) {
+        if !seen.ends(member) {
             return;
         }
         let write = Write {

@@ -9,6 +9,7 @@ use super::ring::{Observed, Ring};
 use crate::core::edge::{Action, WatchId};
 use crate::core::time::{Now, Time};
 use crate::core::timing::UNKNOWN_LEASE;
+use crate::core::view::Placed;
 use crate::id::{NodeId, Revision, Session};
 use crate::store::{Change, Filter, Record};
 use crate::wire::{LeaseRecord, LeaseState, MemberRecord, RecordName};
@@ -83,9 +84,9 @@ impl Observer {
 impl Seen {
     /// Whether the session that a member record names is over by this lease: it is its own end, or
     /// that of a session that replaced it.
-    pub(super) fn ends(&self, member: &MemberRecord) -> bool {
-        let own = self.session == Some(member.session);
-        self.state != LeaseState::Live && (own || self.revision > member.joined)
+    pub(super) fn ends(&self, member: &Placed<MemberRecord>) -> bool {
+        let own = self.session == Some(member.record.session);
+        self.state != LeaseState::Live && (own || self.revision > member.joined())
     }
 
     /// Whether the node cannot be relied on to observe those behind it in the ring: it has missed

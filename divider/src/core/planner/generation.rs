@@ -6,7 +6,7 @@ use super::Planner;
 use super::placing::cooling;
 use crate::core::plan::{quotas, score};
 use crate::core::time::{Now, Time};
-use crate::core::view::{KeyIx, OwnerIx, View};
+use crate::core::view::{KeyIx, OwnerIx, Placed, View};
 use crate::id::Revision;
 use crate::wire::{Freeze, MemberState};
 
@@ -61,11 +61,9 @@ impl Moves {
 impl Planner {
     /// The newest generation there is: a settled join or a request.
     fn newest_generation(&self, view: &View) -> Revision {
-        let members = || view.members.values().map(|m| &m.record);
-        let manual = members().any(|m| m.manual);
-        let joins = members()
-            .filter(|m| !manual && m.state == MemberState::Active && m.joined <= self.settled)
-            .map(|m| m.joined);
+        let manual = view.members.values().any(|m| m.record.manual);
+        let active = view.members.values().filter(|m| m.record.state == MemberState::Active);
+        let joins = active.map(Placed::joined).filter(|&join| !manual && join <= self.settled);
         joins.chain([view.rebalance]).max().unwrap_or_default()
     }
 

@@ -267,7 +267,7 @@ impl Planner {
         let takes =
             |owner| node(owner).and_then(|n| standings.get(n)).is_some_and(|s| s.affinity > 0);
         let done =
-            |n: &NodeId| view.members.get(n).is_some_and(|m| m.record.balanced >= self.generation);
+            |n: &NodeId| view.members.get(n).is_some_and(|m| m.balanced() >= self.generation);
         self.moves.keep(|owner| takes(owner) && !node(owner).is_some_and(done), takes);
     }
 

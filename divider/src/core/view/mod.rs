@@ -26,6 +26,29 @@ pub(crate) struct Placed<T> {
     pub(crate) received: Time,
 }
 
+impl Placed<MemberRecord> {
+    /// The revision of its join, as far as it is one of this log.
+    pub(crate) fn joined(&self) -> Revision {
+        self.past(self.record.joined)
+    }
+
+    /// The newest join that it calls settled, likewise.
+    pub(crate) fn settled(&self) -> Revision {
+        self.past(self.record.settled)
+    }
+
+    /// The newest balance generation that it is done with, likewise.
+    pub(crate) fn balanced(&self) -> Revision {
+        self.past(self.record.balanced)
+    }
+
+    /// A record speaks of what was before it. What it says of later revisions is of a log that is
+    /// lost, or forged: believed, it would outdo every join and generation to come.
+    fn past(&self, said: Revision) -> Revision {
+        if said < self.revision { said } else { Revision::NONE }
+    }
+}
+
 /// The fold of the delivered records. It judges nothing and plans nothing.
 #[derive(Debug, Default)]
 pub(crate) struct View {
@@ -56,11 +79,11 @@ impl View {
 
     /// The newest join among the members.
     pub(crate) fn newest_join(&self) -> Revision {
-        self.members.values().map(|m| m.record.joined).max().unwrap_or_default()
+        self.members.values().map(Placed::joined).max().unwrap_or_default()
     }
 
     /// The newest join that some member calls settled.
     pub(crate) fn settled(&self) -> Revision {
-        self.members.values().map(|m| m.record.settled).max().unwrap_or_default()
+        self.members.values().map(Placed::settled).max().unwrap_or_default()
     }
 }

@@ -88,7 +88,7 @@ impl Model {
             Pulse::Fresh(_) if mode == Mode::Drain => NodeState::Draining,
             Pulse::Fresh(_) if member.record.state == MemberState::Leaving => NodeState::Leaving,
             Pulse::Fresh(_) if mode == Mode::Cordon => NodeState::Cordoned,
-            Pulse::Fresh(_) if self.is_joining(member.record.joined) => NodeState::Joining,
+            Pulse::Fresh(_) if self.is_joining(member.joined()) => NodeState::Joining,
             Pulse::Fresh(_) => NodeState::Ready,
         })
     }

@@ -9,6 +9,7 @@
 mod bounds;
 mod claims;
 mod fate;
+mod forged;
 mod freezing;
 mod garbage;
 mod handing;

@@ -12,7 +12,7 @@ use crate::core::timing::TOMBSTONE;
 use crate::id::Revision;
 use crate::key::Key;
 use crate::store::{Record, Write};
-use crate::wire::{ClaimRecord, ControlRecord, LeaseRecord, MemberRecord};
+use crate::wire::{ClaimRecord, ControlRecord, LeaseRecord, MemberRecord, Mode};
 
 impl Play {
     /// Somebody writes a record, over anything.
@@ -38,6 +38,12 @@ impl Play {
 
     pub(super) fn control(&mut self, node: &str, record: &ControlRecord) {
         self.put(&format!("control.{node}"), Some(record.encode()), None);
+    }
+
+    /// An operator drains a process.
+    pub(super) fn drain(&mut self, place: usize) {
+        let id = self.players[place].id.to_string();
+        self.control(&id, &ControlRecord::new(Mode::Drain));
     }
 
     pub(super) fn record(&mut self, name: &str) -> Option<Record> {

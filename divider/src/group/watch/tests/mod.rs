@@ -48,7 +48,7 @@ fn member(id: &str, life: u8) -> MemberRecord {
         prefixes: Vec::new(),
         state: MemberState::Active,
         balanced: Revision(1),
-        settled: Revision(1_000_000),
+        settled: Revision(1),
         manual: false,
         plan: (1, 1),
         labels: BTreeMap::from([("zone".to_owned(), "eu".to_owned())]),

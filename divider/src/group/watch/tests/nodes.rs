@@ -55,7 +55,7 @@ async fn a_node_that_has_come_is_joining_until_joins_have_settled() {
     let mut watch = paper.watch().await;
     paper.put("lease.w1", lease("w1", 1).encode()).await;
     assert_eq!(state(&watch.next().await.snapshot, "w1"), NodeState::Joining);
-    let joining = MemberRecord { joined: Revision(2), settled: Revision(0), ..member("w1", 1) };
+    let joining = MemberRecord { joined: Revision(1), settled: Revision(0), ..member("w1", 1) };
     paper.put("member.w1", joining.encode()).await;
     assert_eq!(state(&watch.next().await.snapshot, "w1"), NodeState::Joining);
     paper.put("lease.w2", lease("w2", 1).encode()).await;

@@ -1,0 +1,107 @@
+//! Records that nobody honest wrote, and records of a log that is lost: none may hurt the group for
+//! longer than it stands there.
+
+use bytes::Bytes;
+
+use super::fate::{Fate, Verb};
+use super::play::Play;
+use super::{BEAT, LEASE};
+use crate::core::edge::Command;
+use crate::core::timing::SETTLE_AT_MOST;
+use crate::id::{Revision, Session, Token};
+use crate::wire::{
+    ClaimRecord, ControlRecord, LeaseRecord, LeaseState, MemberRecord, MemberState, Mode,
+};
+
+const KEYS: [&str; 6] = ["k1", "k2", "k3", "k4", "k5", "k6"];
+
+/// Two nodes that share some keys.
+fn pair() -> (Play, usize, usize) {
+    let mut play = Play::new(LEASE);
+    let (a, b) = (play.start("a"), play.start("b"));
+    play.run(LEASE);
+    play.announce_all(&KEYS);
+    play.until_running(&KEYS);
+    play.run(LEASE);
+    (play, a, b)
+}
+
+fn running(play: &Play, place: usize) -> usize {
+    KEYS.iter().filter(|key| play.runs(place, key)).count()
+}
+
+fn from_the_future(session: u128) -> MemberRecord {
+    let never = Revision(u64::MAX);
+    MemberRecord {
+        session: Session::from_bits(session),
+        joined: never,
+        lease_ms: 300,
+        affinity: 0,
+        prefixes: Vec::new(),
+        state: MemberState::Active,
+        balanced: never,
+        settled: never,
+        manual: false,
+        plan: (1, 1),
+        labels: std::collections::BTreeMap::default(),
+        host: String::new(),
+        build: String::new(),
+    }
+}
+
+#[test]
+fn revisions_from_the_future_in_a_member_record_stop_no_balancing() {
+    let (mut play, ..) = pair();
+    play.put("member.z", Some(from_the_future(9).encode()), None);
+    play.run(LEASE * 2);
+    assert_eq!(play.member("z"), None, "nobody renews its lease");
+    let c = play.start("c");
+    play.until(LEASE * 2 + SETTLE_AT_MOST, |play| running(play, c) == 2);
+}
+
+#[test]
+fn a_member_record_from_the_future_of_a_session_that_never_was_is_deleted() {
+    let (mut play, ..) = pair();
+    let lease = LeaseRecord {
+        session: Session::from_bits(8),
+        beat: 1,
+        lease_ms: 300,
+        state: LeaseState::Ended,
+        held: 0,
+        stopping: 0,
+        seen: Revision::NONE,
+        by: None,
+    };
+    play.put("lease.z", Some(lease.encode()), None);
+    play.put("member.z", Some(from_the_future(9).encode()), None);
+    play.run(LEASE * 3);
+    assert_eq!(play.member("z"), None);
+}
+
+#[test]
+fn sessions_that_outlive_their_log_do_not_keep_later_joins_from_balancing() {
+    let mut play = Play::new(LEASE);
+    play.start("a");
+    play.run(LEASE);
+    for round in 0..500 {
+        play.announce(&format!("old{round}"));
+    }
+    for round in 0..500 {
+        play.retract(&format!("old{round}"));
+    }
+    play.start("b");
+    play.run(LEASE * 2);
+    play.log.recreate();
+    play.run(LEASE);
+    play.announce_all(&KEYS);
+    play.until_running(&KEYS);
+    play.run(LEASE * 2);
+    let c = play.start("c");
+    play.until(LEASE * 2 + SETTLE_AT_MOST, |play| running(play, c) == 2);
+}
+
+fn forge_token(play: &mut Play, token: u64) {
+    let claim = ClaimRecord { owner: None, token: Token(token), not: Vec::new() };
+    play.put("claim.forged", Some(claim.encode()), None);
+    play.announce("forged");
+}
