@@ -153,6 +153,13 @@ impl Node {
         let own = self.view.members.get(&self.config.node);
         match own.map(|m| (m.record.session == self.member.session, m.revision)) {
             Some((true, revision)) => {
+                // Newer than what was acknowledged, and not on its way from here: somebody else's.
+                let foreign = self.member.writing.is_none()
+                    && revision > self.member.revision
+                    && self.member.written.as_ref() != own.map(|m| &m.record);
+                if foreign {
+                    self.member.written = None;
+                }
                 self.member.revision = self.member.revision.max(revision);
                 self.on_own_member();
             }
@@ -162,6 +169,15 @@ impl Node {
                 self.member.written = None;
             }
             _ => {}
+        }
+    }
+
+    /// The own member record cannot be read: a session that lives writes it again, since whoever
+    /// comes later does not know it.
+    pub(super) fn on_problem(&mut self, name: &str, revision: Revision) {
+        if name == self.member_name().to_string() && self.member.writing.is_none() {
+            self.member.written = None;
+            self.member.revision = revision;
         }
     }
 

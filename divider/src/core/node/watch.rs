@@ -188,6 +188,9 @@ impl Node {
         {
             return self.on_lease_delivered(now, record.revision);
         }
+        if *effect == Effect::Problem {
+            self.on_problem(&record.name, record.revision);
+        }
         if !self.watch.live {
             return;
         }

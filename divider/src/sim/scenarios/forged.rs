@@ -100,6 +100,20 @@ fn sessions_that_outlive_their_log_do_not_keep_later_joins_from_balancing() {
     play.until(LEASE * 2 + SETTLE_AT_MOST, |play| running(play, c) == 2);
 }
 
+#[test]
+fn what_is_written_over_a_live_member_record_does_not_stay() {
+    let (mut play, a, b) = pair();
+    let before = play.member("a").expect("a member");
+    let other = MemberRecord { affinity: 0, ..before.clone() };
+    for damage in [Bytes::from_static(b"{garbage"), other.encode()] {
+        play.put("member.a", Some(damage), None);
+        play.run(BEAT * 3);
+        assert_eq!(play.member("a").as_ref(), Some(&before));
+    }
+    play.run(LEASE * 3);
+    assert_eq!((running(&play, a), running(&play, b)), (3, 3));
+}
+
 fn forge_token(play: &mut Play, token: u64) {
     let claim = ClaimRecord { owner: None, token: Token(token), not: Vec::new() };
     play.put("claim.forged", Some(claim.encode()), None);
