@@ -273,7 +273,7 @@ impl Node {
     /// those of a log that is lost, as far as wall clocks tell.
     pub(super) fn next_token(&mut self, now: Now, last: Token) -> Token {
         let next = (last.0 + 1).max(now.unix_us).max(self.view.highest_token + 1).min(Token::MAX.0);
-        self.view.highest_token = next;
+        self.view.note_token(Token(next));
         Token(next)
     }
 }

@@ -6,7 +6,7 @@ use super::keys::{KeyIx, NotUntil};
 use super::owners::OwnerIx;
 use super::{Placed, View};
 use crate::core::time::{Now, Time};
-use crate::id::{NodeId, Revision};
+use crate::id::{NodeId, Revision, Token};
 use crate::key::Key;
 use crate::store::Record;
 use crate::wire::{
@@ -177,9 +177,7 @@ impl View {
             Ok((claim, owner)) => {
                 entry.claim.token = claim.token;
                 entry.claim.not = not_until(at, &claim);
-                if claim.token.0 < FORGED_TOKEN {
-                    self.highest_token = self.highest_token.max(claim.token.0);
-                }
+                self.note_token(claim.token);
                 self.set_owner(ix, owner);
             }
             Err(error) => {
@@ -187,6 +185,13 @@ impl View {
             }
         }
         Effect::Claim(ix, from)
+    }
+
+    /// The tokens of all keys are above this one from now on, unless it cannot be true.
+    pub(crate) fn note_token(&mut self, token: Token) {
+        if token.0 < FORGED_TOKEN {
+            self.highest_token = self.highest_token.max(token.0);
+        }
     }
 
     fn apply_unclaim(&mut self, key: &Key, revision: Revision) -> Effect {

@@ -119,3 +119,19 @@ fn forge_token(play: &mut Play, token: u64) {
     play.put("claim.forged", Some(claim.encode()), None);
     play.announce("forged");
 }
+
+#[test]
+fn who_takes_a_key_with_a_forged_token_gives_honest_ones_to_other_keys() {
+    let mut play = Play::new(LEASE);
+    let a = play.start("a");
+    play.run(LEASE);
+    forge_token(&mut play, Token::MAX.0 - 1);
+    play.until_running(&["forged"]);
+    play.announce("k1");
+    play.until_running(&["k1"]);
+    assert!(play.claim("k1").expect("a claim").token < Token(1 << 60));
+    play.break_watches(a);
+    play.run(BEAT);
+    play.announce("k2");
+    play.until_running(&["k2"]);
+}
