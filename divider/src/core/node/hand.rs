@@ -144,8 +144,9 @@ impl Node {
             // A leader of old answers, or the log lost its tail; a resync tells which.
             return self.set_doubt(ix, Doubt::Retry(now.at + self.timing.heartbeat));
         }
+        let owner = self.owner_of(self.me);
         if let Phase::Handing { ran, .. } = hold.phase
-            && claim.is_some_and(|c| c.token == ran)
+            && claim.is_some_and(|c| c.token == ran && c.owner == owner)
         {
             return self.hand_over_again(now, ix, revision);
         }
@@ -203,12 +204,13 @@ impl Node {
             return;
         }
         if let Phase::Handing { next, ran, .. } = hold.phase {
-            if entry.claim.exists && entry.claim.token == ran {
-                let revision = entry.claim.revision;
+            let claim = &entry.claim;
+            if claim.exists && claim.token == ran && claim.owner == self.me {
+                let revision = claim.revision;
                 return self.hand_over_again(now, ix, revision);
             }
             // The watch was faster than the acknowledgement.
-            let (claim, revision) = (&entry.claim, entry.claim.revision);
+            let revision = claim.revision;
             let landed =
                 claim.token == hold.token && claim.exists || !claim.exists && next == Next::Gone;
             if landed {

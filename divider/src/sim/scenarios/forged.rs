@@ -135,3 +135,19 @@ fn who_takes_a_key_with_a_forged_token_gives_honest_ones_to_other_keys() {
     play.announce("k2");
     play.until_running(&["k2"]);
 }
+
+#[test]
+fn a_claim_whose_token_cannot_grow_is_given_away_once() {
+    let mut play = Play::new(LEASE);
+    forge_token(&mut play, Token::MAX.0 - 1);
+    let a = play.start("a");
+    play.until_running(&["forged"]);
+    play.run(LEASE);
+    assert_eq!(play.claim("forged").expect("a claim").token, Token::MAX);
+    // The watch shows what became of it before an acknowledgement does.
+    play.once(a, Verb::Write, "claim.forged", Fate::Unanswered);
+    play.command(a, Command::Flush);
+    play.run(LEASE);
+    let writes = play.writes(a, "claim.forged");
+    assert_eq!(writes.len(), 2, "taken, and given away:\n{}", play.story());
+}
