@@ -8,6 +8,7 @@ use crate::core::time::Now;
 use crate::core::timing::TOMBSTONE;
 use crate::core::view::KeyIx;
 use crate::event::StopReason;
+use crate::id::Revision;
 use crate::key::Key;
 use crate::store::{Outcome, Record, StoreError, Write};
 use crate::wire::RecordName;
@@ -79,28 +80,31 @@ impl Node {
         if slot {
             self.drop_slot(ix);
         }
+        let announced = self.view.keys.get(ix).map(|e| e.announced).unwrap_or_default();
         if let Some(hold) = self.holds.keys.get_mut(&ix) {
             hold.since = now.at;
-            hold.phase = Phase::Completing { request, doubt: Doubt::Retry(now.at) };
+            hold.phase = Phase::Completing { request, announced, doubt: Doubt::Retry(now.at) };
+        }
+        if announced == Revision::NONE {
+            return self.on_completed(now, ix, announced);
         }
         self.write_complete(ix);
     }
 
-    /// Deletes the key at the revision that its owner has seen.
+    /// Deletes the key at the revision that its owner had seen when its work was done.
     pub(super) fn write_complete(&mut self, ix: KeyIx) {
-        let Some(entry) = self.view.keys.get(ix) else { return };
+        let (Some(hold), Some(entry)) = (self.holds.keys.get(&ix), self.view.keys.get(ix)) else {
+            return;
+        };
+        let Phase::Completing { announced, .. } = hold.phase else { return };
         let write = Write {
             name: RecordName::Key(entry.key.clone()).to_string(),
             value: None,
-            expected: Some(entry.announced),
+            expected: Some(announced),
             ttl: Some(TOMBSTONE),
         };
-        if entry.exists() {
-            let id = self.write(WriteFor::Complete(ix), write);
-            self.set_doubt(ix, Doubt::Writing(id));
-        } else {
-            self.completed(ix, Reply::Done);
-        }
+        let id = self.write(WriteFor::Complete(ix), write);
+        self.set_doubt(ix, Doubt::Writing(id));
     }
 
     pub(super) fn on_complete_wrote(
@@ -115,7 +119,7 @@ impl Node {
             return;
         }
         match outcome {
-            Outcome::Acked(_) => self.on_completed(now, ix),
+            Outcome::Acked(revision) => self.on_completed(now, ix, *revision),
             Outcome::Refused(_) => self.set_doubt(ix, Doubt::Retry(now.at + self.timing.heartbeat)),
             Outcome::Conflict | Outcome::Unknown(_) => {
                 let Some(key) = self.view.keys.get(ix).map(|e| e.key.clone()) else { return };
@@ -135,12 +139,13 @@ impl Node {
         if hold.doubt_mut().is_none_or(|doubt| *doubt != Doubt::Reading) {
             return;
         }
-        let seen = self.view.keys.get(ix).map(|e| e.announced).unwrap_or_default();
+        let Phase::Completing { announced, .. } = hold.phase else { return };
         match answer {
             Ok(record) if record.as_ref().is_none_or(|r| r.value.is_none()) => {
-                self.on_completed(now, ix);
+                let deleted = Self::answer_revision(record.as_ref());
+                self.on_completed(now, ix, deleted.max(announced));
             }
-            Ok(Some(record)) if record.revision > seen => {
+            Ok(Some(record)) if record.revision != announced => {
                 self.completed(ix, Reply::AnnouncedAgain);
                 self.hand_completed(now, ix);
             }
@@ -148,11 +153,14 @@ impl Node {
         }
     }
 
-    /// The key is deleted: its claim follows.
-    fn on_completed(&mut self, now: Now, ix: KeyIx) {
+    /// The key is deleted at this revision, unless the watch has shown it announced again since: its
+    /// claim follows, or it is started again.
+    fn on_completed(&mut self, now: Now, ix: KeyIx, deleted: Revision) {
         self.completed(ix, Reply::Done);
-        let effect = self.view.drop_key(ix);
-        self.on_live_effect(now, &effect);
+        if self.view.keys.get(ix).is_some_and(|e| e.announced <= deleted) {
+            let effect = self.view.drop_key(ix);
+            self.on_live_effect(now, &effect);
+        }
         self.hand_completed(now, ix);
     }
 

@@ -30,7 +30,12 @@ pub(super) enum Phase {
     /// The application was told to stop, and has not confirmed.
     Stopping(Stop),
     /// The application has stopped because the work is done; the key is being deleted.
-    Completing { request: RequestId, doubt: Doubt },
+    Completing {
+        request: RequestId,
+        /// The announcement whose work is done: a later one is not.
+        announced: Revision,
+        doubt: Doubt,
+    },
     /// The run is confirmed over; the claim is being given away. From here on the key is never
     /// started again on this revision.
     Handing {

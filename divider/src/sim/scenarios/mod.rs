@@ -9,6 +9,7 @@
 mod bounds;
 mod claims;
 mod fate;
+mod finishing;
 mod forged;
 mod freezing;
 mod garbage;

@@ -1,0 +1,66 @@
+//! Ending a key: completed, released, retracted and announced again, in the wrong moment.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::fate::{Fate, Verb};
+use super::play::Play;
+use super::{BEAT, LEASE, MS};
+use crate::core::edge::{Action, Command, Notice, Reply};
+use crate::core::time::Time;
+use crate::key::Key;
+
+/// A node that runs `k` by itself.
+fn alone() -> (Play, usize) {
+    let mut play = Play::new(LEASE);
+    let a = play.start("a");
+    play.announce("k");
+    play.until_running(&["k"]);
+    play.run(LEASE);
+    (play, a)
+}
+
+fn k() -> Key {
+    Key::new("k").expect("a legal key")
+}
+
+#[test]
+fn a_key_that_is_completed_while_it_stops_for_being_retracted_can_come_back() {
+    let (mut play, a) = alone();
+    play.players[a].app.confirms = false;
+    play.retract("k");
+    play.until(BEAT, |play| play.told(a, "k") == "+-");
+    let request = play.command(a, Command::Complete(k()));
+    play.run(BEAT);
+    assert_eq!(play.reply(a, request), Some(&Reply::Done));
+    assert_eq!(play.claim("k"), None, "nobody needs it");
+    play.announce("k");
+    play.until_running(&["k"]);
+}
+
+#[test]
+fn a_completion_that_got_lost_does_not_end_a_key_that_is_announced_again() {
+    for fate in [Fate::Lost, Fate::Unanswered] {
+        let (mut play, a) = alone();
+        play.once(a, Verb::Write, "key.k", fate);
+        let request = play.command(a, Command::Complete(k()));
+        play.run(MS * 5);
+        play.announce("k");
+        play.run(LEASE);
+        assert_eq!(play.reply(a, request), Some(&Reply::AnnouncedAgain));
+        assert!(play.record("key.k").is_some_and(|record| record.value.is_some()));
+        assert!(play.runs(a, "k"));
+    }
+}
+
+#[test]
+fn a_key_announced_again_before_its_completion_is_acknowledged_is_not_forgotten() {
+    let (mut play, a) = alone();
+    play.once(a, Verb::Write, "key.k", Fate::Held);
+    play.command(a, Command::Complete(k()));
+    play.land(a);
+    play.announce("k");
+    play.deliver_now(a);
+    play.until_running(&["k"]);
+}
