@@ -48,7 +48,7 @@ impl Node {
 
     fn on_release(&mut self, now: Now, request: RequestId, key: &Key) {
         let Some(ix) = self.held(key) else {
-            self.confirm_lost(key);
+            self.confirm_lost(now, key);
             return self.reply(request, Reply::NotHeld);
         };
         let stop = match self.holds.keys.get(&ix).map(|h| &h.phase) {
@@ -60,17 +60,18 @@ impl Node {
     }
 
     /// The caller has stopped, whatever it stopped.
-    fn confirm_lost(&mut self, key: &Key) {
+    fn confirm_lost(&mut self, now: Now, key: &Key) {
         if let Some(ix) = self.view.keys.find(key)
             && self.holds.unconfirmed.remove(&ix).is_some()
         {
             self.unpin_if_done(ix);
+            self.look(now, ix);
         }
     }
 
     fn on_complete(&mut self, now: Now, request: RequestId, key: &Key) {
         let Some(ix) = self.held(key) else {
-            self.confirm_lost(key);
+            self.confirm_lost(now, key);
             return self.reply(request, Reply::NotHeld);
         };
         let slot = match self.holds.keys.get(&ix).map(|h| &h.phase) {

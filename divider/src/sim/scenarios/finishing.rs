@@ -64,3 +64,20 @@ fn a_key_announced_again_before_its_completion_is_acknowledged_is_not_forgotten(
     play.deliver_now(a);
     play.until_running(&["k"]);
 }
+
+#[test]
+fn a_lost_run_that_is_released_instead_of_confirmed_lets_the_key_start_again() {
+    for complete in [false, true] {
+        let (mut play, a) = alone();
+        play.players[a].app.confirms = false;
+        play.rule(a, Verb::Write, "lease.a", Fate::Lost);
+        play.until(LEASE, |play| play.is_fenced(a));
+        play.players[a].rules.clear();
+        play.run(LEASE * 3);
+        assert_eq!(play.told(a, "k"), "+!", "it is a member again, and its old run goes on");
+        let command = if complete { Command::Complete(k()) } else { Command::Release(k()) };
+        let request = play.command(a, command);
+        assert_eq!(play.reply(a, request), Some(&Reply::NotHeld));
+        play.until(LEASE, |play| play.runs(a, "k"));
+    }
+}
