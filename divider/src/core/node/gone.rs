@@ -7,31 +7,33 @@ use super::Node;
 use super::hold::Phase;
 use super::outcome::ReadFor;
 use crate::core::time::Now;
-use crate::core::view::{KeyEntry, KeyIx};
+use crate::core::view::KeyIx;
 use crate::event::LostReason;
+use crate::id::Revision;
 use crate::store::{Record, StoreError};
 use crate::wire::{ClaimRecord, RecordName};
 
 impl Node {
-    /// A record that the snapshot did not show: what matters here is asked for once more.
-    pub(super) fn on_not_shown(&mut self, ix: KeyIx, ask: ReadFor) {
-        let held = self.holds.keys.contains_key(&ix);
-        let Some(key) = self.view.keys.get(ix).map(|e| e.key.clone()) else { return };
-        match ask {
-            ReadFor::KeyGone(_) if held => {
-                self.read(ask, &RecordName::Key(key));
-            }
-            ReadFor::ClaimGone(_) if held => {
-                self.read(ask, &RecordName::Claim(key));
-            }
-            ReadFor::KeyGone(_) => {
-                self.view.drop_key(ix);
-            }
-            _ => {
-                self.view.drop_claim(ix);
-            }
+    /// A `key` record that the snapshot did not show: if it matters here, it is asked for once more.
+    pub(super) fn on_key_not_shown(&mut self, ix: KeyIx) {
+        let Some(entry) = self.view.keys.get(ix) else { return };
+        if self.holds.keys.contains_key(&ix) {
+            let name = RecordName::Key(entry.key.clone());
+            self.read(ReadFor::KeyGone(ix, entry.announced), &name);
+        } else {
+            self.view.drop_key(ix);
         }
-        self.view.keys.forget_if_idle(ix);
+    }
+
+    /// A claim that the snapshot did not show, likewise.
+    pub(super) fn on_claim_not_shown(&mut self, ix: KeyIx) {
+        let Some(entry) = self.view.keys.get(ix) else { return };
+        if self.holds.keys.contains_key(&ix) {
+            let name = RecordName::Claim(entry.key.clone());
+            self.read(ReadFor::ClaimGone(ix, entry.claim.revision), &name);
+        } else {
+            self.view.drop_claim(ix);
+        }
     }
 
     /// Every key that is held and whose claim does not stand as it is held is lost.
@@ -76,27 +78,32 @@ impl Node {
         let Some(entry) = self.view.keys.get(ix).filter(|e| e.exists()) else { return };
         if self.holds.keys.contains_key(&ix) {
             let name = RecordName::Key(entry.key.clone());
-            self.read(ReadFor::KeyGone(ix), &name);
+            self.read(ReadFor::KeyGone(ix, entry.announced), &name);
         } else {
             let effect = self.view.drop_key(ix);
             self.on_live_effect(now, &effect);
         }
     }
 
-    /// The leader's word on a key that seems to be gone.
+    /// The leader's word on a key that seems to be gone. It says nothing of one that was announced
+    /// again since it was asked.
     pub(super) fn on_key_gone_read(
         &mut self,
         now: Now,
         ix: KeyIx,
+        known: Revision,
         answer: Result<Option<Record>, StoreError>,
     ) {
+        if self.view.keys.get(ix).is_none_or(|e| e.announced != known) {
+            return;
+        }
         let again = now.at + Duration::from_secs(1).max(self.timing.heartbeat);
         match answer {
             Err(_) => self.watch.expiry.set(ix, Some(again)),
             Ok(Some(record)) if record.value.is_some() => {
                 self.watch.expiry.set(ix, record.ttl.map(|_| again));
             }
-            Ok(_) if self.view.keys.get(ix).is_some_and(KeyEntry::exists) => {
+            Ok(_) if known != Revision::NONE => {
                 let effect = self.view.drop_key(ix);
                 if self.watch.is_live() {
                     self.on_live_effect(now, &effect);
@@ -106,13 +113,18 @@ impl Node {
         }
     }
 
-    /// The leader's word on a claim that a snapshot did not show.
+    /// The leader's word on a claim that a snapshot did not show. It says nothing of one that was
+    /// written since it was asked.
     pub(super) fn on_claim_gone_read(
         &mut self,
         now: Now,
         ix: KeyIx,
+        known: Revision,
         answer: Result<Option<Record>, StoreError>,
     ) {
+        if self.view.keys.get(ix).is_none_or(|e| e.claim.revision != known) {
+            return;
+        }
         let Ok(record) = answer else {
             return self.resync(now, "a claim could be neither seen nor read");
         };

@@ -51,10 +51,11 @@ pub(super) enum ReadFor {
     Complete(KeyIx),
     /// Whether a session is over.
     Proof(NodeId, Session),
-    /// A `key` record that a snapshot did not show, or whose time to live has passed.
-    KeyGone(KeyIx),
-    /// A claim that a snapshot did not show.
-    ClaimGone(KeyIx),
+    /// A `key` record that a snapshot did not show, or whose time to live has passed; with the
+    /// revision that was known.
+    KeyGone(KeyIx, Revision),
+    /// A claim that a snapshot did not show, likewise.
+    ClaimGone(KeyIx, Revision),
     /// A claim that ought to be as it is known.
     Audit(KeyIx),
     /// A key that ought to exist.
@@ -108,8 +109,8 @@ impl Node {
             ReadFor::Claim(ix) => self.on_claim_read(now, ix, answer),
             ReadFor::Complete(ix) => self.on_complete_read(now, ix, answer),
             ReadFor::Proof(node, session) => self.on_proof_read(now, &node, session, answer),
-            ReadFor::KeyGone(ix) => self.on_key_gone_read(now, ix, answer),
-            ReadFor::ClaimGone(ix) => self.on_claim_gone_read(now, ix, answer),
+            ReadFor::KeyGone(ix, known) => self.on_key_gone_read(now, ix, known, answer),
+            ReadFor::ClaimGone(ix, known) => self.on_claim_gone_read(now, ix, known, answer),
             ReadFor::Audit(ix) => self.on_audit_read(now, ix, answer),
             ReadFor::AuditKey(ix) => self.on_audit_key_read(now, ix, answer),
         }

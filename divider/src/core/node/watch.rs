@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use super::Node;
 use super::join::Life;
-use super::outcome::ReadFor;
 use crate::core::edge::{Action, Notice, WatchId};
 use crate::core::time::{Now, Time};
 use crate::core::view::{Effect, Expiry};
@@ -233,10 +232,10 @@ impl Node {
         self.watch.failures = 0;
         let (keys, claims) = self.view.end_snapshot();
         for ix in keys {
-            self.on_not_shown(ix, ReadFor::KeyGone(ix));
+            self.on_key_not_shown(ix);
         }
         for ix in claims {
-            self.on_not_shown(ix, ReadFor::ClaimGone(ix));
+            self.on_claim_not_shown(ix);
         }
         let own = self.view.members.get(&self.config.node).map(|m| (m.revision, &m.record));
         self.member.on_snapshot(self.view.seen, own);

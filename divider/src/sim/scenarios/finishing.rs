@@ -81,3 +81,26 @@ fn a_lost_run_that_is_released_instead_of_confirmed_lets_the_key_start_again() {
         play.until(LEASE, |play| play.runs(a, "k"));
     }
 }
+
+#[test]
+fn a_key_announced_again_while_the_leader_is_asked_whether_it_is_over_goes_on() {
+    let mut play = Play::new(LEASE);
+    let a = play.start("a");
+    // When it is over by the node's clock: a second after its time to live.
+    let over = play.now + Duration::from_secs(3);
+    play.put("key.k", Some(Bytes::new()), Some(Duration::from_secs(2)));
+    play.until_running(&["k"]);
+    play.run(over.since(play.now) - MS);
+    play.rule(a, Verb::Read, "key.k", Fate::Old(None));
+    play.until(BEAT, |play| {
+        let asks = |(at, action): &(Time, Action)| {
+            *at >= over && matches!(action, Action::Read(_, name, _) if name == "key.k")
+        };
+        play.players[a].done.iter().any(asks)
+    });
+    play.players[a].rules.clear();
+    play.announce("k");
+    play.deliver_now(a);
+    play.run(LEASE * 2);
+    assert_eq!(play.told(a, "k"), "+");
+}
