@@ -97,7 +97,8 @@ impl Node {
         }
     }
 
-    /// A key may have ended its time to live unseen, while the watch lagged.
+    /// A key may have ended its time to live unseen, while the watch lagged. Where its end is known,
+    /// that is waited for.
     pub(super) fn on_audit_key_read(
         &mut self,
         now: Now,
@@ -105,7 +106,8 @@ impl Node {
         answer: Result<Option<Record>, StoreError>,
     ) {
         let Ok(record) = answer else { return };
-        let known = self.view.keys.get(ix).is_some_and(KeyEntry::exists);
+        let exists = self.view.keys.get(ix).is_some_and(KeyEntry::exists);
+        let known = exists && !self.watch.expiry.is_set(ix);
         if known && record.is_none() && self.watch.is_live() {
             self.resync(now, "a key that is known is not in the log");
         }

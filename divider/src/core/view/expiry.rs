@@ -36,6 +36,11 @@ impl Expiry {
         }
     }
 
+    /// Whether the key ends by itself.
+    pub(crate) fn is_set(&self, ix: KeyIx) -> bool {
+        self.of.contains_key(&ix)
+    }
+
     /// When the next one ends.
     pub(crate) fn next(&self) -> Option<Time> {
         self.by_time.first().map(|(at, _)| *at)

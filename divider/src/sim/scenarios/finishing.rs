@@ -104,3 +104,14 @@ fn a_key_announced_again_while_the_leader_is_asked_whether_it_is_over_goes_on() 
     play.run(LEASE * 2);
     assert_eq!(play.told(a, "k"), "+");
 }
+
+#[test]
+fn the_end_of_a_keys_time_to_live_costs_no_snapshot() {
+    let mut play = Play::new(LEASE);
+    let a = play.start("a");
+    play.put("key.k", Some(Bytes::new()), Some(Duration::from_secs(4)));
+    play.until_running(&["k"]);
+    play.run(LEASE * 4);
+    assert_eq!(play.told(a, "k"), "+-");
+    assert_eq!(play.resyncs(a), 0);
+}
