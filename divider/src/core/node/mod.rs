@@ -172,6 +172,12 @@ impl Node {
         self.watch.is_live().then(|| self.planner.wrong_counts(&self.view)).flatten()
     }
 
+    /// How many keys take room here, whatever is known of them.
+    #[cfg(test)]
+    pub(crate) fn known_keys(&self) -> usize {
+        self.view.keys.iter().count()
+    }
+
     fn timeouts(&self) -> impl Iterator<Item = Time> {
         let open = !self.is_over();
         [
@@ -211,6 +217,7 @@ impl Node {
         self.drive_observer(now);
         while let Some(ix) = self.planner.pop_dirty() {
             self.look(now, ix);
+            self.view.keys.forget_if_idle(ix);
         }
         self.drive_takes(now);
         self.drive_moves(now);

@@ -308,6 +308,7 @@ impl Node {
             self.takes.watched.push_back(Watched { round: watched.round + 1, ..watched });
         } else if let Some(entry) = self.view.keys.get_mut(ix) {
             entry.watched = false;
+            self.view.keys.forget_if_idle(ix);
         }
     }
 

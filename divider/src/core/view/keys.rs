@@ -92,7 +92,8 @@ impl KeyEntry {
     }
 
     fn is_idle(&self) -> bool {
-        !self.exists() && !self.claim.exists && !self.pinned && !self.counted.is_some()
+        let wanted = self.pinned || self.watched || self.counted.is_some();
+        !self.exists() && !self.claim.exists && !wanted
     }
 }
 

@@ -115,3 +115,37 @@ fn the_end_of_a_keys_time_to_live_costs_no_snapshot() {
     assert_eq!(play.told(a, "k"), "+-");
     assert_eq!(play.resyncs(a), 0);
 }
+
+#[test]
+fn keys_that_came_and_went_are_forgotten_by_every_node() {
+    let mut play = Play::new(LEASE);
+    let places = ["a", "b"].map(|id| play.start(id));
+    play.run(LEASE);
+    for round in 0..40 {
+        let key = format!("k{round}");
+        play.announce(&key);
+        play.until_running(&[&key]);
+        play.retract(&key);
+    }
+    play.run(LEASE * 2);
+    for place in places {
+        assert_eq!(play.players[place].core.known_keys(), 0);
+    }
+}
+
+#[test]
+fn keys_that_went_while_nobody_watched_are_forgotten_too() {
+    let (mut play, a) = alone();
+    let b = play.start("b");
+    play.run(LEASE);
+    play.players[b].silent = true;
+    play.retract("k");
+    play.run(BEAT);
+    play.log.forget("key.k");
+    play.log.forget("claim.k");
+    play.mend(b);
+    play.run(LEASE * 2);
+    for place in [a, b] {
+        assert_eq!(play.players[place].core.known_keys(), 0);
+    }
+}
