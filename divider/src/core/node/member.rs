@@ -309,7 +309,8 @@ impl Node {
             stops.revision = *revision;
             stops.writing = false;
         } else {
-            stops.written = None;
+            // Until it is read, what stands there is taken for something that has to go.
+            stops.written = Some((u64::MAX, Time::default()));
             let name = RecordName::Stops(self.config.node.clone());
             self.read(ReadFor::Stops, &name);
         }
@@ -319,6 +320,9 @@ impl Node {
         self.member.stops.writing = false;
         if let Ok(record) = answer {
             self.member.stops.revision = Self::answer_revision(record.as_ref());
+            if record.is_none_or(|record| record.value.is_none()) {
+                self.member.stops.written = None;
+            }
         }
     }
 }

@@ -149,3 +149,16 @@ fn keys_that_went_while_nobody_watched_are_forgotten_too() {
         assert_eq!(play.players[place].core.known_keys(), 0);
     }
 }
+
+#[test]
+fn the_record_of_unconfirmed_stops_goes_when_its_first_deletion_got_lost() {
+    let (mut play, a) = alone();
+    play.players[a].app.confirms = false;
+    play.retract("k");
+    play.until(LEASE, |play| !play.writes(a, "stops.a").is_empty());
+    play.run(BEAT / 2);
+    play.once(a, Verb::Write, "stops.a", Fate::Lost);
+    play.confirm(a, "k");
+    play.run(LEASE);
+    assert_eq!(play.record("stops.a").and_then(|record| record.value), None);
+}
