@@ -88,6 +88,10 @@ impl Node {
         let departs = self.departs();
         if !departs {
             self.leaving.drained = false;
+            if self.leaving.flushes.is_empty() {
+                self.leaving.handed = 0;
+                self.leaving.freed = 0;
+            }
             return;
         }
         let idle = self.takes.is_idle() && self.holds.keys.is_empty();

@@ -162,3 +162,20 @@ fn the_record_of_unconfirmed_stops_goes_when_its_first_deletion_got_lost() {
     play.run(LEASE);
     assert_eq!(play.record("stops.a").and_then(|record| record.value), None);
 }
+
+#[test]
+fn a_drain_counts_what_it_moved_and_not_what_was_released_before() {
+    let mut play = Play::new(LEASE);
+    let places = ["a", "b"].map(|id| play.start(id));
+    play.run(LEASE);
+    play.announce("k");
+    play.until_running(&["k"]);
+    let donor = play.runner("k").expect("it runs");
+    play.command(donor, Command::Release(k()));
+    play.run(LEASE);
+    assert!(play.runs(places[1 - donor], "k"));
+    play.drain(donor);
+    play.run(LEASE);
+    let told = play.notices(donor).find(|notice| matches!(notice, Notice::Drained { .. }));
+    assert_eq!(told, Some(&Notice::Drained { handed: 0, freed: 0 }));
+}
