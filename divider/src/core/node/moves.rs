@@ -104,8 +104,8 @@ impl Node {
 
     pub(super) fn drive_moves(&mut self, now: Now) {
         if self.moves.deadline.is_some_and(|at| at <= now.at) {
-            self.moves.deadline = None;
-            self.look_at_own_keys();
+            // The wall clock may have been set back since; then it is waited for once more.
+            self.note_deadline(now);
         }
         if !self.is_working(now) {
             return;

@@ -17,6 +17,7 @@ mod handing;
 mod joining;
 mod leases;
 mod link;
+mod mixes;
 mod observing;
 mod play;
 mod player;
