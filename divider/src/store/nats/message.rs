@@ -95,7 +95,8 @@ impl StoredMessage {
 /// Reads a time to live as the server does: whole seconds, or a duration of Go, cut to seconds.
 fn parse_ttl(text: &str) -> Option<Duration> {
     if let Ok(seconds) = text.parse() {
-        return Some(Duration::from_secs(seconds));
+        // The server takes 0 for none.
+        return Some(Duration::from_secs(seconds)).filter(|ttl| !ttl.is_zero());
     }
     let mut rest = text;
     let mut seconds = 0.0;
@@ -137,6 +138,7 @@ mod tests {
         check("1500ms", Some(1));
         check("1.5h", Some(5400));
         check("never", None);
+        check("0", None);
         check("", None);
         check("s", None);
         check("5", Some(5));
