@@ -151,3 +151,35 @@ fn a_claim_whose_token_cannot_grow_is_given_away_once() {
     let writes = play.writes(a, "claim.forged");
     assert_eq!(writes.len(), 2, "taken, and given away:\n{}", play.story());
 }
+
+#[test]
+fn a_drain_of_a_node_that_does_not_exist_waits_for_it() {
+    let (mut play, ..) = pair();
+    play.control("c", &ControlRecord::new(Mode::Drain));
+    play.run(LEASE);
+    let c = play.start("c");
+    play.run(LEASE * 3);
+    assert_eq!(running(&play, c), 0);
+    play.control("c", &ControlRecord::new(Mode::Active));
+    play.put("rebalance", Some(Bytes::from_static(b"{\"v\":1}")), None);
+    play.until(LEASE, |play| running(play, c) == 2);
+}
+
+#[test]
+fn huge_numbers_in_a_control_record_stop_nothing() {
+    let (mut play, a, _) = pair();
+    let mut drain = ControlRecord::new(Mode::Drain);
+    drain.affinity = Some(u32::MAX);
+    drain.deadline_ms = Some(u64::MAX);
+    drain.at_ms = u64::MAX;
+    drain.parallel = u32::MAX;
+    drain.plan_rev = u64::MAX;
+    play.control("a", &drain);
+    play.until(LEASE, |play| running(play, a) == 0);
+    play.run(BEAT);
+    let mut active = ControlRecord::new(Mode::Active);
+    active.affinity = Some(u32::MAX);
+    play.control("a", &active);
+    play.put("rebalance", Some(Bytes::from_static(b"{\"v\":1}")), None);
+    play.until(LEASE, |play| running(play, a) == 5 || running(play, a) == 6);
+}
