@@ -81,6 +81,10 @@ impl MemberRecord {
     pub fn decode(value: &[u8]) -> Result<Self, Malformed> {
         let json: Json = from_json(value)?;
         check_version(json.v)?;
+        // Version 0 never was: who believed it would keep every node out that joins.
+        if json.plan.0 == 0 || json.plan.0 > json.plan.1 {
+            return Err(Malformed::OutOfBounds { field: "plan" });
+        }
         Ok(Self {
             session: json.session.parse()?,
             joined: Revision(json.joined),

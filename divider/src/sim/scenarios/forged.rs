@@ -183,3 +183,18 @@ fn huge_numbers_in_a_control_record_stop_nothing() {
     play.put("rebalance", Some(Bytes::from_static(b"{\"v\":1}")), None);
     play.until(LEASE, |play| running(play, a) == 5 || running(play, a) == 6);
 }
+
+#[test]
+fn a_member_record_of_a_plan_version_that_never_was_keeps_nobody_out() {
+    let (mut play, a, b) = pair();
+    let forged = MemberRecord { plan: (0, 0), lease_ms: 300_000, ..from_the_future(9) };
+    play.put("member.z", Some(forged.encode()), None);
+    for place in [a, b] {
+        play.cut(place);
+    }
+    play.run(LEASE * 2);
+    for place in [a, b] {
+        play.mend(place);
+    }
+    play.until_running(&KEYS);
+}
