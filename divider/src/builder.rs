@@ -171,7 +171,7 @@ impl Builder {
         self
     }
 
-    /// Starts the node, on a thread of its own, and waits until it is a member of the group.
+    /// Starts the node, off the application's executor, and waits until it is a member of the group.
     ///
     /// # Errors
     /// [`StartError`]: settings that are none are told before anything is asked of the store; a

@@ -16,7 +16,7 @@ use crate::store::Store;
 
 /// A node of a group: the application's handle on it.
 ///
-/// Cheap to clone, and every clone is the same node. The node itself runs on a thread of its own;
+/// Cheap to clone, and every clone is the same node. The node itself runs on its store's thread, or on one of its own;
 /// what it has to say comes out of [`Events`](crate::Events).
 ///
 /// # Ending a node

@@ -99,10 +99,11 @@
 //!
 //! # Threads and runtimes
 //!
-//! A node runs on a thread of its own; so does the connection of [`NatsStore::connect`]. Nothing that
-//! blocks the application's executor costs a lease then. With a client that is handed in
-//! ([`NatsStore::open`]) it may cost the lease, never exclusivity for those who ask
-//! [`Assignment::is_valid`].
+//! The connection of [`NatsStore::connect`] has a thread of its own, and a node runs on it. Nothing that
+//! blocks the application's executor costs a lease then. Many nodes in one process do best with a
+//! store each. With a client that is handed in ([`NatsStore::open`]) the node has a thread, but the
+//! client is on the application's executor: blocking that may cost the lease, never exclusivity for
+//! those who ask [`Assignment::is_valid`].
 //!
 //! # Log lines and metrics
 //!

@@ -1,4 +1,4 @@
-//! The engine's thread.
+//! Where the engine runs: on the thread of the store's connection, or on one of its own.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -35,26 +35,31 @@ pub(crate) struct Launch {
     pub(crate) answer: oneshot::Sender<Result<(), StartError>>,
 }
 
-/// Starts the engine's thread. It ends by itself when the node is over.
+/// Starts the engine. It ends by itself when the node is over.
 pub(crate) fn launch(launch: Launch) -> Result<(), StartError> {
+    // Of the highest level, so that it is there whatever lines are listened to.
+    let span = tracing::error_span!(
+        "divider", group = %launch.shared.group(), node = %launch.shared.node()
+    );
+    if let Some(runtime) = launch.store.runtime() {
+        runtime.spawn(run_to_end(launch).instrument(span));
+        return Ok(());
+    }
     let name = format!("divider-{}", launch.config.node);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(StartError::System)?;
-    // Of the highest level, so that it is there whatever lines are listened to.
-    let span = tracing::error_span!(
-        "divider", group = %launch.shared.group(), node = %launch.shared.node()
-    );
-    let main = move || {
-        // Dropped last, also when the thread panics: whoever waits for the node is woken when
-        // nothing of it is left.
-        let mut farewell = Farewell { shared: Arc::clone(&launch.shared), ended: Ended::Failed };
-        farewell.ended = runtime.block_on(run(launch).instrument(span));
-        drop(runtime);
-    };
+    let main = move || runtime.block_on(run_to_end(launch).instrument(span));
     std::thread::Builder::new().name(name).spawn(main).map_err(StartError::System)?;
     Ok(())
+}
+
+/// Runs the node, and says when it is over, however that came about.
+async fn run_to_end(launch: Launch) {
+    // Dropped last, also in a panic: whoever waits for the node is woken when nothing of it is left.
+    let mut farewell = Farewell { shared: Arc::clone(&launch.shared), ended: Ended::Failed };
+    farewell.ended = run(launch).await;
 }
 
 /// Says that the node is over.

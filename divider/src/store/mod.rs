@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
+use tokio::runtime::Handle;
 
 use crate::id::{GroupName, Revision};
 use crate::report::debug_as_report;
@@ -52,6 +53,16 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
 
     /// What the backend says about the log as a whole.
     fn info(&self) -> BoxFuture<'static, Result<Info, StoreError>>;
+
+    /// Where a node on this store had best run: the runtime that reads and writes the backend's
+    /// connection, if the backend has one to itself. Every answer then wakes one thread and not two.
+    /// `None`: the node gets a thread of its own.
+    ///
+    /// It must be one that nobody else may block, since heartbeats are sent from it, and it has to
+    /// last for as long as this store does.
+    fn runtime(&self) -> Option<Handle> {
+        None
+    }
 }
 
 /// A shared store is a store.
@@ -70,6 +81,9 @@ impl<S: Store + ?Sized> Store for Arc<S> {
     }
     fn info(&self) -> BoxFuture<'static, Result<Info, StoreError>> {
         (**self).info()
+    }
+    fn runtime(&self) -> Option<Handle> {
+        (**self).runtime()
     }
 }
 

@@ -117,6 +117,11 @@ impl Connection {
         Err(StoreError::Unreachable { what })
     }
 
+    /// The runtime of the thread that this connection has to itself.
+    pub(super) fn own_runtime(&self) -> Option<Handle> {
+        self.own.is_some().then(|| self.runtime.clone())
+    }
+
     /// Whether the connection is up at this moment, as far as is known.
     pub(super) fn is_up(&self) -> bool {
         self.client.connection_state() == State::Connected

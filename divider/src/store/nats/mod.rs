@@ -28,6 +28,7 @@ use futures_util::future::BoxFuture;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
+use tokio::runtime::Handle;
 
 use self::api::Api;
 use self::publisher::Publisher;
@@ -147,6 +148,10 @@ impl Store for NatsStore {
                 max_bytes: stream.max_bytes(),
             })
         })
+    }
+
+    fn runtime(&self) -> Option<Handle> {
+        self.inner.api.connection.own_runtime()
     }
 }
 
