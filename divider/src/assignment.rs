@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::future::Future;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -12,6 +11,7 @@ use crate::core::time::Time;
 use crate::engine::{SessionLease, clock};
 use crate::id::{Session, Token};
 use crate::key::Key;
+use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// A key that is this node's, from [`Event::Start`](crate::Event::Start) to its confirmed stop or
 /// the end of its lease. Cheap to clone; all clones tell the same. Dropping it changes nothing: the

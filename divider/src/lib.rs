@@ -134,6 +134,7 @@ mod run;
 mod sim;
 pub mod snapshot;
 pub mod store;
+mod sync;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]

@@ -19,7 +19,7 @@
 //!
 //! # What is not
 //!
-//! Records that cannot be read, two processes under one id, an answer of an old leader beyond what
+//! Records that cannot be read, claims that are deleted, two processes under one id, an answer of an old leader beyond what
 //! [`Guard::OldLeaderIsNoProof`] has, and a revision that is given out a second time after a loss.
 //! Progress: that something good happens in the end is for the simulation to show.
 

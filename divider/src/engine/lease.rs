@@ -1,9 +1,8 @@
 //! How long the assignments of one session are valid, read without the engine.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-
 use crate::core::time::Time;
 use crate::id::Session;
+use crate::sync::atomic::{AtomicU64, Ordering};
 
 /// The lease of one session, shared by the engine that renews it and the assignments under it.
 #[derive(Debug)]

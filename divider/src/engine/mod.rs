@@ -22,6 +22,8 @@ mod starting;
 #[cfg(test)]
 mod tests;
 mod thread;
+#[cfg(all(test, shuttle))]
+mod threads;
 mod watches;
 
 pub(crate) use lease::SessionLease;

@@ -1,7 +1,6 @@
 //! What the engine's thread and the application's handles share.
 
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::PoisonError;
 use std::task::{Context, Poll};
 
 use tokio::sync::{Notify, watch};
@@ -14,6 +13,8 @@ use crate::error::Ended;
 use crate::event::Reason;
 use crate::id::{GroupName, NodeId, Session, Token};
 use crate::key::Key;
+use crate::sync::Mutex;
+use crate::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 /// The meeting place of the engine and the application. Nobody holds its lock for longer than a few
 /// operations on a map, and nobody waits for anything else while holding it.
