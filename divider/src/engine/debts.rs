@@ -89,7 +89,7 @@ impl Collector {
                 key,
                 waited_s = waited.as_secs(),
                 unconfirmed = owed.unconfirmed,
-                "stop not confirmed by the application: its key stays here until it is"
+                "stop not confirmed by the application"
             ),
             Remark::Over => tracing::info!("late stops are confirmed"),
         }
