@@ -1,6 +1,7 @@
 //! The unit of work, and its text on the wire.
 
-use std::fmt;
+use std::borrow::Cow;
+use std::fmt::{self, Write};
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -44,50 +45,77 @@ impl Key {
 
     /// The key as it stands in the bucket and in the announce subject.
     pub fn wire(&self) -> String {
-        let bytes = self.0.as_bytes();
-        let mut out = String::with_capacity(bytes.len());
-        for (at, &byte) in bytes.iter().enumerate() {
-            if is_plain(bytes, at) {
-                out.push(char::from(byte));
-            } else {
-                out.push('=');
-                out.push(char::from(HEX[usize::from(byte >> 4)]));
-                out.push(char::from(HEX[usize::from(byte & 15)]));
-            }
-        }
-        out
+        Wire(&self.0).to_string()
     }
 
     /// Reads the wire form back. Only the canonical form of a key is one: an alias is refused.
     pub fn from_wire(wire: &str) -> Result<Self, InvalidKey> {
-        let not_canonical = || InvalidKey::NotCanonical { wire: wire.chars().take(64).collect() };
-        if wire.bytes().all(|b| b != b'=') {
-            let key = Self::new(wire)?;
-            let bytes = wire.as_bytes();
-            let plain = (0..bytes.len()).all(|at| is_plain(bytes, at));
-            return if plain { Ok(key) } else { Err(not_canonical()) };
+        read_wire(wire).map(|text| Self::of_known(&text))
+    }
+
+    /// The key of a text that was a key's before.
+    pub(crate) fn of_known(text: &str) -> Self {
+        debug_assert!(Self::new(text).is_ok(), "not a key's text: {text:?}");
+        Self(text.into())
+    }
+}
+
+impl AsRef<str> for Key {
+    fn as_ref(&self) -> &str {
+        &self.0
+    }
+}
+
+/// The wire form of a key's text.
+pub(crate) struct Wire<'a>(pub(crate) &'a str);
+
+impl fmt::Display for Wire<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let bytes = self.0.as_bytes();
+        if all_plain(bytes) {
+            return f.write_str(self.0);
         }
-        let mut bytes = Vec::with_capacity(wire.len());
-        let mut rest = wire.bytes();
-        while let Some(byte) = rest.next() {
-            if byte == b'=' {
-                let high = rest.next().and_then(hex_digit).ok_or_else(not_canonical)?;
-                let low = rest.next().and_then(hex_digit).ok_or_else(not_canonical)?;
-                bytes.push(high << 4 | low);
+        for (at, &byte) in bytes.iter().enumerate() {
+            if is_plain(bytes, at) {
+                f.write_char(char::from(byte))?;
             } else {
-                bytes.push(byte);
+                write!(f, "={byte:02X}")?;
             }
         }
-        let text = String::from_utf8(bytes).map_err(|_| not_canonical())?;
-        let key = Self::new(text)?;
-        if key.wire() == wire { Ok(key) } else { Err(not_canonical()) }
+        Ok(())
     }
+}
+
+/// Reads the text of a key from its wire form, without a copy where both are the same.
+pub(crate) fn read_wire(wire: &str) -> Result<Cow<'_, str>, InvalidKey> {
+    if !wire.is_empty() && wire.len() <= MAX_KEY && all_plain(wire.as_bytes()) {
+        return Ok(Cow::Borrowed(wire));
+    }
+    let not_canonical = || InvalidKey::NotCanonical { wire: wire.chars().take(64).collect() };
+    let mut bytes = Vec::with_capacity(wire.len());
+    let mut rest = wire.bytes();
+    while let Some(byte) = rest.next() {
+        if byte == b'=' {
+            let high = rest.next().and_then(hex_digit).ok_or_else(not_canonical)?;
+            let low = rest.next().and_then(hex_digit).ok_or_else(not_canonical)?;
+            bytes.push(high << 4 | low);
+        } else {
+            bytes.push(byte);
+        }
+    }
+    let text = String::from_utf8(bytes).map_err(|_| not_canonical())?;
+    let key = Key::new(&text)?;
+    if key.wire() == wire { Ok(Cow::Owned(text)) } else { Err(not_canonical()) }
 }
 
 const HEX: &[u8; 16] = b"0123456789ABCDEF";
 
 fn hex_digit(byte: u8) -> Option<u8> {
     HEX.iter().position(|&h| h == byte).and_then(|at| u8::try_from(at).ok())
+}
+
+fn all_plain(bytes: &[u8]) -> bool {
+    (0..bytes.len()).all(|at| is_plain(bytes, at))
 }
 
 /// Whether the byte at `at` stands for itself: a dot only where it divides two tokens.

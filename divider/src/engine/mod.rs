@@ -1,8 +1,9 @@
-//! The one task of a node, on a thread of its own, and the only clock.
+//! The one task of a node, and the only clock.
 //!
 //! The engine asks the store, tells the application and looks at the clock as the core says; it
-//! decides nothing. It has its own thread and its own single-threaded runtime, so that an
-//! application that blocks its executor does not cost the node its lease.
+//! decides nothing. It runs on the thread of the store's connection where that has one, since then an
+//! answer wakes one thread and not two, and on a thread of its own where it has not: never on the
+//! application's executor, which may be blocked for longer than a lease.
 
 pub(crate) mod clock;
 mod debts;
@@ -17,6 +18,7 @@ pub(crate) mod played;
 mod queue;
 mod reminder;
 mod requests;
+mod runs;
 mod shared;
 mod starting;
 #[cfg(test)]

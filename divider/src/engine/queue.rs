@@ -3,13 +3,14 @@
 //! The engine puts in, the application takes out, neither waits for the other. An application that
 //! does not read makes nothing grow beyond one item a key, and costs the node no heartbeat.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::task::Waker;
 
 use super::clock;
 use super::debts::{Debts, Owed};
 use super::lease::SessionLease;
+use super::runs::{Ending, Phase, Run, Runs};
 use crate::assignment::Assignment;
 use crate::core::time::Time;
 use crate::event::Reason;
@@ -19,7 +20,7 @@ use crate::key::Key;
 /// The runs of this node that are not confirmed to be over, and what is to be told about them.
 #[derive(Debug)]
 pub(super) struct Queue {
-    runs: HashMap<Key, Run>,
+    runs: Runs,
     starts: BTreeMap<u64, Key>,
     ends: BTreeMap<u64, Key>,
     next: u64,
@@ -40,30 +41,6 @@ pub(super) struct Effects {
     wake: Vec<Waker>,
     cancel: Vec<Assignment>,
     discard: Vec<Waker>,
-}
-
-#[derive(Debug)]
-struct Run {
-    assignment: Assignment,
-    phase: Phase,
-}
-
-#[derive(Debug)]
-enum Phase {
-    /// The application has not taken the start; it stands in `starts` under this number.
-    Untold(u64),
-    /// The application took the start.
-    Running,
-    /// It has to stop.
-    Ending(Ending),
-}
-
-#[derive(Debug)]
-struct Ending {
-    /// Its number in `ends` while the application has not taken it.
-    waits: Option<u64>,
-    reason: Reason,
-    deadline: Option<Time>,
 }
 
 /// A stop or loss that the application takes.
@@ -88,7 +65,7 @@ pub(super) enum Look<T> {
 impl Queue {
     pub(super) fn new() -> Self {
         Self {
-            runs: HashMap::new(),
+            runs: Runs::default(),
             starts: BTreeMap::new(),
             ends: BTreeMap::new(),
             next: 0,
@@ -126,12 +103,12 @@ impl Queue {
 
     /// Tells the application to start.
     pub(super) fn start(&mut self, key: Key, token: Token) {
-        debug_assert!(!self.runs.contains_key(&key), "a run of {key} is not confirmed");
+        debug_assert!(self.runs.get(&key).is_none(), "a run of {key} is not confirmed");
         self.give_up(&key);
         let number = self.number();
         let assignment = Assignment::new(key.clone(), token, Arc::clone(&self.lease));
-        self.starts.insert(number, key.clone());
-        self.runs.insert(key, Run { assignment, phase: Phase::Untold(number) });
+        self.starts.insert(number, key);
+        self.runs.insert(Run { assignment, phase: Phase::Untold(number) });
         self.wake_starts();
     }
 
@@ -163,8 +140,8 @@ impl Queue {
         let running: Vec<_> = self
             .runs
             .iter()
-            .filter(|(_, run)| matches!(run.phase, Phase::Running))
-            .map(|(key, run)| (key.clone(), run.assignment.token()))
+            .filter(|run| matches!(run.phase, Phase::Running))
+            .map(|run| (run.assignment.key().clone(), run.assignment.token()))
             .collect();
         for (key, token) in running {
             self.lose(key, token, reason, until);
@@ -202,7 +179,7 @@ impl Queue {
             if let Phase::Ending(ending) = &mut run.phase {
                 ending.waits = None;
                 self.debts.taken();
-                let Ending { reason, deadline, .. } = *ending;
+                let Ending { reason, deadline, .. } = **ending;
                 return Look::Item(Taken { assignment: run.assignment.clone(), reason, deadline });
             }
         }
@@ -212,7 +189,8 @@ impl Queue {
     /// The application has stopped with a run that it was told to end. `None`: there is no such run.
     pub(super) fn confirm(&mut self, key: &Key, token: Token) -> Option<Reason> {
         let run = self.runs.get(key).filter(|run| run.assignment.token() == token)?;
-        let Phase::Ending(Ending { waits, reason, .. }) = run.phase else { return None };
+        let Phase::Ending(ending) = &run.phase else { return None };
+        let Ending { waits, reason, .. } = **ending;
         if let Some(number) = waits {
             self.ends.remove(&number);
         }
@@ -223,10 +201,13 @@ impl Queue {
     /// The application has stopped with the key by itself, and says so to the core in a command.
     pub(super) fn give_up(&mut self, key: &Key) {
         let Some(run) = self.runs.remove(key) else { return };
-        match run.phase {
-            Phase::Untold(number) => _ = self.starts.remove(&number),
-            Phase::Ending(Ending { waits: Some(number), .. }) => _ = self.ends.remove(&number),
-            Phase::Running | Phase::Ending(_) => {}
+        match &run.phase {
+            Phase::Untold(number) => _ = self.starts.remove(number),
+            Phase::Ending(ending) => {
+                let waits = ending.waits.as_ref();
+                waits.and_then(|number| self.ends.remove(number));
+            }
+            Phase::Running => {}
         }
         self.debts.over(key);
         run.assignment.mark_over();
@@ -242,7 +223,7 @@ impl Queue {
 
     /// What the application was told to start and has not stopped.
     pub(super) fn assigned(&self) -> Vec<Assignment> {
-        let told = self.runs.values().filter(|run| !matches!(run.phase, Phase::Untold(_)));
+        let told = self.runs.iter().filter(|run| !matches!(run.phase, Phase::Untold(_)));
         told.map(|run| run.assignment.clone()).collect()
     }
 
@@ -271,19 +252,17 @@ impl Queue {
     /// The run that has to end. One that was not told is withdrawn, and one that the application has
     /// given up is over already: both are confirmed here.
     fn run_to_end(&mut self, key: &Key, token: Token) -> Option<&Assignment> {
-        match self.runs.get(key) {
-            Some(run) if run.assignment.token() == token => {}
-            _ => {
-                self.confirmed.push((key.clone(), token));
-                return None;
-            }
-        }
-        if let Phase::Untold(number) = self.runs[key].phase {
+        let run = self.runs.get(key).filter(|run| run.assignment.token() == token);
+        let Some(run) = run else {
+            self.confirmed.push((key.clone(), token));
+            return None;
+        };
+        if let Phase::Untold(number) = run.phase {
             self.starts.remove(&number);
             self.over(key);
             return None;
         }
-        Some(&self.runs[key].assignment)
+        self.runs.get(key).map(|run| &run.assignment)
     }
 
     fn end(&mut self, key: Key, reason: Reason, deadline: Option<Time>) {
@@ -292,10 +271,11 @@ impl Queue {
         let run = self.runs.get_mut(&key).expect("the caller looked");
         self.effects.cancel.push(run.assignment.clone());
         let ending = Ending { waits: Some(number), reason, deadline };
-        if let Phase::Ending(Ending { waits: Some(earlier), .. }) =
-            std::mem::replace(&mut run.phase, Phase::Ending(ending))
+        if let Phase::Ending(earlier) =
+            std::mem::replace(&mut run.phase, Phase::Ending(Box::new(ending)))
+            && let Some(number) = earlier.waits
         {
-            self.ends.remove(&earlier);
+            self.ends.remove(&number);
         }
         self.ends.insert(number, key);
         self.wake_ends();
@@ -308,10 +288,10 @@ impl Queue {
     }
 
     fn over(&mut self, key: &Key) {
-        if let Some((key, run)) = self.runs.remove_entry(key) {
-            self.debts.over(&key);
+        if let Some(run) = self.runs.remove(key) {
+            self.debts.over(key);
             run.assignment.mark_over();
-            self.confirmed.push((key, run.assignment.token()));
+            self.confirmed.push((run.assignment.key().clone(), run.assignment.token()));
             self.effects.cancel.push(run.assignment);
         }
     }

@@ -19,7 +19,7 @@ pub use control::{ControlRecord, DEFAULT_PARALLEL, Mode, OnDeadline};
 pub use group::{Freeze, GroupRecord, PROTOCOL, RebalanceRecord};
 pub use lease::{LEASE_LEN, LeaseRecord, LeaseState};
 pub use member::{MAX_STOPS, MemberRecord, MemberState, OldestStop, StopsRecord};
-pub use name::RecordName;
+pub use name::{Named, RecordName};
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};

@@ -1,18 +1,22 @@
 //! Names of records.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use crate::error::{InvalidId, InvalidKey};
 use crate::id::NodeId;
-use crate::key::Key;
+use crate::key::{Key, Wire, read_wire};
 
 /// The name of a record, read: what it is about.
+pub type RecordName = Named<Key>;
+
+/// What a record is about, with a key or just a key's text.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum RecordName {
+pub enum Named<K> {
     /// `key.<key>`: the key exists.
-    Key(Key),
+    Key(K),
     /// `claim.<key>`: who owns the key.
-    Claim(Key),
+    Claim(K),
     /// `lease.<node>`: the node's proof of life.
     Lease(NodeId),
     /// `member.<node>`: the node as the others plan with it.
@@ -47,10 +51,26 @@ pub enum InvalidName {
 impl RecordName {
     /// Reads a name as it stands in the bucket.
     pub fn parse(name: &str) -> Result<Self, InvalidName> {
+        Ok(match Named::read(name)? {
+            Named::Key(text) => Self::Key(Key::of_known(&text)),
+            Named::Claim(text) => Self::Claim(Key::of_known(&text)),
+            Named::Lease(node) => Self::Lease(node),
+            Named::Member(node) => Self::Member(node),
+            Named::Stops(node) => Self::Stops(node),
+            Named::Control(node) => Self::Control(node),
+            Named::Rebalance => Self::Rebalance,
+            Named::Group => Self::Group,
+        })
+    }
+}
+
+impl<'a> Named<Cow<'a, str>> {
+    /// Reads a name as it stands in the bucket; a key's text is not copied if it need not be.
+    pub(crate) fn read(name: &'a str) -> Result<Self, InvalidName> {
         let (kind, rest) = name.split_once('.').unwrap_or((name, ""));
         Ok(match kind {
-            "key" => Self::Key(Key::from_wire(rest)?),
-            "claim" => Self::Claim(Key::from_wire(rest)?),
+            "key" => Self::Key(read_wire(rest)?),
+            "claim" => Self::Claim(read_wire(rest)?),
             "lease" => Self::Lease(NodeId::new(rest)?),
             "member" => Self::Member(NodeId::new(rest)?),
             "stops" => Self::Stops(NodeId::new(rest)?),
@@ -62,11 +82,11 @@ impl RecordName {
     }
 }
 
-impl fmt::Display for RecordName {
+impl<K: AsRef<str>> fmt::Display for Named<K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Key(key) => write!(f, "key.{}", key.wire()),
-            Self::Claim(key) => write!(f, "claim.{}", key.wire()),
+            Self::Key(key) => write!(f, "key.{}", Wire(key.as_ref())),
+            Self::Claim(key) => write!(f, "claim.{}", Wire(key.as_ref())),
             Self::Lease(node) => write!(f, "lease.{node}"),
             Self::Member(node) => write!(f, "member.{node}"),
             Self::Stops(node) => write!(f, "stops.{node}"),

@@ -60,7 +60,7 @@ impl Node {
             return;
         };
         self.audit.turn = (Some(ix), !key_next);
-        let Some(key) = self.view.keys.get(ix).map(|e| e.key.clone()) else { return };
+        let Some(key) = self.view.keys.key(ix) else { return };
         if key_next {
             self.read(ReadFor::AuditKey(ix), &RecordName::Key(key));
         } else {

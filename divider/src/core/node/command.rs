@@ -11,7 +11,7 @@ use crate::event::StopReason;
 use crate::id::Revision;
 use crate::key::Key;
 use crate::store::{Outcome, Record, StoreError, Write};
-use crate::wire::RecordName;
+use crate::wire::{Named, RecordName};
 
 impl Node {
     pub(super) fn on_command(&mut self, now: Now, request: RequestId, command: Command) {
@@ -94,12 +94,12 @@ impl Node {
 
     /// Deletes the key at the revision that its owner had seen when its work was done.
     pub(super) fn write_complete(&mut self, ix: KeyIx) {
-        let (Some(hold), Some(entry)) = (self.holds.keys.get(&ix), self.view.keys.get(ix)) else {
+        let (Some(hold), Some(key)) = (self.holds.keys.get(&ix), self.view.keys.text(ix)) else {
             return;
         };
         let Phase::Completing { announced, .. } = hold.phase else { return };
         let write = Write {
-            name: RecordName::Key(entry.key.clone()).to_string(),
+            name: Named::Key(key).to_string(),
             value: None,
             expected: Some(announced),
             ttl: Some(TOMBSTONE),
@@ -123,7 +123,7 @@ impl Node {
             Outcome::Acked(revision) => self.on_completed(now, ix, *revision),
             Outcome::Refused(_) => self.set_doubt(ix, Doubt::Retry(now.at + self.timing.heartbeat)),
             Outcome::Conflict | Outcome::Unknown(_) => {
-                let Some(key) = self.view.keys.get(ix).map(|e| e.key.clone()) else { return };
+                let Some(key) = self.view.keys.key(ix) else { return };
                 self.read(ReadFor::Complete(ix), &RecordName::Key(key));
                 self.set_doubt(ix, Doubt::Reading);
             }

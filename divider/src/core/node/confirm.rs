@@ -12,13 +12,12 @@ use crate::key::Key;
 impl Node {
     /// Tells the application to stop. A `Stop` once told is never taken back.
     pub(super) fn stop(&mut self, now: Now, ix: KeyIx, reason: StopReason, slot: bool) {
-        let (Some(hold), Some(entry)) = (self.holds.keys.get_mut(&ix), self.view.keys.get(ix))
-        else {
+        let (Some(hold), Some(key)) = (self.holds.keys.get_mut(&ix), self.view.keys.key(ix)) else {
             return;
         };
         hold.phase = Phase::Stopping(Stop { reason, slot });
         hold.since = now.at;
-        self.actions.push_back(Action::Stop(entry.key.clone(), hold.token, reason));
+        self.actions.push_back(Action::Stop(key, hold.token, reason));
         if let Some(after) = self.config.stop_timeout {
             self.look_later(now.at + after, ix);
         }

@@ -5,7 +5,7 @@ use super::hold::Phase;
 use super::join::Life;
 use crate::core::edge::{Action, End, Notice};
 use crate::core::time::{Now, Time};
-use crate::core::view::{KeyIx, OwnerIx};
+use crate::core::view::{KeyIx, Note, OwnerIx};
 use crate::event::LostReason;
 
 /// How many of its fenced sessions a node remembers; only the newest can still be of interest.
@@ -71,13 +71,12 @@ impl Node {
             // One that was told to stop is told too, since now it has a deadline.
             Phase::Running | Phase::Stopping(_) => {
                 self.holds.unconfirmed.insert(ix, hold.token);
-                if let Some(entry) = self.view.keys.get(ix) {
-                    let key = entry.key.clone();
+                if let Some(key) = self.view.keys.key(ix) {
                     self.actions.push_back(Action::Lost(key, hold.token, reason, until));
                 }
             }
             Phase::Completing { request, .. } => self.answer_lost(request),
-            Phase::Taking(_) | Phase::Handing { .. } | Phase::Handed => {}
+            Phase::Taking(_) | Phase::Handing(_) | Phase::Handed => {}
         }
         self.unpin_if_done(ix);
     }
@@ -98,7 +97,7 @@ impl Node {
             return;
         }
         if let Some(entry) = self.view.keys.get_mut(ix) {
-            entry.pinned = false;
+            entry.unnote(Note::Pinned);
             let gone = !entry.exists() && !entry.claim.exists;
             if gone {
                 self.holds.marks.remove(&ix);

@@ -16,10 +16,10 @@ use crate::wire::{ClaimRecord, RecordName};
 impl Node {
     /// A `key` record that the snapshot did not show: if it matters here, it is asked for once more.
     pub(super) fn on_key_not_shown(&mut self, ix: KeyIx) {
-        let Some(entry) = self.view.keys.get(ix) else { return };
+        let keys = &self.view.keys;
+        let (Some(entry), Some(key)) = (keys.get(ix), keys.key(ix)) else { return };
         if self.holds.keys.contains_key(&ix) {
-            let name = RecordName::Key(entry.key.clone());
-            self.read(ReadFor::KeyGone(ix, entry.announced), &name);
+            self.read(ReadFor::KeyGone(ix, entry.announced), &RecordName::Key(key));
         } else {
             self.view.drop_key(ix);
         }
@@ -27,10 +27,10 @@ impl Node {
 
     /// A claim that the snapshot did not show, likewise.
     pub(super) fn on_claim_not_shown(&mut self, ix: KeyIx) {
-        let Some(entry) = self.view.keys.get(ix) else { return };
+        let keys = &self.view.keys;
+        let (Some(entry), Some(key)) = (keys.get(ix), keys.key(ix)) else { return };
         if self.holds.keys.contains_key(&ix) {
-            let name = RecordName::Claim(entry.key.clone());
-            self.read(ReadFor::ClaimGone(ix, entry.claim.revision), &name);
+            self.read(ReadFor::ClaimGone(ix, entry.claim.revision), &RecordName::Claim(key));
         } else {
             self.view.drop_claim(ix);
         }
@@ -49,12 +49,14 @@ impl Node {
         let Some(hold) = self.holds.keys.get(&ix) else { return };
         let Some(claim) = self.view.keys.get(ix).map(|e| &e.claim) else { return };
         let stands = claim.owner == self.me && claim.token == hold.token;
-        match hold.phase {
+        match &hold.phase {
             // By its token, since a log that lost its tail gives revisions out a second time.
             Phase::Running | Phase::Stopping(_) if !stands => {
                 self.lose_claim(now, ix);
             }
-            Phase::Handing { ran, .. } if claim.revision != hold.revision || claim.token != ran => {
+            Phase::Handing(giving)
+                if claim.revision != hold.revision || claim.token != giving.ran =>
+            {
                 self.lose_claim(now, ix);
             }
             // It was given away, and a snapshot that was begun after that does not show it: the log
@@ -75,10 +77,11 @@ impl Node {
     /// A key's time to live has passed since its record was received. Its owner asks the leader, who
     /// alone knows; for everybody else it is gone.
     pub(super) fn on_expired(&mut self, now: Now, ix: KeyIx) {
-        let Some(entry) = self.view.keys.get(ix).filter(|e| e.exists()) else { return };
+        if !self.view.keys.get(ix).is_some_and(KeyEntry::exists) {
+            return;
+        }
         if self.holds.keys.contains_key(&ix) {
-            let name = RecordName::Key(entry.key.clone());
-            self.read(ReadFor::KeyGone(ix, entry.announced), &name);
+            self.on_key_not_shown(ix);
         } else {
             let effect = self.view.drop_key(ix);
             self.on_live_effect(now, &effect);

@@ -1,12 +1,12 @@
 //! Giving a claim away after its run is confirmed over: one write, which names the next owner.
 
 use super::Node;
-use super::hold::{Doubt, Hold, Next, Phase, Stop};
+use super::hold::{Doubt, Giving, Hold, Next, Phase, Stop};
 use super::look::claim_write;
 use super::outcome::WriteFor;
 use crate::core::edge::Notice;
 use crate::core::time::Now;
-use crate::core::view::KeyIx;
+use crate::core::view::{KeyIx, Note};
 use crate::event::StopReason;
 use crate::id::{Revision, Token};
 use crate::wire::{ClaimRecord, MAX_NOT, NotNode};
@@ -19,14 +19,14 @@ impl Node {
         // Of its own accord: no stop was told.
         let told = if hold.phase == Phase::Running { now.at } else { hold.since };
         hold.since = now.at;
-        hold.phase = Phase::Handing {
+        hold.phase = Phase::Handing(Box::new(Giving {
             next: Next::Free,
             ran: hold.token,
             told,
             slot: stop.slot,
             released,
             doubt: Doubt::Retry(now.at),
-        };
+        }));
         self.write_hand(now, ix, stop.reason);
     }
 
@@ -34,17 +34,17 @@ impl Node {
     /// in `not`; it never chooses a receiver for what it did not have.
     pub(super) fn give_back(&mut self, now: Now, ix: KeyIx, token: Token, revision: Revision) {
         let doubt = Doubt::Retry(now.at);
-        let phase = Phase::Handing {
+        let phase = Phase::Handing(Box::new(Giving {
             next: Next::Free,
             ran: token,
             told: now.at,
             slot: false,
             released: true,
             doubt,
-        };
+        }));
         self.holds.keys.insert(ix, Hold { token, revision, since: now.at, phase });
         let Some(entry) = self.view.keys.get_mut(ix) else { return };
-        entry.pinned = true;
+        entry.note(Note::Pinned);
         let next = if entry.exists() { Next::Free } else { Next::Gone };
         self.send_hand(now, ix, next);
     }
@@ -63,12 +63,12 @@ impl Node {
         if !entry.exists() {
             return Next::Gone;
         }
-        let released = matches!(hold.phase, Phase::Handing { released: true, .. });
+        let released = matches!(&hold.phase, Phase::Handing(giving) if giving.released);
         let leaves = self.departs();
         let balance = reason == StopReason::Rebalance && self.planner.has_gives(self.me);
-        if released || leaves || balance || entry.pledged {
+        if released || leaves || balance || entry.is(Note::Pledged) {
             if let Some(entry) = self.view.keys.get_mut(ix) {
-                entry.pledged = false;
+                entry.unnote(Note::Pledged);
             }
             return match self.planner.pledge(&mut self.view, now, ix, self.me) {
                 Some(to) => Next::To(to),
@@ -80,17 +80,13 @@ impl Node {
     }
 
     fn send_hand(&mut self, now: Now, ix: KeyIx, to: Next) {
-        let Some(Hold { phase: Phase::Handing { next, released, .. }, .. }) =
-            self.holds.keys.get_mut(&ix)
-        else {
+        let Some(Hold { phase: Phase::Handing(giving), .. }) = self.holds.keys.get_mut(&ix) else {
             return;
         };
-        *next = to;
-        let released = *released;
-        let (Some(hold), Some(entry)) = (self.holds.keys.get(&ix), self.view.keys.get(ix)) else {
-            return;
-        };
-        let (revision, last, key) = (hold.revision, hold.token, entry.key.clone());
+        giving.next = to;
+        let released = giving.released;
+        let Some(hold) = self.holds.keys.get(&ix) else { return };
+        let (revision, last) = (hold.revision, hold.token);
         let mut not = self.not_of(now, ix);
         if released {
             self.add_self(&mut not);
@@ -105,7 +101,8 @@ impl Node {
         if let Some(hold) = self.holds.keys.get_mut(&ix) {
             hold.token = token;
         }
-        let id = self.write(WriteFor::Claim(ix), claim_write(&key, claim.as_ref(), revision));
+        let Some(key) = self.view.keys.text(ix) else { return };
+        let id = self.write(WriteFor::Claim(ix), claim_write(key, claim.as_ref(), revision));
         self.set_doubt(ix, Doubt::Writing(id));
     }
 
@@ -126,7 +123,7 @@ impl Node {
         match self.holds.keys.get(&ix).map(|h| h.phase.clone()) {
             Some(Phase::Taking(_)) => self.write_take(now, ix),
             Some(Phase::Completing { .. }) => self.write_complete(ix),
-            Some(Phase::Handing { .. }) => self.write_hand(now, ix, StopReason::Rebalance),
+            Some(Phase::Handing(_)) => self.write_hand(now, ix, StopReason::Rebalance),
             _ => {}
         }
     }
@@ -145,13 +142,14 @@ impl Node {
             return self.set_doubt(ix, Doubt::Retry(now.at + self.timing.heartbeat));
         }
         let owner = self.owner_of(self.me);
-        if let Phase::Handing { ran, .. } = hold.phase
-            && claim.is_some_and(|c| c.token == ran && c.owner == owner)
+        if let Phase::Handing(giving) = &hold.phase
+            && claim.is_some_and(|c| c.token == giving.ran && c.owner == owner)
         {
             return self.hand_over_again(now, ix, revision);
         }
         let mine = claim.is_some_and(|c| c.token == hold.token)
-            || claim.is_none() && matches!(hold.phase, Phase::Handing { next: Next::Gone, .. });
+            || claim.is_none()
+                && matches!(&hold.phase, Phase::Handing(giving) if giving.next == Next::Gone);
         if mine {
             return self.on_handed(now, ix, revision);
         }
@@ -170,7 +168,8 @@ impl Node {
     /// The hand-over is in the log.
     pub(super) fn on_handed(&mut self, now: Now, ix: KeyIx, revision: Revision) {
         let Some(hold) = self.holds.keys.get(&ix) else { return };
-        let Phase::Handing { next, told, .. } = hold.phase else { return };
+        let Phase::Handing(giving) = &hold.phase else { return };
+        let Giving { next, told, .. } = **giving;
         let token = hold.token;
         self.leaving.count(next);
         self.notice(Notice::HandedOver { after: now.at.since(told) });
@@ -203,7 +202,8 @@ impl Node {
         if entry.claim.revision <= hold.revision {
             return;
         }
-        if let Phase::Handing { next, ran, .. } = hold.phase {
+        if let Phase::Handing(giving) = &hold.phase {
+            let Giving { next, ran, .. } = **giving;
             let claim = &entry.claim;
             if claim.exists && claim.token == ran && claim.owner == self.me {
                 let revision = claim.revision;

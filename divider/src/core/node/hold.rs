@@ -38,17 +38,24 @@ pub(super) enum Phase {
     },
     /// The run is confirmed over; the claim is being given away. From here on the key is never
     /// started again on this revision.
-    Handing {
-        next: Next,
-        /// The token of the run that is over.
-        ran: Token,
-        told: Time,
-        slot: bool,
-        released: bool,
-        doubt: Doubt,
-    },
+    Handing(Box<Giving>),
     /// The claim was given away; the watch has not shown it yet.
     Handed,
+}
+
+/// A claim that is being given away. In a box, since few are at a time and a hold is there for each
+/// key that runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Giving {
+    pub(super) next: Next,
+    /// The token of the run that is over.
+    pub(super) ran: Token,
+    /// When the application was told to stop, or stopped by itself.
+    pub(super) told: Time,
+    /// It counts against the number of moves that may be under way.
+    pub(super) slot: bool,
+    pub(super) released: bool,
+    pub(super) doubt: Doubt,
 }
 
 /// A stop that the application was told.
@@ -125,9 +132,8 @@ impl Hold {
     /// The write that is on its way for it.
     pub(super) fn doubt_mut(&mut self) -> Option<&mut Doubt> {
         match &mut self.phase {
-            Phase::Taking(doubt)
-            | Phase::Completing { doubt, .. }
-            | Phase::Handing { doubt, .. } => Some(doubt),
+            Phase::Taking(doubt) | Phase::Completing { doubt, .. } => Some(doubt),
+            Phase::Handing(giving) => Some(&mut giving.doubt),
             Phase::Running | Phase::Stopping(_) | Phase::Handed => None,
         }
     }

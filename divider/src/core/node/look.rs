@@ -7,11 +7,11 @@ use crate::core::edge::Action;
 use crate::core::plan::score;
 use crate::core::time::Now;
 use crate::core::timing::{TOMBSTONE, UNKNOWN_LEASE, observed};
-use crate::core::view::{KeyIx, OwnerIx};
+use crate::core::view::{KeyIx, Note, OwnerIx};
 use crate::event::StopReason;
 use crate::id::{Revision, Token};
 use crate::store::{Outcome, Write};
-use crate::wire::{ClaimRecord, NotNode, Owner, RecordName};
+use crate::wire::{ClaimRecord, Named, NotNode, Owner};
 
 impl Node {
     /// Does what this key needs. Called whenever something about it changed; once too often does no
@@ -27,7 +27,7 @@ impl Node {
             Some(Phase::Stopping(_) | Phase::Completing { .. }) => {
                 self.follow_claim(now, ix);
             }
-            Some(Phase::Handing { .. } | Phase::Handed) => self.look_at_handing(now, ix),
+            Some(Phase::Handing(_) | Phase::Handed) => self.look_at_handing(now, ix),
         }
     }
 
@@ -91,8 +91,8 @@ impl Node {
             return self.start_anew(now, ix, revision);
         }
         let Some(entry) = self.view.keys.get_mut(ix) else { return };
-        entry.pinned = true;
-        let key = entry.key.clone();
+        entry.note(Note::Pinned);
+        let Some(key) = self.view.keys.key(ix) else { return };
         self.holds.marks.remove(&ix);
         let hold = Hold { token, revision, since: now.at, phase: Phase::Running };
         self.holds.keys.insert(ix, hold);
@@ -105,7 +105,7 @@ impl Node {
     /// so that tokens rise.
     fn start_anew(&mut self, now: Now, ix: KeyIx, revision: Revision) {
         let Some(entry) = self.view.keys.get_mut(ix) else { return };
-        entry.pinned = true;
+        entry.note(Note::Pinned);
         let last = entry.claim.token;
         let token = self.next_token(now, last);
         let phase = Phase::Taking(Doubt::Retry(now.at));
@@ -184,10 +184,11 @@ impl Node {
         let (Some(hold), Some(entry)) = (self.holds.keys.get(&ix), self.view.keys.get(ix)) else {
             return;
         };
-        let (key, token, over) = (entry.key.clone(), hold.token, entry.claim.revision);
+        let (token, over) = (hold.token, entry.claim.revision);
         let owner = self.owner_of(self.me);
         let claim = ClaimRecord { owner, token, not: self.not_of(now, ix) };
-        self.write(WriteFor::Reassert(ix), claim_write(&key, Some(&claim), over));
+        let Some(key) = self.view.keys.text(ix) else { return };
+        self.write(WriteFor::Reassert(ix), claim_write(key, Some(&claim), over));
         self.look_later(since + self.timing.lease, ix);
     }
 
@@ -217,7 +218,7 @@ impl Node {
             return;
         }
         let Some(entry) = self.view.keys.get(ix) else { return };
-        let (owner, revision, key) = (entry.claim.owner, entry.claim.revision, entry.key.clone());
+        let (owner, revision) = (entry.claim.owner, entry.claim.revision);
         let cleaner = self
             .planner
             .standings()
@@ -230,7 +231,8 @@ impl Node {
         }
         let free = mine || !owner.is_some() || self.is_proved_over(owner);
         if free && self.takes.litter.insert(ix) {
-            let write = claim_write(&key, None, revision);
+            let Some(key) = self.view.keys.text(ix) else { return };
+            let write = claim_write(key, None, revision);
             self.write(WriteFor::Litter(ix), write);
         }
     }
@@ -261,12 +263,11 @@ impl Node {
 
     /// Who released the key lately, for how long it still does not want it.
     pub(super) fn not_of(&self, now: Now, ix: KeyIx) -> Vec<NotNode> {
-        let not = self.view.keys.get(ix).and_then(|e| e.claim.not.as_deref());
         let left = |n: &crate::core::view::NotUntil| {
             let for_ms = u64::try_from(n.until.since(now.at).as_millis()).ok()?;
             (for_ms > 0).then(|| NotNode { node: n.node.clone(), for_ms })
         };
-        not.into_iter().flatten().filter_map(left).collect()
+        self.view.keys.not(ix).iter().filter_map(left).collect()
     }
 
     /// The token of a new claim of this key: above the last one, above every one seen, and above
@@ -279,13 +280,9 @@ impl Node {
 }
 
 /// A write of a claim, or (none) its deletion.
-pub(super) fn claim_write(
-    key: &crate::key::Key,
-    claim: Option<&ClaimRecord>,
-    expected: Revision,
-) -> Write {
+pub(super) fn claim_write(key: &str, claim: Option<&ClaimRecord>, expected: Revision) -> Write {
     Write {
-        name: RecordName::Claim(key.clone()).to_string(),
+        name: Named::Claim(key).to_string(),
         value: claim.map(ClaimRecord::encode),
         expected: Some(expected),
         ttl: claim.is_none().then_some(TOMBSTONE),

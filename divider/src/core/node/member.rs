@@ -287,7 +287,7 @@ impl Node {
             return;
         }
         let oldest = stops.into_iter().take(MAX_STOPS).filter_map(|(since, ix, token)| {
-            let key = self.view.keys.get(ix)?.key.clone();
+            let key = self.view.keys.key(ix)?;
             let since_ms = u64::try_from(now.at.since(since).as_millis()).unwrap_or(u64::MAX);
             Some(OldestStop { key, token, since_ms })
         });

@@ -36,8 +36,12 @@ impl MovesOut {
 
     /// The key is not this node's any more.
     pub(super) fn forget(&mut self, ix: KeyIx, phase: &Phase) {
-        if let Phase::Stopping(Stop { slot: true, .. }) | Phase::Handing { slot: true, .. } = phase
-        {
+        let slot = match phase {
+            Phase::Stopping(Stop { slot, .. }) => *slot,
+            Phase::Handing(giving) => giving.slot,
+            _ => false,
+        };
+        if slot {
             self.slots = self.slots.saturating_sub(1);
         }
         self.moving.remove(&ix);
@@ -59,7 +63,7 @@ impl Node {
 
     /// Whether this node gives up everything it has.
     pub(super) fn departs(&self) -> bool {
-        self.planner.standing(self.me).is_some_and(|s| s.departs)
+        self.planner.standing(&self.view, self.me).is_some_and(|s| s.departs)
     }
 
     /// Whether keys that nobody else may take are given up too.
@@ -181,7 +185,7 @@ impl Node {
 
     fn least_suited(&self, need: usize, of_class: impl Fn(&KeyIx) -> bool) -> Vec<KeyIx> {
         let (Some(own), Some(standing)) =
-            (self.view.owners.get(self.me), self.planner.standing(self.me))
+            (self.view.owners.get(self.me), self.planner.standing(&self.view, self.me))
         else {
             return Vec::new();
         };
@@ -226,8 +230,8 @@ impl Node {
     pub(super) fn free_slot(&mut self, ix: KeyIx) {
         self.moves.moving.remove(&ix);
         if let Some(hold) = self.holds.keys.get_mut(&ix)
-            && let Phase::Handing { slot, .. } = &mut hold.phase
-            && std::mem::take(slot)
+            && let Phase::Handing(giving) = &mut hold.phase
+            && std::mem::take(&mut giving.slot)
         {
             self.moves.slots = self.moves.slots.saturating_sub(1);
         }

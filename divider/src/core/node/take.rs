@@ -9,7 +9,7 @@ use super::look::claim_write;
 use super::outcome::{ReadFor, WriteFor};
 use crate::core::edge::{Notice, WriteId};
 use crate::core::time::{Now, Time};
-use crate::core::view::{KeyIx, OwnerIx};
+use crate::core::view::{KeyIx, Note, OwnerIx, OwnerMap};
 use crate::id::Revision;
 use crate::store::{Outcome, Record, StoreError};
 use crate::wire::{ClaimRecord, Owner, RecordName};
@@ -29,7 +29,7 @@ pub(super) struct Takes {
     /// Orphans planned for other nodes, in the order in which they are to be looked at again.
     watched: VecDeque<Watched>,
     /// When each session last wrote a claim.
-    last_claim: HashMap<OwnerIx, Time>,
+    last_claim: OwnerMap<Time>,
     /// Since when an unreadable claim is known.
     garbage: HashMap<KeyIx, Time>,
     /// Claims whose deletion is on its way.
@@ -83,7 +83,7 @@ impl Takes {
         named: impl Fn(OwnerIx) -> bool,
         garbled: impl Fn(KeyIx) -> bool,
     ) {
-        self.last_claim.retain(|owner, _| named(*owner));
+        self.last_claim.retain(named);
         self.garbage.retain(|ix, _| garbled(*ix));
     }
 }
@@ -140,7 +140,7 @@ impl Node {
         let hold = Hold { token, revision, since: now.at, phase };
         self.holds.keys.insert(ix, hold);
         if let Some(entry) = self.view.keys.get_mut(ix) {
-            entry.pinned = true;
+            entry.note(Note::Pinned);
         }
         self.takes.begin();
         self.write_take(now, ix);
@@ -148,13 +148,13 @@ impl Node {
 
     /// Sends the claim that a key is taken with; every attempt is the same.
     pub(super) fn write_take(&mut self, now: Now, ix: KeyIx) {
-        let (Some(hold), Some(entry)) = (self.holds.keys.get(&ix), self.view.keys.get(ix)) else {
+        let (Some(hold), Some(key)) = (self.holds.keys.get(&ix), self.view.keys.text(ix)) else {
             return;
         };
-        let (token, revision, key) = (hold.token, hold.revision, entry.key.clone());
+        let (token, revision) = (hold.token, hold.revision);
         let owner = self.owner_of(self.me);
         let claim = ClaimRecord { owner, token, not: self.not_of(now, ix) };
-        let id = self.write(WriteFor::Claim(ix), claim_write(&key, Some(&claim), revision));
+        let id = self.write(WriteFor::Claim(ix), claim_write(key, Some(&claim), revision));
         self.set_doubt(ix, Doubt::Writing(id));
     }
 
@@ -184,13 +184,13 @@ impl Node {
     fn on_claim_landed(&mut self, now: Now, ix: KeyIx, revision: Revision) {
         match self.holds.keys.get(&ix).map(|hold| &hold.phase) {
             Some(Phase::Taking(_)) => self.on_taken(now, ix, revision),
-            Some(Phase::Handing { .. }) => self.on_handed(now, ix, revision),
+            Some(Phase::Handing(_)) => self.on_handed(now, ix, revision),
             _ => {}
         }
     }
 
     pub(super) fn read_claim(&mut self, ix: KeyIx) {
-        let Some(key) = self.view.keys.get(ix).map(|e| e.key.clone()) else { return };
+        let Some(key) = self.view.keys.key(ix) else { return };
         self.read(ReadFor::Claim(ix), &RecordName::Claim(key));
         self.set_doubt(ix, Doubt::Reading);
     }
@@ -276,7 +276,7 @@ impl Node {
     /// An orphan is planned for another node: if that does not take it, somebody else has to.
     pub(super) fn watch_over(&mut self, now: Now, ix: KeyIx) {
         let Some(entry) = self.view.keys.get_mut(ix) else { return };
-        if std::mem::replace(&mut entry.watched, true) {
+        if !entry.note(Note::Watched) {
             return;
         }
         let planned = self.planner.planned_for(entry.target);
@@ -295,6 +295,10 @@ impl Node {
             self.takes.watched.pop_front();
             self.look_at_watched(now, watched);
         }
+        if self.takes.watched.is_empty() {
+            // After a cold start it has room for every key.
+            self.takes.watched = VecDeque::new();
+        }
     }
 
     fn look_at_watched(&mut self, now: Now, watched: Watched) {
@@ -307,7 +311,7 @@ impl Node {
             }
             self.takes.watched.push_back(Watched { round: watched.round + 1, ..watched });
         } else if let Some(entry) = self.view.keys.get_mut(ix) {
-            entry.watched = false;
+            entry.unnote(Note::Watched);
             self.view.keys.forget_if_idle(ix);
         }
     }
@@ -316,7 +320,7 @@ impl Node {
     /// one; but it may also have planned this one for somebody else, who thinks the same of it. So
     /// being busy excuses it only for as long as what was planned for it can take.
     fn is_neglected(&self, now: Now, watched: Watched, target: OwnerIx) -> bool {
-        let last = self.takes.last_claim.get(&target);
+        let last = self.takes.last_claim.get(target);
         let busy = last.is_some_and(|at| *at + self.take_patience() > now.at);
         let busy = busy && watched.excused > now.at;
         let rank = self.planner.rank(&self.view, now, watched.ix, self.me);

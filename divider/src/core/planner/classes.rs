@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::standing::{Standing, Standings};
 use crate::core::plan::Candidate;
-use crate::core::view::OwnerIx;
+use crate::core::view::{OwnerIx, OwnerMap};
 
 /// The keys that the same nodes may take, and how many of them each has or is to have.
 #[derive(Debug, Clone)]
@@ -21,13 +21,13 @@ pub(crate) struct Class {
     /// What each has, less what it has still to give, plus what it has still to get. It may be below
     /// zero for a moment, where keys that were to be given are gone.
     balance: Vec<i64>,
-    index: HashMap<OwnerIx, usize>,
+    index: OwnerMap<usize>,
 }
 
 impl Class {
     /// The session's place among the candidates.
     pub(crate) fn position(&self, owner: OwnerIx) -> Option<usize> {
-        self.index.get(&owner).copied()
+        self.index.get(owner).copied()
     }
 
     fn add(&mut self, owner: OwnerIx, keys: i64) {
@@ -48,7 +48,7 @@ pub(super) struct Classes {
     prefixes: Vec<String>,
     signatures: Vec<Vec<u16>>,
     /// Keys by signature and session.
-    loads: Vec<HashMap<OwnerIx, u64>>,
+    loads: Vec<OwnerMap<u64>>,
     all: Vec<Class>,
     class_of: Vec<usize>,
 }
@@ -75,7 +75,7 @@ impl Classes {
             return (u16::try_from(at).expect("no more signatures than prefixes nest"), false);
         }
         self.signatures.push(set);
-        self.loads.push(HashMap::new());
+        self.loads.push(OwnerMap::default());
         let at = self.signatures.len() - 1;
         (u16::try_from(at).expect("no more signatures than prefixes nest"), true)
     }
@@ -118,7 +118,10 @@ impl Classes {
                     })
                     .collect();
                 let balance = candidates.iter().map(|c| signed(c.load)).collect();
-                let index = nodes.iter().enumerate().map(|(at, &owner)| (owner, at)).collect();
+                let mut index = OwnerMap::default();
+                for (at, &owner) in nodes.iter().enumerate() {
+                    index.insert(owner, at);
+                }
                 Class { signatures, nodes, candidates, balance, index }
             })
             .collect();
@@ -131,20 +134,20 @@ impl Classes {
     }
 
     fn load(&self, signature: u16, owner: OwnerIx) -> u64 {
-        self.loads[usize::from(signature)].get(&owner).copied().unwrap_or(0)
+        self.loads[usize::from(signature)].get(owner).copied().unwrap_or(0)
     }
 
     /// One key of that signature moves from one session's load to another's.
     pub(super) fn shift(&mut self, signature: u16, from: OwnerIx, to: OwnerIx) {
         let loads = &mut self.loads[usize::from(signature)];
-        if let Some(load) = loads.get_mut(&from) {
+        if let Some(load) = loads.get_mut(from) {
             *load -= 1;
             if *load == 0 {
-                loads.remove(&from);
+                loads.remove(from);
             }
         }
         if to.is_some() {
-            *loads.entry(to).or_default() += 1;
+            *loads.entry(to) += 1;
         }
         self.adjust(signature, from, to, 1);
     }
@@ -158,7 +161,7 @@ impl Classes {
 
     /// The same counts worked out afresh: by signature and session.
     #[cfg(test)]
-    pub(super) fn counted(&self) -> &[HashMap<OwnerIx, u64>] {
+    pub(super) fn counted(&self) -> &[OwnerMap<u64>] {
         &self.loads
     }
 

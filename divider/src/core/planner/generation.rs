@@ -123,7 +123,7 @@ impl Planner {
     ) -> Option<OwnerIx> {
         let entry = view.keys.get(ix)?;
         let class = self.classes.class(entry.signature);
-        let not = cooling(view, entry, class, now);
+        let not = cooling(view, ix, class, now);
         let best = self
             .moves
             .0

@@ -11,23 +11,26 @@ mod generation;
 mod placing;
 mod preview;
 mod standing;
+mod targeted;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 
 pub(crate) use classes::Class;
 pub(crate) use standing::{Standing, Standings};
 
 use self::classes::Classes;
 use self::generation::Moves;
+use self::targeted::Targeted;
 use super::time::{Now, Time};
-use super::view::{KeyIx, OwnerIx, View};
-use crate::id::{NodeId, Revision};
+use super::view::{KeyIx, Note, OwnerIx, OwnerMap, View};
+use crate::id::Revision;
 
 /// The plan.
 #[derive(Debug, Default)]
 pub(crate) struct Planner {
     standings: Standings,
-    by_owner: HashMap<OwnerIx, NodeId>,
+    /// The members' current sessions, each with whether it gives up everything.
+    members: OwnerMap<Departs>,
     classes: Classes,
     /// Orphans that wait for joins to settle, by hash.
     waiting: BTreeSet<(u64, KeyIx)>,
@@ -35,8 +38,7 @@ pub(crate) struct Planner {
     stranded: BTreeSet<(u64, KeyIx)>,
     /// When the first cool-down of a stranded key ends.
     thaw_stranded: Option<Time>,
-    /// The keys planned for each session.
-    targeted: HashMap<OwnerIx, BTreeSet<KeyIx>>,
+    targeted: Targeted,
     moves: Moves,
     /// When a freeze ends that holds a generation back.
     thaw_moves: Option<Time>,
@@ -55,13 +57,14 @@ impl Planner {
     }
 
     /// The standing of a session, if it is a member's current one.
-    pub(crate) fn standing(&self, owner: OwnerIx) -> Option<&Standing> {
-        self.standings.get(self.by_owner.get(&owner)?)
+    pub(crate) fn standing(&self, view: &View, owner: OwnerIx) -> Option<&Standing> {
+        let node = &view.owners.get(owner)?.node;
+        self.standings.get(node).filter(|standing| standing.owner == owner)
     }
 
     /// Whether the session is a member's current one.
     pub(crate) fn is_member(&self, owner: OwnerIx) -> bool {
-        self.by_owner.contains_key(&owner)
+        self.members.contains(owner)
     }
 
     /// Whether the session may take this key, cool-downs aside.
@@ -88,12 +91,12 @@ impl Planner {
 
     /// Whether the plan names this session.
     pub(crate) fn is_named(&self, owner: OwnerIx) -> bool {
-        self.by_owner.contains_key(&owner) || self.targeted.contains_key(&owner)
+        self.members.contains(owner) || self.targeted.len(owner) > 0
     }
 
     /// How many keys are planned for the session.
     pub(crate) fn planned_for(&self, owner: OwnerIx) -> usize {
-        self.targeted.get(&owner).map_or(0, BTreeSet::len)
+        self.targeted.len(owner)
     }
 
     /// How many keys exist that nobody may take, or that wait for joins to settle.
@@ -103,8 +106,8 @@ impl Planner {
 
     /// How many keys exist without an owner. Costs as much as there are keys to be taken or moved.
     pub(crate) fn unowned(&self, view: &View) -> usize {
-        let planned = self.targeted.values().flatten();
-        self.unplaced() + planned.filter(|&&ix| self.is_orphan(view, ix)).count()
+        let planned = self.targeted.all(view);
+        self.unplaced() + planned.into_iter().filter(|&ix| self.is_orphan(view, ix)).count()
     }
 
     /// When [`on_time`](Self::on_time) has something to do.
@@ -114,7 +117,12 @@ impl Planner {
 
     /// The next key whose plan has changed since it was last asked for.
     pub(crate) fn pop_dirty(&mut self) -> Option<KeyIx> {
-        self.dirty.pop()
+        let next = self.dirty.pop();
+        if next.is_none() {
+            // After a snapshot it has room for every key.
+            self.dirty.shrink_to(KEPT);
+        }
+        next
     }
 
     /// Has these keys looked at again.
@@ -167,8 +175,8 @@ impl Planner {
     pub(crate) fn on_claim(&mut self, view: &mut View, now: Now, ix: KeyIx, from: OwnerIx) {
         let Some(entry) = view.keys.get_mut(ix) else { return };
         let (to, target) = (entry.claim.owner, entry.target);
-        let (signature, pledged) = (entry.signature, entry.pledged);
-        entry.pledged = false;
+        let (signature, pledged) = (entry.signature, entry.is(Note::Pledged));
+        entry.unnote(Note::Pledged);
         if entry.exists()
             && from != to
             && !target.is_some()
@@ -215,18 +223,19 @@ impl Planner {
     /// What is wrong with the counts, by counting everything afresh.
     #[cfg(test)]
     pub(crate) fn wrong_counts(&self, view: &View) -> Option<String> {
-        let mut loads = vec![HashMap::<OwnerIx, u64>::new(); self.classes.counted().len()];
+        let mut loads = vec![OwnerMap::<u64>::default(); self.classes.counted().len()];
         for (_, entry) in view.keys.iter().filter(|(_, e)| e.counted.is_some()) {
-            *loads[usize::from(entry.signature)].entry(entry.counted).or_default() += 1;
+            *loads[usize::from(entry.signature)].entry(entry.counted) += 1;
         }
-        if loads != self.classes.counted() {
+        let counted = self.classes.counted();
+        if !loads.iter().zip(counted).all(|(left, right)| left.iter().eq(right.iter())) {
             return Some(format!("loads {:?} but keys say {loads:?}", self.classes.counted()));
         }
         for class in self.classes.all() {
             for (owner, candidate) in class.nodes.iter().zip(&class.candidates) {
                 let mut load: i64 = 0;
                 for signature in &class.signatures {
-                    let keys = loads[usize::from(*signature)].get(owner).copied().unwrap_or(0);
+                    let keys = loads[usize::from(*signature)].get(*owner).copied().unwrap_or(0);
                     load += i64::try_from(keys).expect("few");
                 }
                 for (signature, from, to, keys) in self.moves.iter() {
@@ -250,7 +259,10 @@ impl Planner {
     /// member has a prefix that none had before.
     fn read_standings(&mut self, view: &View) -> bool {
         self.standings = standing::standings(view);
-        self.by_owner = self.standings.iter().map(|(n, s)| (s.owner, n.clone())).collect();
+        self.members.clear();
+        for standing in self.standings.values() {
+            self.members.insert(standing.owner, Departs(standing.departs));
+        }
         let stale = self.classes.lacks_prefix(&self.standings);
         if stale {
             self.classes.reset(&self.standings);
@@ -262,13 +274,16 @@ impl Planner {
 
     /// Forgets the moves of donors that are done or gone, and those to receivers that take no part.
     fn keep_open_moves(&mut self, view: &View) {
-        let (standings, by_owner) = (&self.standings, &self.by_owner);
-        let node = |owner| by_owner.get(&owner);
-        let takes =
-            |owner| node(owner).and_then(|n| standings.get(n)).is_some_and(|s| s.affinity > 0);
-        let done =
-            |n: &NodeId| view.members.get(n).is_some_and(|m| m.balanced() >= self.generation);
-        self.moves.keep(|owner| takes(owner) && !node(owner).is_some_and(done), takes);
+        let standing = |owner: OwnerIx| {
+            let node = &view.owners.get(owner)?.node;
+            Some(node).zip(self.standings.get(node).filter(|s| s.owner == owner))
+        };
+        let takes = |owner| standing(owner).is_some_and(|(_, s)| s.affinity > 0);
+        let done = |owner| {
+            let member = standing(owner).and_then(|(node, _)| view.members.get(node));
+            member.is_some_and(|m| m.balanced() >= self.generation)
+        };
+        self.moves.keep(|owner| takes(owner) && !done(owner), takes);
     }
 
     fn rebuild(&mut self) {
@@ -293,18 +308,21 @@ impl Planner {
 
     /// Counts a key for whoever has it or is to have it.
     fn recount(&mut self, view: &mut View, ix: KeyIx) {
-        let Some(entry) = view.keys.get_mut(ix) else { return };
-        if entry.signature == u16::MAX || !entry.counted.is_some() && entry.exists() {
-            let (signature, new) = self.classes.signature(entry.key.as_str());
-            entry.signature = signature;
+        let (Some(entry), Some(text)) = (view.keys.get(ix), view.keys.text(ix)) else { return };
+        let mut signature = entry.signature;
+        if signature == u16::MAX || !entry.counted.is_some() && entry.exists() {
+            let new;
+            (signature, new) = self.classes.signature(text);
             if new {
                 self.rebuild();
             }
         }
+        let Some(entry) = view.keys.get_mut(ix) else { return };
+        entry.signature = signature;
         let holder = match entry.target {
             _ if !entry.exists() => OwnerIx::NONE,
             target if target.is_some() => target,
-            _ if self.by_owner.contains_key(&entry.claim.owner) => entry.claim.owner,
+            _ if self.members.contains(entry.claim.owner) => entry.claim.owner,
             _ => OwnerIx::NONE,
         };
         if entry.counted != holder {
@@ -325,7 +343,7 @@ impl Planner {
         for (node, was) in old {
             let is = self.standings.get(node).filter(|is| is.owner == was.owner);
             if is.is_none_or(|is| is.affinity == 0 || is.prefixes != was.prefixes) {
-                self.targeted.get(&was.owner).into_iter().flatten().copied().for_each(&mut add);
+                self.targeted.of(view, was.owner).for_each(&mut add);
             }
             if is.is_none_or(|is| is.departs != was.departs) {
                 owned(was.owner).iter().copied().for_each(&mut add);
@@ -339,11 +357,18 @@ impl Planner {
         }
         affected
             .into_iter()
-            .filter(|&(_, ix)| view.keys.get(ix).is_some_and(|entry| !entry.pledged))
+            .filter(|&(_, ix)| view.keys.get(ix).is_some_and(|entry| !entry.is(Note::Pledged)))
             .map(|(_, ix)| ix)
             .collect()
     }
 }
+
+/// The keys to look at for which there is always room.
+const KEPT: usize = 1024;
+
+/// Whether a member gives up everything it has.
+#[derive(Debug, Clone, Copy, Default)]
+struct Departs(bool);
 
 /// Whether an orphan waits for joins to settle.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::{Patience, Planner};
+use super::{Departs, Patience, Planner};
 use crate::core::plan::{Placer, score};
 use crate::core::time::Now;
-use crate::core::view::{KeyEntry, KeyIx, OwnerIx, View};
+use crate::core::view::{KeyEntry, KeyIx, Note, OwnerIx, View};
 
 use super::classes::Class;
 
@@ -31,7 +31,7 @@ impl Planner {
             match need {
                 Need::Nothing => {
                     self.stranded.remove(&place);
-                    if entry.target.is_some() && !entry.pledged {
+                    if entry.target.is_some() && !entry.is(Note::Pledged) {
                         self.set_target(view, ix, OwnerIx::NONE);
                     }
                 }
@@ -86,7 +86,7 @@ impl Planner {
                 let Some(entry) = view.keys.get(ix) else { continue };
                 let class = self.classes.class(signature);
                 let home = self.home(view, entry, class);
-                let not = cooling(view, entry, class, now);
+                let not = cooling(view, ix, class, now);
                 match placer.place(entry.hash, home, &not) {
                     Some(at) => self.set_target(view, ix, nodes[at]),
                     None => self.strand(view, ix, now),
@@ -99,7 +99,7 @@ impl Planner {
     fn strand(&mut self, view: &View, ix: KeyIx, now: Now) {
         let Some(entry) = view.keys.get(ix) else { return };
         self.stranded.insert((entry.hash, ix));
-        let ends = entry.claim.not.iter().flat_map(|not| not.iter()).map(|n| n.until);
+        let ends = view.keys.not(ix).iter().map(|n| n.until);
         let ends = ends.filter(|&until| until > now.at).min();
         self.thaw_stranded = self.thaw_stranded.into_iter().chain(ends).min();
         self.dirty.push(ix);
@@ -116,28 +116,21 @@ impl Planner {
         let Some(entry) = view.keys.get_mut(ix) else { return };
         let old = std::mem::replace(&mut entry.target, target);
         if old != target {
-            if let Some(keys) = self.targeted.get_mut(&old) {
-                keys.remove(&ix);
-                if keys.is_empty() {
-                    self.targeted.remove(&old);
-                }
-            }
-            if target.is_some() {
-                self.targeted.entry(target).or_default().insert(ix);
-            }
+            self.targeted.remove(view, old);
+            self.targeted.add(target, ix);
             self.recount(view, ix);
             self.dirty.push(ix);
         }
     }
 
     fn need(&self, entry: &KeyEntry) -> Need {
-        if !entry.exists() || entry.pledged {
+        if !entry.exists() || entry.is(Note::Pledged) {
             return Need::Nothing;
         }
-        match self.standing(entry.claim.owner) {
+        match self.members.get(entry.claim.owner) {
             None => Need::Orphan,
-            Some(standing) if standing.departs => Need::Departure,
-            Some(_) => Need::Nothing,
+            Some(Departs(true)) => Need::Departure,
+            Some(Departs(false)) => Need::Nothing,
         }
     }
 
@@ -166,7 +159,7 @@ impl Planner {
             to
         } else {
             let class = self.classes.class(signature);
-            let mut not = cooling(view, entry, class, now);
+            let mut not = cooling(view, ix, class, now);
             not.extend(class.position(from));
             let mut candidates = class.candidates.clone();
             if let Some(own) = class.position(from) {
@@ -177,7 +170,7 @@ impl Planner {
         };
         self.set_target(view, ix, to);
         if let Some(entry) = view.keys.get_mut(ix) {
-            entry.pledged = true;
+            entry.note(Note::Pledged);
         }
         Some(to)
     }
@@ -185,7 +178,7 @@ impl Planner {
     /// A hand-over is off: the key stays with whoever has it.
     pub(crate) fn unpledge(&mut self, view: &mut View, now: Now, ix: KeyIx) {
         if let Some(entry) = view.keys.get_mut(ix) {
-            entry.pledged = false;
+            entry.unnote(Note::Pledged);
         }
         self.set_target(view, ix, OwnerIx::NONE);
         self.plan_keys(view, now, &[ix], Patience::None);
@@ -195,7 +188,7 @@ impl Planner {
     pub(crate) fn rank(&self, view: &View, now: Now, ix: KeyIx, owner: OwnerIx) -> Option<u32> {
         let entry = view.keys.get(ix)?;
         let class = self.classes.class(entry.signature);
-        let not = cooling(view, entry, class, now);
+        let not = cooling(view, ix, class, now);
         let own = class.position(owner).filter(|own| !not.contains(own))?;
         let score_of = |at: usize| {
             let candidate = &class.candidates[at];
@@ -211,8 +204,11 @@ impl Planner {
 }
 
 /// The candidates that released the key lately.
-pub(super) fn cooling(view: &View, entry: &KeyEntry, class: &Class, now: Now) -> Vec<usize> {
-    let Some(not) = &entry.claim.not else { return Vec::new() };
+pub(super) fn cooling(view: &View, ix: KeyIx, class: &Class, now: Now) -> Vec<usize> {
+    let not = view.keys.not(ix);
+    if not.is_empty() {
+        return Vec::new();
+    }
     let cools = |node: &crate::id::NodeId| not.iter().any(|n| n.node == *node && n.until > now.at);
     let cooling = |(at, &owner): (usize, &OwnerIx)| {
         view.owners.get(owner).is_some_and(|o| cools(&o.node)).then_some(at)

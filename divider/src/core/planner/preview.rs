@@ -75,7 +75,7 @@ fn preview_batch(
     batch.sort_unstable();
     let mut placer = Placer::new(class.candidates.clone(), batch.len() as u64);
     let mut place = |(hash, ix): (u64, KeyIx)| {
-        let not = cooling(view, view.keys.get(ix)?, class, now);
+        let not = cooling(view, ix, class, now);
         let Some(to) = placer.place(hash, None, &not) else { return Some((ix, OwnerIx::NONE)) };
         class.candidates[to].load += 1;
         Some((ix, class.nodes[to]))

@@ -2,15 +2,15 @@
 
 use std::time::Duration;
 
-use super::keys::{KeyIx, NotUntil};
+use super::entry::{NotUntil, Note};
+use super::keys::KeyIx;
 use super::owners::OwnerIx;
 use super::{Placed, View};
 use crate::core::time::{Now, Time};
 use crate::id::{NodeId, Revision, Token};
-use crate::key::Key;
 use crate::store::Record;
 use crate::wire::{
-    ClaimRecord, ControlRecord, GroupRecord, LeaseRecord, Malformed, MemberRecord, RecordName,
+    ClaimRecord, ControlRecord, GroupRecord, LeaseRecord, Malformed, MemberRecord, Named,
     StopsRecord,
 };
 
@@ -48,7 +48,7 @@ pub(crate) enum Effect {
 impl View {
     /// A snapshot begins: what it does not show until its end is gone.
     pub(crate) fn begin_snapshot(&mut self) {
-        self.snapshots += 1;
+        self.keys.begin_snapshot();
         self.seen = Revision::NONE;
         self.members.clear();
         self.controls.clear();
@@ -60,12 +60,12 @@ impl View {
     /// The snapshot has ended. The keys whose announcement, and those whose claim, it did not show;
     /// they stay until [`drop_key`](Self::drop_key) and [`drop_claim`](Self::drop_claim).
     pub(crate) fn end_snapshot(&mut self) -> (Vec<KeyIx>, Vec<KeyIx>) {
-        self.keys.not_in(self.snapshots)
+        self.keys.not_shown()
     }
 
     /// The key does not exist any more, although no record said so.
     pub(crate) fn drop_key(&mut self, ix: KeyIx) -> Effect {
-        self.keys.set_announced(ix, Revision::NONE, self.snapshots);
+        self.keys.set_announced(ix, Revision::NONE);
         Effect::Key(ix)
     }
 
@@ -85,33 +85,33 @@ impl View {
     pub(crate) fn apply(&mut self, now: Now, record: &Record) -> Effect {
         self.seen = self.seen.max(record.revision);
         self.problems.clear(&record.name);
-        let name = match RecordName::parse(&record.name) {
+        let name = match Named::read(&record.name) {
             Ok(name) => name,
             Err(error) => return self.problem(record, &error),
         };
         let value = record.value.as_deref();
         let (at, revision) = (now.at, record.revision);
         let done = match name {
-            RecordName::Key(key) => Ok(self.apply_key(&key, revision, value.is_some())),
-            RecordName::Claim(key) => return self.apply_claim(at, &key, record),
-            RecordName::Member(node) => self.apply_member(at, node, revision, value),
-            RecordName::Control(node) => {
+            Named::Key(key) => Ok(self.apply_key(&key, revision, value.is_some())),
+            Named::Claim(key) => return self.apply_claim(at, &key, record),
+            Named::Member(node) => self.apply_member(at, node, revision, value),
+            Named::Control(node) => {
                 placed(&mut self.controls, &node, at, revision, value, ControlRecord::decode)
                     .map(|()| Effect::Control(node))
             }
-            RecordName::Lease(node) => {
+            Named::Lease(node) => {
                 placed(&mut self.leases, &node, at, revision, value, LeaseRecord::decode)
                     .map(|()| Effect::Lease(node))
             }
-            RecordName::Stops(node) => {
+            Named::Stops(node) => {
                 placed(&mut self.stops, &node, at, revision, value, StopsRecord::decode)
                     .map(|()| Effect::Stops(node))
             }
-            RecordName::Rebalance => {
+            Named::Rebalance => {
                 self.rebalance = revision;
                 Ok(Effect::Rebalance)
             }
-            RecordName::Group => value.map(GroupRecord::decode).transpose().map(|record| {
+            Named::Group => value.map(GroupRecord::decode).transpose().map(|record| {
                 self.group = record.map(|record| Placed { record, revision, received: at });
                 Effect::Group
             }),
@@ -127,13 +127,13 @@ impl View {
     }
 
     /// Any value stands for a key that exists: announcers are free to write what they like.
-    fn apply_key(&mut self, key: &Key, revision: Revision, exists: bool) -> Effect {
-        if !exists && self.keys.find(key).is_none() {
+    fn apply_key(&mut self, key: &str, revision: Revision, exists: bool) -> Effect {
+        if !exists && self.keys.find_text(key).is_none() {
             return Effect::Nothing;
         }
         let ix = self.keys.intern(key);
         let revision = if exists { revision } else { Revision::NONE };
-        self.keys.set_announced(ix, revision, self.snapshots);
+        self.keys.set_announced(ix, revision);
         Effect::Key(ix)
     }
 
@@ -154,10 +154,9 @@ impl View {
         Ok(Effect::Member(node))
     }
 
-    fn apply_claim(&mut self, at: Time, key: &Key, record: &Record) -> Effect {
+    fn apply_claim(&mut self, at: Time, key: &str, record: &Record) -> Effect {
         let Some(value) = &record.value else { return self.apply_unclaim(key, record.revision) };
         let ix = self.keys.intern(key);
-        self.keys.stamp_claim(ix, self.snapshots);
         let from = self.keys.get(ix).map_or(OwnerIx::NONE, |e| e.claim.owner);
         let read = ClaimRecord::decode(value).and_then(|claim| {
             let owner = claim
@@ -170,13 +169,14 @@ impl View {
             }
         });
         let Some(entry) = self.keys.get_mut(ix) else { return Effect::Nothing };
+        entry.note(Note::ClaimShown);
         entry.claim.revision = record.revision;
         entry.claim.exists = true;
         entry.claim.garbled = read.is_err();
         match read {
             Ok((claim, owner)) => {
                 entry.claim.token = claim.token;
-                entry.claim.not = not_until(at, &claim);
+                self.keys.set_not(ix, not_until(at, &claim));
                 self.note_token(claim.token);
                 self.set_owner(ix, owner);
             }
@@ -194,11 +194,11 @@ impl View {
         }
     }
 
-    fn apply_unclaim(&mut self, key: &Key, revision: Revision) -> Effect {
-        let Some(ix) = self.keys.find(key) else { return Effect::Nothing };
+    fn apply_unclaim(&mut self, key: &str, revision: Revision) -> Effect {
+        let Some(ix) = self.keys.find_text(key) else { return Effect::Nothing };
         let effect = self.drop_claim(ix);
-        self.keys.stamp_claim(ix, self.snapshots);
         if let Some(entry) = self.keys.get_mut(ix) {
+            entry.note(Note::ClaimShown);
             entry.claim.revision = revision;
         }
         effect

@@ -27,7 +27,9 @@ impl Expiry {
 
     /// The key ends then; none: not by itself.
     pub(crate) fn set(&mut self, ix: KeyIx, at: Option<Time>) {
-        if let Some(old) = self.of.remove(&ix) {
+        if !self.of.is_empty()
+            && let Some(old) = self.of.remove(&ix)
+        {
             self.by_time.remove(&(old, ix));
         }
         if let Some(at) = at {

@@ -1,101 +1,19 @@
 //! The keys of a view: a slab, so that everything else names a key by four bytes.
 
+use std::collections::HashMap;
+
 use hashbrown::HashTable;
 
+use super::entry::{KeyEntry, NotUntil, Note};
 use super::owners::OwnerIx;
+use super::texts::Texts;
 use crate::core::plan::key_hash;
-use crate::core::time::Time;
-use crate::id::{NodeId, Revision, Token};
+use crate::id::Revision;
 use crate::key::Key;
 
 /// A key's place in [`Keys`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct KeyIx(u32);
-
-/// What the log says of one key, and where the plan puts it.
-#[derive(Debug)]
-pub(crate) struct KeyEntry {
-    pub(crate) key: Key,
-    pub(crate) hash: u64,
-    /// The revision of its `key` record; none: the key does not exist (any more).
-    pub(crate) announced: Revision,
-    pub(crate) claim: Claim,
-    /// Where the plan puts it, while that is not where it is. The planner's to write.
-    pub(crate) target: OwnerIx,
-    /// The session whose load counts this key. The planner's to write.
-    pub(crate) counted: OwnerIx,
-    /// Which of the members' prefixes it has. The planner's to write.
-    pub(crate) signature: u16,
-    /// The target is this node's own promise: a hand-over is on its way.
-    pub(crate) pledged: bool,
-    /// This node has business with it: the entry stays although the log knows nothing of it.
-    pub(crate) pinned: bool,
-    /// This node watches whether its planned owner takes it.
-    pub(crate) watched: bool,
-    /// Its place in its owner's list.
-    at: u32,
-    /// The snapshot that last showed its `key` and its `claim` record.
-    stamps: (u32, u32),
-}
-
-/// What the log says of a key's owner.
-#[derive(Debug, Default)]
-pub(crate) struct Claim {
-    /// The revision of the `claim` record, of its tombstone too.
-    pub(crate) revision: Revision,
-    /// The token in it; 0 where there is none.
-    pub(crate) token: Token,
-    /// The session that it names.
-    pub(crate) owner: OwnerIx,
-    /// There is a record, and not just its tombstone.
-    pub(crate) exists: bool,
-    /// The newest record cannot be read; owner and token are the last ones known.
-    pub(crate) garbled: bool,
-    /// Who released it lately.
-    pub(crate) not: Option<Box<[NotUntil]>>,
-}
-
-/// A node that does not want a key, and until when.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct NotUntil {
-    pub(crate) node: NodeId,
-    pub(crate) until: Time,
-}
-
-impl Default for OwnerIx {
-    fn default() -> Self {
-        Self::NONE
-    }
-}
-
-impl KeyEntry {
-    fn new(key: Key, hash: u64) -> Self {
-        Self {
-            hash,
-            key,
-            announced: Revision::NONE,
-            claim: Claim::default(),
-            target: OwnerIx::NONE,
-            counted: OwnerIx::NONE,
-            signature: 0,
-            pledged: false,
-            pinned: false,
-            watched: false,
-            at: 0,
-            stamps: (0, 0),
-        }
-    }
-
-    /// Whether the key exists.
-    pub(crate) fn exists(&self) -> bool {
-        self.announced != Revision::NONE
-    }
-
-    fn is_idle(&self) -> bool {
-        let wanted = self.pinned || self.watched || self.counted.is_some();
-        !self.exists() && !self.claim.exists && !wanted
-    }
-}
 
 /// All keys that the log, or this node, knows of.
 #[derive(Debug, Default)]
@@ -104,6 +22,9 @@ pub(crate) struct Keys {
     free: Vec<u32>,
     /// The keys by their hash; the table holds no more than their places.
     index: HashTable<KeyIx>,
+    texts: Texts,
+    /// Who released a key lately; few keys have that.
+    not: HashMap<KeyIx, Box<[NotUntil]>>,
     announced: usize,
 }
 
@@ -114,11 +35,40 @@ impl Keys {
     }
 
     pub(crate) fn find(&self, key: &Key) -> Option<KeyIx> {
-        self.find_hashed(key_hash(key.as_str()), key)
+        self.find_text(key.as_str())
     }
 
-    fn find_hashed(&self, hash: u64, key: &Key) -> Option<KeyIx> {
-        self.index.find(hash, |ix| self.get(*ix).is_some_and(|e| e.key == *key)).copied()
+    /// The place of the key with this text.
+    pub(super) fn find_text(&self, text: &str) -> Option<KeyIx> {
+        self.find_hashed(key_hash(text), text)
+    }
+
+    fn find_hashed(&self, hash: u64, text: &str) -> Option<KeyIx> {
+        let same = |entry: &KeyEntry| entry.hash == hash && self.texts.get(entry.text) == text;
+        self.index.find(hash, |ix| self.get(*ix).is_some_and(same)).copied()
+    }
+
+    /// The key's text.
+    pub(crate) fn text(&self, ix: KeyIx) -> Option<&str> {
+        Some(self.texts.get(self.get(ix)?.text))
+    }
+
+    /// The key, made anew from its text.
+    pub(crate) fn key(&self, ix: KeyIx) -> Option<Key> {
+        self.text(ix).map(Key::of_known)
+    }
+
+    /// Who released the key lately.
+    pub(crate) fn not(&self, ix: KeyIx) -> &[NotUntil] {
+        if self.not.is_empty() { &[] } else { self.not.get(&ix).map_or(&[], |not| not) }
+    }
+
+    pub(super) fn set_not(&mut self, ix: KeyIx, not: Option<Box<[NotUntil]>>) {
+        match not {
+            Some(not) => _ = self.not.insert(ix, not),
+            None if self.not.is_empty() => {}
+            None => _ = self.not.remove(&ix),
+        }
     }
 
     pub(crate) fn get(&self, ix: KeyIx) -> Option<&KeyEntry> {
@@ -133,17 +83,17 @@ impl Keys {
         (0u32..).zip(&self.entries).filter_map(|(at, e)| Some((KeyIx(at), e.as_ref()?)))
     }
 
-    /// The key's place, made where there is none.
-    pub(super) fn intern(&mut self, key: &Key) -> KeyIx {
-        let hash = key_hash(key.as_str());
-        if let Some(ix) = self.find_hashed(hash, key) {
+    /// The place of the key with this text, made where there is none.
+    pub(super) fn intern(&mut self, text: &str) -> KeyIx {
+        let hash = key_hash(text);
+        if let Some(ix) = self.find_hashed(hash, text) {
             return ix;
         }
         let at = self.free.pop().unwrap_or_else(|| {
             self.entries.push(None);
             u32::try_from(self.entries.len() - 1).expect("fewer than 2^32 keys")
         });
-        self.entries[at as usize] = Some(KeyEntry::new(key.clone(), hash));
+        self.entries[at as usize] = Some(KeyEntry::new(self.texts.add(text), hash));
         let entries = &self.entries;
         let hash_of = |ix: &KeyIx| entries[ix.0 as usize].as_ref().map_or(0, |e| e.hash);
         self.index.insert_unique(hash, KeyIx(at), hash_of);
@@ -153,20 +103,24 @@ impl Keys {
     /// Forgets the key if nothing is known of it any more.
     pub(crate) fn forget_if_idle(&mut self, ix: KeyIx) {
         let Some(slot) = self.entries.get_mut(ix.0 as usize) else { return };
-        if let Some(entry) = slot.take_if(|entry| entry.is_idle()) {
-            if let Ok(place) = self.index.find_entry(entry.hash, |found| *found == ix) {
-                place.remove();
-            }
-            self.free.push(ix.0);
+        let Some(entry) = slot.take_if(|entry| entry.is_idle()) else { return };
+        if let Ok(place) = self.index.find_entry(entry.hash, |found| *found == ix) {
+            place.remove();
+        }
+        self.set_not(ix, None);
+        self.free.push(ix.0);
+        self.texts.remove(entry.text);
+        if self.texts.is_sparse() {
+            self.texts.keep(self.entries.iter_mut().flatten().map(|entry| &mut entry.text));
         }
     }
 
     /// Notes that the key exists as of a revision, or (none) that it does not.
-    pub(super) fn set_announced(&mut self, ix: KeyIx, revision: Revision, snapshot: u32) {
+    pub(super) fn set_announced(&mut self, ix: KeyIx, revision: Revision) {
         let Some(entry) = self.get_mut(ix) else { return };
         let (was, is) = (entry.exists(), revision != Revision::NONE);
         entry.announced = revision;
-        entry.stamps.0 = snapshot;
+        entry.note(Note::KeyShown);
         match (was, is) {
             (false, true) => self.announced += 1,
             (true, false) => self.announced -= 1,
@@ -174,24 +128,22 @@ impl Keys {
         }
     }
 
-    pub(super) fn stamp_claim(&mut self, ix: KeyIx, snapshot: u32) {
-        if let Some(entry) = self.get_mut(ix) {
-            entry.stamps.1 = snapshot;
+    /// A snapshot begins, which has shown nothing yet.
+    pub(super) fn begin_snapshot(&mut self) {
+        for entry in self.entries.iter_mut().flatten() {
+            entry.unnote(Note::KeyShown);
+            entry.unnote(Note::ClaimShown);
         }
     }
 
     /// The keys whose `key` record, and those whose `claim` record, the snapshot did not show.
-    pub(super) fn not_in(&self, snapshot: u32) -> (Vec<KeyIx>, Vec<KeyIx>) {
-        let gone = |of: fn(&KeyEntry) -> (bool, u32)| {
-            self.iter()
-                .filter(|(_, e)| {
-                    let (exists, stamp) = of(e);
-                    exists && stamp != snapshot
-                })
-                .map(|(ix, _)| ix)
-                .collect()
+    pub(super) fn not_shown(&self) -> (Vec<KeyIx>, Vec<KeyIx>) {
+        let gone = |of: fn(&KeyEntry) -> bool| {
+            self.iter().filter(|(_, entry)| of(entry)).map(|(ix, _)| ix).collect()
         };
-        (gone(|e| (e.exists(), e.stamps.0)), gone(|e| (e.claim.revision.0 != 0, e.stamps.1)))
+        let no_key = |e: &KeyEntry| e.exists() && !e.is(Note::KeyShown);
+        let no_claim = |e: &KeyEntry| e.claim.revision.0 != 0 && !e.is(Note::ClaimShown);
+        (gone(no_key), gone(no_claim))
     }
 }
 
@@ -200,7 +152,7 @@ impl super::View {
     pub(crate) fn forget_targets(&mut self) {
         for entry in self.keys.entries.iter_mut().flatten() {
             entry.target = OwnerIx::NONE;
-            entry.pledged = false;
+            entry.unnote(Note::Pledged);
         }
     }
 

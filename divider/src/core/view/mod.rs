@@ -1,16 +1,21 @@
 //! What a node's watch has delivered, up to a revision.
 
 mod apply;
+mod entry;
 mod expiry;
 mod keys;
+mod owner_map;
 mod owners;
 mod problems;
+mod texts;
 
 use std::collections::BTreeMap;
 
 pub(crate) use apply::Effect;
+pub(crate) use entry::{KeyEntry, NotUntil, Note};
 pub(crate) use expiry::Expiry;
-pub(crate) use keys::{KeyEntry, KeyIx, Keys, NotUntil};
+pub(crate) use keys::{KeyIx, Keys};
+pub(crate) use owner_map::OwnerMap;
 pub(crate) use owners::{OwnerIx, Owners};
 pub(crate) use problems::Problems;
 
@@ -66,8 +71,6 @@ pub(crate) struct View {
     pub(crate) seen: Revision,
     /// The highest token of any claim: a new one has to be above it.
     pub(crate) highest_token: u64,
-    /// How many snapshots have begun; what one of them left untouched is gone.
-    snapshots: u32,
 }
 
 impl View {

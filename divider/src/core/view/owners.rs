@@ -17,6 +17,20 @@ impl OwnerIx {
     pub(crate) fn is_some(self) -> bool {
         self != Self::NONE
     }
+
+    pub(super) fn index(self) -> usize {
+        self.0 as usize
+    }
+
+    pub(super) fn from_index(at: u32) -> Self {
+        Self(at)
+    }
+}
+
+impl Default for OwnerIx {
+    fn default() -> Self {
+        Self::NONE
+    }
 }
 
 /// One session of one node.

@@ -10,7 +10,7 @@ use crate::snapshot::{Changed, KeyStatus, Moment, Phase};
 impl Model {
     pub(super) fn publish_keys(&mut self, now: Now, changed: &mut Changed) {
         for ix in std::mem::take(&mut self.dirty_keys) {
-            let Some(key) = self.view.keys.get(ix).map(|entry| entry.key.clone()) else { continue };
+            let Some(key) = self.view.keys.key(ix) else { continue };
             let status = self.key_status(ix, now);
             if self.show_key(&key, status) {
                 changed.keys.push(key);
@@ -68,7 +68,7 @@ impl Model {
         let phase = match &owner {
             None => Phase::Orphaned,
             Some(_) if !entry.exists() => Phase::Stopping,
-            Some(owner) if self.is_unconfirmed(owner, &entry.key, claim.token) => Phase::Stopping,
+            Some(owner) if self.is_unconfirmed(owner, ix, claim.token) => Phase::Stopping,
             Some(_) => Phase::Running,
         };
         Some(KeyStatus {
@@ -87,9 +87,10 @@ impl Model {
         Some(entry.node.clone())
     }
 
-    fn is_unconfirmed(&self, owner: &NodeId, key: &Key, token: Token) -> bool {
+    fn is_unconfirmed(&self, owner: &NodeId, ix: KeyIx, token: Token) -> bool {
+        let is = |key: &Key| self.view.keys.text(ix) == Some(key.as_str());
         self.view.stops.get(owner).is_some_and(|stops| {
-            stops.record.oldest.iter().any(|stop| stop.token == token && stop.key == *key)
+            stops.record.oldest.iter().any(|stop| stop.token == token && is(&stop.key))
         })
     }
 }

@@ -13,13 +13,14 @@ impl Model {
         let mut adds: BTreeMap<NodeId, u64> = BTreeMap::new();
         let mut moves = Vec::new();
         for (ix, to) in self.planner.preview_drain(&self.view, now, nodes) {
-            let Some(entry) = self.view.keys.get(ix) else { continue };
+            let keys = &self.view.keys;
+            let (Some(entry), Some(key)) = (keys.get(ix), keys.key(ix)) else { continue };
             let Some(from) = self.node_of(entry.claim.owner) else { continue };
             let to = self.node_of(to);
             if let Some(to) = &to {
                 *adds.entry(to.clone()).or_default() += 1;
             }
-            moves.push(PlannedMove { key: entry.key.clone(), from, to });
+            moves.push(PlannedMove { key, from, to });
         }
         let without_receiver = moves.iter().filter(|planned| planned.to.is_none()).count() as u64;
         let receiver = |(node, adds): (NodeId, u64)| Receiver {

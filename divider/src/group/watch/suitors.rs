@@ -1,10 +1,11 @@
 //! Why a key is where it is: how well each node suits it.
 
+use std::time::Duration;
+
 use super::model::Model;
 use crate::core::plan::score;
 use crate::core::planner::Standing;
 use crate::core::time::Now;
-use crate::core::view::{KeyEntry, NotUntil};
 use crate::id::NodeId;
 use crate::key::Key;
 use crate::snapshot::{Suitor, Unfit};
@@ -12,11 +13,16 @@ use crate::snapshot::{Suitor, Unfit};
 impl Model {
     /// Every member, those that may take the key first, by score.
     pub(super) fn suitors(&self, now: Now, key: &Key) -> Vec<Suitor> {
-        let entry = self.view.keys.find(key).and_then(|ix| self.view.keys.get(ix));
-        let Some(entry) = entry else { return Vec::new() };
-        let standings = self.planner.standings().iter();
-        let mut suitors: Vec<Suitor> =
-            standings.map(|(node, standing)| suitor(entry, node, standing, now)).collect();
+        let keys = &self.view.keys;
+        let found = keys.find(key).and_then(|ix| Some((keys.get(ix)?.hash, keys.not(ix))));
+        let Some((hash, not)) = found else { return Vec::new() };
+        let suitor = |(node, standing): (&NodeId, &Standing)| {
+            let score = score(standing.hash, hash, standing.affinity).as_f64();
+            let released = not.iter().find(|not| not.node == *node && not.until > now.at);
+            let unfit = unfit(key, standing, released.map(|not| not.until.since(now.at)));
+            Suitor { unfit, ..Suitor::new(node.clone(), standing.affinity, score) }
+        };
+        let mut suitors: Vec<Suitor> = self.planner.standings().iter().map(suitor).collect();
         suitors.sort_by(|a, b| {
             let by_score = b.score.total_cmp(&a.score);
             a.unfit.is_some().cmp(&b.unfit.is_some()).then(by_score)
@@ -25,21 +31,14 @@ impl Model {
     }
 }
 
-fn suitor(entry: &KeyEntry, node: &NodeId, standing: &Standing, now: Now) -> Suitor {
-    let score = score(standing.hash, entry.hash, standing.affinity).as_f64();
-    let unfit = unfit(entry, node, standing, now);
-    Suitor { unfit, ..Suitor::new(node.clone(), standing.affinity, score) }
-}
-
-fn unfit(entry: &KeyEntry, node: &NodeId, standing: &Standing, now: Now) -> Option<Unfit> {
+/// Why a node does not take a key, which it has released for so long, if at all.
+fn unfit(key: &Key, standing: &Standing, released: Option<Duration>) -> Option<Unfit> {
     if standing.affinity == 0 {
         return Some(Unfit::TakesNothing);
     }
-    let has = |prefix: &String| entry.key.as_str().starts_with(prefix.as_str());
+    let has = |prefix: &String| key.as_str().starts_with(prefix.as_str());
     if !standing.prefixes.is_empty() && !standing.prefixes.iter().any(has) {
         return Some(Unfit::OtherPrefix);
     }
-    let cools = |not: &&NotUntil| not.node == *node && not.until > now.at;
-    let not = entry.claim.not.iter().flatten().find(cools)?;
-    Some(Unfit::Released(not.until.since(now.at)))
+    released.map(Unfit::Released)
 }

@@ -1,0 +1,72 @@
+//! The keys that are planned for each session.
+
+use crate::core::view::{KeyIx, OwnerIx, OwnerMap, View};
+
+/// For each session a list of keys that were planned for it, some of them no more: what an entry
+/// says is its target counts. So adding and removing cost no search.
+#[derive(Debug, Default)]
+pub(super) struct Targeted(OwnerMap<List>);
+
+#[derive(Debug, Default)]
+struct List {
+    keys: Vec<KeyIx>,
+    /// How many of them are planned for it still.
+    live: usize,
+}
+
+/// Below this, a list is not worth cleaning.
+const SHORT: usize = 64;
+
+impl Targeted {
+    pub(super) fn clear(&mut self) {
+        self.0.clear();
+    }
+
+    /// How many keys are planned for the session.
+    pub(super) fn len(&self, owner: OwnerIx) -> usize {
+        self.0.get(owner).map_or(0, |list| list.live)
+    }
+
+    /// A key is planned for the session, if that is one.
+    pub(super) fn add(&mut self, owner: OwnerIx, ix: KeyIx) {
+        if owner.is_some() {
+            let list = self.0.entry(owner);
+            list.keys.push(ix);
+            list.live += 1;
+        }
+    }
+
+    /// One key's target is this session no more.
+    pub(super) fn remove(&mut self, view: &View, owner: OwnerIx) {
+        let Some(list) = self.0.get_mut(owner) else { return };
+        list.live -= 1;
+        if list.live == 0 {
+            return self.0.remove(owner);
+        }
+        if list.keys.len() > list.live * 2 + SHORT {
+            list.keys.retain(|ix| is_target(view, *ix, owner));
+            list.keys.sort_unstable();
+            list.keys.dedup();
+        }
+    }
+
+    /// The keys that are planned for the session, some of them perhaps twice.
+    pub(super) fn of(&self, view: &View, owner: OwnerIx) -> impl Iterator<Item = KeyIx> {
+        let keys = self.0.get(owner).map_or(&[][..], |list| &list.keys[..]);
+        keys.iter().copied().filter(move |ix| is_target(view, *ix, owner))
+    }
+
+    /// Every key that is planned for somebody, once.
+    pub(super) fn all(&self, view: &View) -> Vec<KeyIx> {
+        let planned = self.0.iter().flat_map(|(_, list)| list.keys.iter().copied());
+        let target = |ix: KeyIx| view.keys.get(ix).is_some_and(|entry| entry.target.is_some());
+        let mut all: Vec<_> = planned.filter(|ix| target(*ix)).collect();
+        all.sort_unstable();
+        all.dedup();
+        all
+    }
+}
+
+fn is_target(view: &View, ix: KeyIx, owner: OwnerIx) -> bool {
+    view.keys.get(ix).is_some_and(|entry| entry.target == owner)
+}

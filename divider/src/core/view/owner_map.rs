@@ -1,0 +1,69 @@
+//! Something for each of some sessions.
+
+use super::owners::OwnerIx;
+
+/// A map from sessions, which are few and named by small numbers: a look-up costs an index.
+#[derive(Debug, Clone)]
+pub(crate) struct OwnerMap<T>(Vec<Option<T>>);
+
+impl<T> Default for OwnerMap<T> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<T> OwnerMap<T> {
+    pub(crate) fn get(&self, owner: OwnerIx) -> Option<&T> {
+        self.0.get(owner.index())?.as_ref()
+    }
+
+    pub(crate) fn get_mut(&mut self, owner: OwnerIx) -> Option<&mut T> {
+        self.0.get_mut(owner.index())?.as_mut()
+    }
+
+    pub(crate) fn contains(&self, owner: OwnerIx) -> bool {
+        self.get(owner).is_some()
+    }
+
+    /// What is there for the owner, made where there is nothing yet. The owner is somebody.
+    pub(crate) fn entry(&mut self, owner: OwnerIx) -> &mut T
+    where
+        T: Default,
+    {
+        debug_assert!(owner.is_some());
+        if self.0.len() <= owner.index() {
+            self.0.resize_with(owner.index() + 1, || None);
+        }
+        self.0[owner.index()].get_or_insert_default()
+    }
+
+    pub(crate) fn insert(&mut self, owner: OwnerIx, value: T)
+    where
+        T: Default,
+    {
+        *self.entry(owner) = value;
+    }
+
+    pub(crate) fn remove(&mut self, owner: OwnerIx) {
+        if let Some(slot) = self.0.get_mut(owner.index()) {
+            *slot = None;
+        }
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.0.clear();
+    }
+
+    /// Keeps those that the condition holds for.
+    pub(crate) fn retain(&mut self, keep: impl Fn(OwnerIx) -> bool) {
+        for (at, slot) in (0u32..).zip(&mut self.0) {
+            slot.take_if(|_| !keep(OwnerIx::from_index(at)));
+        }
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (OwnerIx, &T)> {
+        (0u32..)
+            .zip(&self.0)
+            .filter_map(|(at, value)| Some((OwnerIx::from_index(at), value.as_ref()?)))
+    }
+}

@@ -1,0 +1,65 @@
+//! The texts of the keys, one after the other: a key then costs its text and not an allocation.
+
+/// Where a key's text stands: eight bytes, of which two are its length.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Text(u64);
+
+const LEN_BITS: u32 = 16;
+
+/// Below this, what is dead is not worth a copy of what lives.
+const DEAD_AT_LEAST: usize = 4096;
+
+/// The texts.
+#[derive(Debug, Default)]
+pub(super) struct Texts {
+    all: String,
+    /// How many bytes belong to nobody any more.
+    dead: usize,
+}
+
+impl Text {
+    fn new(start: usize, len: usize) -> Self {
+        debug_assert!(len < 1 << LEN_BITS, "a key has at most 512 bytes");
+        Self((start as u64) << LEN_BITS | len as u64)
+    }
+
+    fn range(self) -> std::ops::Range<usize> {
+        let number = |bits: u64| usize::try_from(bits).expect("it was one");
+        let start = number(self.0 >> LEN_BITS);
+        start..start + number(self.0 & ((1 << LEN_BITS) - 1))
+    }
+}
+
+impl Texts {
+    pub(super) fn get(&self, text: Text) -> &str {
+        &self.all[text.range()]
+    }
+
+    pub(super) fn add(&mut self, text: &str) -> Text {
+        let start = self.all.len();
+        self.all.push_str(text);
+        Text::new(start, text.len())
+    }
+
+    /// Forgets one. Its bytes stay until [`is_sparse`](Self::is_sparse) says that it pays.
+    pub(super) fn remove(&mut self, text: Text) {
+        self.dead += text.range().len();
+    }
+
+    /// Whether most of it is dead: then whoever has the texts moves those that live, which costs
+    /// each text that was removed no more than two that stay.
+    pub(super) fn is_sparse(&self) -> bool {
+        self.dead >= DEAD_AT_LEAST && self.dead * 2 > self.all.len()
+    }
+
+    /// Keeps just these, and says to each where it stands now.
+    pub(super) fn keep<'a>(&mut self, live: impl Iterator<Item = &'a mut Text>) {
+        let mut kept = String::with_capacity(self.all.len() - self.dead);
+        for text in live {
+            let start = kept.len();
+            kept.push_str(&self.all[text.range()]);
+            *text = Text::new(start, text.range().len());
+        }
+        *self = Self { all: kept, dead: 0 };
+    }
+}

@@ -1,0 +1,70 @@
+//! The runs of a node by key.
+
+use hashbrown::HashTable;
+
+use crate::assignment::Assignment;
+use crate::core::plan::key_hash;
+use crate::core::time::Time;
+use crate::event::Reason;
+use crate::key::Key;
+
+/// One run that is not confirmed to be over.
+#[derive(Debug)]
+pub(super) struct Run {
+    pub(super) assignment: Assignment,
+    pub(super) phase: Phase,
+}
+
+/// How far a run is.
+#[derive(Debug)]
+pub(super) enum Phase {
+    /// The application has not taken the start; it stands in `starts` under this number.
+    Untold(u64),
+    /// The application took the start.
+    Running,
+    /// It has to stop.
+    Ending(Box<Ending>),
+}
+
+/// What the application is told about a run that has to stop.
+#[derive(Debug)]
+pub(super) struct Ending {
+    /// Its number in `ends` while the application has not taken it.
+    pub(super) waits: Option<u64>,
+    pub(super) reason: Reason,
+    pub(super) deadline: Option<Time>,
+}
+
+/// The runs. The table holds no key of its own: a run knows its own.
+#[derive(Debug, Default)]
+pub(super) struct Runs(HashTable<Run>);
+
+impl Runs {
+    pub(super) fn get(&self, key: &Key) -> Option<&Run> {
+        self.0.find(key_hash(key.as_str()), |run| run.assignment.key() == key)
+    }
+
+    pub(super) fn get_mut(&mut self, key: &Key) -> Option<&mut Run> {
+        self.0.find_mut(key_hash(key.as_str()), |run| run.assignment.key() == key)
+    }
+
+    /// Adds a run; there is none of its key.
+    pub(super) fn insert(&mut self, run: Run) {
+        let hash_of = |run: &Run| key_hash(run.assignment.key().as_str());
+        self.0.insert_unique(hash_of(&run), run, hash_of);
+    }
+
+    pub(super) fn remove(&mut self, key: &Key) -> Option<Run> {
+        let same = |run: &Run| run.assignment.key() == key;
+        let found = self.0.find_entry(key_hash(key.as_str()), same).ok()?;
+        Some(found.remove().0)
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Run> {
+        self.0.iter()
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+}
