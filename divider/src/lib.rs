@@ -115,6 +115,9 @@
 
 mod assignment;
 mod backoff;
+#[cfg(feature = "bench")]
+#[doc(hidden)]
+pub mod bench;
 mod builder;
 mod core;
 mod divider;

@@ -42,6 +42,6 @@ pub use cluster::Cluster;
 pub use error::ServerError;
 pub use process::{Process, Program};
 pub use scratch::Scratch;
-pub use server::LocalServer;
+pub use server::{LocalServer, Traffic};
 pub use target::target_dir;
 pub use version::Version;

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use crate::server::Traffic;
+
 /// The server's monitoring page for machines.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Monitor {
@@ -29,6 +31,16 @@ impl Monitor {
             Some(found) if found == name => Ok(()),
             found => Err(format!("another server has its monitoring port: {found:?}")),
         }
+    }
+
+    /// How many messages and bytes clients sent to the server and got from it, since it started.
+    pub(crate) fn traffic(self) -> io::Result<Traffic> {
+        let about = self.get("/varz")?;
+        let number = |name: &str| about[name].as_u64().unwrap_or(0);
+        Ok(Traffic {
+            messages: number("in_msgs") + number("out_msgs"),
+            bytes: number("in_bytes") + number("out_bytes"),
+        })
     }
 
     /// The name of the server that leads the stream, as this one knows it.

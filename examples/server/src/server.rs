@@ -75,6 +75,14 @@ impl LocalServer {
         self.process.as_mut().is_some_and(|process| process.ended().is_none())
     }
 
+    /// What went in and out since it started, as it says itself.
+    ///
+    /// # Errors
+    /// [`ServerError::Io`] if it does not say.
+    pub fn traffic(&self) -> Result<Traffic, ServerError> {
+        self.monitor().traffic().map_err(ServerError::io("ask for the traffic"))
+    }
+
     /// All that the server has logged.
     pub fn log(&self) -> String {
         String::from_utf8_lossy(&fs::read(self.log_path()).unwrap_or_default()).into_owned()
@@ -320,6 +328,15 @@ impl LocalServer {
     fn log_path(&self) -> PathBuf {
         self.scratch.path().join("log")
     }
+}
+
+/// What went through a server, both ways.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Traffic {
+    /// Messages.
+    pub messages: u64,
+    /// Bytes.
+    pub bytes: u64,
 }
 
 /// What a server is started with, the same each time.

@@ -1,44 +1,42 @@
-//! How fast divider is, next to what the server and the client can do at all:
-//!
-//! ```text
-//! cargo run --release --bin bench
-//! cargo run --release --bin bench -- --json --only cold
-//! ```
-//!
-//! Every figure is a ratio of two measurements of one run, on a nats-server of its own: what a
-//! machine can do at all is not what is asked.
+//! Measures divider next to what NATS itself does: the same writes and deliveries, published and
+//! consumed with nothing around them, in the same run, on a nats-server of its own, in the same
+//! layout of threads and processes. What a machine can do at all is not what is asked.
 
 mod bare;
-mod cold;
-mod latency;
-mod memory;
+mod node;
 mod report;
+mod scenario;
+mod setup;
+mod stage;
+mod usage;
 
 use std::error::Error;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::{Parser, Subcommand};
 use divider_examples::cli::exit_code;
-use divider_examples::worker::{WorkerArgs, work};
 use tokio::runtime;
 
-use crate::report::{Report, Row};
+use crate::node::{NodeArgs, be_a_node};
+use crate::report::Report;
+use crate::scenario::Scenario;
+use crate::setup::{Failure, Setup};
 
 /// Measures divider against bare publishes and consumers
 #[derive(Debug, Parser)]
+#[command(subcommand_negates_reqs = true)]
 struct Args {
-    /// How many keys a cold start divides
-    #[arg(long, value_name = "N", default_value_t = 10_000)]
-    keys: u32,
-    /// On how many nodes
+    /// What to measure, in this order [default: everything]
+    #[arg(long, value_name = "WHAT", value_delimiter = ',')]
+    only: Vec<Scenario>,
+    #[command(flatten)]
+    setup: Setup,
+    /// On how many nodes, one after another
     #[arg(long, value_name = "N,..", value_delimiter = ',', default_values_t = [3, 10])]
     nodes: Vec<u32>,
     /// How often each is measured; the median counts
     #[arg(long, value_name = "N", default_value_t = 3)]
     rounds: u32,
-    /// Measure only this
-    #[arg(long, value_name = "WHAT", value_delimiter = ',')]
-    only: Vec<What>,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -46,74 +44,41 @@ struct Args {
     role: Option<Role>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum What {
-    /// Many keys, started by nodes that start together
-    Cold,
-    /// One key, from its announcement to its start
-    Latency,
-    /// Bytes a key takes in a node
-    Memory,
-}
-
 #[derive(Debug, Subcommand)]
 enum Role {
-    /// Be one of the workers whose memory is measured
+    /// Be one of the nodes that are measured
     #[command(hide = true)]
-    Worker(WorkerArgs),
+    Node(NodeArgs),
 }
 
 fn main() -> ExitCode {
-    exit_code(run(Args::parse()))
+    exit_code(run(Args::parse()).map_err(|error| -> Box<dyn Error> { error }))
 }
 
-fn run(args: Args) -> Result<(), Box<dyn Error>> {
-    if let Some(Role::Worker(worker)) = args.role {
+fn run(args: Args) -> Result<(), Failure> {
+    if let Some(Role::Node(node)) = args.role {
         let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
-        return runtime.block_on(work(worker));
+        return runtime.block_on(be_a_node(node));
     }
     if cfg!(debug_assertions) {
         eprintln!("this is not a release build: its figures say nothing");
     }
-    let wanted = |what| args.only.is_empty() || args.only.contains(&what);
+    let all = <Scenario as clap::ValueEnum>::value_variants();
+    let wanted = if args.only.is_empty() { all } else { &args.only };
     let runtime = runtime::Builder::new_multi_thread().enable_all().build()?;
     let mut report = Report::default();
-    if wanted(What::Cold) {
-        for &nodes in &args.nodes {
-            report.extend(cold_start(&runtime, args.keys, nodes, args.rounds)?);
+    for &scenario in wanted {
+        for &nodes in args.nodes.iter().take(scenario.sizes()) {
+            let setup = Setup { nodes, ..args.setup };
+            // On a thread of the runtime, so that it may block in place.
+            let mut rounds = Vec::new();
+            for _ in 0..args.rounds.max(1) {
+                let round = runtime.spawn(async move { scenario.measure(&setup).await });
+                rounds.push(runtime.block_on(round)??);
+            }
+            report.add(&rounds);
         }
-    }
-    if wanted(What::Latency) {
-        report.extend(runtime.block_on(latency::measure())?);
-    }
-    if wanted(What::Memory) {
-        report.extend(runtime.block_on(memory::measure(args.keys.saturating_mul(5)))?);
     }
     report.print(args.json)?;
     Ok(())
-}
-
-/// One after the other in turns, so that a machine that slows down slows both.
-fn cold_start(
-    runtime: &runtime::Runtime,
-    keys: u32,
-    nodes: u32,
-    rounds: u32,
-) -> Result<Vec<Row>, Box<dyn Error>> {
-    let (mut bare, mut divided, mut settle) = (Vec::new(), Vec::new(), Vec::new());
-    for _ in 0..rounds.max(1) {
-        bare.push(bare::measure(keys, nodes)?.as_secs_f64());
-        let started = runtime.block_on(cold::measure(keys, nodes))?;
-        divided.push(started.took.as_secs_f64());
-        settle.push(started.before.as_secs_f64());
-    }
-    let rate = |spans: Vec<f64>| f64::from(keys) / report::median(spans);
-    let what = format!("cold start, {keys} keys on {nodes} nodes");
-    let rates = Row::rates(what, rate(divided), rate(bare)).at_least(0.5);
-    let settle = Row::alone(
-        format!("  joined to first claim, {nodes} nodes"),
-        report::median(settle) * 1000.0,
-        "ms",
-    );
-    Ok(vec![rates, settle])
 }

@@ -1,0 +1,10 @@
+//! What NATS itself does, with nothing around it: the ceilings that divider is held against. The
+//! streams and consumers are configured as divider's are.
+
+mod ack;
+mod snapshot;
+mod writes;
+
+pub(crate) use ack::{Acks, GROUP as ACKS, RoundTrips};
+pub(crate) use snapshot::read_all;
+pub(crate) use writes::{Writes, rate};

@@ -1,0 +1,17 @@
+//! One node hands over everything and goes.
+
+use super::moved::Moved;
+use crate::report::Row;
+use crate::setup::{Failure, Setup};
+use crate::stage::Stage;
+
+pub(super) async fn measure(setup: &Setup) -> Result<Vec<Row>, Failure> {
+    let mut stage = Stage::full(setup).await?;
+    let mark = stage.seen.len();
+    let leaver = stage.nodes.pop().ok_or("there is no node")?;
+    leaver.leave().await?;
+    stage.settle().await?;
+    let moved = Moved::since(&stage, mark);
+    stage.close().await;
+    Ok(vec![moved.rate_row(setup, "graceful leave", 1)?.at_least(0.7)])
+}
