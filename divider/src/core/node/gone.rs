@@ -7,7 +7,7 @@ use super::Node;
 use super::hold::Phase;
 use super::outcome::ReadFor;
 use crate::core::time::Now;
-use crate::core::view::KeyIx;
+use crate::core::view::{KeyEntry, KeyIx};
 use crate::event::LostReason;
 use crate::id::Revision;
 use crate::store::{Record, StoreError};
