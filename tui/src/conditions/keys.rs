@@ -75,7 +75,7 @@ fn unconfirmed(snapshot: &Snapshot, now: Moment) -> Option<Condition> {
     let (node, first) = old.first()?;
     let waited = now.since(first.told);
     let severity = if waited >= LONG_UNCONFIRMED { Severity::Critical } else { Severity::Warning };
-    let stops = old.len() as u64;
+    let stops = snapshot.nodes().map(|node| how_many(node, now)).sum();
     let sentence = format!(
         "{} {} not confirmed, the first for {}: {} on {}",
         count(stops, "stop"),
@@ -86,6 +86,13 @@ fn unconfirmed(snapshot: &Snapshot, now: Moment) -> Option<Condition> {
     );
     let subjects = old.iter().take(MOST_SUBJECTS).map(|(_, stop)| stop.key.to_string()).collect();
     Some(Condition { severity, code: Code::Unconfirmed, sentence, count: stops, subjects })
+}
+
+/// How many stops of a node are old: of more than it lists, all, where all that it lists are.
+fn how_many(node: &NodeStatus, now: Moment) -> u64 {
+    let old = old_stops(node, now).len();
+    let all = old == node.unconfirmed.oldest.len();
+    if all { node.unconfirmed.count } else { old as u64 }
 }
 
 /// The stops of a node that took longer than its stop budget, a sixth of its lease.

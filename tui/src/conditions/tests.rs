@@ -116,6 +116,13 @@ fn a_stop_that_nobody_confirms_is_named() {
     check(scene(), 41, (Severity::Warning, Code::Unconfirmed, 1), said);
     let said = "1 stop is not confirmed, the first for 1m01s: eu.acme on w1";
     check(scene(), 61, (Severity::Critical, Code::Unconfirmed, 1), said);
+    let many = scene().node("w2", |node, begun| {
+        let key = Key::new("eu.zed").expect("legal");
+        node.unconfirmed.count = 300;
+        node.unconfirmed.oldest = vec![UnconfirmedStop::new(key, Token(1), begun)];
+    });
+    let said = "301 stops are not confirmed, the first for 41s: eu.acme on w1";
+    check(many, 41, (Severity::Warning, Code::Unconfirmed, 301), said);
 }
 
 #[test]

@@ -8,7 +8,7 @@ use ratatui::style::{Modifier, Style};
 use ratatui::text::Span;
 
 use super::theme::{Role, Theme};
-use crate::output::plain;
+use crate::output::{ascii, plain};
 
 /// Writes into one line of the screen, from left to right. What does not fit is cut off, and what a
 /// terminal would obey is written out: names come from the log, and anybody may have written it.
@@ -132,7 +132,7 @@ impl<'a> Pen<'a> {
         let text = if text.is_ascii() && !text.bytes().any(|b| b.is_ascii_control()) {
             Cow::Borrowed(text)
         } else if self.theme.ascii {
-            Cow::Owned(ascii(&plain(text)))
+            Cow::Owned(ascii(text))
         } else {
             Cow::Owned(plain(text))
         };
@@ -148,14 +148,6 @@ impl<'a> Pen<'a> {
         self.x = end;
         self
     }
-}
-
-/// A text in ASCII alone.
-fn ascii(text: &str) -> String {
-    let escaped = |c: char| {
-        if c.is_ascii() { c.to_string() } else { c.escape_unicode().to_string() }
-    };
-    text.chars().map(escaped).collect()
 }
 
 #[cfg(test)]
