@@ -27,7 +27,7 @@ impl Model {
         }
         if second {
             self.data.history.rate.on_time(now.at);
-            self.judge();
+            self.data.judge(now);
             // Ages are shown in seconds, and lists may be sorted and filtered by them.
             self.dirty = true;
             self.nodes.stale = true;
@@ -92,7 +92,7 @@ impl Model {
             return Vec::new();
         }
         self.dirty = true;
-        self.judge();
+        self.data.judge(self.now);
         if !digest.keys && !digest.nodes {
             return Vec::new();
         }
@@ -101,12 +101,6 @@ impl Model {
             effects.extend(self.ask_for_suitors());
         }
         effects
-    }
-
-    /// Works out what is to be said of the group: while nothing is heard of it, as it was then.
-    fn judge(&mut self) {
-        let heard = self.wire.lost_since().unwrap_or(self.now.at);
-        self.data.judge(Clock { at: heard, ..self.now });
     }
 
     /// Says when the link is lost, and when it is back.
