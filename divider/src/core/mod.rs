@@ -2,6 +2,7 @@
 
 pub(crate) mod config;
 pub(crate) mod edge;
+pub(crate) mod guard;
 pub(crate) mod node;
 pub(crate) mod plan;
 pub(crate) mod planner;

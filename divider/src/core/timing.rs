@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use super::guard::broken;
+
 /// The clock-rate error that is borne, in percent.
 const RATE_ERROR_PERCENT: u32 = 1;
 
@@ -36,6 +38,9 @@ impl Timing {
 /// How long an observer has to see a lease of this length unrenewed, on its own clock, before the
 /// session is over by everybody's: the rate error of both clocks, and a grace.
 pub(crate) fn observed(lease: Duration) -> Duration {
+    if broken!(Grace) {
+        return lease;
+    }
     let grace = (lease / 20).max(Duration::from_millis(25));
     lease + lease * RATE_ERROR_PERCENT / 100 + grace
 }

@@ -1,19 +1,21 @@
-//! A simulated process: a real core, its clock, and an application that does as it is told, sooner or
-//! later.
+//! A simulated process: a real core, its clock, its connection, and its application.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use super::Class;
+use super::app::{App, Run};
+use super::event::Event;
+use super::feed::Feed;
+use super::link::Link;
 use crate::core::config::{Config, JoinPolicy, RebalancePolicy};
 use crate::core::edge::{End, WatchId};
 use crate::core::node::Node;
 use crate::core::time::{Now, Time};
-use crate::id::{NodeId, Session, Token};
-use crate::key::Key;
+use crate::id::{NodeId, Session};
 use crate::store::Filter;
 
 /// One process.
-#[expect(clippy::struct_excessive_bools, reason = "each is a fault of its own")]
 #[derive(Debug)]
 pub(super) struct Host {
     pub(super) core: Node,
@@ -21,78 +23,68 @@ pub(super) struct Host {
     /// Which incarnation of this place it is; news for an earlier one is dropped.
     pub(super) epoch: u32,
     pub(super) clock: Clock,
-    pub(super) paused: bool,
-    /// What arrived while it was paused.
-    pub(super) deferred: Vec<super::world::Event>,
-    /// Messages to and from the store do not get through.
-    pub(super) cut_out: bool,
-    pub(super) cut_in: bool,
-    /// The store handles its messages in the order they were sent.
-    pub(super) last_arrival: Time,
-    pub(super) last_answer: Time,
+    /// Since when it does nothing.
+    pub(super) paused: Option<Time>,
+    /// What arrived meanwhile.
+    pub(super) deferred: Vec<Event>,
+    pub(super) link: Link,
+    /// The watches that its core wants, be they open or not.
+    pub(super) wanted: BTreeSet<WatchId>,
     pub(super) watches: BTreeMap<WatchId, Feed>,
     pub(super) app: App,
     pub(super) ended: Option<End>,
-    /// It takes nothing any more.
-    pub(super) flushed: bool,
+    /// What becomes of it when the faults are over.
+    pub(super) fate: Fate,
+    /// The session it has now.
+    pub(super) session: Option<Session>,
+    pub(super) join: JoinPolicy,
     /// The earliest timer that is set, so that it is not set again.
     pub(super) timer: Option<Time>,
     /// When it last said that something is wrong with the log, its lease or a key.
     pub(super) alarmed: Time,
+    /// When another process was given its id although it lives: from then on it has no claim to be
+    /// the only owner.
+    pub(super) usurped: Option<Time>,
+    /// Where its last watch was, for a node that resumes, as none must.
+    pub(super) resume: Option<(Filter, u64)>,
 }
 
-/// A watch on the server's side.
-#[derive(Debug)]
-pub(super) struct Feed {
-    pub(super) filter: Filter,
-    pub(super) position: u64,
-    /// The log's end when it was opened: beyond it, everything has been delivered once.
-    pub(super) end: u64,
-    pub(super) caught_up: bool,
-    /// It delivers nothing any more, and does not say so.
-    pub(super) silent: bool,
-    pub(super) stepping: bool,
-    pub(super) created: i128,
+/// What becomes of a process when the faults are over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fate {
+    /// It goes on; if it is down, another one takes its place.
+    Stays,
+    /// It takes nothing any more, so another one takes its place.
+    Flushed,
+    /// It was one too many, and is not replaced when it is down.
+    Twin,
 }
 
-/// The application.
-#[derive(Debug, Default)]
-pub(super) struct App {
-    /// Until when assignments are valid, by the process's clock.
-    pub(super) until: Time,
-    pub(super) start_until: Time,
-    /// Starts that are told and not taken.
-    pub(super) untaken: HashMap<Key, Token>,
-    /// What runs.
-    pub(super) runs: BTreeMap<Key, Run>,
-    /// It never confirms a stop.
-    pub(super) stubborn: bool,
-    pub(super) slowness: Duration,
-}
-
-/// One run of a key.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Run {
-    pub(super) token: Token,
-    /// It was told `Lost`: it is held no longer than that.
-    pub(super) lost_at: Option<Time>,
-    /// It was told to end.
-    pub(super) ending: bool,
-}
-
-/// A clock that runs fast or slow.
+/// A clock that runs fast or slow, and a wall clock that is wrong.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Clock {
     pub(super) offset: u64,
     /// Parts per million that it is fast.
     pub(super) drift: i64,
+    /// By how much the wall clock is ahead, in microseconds.
+    pub(super) ahead_us: i64,
 }
 
 impl Clock {
+    /// The clock of a new process, within the rate error that is borne. Where the store forgets, wall
+    /// clocks have to be right, since tokens have nothing else to rise by.
+    pub(super) fn any(rng: &mut fastrand::Rng, class: Class) -> Self {
+        let offset = rng.u64(1_000_000_000_000..2_000_000_000_000);
+        let drift = rng.i64(-9_900..=9_900);
+        let wrong = rng.u8(..4) == 0 && class != Class::Lossy;
+        let ahead_us = if wrong { rng.i64(-3_600_000_000..3_600_000_000) } else { 0 };
+        Self { offset, drift, ahead_us }
+    }
+
     pub(super) fn read(self, truth: Time) -> Now {
         let fast = i128::from(truth.0) * i128::from(1_000_000 + self.drift) / 1_000_000;
         let at = Time(self.offset + u64::try_from(fast).expect("time is positive"));
-        Now { at, unix_us: unix_us(truth) }
+        Now { at, unix_us: unix_us(truth).saturating_add_signed(self.ahead_us) }
     }
 
     /// When, in truth, this clock shows `at`.
@@ -101,14 +93,24 @@ impl Clock {
         let truth = local * 1_000_000 / i128::from(1_000_000 + self.drift);
         Time(u64::try_from(truth).expect("time is positive") + 1)
     }
+
+    /// Does not count a span, as a clock that stops while the machine is suspended.
+    pub(super) fn stop(&mut self, span: Duration) {
+        let nanos = u64::try_from(span.as_nanos()).expect("short spans");
+        self.offset = self.offset.saturating_sub(nanos);
+    }
 }
 
-/// The wall clock, which all of them share.
+/// What a wall clock shows that is right.
 pub(super) fn unix_us(truth: Time) -> u64 {
     1_700_000_000_000_000 + truth.0 / 1_000
 }
 
 impl Host {
+    pub(super) fn is_up(&self) -> bool {
+        self.ended.is_none()
+    }
+
     /// Whether the application holds this run at this moment, by its own clock.
     pub(super) fn holds(&self, truth: Time, run: &Run) -> bool {
         let now = self.clock.read(truth).at;
@@ -116,11 +118,20 @@ impl Host {
     }
 }
 
+/// What a process is started with.
+#[derive(Debug, Clone)]
 pub(super) struct Setting {
     pub(super) lease: Duration,
     pub(super) affinity: u32,
     pub(super) prefixes: Vec<String>,
+    pub(super) join: JoinPolicy,
     pub(super) seed: u64,
+}
+
+impl Setting {
+    pub(super) fn new(lease: Duration, seed: u64) -> Self {
+        Self { lease, affinity: 100, prefixes: Vec::new(), join: JoinPolicy::Observe, seed }
+    }
 }
 
 pub(super) fn config(id: &NodeId, setting: &Setting) -> Config {
@@ -130,7 +141,7 @@ pub(super) fn config(id: &NodeId, setting: &Setting) -> Config {
         affinity: setting.affinity,
         prefixes: setting.prefixes.clone(),
         lease: setting.lease,
-        join: JoinPolicy::Observe,
+        join: setting.join,
         rebalance: RebalancePolicy::OnJoin,
         stop_timeout: None,
         cool_down: Duration::from_secs(2),

@@ -1,26 +1,53 @@
 //! The simulated store: one log, as a server keeps it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::core::time::Time;
 use crate::id::Revision;
 use crate::store::{Filter, Outcome, Record, StoreError, Write};
 
+/// By how much the server's clock is ahead of the truth when nothing is wrong with it: enough to be
+/// set back.
+const AHEAD: i128 = 1_000_000_000_000_000_000;
+
 /// The records, newest by name, and what they were before.
 #[derive(Debug, Default)]
 pub(super) struct Log {
     last: u64,
     by_name: BTreeMap<String, u64>,
-    by_revision: BTreeMap<u64, (Record, Time)>,
-    /// Everything ever written, for stale reads and for losing the tail: (revision, record, when).
+    by_revision: BTreeMap<u64, Record>,
+    /// When records end by the server's clock: (when, revision).
+    ends: BTreeSet<(i128, u64)>,
+    /// Everything ever written, for stale reads and for losing the tail: (record, true time).
     written: Vec<(Record, Time)>,
     pub(super) created: i128,
+    /// By how much the server's clock is wrong, in nanoseconds.
+    skew: i128,
+    /// It was set back once: what was to vanish stays for longer than anybody can know.
+    pub(super) set_back: bool,
+    /// There is no group, for now.
+    absent: bool,
 }
 
 impl Log {
     pub(super) fn last(&self) -> Revision {
         Revision(self.last)
+    }
+
+    pub(super) fn is_absent(&self) -> bool {
+        self.absent
+    }
+
+    fn server_time(&self, now: Time) -> i128 {
+        i128::from(now.0) + AHEAD + self.skew
+    }
+
+    /// Sets the server's clock: by how many seconds it is wrong.
+    pub(super) fn set_clock(&mut self, seconds: i64) {
+        let skew = i128::from(seconds) * 1_000_000_000;
+        self.set_back |= skew < self.skew;
+        self.skew = skew;
     }
 
     pub(super) fn write(&mut self, now: Time, write: &Write) -> Outcome {
@@ -37,40 +64,47 @@ impl Log {
             ttl: write.ttl,
         };
         self.by_revision.remove(&newest);
-        self.by_name.insert(write.name.clone(), self.last);
-        self.by_revision.insert(self.last, (record.clone(), now));
+        self.put(now, record.clone());
         self.written.push((record, now));
         Outcome::Acked(Revision(self.last))
+    }
+
+    fn put(&mut self, now: Time, record: Record) {
+        let revision = record.revision.0;
+        if let Some(ttl) = record.ttl {
+            let ttl = i128::try_from(ttl.as_nanos()).unwrap_or(i128::MAX / 2);
+            self.ends.insert((self.server_time(now) + ttl, revision));
+        }
+        self.by_name.insert(record.name.clone(), revision);
+        self.by_revision.insert(revision, record);
     }
 
     pub(super) fn read(&mut self, now: Time, name: &str) -> Option<Record> {
         self.expire(now);
         let revision = self.by_name.get(name)?;
-        self.by_revision.get(revision).map(|(record, _)| record.clone())
+        self.by_revision.get(revision).cloned()
     }
 
     /// What a leader of old answers: the newest record as of some time ago.
     pub(super) fn read_stale(&self, as_of: Time, name: &str) -> Option<Record> {
-        let old = self.written.iter().rev().find(|(r, at)| r.name == name && *at <= as_of);
+        let old = self.written.iter().rev().find(|(r, at)| *at <= as_of && r.name == name);
         old.map(|(record, _)| record.clone())
     }
 
     /// The next record after a position that a filter names; superseded ones are not there any more.
     pub(super) fn next(&mut self, now: Time, after: u64, filter: &Filter) -> Option<Record> {
         self.expire(now);
-        self.by_revision
-            .range(after + 1..)
-            .map(|(_, (r, _))| r)
-            .find(|r| matches(filter, r))
-            .cloned()
+        let later = self.by_revision.range(after + 1..);
+        later.map(|(_, record)| record).find(|record| matches(filter, record)).cloned()
     }
 
     fn expire(&mut self, now: Time) {
-        let over = |(record, at): &(Record, Time)| record.ttl.is_some_and(|ttl| *at + ttl <= now);
-        let gone: Vec<u64> =
-            self.by_revision.iter().filter(|(_, r)| over(r)).map(|(rev, _)| *rev).collect();
-        for revision in gone {
-            if let Some((record, _)) = self.by_revision.remove(&revision) {
+        let now = self.server_time(now);
+        while let Some(&(at, revision)) = self.ends.first()
+            && at <= now
+        {
+            self.ends.pop_first();
+            if let Some(record) = self.by_revision.remove(&revision) {
                 self.by_name.remove(&record.name);
             }
         }
@@ -89,31 +123,53 @@ impl Log {
         self.written.truncate(keep);
         self.by_name.clear();
         self.by_revision.clear();
+        self.ends.clear();
         self.last = self.written.last().map_or(0, |(r, _)| r.revision.0);
-        for (record, at) in &self.written {
-            if let Some(old) = self.by_name.insert(record.name.clone(), record.revision.0) {
-                self.by_revision.remove(&old);
+        for (record, at) in self.written.clone() {
+            if let Some(old) = self.by_name.get(&record.name) {
+                self.by_revision.remove(&old.clone());
             }
-            self.by_revision.insert(record.revision.0, (record.clone(), *at));
+            self.put(at, record);
         }
+    }
+
+    /// A record that was written over, deleted or expired is there again, at its old revision. Which
+    /// one depends on the number.
+    pub(super) fn resurrect(&mut self, number: usize) -> Option<String> {
+        let (record, _) = self.written.get(number % self.written.len().max(1))?;
+        let (name, revision) = (record.name.clone(), record.revision.0);
+        if self.by_revision.contains_key(&revision) {
+            return None;
+        }
+        let record = Record { ttl: None, ..record.clone() };
+        if let Some(newer) = self.by_name.insert(name.clone(), revision) {
+            self.by_revision.remove(&newer);
+        }
+        self.by_revision.insert(revision, record);
+        Some(name)
+    }
+
+    /// There is no group from now on.
+    pub(super) fn delete(&mut self) {
+        self.absent = true;
     }
 
     /// Is another, empty log from now on.
     pub(super) fn recreate(&mut self) {
-        *self = Self { created: self.created + 1, ..Self::default() };
+        *self = Self { created: self.created + 1, skew: self.skew, ..Self::default() };
     }
 
     pub(super) fn records(&self) -> impl Iterator<Item = &Record> {
-        self.by_revision.values().map(|(record, _)| record)
+        self.by_revision.values()
     }
 
-    /// How many claims were ever written.
-    pub(super) fn claims_written(&self) -> usize {
-        self.written.iter().filter(|(r, _)| r.name.starts_with("claim.")).count()
+    /// How many records of that kind were ever written.
+    pub(super) fn written(&self, kind: &str) -> usize {
+        self.written.iter().filter(|(r, _)| r.name.starts_with(kind)).count()
     }
 }
 
-fn matches(filter: &Filter, record: &Record) -> bool {
+pub(super) fn matches(filter: &Filter, record: &Record) -> bool {
     filter.names.iter().any(|name| match name.strip_suffix('>') {
         Some(prefix) => record.name.starts_with(prefix),
         None => *name == record.name,

@@ -4,6 +4,7 @@ use super::Node;
 use super::hold::{Doubt, Hold, Phase, Stop};
 use super::outcome::{ReadFor, WriteFor};
 use crate::core::edge::{Action, Command, Input, Reply, RequestId, WriteId};
+use crate::core::guard::broken;
 use crate::core::time::Now;
 use crate::core::timing::TOMBSTONE;
 use crate::core::view::KeyIx;
@@ -101,7 +102,7 @@ impl Node {
         let write = Write {
             name: Named::Key(key).to_string(),
             value: None,
-            expected: Some(announced),
+            expected: Some(announced).filter(|_| !broken!(CompleteCas)),
             ttl: Some(TOMBSTONE),
         };
         let id = self.write(WriteFor::Complete(ix), write);

@@ -1,8 +1,9 @@
 //! Stopping a key, and what its confirmation brings about.
 
 use super::Node;
-use super::hold::{Phase, Stop};
+use super::hold::{Phase, Stop, Unconfirmed};
 use crate::core::edge::Action;
+use crate::core::guard::broken;
 use crate::core::time::Now;
 use crate::core::view::KeyIx;
 use crate::event::StopReason;
@@ -21,13 +22,16 @@ impl Node {
         if let Some(after) = self.config.stop_timeout {
             self.look_later(now.at + after, ix);
         }
+        if broken!(HandAfterStop) {
+            self.hand(now, ix, Stop { reason, slot }, false);
+        }
     }
 
     /// The application says that the run with this token is over. What it says of an earlier run is
     /// told apart by the token.
     pub(super) fn on_confirm(&mut self, now: Now, key: &Key, token: Token) {
         let Some(ix) = self.view.keys.find(key) else { return };
-        if self.holds.unconfirmed.get(&ix) == Some(&token) {
+        if self.holds.unconfirmed.get(&ix).is_some_and(|run| run.token == token) {
             self.holds.unconfirmed.remove(&ix);
             self.unpin_if_done(ix);
             self.look(now, ix);
@@ -35,7 +39,7 @@ impl Node {
         }
         let Some(hold) = self.holds.keys.get(&ix) else { return };
         if let Phase::Stopping(stop) = hold.phase
-            && hold.token == token
+            && (hold.token == token || broken!(ConfirmToken))
         {
             self.hand(now, ix, stop, false);
         }
@@ -49,7 +53,8 @@ impl Node {
         if let Phase::Stopping(stop) = hold.phase
             && hold.since + after <= now.at
         {
-            self.holds.unconfirmed.insert(ix, hold.token);
+            let run = Unconfirmed { token: hold.token, until: now.at };
+            self.holds.unconfirmed.insert(ix, run);
             self.hand(now, ix, stop, false);
         }
     }

@@ -1,9 +1,10 @@
 //! Letting go when the lease is about to end.
 
 use super::Node;
-use super::hold::Phase;
+use super::hold::{Phase, Unconfirmed};
 use super::join::Life;
 use crate::core::edge::{Action, End, Notice};
+use crate::core::guard::broken;
 use crate::core::time::{Now, Time};
 use crate::core::view::{KeyIx, Note, OwnerIx};
 use crate::event::LostReason;
@@ -13,7 +14,8 @@ const OLD_SESSIONS: usize = 16;
 
 impl Node {
     pub(super) fn is_fence_due(&self, now: Now) -> bool {
-        self.lease().and_then(|l| l.fence_at(&self.timing)).is_some_and(|at| at <= now.at)
+        let due = self.lease().and_then(|l| l.fence_at(&self.timing));
+        due.is_some_and(|at| at <= now.at) && !broken!(SelfFence)
     }
 
     /// **Invariant (self-fence):** at the stop budget's length before the lease ends the application
@@ -70,7 +72,7 @@ impl Node {
         match hold.phase {
             // One that was told to stop is told too, since now it has a deadline.
             Phase::Running | Phase::Stopping(_) => {
-                self.holds.unconfirmed.insert(ix, hold.token);
+                self.holds.unconfirmed.insert(ix, Unconfirmed { token: hold.token, until });
                 if let Some(key) = self.view.keys.key(ix) {
                     self.actions.push_back(Action::Lost(key, hold.token, reason, until));
                 }

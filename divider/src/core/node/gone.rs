@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::Node;
 use super::hold::Phase;
 use super::outcome::ReadFor;
+use crate::core::guard::broken;
 use crate::core::time::Now;
 use crate::core::view::{KeyEntry, KeyIx};
 use crate::event::LostReason;
@@ -18,7 +19,7 @@ impl Node {
     pub(super) fn on_key_not_shown(&mut self, ix: KeyIx) {
         let keys = &self.view.keys;
         let (Some(entry), Some(key)) = (keys.get(ix), keys.key(ix)) else { return };
-        if self.holds.keys.contains_key(&ix) {
+        if self.holds.keys.contains_key(&ix) && !broken!(AbsenceIsAsked) {
             self.read(ReadFor::KeyGone(ix, entry.announced), &RecordName::Key(key));
         } else {
             self.view.drop_key(ix);
@@ -29,7 +30,7 @@ impl Node {
     pub(super) fn on_claim_not_shown(&mut self, ix: KeyIx) {
         let keys = &self.view.keys;
         let (Some(entry), Some(key)) = (keys.get(ix), keys.key(ix)) else { return };
-        if self.holds.keys.contains_key(&ix) {
+        if self.holds.keys.contains_key(&ix) && !broken!(AbsenceIsAsked) {
             self.read(ReadFor::ClaimGone(ix, entry.claim.revision), &RecordName::Claim(key));
         } else {
             self.view.drop_claim(ix);
@@ -48,7 +49,9 @@ impl Node {
     fn prove_hold(&mut self, now: Now, ix: KeyIx) {
         let Some(hold) = self.holds.keys.get(&ix) else { return };
         let Some(claim) = self.view.keys.get(ix).map(|e| &e.claim) else { return };
-        let stands = claim.owner == self.me && claim.token == hold.token;
+        // One that was acknowledged after the watch was opened may not have been shown yet.
+        let unseen = hold.since >= self.watch.opened() && hold.revision > self.view.seen;
+        let stands = claim.owner == self.me && claim.token == hold.token || unseen;
         match &hold.phase {
             // By its token, since a log that lost its tail gives revisions out a second time.
             Phase::Running | Phase::Stopping(_) if !stands => {

@@ -5,6 +5,7 @@ use super::hold::{Doubt, Giving, Hold, Next, Phase, Stop};
 use super::look::claim_write;
 use super::outcome::WriteFor;
 use crate::core::edge::Notice;
+use crate::core::guard::broken;
 use crate::core::time::Now;
 use crate::core::view::{KeyIx, Note};
 use crate::event::StopReason;
@@ -107,6 +108,9 @@ impl Node {
     }
 
     fn add_self(&self, not: &mut Vec<NotNode>) {
+        if broken!(CoolDown) {
+            return;
+        }
         not.retain(|n| n.node != self.config.node);
         let for_ms = u64::try_from(self.config.cool_down.as_millis()).unwrap_or(u64::MAX);
         not.push(NotNode { node: self.config.node.clone(), for_ms });
@@ -176,7 +180,7 @@ impl Node {
         if next == Next::Again {
             self.free_slot(ix);
             self.planner.unpledge(&mut self.view, now, ix);
-            if self.holds.unconfirmed.contains_key(&ix) {
+            if self.holds.is_unconfirmed(ix) {
                 self.give_back(now, ix, token, revision);
             } else {
                 self.start(now, ix, token, revision);

@@ -5,7 +5,8 @@ use super::join::Life;
 use super::lease::Step;
 use super::outcome::{ReadFor, WriteFor};
 use crate::core::edge::{Action, End, Notice};
-use crate::core::time::Now;
+use crate::core::guard::broken;
+use crate::core::time::{Now, Time};
 use crate::id::Revision;
 use crate::store::{Outcome, Record, StoreError, Write};
 use crate::wire::{LeaseRecord, LeaseState};
@@ -50,7 +51,7 @@ impl Node {
         Write {
             name: self.lease_name().to_string(),
             value: Some(record.encode()),
-            expected: Some(lease.revision),
+            expected: Some(lease.revision).filter(|_| !broken!(HeartbeatCas)),
             ttl: Some(ttl),
         }
     }
@@ -83,6 +84,10 @@ impl Node {
         let Some(lease) = self.lease_mut() else { return };
         let newest = beat == lease.beat;
         let news = lease.proved(beat, revision);
+        #[cfg(test)]
+        if news && broken!(LeaseFromSend) {
+            lease.count_from(now.at);
+        }
         if newest {
             lease.step = Step::Idle;
             lease.next = (lease.next + heartbeat).max(now.at);
@@ -157,7 +162,10 @@ impl Node {
             _ if !proved && found.session != session => {
                 self.on_base_read(now, found, revision, read);
             }
-            _ if found.session == session || self.old_sessions.contains(&found.session) => {
+            _ if found.session == session
+                || self.old_sessions.contains(&found.session)
+                || broken!(ReplacedIsOver) =>
+            {
                 self.fence(now, "another node ended the session");
             }
             _ => {
@@ -189,6 +197,7 @@ impl Node {
         if let (Some(until), Some(start_until)) =
             (lease.until(&self.timing), lease.fence_at(&self.timing))
         {
+            let start_until = if broken!(StartInTime) { Time(u64::MAX) } else { start_until };
             self.actions.push_back(Action::Lease { until, start_until });
         }
     }

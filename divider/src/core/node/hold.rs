@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use crate::core::edge::{RequestId, WriteId};
+use crate::core::guard::broken;
 use crate::core::time::Time;
 use crate::core::view::{KeyIx, OwnerIx};
 use crate::event::StopReason;
@@ -90,13 +91,21 @@ pub(super) enum Doubt {
     Retry(Time),
 }
 
+/// A run that was lost and is not confirmed over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Unconfirmed {
+    pub(super) token: Token,
+    /// Until when the application may still go by it.
+    pub(super) until: Time,
+}
+
 /// The keys that this node has to do with.
 #[derive(Debug, Default)]
 pub(super) struct Holds {
     pub(super) keys: BTreeMap<KeyIx, Hold>,
     /// Runs that are not confirmed over although the key is not this node's any more: until they
     /// are, the key is not started here.
-    pub(super) unconfirmed: HashMap<KeyIx, Token>,
+    pub(super) unconfirmed: HashMap<KeyIx, Unconfirmed>,
     /// The claim revisions up to which a key was run here or given away, where the view has not
     /// gone beyond them.
     pub(super) marks: HashMap<KeyIx, Revision>,
@@ -112,6 +121,16 @@ impl Holds {
     /// How many keys the application has or is told to stop.
     pub(super) fn held(&self) -> usize {
         self.keys.values().filter(|h| h.is_held()).count()
+    }
+
+    /// Whether a run of the key is not confirmed over although the key is not this node's any more.
+    pub(super) fn is_unconfirmed(&self, ix: KeyIx) -> bool {
+        self.unconfirmed.contains_key(&ix) && !broken!(OneRun)
+    }
+
+    /// Until when a lost run of the key may go on, if that is not over.
+    pub(super) fn lasts_until(&self, ix: KeyIx, now: Time) -> Option<Time> {
+        self.unconfirmed.get(&ix).map(|run| run.until).filter(|until| *until > now)
     }
 
     /// The stops that were told and not confirmed, as (key, token, since), in no order.

@@ -7,6 +7,7 @@ use super::lease::{Lease, Step};
 use super::outcome::ReadFor;
 use crate::core::config::JoinPolicy;
 use crate::core::edge::{Action, End, Notice};
+use crate::core::guard::broken;
 use crate::core::time::{Now, Time};
 use crate::core::timing::{UNKNOWN_LEASE, observed};
 use crate::id::{Revision, Session};
@@ -87,7 +88,9 @@ impl Node {
             }
             Life::Claiming(_) | Life::Entering(_) | Life::Active(_) => self.drive_heartbeat(now),
             Life::Fenced { until } => {
-                let quiet = self.holds.unconfirmed.is_empty() || *until <= now.at;
+                let quiet = self.holds.unconfirmed.is_empty()
+                    || *until <= now.at
+                    || broken!(QuietBeforeRejoin);
                 if quiet && self.is_cancelled() {
                     return self.end(End::Cancelled);
                 }
@@ -144,7 +147,8 @@ impl Node {
         let Some(found) = value.and_then(|v| LeaseRecord::decode(v).ok()) else {
             return self.claim_lease(now, revision);
         };
-        let is_own = self.old_sessions.contains(&found.session);
+        let is_own = self.old_sessions.contains(&found.session)
+            || broken!(ReplacedIsOver) && !self.old_sessions.is_empty();
         match (found.state, self.config.join) {
             (LeaseState::Live, _) if is_own => self.claim_lease(now, revision),
             (_, _) if !self.old_sessions.is_empty() && !is_own => {

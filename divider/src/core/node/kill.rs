@@ -8,6 +8,7 @@ use super::observe::Seen;
 use super::outcome::WriteFor;
 use super::proof::Proof;
 use crate::core::edge::Notice;
+use crate::core::guard::broken;
 use crate::core::time::{Now, Time};
 use crate::core::timing::{OBITUARY, TOMBSTONE, observed};
 use crate::id::{NodeId, Revision, Session};
@@ -70,7 +71,7 @@ impl Node {
         Write {
             name: RecordName::Lease(node.clone()).to_string(),
             value: Some(record.encode()),
-            expected: Some(expected),
+            expected: Some(expected).filter(|_| !broken!(KillCas)),
             ttl: Some(OBITUARY),
         }
     }
@@ -133,7 +134,7 @@ impl Node {
         let write = Write {
             name: RecordName::Member(node.clone()).to_string(),
             value: None,
-            expected: Some(member.revision),
+            expected: Some(member.revision).filter(|_| !broken!(MemberCas)),
             ttl: Some(TOMBSTONE),
         };
         self.observer.deleting.insert(node.clone());

@@ -1,6 +1,7 @@
 //! The node's own lease: when it was last proved to be renewed, and what may still be on its way.
 
 use crate::core::edge::{ReadId, WriteId};
+use crate::core::guard::broken;
 use crate::core::time::Time;
 use crate::core::timing::Timing;
 use crate::id::{Revision, Session};
@@ -74,11 +75,18 @@ impl Lease {
     pub(super) fn proved(&mut self, beat: u64, revision: Revision) -> bool {
         self.revision = self.revision.max(revision);
         self.recorded = self.recorded.max(revision);
-        let Some(&(_, at)) = self.sent.iter().find(|(sent, _)| *sent == beat) else { return false };
+        let shown = |(sent, _): &&(u64, Time)| *sent == beat || broken!(BeatInRecord);
+        let Some(&(_, at)) = self.sent.iter().rev().find(shown) else { return false };
         self.sent.retain(|(sent, _)| *sent > beat);
         let news = self.good.is_none_or(|good| at > good);
         self.good = self.good.max(Some(at));
         news
+    }
+
+    /// Counts the lease from its acknowledgement, as it must not be.
+    #[cfg(test)]
+    pub(super) fn count_from(&mut self, acked: Time) {
+        self.good = Some(acked);
     }
 
     /// Whether an acknowledgement at this revision of the newest attempt shows that the log has lost

@@ -6,6 +6,7 @@ use super::join::Life;
 use super::lease::{Lease, Step};
 use super::outcome::WriteFor;
 use crate::core::edge::{Action, End, Notice, Reply, RequestId};
+use crate::core::guard::broken;
 use crate::core::time::{Now, Time};
 use crate::core::timing::TOMBSTONE;
 use crate::event::LostReason;
@@ -147,7 +148,8 @@ impl Node {
         if over && !self.holds.unconfirmed.is_empty() || self.is_too_late(now) {
             return self.end(End::Cancelled);
         }
-        if !self.holds.unconfirmed.is_empty() || self.leaving.end_at.is_some_and(|at| at > now.at) {
+        let quiet = self.holds.unconfirmed.is_empty() || broken!(QuietBeforeEnd);
+        if !quiet || self.leaving.end_at.is_some_and(|at| at > now.at) {
             return;
         }
         if self.leaving.ended {

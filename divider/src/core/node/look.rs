@@ -4,6 +4,7 @@ use super::Node;
 use super::hold::{Doubt, Hold, Phase};
 use super::outcome::WriteFor;
 use crate::core::edge::Action;
+use crate::core::guard::broken;
 use crate::core::plan::score;
 use crate::core::time::Now;
 use crate::core::timing::{TOMBSTONE, UNKNOWN_LEASE, observed};
@@ -24,6 +25,8 @@ impl Node {
             None => self.look_at_free(now, ix),
             Some(Phase::Taking(_)) => self.look_at_taking(now, ix),
             Some(Phase::Running) => self.look_at_running(now, ix),
+            #[cfg(test)]
+            Some(Phase::Stopping(_)) if broken!(StopIsFinal) => self.take_stop_back(now, ix),
             Some(Phase::Stopping(_) | Phase::Completing { .. }) => {
                 self.follow_claim(now, ix);
             }
@@ -47,6 +50,8 @@ impl Node {
     fn look_at_free(&mut self, now: Now, ix: KeyIx) {
         let Some(entry) = self.view.keys.get(ix) else { return };
         let mine = entry.claim.exists && entry.claim.owner == self.me;
+        #[cfg(test)]
+        let mine = mine || self.is_this_nodes(entry.claim.owner);
         if mine && !entry.claim.garbled {
             return self.adopt(now, ix);
         }
@@ -74,7 +79,11 @@ impl Node {
         let Some(entry) = self.view.keys.get(ix) else { return };
         let (token, revision) = (entry.claim.token, entry.claim.revision);
         let may = self.planner.may_take(&self.view, ix, self.me);
-        if !entry.exists() || !may || self.holds.unconfirmed.contains_key(&ix) {
+        if let Some(until) = self.holds.lasts_until(ix, now.at) {
+            // It was lost by mistake: its last run may go on until then, and nobody else may begin.
+            return self.look_later(until, ix);
+        }
+        if !entry.exists() || !may || self.holds.is_unconfirmed(ix) {
             return self.give_back(now, ix, token, revision);
         }
         if self.holds.marks.get(&ix).is_some_and(|&mark| revision <= mark) {
@@ -87,7 +96,7 @@ impl Node {
 
     /// The key is this node's: the application is told.
     pub(super) fn start(&mut self, now: Now, ix: KeyIx, token: Token, revision: Revision) {
-        if token <= self.holds.floor {
+        if token <= self.holds.floor && !broken!(TokenFloor) {
             return self.start_anew(now, ix, revision);
         }
         let Some(entry) = self.view.keys.get_mut(ix) else { return };
@@ -146,7 +155,7 @@ impl Node {
 
     /// Follows what the log says of a claim that is held. Whether it stands as it is held; if not, it
     /// is being mended, or the key is lost.
-    fn follow_claim(&mut self, now: Now, ix: KeyIx) -> bool {
+    pub(super) fn follow_claim(&mut self, now: Now, ix: KeyIx) -> bool {
         let (Some(hold), Some(entry)) = (self.holds.keys.get_mut(&ix), self.view.keys.get(ix))
         else {
             return false;
@@ -210,11 +219,12 @@ impl Node {
     fn look_at_litter(&mut self, now: Now, ix: KeyIx) {
         let Some(entry) = self.view.keys.get(ix) else { return };
         let claim = &entry.claim;
-        let mine = claim.owner == self.me;
-        if !claim.exists || !mine && self.planner.is_member(claim.owner) {
+        let (mine, garbled) = (claim.owner == self.me, claim.garbled);
+        // Who last had one that cannot be read is not known to everybody as the same.
+        if !claim.exists || !mine && !garbled && self.planner.is_member(claim.owner) {
             return;
         }
-        if claim.garbled && !self.garbage_is_old(now, ix) {
+        if garbled && !self.garbage_is_old(now, ix) {
             return;
         }
         let Some(entry) = self.view.keys.get(ix) else { return };
@@ -229,7 +239,7 @@ impl Node {
             // The one whose turn it is may be gone before it is done.
             return self.look_later(now.at + self.timing.lease, ix);
         }
-        let free = mine || !owner.is_some() || self.is_proved_over(owner);
+        let free = mine || garbled || !owner.is_some() || self.is_proved_over(owner);
         if free && self.takes.litter.insert(ix) {
             let Some(key) = self.view.keys.text(ix) else { return };
             let write = claim_write(key, None, revision);
@@ -252,7 +262,7 @@ impl Node {
         if due > now.at {
             self.look_later(due, ix);
         }
-        due <= now.at
+        due <= now.at || broken!(GarbagePatience)
     }
 
     /// The owner as a claim names it.
@@ -274,6 +284,9 @@ impl Node {
     /// those of a log that is lost, as far as wall clocks tell.
     pub(super) fn next_token(&mut self, now: Now, last: Token) -> Token {
         let next = (last.0 + 1).max(now.unix_us).max(self.view.highest_token + 1).min(Token::MAX.0);
+        let next = if broken!(TokenAboveLast) { now.unix_us } else { next };
+        #[cfg(test)]
+        let next = if broken!(TokenNotRevision) { self.next_revision() } else { next };
         self.view.note_token(Token(next));
         Token(next)
     }
@@ -284,7 +297,7 @@ pub(super) fn claim_write(key: &str, claim: Option<&ClaimRecord>, expected: Revi
     Write {
         name: Named::Claim(key).to_string(),
         value: claim.map(ClaimRecord::encode),
-        expected: Some(expected),
+        expected: Some(expected).filter(|_| claim.is_some() || !broken!(DeleteCas)),
         ttl: claim.is_none().then_some(TOMBSTONE),
     }
 }

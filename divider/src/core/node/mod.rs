@@ -8,6 +8,8 @@
 //! else here only decides what to try.
 
 mod audit;
+#[cfg(test)]
+mod broken;
 mod command;
 mod confirm;
 mod fence;
@@ -15,6 +17,8 @@ mod gone;
 mod hand;
 mod heartbeat;
 mod hold;
+#[cfg(test)]
+mod inspect;
 mod join;
 mod kill;
 mod lease;
@@ -164,12 +168,6 @@ impl Node {
     pub(crate) fn poll_timeout(&self) -> Option<Time> {
         // What was due at the last call was looked at then, and waits for something else.
         self.timeouts().filter(|at| *at > self.looked).min()
-    }
-
-    /// What is wrong with the plan's counts.
-    #[cfg(test)]
-    pub(crate) fn wrong_counts(&self) -> Option<String> {
-        self.watch.is_live().then(|| self.planner.wrong_counts(&self.view)).flatten()
     }
 
     /// How many keys take room here, whatever is known of them.

@@ -2,6 +2,7 @@
 
 use super::Node;
 use crate::core::edge::{Notice, ReadId, WriteId};
+use crate::core::guard::broken;
 use crate::core::time::Now;
 use crate::core::view::KeyIx;
 use crate::id::{NodeId, Revision, Session};
@@ -118,6 +119,9 @@ impl Node {
 
     /// The server acknowledged a revision that it had given before: it lost its tail.
     pub(super) fn on_log_lost(&mut self, now: Now) {
+        if broken!(LossIsFollowed) {
+            return;
+        }
         self.notice(Notice::LogLost);
         self.resync(now, "the log lost its tail");
     }

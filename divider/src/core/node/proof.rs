@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::Node;
 use super::outcome::{ReadFor, WriteFor};
+use crate::core::guard::broken;
 use crate::core::time::{Now, Time};
 use crate::core::timing::{UNKNOWN_LEASE, observed};
 use crate::core::view::OwnerIx;
@@ -65,6 +66,11 @@ impl Proofs {
         self.0.values().filter_map(|(_, proof)| proof.ask()).min()
     }
 
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
     /// A kill of this session has an outcome: if it was not over by that, it is asked for again.
     pub(super) fn end_kill(&mut self, session: Session, ask: Time) {
         if let Some((_, proof)) = self.0.get_mut(&session)
@@ -84,7 +90,9 @@ impl Node {
     /// Whether the session that a claim names is proved to be over. If that is not known, it is
     /// asked for, and its keys are looked at again when the answer comes.
     pub(super) fn is_proved_over(&mut self, owner: OwnerIx) -> bool {
-        let Some(entry) = self.view.owners.get(owner) else { return true };
+        let Some(entry) = self.view.owners.get(owner).filter(|_| !broken!(ProofOfDeath)) else {
+            return true;
+        };
         let (node, session) = (entry.node.clone(), entry.session);
         if node == self.config.node {
             // This session replaced it by a compare-and-set.
@@ -165,6 +173,7 @@ impl Node {
                 let lease = Duration::from_millis(lease.lease_ms).min(UNKNOWN_LEASE);
                 self.watch_session(now, node, session, before, revision, lease)
             }
+            None if broken!(AbsentIsNotDead) => Proof::Over,
             Some(Err(_)) | None => {
                 self.watch_session(now, node, session, before, revision, UNKNOWN_LEASE)
             }

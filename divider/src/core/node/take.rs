@@ -8,6 +8,7 @@ use super::hold::{Doubt, Hold, Phase};
 use super::look::claim_write;
 use super::outcome::{ReadFor, WriteFor};
 use crate::core::edge::{Notice, WriteId};
+use crate::core::guard::broken;
 use crate::core::time::{Now, Time};
 use crate::core::view::{KeyIx, Note, OwnerIx, OwnerMap};
 use crate::id::Revision;
@@ -104,7 +105,7 @@ impl Node {
     pub(super) fn want(&mut self, now: Now, ix: KeyIx) {
         let Some(entry) = self.view.keys.get(ix) else { return };
         let (hash, garbled) = (entry.hash, entry.claim.garbled);
-        if !self.holds.unconfirmed.contains_key(&ix) && (!garbled || self.garbage_is_old(now, ix)) {
+        if !self.holds.is_unconfirmed(ix) && (!garbled || self.garbage_is_old(now, ix)) {
             self.takes.wanted.insert((hash, ix));
         }
     }
@@ -123,7 +124,7 @@ impl Node {
 
     /// Writes the claim of an orphan, if it is one still and its last owner is proved to be over.
     fn take(&mut self, now: Now, ix: KeyIx) {
-        if self.holds.keys.contains_key(&ix) || self.holds.unconfirmed.contains_key(&ix) {
+        if self.holds.keys.contains_key(&ix) || self.holds.is_unconfirmed(ix) {
             return;
         }
         let Some(entry) = self.view.keys.get(ix) else { return };
@@ -144,6 +145,9 @@ impl Node {
         }
         self.takes.begin();
         self.write_take(now, ix);
+        if broken!(StartAfterAck) {
+            self.on_taken(now, ix, revision);
+        }
     }
 
     /// Sends the claim that a key is taken with; every attempt is the same.
@@ -175,6 +179,14 @@ impl Node {
         }
         match outcome {
             Outcome::Acked(revision) => self.on_claim_landed(now, ix, *revision),
+            #[cfg(test)]
+            Outcome::Conflict if broken!(ConflictIsFailure) => self.believe(now, ix),
+            #[cfg(test)]
+            Outcome::Unknown(_) if broken!(UnknownIsDoubt) => self.believe(now, ix),
+            #[cfg(test)]
+            Outcome::Unknown(_) if broken!(HandOnce) && self.is_handing(ix) => {
+                self.start_again(now, ix);
+            }
             Outcome::Conflict | Outcome::Unknown(_) => self.read_claim(ix),
             Outcome::Refused(_) => self.set_doubt(ix, Doubt::Retry(now.at + self.timing.heartbeat)),
         }
@@ -275,6 +287,9 @@ impl Node {
 
     /// An orphan is planned for another node: if that does not take it, somebody else has to.
     pub(super) fn watch_over(&mut self, now: Now, ix: KeyIx) {
+        if broken!(FallbackDelay) {
+            return self.want(now, ix);
+        }
         let Some(entry) = self.view.keys.get_mut(ix) else { return };
         if !entry.note(Note::Watched) {
             return;
@@ -324,6 +339,6 @@ impl Node {
         let busy = last.is_some_and(|at| *at + self.take_patience() > now.at);
         let busy = busy && watched.excused > now.at;
         let rank = self.planner.rank(&self.view, now, watched.ix, self.me);
-        !busy && rank.is_some_and(|rank| rank <= watched.round)
+        !busy && rank.is_some_and(|rank| rank <= watched.round) && !broken!(Fallback)
     }
 }

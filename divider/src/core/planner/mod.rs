@@ -212,6 +212,9 @@ impl Planner {
             self.settled = view.settled();
             self.place_waiting(view, now);
             self.act_on_generation(view, now);
+        } else if self.unsettled(view).is_none() {
+            // Who had joined last has left before it settled: nothing waits for it any more.
+            self.place_waiting(view, now);
         }
     }
 

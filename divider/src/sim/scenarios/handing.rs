@@ -272,3 +272,18 @@ fn a_drain_without_a_deadline_waits_for_somebody_to_come() {
     let b = play.start("b");
     play.until(LEASE * 2, |play| play.runs(b, "k"));
 }
+
+#[test]
+fn a_run_that_was_lost_by_mistake_is_over_before_anybody_else_begins() {
+    let (mut play, donor, other) = pair();
+    play.players[donor].app.confirms = false;
+    let claim = play.claim("k").expect("a claim");
+    // As if an earlier write of its own had landed late.
+    let late = ClaimRecord { token: Token(claim.token.0 + 1), ..claim };
+    play.put("claim.k", Some(late.encode()), None);
+    play.until(BEAT, |play| play.told(donor, "k") == "+!");
+    let until = play.players[donor].app.until;
+    play.run(until.since(play.now) - MS);
+    assert_eq!(play.told(other, "k"), "", "the lost run may go on until then");
+    play.until_running(&["k"]);
+}

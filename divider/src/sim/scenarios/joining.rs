@@ -1,12 +1,14 @@
 //! Joining under an id that somebody has, or had.
 
+use bytes::Bytes;
+
 use super::play::Play;
 use super::{BEAT, LEASE, MS};
 use crate::core::config::JoinPolicy;
 use crate::core::edge::End;
 use crate::core::timing::{UNKNOWN_LEASE, observed};
 use crate::id::{Revision, Session};
-use crate::wire::{LeaseRecord, LeaseState};
+use crate::wire::{LeaseRecord, LeaseState, MemberRecord};
 
 fn alone() -> (Play, usize) {
     let mut play = Play::new(LEASE);
@@ -83,4 +85,29 @@ fn a_process_that_is_to_fail_if_its_id_is_in_use_does_not_wait() {
     let second = play.start_with("a", 0, |config| config.join = JoinPolicy::FailIfInUse);
     play.run(MS * 20);
     assert!(matches!(play.players[second].end, Some(End::NodeIdInUse { .. })));
+}
+
+#[test]
+fn a_join_that_ends_before_it_has_settled_holds_nothing_back() {
+    let (mut play, a) = alone();
+    let ghost = MemberRecord {
+        session: Session::from_bits(7),
+        joined: play.log.last(),
+        ..play.member("a").expect("a member")
+    };
+    play.put("member.ghost", Some(ghost.encode()), None);
+    play.announce("new");
+    play.run(MS * 10);
+    assert!(!play.runs(a, "new"), "it waits for the join to settle");
+    play.put("member.ghost", None, None);
+    play.until(BEAT / 2, |play| play.runs(a, "new"));
+}
+
+#[test]
+fn a_member_record_that_garbage_was_written_over_is_written_again() {
+    let (mut play, _) = alone();
+    let before = play.member("a");
+    play.put("member.a", Some(Bytes::from_static(b"{")), None);
+    play.run(LEASE);
+    assert_eq!(play.member("a"), before);
 }

@@ -5,6 +5,7 @@ use super::play::Play;
 use super::{BEAT, LEASE, MS};
 use crate::core::config::JoinPolicy;
 use crate::core::edge::{Action, Command, End};
+use crate::key::Key;
 use crate::wire::LeaseState;
 
 /// A node that runs `k` by itself.
@@ -195,4 +196,13 @@ fn a_fenced_node_replaces_its_own_old_session_in_one_write() {
     assert_eq!((old.state, new.state), (LeaseState::Live, LeaseState::Live));
     assert_ne!(old.session, new.session);
     assert_eq!(writes.len(), before + 1, "nothing in between");
+}
+
+#[test]
+fn a_lost_run_that_is_released_instead_of_confirmed_is_over_too() {
+    let (mut play, a) = fenced(Fate::Lost);
+    play.run(LEASE * 3);
+    assert_eq!(play.told(a, "k"), "+!");
+    play.command(a, Command::Release(Key::new("k").expect("a legal key")));
+    play.until_running(&["k"]);
 }

@@ -48,9 +48,9 @@ fn freeze(play: &mut Play, on: bool) {
 fn check_rest(play: &mut Play) {
     play.until_running(&KEYS);
     play.run(LEASE * 2);
-    let claims = play.log.claims_written();
+    let claims = play.log.written("claim.");
     play.run(LEASE * 3);
-    assert_eq!(play.log.claims_written(), claims, "keys that flap:\n{}", play.story());
+    assert_eq!(play.log.written("claim."), claims, "keys that flap:\n{}", play.story());
     play.until_running(&KEYS);
 }
 
@@ -124,9 +124,9 @@ fn nodes_that_all_have_affinity_0_keep_what_runs_and_take_up_what_waits_later() 
     play.run(LEASE * 2);
     assert_eq!(play.runner("k1"), None);
     assert_eq!(play.runner("late"), None);
-    let claims = play.log.claims_written();
+    let claims = play.log.written("claim.");
     play.run(LEASE * 2);
-    assert_eq!(play.log.claims_written(), claims, "nobody writes it back and forth");
+    assert_eq!(play.log.written("claim."), claims, "nobody writes it back and forth");
     play.command(places[1], Command::AlterAffinity(1));
     play.until_running(&["late"]);
     check_rest(&mut play);

@@ -72,7 +72,7 @@ impl Play {
         let id = NodeId::new(id).expect("a legal id");
         let place = self.players.len();
         let seed = u64::try_from(place).expect("few") + 1;
-        let setting = Setting { lease: self.lease, affinity: 100, prefixes: Vec::new(), seed };
+        let setting = Setting::new(self.lease, seed);
         let mut config = config(&id, &setting);
         set(&mut config);
         let core = Node::new(config, clock(self.now, ahead_us));

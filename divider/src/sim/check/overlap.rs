@@ -3,15 +3,25 @@
 
 use std::time::Duration;
 
-use super::world::{Event, World};
+use super::Check;
 use crate::core::time::Time;
 use crate::core::timing::Timing;
 use crate::id::Token;
 use crate::key::Key;
+use crate::sim::event::Event;
+use crate::sim::world::World;
+
+/// The overlaps that there are, and how long the longest was.
+#[derive(Debug, Default)]
+pub(in crate::sim) struct Overlaps {
+    open: Vec<Overlap>,
+    /// In leases.
+    pub(in crate::sim) longest: f64,
+}
 
 /// A key that two processes hold.
 #[derive(Debug)]
-pub(super) struct Overlap {
+pub(in crate::sim) struct Overlap {
     key: Key,
     sides: [Side; 2],
     since: Time,
@@ -21,10 +31,10 @@ pub(super) struct Overlap {
 
 /// One run of one process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Side {
-    pub(super) place: usize,
-    pub(super) epoch: u32,
-    pub(super) token: Token,
+pub(in crate::sim) struct Side {
+    pub(in crate::sim) place: usize,
+    pub(in crate::sim) epoch: u32,
+    pub(in crate::sim) token: Token,
 }
 
 impl World {
@@ -38,15 +48,15 @@ impl World {
         self.lease * 2 + timing.heartbeat * 2 + timing.ack * 4
     }
 
-    pub(super) fn begin_overlap(&mut self, key: &Key, mine: Side, other: Side) {
+    pub(in crate::sim) fn begin_overlap(&mut self, key: &Key, mine: Side, other: Side) {
         let sides = if mine.place < other.place { [mine, other] } else { [other, mine] };
-        if self.overlaps.iter().any(|known| known.key == *key && known.sides == sides) {
+        if self.checks.overlaps.open.iter().any(|known| known.key == *key && known.sides == sides) {
             return;
         }
         self.tell(|| format!("        two owners: {key} {sides:?}"));
         self.counts.overlaps += 1;
         let lost = self.lost.unwrap_or_default();
-        self.overlaps.push(Overlap { key: key.clone(), sides, since: self.now, lost });
+        self.checks.overlaps.open.push(Overlap { key: key.clone(), sides, since: self.now, lost });
         self.after(self.lease / 60, Event::Overlap);
     }
 
@@ -57,23 +67,26 @@ impl World {
     }
 
     /// Looks at every overlap: it ends, or it has lasted too long.
-    pub(super) fn on_overlap(&mut self) {
+    pub(in crate::sim) fn on_overlap(&mut self) {
         let longest = self.longest_overlap();
-        for overlap in std::mem::take(&mut self.overlaps) {
+        for overlap in std::mem::take(&mut self.checks.overlaps.open) {
             let Overlap { key, sides, since, .. } = &overlap;
             let lasted = self.now.since(*since);
             if sides.iter().all(|side| self.holds_side(key, *side)) {
                 if lasted > longest {
-                    self.violate(format!("{key} has two owners for {lasted:?}: {sides:?}"));
+                    self.violate(
+                        Check::OneOwner,
+                        format!("{key} has two owners for {lasted:?}: {sides:?}"),
+                    );
                 }
-                self.overlaps.push(overlap);
+                self.checks.overlaps.open.push(overlap);
             } else {
-                self.longest_overlap_seen =
-                    self.longest_overlap_seen.max(lasted.div_duration_f64(self.lease));
+                let leases = lasted.div_duration_f64(self.lease);
+                self.checks.overlaps.longest = self.checks.overlaps.longest.max(leases);
                 self.check_reported(&overlap);
             }
         }
-        if !self.overlaps.is_empty() {
+        if !self.checks.overlaps.open.is_empty() {
             self.after(self.lease / 60, Event::Overlap);
         }
     }
@@ -83,12 +96,13 @@ impl World {
     fn check_reported(&mut self, overlap: &Overlap) {
         let told = |side: &Side| {
             let host = &self.hosts[side.place];
-            let ended = host.epoch != side.epoch || host.ended.is_some() || host.paused;
+            let ended = host.epoch != side.epoch || host.ended.is_some() || host.paused.is_some();
             let stopped = host.app.runs.get(&overlap.key).is_none_or(|run| run.token != side.token);
             ended || stopped || host.alarmed >= overlap.lost
         };
         if !overlap.sides.iter().any(told) {
-            self.violate(format!("nobody said that {} had two owners", overlap.key));
+            let what = format!("nobody said that {} had two owners", overlap.key);
+            self.violate(Check::OneOwner, what);
         }
     }
 }

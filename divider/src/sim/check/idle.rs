@@ -1,0 +1,30 @@
+//! Idle is idle: a group that has nothing to do writes heartbeats and nothing else.
+
+use std::time::Duration;
+
+use super::Check;
+use crate::sim::world::World;
+
+impl World {
+    fn business(&self) -> [u64; 5] {
+        let written = |kind| self.log.written(kind) as u64;
+        let counts = &self.counts;
+        let (conflicts, resyncs) = (self.conflicts, counts.resyncs + counts.fences);
+        // That the log is another one may be noticed only when it is asked about.
+        let resyncs = if self.lost.is_some() { 0 } else { resyncs };
+        [written("claim."), written("member."), written("key."), conflicts, resyncs]
+    }
+
+    pub(in crate::sim) fn check_idle(&mut self, span: Duration) {
+        let before = self.business();
+        self.run(span);
+        let after = self.business();
+        if after != before && self.violation.is_none() {
+            let what = "claims, members, keys, conflicts, views read anew";
+            self.violate(
+                Check::Idle,
+                format!("in an idle group {what} went from {before:?} to {after:?}"),
+            );
+        }
+    }
+}

@@ -1,0 +1,64 @@
+//! Least movement: a join takes what is its share and no more, a death moves what the dead had, and
+//! nothing moves twice.
+
+use std::collections::BTreeMap;
+
+use super::Check;
+use crate::key::Key;
+use crate::sim::world::World;
+
+/// Who had what before something happened.
+#[derive(Debug)]
+pub(in crate::sim) struct Before {
+    owners: BTreeMap<Key, Vec<usize>>,
+    claims: usize,
+    conflicts: u64,
+}
+
+impl World {
+    pub(in crate::sim) fn before(&self) -> Before {
+        let claims = self.log.written("claim.");
+        Before { owners: self.runs(), claims, conflicts: self.conflicts }
+    }
+
+    /// The keys that have another owner now.
+    fn moved(&self, before: &Before) -> Vec<Key> {
+        let now = self.runs();
+        let other = |(key, owners): &(&Key, &Vec<usize>)| now.get(*key) != Some(*owners);
+        before.owners.iter().filter(other).map(|(key, _)| key.clone()).collect()
+    }
+
+    /// Nothing was written but one claim for each key that moved, and nobody tried in vain.
+    fn check_once(&mut self, before: &Before, moved: usize, what: &str) {
+        let claims = self.log.written("claim.") - before.claims;
+        let conflicts = self.conflicts - before.conflicts;
+        if claims != moved || conflicts > 0 {
+            let text =
+                format!("{moved} keys moved for {what} with {claims} claims, {conflicts} in vain");
+            self.violate(Check::Movement, text);
+        }
+    }
+
+    /// A process joined a group that was in balance.
+    pub(in crate::sim) fn check_join(&mut self, before: &Before) {
+        let moved = self.moved(before).len();
+        let up = self.hosts.iter().filter(|h| h.is_up()).count();
+        let share = before.owners.len().div_ceil(up.max(1));
+        if moved > share {
+            let what = format!("{moved} of {} keys moved for one join", before.owners.len());
+            self.violate(Check::Movement, what);
+        }
+        self.check_once(before, moved, "a join");
+    }
+
+    /// A process ended without a word.
+    pub(in crate::sim) fn check_death(&mut self, before: &Before, place: usize) {
+        let had = before.owners.values().filter(|owners| owners.contains(&place)).count();
+        let moved = self.moved(before).len();
+        if moved != had {
+            let what = format!("{moved} keys moved for a death of one that had {had}");
+            self.violate(Check::Movement, what);
+        }
+        self.check_once(before, moved, "a death");
+    }
+}

@@ -1,0 +1,35 @@
+//! Bounded queues: what a node keeps is bounded by the keys and nodes that there are.
+
+use super::Check;
+use crate::sim::world::World;
+
+/// More keys than any run has.
+const KEYS: usize = 48;
+
+impl World {
+    pub(in crate::sim) fn check_queues(&mut self, place: usize) {
+        let sizes = self.hosts[place].core.sizes();
+        let nodes = self.hosts.len() * 4;
+        let bounds = [
+            ("writes under way", sizes.writes, KEYS * 4 + nodes),
+            ("reads under way", sizes.reads, KEYS * 4 + nodes),
+            ("times set", sizes.later, KEYS * 40),
+            ("unconfirmed runs", sizes.unconfirmed, KEYS),
+            ("marks", sizes.marks, KEYS),
+            ("sessions known", sizes.owners, KEYS + nodes * 8),
+            ("proofs", sizes.proofs, KEYS + nodes * 8),
+        ];
+        for (what, size, most) in bounds {
+            if size > most {
+                let id = self.hosts[place].id.clone();
+                self.violate(Check::Queues, format!("{id} has {size} {what}"));
+            }
+        }
+        if self.story.is_some()
+            && let Some(wrong) = self.hosts[place].core.wrong_counts()
+        {
+            let id = self.hosts[place].id.clone();
+            self.violate(Check::Plans, format!("{id} counts wrong: {wrong}"));
+        }
+    }
+}

@@ -1,0 +1,51 @@
+//! Views converge: once it is quiet, everybody knows what the log says, record by record.
+
+use std::collections::BTreeMap;
+
+use super::Check;
+use crate::id::Revision;
+use crate::sim::world::World;
+use crate::wire::{ClaimRecord, ControlRecord, MemberRecord, RecordName};
+
+impl World {
+    /// The records that every view is to know, with their revisions: no tombstones, and nothing
+    /// that cannot be read but claims, which are known as unreadable.
+    fn shown(&self) -> BTreeMap<String, Revision> {
+        let mut shown = BTreeMap::new();
+        for record in self.log.records() {
+            let Some(value) = record.value.as_deref() else { continue };
+            let readable = match RecordName::parse(&record.name) {
+                Ok(RecordName::Key(key)) => !self.is_uncertain(&key),
+                Ok(RecordName::Claim(_)) => ClaimRecord::decode(value).is_ok(),
+                Ok(RecordName::Member(_)) => MemberRecord::decode(value).is_ok(),
+                Ok(RecordName::Control(_)) => ControlRecord::decode(value).is_ok(),
+                _ => false,
+            };
+            if readable {
+                shown.insert(record.name.clone(), record.revision);
+            }
+        }
+        shown
+    }
+
+    fn is_uncertain_name(&self, name: &str) -> bool {
+        matches!(RecordName::parse(name), Ok(RecordName::Key(key)) if self.is_uncertain(&key))
+    }
+
+    pub(in crate::sim) fn check_views(&mut self) {
+        let shown = self.shown();
+        for place in 0..self.hosts.len() {
+            let host = &self.hosts[place];
+            let Some(known) = host.core.known().filter(|_| host.is_up()) else { continue };
+            let differs =
+                |(name, revision): &(&String, &Revision)| known.get(*name) != Some(revision);
+            let missed: Vec<_> = shown.iter().filter(differs).collect();
+            let known = known.keys().filter(|name| !self.is_uncertain_name(name));
+            let gone: Vec<_> = known.filter(|name| !shown.contains_key(*name)).collect();
+            if !missed.is_empty() || !gone.is_empty() {
+                let what = format!("{} has not seen {missed:?}, and still {gone:?}", host.id);
+                self.violate(Check::Views, what);
+            }
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! What announcers, operators and the application want.
+
+use std::time::Duration;
+
+use crate::core::edge::Command;
+use crate::id::NodeId;
+use crate::key::Key;
+use crate::sim::host::{Fate, unix_us};
+use crate::sim::world::World;
+use crate::store::Write;
+use crate::wire::{ControlRecord, Mode, OnDeadline, RebalanceRecord, RecordName};
+
+impl World {
+    /// Somebody writes a record, over anything.
+    pub(super) fn put(&mut self, name: &RecordName, value: Option<&[u8]>, ttl: Option<Duration>) {
+        self.put_named(name.to_string(), value, ttl);
+    }
+
+    pub(super) fn put_named(&mut self, name: String, value: Option<&[u8]>, ttl: Option<Duration>) {
+        if self.log.is_absent() {
+            return;
+        }
+        let write = Write {
+            name,
+            value: value.map(|v| v.to_vec().into()),
+            expected: None,
+            ttl: ttl.or(value.is_none().then_some(Duration::from_hours(1))),
+        };
+        let _ = self.log.write(self.now, &write);
+        self.wake_feeds();
+    }
+
+    pub(super) fn announce(&mut self, key: Key, ttl: Option<Duration>) {
+        self.note_announced(&key, ttl);
+        self.put(&RecordName::Key(key), Some(b""), ttl);
+    }
+
+    pub(super) fn retract(&mut self, key: Key) {
+        self.note_retracted(&key);
+        self.put(&RecordName::Key(key), None, None);
+    }
+
+    pub(super) fn rebalance(&mut self) {
+        let value = RebalanceRecord::new("sim", "").encode();
+        self.put(&RecordName::Rebalance, Some(&value), None);
+    }
+
+    pub(super) fn control(&mut self, at: usize, mode: Mode) {
+        let mut record = ControlRecord::new(mode);
+        record.parallel = self.rng.u32(0..4);
+        if self.rng.u8(..4) == 0 {
+            record.affinity = Some(self.rng.u32(0..300));
+        }
+        if self.rng.u8(..8) == 0 {
+            record.on_deadline = OnDeadline::Free;
+            let ms = unix_us(self.now) / 1_000;
+            record.deadline_ms = Some(ms + self.rng.u64(..3_000));
+        }
+        let id = self.hosts[at].id.clone();
+        self.put(&RecordName::Control(id), Some(&record.encode()), None);
+    }
+
+    /// Nothing is wanted of a node any more.
+    pub(super) fn uncontrol(&mut self, id: &NodeId) {
+        self.put(&RecordName::Control(id.clone()), None, None);
+    }
+
+    pub(super) fn random_command(&mut self, at: usize, which: u8) {
+        if !self.is_up(at) {
+            return;
+        }
+        let key = self.hosts[at].app.runs.keys().next().cloned();
+        let command = match (which % 6, key) {
+            (0, Some(key)) => {
+                self.hosts[at].app.runs.remove(&key);
+                Command::Release(key)
+            }
+            (1, Some(key)) => {
+                self.hosts[at].app.runs.remove(&key);
+                Command::Complete(key)
+            }
+            (2, _) => Command::Flush,
+            (3, _) => Command::Cancel,
+            (4, _) => Command::SetAffinity(self.rng.u32(..200)),
+            _ => Command::AlterAffinity(self.rng.i64(-50..50)),
+        };
+        self.tell(|| format!("        {at}: {command:?}"));
+        if command == Command::Flush && self.hosts[at].fate == Fate::Stays {
+            self.hosts[at].fate = Fate::Flushed;
+        }
+        self.command(at, command);
+    }
+}

@@ -1,0 +1,135 @@
+//! What is to befall a group: all of it worked out from a seed before anything happens, so that parts
+//! can be left out.
+
+use std::fmt;
+use std::time::Duration;
+
+use super::app::Manners;
+use super::faults::Fault;
+use super::style::{self, Style};
+use super::traps::Trap;
+use super::{Class, SECOND};
+use crate::key::Key;
+
+/// A group and its troubles.
+#[derive(Debug, Clone)]
+pub(super) struct Schedule {
+    pub(super) seed: u64,
+    pub(super) class: Class,
+    pub(super) style: Style,
+    pub(super) lease: Duration,
+    pub(super) nodes: Vec<Start>,
+    /// When each key is announced.
+    pub(super) keys: Vec<Duration>,
+    /// How long the troubles last.
+    pub(super) span: Duration,
+    pub(super) weather: Air,
+    pub(super) faults: Vec<(Duration, Fault)>,
+    pub(super) traps: Vec<Trap>,
+    /// How many nodes work again while the others never do; all, unless it is about liveness.
+    pub(super) healed: usize,
+    /// Whether the group is examined on joins and deaths afterwards.
+    pub(super) exam: bool,
+}
+
+/// A node that is there from the start.
+#[derive(Debug, Clone)]
+pub(super) struct Start {
+    pub(super) affinity: u32,
+    pub(super) seed: u64,
+    pub(super) manners: Manners,
+    /// How long after it the next one starts.
+    pub(super) wait: Duration,
+}
+
+/// How bad everything is all the time, in thousandths; the lag of watches in microseconds.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Air {
+    pub(super) lost: u16,
+    pub(super) slow: u16,
+    pub(super) ambiguous: u16,
+    pub(super) stale: u16,
+    pub(super) lag: u64,
+}
+
+impl Air {
+    fn any(rng: &mut fastrand::Rng) -> Self {
+        Self {
+            lost: [0, 0, 5, 30, 100][rng.usize(..5)],
+            slow: [0, 0, 20, 300][rng.usize(..4)],
+            ambiguous: [0, 0, 10, 50][rng.usize(..4)],
+            stale: [0, 0, 50, 300][rng.usize(..4)],
+            lag: [0, 1_000, 50_000][rng.usize(..3)],
+        }
+    }
+}
+
+pub(super) fn key(number: usize) -> Key {
+    Key::new(format!("/process/me/{number}")).expect("a legal key")
+}
+
+impl Schedule {
+    pub(super) fn new(seed: u64, class: Class) -> Self {
+        let mut rng = fastrand::Rng::with_seed(seed ^ 0x5eed);
+        let rng = &mut rng;
+        let lease = Duration::from_millis([300, 600, 1_000, 2_000, 6_000][rng.usize(..5)]);
+        let keys = rng.usize(1..24);
+        let keys = (0..keys).map(|_| Duration::from_millis(rng.u64(..3_000))).collect();
+        let count = if class == Class::Live { rng.usize(2..6) } else { rng.usize(1..6) };
+        let nodes: Vec<_> = (0..count).map(|_| Start::any(rng, lease)).collect();
+        let span = SECOND * rng.u32(2..15);
+        let style = Style::any(rng);
+        let healed = if class == Class::Live { rng.usize(1..count) } else { count };
+        let mut schedule = Self {
+            seed,
+            class,
+            style,
+            lease,
+            nodes,
+            keys,
+            span,
+            weather: Air::any(rng),
+            faults: Vec::new(),
+            traps: Vec::new(),
+            healed,
+            exam: class == Class::Durable && rng.u8(..4) == 0,
+        };
+        style::trouble(&mut schedule, rng);
+        schedule.faults.sort_by_key(|(when, _)| *when);
+        schedule
+    }
+}
+
+impl Start {
+    fn any(rng: &mut fastrand::Rng, lease: Duration) -> Self {
+        Self {
+            affinity: [100, 100, 100, 1, 50, 0][rng.usize(..6)],
+            seed: rng.u64(..),
+            manners: Manners::any(rng, lease),
+            wait: Duration::from_millis(rng.u64(..800)),
+        }
+    }
+}
+
+impl fmt::Display for Schedule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (nodes, keys) = (self.nodes.len(), self.keys.len());
+        writeln!(
+            f,
+            "seed {}: {:?}, {:?}, lease {:?}",
+            self.seed, self.class, self.style, self.lease
+        )?;
+        writeln!(
+            f,
+            "{nodes} nodes, {keys} keys, {:?} of trouble in {:?}",
+            self.span, self.weather
+        )?;
+        for (when, fault) in &self.faults {
+            writeln!(f, "  {when:>12?} {fault:?}")?;
+        }
+        for trap in &self.traps {
+            writeln!(f, "  {trap:?}")?;
+        }
+        Ok(())
+    }
+}
