@@ -1,13 +1,14 @@
 //! Letting go when the lease is about to end.
 
 use super::Node;
-use super::hold::{Phase, Unconfirmed};
+use super::hold::{Mark, Phase, Unconfirmed};
 use super::join::Life;
 use crate::core::edge::{Action, End, Notice};
 use crate::core::guard::broken;
 use crate::core::time::{Now, Time};
-use crate::core::view::{KeyIx, Note, OwnerIx};
+use crate::core::view::{KeyEntry, KeyIx, Note, OwnerIx};
 use crate::event::LostReason;
+use crate::id::Token;
 
 /// How many of its fenced sessions a node remembers; only the newest can still be of interest.
 const OLD_SESSIONS: usize = 16;
@@ -66,8 +67,11 @@ impl Node {
         let Some(hold) = self.holds.keys.remove(&ix) else { return };
         self.moves.forget(ix, &hold.phase);
         self.holds.reasserts.remove(&ix);
-        if self.view.keys.get(ix).is_some_and(|e| e.claim.revision <= hold.revision) {
-            self.holds.marks.insert(ix, hold.revision);
+        // Over garbage, a write that was to mend the claim may still land.
+        let stays = |e: &KeyEntry| e.claim.revision <= hold.revision || e.claim.garbled;
+        if self.view.keys.get(ix).is_some_and(stays) {
+            let ran = if hold.is_held() { hold.token } else { Token::default() };
+            self.holds.marks.insert(ix, Mark { revision: hold.revision, ran });
         }
         match hold.phase {
             // One that was told to stop is told too, since now it has a deadline.

@@ -99,6 +99,21 @@ pub(super) struct Unconfirmed {
     pub(super) until: Time,
 }
 
+/// Claims of a key that are not started as they stand.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Mark {
+    /// Those up to this revision.
+    pub(super) revision: Revision,
+    /// The one that was run: it may be written again, over garbage, and land late.
+    pub(super) ran: Token,
+}
+
+impl Mark {
+    pub(super) fn covers(self, revision: Revision, token: Token) -> bool {
+        revision <= self.revision || token == self.ran
+    }
+}
+
 /// The keys that this node has to do with.
 #[derive(Debug, Default)]
 pub(super) struct Holds {
@@ -106,9 +121,8 @@ pub(super) struct Holds {
     /// Runs that are not confirmed over although the key is not this node's any more: until they
     /// are, the key is not started here.
     pub(super) unconfirmed: HashMap<KeyIx, Unconfirmed>,
-    /// The claim revisions up to which a key was run here or given away, where the view has not
-    /// gone beyond them.
-    pub(super) marks: HashMap<KeyIx, Revision>,
+    /// What was run here or given away of a key, where the view has not gone beyond it.
+    pub(super) marks: HashMap<KeyIx, Mark>,
     /// The highest token that was known when the view was last read anew: no claim at or below it is
     /// started as it stands.
     pub(super) floor: Token,

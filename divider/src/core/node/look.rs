@@ -86,7 +86,7 @@ impl Node {
         if !entry.exists() || !may || self.holds.is_unconfirmed(ix) {
             return self.give_back(now, ix, token, revision);
         }
-        if self.holds.marks.get(&ix).is_some_and(|&mark| revision <= mark) {
+        if self.holds.marks.get(&ix).is_some_and(|mark| mark.covers(revision, token)) {
             // It was run or given away on this revision: a late write of ours may still name
             // another owner. A new claim first.
             return self.want(now, ix);
