@@ -98,6 +98,8 @@ async fn accept(listener: TcpListener, server: SocketAddr, weather: watch::Recei
 
 /// Carries one connection until it ends.
 async fn carry(client: TcpStream, server: SocketAddr, weather: watch::Receiver<Weather>) {
+    // What comes while the way to the server is made concerns it too.
+    let born = *weather.borrow();
     let Ok(server) = TcpStream::connect(server).await else { return };
     for stream in [&client, &server] {
         // An end without a word in the middle of things is what a network does.
@@ -107,8 +109,8 @@ async fn carry(client: TcpStream, server: SocketAddr, weather: watch::Receiver<W
     }
     let ((from_client, to_client), (from_server, to_server)) =
         (client.into_split(), server.into_split());
-    let mut up = pin!(Pump::new(Way::Up, weather.clone()).run(from_client, to_server));
-    let mut down = pin!(Pump::new(Way::Down, weather).run(from_server, to_client));
+    let mut up = pin!(Pump::new(Way::Up, weather.clone(), born).run(from_client, to_server));
+    let mut down = pin!(Pump::new(Way::Down, weather, born).run(from_server, to_client));
     tokio::select! {
         _ = &mut up => {}
         end = &mut down => {
@@ -151,8 +153,7 @@ struct Pump {
 const MOST_WAITING: usize = 64 << 20;
 
 impl Pump {
-    fn new(way: Way, weather: watch::Receiver<Weather>) -> Self {
-        let born = *weather.borrow();
+    fn new(way: Way, weather: watch::Receiver<Weather>, born: Weather) -> Self {
         Self { way, weather, born, waiting: VecDeque::new(), bytes_waiting: 0, has_lost: false }
     }
 
