@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use divider::snapshot::{NodeState, NodeStatus, Snapshot, Wish};
 use divider::wire::Mode;
-use divider::{Key, NodeId};
+use divider::{Key, NodeId, Revision};
 
 use super::history::{Step, What};
 use crate::conditions::Clock;
@@ -57,6 +57,8 @@ pub(crate) struct Drains {
     shown: Vec<Drain>,
     /// Those that were put away: they are not shown again.
     dismissed: BTreeSet<String>,
+    /// Up to where the log was when this viewer came.
+    came: Option<Revision>,
 }
 
 /// So many drains are followed at once.
@@ -84,6 +86,7 @@ impl Drains {
 
     /// Follows what changed.
     pub(crate) fn on_update(&mut self, snapshot: &Snapshot, steps: &[Step], now: Clock) {
+        self.came.get_or_insert(snapshot.revision());
         for node in snapshot.nodes() {
             if let Some((id, wish)) = drained(node) {
                 self.begin(id, wish, node);
@@ -104,7 +107,10 @@ impl Drains {
         }
         // One that was done before this viewer looked is no news.
         let over = node.state == NodeState::Drained || node.keys == 0;
-        if over && wish.drained_from == 0 || self.dismissed.contains(id) || self.shown.len() >= MOST
+        let before = self.came.is_some_and(|came| wish.revision <= came);
+        if over && before && wish.drained_from == 0
+            || self.dismissed.contains(id)
+            || self.shown.len() >= MOST
         {
             return;
         }
@@ -177,6 +183,8 @@ impl Drain {
             total.adrift += part.adrift;
             total.done &= part.done;
         }
+        // One that was done between two looks is known by its moves alone.
+        total.from = total.from.max(total.left + self.to.values().sum::<u64>());
         total
     }
 
