@@ -16,8 +16,13 @@ use super::message;
 use super::place::Place;
 use super::progress::Progress;
 
-/// After how long without a word the consumer counts as gone: three heartbeats.
+/// After how long without a word the consumer counts as gone, if the server answers otherwise: three
+/// heartbeats.
 const SILENCE: Duration = IDLE_HEARTBEAT.saturating_mul(3);
+
+/// After how long it counts as gone in any case. A server that has much to do, such as when everybody
+/// comes back after it was away, has no time for heartbeats; to begin again would give it more to do.
+const LONG_SILENCE: Duration = SILENCE.saturating_mul(4);
 
 /// Follows one consumer, checks that nothing is missing, and proves when everything has come.
 pub(super) struct NatsWatch {
@@ -37,6 +42,10 @@ pub(super) struct NatsWatch {
     stalled_since: Option<Instant>,
     /// Since when nothing has come while it was waited for.
     quiet_since: Option<Instant>,
+    /// Whether the server answers, asked after a silence.
+    answers: Option<BoxFuture<'static, bool>>,
+    /// When it is asked, or asked again.
+    ask_at: Option<Instant>,
 }
 
 impl NatsWatch {
@@ -60,6 +69,8 @@ impl NatsWatch {
             answer: None,
             stalled_since: None,
             quiet_since: None,
+            answers: None,
+            ask_at: None,
         };
         match watch.start(&deliver).await {
             Ok(()) => Ok(watch),
@@ -94,7 +105,7 @@ impl NatsWatch {
 
     /// What there is now, without waiting: a change, an end, or nothing.
     async fn on_message(&mut self, message: Option<Message>) -> Result<Option<Change>, StoreError> {
-        self.quiet_since = None;
+        self.on_sound();
         let Some(message) = message else {
             self.cut = true;
             return Err(gap("the connection was closed"));
@@ -122,6 +133,35 @@ impl NatsWatch {
                 Err(gap(format!("the server ended the consumer: {words} ({status})")))
             }
         }
+    }
+
+    /// Something has come.
+    fn on_sound(&mut self) {
+        self.quiet_since = None;
+        self.answers = None;
+        self.ask_at = None;
+    }
+
+    /// Nothing has come for some time: the server is asked whether it answers at all.
+    fn on_silence(&mut self, since: Instant) -> Result<(), StoreError> {
+        if since.elapsed() >= LONG_SILENCE {
+            return Err(gap("the server has been silent for too long"));
+        }
+        let store = self.store.clone();
+        let asked = async move { tokio::time::timeout(IDLE_HEARTBEAT, store.stream_info()).await };
+        self.answers = Some(asked.map(|answer| matches!(answer, Ok(Ok(_)))).boxed());
+        self.ask_at = Some(Instant::now() + SILENCE);
+        Ok(())
+    }
+
+    /// Whether the server answered. One that does, and has forgotten to send heartbeats, has lost the
+    /// consumer; while everything is still being read it may have other things to do first.
+    fn on_answers(&mut self, answers: bool) -> Result<(), StoreError> {
+        self.answers = None;
+        if answers && self.progress.is_said() {
+            return Err(gap("the server has been silent for three heartbeats"));
+        }
+        Ok(())
     }
 
     /// A record.
@@ -192,12 +232,9 @@ impl NatsWatch {
             return self.on_message(message).await;
         }
         let quiet_since = *self.quiet_since.get_or_insert_with(Instant::now);
-        let answer = async {
-            match &mut self.answer {
-                Some(answer) => answer.await,
-                None => std::future::pending().await,
-            }
-        };
+        let ask_at = self.ask_at.unwrap_or(quiet_since + SILENCE);
+        let answer = answer_of(&mut self.answer);
+        let answers = answer_of(&mut self.answers);
         tokio::select! {
             biased;
             message = self.deliveries.next() => self.on_message(message).await,
@@ -206,9 +243,8 @@ impl NatsWatch {
                 self.progress.on_answer(newer?);
                 Ok(None)
             }
-            () = tokio::time::sleep_until(quiet_since + SILENCE) => {
-                Err(gap("the server has been silent for three heartbeats"))
-            }
+            answers = answers => self.on_answers(answers).map(|()| None),
+            () = tokio::time::sleep_until(ask_at) => self.on_silence(quiet_since).map(|()| None),
         }
     }
 }
@@ -234,6 +270,14 @@ impl Watch for NatsWatch {
                 tracing::debug!(%error, "the connection was closed before its watch");
             }
         })
+    }
+}
+
+/// Waits for an answer, if there is a question.
+async fn answer_of<T>(answer: &mut Option<BoxFuture<'static, T>>) -> T {
+    match answer {
+        Some(answer) => answer.await,
+        None => std::future::pending().await,
     }
 }
 
