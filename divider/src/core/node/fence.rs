@@ -3,15 +3,22 @@
 use super::Node;
 use super::hold::{Mark, Phase, Unconfirmed};
 use super::join::Life;
+use super::outcome::WriteFor;
 use crate::core::edge::{Action, End, Notice};
 use crate::core::guard::broken;
 use crate::core::time::{Now, Time};
+use crate::core::timing::TOMBSTONE;
 use crate::core::view::{KeyEntry, KeyIx, Note, OwnerIx};
 use crate::event::LostReason;
-use crate::id::Token;
+use crate::id::{Revision, Token};
+use crate::store::{Outcome, Write};
+use crate::wire::RecordName;
 
 /// How many of its fenced sessions a node remembers; only the newest can still be of interest.
 const OLD_SESSIONS: usize = 16;
+
+/// A revision that no record ever has.
+const NEVER: Revision = Revision(i64::MAX.cast_unsigned());
 
 impl Node {
     pub(super) fn is_fence_due(&self, now: Now) -> bool {
@@ -42,13 +49,66 @@ impl Node {
             self.old_sessions.remove(0);
         }
         self.old_sessions.push(old);
-        self.life = Life::Fenced { until };
+        self.life = Life::Fenced { until, rejoin: now.at };
         self.me = OwnerIx::NONE;
         self.watch.forget_heartbeats();
         self.fenced_leaving();
         // What kept the lease from being renewed may have kept the watch from showing what came and
         // went; the next session begins with a view that is proved.
         self.resync(now, "the session is over");
+    }
+
+    /// A claim that names this session is to be given away or written anew, and was not. Where that goes on for two leases, which were
+    /// renewed, the session ends, so that others can take what it has. Since its next session would be
+    /// no better, the node stays away until it is told that it may write there.
+    pub(super) fn fence_if_stuck(&mut self, now: Now, ix: KeyIx) -> bool {
+        let named = self.view.keys.get(ix).is_some_and(|entry| entry.claim.owner == self.me);
+        let Some(hold) = self.holds.keys.get_mut(&ix) else { return false };
+        let since = match &mut hold.phase {
+            Phase::Handing(giving) => *giving.unwritten.get_or_insert(now.at),
+            Phase::Taking(_) if named => hold.since,
+            _ => return false,
+        };
+        let stuck = since + self.timing.lease * 2 <= now.at;
+        if stuck {
+            let claim = self.view.keys.key(ix).map(RecordName::Claim);
+            self.fence(now, "its hand-overs do not get written");
+            self.probe = claim;
+            self.wait_to_rejoin(now);
+        }
+        stuck
+    }
+
+    fn wait_to_rejoin(&mut self, now: Now) {
+        if let Life::Fenced { rejoin, .. } = &mut self.life {
+            *rejoin = now.at + self.timing.lease;
+        }
+    }
+
+    /// Whether a fenced node may come back now. One that could not write a claim tries to over a
+    /// revision that there never is: a conflict tells that it may.
+    pub(super) fn drive_rejoin(&mut self, now: Now) -> bool {
+        let Life::Fenced { rejoin, .. } = self.life else { return false };
+        if rejoin > now.at {
+            return false;
+        }
+        let Some(claim) = &self.probe else { return true };
+        let write = Write {
+            name: claim.to_string(),
+            value: None,
+            expected: Some(NEVER),
+            ttl: Some(TOMBSTONE),
+        };
+        self.write(WriteFor::Probe, write);
+        self.wait_to_rejoin(now);
+        false
+    }
+
+    pub(super) fn on_probe_wrote(&mut self, now: Now, outcome: &Outcome) {
+        if let (Outcome::Conflict, Life::Fenced { rejoin, .. }) = (outcome, &mut self.life) {
+            self.probe = None;
+            *rejoin = now.at;
+        }
     }
 
     /// Every run is over for this session; those that the application has are told `Lost`.

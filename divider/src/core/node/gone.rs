@@ -47,7 +47,7 @@ impl Node {
     }
 
     fn prove_hold(&mut self, now: Now, ix: KeyIx) {
-        let Some(hold) = self.holds.keys.get(&ix) else { return };
+        let Some(hold) = self.holds.keys.get_mut(&ix) else { return };
         let Some(claim) = self.view.keys.get(ix).map(|e| &e.claim) else { return };
         // One that was acknowledged after the watch was opened may not have been shown yet.
         let unseen = hold.since >= self.watch.opened() && hold.revision > self.view.seen;
@@ -56,6 +56,11 @@ impl Node {
             // By its token, since a log that lost its tail gives revisions out a second time.
             Phase::Running | Phase::Stopping(_) if !stands => {
                 self.lose_claim(now, ix);
+            }
+            // What had been written over it, with the same token, may be lost: it is held as it stands
+            // now, or mended again.
+            Phase::Running | Phase::Stopping(_) if !unseen => {
+                hold.revision = if claim.garbled { Revision::NONE } else { claim.revision };
             }
             Phase::Handing(giving)
                 if claim.revision != hold.revision || claim.token != giving.ran =>

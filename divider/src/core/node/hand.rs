@@ -1,11 +1,10 @@
 //! Giving a claim away after its run is confirmed over: one write, which names the next owner.
 
 use super::Node;
-use super::hold::{Doubt, Giving, Hold, Next, Phase, Stop};
+use super::hold::{Doubt, Giving, Hold, Mark, Next, Phase, Stop};
 use super::look::claim_write;
 use super::outcome::WriteFor;
 use crate::core::edge::Notice;
-use crate::core::guard::broken;
 use crate::core::time::Now;
 use crate::core::view::{KeyIx, Note};
 use crate::event::StopReason;
@@ -26,6 +25,7 @@ impl Node {
             told,
             slot: stop.slot,
             released,
+            unwritten: None,
             doubt: Doubt::Retry(now.at),
         }));
         self.write_hand(now, ix, stop.reason);
@@ -41,6 +41,7 @@ impl Node {
             told: now.at,
             slot: false,
             released: true,
+            unwritten: None,
             doubt,
         }));
         self.holds.keys.insert(ix, Hold { token, revision, since: now.at, phase });
@@ -108,9 +109,6 @@ impl Node {
     }
 
     fn add_self(&self, not: &mut Vec<NotNode>) {
-        if broken!(CoolDown) {
-            return;
-        }
         not.retain(|n| n.node != self.config.node);
         let for_ms = u64::try_from(self.config.cool_down.as_millis()).unwrap_or(u64::MAX);
         not.push(NotNode { node: self.config.node.clone(), for_ms });
@@ -157,7 +155,20 @@ impl Node {
         if mine {
             return self.on_handed(now, ix, revision);
         }
+        if claim.is_none() {
+            self.mark_given(ix);
+        }
         self.on_given_away(now, ix);
+    }
+
+    /// Garbage stands where the claim was. A write that was to mend that, from before the run was over,
+    /// may still land and name this session: the run is not started by it again.
+    fn mark_given(&mut self, ix: KeyIx) {
+        if let Some(Hold { phase: Phase::Handing(giving), revision, .. }) = self.holds.keys.get(&ix)
+        {
+            let mark = Mark { revision: *revision, ran: giving.ran };
+            self.holds.marks.insert(ix, mark);
+        }
     }
 
     /// The claim stands as it was, at another revision: written again over garbage. It is handed over
@@ -219,6 +230,9 @@ impl Node {
                 claim.token == hold.token && claim.exists || !claim.exists && next == Next::Gone;
             if landed {
                 return self.on_handed(now, ix, revision);
+            }
+            if claim.garbled {
+                self.mark_given(ix);
             }
             self.free_slot(ix);
         }

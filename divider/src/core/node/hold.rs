@@ -56,6 +56,8 @@ pub(super) struct Giving {
     /// It counts against the number of moves that may be under way.
     pub(super) slot: bool,
     pub(super) released: bool,
+    /// Since when it is known not to have been written.
+    pub(super) unwritten: Option<Time>,
     pub(super) doubt: Doubt,
 }
 

@@ -32,8 +32,9 @@ pub(super) enum Life {
     Entering(Lease),
     /// It is a member.
     Active(Lease),
-    /// It has told everything `Lost` and waits until nothing runs any more.
-    Fenced { until: Time },
+    /// It has told everything `Lost` and waits until nothing runs any more, at the latest until its
+    /// lease is over, and not to come back too early.
+    Fenced { until: Time, rejoin: Time },
     /// The application has cancelled it: it waits until nothing runs any more, then ends its lease.
     Cancelling(Lease),
     /// It is over.
@@ -69,7 +70,10 @@ impl Node {
         match &self.life {
             Life::Opening | Life::Over => None,
             Life::Checking { ask_at } => *ask_at,
-            Life::Observing { until, .. } | Life::Fenced { until, .. } => Some(*until),
+            Life::Observing { until, .. } => Some(*until),
+            Life::Fenced { until, rejoin } => {
+                [*until, *rejoin].into_iter().filter(|at| *at > self.looked).min()
+            }
             Life::Claiming(lease) | Life::Entering(lease) | Life::Active(lease) => lease_at(lease),
             Life::Cancelling(lease) => self.cancel_timeout(lease),
         }
@@ -87,14 +91,15 @@ impl Node {
                 self.claim_lease(now, revision);
             }
             Life::Claiming(_) | Life::Entering(_) | Life::Active(_) => self.drive_heartbeat(now),
-            Life::Fenced { until } => {
+            Life::Fenced { until, .. } => {
                 let quiet = self.holds.unconfirmed.is_empty()
                     || *until <= now.at
                     || broken!(QuietBeforeRejoin);
                 if quiet && self.is_cancelled() {
                     return self.end(End::Cancelled);
                 }
-                if quiet && self.watch.is_live() && self.may_rejoin() {
+                let comes_back = self.watch.is_live() && self.may_rejoin();
+                if quiet && comes_back && self.drive_rejoin(now) {
                     self.check_lease_record(now);
                 }
             }
@@ -145,10 +150,9 @@ impl Node {
         let revision = record.as_ref().map_or(Revision::NONE, |r| r.revision);
         let value = record.as_ref().and_then(|r| r.value.as_deref());
         let Some(found) = value.and_then(|v| LeaseRecord::decode(v).ok()) else {
-            return self.claim_lease(now, revision);
+            return self.on_no_lease(now, revision);
         };
-        let is_own = self.old_sessions.contains(&found.session)
-            || broken!(ReplacedIsOver) && !self.old_sessions.is_empty();
+        let is_own = self.was_own(found.session);
         match (found.state, self.config.join) {
             (LeaseState::Live, _) if is_own => self.claim_lease(now, revision),
             (_, _) if !self.old_sessions.is_empty() && !is_own => {
@@ -162,6 +166,29 @@ impl Node {
             }
             _ => self.claim_lease(now, revision),
         }
+    }
+
+    /// No lease can be read. Absent is not dead: the session that the member record names may live,
+    /// and writes its lease again with its next heartbeat.
+    fn on_no_lease(&mut self, now: Now, revision: Revision) {
+        let member = self.view.members.get(&self.config.node).map(|m| &m.record);
+        let other = member.filter(|m| !self.was_own(m.session));
+        match other.map(|m| (m.session, Duration::from_millis(m.lease_ms))) {
+            Some((session, _)) if !self.old_sessions.is_empty() => {
+                self.end(End::Replaced { session });
+            }
+            Some((_, lease)) if self.config.join != JoinPolicy::TakeOver => {
+                let until = now.at + observed(lease.min(UNKNOWN_LEASE));
+                self.life = Life::Observing { revision, until };
+            }
+            _ => self.claim_lease(now, revision),
+        }
+    }
+
+    /// Whether a session is one that this process had before it was fenced.
+    fn was_own(&self, session: Session) -> bool {
+        self.old_sessions.contains(&session)
+            || broken!(ReplacedIsOver) && !self.old_sessions.is_empty()
     }
 
     fn end_in_use(&mut self, session: Session) {

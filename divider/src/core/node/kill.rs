@@ -121,7 +121,8 @@ impl Node {
         self.observer.seen.iter().filter_map(due).collect()
     }
 
-    /// Deletes a member record at the revision that names the session that is over.
+    /// Deletes a member record at the revision that names the session that is over, or at that of
+    /// something unreadable which was written over it: who comes later could not tell whose it is.
     pub(super) fn delete_member(&mut self, node: &NodeId) {
         let (Some(seen), Some(member)) =
             (self.observer.seen.get(node), self.view.members.get(node))
@@ -131,10 +132,12 @@ impl Node {
         if !seen.ends(member) {
             return;
         }
+        let name = RecordName::Member(node.clone()).to_string();
+        let stands = self.view.problems.revision(&name).unwrap_or(member.revision);
         let write = Write {
-            name: RecordName::Member(node.clone()).to_string(),
+            name,
             value: None,
-            expected: Some(member.revision).filter(|_| !broken!(MemberCas)),
+            expected: Some(stands).filter(|_| !broken!(MemberCas)),
             ttl: Some(TOMBSTONE),
         };
         self.observer.deleting.insert(node.clone());

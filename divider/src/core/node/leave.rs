@@ -125,8 +125,8 @@ impl Node {
                 self.drive_cancel(now);
             }
             Life::Cancelling(lease) => self.life = Life::Cancelling(lease),
-            Life::Fenced { until } => {
-                self.life = Life::Fenced { until };
+            Life::Fenced { until, rejoin } => {
+                self.life = Life::Fenced { until, rejoin };
                 self.drive_life(now);
             }
             life => {
@@ -197,7 +197,9 @@ impl Node {
         lease.revision = Self::answer_revision(record.as_ref());
         let value = record.and_then(|r| r.value);
         let found = value.and_then(|v| crate::wire::LeaseRecord::decode(&v).ok());
-        let over = found.is_none_or(|f| f.session != session || f.state != LeaseState::Live);
+        // Where there is none that can be read, it has to be written all the same: without it nobody
+        // could tell that the session is over.
+        let over = found.is_some_and(|f| f.session != session || f.state != LeaseState::Live);
         if over {
             return self.delete_own_member(now);
         }

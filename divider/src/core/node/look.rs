@@ -64,12 +64,22 @@ impl Node {
             return self.want(now, ix);
         }
         if !self.planner.is_orphan(&self.view, ix) {
-            return;
+            return self.look_at_garbled(now, ix);
         }
         if entry.target == self.me {
             self.want(now, ix);
         } else if entry.target.is_some() {
             self.watch_over(now, ix);
+        }
+    }
+
+    /// Whoever an unreadable claim named before writes it again, unless it never saw that it was named:
+    /// after some time it holds nothing by it any more, and the key is an orphan.
+    fn look_at_garbled(&mut self, now: Now, ix: KeyIx) {
+        let garbled = self.view.keys.get(ix).is_some_and(|entry| entry.claim.garbled);
+        if garbled && self.garbage_is_old(now, ix) {
+            let effect = self.view.disown(ix);
+            self.on_live_effect(now, &effect);
         }
     }
 
@@ -258,7 +268,9 @@ impl Node {
     pub(super) fn garbage_is_old(&mut self, now: Now, ix: KeyIx) -> bool {
         let longest = self.view.members.values().map(|m| m.record.lease_ms).max();
         let lease = longest.map_or(UNKNOWN_LEASE, std::time::Duration::from_millis);
-        let due = self.takes.garbage_since(ix, now.at) + observed(lease.min(UNKNOWN_LEASE)) * 4;
+        let Some(revision) = self.view.keys.get(ix).map(|e| e.claim.revision) else { return false };
+        let since = self.takes.garbage_since(ix, revision, now.at);
+        let due = since + observed(lease.min(UNKNOWN_LEASE)) * 4;
         if due > now.at {
             self.look_later(due, ix);
         }

@@ -68,6 +68,8 @@ pub(crate) struct Node {
     life: Life,
     /// The sessions of this process that were fenced; a record of the last may still stand.
     old_sessions: Vec<Session>,
+    /// The claim that could not be written, where that is why the node is away.
+    probe: Option<RecordName>,
     /// This session's place among the owners; nobody while there is none.
     me: OwnerIx,
     watch: MainWatch,
@@ -105,6 +107,7 @@ impl Node {
             planner: Planner::default(),
             life: Life::Opening,
             old_sessions: Vec::new(),
+            probe: None,
             me: OwnerIx::NONE,
             watch: MainWatch::new(now.at),
             observer: Observer::new(now.at),

@@ -8,7 +8,7 @@ use super::join::Life;
 use super::ring::{Observed, Ring};
 use crate::core::edge::{Action, WatchId};
 use crate::core::time::{Now, Time};
-use crate::core::timing::UNKNOWN_LEASE;
+use crate::core::timing::{UNKNOWN_LEASE, observed};
 use crate::core::view::Placed;
 use crate::id::{NodeId, Revision, Session};
 use crate::store::{Change, Filter, Record};
@@ -106,6 +106,7 @@ impl Node {
         let late = |node: &NodeId| seen.get(node).is_some_and(|seen| seen.is_late(now.at));
         let observed = ring.observed(late);
         let dead = self.unopened_at().is_some_and(|at| at <= now.at);
+        let dead = dead || self.owed_at().is_some_and(|at| at <= now.at);
         if observed != self.observer.observed || dead {
             self.open_observer(now, observed, Duration::ZERO);
         }
@@ -140,6 +141,19 @@ impl Node {
         loading.then_some(self.observer.opened + LOADING)
     }
 
+    /// When a watch that has not shown the lease of a member's new session, only the end of the one
+    /// before it, counts as dead.
+    fn owed_at(&self) -> Option<Time> {
+        let owed = |(node, seen): (&NodeId, &Seen)| {
+            let member = self.view.members.get(node)?;
+            let owed = seen.state != LeaseState::Live && !seen.ends(member);
+            let owed = owed && self.observer.observed.covers(node);
+            let since = member.received.max(self.observer.opened);
+            owed.then_some(since + observed(seen.lease))
+        };
+        self.observer.seen.iter().filter_map(owed).min().filter(|_| self.observer.live)
+    }
+
     pub(super) fn on_observer_ended(&mut self, now: Now, id: WatchId) {
         if self.observer.watch == Some(id) {
             self.observer.watch = None;
@@ -170,10 +184,18 @@ impl Node {
     /// without a word.
     fn forget_unshown(&mut self, now: Now) {
         let shown = std::mem::take(&mut self.observer.shown);
+        let members = &self.view.members;
         let gone = self.observer.seen.iter_mut().filter(|(node, _)| !shown.contains(*node));
-        for (_, seen) in gone.filter(|(_, seen)| seen.state == LeaseState::Live) {
+        let lives = |(node, seen): &(&NodeId, &mut Seen)| {
+            seen.state == LeaseState::Live || members.get(*node).is_some_and(|m| !seen.ends(m))
+        };
+        for (_, seen) in gone.filter(lives) {
             seen.revision = Revision::NONE;
             seen.since = now.at;
+            if seen.state != LeaseState::Live {
+                seen.state = LeaseState::Live;
+                seen.session = None;
+            }
         }
     }
 
@@ -264,6 +286,6 @@ impl Node {
             let late = self.observer.ring.is_large().then_some(seen.since + seen.lease / 3);
             [self.kill_at(node, seen), self.deletion_at(node, seen), late]
         });
-        times.flatten().chain(self.unopened_at()).min()
+        times.flatten().chain(self.unopened_at()).chain(self.owed_at()).min()
     }
 }

@@ -31,6 +31,8 @@ pub(super) enum WriteFor {
     Complete(KeyIx),
     /// Writing a claim of the own again over garbage.
     Reassert(KeyIx),
+    /// Nothing: whether a claim may be written.
+    Probe,
 }
 
 /// What a read is for.
@@ -73,6 +75,7 @@ impl Node {
                 }
                 self.newest = self.newest.max(*revision);
             }
+            Outcome::Conflict if purpose == WriteFor::Probe => {}
             Outcome::Conflict => self.notice(Notice::CasConflict { what: what(&purpose) }),
             Outcome::Refused(error) if !matches!(purpose, WriteFor::Lease(_)) => {
                 let error = error.clone();
@@ -91,6 +94,7 @@ impl Node {
             WriteFor::Complete(ix) => self.on_complete_wrote(now, ix, id, outcome),
             WriteFor::Litter(ix) => self.on_litter_wrote(now, ix),
             WriteFor::Reassert(ix) => self.on_reassert_wrote(now, ix, outcome),
+            WriteFor::Probe => self.on_probe_wrote(now, outcome),
         }
     }
 
@@ -143,5 +147,6 @@ fn what(purpose: &WriteFor) -> &'static str {
         WriteFor::Complete(_) => "delete a key that is done",
         WriteFor::Litter(_) => "delete a claim of a key that is gone",
         WriteFor::Reassert(_) => "write a claim again over garbage",
+        WriteFor::Probe => "find out whether claims may be written",
     }
 }

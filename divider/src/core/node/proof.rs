@@ -94,8 +94,10 @@ impl Node {
             return true;
         };
         let (node, session) = (entry.node.clone(), entry.session);
-        if node == self.config.node {
-            // This session replaced it by a compare-and-set.
+        let joined = self.member.joined();
+        let older = self.old_sessions.contains(&session) || entry.named < joined;
+        if node == self.config.node && (owner == self.me || older) {
+            // This session replaced it by a compare-and-set. A later one may have replaced this one.
             return owner != self.me;
         }
         if let Some((_, proof)) = self.proofs.0.get(&session) {

@@ -31,8 +31,9 @@ pub(super) struct Takes {
     watched: VecDeque<Watched>,
     /// When each session last wrote a claim.
     last_claim: OwnerMap<Time>,
-    /// Since when an unreadable claim is known.
-    garbage: HashMap<KeyIx, Time>,
+    /// Since when an unreadable claim is known, at its revision: between two of them there may have been
+    /// one of an owner that lives.
+    garbage: HashMap<KeyIx, (Revision, Time)>,
     /// Claims whose deletion is on its way.
     pub(super) litter: HashSet<KeyIx>,
 }
@@ -70,8 +71,12 @@ impl Takes {
         self.wanted.is_empty() && self.in_flight == 0
     }
 
-    pub(super) fn garbage_since(&mut self, ix: KeyIx, now: Time) -> Time {
-        *self.garbage.entry(ix).or_insert(now)
+    pub(super) fn garbage_since(&mut self, ix: KeyIx, revision: Revision, now: Time) -> Time {
+        let known = self.garbage.entry(ix).or_insert((revision, now));
+        if known.0 != revision {
+            *known = (revision, now);
+        }
+        known.1
     }
 
     pub(super) fn next(&self, patience: Duration) -> Option<Time> {
@@ -136,6 +141,10 @@ impl Node {
         if !own && owner.is_some() && !self.is_proved_over(owner) {
             return;
         }
+        if !own && self.planner.is_kept_away(&self.view, now, ix, self.me) {
+            // It was wanted before this node's release of it came back.
+            return;
+        }
         let token = self.next_token(now, last);
         let phase = Phase::Taking(Doubt::Retry(now.at));
         let hold = Hold { token, revision, since: now.at, phase };
@@ -188,6 +197,7 @@ impl Node {
                 self.start_again(now, ix);
             }
             Outcome::Conflict | Outcome::Unknown(_) => self.read_claim(ix),
+            Outcome::Refused(StoreError::Denied { .. }) if self.fence_if_stuck(now, ix) => {}
             Outcome::Refused(_) => self.set_doubt(ix, Doubt::Retry(now.at + self.timing.heartbeat)),
         }
     }
@@ -224,7 +234,10 @@ impl Node {
         let value = record.as_ref().and_then(|r| r.value.as_deref());
         let claim = value.and_then(|v| ClaimRecord::decode(v).ok());
         if revision == hold.revision {
-            return self.set_doubt(ix, retry);
+            if !self.fence_if_stuck(now, ix) {
+                self.set_doubt(ix, retry);
+            }
+            return;
         }
         if matches!(hold.phase, Phase::Taking(_)) {
             self.on_take_read(now, ix, revision, value.is_some(), claim.as_ref());

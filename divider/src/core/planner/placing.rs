@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{Departs, Patience, Planner};
+use crate::core::guard::broken;
 use crate::core::plan::{Placer, score};
 use crate::core::time::Now;
 use crate::core::view::{KeyEntry, KeyIx, Note, OwnerIx, View};
@@ -184,6 +185,12 @@ impl Planner {
         self.plan_keys(view, now, &[ix], Patience::None);
     }
 
+    /// Whether the session released the key lately.
+    pub(crate) fn is_kept_away(&self, view: &View, now: Now, ix: KeyIx, owner: OwnerIx) -> bool {
+        let node = view.owners.get(owner).map(|o| &o.node).filter(|_| !broken!(CoolDown));
+        view.keys.not(ix).iter().any(|n| Some(&n.node) == node && n.until > now.at)
+    }
+
     /// The place of a session in the key's order of scores, the planned owner left out: 1 is next.
     pub(crate) fn rank(&self, view: &View, now: Now, ix: KeyIx, owner: OwnerIx) -> Option<u32> {
         let entry = view.keys.get(ix)?;
@@ -206,7 +213,7 @@ impl Planner {
 /// The candidates that released the key lately.
 pub(super) fn cooling(view: &View, ix: KeyIx, class: &Class, now: Now) -> Vec<usize> {
     let not = view.keys.not(ix);
-    if not.is_empty() {
+    if not.is_empty() || broken!(CoolDown) {
         return Vec::new();
     }
     let cools = |node: &crate::id::NodeId| not.iter().any(|n| n.node == *node && n.until > now.at);

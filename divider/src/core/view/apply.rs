@@ -81,6 +81,13 @@ impl View {
         Effect::Claim(ix, from)
     }
 
+    /// The claim names nobody any more, whoever its last readable record named.
+    pub(crate) fn disown(&mut self, ix: KeyIx) -> Effect {
+        let from = self.keys.get(ix).map_or(OwnerIx::NONE, |e| e.claim.owner);
+        self.set_owner(ix, OwnerIx::NONE);
+        Effect::Claim(ix, from)
+    }
+
     /// Folds one record.
     pub(crate) fn apply(&mut self, now: Now, record: &Record) -> Effect {
         self.seen = self.seen.max(record.revision);

@@ -37,6 +37,11 @@ impl Problems {
         }
     }
 
+    /// The revision of the record of this name, if it cannot be read.
+    pub(crate) fn revision(&self, name: &str) -> Option<Revision> {
+        self.shown.get(name).map(|problem| problem.revision)
+    }
+
     /// How many were ever found.
     pub(crate) fn found(&self) -> u64 {
         self.found

@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::fate::{Fate, Verb};
 use super::play::Play;
-use super::{BEAT, LEASE};
+use super::{BEAT, LEASE, MS};
 use crate::core::timing::observed;
 use crate::id::Token;
 use crate::wire::ClaimRecord;
@@ -98,4 +98,40 @@ fn a_forged_token_does_not_raise_those_of_other_keys_nor_break_its_own() {
     assert_eq!(play.claim("forged").expect("a claim").token, Token::MAX);
     assert!(play.claim("next").expect("a claim").token < Token(1 << 60));
     assert_eq!(play.told(owner, "k"), "+");
+}
+
+#[test]
+fn how_long_garbage_is_known_says_nothing_of_the_garbage_after_a_claim_that_was_missed() {
+    let (mut play, owner, other) = pair();
+    play.once(owner, Verb::Write, "claim.k", Fate::Held);
+    play.put("claim.k", Some(Bytes::from_static(b"{garbage")), None);
+    play.until(BEAT, |play| !play.players[owner].held.is_empty());
+    play.run(MS * 10);
+    play.players[other].silent = true;
+    play.land(owner);
+    play.run(LEASE * 6);
+    play.rule(owner, Verb::Write, "claim.k", Fate::Refused);
+    play.put("claim.k", Some(Bytes::from_static(b"{more")), None);
+    play.mend(other);
+    play.run(LEASE * 3);
+    assert!(play.writes(other, "claim.k").is_empty(), "the owner may still run it");
+}
+
+#[test]
+fn a_claim_that_garbage_was_written_over_before_its_owner_saw_it_is_taken_in_the_end() {
+    let (mut play, owner, other) = pair();
+    play.players[other].silent = true;
+    play.drain(owner);
+    let given = |play: &mut Play| play.claim("k").and_then(|claim| claim.owner);
+    play.run(BEAT / 2);
+    assert_eq!(given(&mut play).map(|o| o.node), Some(play.players[other].id.clone()));
+    play.put("claim.k", Some(Bytes::from_static(b"{garbage")), None);
+    let id = play.players[owner].id.to_string();
+    play.put(&format!("control.{id}"), None, None);
+    play.mend(other);
+    let third = play.start("c");
+    play.run(BEAT);
+    assert_eq!(play.runner("k"), None, "nobody knows that it is theirs");
+    play.until(observed(LEASE) * 4 + LEASE, |play| play.runner("k").is_some());
+    assert!(third > other);
 }

@@ -206,6 +206,25 @@ fn a_key_that_everybody_released_stays_free_until_the_first_cool_down_ends() {
 
 // V5
 #[test]
+fn a_release_is_heeded_by_a_node_whose_watch_never_showed_what_was_released() {
+    let mut play = Play::new(LEASE);
+    let a = play.start("a");
+    play.run(LEASE);
+    play.announce("k");
+    play.until(BEAT, |play| !play.writes(a, "claim.k").is_empty());
+    play.players[a].silent = true;
+    play.until(BEAT, |play| play.runs(a, "k"));
+    play.command(a, Command::Release(Key::new("k").expect("a legal key")));
+    play.run(BEAT / 2);
+    let freed = play.revision("claim.k");
+    play.players[a].silent = false;
+    play.deliver_now(a);
+    play.run(BEAT);
+    assert_eq!(play.revision("claim.k"), freed, "its cool-down is not over");
+}
+
+// V5
+#[test]
 fn a_node_that_is_handed_a_key_it_may_not_run_frees_it_and_chooses_nobody() {
     let (mut play, donor, other) = pair();
     set_mode(&mut play, other, Mode::Cordon);
@@ -286,4 +305,40 @@ fn a_run_that_was_lost_by_mistake_is_over_before_anybody_else_begins() {
     play.run(until.since(play.now) - MS);
     assert_eq!(play.told(other, "k"), "", "the lost run may go on until then");
     play.until_running(&["k"]);
+}
+
+#[test]
+fn a_node_that_may_not_write_its_hand_overs_does_not_keep_its_keys_for_ever() {
+    let (mut play, donor, other) = pair();
+    play.rule(donor, Verb::Write, "claim.k", Fate::Refused);
+    play.drain(donor);
+    play.until(BEAT, |play| play.told(donor, "k") == "+-");
+    play.run(LEASE * 2 - BEAT);
+    assert!(!play.runs(other, "k"), "its rights may come back");
+    play.until(LEASE * 2, |play| play.runs(other, "k"));
+    assert!(play.is_fenced(donor));
+    let id = play.players[donor].id.to_string();
+    play.run(LEASE * 9);
+    assert!(play.member(&id).is_none(), "it stays away");
+    play.put(&format!("control.{id}"), None, None);
+    play.players[donor].rules.clear();
+    play.run(LEASE * 2);
+    assert!(play.member(&id).is_some(), "its right is back, and so is it");
+}
+
+#[test]
+fn a_claim_that_is_mended_late_after_it_was_given_up_starts_no_run_again() {
+    let (mut play, donor, _) = pair();
+    play.players[donor].app.confirms = false;
+    play.drain(donor);
+    play.until(BEAT, |play| play.told(donor, "k") == "+-");
+    play.rule(donor, Verb::Write, "claim.k", Fate::Held);
+    play.put("claim.k", Some(bytes::Bytes::from_static(b"{garbage")), None);
+    play.until(BEAT, |play| !play.players[donor].held.is_empty());
+    play.players[donor].rules.clear();
+    play.confirm(donor, "k");
+    play.run(MS * 20);
+    play.land(donor);
+    play.until_running(&["k"]);
+    play.run(LEASE);
 }

@@ -77,6 +77,34 @@ fn a_second_process_under_an_id_in_use_is_refused_and_told_by_whom() {
     assert!(play.writes(second, "lease.a").is_empty());
 }
 
+// V7
+#[test]
+fn a_second_process_is_refused_although_the_lease_record_of_the_first_has_expired() {
+    for join in [JoinPolicy::Observe, JoinPolicy::FailIfInUse] {
+        let (mut play, a) = alone();
+        let session = play.member("a").expect("a member").session;
+        play.log.forget("lease.a");
+        let second = play.start_with("a", 0, |config| config.join = join);
+        play.until(LEASE, |play| play.players[second].end.is_some());
+        let end = End::NodeIdInUse { session, host: "sim".into() };
+        assert_eq!(play.players[second].end, Some(end));
+        play.run(LEASE * 2);
+        assert_eq!(play.told(a, "k"), "+", "the first one goes on");
+    }
+}
+
+// V7
+#[test]
+fn a_node_whose_lease_record_expired_long_ago_starts_again_after_a_lease() {
+    let (mut play, a) = alone();
+    play.crash(a);
+    play.run(LEASE * 20);
+    play.log.forget("lease.a");
+    let again = play.start("a");
+    let took = play.until(LEASE * 3, |play| play.runs(again, "k"));
+    assert!(took >= observed(LEASE), "its former self may live: {took:?}");
+}
+
 // V6
 #[test]
 fn a_process_that_is_to_fail_if_its_id_is_in_use_does_not_wait() {
@@ -110,4 +138,16 @@ fn a_member_record_that_garbage_was_written_over_is_written_again() {
     play.put("member.a", Some(Bytes::from_static(b"{")), None);
     play.run(LEASE);
     assert_eq!(play.member("a"), before);
+}
+
+#[test]
+fn garbage_over_the_member_record_of_a_dead_node_is_cleared_away() {
+    let mut play = Play::new(LEASE);
+    let a = play.start("a");
+    play.start("b");
+    play.run(LEASE * 2);
+    play.put("member.a", Some(Bytes::from_static(b"{")), None);
+    play.crash(a);
+    play.run(observed(LEASE) + LEASE);
+    assert!(play.record("member.a").is_some_and(|record| record.value.is_none()));
 }

@@ -117,3 +117,18 @@ fn a_long_gap_keeps_an_observer_from_ending_sessions_for_a_lease() {
     assert!(mended.since(opened) > BEAT);
     assert!(play.now.since(mended) >= LEASE);
 }
+
+#[test]
+fn an_observer_whose_watch_fell_silent_when_a_node_died_does_not_miss_that_it_came_back() {
+    let (mut play, a, b) = pair();
+    play.crash(a);
+    play.until(LEASE * 3, |play| has_killed(play, b));
+    play.run(BEAT);
+    play.players[b].watches.retain(|_, feed| feed.filter.names.len() > 1);
+    let again = play.start("a");
+    play.run(LEASE);
+    play.announce("more");
+    play.until(LEASE * 2, |play| KEYS.iter().any(|key| play.runs(again, key)));
+    play.crash(again);
+    play.until(LEASE * 5, |play| KEYS.iter().all(|key| play.runs(b, key)));
+}
