@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::core::time::Time;
 use crate::id::Revision;
 use crate::store::{Filter, Outcome, Record, StoreError, Write};
+use crate::wire::ClaimRecord;
 
 /// By how much the server's clock is ahead of the truth when nothing is wrong with it: enough to be
 /// set back.
@@ -161,6 +162,24 @@ impl Log {
 
     pub(super) fn records(&self) -> impl Iterator<Item = &Record> {
         self.by_revision.values()
+    }
+
+    /// The claims that can be read.
+    pub(super) fn claims(&self) -> impl Iterator<Item = ClaimRecord> {
+        let claims = self.records().filter(|record| record.name.starts_with("claim."));
+        claims.filter_map(|record| ClaimRecord::decode(record.value.as_deref()?).ok())
+    }
+
+    /// When a revision was written, in truth.
+    pub(super) fn written_at(&self, revision: Revision) -> Option<Time> {
+        let at = self.written.partition_point(|(record, _)| record.revision < revision);
+        self.written.get(at).filter(|(r, _)| r.revision == revision).map(|(_, at)| *at)
+    }
+
+    /// Whether there is a record of that name, and no tombstone.
+    pub(super) fn has_value(&self, name: &str) -> bool {
+        let record = self.by_name.get(name).and_then(|revision| self.by_revision.get(revision));
+        record.is_some_and(|record| record.value.is_some())
     }
 
     /// How many records of that kind were ever written.

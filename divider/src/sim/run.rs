@@ -100,10 +100,11 @@ impl Run<'_> {
         self.world.fault(Fault::Rebalance);
         self.world.run(SECOND * 3);
         self.look("a balance generation");
-        if self.is_sound() {
+        let agreed = !self.world.is_any_kept_away() && !self.world.is_any_uncertain();
+        if self.is_sound() && agreed {
             self.world.check_balance();
         }
-        if self.is_sound() {
+        if self.is_sound() && !self.world.is_any_ghosts() {
             self.world.check_idle(SECOND * 2);
         }
         // What vanishes by a clock that was set back is there for some and gone for others.
@@ -148,11 +149,15 @@ impl Run<'_> {
         self.world.check_join(&before);
         self.look("a join");
         self.world.compare_plans();
+        let before = self.world.before();
         for number in 24..32 {
             self.world.fault(Fault::Announce(key(number)));
         }
         self.world.run(self.schedule.lease + SECOND);
         self.look("new keys");
+        if self.is_sound() {
+            self.world.check_new_keys(&before, 8);
+        }
         if self.is_sound() && self.world.hosts.iter().filter(|h| h.is_up()).count() > 1 {
             let before = self.world.before();
             self.world.fault(Fault::Crash(place));
@@ -174,11 +179,14 @@ impl Run<'_> {
                 self.world.damn(place);
             }
         }
-        self.world.run(self.schedule.lease);
-        for place in 0..self.schedule.healed {
-            // It may have been told to end just before.
-            if !self.world.is_up(place) {
-                self.world.calm_process(place);
+        for _ in 0..5 {
+            self.world.run(self.schedule.lease);
+            for place in 0..self.schedule.healed {
+                // It may have been told to end just before, or a late write of the process before it
+                // looked like another one with its id.
+                if !self.world.is_up(place) {
+                    self.world.calm_process(place);
+                }
             }
         }
         self.wait_until_settled();

@@ -123,6 +123,8 @@ fn key_of(fault: &Fault) -> Option<&Key> {
         Fault::Announce(key)
         | Fault::AnnounceFor(key, _)
         | Fault::Retract(key)
+        | Fault::Churn(key, _)
+        | Fault::Smother(key)
         | Fault::Garbage(key) => Some(key),
         _ => None,
     }

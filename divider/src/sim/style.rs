@@ -66,7 +66,7 @@ fn any_fault(schedule: &Schedule, rng: &mut fastrand::Rng) -> Fault {
     let a_while = lease.mul_f64(rng.f64() * 3.0);
     let key = key(rng.usize(..schedule.keys.len()));
     let modes = [Mode::Active, Mode::Cordon, Mode::Drain];
-    match rng.u8(..24) {
+    match rng.u8(..26) {
         0 | 1 => Fault::Pause(at, lease.mul_f64(rng.f64() * 5.0)),
         2 => Fault::Crash(at),
         3 | 4 => Fault::Restart(at, rng.bool()),
@@ -85,6 +85,8 @@ fn any_fault(schedule: &Schedule, rng: &mut fastrand::Rng) -> Fault {
         20 => Fault::DeleteMember(at),
         21 => Fault::Garbage(key),
         22 => rare_fault(schedule, at, rng),
+        23 => Fault::Churn(key, rng.u8(1..12)),
+        24 => Fault::Smother(key),
         _ if schedule.class == Class::Lossy => any_loss(schedule, rng),
         _ => Fault::Garbage(key),
     }
@@ -95,6 +97,8 @@ fn rare_fault(schedule: &Schedule, at: usize, rng: &mut fastrand::Rng) -> Fault 
     let first = if schedule.class == Class::Live { 3 } else { 0 };
     match rng.u8(first..7) {
         0 => Fault::Twin(at, JoinPolicy::Observe),
+        // Where the log loses a take-over, two processes with one id believe in their promise.
+        1 if schedule.class == Class::Lossy => Fault::Deny(at),
         1 => Fault::Twin(at, JoinPolicy::TakeOver),
         2 => Fault::Twin(at, JoinPolicy::FailIfInUse),
         3 => Fault::Skew([-3_600, 3_600, 600][rng.usize(..3)]),

@@ -6,6 +6,13 @@ use super::Check;
 use crate::sim::world::World;
 
 impl World {
+    /// Whether a claim names a node that never was: that it is over is proved late.
+    pub(in crate::sim) fn is_any_ghosts(&self) -> bool {
+        self.log
+            .claims()
+            .any(|claim| claim.owner.is_some_and(|owner| owner.node.as_str() == "ghost"))
+    }
+
     fn business(&self) -> [u64; 5] {
         let written = |kind| self.log.written(kind) as u64;
         let counts = &self.counts;

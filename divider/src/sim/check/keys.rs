@@ -117,6 +117,10 @@ impl World {
         self.log.set_back && self.checks.keys.fleeting.contains(key)
     }
 
+    pub(in crate::sim) fn is_any_uncertain(&self) -> bool {
+        self.announced().iter().any(|key| self.is_uncertain(key))
+    }
+
     /// The keys that exist and do not run.
     pub(in crate::sim) fn idle_keys(&self) -> Vec<Key> {
         let runs = self.runs();

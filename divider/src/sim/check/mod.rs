@@ -2,6 +2,7 @@
 //! faults are over.
 
 mod balance;
+mod cool_down;
 mod garbage;
 mod idle;
 mod keys;
@@ -39,6 +40,8 @@ pub(super) enum Check {
     Balance,
     /// Nothing moves that need not, and nothing twice.
     Movement,
+    /// A released key does not come back at once.
+    CoolDown,
     /// Who has nothing to do does nothing.
     Idle,
     /// What a node keeps is bounded.
@@ -75,8 +78,10 @@ impl World {
         write: &Write,
         before: Option<&Record>,
     ) {
+        self.note_token(write);
         self.check_lease_write(place, write);
         self.check_claim_write((place, epoch), write, before);
+        self.check_cool_down(write, before);
         self.check_member_write(place, write, before);
         self.check_completion(place, epoch, write, before);
     }

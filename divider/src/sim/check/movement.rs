@@ -51,6 +51,11 @@ impl World {
         self.check_once(before, moved, "a join");
     }
 
+    /// New keys were announced: each was taken once, by the node that it was planned for.
+    pub(in crate::sim) fn check_new_keys(&mut self, before: &Before, count: usize) {
+        self.check_once(before, count, "as many new keys");
+    }
+
     /// A process ended without a word.
     pub(in crate::sim) fn check_death(&mut self, before: &Before, place: usize) {
         let had = before.owners.values().filter(|owners| owners.contains(&place)).count();

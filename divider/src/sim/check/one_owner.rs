@@ -31,8 +31,10 @@ impl World {
         for key in keys {
             self.check_owner(place, &key);
         }
+        // A store that lost the take-over does not tell it any more.
         if let Some(since) = self.hosts[place].usurped
             && self.now.since(since) > self.lease.mul_f64(1.02)
+            && self.lost.is_none_or(|lost| lost < since)
         {
             let id = self.hosts[place].id.clone();
             self.violate(Check::OneOwner, format!("{id} goes on although its id was taken over"));

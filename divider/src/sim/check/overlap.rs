@@ -97,7 +97,8 @@ impl World {
         let told = |side: &Side| {
             let host = &self.hosts[side.place];
             let ended = host.epoch != side.epoch || host.ended.is_some() || host.paused.is_some();
-            let stopped = host.app.runs.get(&overlap.key).is_none_or(|run| run.token != side.token);
+            let run = host.app.runs.get(&overlap.key).filter(|run| run.token == side.token);
+            let stopped = run.is_none_or(|run| run.lost_at.is_some());
             ended || stopped || host.alarmed >= overlap.lost
         };
         if !overlap.sides.iter().any(told) {

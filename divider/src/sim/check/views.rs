@@ -41,7 +41,10 @@ impl World {
                 |(name, revision): &(&String, &Revision)| known.get(*name) != Some(revision);
             let missed: Vec<_> = shown.iter().filter(differs).collect();
             let known = known.keys().filter(|name| !self.is_uncertain_name(name));
-            let gone: Vec<_> = known.filter(|name| !shown.contains_key(*name)).collect();
+            // What cannot be read changes nothing: who knew the record before still does.
+            let stands = |name: &String| self.log.has_value(name);
+            let gone: Vec<_> =
+                known.filter(|name| !shown.contains_key(*name) && !stands(name)).collect();
             if !missed.is_empty() || !gone.is_empty() {
                 let what = format!("{} has not seen {missed:?}, and still {gone:?}", host.id);
                 self.violate(Check::Views, what);

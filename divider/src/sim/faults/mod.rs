@@ -50,6 +50,8 @@ pub(super) enum Fault {
     Announce(Key),
     AnnounceFor(Key, Duration),
     Retract(Key),
+    /// Retracted and announced again by turns, that often.
+    Churn(Key, u8),
     Control(usize, Mode),
     Rebalance,
     Command(usize, u8),
@@ -59,6 +61,9 @@ pub(super) enum Fault {
     /// Something that does not belong there, of that kind.
     Litter(u8),
     DeleteMember(usize),
+    /// Something unreadable over a claim that its owner can no longer write, and a process that has
+    /// never seen whose it was.
+    Smother(Key),
     /// A member record of a node that does not exist, which plans by these versions; it is deleted
     /// when the faults are over.
     Ghost(u32, u32),
@@ -91,10 +96,12 @@ impl World {
             Fault::Announce(key) => self.announce(key, None),
             Fault::AnnounceFor(key, ttl) => self.announce(key, Some(ttl)),
             Fault::Retract(key) => self.retract(key),
+            Fault::Churn(key, times) => self.churn(key, times),
             Fault::Control(at, mode) => self.control(at, mode),
             Fault::Rebalance => self.rebalance(),
             Fault::Command(at, which) => self.random_command(at, which),
             Fault::Garbage(key) => self.garble(key),
+            Fault::Smother(key) => self.smother(&key),
             Fault::Litter(kind) => self.litter(kind),
             Fault::DeleteMember(at) => self.delete_member(at),
             Fault::Ghost(lowest, highest) => self.ghost((lowest, highest)),
@@ -118,7 +125,6 @@ impl World {
             self.recreate_group();
         }
         self.delete_ghost();
-        self.clear_garbled_member();
     }
 
     /// A process that works from now on, or another one in its place.

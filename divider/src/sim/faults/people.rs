@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
+use super::Fault;
 use crate::core::edge::Command;
 use crate::id::NodeId;
 use crate::key::Key;
+use crate::sim::event::Event;
 use crate::sim::host::{Fate, unix_us};
 use crate::sim::world::World;
 use crate::store::Write;
@@ -26,6 +28,7 @@ impl World {
             expected: None,
             ttl: ttl.or(value.is_none().then_some(Duration::from_hours(1))),
         };
+        self.note_token(&write);
         let _ = self.log.write(self.now, &write);
         self.wake_feeds();
     }
@@ -38,6 +41,20 @@ impl World {
     pub(super) fn retract(&mut self, key: Key) {
         self.note_retracted(&key);
         self.put(&RecordName::Key(key), None, None);
+    }
+
+    /// Retracts a key, or announces it again, and goes on so soon after.
+    pub(super) fn churn(&mut self, key: Key, times: u8) {
+        let name = RecordName::Key(key.clone()).to_string();
+        if self.log.read(self.now, &name).is_some_and(|record| record.value.is_some()) {
+            self.retract(key.clone());
+        } else {
+            self.announce(key.clone(), None);
+        }
+        if let Some(times) = times.checked_sub(1) {
+            let wait = self.lease.mul_f64(self.rng.f64() / 4.0);
+            self.after(wait, Event::Fault(Fault::Churn(key, times)));
+        }
     }
 
     pub(super) fn rebalance(&mut self) {
@@ -77,6 +94,11 @@ impl World {
             }
             (1, Some(key)) => {
                 self.hosts[at].app.runs.remove(&key);
+                if self.rng.bool() {
+                    // There is more to do already.
+                    let wait = self.latency() * 2;
+                    self.after(wait, Event::Fault(Fault::Announce(key.clone())));
+                }
                 Command::Complete(key)
             }
             (2, _) => Command::Flush,

@@ -34,12 +34,24 @@ impl World {
         self.start(at, &id, &Setting::new(self.lease, seed), manners);
     }
 
+    /// One more process, with an id that nobody had.
+    pub(super) fn newcomer(&mut self) {
+        let (place, seed) = (self.hosts.len(), self.rng.u64(..));
+        let id = NodeId::new(format!("x{place}")).expect("a legal id");
+        let manners = Manners::any(&mut self.rng, self.lease);
+        self.start(place, &id, &Setting::new(self.lease, seed), manners);
+    }
+
     /// Another process with the same id. Where it takes that over at once, the platform has promised
     /// that the one before it is over; if it is not, that one is no owner any more.
     pub(super) fn twin(&mut self, at: usize, join: JoinPolicy) {
-        let lease = RecordName::Lease(self.hosts[at].id.clone()).to_string();
-        if self.log.read(self.now, &lease).is_none() {
-            // Known: nobody observes the lack of a record before beginning under its id.
+        let of = |name: RecordName| name.to_string();
+        let id = &self.hosts[at].id;
+        let named = [of(RecordName::Lease(id.clone())), of(RecordName::Member(id.clone()))];
+        if named.iter().all(|name| self.log.read(self.now, name).is_none_or(|r| r.value.is_none()))
+        {
+            // Known: where a stranger deleted the member record and the lease expired, nothing tells
+            // that there is anybody.
             return;
         }
         let (id, place) = (self.hosts[at].id.clone(), self.hosts.len());
@@ -55,11 +67,12 @@ impl World {
         self.hosts[at].app.manners.stubborn = false;
         self.confirm_all(at);
         self.hosts[at].app.manners = Manners::GOOD;
-        match self.rng.u8(..7) {
+        match self.rng.u8(..8) {
             0 => self.crash_if_up(at),
             1 => self.pause(at),
             2 => self.hosts[at].link.silent = true,
             3 => self.hosts[at].link.lost = 900,
+            7 => self.hosts[at].link.denied = true,
             4 => (self.hosts[at].link.cut_out, self.hosts[at].link.cut_in) = (true, true),
             5 => (self.hosts[at].link.cut_out, self.hosts[at].link.cut_in) = (false, true),
             _ => (self.hosts[at].link.cut_out, self.hosts[at].link.cut_in) = (true, false),

@@ -31,8 +31,18 @@ impl World {
         self.put(&RecordName::Claim(key), Some(value), None);
     }
 
+    /// The owner of the key goes on for a lease without being able to say so.
+    pub(super) fn smother(&mut self, key: &Key) {
+        let owner = self.hosts.iter().position(|h| h.is_up() && h.app.runs.contains_key(key));
+        let Some(owner) = owner else { return };
+        self.hosts[owner].link.denied = true;
+        self.garble(key.clone());
+        self.newcomer();
+    }
+
     pub(super) fn litter(&mut self, kind: u8) {
         let (name, value) = LITTER[usize::from(kind) % LITTER.len()];
+        self.member_deleted |= name.starts_with("member.");
         self.put_named(name.to_owned(), Some(value), None);
     }
 
@@ -61,15 +71,6 @@ impl World {
             build: "other".into(),
         };
         self.put(&RecordName::Member(ghost_id()), Some(&record.encode()), None);
-    }
-
-    /// Known: what cannot be read over the member record of a session that is over stays for ever.
-    pub(super) fn clear_garbled_member(&mut self) {
-        let name = LITTER[4].0;
-        let value = self.log.read(self.now, name).and_then(|record| record.value);
-        if value.is_some_and(|value| MemberRecord::decode(&value).is_err()) {
-            self.put_named(name.to_owned(), None, None);
-        }
     }
 
     pub(super) fn delete_ghost(&mut self) {
