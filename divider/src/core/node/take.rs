@@ -141,7 +141,7 @@ impl Node {
         if !own && owner.is_some() && !self.is_proved_over(owner) {
             return;
         }
-        if !own && self.planner.is_kept_away(&self.view, now, ix, self.me) {
+        if !own && self.view.is_kept_away(now, ix, self.me) {
             // It was wanted before this node's release of it came back.
             return;
         }

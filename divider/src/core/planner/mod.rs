@@ -185,7 +185,7 @@ impl Planner {
             self.classes.adjust(class, to, from, 1);
         }
         // Its planned owner may have taken it and released it, in a record that was skipped.
-        let released = target.is_some() && self.is_kept_away(view, now, ix, target);
+        let released = target.is_some() && view.is_kept_away(now, ix, target);
         if target.is_some() && (pledged || target == to || self.is_member(to) || released) {
             self.set_target(view, ix, OwnerIx::NONE);
         }

@@ -185,12 +185,6 @@ impl Planner {
         self.plan_keys(view, now, &[ix], Patience::None);
     }
 
-    /// Whether the session released the key lately.
-    pub(crate) fn is_kept_away(&self, view: &View, now: Now, ix: KeyIx, owner: OwnerIx) -> bool {
-        let node = view.owners.get(owner).map(|o| &o.node).filter(|_| !broken!(CoolDown));
-        view.keys.not(ix).iter().any(|n| Some(&n.node) == node && n.until > now.at)
-    }
-
     /// The place of a session in the key's order of scores, the planned owner left out: 1 is next.
     pub(crate) fn rank(&self, view: &View, now: Now, ix: KeyIx, owner: OwnerIx) -> Option<u32> {
         let entry = view.keys.get(ix)?;

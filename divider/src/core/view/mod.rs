@@ -19,7 +19,8 @@ pub(crate) use owner_map::OwnerMap;
 pub(crate) use owners::{OwnerIx, Owners};
 pub(crate) use problems::Problems;
 
-use super::time::Time;
+use super::guard::broken;
+use super::time::{Now, Time};
 use crate::id::{NodeId, Revision};
 use crate::wire::{ControlRecord, GroupRecord, LeaseRecord, MemberRecord, StopsRecord};
 
@@ -74,6 +75,12 @@ pub(crate) struct View {
 }
 
 impl View {
+    /// Whether the session released the key lately.
+    pub(crate) fn is_kept_away(&self, now: Now, ix: KeyIx, owner: OwnerIx) -> bool {
+        let node = self.owners.get(owner).map(|o| &o.node).filter(|_| !broken!(CoolDown));
+        self.keys.not(ix).iter().any(|n| Some(&n.node) == node && n.until > now.at)
+    }
+
     /// The session that the node's member record names.
     pub(crate) fn current(&self, node: &NodeId) -> Option<OwnerIx> {
         let member = self.members.get(node)?;
