@@ -14,7 +14,12 @@ impl<const N: usize, const K: usize> Group<N, K> {
             floor_tokens(&mut s, key);
             rank_tokens(&mut s, key);
         }
-        if self.is_symmetric() { representative(&s) } else { s }
+        // Names are kept where a counter-example is to be read.
+        if self.without.is_none() {
+            representative(&s, N - usize::from(self.scope.steady))
+        } else {
+            s
+        }
     }
 
     fn shape_node(&self, s: &mut State<N, K>, at: usize) {
@@ -61,11 +66,6 @@ impl<const N: usize, const K: usize> Group<N, K> {
                 }
             }
         }
-    }
-
-    /// Whether the nodes can change places: never where a counter-example is to be read.
-    fn is_symmetric(&self) -> bool {
-        self.without.is_none() && !self.scope.steady
     }
 }
 
@@ -146,44 +146,46 @@ fn rank_tokens<const N: usize, const K: usize>(s: &mut State<N, K>, key: usize) 
     s.flying.dedup();
 }
 
-/// The least of the states that differ only in which node is which.
-fn representative<const N: usize, const K: usize>(s: &State<N, K>) -> State<N, K> {
+/// The least of the states that differ only in which node is which (of the first so many) and which
+/// key is which.
+fn representative<const N: usize, const K: usize>(s: &State<N, K>, alike: usize) -> State<N, K> {
     let mut least = s.clone();
-    let mut order = [0; N];
-    for (at, place) in order.iter_mut().enumerate() {
-        *place = at;
-    }
-    permute(s, &mut order, 0, &mut least);
+    each_order(alike, 0, &mut std::array::from_fn(|at| at), &mut |nodes: &[usize; N]| {
+        each_order(K, 0, &mut std::array::from_fn(|at| at), &mut |keys: &[usize; K]| {
+            let other = renamed(s, nodes, keys);
+            if other < least {
+                least = other;
+            }
+        });
+    });
     least
 }
 
-fn permute<const N: usize, const K: usize>(
-    s: &State<N, K>,
-    order: &mut [usize; N],
+/// Calls with every order of the first so many.
+fn each_order<const C: usize>(
+    count: usize,
     from: usize,
-    least: &mut State<N, K>,
+    order: &mut [usize; C],
+    call: &mut impl FnMut(&[usize; C]),
 ) {
-    if from == N {
-        let other = renamed(s, order);
-        if other < *least {
-            *least = other;
-        }
-        return;
+    if from + 1 >= count {
+        return call(order);
     }
-    for at in from..N {
+    for at in from..count {
         order.swap(from, at);
-        permute(s, order, from + 1, least);
+        each_order(count, from + 1, order, call);
         order.swap(from, at);
     }
 }
 
-/// The same state with the node at `order[i]` in the place `i`.
-fn renamed<const N: usize, const K: usize>(s: &State<N, K>, order: &[usize; N]) -> State<N, K> {
-    let mut to = [0_u8; N];
-    for (at, from) in order.iter().enumerate() {
-        to[*from] = crate::state::small(at);
-    }
-    let name = |node: &mut u8| *node = to[usize::from(*node)];
+/// The same state with the node at `nodes[i]` in the place `i`, and the keys likewise.
+fn renamed<const N: usize, const K: usize>(
+    s: &State<N, K>,
+    nodes: &[usize; N],
+    keys: &[usize; K],
+) -> State<N, K> {
+    let (to_node, to_key) = (places(nodes), places(keys));
+    let name = |node: &mut u8| *node = to_node[usize::from(*node)];
     let claim = |claim: &mut Claim| {
         if let Some(owner) = &mut claim.owner {
             name(&mut owner.node);
@@ -192,24 +194,44 @@ fn renamed<const N: usize, const K: usize>(s: &State<N, K>, order: &[usize; N]) 
     let mut other = s.clone();
     for log in [&mut other.log].into_iter().chain(&mut other.synced) {
         let before = *log;
-        log.leases = order.map(|from| before.leases[from]);
-        log.members = order.map(|from| before.members[from]);
+        log.leases = nodes.map(|from| before.leases[from]);
+        log.members = nodes.map(|from| before.members[from]);
+        log.claims = keys.map(|from| before.claims[from]);
         log.claims.iter_mut().for_each(claim);
     }
     for write in &mut other.flying {
         match write {
             Write::Beat(owner, _) => name(&mut owner.node),
-            Write::Claim(_, from, what) => {
+            Write::Claim(key, from, what) => {
+                *key = to_key[usize::from(*key)];
                 name(from);
                 claim(what);
             }
         }
     }
     other.flying.sort_unstable();
-    other.nodes = order.map(|from| {
+    other.started = keys.map(|from| s.started[from]);
+    other.nodes = nodes.map(|from| {
         let node = s.nodes[from];
-        let place = |of: [u8; N]| order.map(|from| of[from]);
-        Node { saw: place(node.saw), view: place(node.view), met: place(node.met), ..node }
+        let place = |of: [u8; N]| nodes.map(|from| of[from]);
+        Node {
+            holds: keys.map(|from| node.holds[from]),
+            lost: keys.map(|from| node.lost[from]),
+            beyond: keys.map(|from| node.beyond[from]),
+            saw: place(node.saw),
+            view: place(node.view),
+            met: place(node.met),
+            ..node
+        }
     });
     other
+}
+
+/// For each, the place that it has in an order.
+fn places<const C: usize>(order: &[usize; C]) -> [u8; C] {
+    let mut to = [0; C];
+    for (at, from) in order.iter().enumerate() {
+        to[*from] = crate::state::small(at);
+    }
+    to
 }

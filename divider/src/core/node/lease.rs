@@ -147,4 +147,34 @@ mod tests {
         assert_eq!(lease.until(&timing), Some(at(6_900)));
         assert_eq!(lease.revision, Revision(8));
     }
+
+    /// A lease of which three attempts were sent, and two recorded at the revisions 7 and 8.
+    fn recorded_twice() -> Lease {
+        let mut lease = Lease::new(Session::from_bits(1), Revision::NONE, at(0));
+        for revision in [7, 8] {
+            let beat = lease.send(at(revision), WriteId(revision));
+            assert!(!lease.shows_loss(Revision(revision)));
+            assert!(lease.proved(beat, Revision(revision)));
+        }
+        lease.send(at(9), WriteId(9));
+        lease
+    }
+
+    #[test]
+    fn an_attempt_that_lands_over_an_older_record_than_the_last_shows_a_loss_once() {
+        let mut lease = recorded_twice();
+        lease.retry_over(Revision(7), at(10));
+        lease.send(at(10), WriteId(10));
+        assert!(lease.shows_loss(Revision(9)), "what was at 8 is not there any more");
+        let beat = lease.send(at(11), WriteId(11));
+        assert!(!lease.shows_loss(Revision(10)), "from there on all is as ever");
+        assert!(lease.proved(beat, Revision(10)));
+    }
+
+    #[test]
+    fn an_attempt_that_lands_at_a_revision_that_was_there_shows_a_loss() {
+        assert!(!recorded_twice().shows_loss(Revision(9)));
+        assert!(recorded_twice().shows_loss(Revision(8)));
+        assert!(recorded_twice().shows_loss(Revision(6)));
+    }
 }

@@ -135,3 +135,29 @@ fn a_claim_that_garbage_was_written_over_before_its_owner_saw_it_is_taken_in_the
     play.until(observed(LEASE) * 4 + LEASE, |play| play.runner("k").is_some());
     assert!(third > other);
 }
+
+// U6
+#[test]
+fn a_claim_that_is_mended_after_its_key_was_lost_is_not_started_as_it_stands() {
+    for announced_again in [false, true] {
+        let mut play = Play::new(LEASE);
+        let a = play.start("a");
+        play.announce("k");
+        play.until_running(&["k"]);
+        play.run(LEASE);
+        play.rule(a, Verb::Write, "claim.k", Fate::Held);
+        play.put("claim.k", Some(Bytes::from_static(b"{garbage")), None);
+        play.run(LEASE + BEAT);
+        assert_eq!(play.told(a, "k"), "+!", "it could not mend it in time");
+        if announced_again {
+            play.retract("k");
+            play.run(BEAT);
+            play.announce("k");
+            play.run(BEAT);
+        }
+        play.players[a].rules.clear();
+        play.land(a);
+        play.until_running(&["k"]);
+        assert_eq!(play.told(a, "k"), "+!+");
+    }
+}

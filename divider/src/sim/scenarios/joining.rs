@@ -2,13 +2,14 @@
 
 use bytes::Bytes;
 
+use super::fate::{Fate, Verb};
 use super::play::Play;
 use super::{BEAT, LEASE, MS};
 use crate::core::config::JoinPolicy;
-use crate::core::edge::End;
-use crate::core::timing::{UNKNOWN_LEASE, observed};
+use crate::core::edge::{End, Notice};
+use crate::core::timing::{Timing, UNKNOWN_LEASE, observed};
 use crate::id::{Revision, Session};
-use crate::wire::{LeaseRecord, LeaseState, MemberRecord};
+use crate::wire::{LeaseRecord, LeaseState, MemberRecord, PROTOCOL};
 
 fn alone() -> (Play, usize) {
     let mut play = Play::new(LEASE);
@@ -150,4 +151,48 @@ fn garbage_over_the_member_record_of_a_dead_node_is_cleared_away() {
     play.crash(a);
     play.run(observed(LEASE) + LEASE);
     assert!(play.record("member.a").is_some_and(|record| record.value.is_none()));
+}
+
+#[test]
+fn a_node_does_not_join_a_group_of_another_protocol() {
+    let mut play = Play::new(LEASE);
+    let found = PROTOCOL + 1;
+    play.put("group", Some(Bytes::from(format!(r#"{{"v":1,"protocol":{found}}}"#))), None);
+    let a = play.start("a");
+    play.until(BEAT, |play| play.players[a].end == Some(End::Protocol { found }));
+    assert!(play.writes(a, "lease.a").is_empty());
+}
+
+#[test]
+fn a_member_that_knows_a_newer_plan_version_too_keeps_nobody_out() {
+    let (mut play, a) = alone();
+    let newer = MemberRecord { plan: (1, 2), ..play.member("a").expect("a member") };
+    play.put("member.a", Some(newer.encode()), None);
+    let b = play.start("b");
+    play.until(LEASE, |play| play.notices(b).any(|n| matches!(n, Notice::Joined { .. })));
+    assert!(play.runs(a, "k"));
+}
+
+#[test]
+fn a_node_looks_for_its_lease_when_its_view_is_complete() {
+    let mut play = Play::new(LEASE);
+    let names: Vec<_> = (0..20).map(|at| format!("k{at}")).collect();
+    play.announce_all(&names);
+    let a = play.start("a");
+    play.players[a].pace = MS * 20;
+    play.run(MS * 300);
+    assert_eq!(play.reads(a, "lease.a"), 0, "it does not know yet what bars it");
+    play.until(LEASE, |play| play.runs(a, "k0"));
+}
+
+#[test]
+fn a_look_for_the_lease_that_fails_is_repeated_after_a_pause() {
+    let mut play = Play::new(LEASE);
+    let a = play.start("a");
+    play.once(a, Verb::Read, "lease.a", Fate::Lost);
+    play.until(BEAT, |play| play.reads(a, "lease.a") == 1);
+    let timing = Timing::of(LEASE);
+    let took = play.until(LEASE, |play| play.reads(a, "lease.a") == 2);
+    assert!(took >= timing.ack + timing.retry, "{took:?}");
+    assert!(took < timing.ack + timing.retry + MS, "{took:?}");
 }

@@ -6,8 +6,10 @@
 
 #![expect(clippy::unchecked_time_subtraction, reason = "a script that gets its spans wrong fails")]
 
+mod attempts;
 mod bounds;
 mod claims;
+mod clearing;
 mod fate;
 mod finishing;
 mod forged;
@@ -22,6 +24,8 @@ mod observing;
 mod play;
 mod player;
 mod proofs;
+mod questions;
+mod renewals;
 mod script;
 mod snapshots;
 mod timing;
