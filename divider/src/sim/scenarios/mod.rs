@@ -15,6 +15,7 @@ mod finishing;
 mod forged;
 mod freezing;
 mod garbage;
+mod giving;
 mod handing;
 mod joining;
 mod leases;
