@@ -92,7 +92,7 @@ fn a_leader_of_old_that_shows_the_session_before_ends_nothing() {
 fn a_node_that_reads_that_it_was_replaced_does_not_write_over_its_successor() {
     let mut play = Play::new(LEASE);
     let a = play.start("a");
-    play.run(LEASE * 2);
+    play.run(LEASE * 2 + BEAT / 2);
     play.players[a].silent = true;
     let successor = play.start_with("a", 0, |config| config.join = JoinPolicy::TakeOver);
     play.until(BEAT, |play| !play.writes(successor, "lease.a").is_empty());
