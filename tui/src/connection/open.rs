@@ -1,7 +1,8 @@
 //! Connecting, and finding the group.
 
-use divider::store::NatsAccount;
+use divider::store::{NatsAccount, Store};
 use divider::{Group, GroupName, OpenError};
+use tokio::runtime::Handle;
 
 use super::{ConnectionArgs, Environment, Settings, options};
 use crate::exit::{Exit, Failure};
@@ -25,6 +26,8 @@ pub(crate) struct Opened {
     pub(crate) context: Option<String>,
     /// The address of the server, without secrets.
     pub(crate) server: String,
+    /// The runtime that reads the connection, where it has one to itself.
+    pub(crate) runtime: Option<Handle>,
 }
 
 impl ConnectionArgs {
@@ -65,6 +68,7 @@ impl Connected {
         let store = self.account.open(group).await;
         let store = store.map_err(|error| failure(error, &self.settings))?;
         Ok(Opened {
+            runtime: store.runtime(),
             group: Group::open(store),
             account: self.account.clone(),
             context: self.settings.context.as_ref().map(|context| context.name.clone()),

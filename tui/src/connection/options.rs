@@ -7,6 +7,10 @@ use super::field::Login;
 use super::{Environment, Field, Settings, files};
 use crate::exit::{Exit, Failure};
 
+/// So many bytes are read at once. The connection reads a hundred times before whoever folds what
+/// came has its turn: of a large group that is what is in memory beside it.
+const READ_AT_ONCE: u16 = 8 * 1024;
+
 /// What the settings make of the store's options. Reads the files of credentials.
 pub(super) fn store_options(
     settings: &Settings,
@@ -15,7 +19,7 @@ pub(super) fn store_options(
     let options = with_login(ConnectOptions::new(), settings, environment)?;
     let options = with_tls(options, settings, environment)?;
     let name = settings.text(Field::ConnectionName).unwrap_or("divider command");
-    let mut options = options.name(name);
+    let mut options = options.name(name).read_buffer_capacity(READ_AT_ONCE);
     if let Some(prefix) = settings.text(Field::InboxPrefix) {
         options = options.custom_inbox_prefix(prefix);
     }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use divider::group::GroupWatch;
-use divider::snapshot::Update;
+use divider::snapshot::{Link, Update};
 use divider::{Group, NodeId};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
@@ -18,12 +18,12 @@ const BATCH: Duration = Duration::from_millis(100);
 /// So often the store is asked what the log is.
 const INFO: Duration = Duration::from_secs(10);
 
-/// Follows a group until something else is to be followed.
+/// Follows a group until something else is to be followed; gives back whom it listens to.
 pub(super) async fn follow(
-    opened: &Opened,
-    asks: &mut mpsc::Receiver<Ask>,
-    tell: &mpsc::Sender<News>,
-) -> Next {
+    opened: Opened,
+    mut asks: mpsc::Receiver<Ask>,
+    tell: mpsc::Sender<News>,
+) -> (Next, mpsc::Receiver<Ask>) {
     let mut watch = opened.group.watch();
     let mut info = interval(INFO);
     info.set_missed_tick_behavior(MissedTickBehavior::Skip);
@@ -35,7 +35,9 @@ pub(super) async fn follow(
                 None => break Next::Nothing,
                 Some(Ask::Switch(group)) => break Next::Group(group),
                 Some(Ask::Resync) => break Next::Same,
-                Some(ask) => answer_to(ask, &watch, opened, tell).await,
+                Some(ask) => if let Some(news) = answer_to(ask, &watch, &opened, &tell) {
+                    let _ = tell.send(news).await;
+                },
             },
             update = later(&mut watch, not_before) => {
                 not_before = Instant::now() + BATCH;
@@ -48,13 +50,24 @@ pub(super) async fn follow(
         }
     };
     watch.close().await;
-    next
+    (next, asks)
 }
 
 /// The next update, not before that time: what comes until then is in it.
+///
+/// While the group is read it is never waited, or the store would have to keep what has come: what
+/// is said of it meanwhile is left out.
 async fn later(watch: &mut GroupWatch, not_before: Instant) -> Update {
-    sleep_until(not_before).await;
-    watch.next().await
+    if watch.snapshot().is_complete() {
+        sleep_until(not_before).await;
+    }
+    loop {
+        let update = watch.next().await;
+        let reads = matches!(update.link, Link::Reading { .. });
+        if !reads || Instant::now() >= not_before {
+            return update;
+        }
+    }
 }
 
 async fn tell_info(group: Group, tell: mpsc::Sender<News>) {
@@ -65,9 +78,14 @@ async fn tell_info(group: Group, tell: mpsc::Sender<News>) {
     }
 }
 
-/// Answers at once what the watch knows, and has the rest answered beside it.
-async fn answer_to(ask: Ask, watch: &GroupWatch, opened: &Opened, tell: &mpsc::Sender<News>) {
-    let news = match ask {
+/// What the watch knows at once; the rest is answered beside it.
+fn answer_to(
+    ask: Ask,
+    watch: &GroupWatch,
+    opened: &Opened,
+    tell: &mpsc::Sender<News>,
+) -> Option<News> {
+    Some(match ask {
         Ask::DrainPlan(nodes) => {
             let preview = watch.preview_drain(&nodes).map_err(|error| answer::words(&error));
             News::DrainPlan { nodes, preview }
@@ -83,18 +101,17 @@ async fn answer_to(ask: Ask, watch: &GroupWatch, opened: &Opened, tell: &mpsc::S
         Ask::Operate(operation, why) => {
             let (group, tell) = (opened.group.clone(), tell.clone());
             tokio::spawn(answer::operate(operation, why, group, tell));
-            return;
+            return None;
         }
         Ask::Groups => {
             let (account, tell) = (opened.account.clone(), tell.clone());
             tokio::spawn(async move {
                 let _ = tell.send(News::Groups(groups::rows(&account).await)).await;
             });
-            return;
+            return None;
         }
-        Ask::Switch(_) | Ask::Resync => return,
-    };
-    let _ = tell.send(news).await;
+        Ask::Switch(_) | Ask::Resync => return None,
+    })
 }
 
 fn plan_after_resume(

@@ -10,7 +10,9 @@ mod open;
 use std::io;
 
 use divider::GroupName;
+use tokio::runtime::Handle;
 use tokio::sync::mpsc;
+use tokio::task::unconstrained;
 
 use self::open::Opener;
 use super::update::{Ask, News};
@@ -61,7 +63,17 @@ enum Next {
 async fn run(mut opener: Opener, mut asks: mpsc::Receiver<Ask>, tell: mpsc::Sender<News>) {
     loop {
         let next = match opener.open(&mut asks, &tell).await {
-            Ok(open) => follow::follow(&open, &mut asks, &tell).await,
+            Ok(open) => {
+                let runtime = open.runtime.clone().unwrap_or_else(Handle::current);
+                // Where the connection is read, and until everything that came is folded: else a
+                // large group waits in memory as messages, which are more than all the rest.
+                let following = unconstrained(follow::follow(open, asks, tell.clone()));
+                let following = runtime.spawn(following);
+                // It is never aborted; a panic in it was told, and ends the dashboard.
+                let Ok((next, asked)) = following.await else { return };
+                asks = asked;
+                next
+            }
             Err(next) => next,
         };
         match next {
