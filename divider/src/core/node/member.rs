@@ -39,6 +39,8 @@ struct StopsOut {
     revision: Revision,
     written: Option<(u64, Time)>,
     writing: bool,
+    /// When it is written again though nothing changed.
+    again: Time,
 }
 
 impl MemberOut {
@@ -283,9 +285,14 @@ impl Node {
         stops.sort_unstable();
         let state = (count, stops.first().map_or(Time::default(), |(since, ..)| *since));
         let before = self.member.stops.written;
-        if before == Some(state) || count == 0 && before.is_none_or(|(count, _)| count == 0) {
+        let is_known = before == Some(state) && now.at < self.member.stops.again;
+        if is_known || count == 0 && before.is_none_or(|(count, _)| count == 0) {
             return;
         }
+        // Whoever comes to look later counts the ages from when it read the record: they are to be
+        // short by no more than a fifth. And the record must not go before its stops do.
+        let again = (now.at.since(state.1) / 4).clamp(self.timing.heartbeat * 2, TOMBSTONE / 4);
+        self.member.stops.again = now.at + again;
         let oldest = stops.into_iter().take(MAX_STOPS).filter_map(|(since, ix, token)| {
             let key = self.view.keys.key(ix)?;
             let since_ms = u64::try_from(now.at.since(since).as_millis()).unwrap_or(u64::MAX);

@@ -10,6 +10,7 @@ use super::{BEAT, LEASE, MS};
 use crate::core::edge::{Action, Command, Notice, Reply};
 use crate::core::time::Time;
 use crate::key::Key;
+use crate::wire::StopsRecord;
 
 /// A node that runs `k` by itself.
 fn alone() -> (Play, usize) {
@@ -161,6 +162,26 @@ fn the_record_of_unconfirmed_stops_goes_when_its_first_deletion_got_lost() {
     play.confirm(a, "k");
     play.run(LEASE);
     assert_eq!(play.record("stops.a").and_then(|record| record.value), None);
+}
+
+/// A look that begins later knows the age only from the record.
+#[test]
+fn the_record_of_unconfirmed_stops_never_says_much_less_than_their_age_and_never_expires() {
+    let (mut play, a) = alone();
+    play.players[a].app.confirms = false;
+    play.retract("k");
+    play.until(LEASE, |play| !play.writes(a, "stops.a").is_empty());
+    let first = play.writes(a, "stops.a").first().expect("there is one").0;
+    for minutes in [1, 10, 100] {
+        play.run(Duration::from_mins(minutes));
+        let value = play.record("stops.a").and_then(|record| record.value).expect("it stands");
+        let stops = StopsRecord::decode(&value).expect("it can be read");
+        let said = Duration::from_millis(stops.oldest[0].since_ms);
+        let age = play.now.since(first);
+        assert!(said + BEAT * 2 > age / 5 * 4, "{said:?} of {age:?}");
+    }
+    let writes = play.writes(a, "stops.a").len();
+    assert!(writes < 40, "each is a fourth of the age after the one before: {writes}");
 }
 
 #[test]
