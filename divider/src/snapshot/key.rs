@@ -41,7 +41,8 @@ pub enum Phase {
     /// A live node has it.
     Running,
     /// A live node has it and was told to stop: it was retracted, or its node says that the stop is
-    /// not confirmed (of which a node shows the 32 oldest).
+    /// not confirmed (of which a node names the 32 oldest; of more it is known only where it stops
+    /// everything it has).
     Stopping,
 }
 

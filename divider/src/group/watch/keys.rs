@@ -86,11 +86,4 @@ impl Model {
         let entry = self.view.owners.get(owner).filter(|_| self.planner.is_member(owner))?;
         Some(entry.node.clone())
     }
-
-    fn is_unconfirmed(&self, owner: &NodeId, ix: KeyIx, token: Token) -> bool {
-        let is = |key: &Key| self.view.keys.text(ix) == Some(key.as_str());
-        self.view.stops.get(owner).is_some_and(|stops| {
-            stops.record.oldest.iter().any(|stop| stop.token == token && is(&stop.key))
-        })
-    }
 }

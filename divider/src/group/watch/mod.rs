@@ -8,6 +8,7 @@ mod line;
 mod model;
 mod nodes;
 mod preview;
+mod stops;
 mod suitors;
 #[cfg(test)]
 mod tests;

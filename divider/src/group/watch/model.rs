@@ -20,6 +20,8 @@ pub(super) struct Model {
     expiry: Expiry,
     /// Each member's session, as it was last shown.
     current: BTreeMap<NodeId, OwnerIx>,
+    /// The nodes that were told to stop everything they have.
+    pub(super) stop_all: BTreeSet<NodeId>,
     pub(super) dirty_keys: HashSet<KeyIx>,
     pub(super) dirty_nodes: BTreeSet<NodeId>,
     /// When a node's state changes though nothing comes in.
@@ -48,6 +50,7 @@ impl Model {
             snapshot: Snapshot::empty(group, Moment(now.at)),
             expiry: Expiry::default(),
             current: BTreeMap::new(),
+            stop_all: BTreeSet::new(),
             dirty_keys: HashSet::new(),
             dirty_nodes: BTreeSet::new(),
             due: BTreeSet::new(),
@@ -219,6 +222,7 @@ impl Model {
             self.dirty_keys.insert(ix);
             self.stale.shares = true;
         }
+        self.mark_stops();
         self.publish_keys(now, &mut changed);
         if std::mem::take(&mut self.stale.shares) {
             self.mark_targets();

@@ -30,7 +30,7 @@ async fn a_stop_that_is_not_confirmed_is_shown_with_its_age() {
     // The second is of an earlier assignment: that one is over.
     let stops = StopsRecord {
         session: session("w1", 1),
-        count: 40,
+        count: 2,
         oldest: vec![stop("a", 5), stop("b", 3)],
     };
     paper.put("stops.w1", stops.encode()).await;
@@ -39,7 +39,7 @@ async fn a_stop_that_is_not_confirmed_is_shown_with_its_age() {
     assert_eq!(phase(&update.snapshot, "a").1, Phase::Stopping);
     assert_eq!(phase(&update.snapshot, "b").1, Phase::Running);
     let w1 = update.snapshot.node(&node("w1")).expect("w1");
-    assert_eq!((w1.unconfirmed.count, w1.unconfirmed.oldest.len()), (40, 2));
+    assert_eq!((w1.unconfirmed.count, w1.unconfirmed.oldest.len()), (2, 2));
     let age = update.snapshot.taken().since(w1.unconfirmed.oldest[0].told);
     assert!(age >= Duration::from_secs(41), "{age:?}");
 
@@ -47,6 +47,36 @@ async fn a_stop_that_is_not_confirmed_is_shown_with_its_age() {
     let update = watch.next().await;
     assert_eq!(update.changed.keys, [key("a")]);
     assert_eq!(phase(&update.snapshot, "a").1, Phase::Running);
+}
+
+/// It names no more than 32 of them; the fold here names one.
+#[tokio::test]
+async fn a_node_that_was_told_to_stop_everything_stops_the_keys_that_it_does_not_name() {
+    let paper = Paper::with(&["w1", "w2"]).await;
+    paper.announce(&["a", "b", "c"]).await;
+    paper.claim("a", "w1", 5).await;
+    paper.claim("b", "w1", 6).await;
+    paper.claim("c", "w2", 7).await;
+    let mut watch = paper.watch().await;
+    let stop = OldestStop { key: key("a"), token: Token(5), since_ms: 41_000 };
+    let stops = StopsRecord { session: session("w1", 1), count: 2, oldest: vec![stop] };
+    let phases =
+        |snapshot: &crate::snapshot::Snapshot| ["a", "b", "c"].map(|k| phase(snapshot, k).1);
+    let (stopping, running) = (Phase::Stopping, Phase::Running);
+    paper.put("stops.w1", stops.encode()).await;
+    let update = watch.next().await;
+    assert_eq!(phases(&update.snapshot), [stopping, stopping, running]);
+    assert_eq!(update.snapshot.counts().stopping, 2);
+    // With one more key it is not known which it stops, but for the one that it names.
+    paper.claim("c", "w1", 8).await;
+    let update = watch.next().await;
+    assert_eq!(phases(&update.snapshot), [stopping, running, running]);
+    paper.claim("b", "w2", 9).await;
+    let update = watch.next().await;
+    assert_eq!(phases(&update.snapshot), [stopping, running, stopping]);
+    paper.write("stops.w1", None).await;
+    let update = watch.next().await;
+    assert_eq!(phases(&update.snapshot), [running, running, running]);
 }
 
 #[tokio::test]
