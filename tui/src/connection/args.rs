@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::Field;
+use super::{Environment, Field};
 
 /// Where the server and the group are, and how to log in.
 #[derive(Debug, Clone, Default, Args)]
@@ -72,9 +72,23 @@ pub(crate) struct ConnectionArgs {
     /// Not possible here: it is refused rather than left out
     #[arg(long, global = true, value_name = "URL", hide = true)]
     socks_proxy: Option<String>,
+    /// Nothing but the context counts.
+    #[arg(skip)]
+    only_context: bool,
 }
 
 impl ConnectionArgs {
+    /// What a context says, and nothing else: whoever chose it now means it.
+    pub(crate) fn of_context(name: String) -> Self {
+        Self { context: Some(name), only_context: true, ..Self::default() }
+    }
+
+    /// The variables that count beside the flags.
+    pub(crate) fn environment(&self) -> Environment {
+        let all = Environment::of_process();
+        if self.only_context { all.without_connection() } else { all }
+    }
+
     /// What a flag says; one that is empty says nothing.
     pub(super) fn get(&self, field: Field) -> Option<String> {
         let value = match field {

@@ -39,6 +39,12 @@ impl Environment {
         Self { variables: std::env::vars_os().filter_map(text).collect() }
     }
 
+    /// The same without what says where to connect to.
+    fn without_connection(mut self) -> Self {
+        self.variables.retain(|name, _| !name.starts_with("NATS_") && name != "DIVIDER_GROUP");
+        self
+    }
+
     /// A variable that is set and not empty.
     pub(crate) fn get(&self, name: &str) -> Option<String> {
         self.variables.get(name).filter(|value| !value.is_empty()).cloned()

@@ -33,7 +33,7 @@ pub(crate) struct Opened {
 impl ConnectionArgs {
     /// Connects to the server.
     pub(crate) async fn connect(&self) -> Result<Connected, Failure> {
-        let environment = Environment::of_process();
+        let environment = self.environment();
         let settings = Settings::resolve(self, &environment)?;
         let wanted = self.wanted_group(&environment)?;
         let options = options::store_options(&settings, &environment)?;

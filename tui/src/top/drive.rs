@@ -7,12 +7,13 @@ use futures_util::StreamExt;
 use ratatui::crossterm::event::{Event, EventStream};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
-use super::model::Model;
+use super::model::{ContextRow, Model};
 use super::source::Source;
 use super::terminal::Screen;
-use super::update::{Effect, Msg, News, update};
+use super::update::{Ask, Effect, Msg, News, update};
 use super::{export, signals, terminal_failed};
 use crate::conditions::Clock;
+use crate::connection::{Choice, Contexts, Environment, redacted};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::output::now_ms;
 
@@ -100,6 +101,17 @@ pub(super) fn now() -> Clock {
     Clock { at: Moment::now(), unix_ms: now_ms() }
 }
 
+/// The contexts of the `nats` command. One that cannot be read says so when it is gone to.
+fn contexts() -> Vec<ContextRow> {
+    let contexts = Contexts::new(&Environment::of_process());
+    let url = |name: &str| {
+        let context = contexts.read(name, Choice::Selected).ok()?;
+        Some(redacted(context.url()))
+    };
+    let row = |name: String| ContextRow { url: url(&name).unwrap_or_default(), name };
+    contexts.names().into_iter().map(row).collect()
+}
+
 impl Driver {
     /// Whether the dashboard is to end.
     fn handle(&mut self, came: Came) -> Result<bool, Failure> {
@@ -138,14 +150,17 @@ impl Driver {
                 Effect::Redraw => self.screen.clear(),
                 Effect::Mouse(on) => self.screen.set_mouse(on),
                 Effect::Copy(text) => Screen::copy(&text),
+                Effect::Contexts => {
+                    let rows = contexts();
+                    update(&mut self.model, Msg::News(News::Contexts(rows)));
+                    Ok(())
+                }
                 Effect::Export { name, text } => {
                     self.tell(export::write(&name, &text));
                     Ok(())
                 }
                 Effect::Ask(ask) => {
-                    if let Some(Err(why)) = self.source.as_ref().map(|source| source.ask(ask)) {
-                        self.tell(Err(why.to_owned()));
-                    }
+                    self.ask(ask);
                     Ok(())
                 }
             };
@@ -153,6 +168,18 @@ impl Driver {
             self.model.dirty = true;
         }
         Ok(false)
+    }
+
+    fn ask(&mut self, ask: Ask) {
+        let result = match &self.source {
+            Some(source) => source.ask(ask),
+            // What is only shown beside a selection is left out.
+            None if matches!(ask, Ask::Suitors(_)) => Ok(()),
+            None => Err("this is a file, there is nobody to ask"),
+        };
+        if let Err(why) = result {
+            self.tell(Err(why.to_owned()));
+        }
     }
 
     /// Says what came of something that was done here.

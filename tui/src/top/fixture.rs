@@ -41,6 +41,7 @@ impl Play {
             group: GroupName::new("orders").expect("legal"),
             context: Some("prod".to_owned()),
             server: "nats://n1.prod:4222".to_owned(),
+            login: "credentials",
             by: "ana@ops".to_owned(),
         };
         let now = Clock { at: begun, unix_ms: UNIX_MS };

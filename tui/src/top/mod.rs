@@ -45,6 +45,9 @@ pub(crate) struct TopArgs {
     /// The colours; `NO_COLOR` turns them off
     #[arg(long, value_enum, default_value = "auto", value_name = "THEME")]
     theme: ThemeName,
+    /// Group the load map by this label of the nodes
+    #[arg(long, value_name = "LABEL")]
+    group_by: Option<String>,
     /// Listen to the mouse; the terminal does not select text then
     #[arg(long)]
     mouse: bool,
@@ -67,15 +70,17 @@ impl TopArgs {
             return once::run(shell, self.from).await;
         }
         let look = self.from.from.as_deref().map(look::read).transpose()?;
-        let server = match &self.from.from {
-            Some(file) => file.display().to_string(),
-            None => Settings::resolve(&shell.connection, &Environment::of_process())?.server(),
+        let place = match &self.from.from {
+            Some(file) => Place::of_file(file.display().to_string()),
+            None => Settings::resolve(&shell.connection, &Environment::of_process())?.place(),
         };
-        let place = Place { group: Place::nowhere(), context: None, server, by: self.by.clone() };
+        let place = Place { by: self.by.clone(), ..place };
         let mut model = Model::new(place, self.settings(shell), drive::now());
         let source = match look {
-            Some(Look { snapshot, .. }) => {
-                update::update(&mut model, update::Msg::News(update::News::File { snapshot }));
+            Some(Look { snapshot, viewer }) => {
+                let taken_ms = viewer.anchor.unix_ms();
+                let file = update::News::File { snapshot, taken_ms };
+                update::update(&mut model, update::Msg::News(file));
                 None
             }
             None => Some(Source::start(shell.connection.clone())?),
@@ -93,6 +98,7 @@ impl TopArgs {
             light: is_light(&variable("COLORFGBG")),
             no_color: !shell.output.color,
             ascii: shell.output.ascii || !(locale.contains("utf-8") || locale.contains("utf8")),
+            group_by: self.group_by.clone(),
             mouse: self.mouse,
             read_only: self.readonly.then(|| "--readonly".to_owned()),
             ..ScreenSettings::default()
@@ -105,10 +111,26 @@ fn is_light(colors: &str) -> bool {
     matches!(colors.rsplit(';').next().and_then(|ground| ground.parse().ok()), Some(7 | 9..=15))
 }
 
+impl Settings {
+    /// Where they lead to, before a group is known.
+    pub(crate) fn place(&self) -> Place {
+        Place {
+            context: self.context.as_ref().map(|context| context.name.clone()),
+            login: self.login_words(),
+            ..Place::of_file(self.server())
+        }
+    }
+}
+
 impl Place {
     /// The name of the group before one is known.
     fn nowhere() -> GroupName {
         GroupName::new("-").expect("a hyphen is a legal name")
+    }
+
+    fn of_file(server: String) -> Self {
+        let by = String::new();
+        Self { group: Self::nowhere(), context: None, server, login: "", by }
     }
 
     /// Whether a group is known.

@@ -83,7 +83,7 @@ async fn a_name_gives_no_orders_and_the_selection_is_seen_without_colours() {
     let colored =
         terminal.look(|screen| cells(screen).any(|cell| cell.fgcolor() != vt100::Color::Default));
     assert!(!colored);
-    terminal.press("1B");
+    terminal.press("1R");
     terminal.until("nothing can be changed from here: --readonly").await;
     terminal.press("q");
     assert_eq!(terminal.exit_code().await, 0);

@@ -56,8 +56,12 @@ pub(crate) struct Model {
     /// What was given to the palette before.
     pub(crate) commands: Vec<String>,
     pub(crate) note: Option<Note>,
+    /// The server does not allow changes, in its words.
+    pub(crate) denied: Option<String>,
     /// The screen is paused since then.
     pub(crate) paused: Option<Clock>,
+    /// Nothing was heard of the group since then: nobody is judged later than this.
+    pub(crate) unheard: Option<Clock>,
     /// The list of keys was last worked out then.
     pub(crate) keys_listed: Option<Moment>,
     /// What is on the screen is not what it should show.
@@ -72,6 +76,8 @@ pub(crate) struct Place {
     pub(crate) context: Option<String>,
     /// The server, without secrets; or the file.
     pub(crate) server: String,
+    /// What it logs in with, in words.
+    pub(crate) login: &'static str,
     /// Who does what is done from here.
     pub(crate) by: String,
 }
@@ -117,6 +123,16 @@ pub(crate) enum Overlay {
     /// All there is to know of the selection, from that line on.
     Card(usize),
     Dialog(Box<Dialog>),
+    /// The contexts, and which of them is selected.
+    Contexts(Vec<ContextRow>, usize),
+}
+
+/// A context of the `nats` command.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ContextRow {
+    pub(crate) name: String,
+    /// Its server, without secrets.
+    pub(crate) url: String,
 }
 
 /// What is being typed at the bottom of the screen.
@@ -198,7 +214,9 @@ impl Model {
             typing: None,
             commands: Vec::new(),
             note: None,
+            denied: None,
             paused: None,
+            unheard: None,
             keys_listed: None,
             dirty: true,
         }
@@ -209,13 +227,20 @@ impl Model {
         &self.data.shown
     }
 
-    /// The moment that ages are told from: it stands still while the screen is paused, and while
-    /// nothing is heard of the group.
+    /// The time that the group is judged by: it stands still while nothing is heard of it.
+    pub(crate) fn heard_at(&self) -> Clock {
+        self.unheard.unwrap_or(self.now)
+    }
+
+    /// The time that is on the screen: it stands still while that is paused, too.
+    pub(crate) fn shown_at(&self) -> Clock {
+        let times = self.paused.into_iter().chain(self.unheard);
+        times.min_by_key(|clock| clock.at).unwrap_or(self.now)
+    }
+
+    /// The moment that ages are told from.
     pub(crate) fn age_at(&self) -> Moment {
-        let paused = self.paused.map(|paused| paused.at);
-        let lost = self.wire.lost_since().or_else(|| self.wire.taken());
-        let earliest = paused.into_iter().chain(lost).min();
-        earliest.map_or(self.now.at, |at| at.min(self.now.at))
+        self.shown_at().at
     }
 
     /// Says something to whoever sits before the screen.
@@ -225,10 +250,8 @@ impl Model {
 
     /// Why nothing can be changed from here, if that is so.
     pub(crate) fn why_read_only(&self) -> Option<String> {
-        if let Some(why) = &self.settings.read_only {
-            return Some(why.clone());
-        }
-        self.wire.why_no_changes()
+        let lasting = self.settings.read_only.as_ref().or(self.denied.as_ref());
+        lasting.cloned().or_else(|| self.wire.why_no_changes())
     }
 
     /// The node that is selected, in whichever view.

@@ -1,6 +1,6 @@
 //! What a wish would do, as its dialog shows it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use divider::snapshot::{
     DrainPreview, NodeState, NodeStatus, PlannedMove, RebalancePreview, Shift, Snapshot,
@@ -29,6 +29,8 @@ pub(crate) struct DrainPlan {
     pub(crate) moves: u64,
     /// Keys that nobody else may take.
     pub(crate) without: u64,
+    /// The most keys that one of the nodes has to give.
+    pub(crate) most: u64,
     pub(crate) to: Vec<Receives>,
     /// The first keys that would move, in their order.
     pub(crate) first: Vec<PlannedMove>,
@@ -72,6 +74,11 @@ impl DrainPlan {
         let after: u64 = staying.iter().copied().map(affinity).sum();
         let without = preview.without_receiver;
         let moves = preview.moves.len() as u64 - without;
+        let mut from: BTreeMap<&NodeId, u64> = BTreeMap::new();
+        for planned in preview.moves.iter().filter(|planned| planned.to.is_some()) {
+            *from.entry(&planned.from).or_default() += 1;
+        }
+        let most = from.into_values().max().unwrap_or(0);
         let kept: u64 = staying.iter().map(|node| node.keys).sum();
         let share = |node: &NodeId| {
             let affinity = snapshot.node(node).map_or(0, affinity);
@@ -89,6 +96,7 @@ impl DrainPlan {
             revision: preview.revision,
             moves,
             without,
+            most,
             to,
             warnings: warnings(snapshot, &nodes, without),
             refusal: staying.is_empty().then(|| refusal(snapshot, &nodes)),

@@ -37,6 +37,10 @@ pub(crate) struct Settings {
     pub(crate) details: bool,
     /// The events take half the screen.
     pub(crate) tall_events: bool,
+    /// The load map below the nodes.
+    pub(crate) load_map: bool,
+    /// The label by which it groups them.
+    pub(crate) group_by: Option<String>,
     pub(crate) mouse: bool,
     /// Why nothing can be changed, if that is so.
     pub(crate) read_only: Option<String>,
@@ -53,6 +57,8 @@ impl Default for Settings {
             trouble: false,
             details: true,
             tall_events: false,
+            load_map: true,
+            group_by: None,
             mouse: false,
             read_only: None,
         }

@@ -20,7 +20,7 @@ pub(crate) enum Wire {
     /// The store is lost; it is tried again.
     Lost { error: String, since: Moment, attempts: u32, retry: Moment },
     /// It is read from a file: it is as it was then.
-    File { taken: Moment },
+    File,
 }
 
 /// Why a group is not open.
@@ -60,21 +60,6 @@ impl Wire {
         }
     }
 
-    pub(crate) fn lost_since(&self) -> Option<Moment> {
-        match self {
-            Self::Lost { since, .. } => Some(*since),
-            _ => None,
-        }
-    }
-
-    /// When what is shown was taken, where it is from a file.
-    pub(crate) fn taken(&self) -> Option<Moment> {
-        match self {
-            Self::File { taken } => Some(*taken),
-            _ => None,
-        }
-    }
-
     /// Why nothing can be changed now, if that is so.
     pub(crate) fn why_no_changes(&self) -> Option<String> {
         let why = match self {
@@ -82,7 +67,7 @@ impl Wire {
             Self::Connecting | Self::NotOpen(_) => "there is no connection yet",
             Self::Reading { .. } => "the group is being read",
             Self::Lost { .. } => "the connection is lost",
-            Self::File { .. } => "this is a file",
+            Self::File => "this is a file",
         };
         Some(why.to_owned())
     }

@@ -34,6 +34,7 @@ pub(super) async fn follow(
             ask = asks.recv() => match ask {
                 None => break Next::Nothing,
                 Some(Ask::Switch(group)) => break Next::Group(group),
+                Some(Ask::Context(name)) => break Next::Context(name),
                 Some(Ask::Resync) => break Next::Same,
                 Some(ask) => if let Some(news) = answer_to(ask, &watch, &opened, &tell) {
                     let _ = tell.send(news).await;
@@ -110,7 +111,7 @@ fn answer_to(
             });
             return None;
         }
-        Ask::Switch(_) | Ask::Resync => return None,
+        Ask::Switch(_) | Ask::Context(_) | Ask::Resync => return None,
     })
 }
 

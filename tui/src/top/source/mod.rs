@@ -57,6 +57,8 @@ enum Next {
     /// The same group, read anew.
     Same,
     Group(GroupName),
+    /// What that context of the `nats` command leads to.
+    Context(String),
 }
 
 /// Follows one group after another, until nobody asks any more.
@@ -80,6 +82,9 @@ async fn run(mut opener: Opener, mut asks: mpsc::Receiver<Ask>, tell: mpsc::Send
             Next::Nothing => return,
             Next::Same => {}
             Next::Group(group) => opener.switch(group),
+            Next::Context(name) => {
+                let Ok(()) = opener.go(name, &tell).await else { return };
+            }
         }
     }
 }

@@ -7,7 +7,7 @@ use divider::snapshot::Moment;
 use tokio::sync::mpsc;
 
 use super::{Next, groups};
-use crate::connection::{Connected, ConnectionArgs, Opened};
+use crate::connection::{Connected, ConnectionArgs, Opened, Settings};
 use crate::exit::{Exit, Failure};
 use crate::top::model::{Cause, NotOpen};
 use crate::top::update::{Ask, News};
@@ -31,6 +31,24 @@ impl Opener {
     /// Has another group opened next.
     pub(super) fn switch(&mut self, group: GroupName) {
         self.group = Some(group);
+    }
+
+    /// Has what a context leads to opened next, and says what that is.
+    pub(super) async fn go(
+        &mut self,
+        context: String,
+        tell: &mpsc::Sender<News>,
+    ) -> Result<(), ()> {
+        let connection = ConnectionArgs::of_context(context);
+        let news = match Settings::resolve(&connection, &connection.environment()) {
+            Ok(settings) => {
+                *self = Self::new(connection);
+                News::Going(settings.place())
+            }
+            // Where it is it stays.
+            Err(failure) => News::Said { text: failure.to_string(), failed: true },
+        };
+        tell.send(news).await.map_err(|_| ())
     }
 
     /// Opens the group, trying again and again, or says what is to be done instead.
@@ -94,6 +112,7 @@ impl Opener {
             match asks.recv().await {
                 None => return Next::Nothing,
                 Some(Ask::Switch(group)) => return Next::Group(group),
+                Some(Ask::Context(name)) => return Next::Context(name),
                 Some(Ask::Resync) => return Next::Same,
                 Some(Ask::Groups) => {
                     let rows = match &self.connected {
@@ -124,6 +143,7 @@ async fn next_of(asks: &mut mpsc::Receiver<Ask>) -> Next {
         match asks.recv().await {
             None => return Next::Nothing,
             Some(Ask::Switch(group)) => return Next::Group(group),
+            Some(Ask::Context(name)) => return Next::Context(name),
             Some(_) => {}
         }
     }

@@ -9,8 +9,9 @@ use super::{Ask, Effect};
 use crate::conditions::Severity;
 use crate::top::model::dialog::{Dialog, Task};
 use crate::top::model::line::Line;
+use crate::top::model::sort::Sort;
 use crate::top::model::table::Table;
-use crate::top::model::{Model, Overlay, TypedFor, Typing, View, columns};
+use crate::top::model::{Model, Overlay, TypedFor, Typing, View, Wire, columns};
 use crate::top::view::layout::Areas;
 
 impl Model {
@@ -41,7 +42,9 @@ impl Model {
             Action::Palette => self.type_for(TypedFor::Command),
             Action::Help => self.overlay = Overlay::Help(0),
             Action::Menu => self.overlay = Overlay::Menu(0),
-            Action::SortLeft | Action::SortRight | Action::SortReverse => self.sort(action),
+            Action::SortLeft | Action::SortRight | Action::SortReverse | Action::SortBy(_) => {
+                self.sort(action);
+            }
             Action::Mark | Action::MarkRange | Action::ClearMarks => self.mark(action),
             Action::Quit => return vec![Effect::Quit],
             other => return self.switch(other),
@@ -56,6 +59,8 @@ impl Model {
             Action::Wide => settings.wide = !settings.wide,
             Action::Details => settings.details = !settings.details,
             Action::TallEvents => settings.tall_events = !settings.tall_events,
+            Action::LoadMap => settings.load_map = !settings.load_map,
+            Action::Contexts => return vec![Effect::Contexts],
             Action::Trouble => {
                 settings.trouble = !settings.trouble;
                 self.set_stale();
@@ -69,6 +74,9 @@ impl Model {
             Action::Copy => return self.copy(),
             Action::Export => return self.export(),
             Action::Redraw => return vec![Effect::Redraw],
+            Action::Resync if matches!(self.wire, Wire::Lost { .. }) => {
+                self.say(Severity::Note, "the connection is lost: it is tried again by itself");
+            }
             Action::Resync => return vec![Effect::Ask(Ask::Resync)],
             Action::Suspend => return vec![Effect::Suspend],
             _ => {}
@@ -240,7 +248,7 @@ impl Model {
     }
 
     fn sort(&mut self, action: Action) {
-        let columns = columns(self.view).len();
+        let columns = columns(self.view);
         let sort = match self.view {
             View::Nodes => &mut self.nodes.sort,
             View::Keys => &mut self.keys.sort,
@@ -249,8 +257,15 @@ impl Model {
             View::Groups => &mut self.groups.sort,
         };
         match action {
-            Action::SortLeft => sort.step(-1, columns),
-            Action::SortRight => sort.step(1, columns),
+            Action::SortLeft => sort.step(-1, columns.len()),
+            Action::SortRight => sort.step(1, columns.len()),
+            Action::SortBy(by) => {
+                match columns.iter().position(|column| by.titles().contains(&column.title)) {
+                    Some(at) if at == sort.column => sort.reverse = !sort.reverse,
+                    Some(at) => *sort = Sort::by(at),
+                    None => self.say(Severity::Note, "this list has nothing of that to sort by"),
+                }
+            }
             _ => sort.reverse = !sort.reverse,
         }
         self.set_stale();

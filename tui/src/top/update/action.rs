@@ -27,6 +27,7 @@ pub(crate) enum Action {
     SortLeft,
     SortRight,
     SortReverse,
+    SortBy(By),
     Mark,
     MarkRange,
     ClearMarks,
@@ -35,6 +36,8 @@ pub(crate) enum Action {
     PauseScreen,
     Details,
     TallEvents,
+    LoadMap,
+    Contexts,
     Copy,
     Export,
     Mouse,
@@ -49,6 +52,29 @@ pub(crate) enum Action {
     PauseDrain,
     Rebalance,
     Freeze,
+}
+
+/// What the shift keys sort by, in every list that has it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum By {
+    Name,
+    State,
+    Keys,
+    Age,
+    Beat,
+}
+
+impl By {
+    /// The titles of columns that are that.
+    pub(crate) const fn titles(self) -> &'static [&'static str] {
+        match self {
+            Self::Name => &["NODE", "KEY", "GROUP"],
+            Self::State => &["STATE", "PHASE", "STEP", "WORST"],
+            Self::Keys => &["KEYS"],
+            Self::Age => &["AGE", "SINCE", "TIME"],
+            Self::Beat => &["BEAT"],
+        }
+    }
 }
 
 impl Action {
@@ -166,12 +192,18 @@ pub(crate) const BINDINGS: &[Binding] = &[
     look(Action::SortLeft, &[Char('<')], "sort-left", "sort by the column before"),
     look(Action::SortRight, &[Char('>')], "sort-right", "sort by the next column"),
     look(Action::SortReverse, &[Char('I')], "reverse", "turn the order round"),
+    look(Action::SortBy(By::Name), &[Char('N')], "sort-name", "sort by name; again: turn it"),
+    look(Action::SortBy(By::State), &[Char('S')], "sort-state", "sort by state"),
+    look(Action::SortBy(By::Keys), &[Char('K')], "sort-keys", "sort by keys"),
+    look(Action::SortBy(By::Age), &[Char('A')], "sort-age", "sort by age"),
+    look(Action::SortBy(By::Beat), &[Char('B')], "sort-beat", "sort by heartbeat"),
     look(Action::Mark, &[Char(' ')], "mark", "mark the row"),
     look(Action::MarkRange, &[Ctrl(' ')], "mark-range", "mark from the last mark to here"),
     look(Action::ClearMarks, &[Ctrl('\\')], "clear-marks", "take all marks off"),
     look(Action::Trouble, &[Char('z')], "trouble", "only what is in trouble"),
     look(Action::Wide, &[Char('w')], "wide", "more columns"),
     look(Action::Details, &[Char('i')], "details", "the pane on the right"),
+    look(Action::LoadMap, &[Char('L')], "load-map", "the load map"),
     look(Action::TallEvents, &[Char('e')], "tall-events", "more events, fewer rows"),
     look(
         Action::PauseScreen,
@@ -179,6 +211,7 @@ pub(crate) const BINDINGS: &[Binding] = &[
         "pause-screen",
         "hold the screen still; the data goes on",
     ),
+    look(Action::Contexts, &[Char('X')], "ctx", "the contexts of the nats command"),
     look(Action::Copy, &[Char('y')], "copy", "copy the name"),
     look(Action::Export, &[Char('x')], "export", "write the list to a file"),
     look(Action::Mouse, &[Char('m')], "mouse", "the mouse on or off"),
@@ -191,7 +224,7 @@ pub(crate) const BINDINGS: &[Binding] = &[
     change(Action::Undo, &[Char('u')], "resume", "undo a drain or a cordon"),
     change(Action::PauseDrain, &[Char('p')], "pause-drain", "pause the drain, or continue it"),
     change(Action::Affinity, &[Char('W')], "affinity", "set the nodes' affinity"),
-    change(Action::Rebalance, &[Char('B')], "rebalance", "move as few keys as even it out"),
+    change(Action::Rebalance, &[Char('R')], "rebalance", "move as few keys as even it out"),
     change(Action::Freeze, &[Char('F')], "freeze", "hold balance moves back, or thaw them"),
 ];
 

@@ -14,6 +14,8 @@ pub(crate) const WITH_WORD: &[(&str, &str)] = &[
     ("node", "go to a node"),
     ("key", "go to a key"),
     ("group", "go to another group"),
+    ("ctx", "go to the server of a context of the nats command"),
+    ("group-by", "group the load map by a label"),
     ("drain", "drain a node"),
     ("cordon", "cordon a node"),
     ("resume", "resume a node"),
@@ -84,6 +86,11 @@ impl Model {
                 Vec::new()
             }
             "theme" => self.set_theme(word),
+            "ctx" => vec![Effect::Ask(Ask::Context(word.to_owned()))],
+            "group-by" => {
+                self.settings.group_by = Some(word.to_owned());
+                Vec::new()
+            }
             _ => self.unknown(text),
         }
     }

@@ -4,8 +4,8 @@ use ratatui::crossterm::event::{
     KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent, MouseEventKind,
 };
 
-use super::Effect;
 use super::action::{Action, BINDINGS, Binding, Chord, bound};
+use super::{Ask, Effect};
 use crate::top::model::filter::Filter;
 use crate::top::model::line::Line;
 use crate::top::model::table::Table;
@@ -31,6 +31,7 @@ impl Model {
             Overlay::Card(_) => self.on_card_key(key),
             Overlay::Menu(_) => self.on_menu_key(key),
             Overlay::Dialog(_) => self.on_dialog_key(key),
+            Overlay::Contexts(..) => self.on_contexts_key(key),
         }
     }
 
@@ -110,6 +111,23 @@ impl Model {
                 return self.act(action);
             }
             _ => {}
+        }
+        Vec::new()
+    }
+
+    fn on_contexts_key(&mut self, key: KeyEvent) -> Vec<Effect> {
+        let Overlay::Contexts(rows, at) = &mut self.overlay else { return Vec::new() };
+        match bound(key) {
+            Some(Action::Quit | Action::Back | Action::Contexts) => self.overlay = Overlay::None,
+            Some(Action::Open) => {
+                let name = rows.get(*at).map(|row| row.name.clone());
+                self.overlay = Overlay::None;
+                let go = |name| Effect::Ask(Ask::Context(name));
+                return name.map(go).into_iter().collect();
+            }
+            Some(Action::Last) => *at = rows.len().saturating_sub(1),
+            Some(action) => *at = scrolled(*at, action).min(rows.len().saturating_sub(1)),
+            None => {}
         }
         Vec::new()
     }

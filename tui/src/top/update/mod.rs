@@ -17,7 +17,7 @@ use divider::{GroupName, Key, NodeId};
 use ratatui::crossterm::event::{KeyEvent, KeyEventKind, MouseEvent};
 
 use super::model::operation::Operation;
-use super::model::{GroupRow, Model, NotOpen};
+use super::model::{ContextRow, GroupRow, Model, NotOpen, Place};
 use super::view::layout::Areas;
 use crate::conditions::Clock;
 
@@ -38,12 +38,16 @@ pub(crate) enum Msg {
 pub(crate) enum News {
     /// The group could not be opened.
     NotOpen(NotOpen),
+    /// It goes there; what was seen elsewhere is forgotten.
+    Going(Place),
+    /// The contexts of the `nats` command.
+    Contexts(Vec<ContextRow>),
     /// A group is open: everything of another one is forgotten.
     Open { group: GroupName, server: String, context: Option<String> },
     /// The group changed.
     Update { snapshot: Snapshot, changed: Changed, link: Link },
-    /// It is a file's.
-    File { snapshot: Snapshot },
+    /// It is a file's, made then in Unix milliseconds.
+    File { snapshot: Snapshot, taken_ms: u64 },
     /// What the store says of the log, and after how many milliseconds.
     Info { info: Info, answer_ms: u64 },
     /// What a drain of these nodes would do.
@@ -77,6 +81,8 @@ pub(crate) enum Effect {
     /// Draw everything anew.
     Redraw,
     Mouse(bool),
+    /// List the contexts of the `nats` command.
+    Contexts,
     /// Into the terminal's clipboard.
     Copy(String),
     /// Into a file of the working directory whose name ends so.
@@ -96,6 +102,8 @@ pub(crate) enum Ask {
     Suitors(Key),
     Groups,
     Switch(GroupName),
+    /// Leave the server, for that of a context.
+    Context(String),
     /// Read everything again.
     Resync,
     Operate(Operation, Why),

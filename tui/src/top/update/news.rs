@@ -12,7 +12,7 @@ use crate::top::model::dialog::Task;
 use crate::top::model::event::EventKind;
 use crate::top::model::operation::Operation;
 use crate::top::model::plan::{DrainPlan, Plan, RebalancePlan};
-use crate::top::model::{Known, Model, Overlay, Place, View, Wire};
+use crate::top::model::{ContextRow, Known, Model, Overlay, Place, View, Wire};
 
 /// For so long a word stays on the screen.
 const NOTED: Duration = Duration::from_secs(8);
@@ -27,7 +27,7 @@ impl Model {
         }
         if second {
             self.data.history.rate.on_time(now.at);
-            self.data.judge(now);
+            self.data.judge(self.heard_at());
             // Ages are shown in seconds, and lists may be sorted and filtered by them.
             self.dirty = true;
             self.nodes.stale = true;
@@ -43,8 +43,17 @@ impl Model {
                 return self.on_update(snapshot, &changed, &link);
             }
             News::NotOpen(not_open) => self.wire = Wire::NotOpen(not_open),
+            News::Going(place) => {
+                let by = self.place.by.clone();
+                self.start_anew(Place { by, ..place }, Wire::Connecting);
+            }
+            News::Contexts(rows) => {
+                let here = |row: &ContextRow| self.place.context.as_ref() == Some(&row.name);
+                let at = rows.iter().position(here).unwrap_or(0);
+                self.overlay = Overlay::Contexts(rows, at);
+            }
             News::Open { group, server, context } => self.on_open(group, server, context),
-            News::File { snapshot } => self.on_file(snapshot),
+            News::File { snapshot, taken_ms } => self.on_file(snapshot, taken_ms),
             News::Info { info, answer_ms } => self.data.on_info(info, answer_ms),
             News::DrainPlan { nodes, preview } => {
                 let plan = match preview {
@@ -92,7 +101,7 @@ impl Model {
             return Vec::new();
         }
         self.dirty = true;
-        self.data.judge(self.now);
+        self.data.judge(self.heard_at());
         if !digest.keys && !digest.nodes {
             return Vec::new();
         }
@@ -105,6 +114,16 @@ impl Model {
 
     /// Says when the link is lost, and when it is back.
     fn on_wire(&mut self, was: &Wire) {
+        match &self.wire {
+            Wire::Live => self.unheard = None,
+            Wire::Lost { since, .. } => {
+                let ago = u64::try_from(self.now.at.since(*since).as_millis()).unwrap_or(0);
+                let unix_ms = self.now.unix_ms.saturating_sub(ago);
+                self.unheard.get_or_insert(Clock { at: *since, unix_ms });
+            }
+            // What is on the screen stays as it was heard until everything is read again.
+            _ => {}
+        }
         let (severity, text) = match (was, &self.wire) {
             (Wire::Lost { .. }, Wire::Lost { .. }) => return,
             (_, Wire::Lost { error, .. }) => {
@@ -135,31 +154,41 @@ impl Model {
 
     /// Another group is open: nothing is left of the one before.
     fn on_open(&mut self, group: GroupName, server: String, context: Option<String>) {
-        if group == self.place.group {
+        if group == self.place.group && context == self.place.context {
             self.place.server = server;
             self.place.context = context;
             self.wire = Wire::Reading { records: 0 };
+            self.unheard.get_or_insert(self.now);
             self.data.read_anew(self.now);
             return;
         }
-        let place = Place { group, server, context, by: self.place.by.clone() };
-        let fresh = Self::new(place, self.settings.clone(), self.now);
-        let kept = std::mem::replace(self, fresh);
-        self.size = kept.size;
-        self.commands = kept.commands;
-        self.known_groups = kept.known_groups;
-        self.wire = Wire::Reading { records: 0 };
+        let same = context == self.place.context;
+        let place = Place { group, context, server, ..self.place.clone() };
+        let (denied, groups) = (self.denied.take(), std::mem::take(&mut self.known_groups));
+        self.start_anew(place, Wire::Reading { records: 0 });
+        if same {
+            // The account is the same, with the same rights.
+            (self.denied, self.known_groups) = (denied, groups);
+        }
     }
 
-    fn on_file(&mut self, snapshot: Snapshot) {
+    /// Forgets what was seen elsewhere.
+    fn start_anew(&mut self, place: Place, wire: Wire) {
+        let fresh = Self::new(place, self.settings.clone(), self.now);
+        let kept = std::mem::replace(self, fresh);
+        (self.size, self.commands, self.wire) = (kept.size, kept.commands, wire);
+    }
+
+    fn on_file(&mut self, snapshot: Snapshot, taken_ms: u64) {
         let mut changed = Changed::default();
         changed.keys = snapshot.keys().map(|(key, _)| key.clone()).collect();
         changed.nodes = snapshot.nodes().map(|node| node.node.clone()).collect();
-        self.wire = Wire::File { taken: snapshot.taken() };
+        self.wire = Wire::File;
+        self.unheard = Some(Clock { at: snapshot.taken(), unix_ms: taken_ms });
         self.place.group = snapshot.group().clone();
         self.data.on_update(snapshot, &changed, self.now);
         self.data.shown = self.data.live.clone();
-        self.data.judge(Clock { at: self.age_at(), ..self.now });
+        self.data.judge(self.heard_at());
         self.set_stale();
     }
 
@@ -186,8 +215,7 @@ impl Model {
         if let Err(failed) = &result
             && failed.denied
         {
-            let why = format!("the server does not allow it ({})", failed.error);
-            self.settings.read_only = Some(why);
+            self.denied = Some(format!("the server does not allow it ({})", failed.error));
         }
         if let Overlay::Dialog(dialog) = &mut self.overlay
             && dialog.busy

@@ -12,7 +12,7 @@ use crate::top::model::dialog::{Button, Task};
 use crate::top::model::operation::Operation;
 use crate::top::model::plan::Plan;
 use crate::top::model::settings::Settings;
-use crate::top::model::{Overlay, View, Wire};
+use crate::top::model::{ContextRow, Overlay, Place, View, Wire};
 
 fn group() -> Play {
     Play::with_group(Settings::default())
@@ -93,7 +93,7 @@ fn a_drain_is_planned_confirmed_and_asked_for() {
 #[test]
 fn cancel_enter_and_escape_change_nothing() {
     for leave in ["enter", "esc"] {
-        for open in ["D", "c", "W", "B", "F"] {
+        for open in ["D", "c", "W", "R", "F"] {
             let mut play = group();
             play.press("G");
             play.press(open);
@@ -203,6 +203,35 @@ fn a_lost_connection_freezes_ages_and_refuses_changes() {
     assert!(!play.press("D").is_empty());
 }
 
+/// A node may have been drained while nobody could see it.
+#[test]
+fn nobody_is_judged_while_nothing_is_heard() {
+    let mut play = group();
+    play.tick(2);
+    let before = play.model.data.conditions.clone();
+    play.lose();
+    play.tick(7200);
+    let drain = play.model.data.drains.iter().next().expect("one");
+    assert!(drain.is_failed(play.model.now), "its deadline passed meanwhile");
+    assert!(!drain.is_failed(play.model.shown_at()));
+    assert_eq!(play.model.heard_at().at, play.at(1));
+    let codes = |conditions: &[crate::conditions::Condition]| -> Vec<_> {
+        conditions.iter().map(|condition| (condition.code, condition.severity)).collect()
+    };
+    assert_eq!(codes(&play.model.data.conditions), codes(&before));
+    // While it is read again, what is on the screen is still what was heard before.
+    let live = play.model.data.live.clone();
+    let mut changed = Changed::default();
+    changed.link = true;
+    let link = Link::Reading { records: 1000 };
+    play.news(News::Update { snapshot: live, changed, link });
+    assert_eq!(play.model.age_at(), play.at(1));
+    play.press("ctrl-r");
+    let snapshot = play.group();
+    play.show(snapshot);
+    assert_eq!(play.model.age_at(), play.at(7200));
+}
+
 #[test]
 fn a_connection_lost_in_a_dialog_changes_nothing() {
     let mut play = group();
@@ -221,6 +250,47 @@ fn a_denied_write_makes_it_read_only() {
     play.news(News::Done { operation: Operation::Rebalance, result: Err(failed) });
     assert_eq!(play.press("G D"), []);
     assert!(said(&play).contains("permission denied"), "{}", said(&play));
+}
+
+#[test]
+fn another_server_is_another_group_even_of_the_same_name() {
+    let mut play = group();
+    let failed = Failed { error: "permission denied".to_owned(), denied: true };
+    play.news(News::Done { operation: Operation::Rebalance, result: Err(failed) });
+    play.press(":");
+    play.type_in("ctx");
+    assert_eq!(play.press("enter"), [Effect::Contexts]);
+    let row = |name: &str| ContextRow { name: name.to_owned(), url: "demo.nats.io".to_owned() };
+    play.news(News::Contexts(vec![row("prod"), row("staging")]));
+    let effects = play.press("down enter");
+    assert_eq!(effects, [Effect::Ask(Ask::Context("staging".to_owned()))]);
+    let context = Some("staging".to_owned());
+    let place = Place { context: context.clone(), ..play.model.place.clone() };
+    play.news(News::Going(place));
+    assert_eq!(
+        (play.model.snapshot().nodes().len(), play.model.wire.clone()),
+        (0, Wire::Connecting)
+    );
+    let server = "demo.nats.io".to_owned();
+    play.news(News::Open { group: play.model.place.group.clone(), server, context });
+    assert!(play.model.denied.is_none(), "it is another user, too");
+    assert_eq!(play.model.place.by, "ana@ops");
+}
+
+#[test]
+fn a_capital_letter_sorts_and_again_turns_the_order_round() {
+    let mut play = group();
+    let first = |play: &Play| play.model.nodes.ids()[0].to_string();
+    play.press("N");
+    assert_eq!(first(&play), "node-01");
+    play.press("N");
+    assert_eq!(first(&play), "node-12");
+    play.press("K");
+    assert_eq!(first(&play), "node-12", "it has the most");
+    play.press("S");
+    assert_eq!(first(&play), "node-11");
+    play.press("4 B");
+    assert_eq!(said(&play), "this list has nothing of that to sort by");
 }
 
 #[test]

@@ -8,7 +8,7 @@ use super::said;
 use super::theme::{Role, Theme};
 use super::words::{progress_bar, revision, time};
 use crate::output::{age, count};
-use crate::top::model::drains::{Drain, End};
+use crate::top::model::drains::{Drain, End, Part};
 use crate::top::model::{Model, Wire};
 
 /// So many drains are shown at once.
@@ -63,7 +63,7 @@ fn names(drain: &Drain) -> String {
 fn going_on(model: &Model, drain: &Drain) -> Vec<Words> {
     let total = drain.total();
     let theme = Theme::of(&model.settings);
-    let failed = drain.is_failed(model.now);
+    let failed = drain.is_failed(model.shown_at());
     let (word, role) = match (failed, drain.paused) {
         (true, _) => ("drain past its deadline", Role::Lost),
         (false, true) => ("drain paused", Role::Late),
@@ -81,8 +81,13 @@ fn going_on(model: &Model, drain: &Drain) -> Vec<Words> {
         parts = format!("{parts} {} without an owner ", total.adrift);
     }
     line.push((parts, Role::Plain));
-    let bar = progress_bar(14, moved, total.stopping, total.from, theme);
+    // How long it takes counts for more than the bar.
+    let width = if model.size.0 < 100 { 0 } else { 14 };
+    let bar = progress_bar(width, moved, total.stopping, total.from, theme);
     line.push((format!("{bar} {}%", total.percent()), role));
+    if let Some(more) = time_to_go(model, drain, total) {
+        line.push((format!("  about {} more", age(more)), Role::Plain));
+    }
     if let Some(left) = time_left(model, drain) {
         line.push((format!("  {left}"), Role::Dim));
     }
@@ -97,9 +102,16 @@ fn going_on(model: &Model, drain: &Drain) -> Vec<Words> {
     lines
 }
 
+/// How long it takes at the pace of the last ten seconds.
+fn time_to_go(model: &Model, drain: &Drain, total: Part) -> Option<Duration> {
+    let moves = model.data.history.rate.tenths();
+    let goes_on = moves > 0 && !drain.paused && total.moved() > 0 && model.unheard.is_none();
+    goes_on.then(|| Duration::from_secs(total.left * 10 / moves + 1))
+}
+
 fn time_left(model: &Model, drain: &Drain) -> Option<String> {
     let deadline = drain.deadline_ms?;
-    let left = Duration::from_millis(deadline.saturating_sub(model.now.unix_ms));
+    let left = Duration::from_millis(deadline.saturating_sub(model.shown_at().unix_ms));
     (!left.is_zero()).then(|| format!("deadline in {}", age(left)))
 }
 

@@ -14,10 +14,7 @@ pub(super) fn lines(model: &Model) -> Option<Vec<Words>> {
     let snapshot = model.snapshot();
     let empty = snapshot.nodes().len() == 0 && snapshot.counts().all() == 0;
     match &model.wire {
-        Wire::Connecting => Some(vec![
-            blank(),
-            said(format!("  connecting to {}", model.place.server), Role::Plain),
-        ]),
+        Wire::Connecting => Some(vec![blank(), said(connecting(model), Role::Plain)]),
         Wire::NotOpen(not_open) => Some(not_open_lines(model, not_open)),
         Wire::Reading { .. } if empty => {
             Some(vec![blank(), said("  reading the group", Role::Plain)])
@@ -25,6 +22,13 @@ pub(super) fn lines(model: &Model) -> Option<Vec<Words>> {
         _ if empty && model.view != View::Events => Some(first_run(model)),
         _ => of_view(model),
     }
+}
+
+fn connecting(model: &Model) -> String {
+    let place = &model.place;
+    let context =
+        place.context.as_ref().map_or("no context".to_owned(), |c| format!("context {c}"));
+    format!("  connecting to {} ({context}, login: {})", place.server, place.login)
 }
 
 fn not_open_lines(model: &Model, not_open: &NotOpen) -> Vec<Words> {
@@ -45,7 +49,8 @@ fn not_open_lines(model: &Model, not_open: &NotOpen) -> Vec<Words> {
             place.group
         ),
         Cause::Denied => {
-            "  Check the context and its credentials: `divider context info`.".to_owned()
+            "  Check the credentials with `divider context info`, or go elsewhere with :ctx."
+                .to_owned()
         }
         Cause::Other => "  It is tried again and again; q quits.".to_owned(),
     };
@@ -57,6 +62,7 @@ fn not_open_lines(model: &Model, not_open: &NotOpen) -> Vec<Words> {
         said("", Role::Plain),
         said(format!("  server   {}", place.server), Role::Plain),
         said(format!("  context  {context}"), Role::Plain),
+        said(format!("  login    {}", place.login), Role::Plain),
         said(format!("  error    {}", not_open.error), Role::Plain),
         said(format!("  {next}"), Role::Dim),
         said("", Role::Plain),

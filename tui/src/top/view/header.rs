@@ -37,7 +37,7 @@ pub(super) fn badge(model: &Model) -> (String, Role) {
         },
         Wire::Reading { records } => (format!("READING {}", grouped(*records)), Role::Joining),
         Wire::Lost { since, .. } => (format!("OFFLINE {}", age(now.since(*since))), Role::Lost),
-        Wire::File { .. } => ("FILE".to_owned(), Role::Cordoned),
+        Wire::File => ("FILE".to_owned(), Role::Cordoned),
         Wire::Live => match model.wire.stale(&model.data.live, now) {
             Some(silent) => (format!("STALE {}", age(silent)), Role::Late),
             None => ("LIVE".to_owned(), Role::Strong),
@@ -69,7 +69,7 @@ fn draw_place(model: &Model, pen: &mut Pen<'_>) {
     }
     let (badge, role) = badge(model);
     let mut tail = format!("{} {badge}", badge_sign(model, pen));
-    if model.why_read_only().is_some() && model.settings.read_only.is_some() {
+    if model.settings.read_only.is_some() || model.denied.is_some() {
         tail += "  READ-ONLY";
     }
     tail = format!("{tail}  {}", revision(model.snapshot().revision()));
@@ -92,16 +92,16 @@ fn draw_counts(model: &Model, pen: &mut Pen<'_>) {
     let snapshot = model.snapshot();
     pen.put(" NODES ", Role::Dim).put(grouped(snapshot.nodes().len() as u64), Role::Strong);
     for (state, nodes) in states(snapshot) {
-        pen.put(format!(" {} {}", grouped(nodes), state.as_str()), state_role(state));
+        pen.put(format!("  {} {}", grouped(nodes), state.as_str()), state_role(state));
     }
     let counts = snapshot.counts();
-    pen.put("  KEYS ", Role::Dim).put(grouped(counts.all()), Role::Strong);
-    pen.put(format!(" {} running", grouped(counts.running)), Role::Plain);
+    pen.put("   KEYS ", Role::Dim).put(grouped(counts.all()), Role::Strong);
+    pen.put(format!("  {} running", grouped(counts.running)), Role::Plain);
     if counts.stopping > 0 {
-        pen.put(format!(" {} stopping", grouped(counts.stopping)), Role::Draining);
+        pen.put(format!("  {} stopping", grouped(counts.stopping)), Role::Draining);
     }
     if counts.orphaned > 0 {
-        pen.put(format!(" {} orphaned", grouped(counts.orphaned)), Role::Lost);
+        pen.put(format!("  {} orphaned", grouped(counts.orphaned)), Role::Lost);
     }
 }
 

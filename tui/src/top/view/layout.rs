@@ -2,7 +2,7 @@
 
 use ratatui::layout::{Position, Rect};
 
-use super::banner;
+use super::{banner, load_map};
 use crate::top::model::{Model, View};
 
 /// How much of the screen there is room for.
@@ -25,6 +25,8 @@ pub(crate) struct Areas {
     pub(crate) tabs: Rect,
     /// The list, its headings included.
     pub(crate) body: Rect,
+    /// The load map, below the list of nodes.
+    pub(crate) map: Rect,
     pub(crate) details: Option<Rect>,
     pub(crate) bottom: Rect,
     pub(crate) footer: Rect,
@@ -55,6 +57,7 @@ impl Areas {
             banner: none,
             tabs: none,
             body: whole,
+            map: none,
             details: None,
             bottom: none,
             footer: none,
@@ -101,7 +104,8 @@ impl Areas {
         } else {
             (middle, None)
         };
-        Self { shape: Shape::Full, header, banner, tabs, body, details, bottom, footer }
+        let (body, map) = split(body, body.height - load_map::rows(model, body));
+        Self { shape: Shape::Full, header, banner, tabs, body, map, details, bottom, footer }
     }
 
     /// How many rows of the list there is room for.

@@ -2,6 +2,7 @@
 
 mod banner;
 mod bottom;
+mod contexts;
 mod dialog;
 mod empty;
 mod footer;
@@ -10,6 +11,7 @@ mod help;
 mod key_card;
 pub(crate) mod layout;
 mod lists;
+mod load_map;
 mod node_card;
 mod nodes;
 mod pen;
@@ -29,7 +31,7 @@ use ratatui::layout::Rect;
 use self::layout::{Areas, Shape};
 use self::pen::Pen;
 use self::theme::{Role, Theme};
-use super::model::{Model, Overlay, View};
+use super::model::{Model, Overlay, View, Wire};
 
 /// Words with their roles: one line.
 type Words = Vec<(String, Role)>;
@@ -63,6 +65,7 @@ pub(crate) fn draw(model: &Model, area: Rect, buffer: &mut Buffer) {
         Overlay::Menu(at) => help::draw_menu(model, *at, area, buffer, theme),
         Overlay::Card(from) => draw_card(model, *from, &areas, buffer, theme),
         Overlay::Dialog(dialog) => dialog::draw(model, dialog, area, buffer, theme),
+        Overlay::Contexts(rows, at) => contexts::draw(model, (rows, *at), area, buffer, theme),
     }
 }
 
@@ -77,6 +80,7 @@ fn draw_full(model: &Model, areas: &Areas, buffer: &mut Buffer, theme: Theme) {
     draw_words(&banner::lines(model), &mut Pen::new(buffer, areas.banner, theme));
     tabs::draw(model, &mut Pen::new(buffer, areas.tabs, theme));
     draw_body(model, areas, buffer, theme);
+    load_map::draw(model, &mut Pen::new(buffer, areas.map, theme));
     if let Some(details) = areas.details {
         let rule = Rect { x: details.x - 1, width: 1, ..details };
         let mut pen = Pen::new(buffer, rule, theme);
@@ -90,7 +94,7 @@ fn draw_full(model: &Model, areas: &Areas, buffer: &mut Buffer, theme: Theme) {
     }
     bottom::draw(model, &mut Pen::new(buffer, areas.bottom, theme));
     footer::draw(model, &mut Pen::new(buffer, areas.footer, theme));
-    if model.wire.lost_since().is_some() {
+    if model.unheard.is_some() && model.wire != Wire::File {
         Pen::new(buffer, areas.body, theme).dim();
     }
 }

@@ -100,7 +100,7 @@ fn wish_lines(model: &Model, wish: &Wish) -> Vec<Words> {
     ]];
     lines.extend(fact("reason", &wish.reason));
     if let Some(deadline) = wish.deadline_ms {
-        let left = Duration::from_millis(deadline.saturating_sub(model.now.unix_ms));
+        let left = Duration::from_millis(deadline.saturating_sub(model.shown_at().unix_ms));
         let text = if left.is_zero() { "is over".to_owned() } else { format!("in {}", age(left)) };
         lines.extend(fact("deadline", text));
     }

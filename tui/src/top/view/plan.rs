@@ -3,9 +3,10 @@
 use super::theme::{Role, Theme};
 use super::words::{grouped, revision, share_bar};
 use super::{Words, said};
-use crate::output::count;
+use crate::output::{age, count};
 use crate::top::model::Model;
 use crate::top::model::dialog::{Dialog, Task};
+use crate::top::model::operation::Operation;
 use crate::top::model::plan::{DrainPlan, Plan, RebalancePlan, Receives};
 
 /// The lines of it.
@@ -14,7 +15,7 @@ pub(super) fn lines(model: &Model, dialog: &Dialog, width: u16, theme: Theme) ->
     match (&dialog.plan, dialog.task) {
         (Plan::Asked, _) => vec![words("working out the plan")],
         (Plan::Failed(why), _) => vec![said(format!("there is no plan: {why}"), Role::Late)],
-        (Plan::Drain(plan), _) => drain(plan, width, theme),
+        (Plan::Drain(plan), _) => drain(plan, about(model, dialog, plan), width, theme),
         (Plan::Rebalance(plan), Task::Undo) => undo(plan),
         (Plan::Rebalance(plan), _) => rebalance(plan),
         (Plan::None, Task::Cordon) => vec![
@@ -39,7 +40,21 @@ pub(super) fn lines(model: &Model, dialog: &Dialog, width: u16, theme: Theme) ->
     }
 }
 
-fn drain(plan: &DrainPlan, width: u16, theme: Theme) -> Vec<Words> {
+/// How long it will take, going by what was seen from here.
+fn about(model: &Model, dialog: &Dialog, plan: &DrainPlan) -> Option<Words> {
+    let (median, _) = model.data.history.spans()?;
+    let Ok(Operation::Drain { parallel, .. }) = dialog.operation() else { return None };
+    let at_once = if parallel == 0 { plan.most } else { u64::from(parallel) };
+    let rounds = u32::try_from(plan.most.div_ceil(at_once.max(1))).unwrap_or(u32::MAX);
+    let text = format!(
+        "About {}: the hand-overs seen from here took {} (the median).",
+        age(median.saturating_mul(rounds)),
+        age(median)
+    );
+    (plan.most > 0).then(|| said(text, Role::Plain))
+}
+
+fn drain(plan: &DrainPlan, about: Option<Words>, width: u16, theme: Theme) -> Vec<Words> {
     let mut lines = vec![said(
         format!(
             "Moves {} to {} ({}). No other key moves.",
@@ -49,6 +64,7 @@ fn drain(plan: &DrainPlan, width: u16, theme: Theme) -> Vec<Words> {
         ),
         Role::Strong,
     )];
+    lines.extend(about);
     lines.push(said("", Role::Plain));
     if !plan.to.is_empty() {
         let head = format!("  {:<16}{:>9}{:>9}{:>9}{:>9}", "TO", "NOW", "ADDS", "AFTER", "SHARE");

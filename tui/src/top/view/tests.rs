@@ -5,7 +5,8 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use divider::snapshot::{
-    DrainPreview, KeyStatus, NodeState, NodeStatus, Phase, RebalancePreview, Snapshot, Suitor,
+    Changed, DrainPreview, KeyStatus, Link, NodeState, NodeStatus, Phase, RebalancePreview,
+    Snapshot, Suitor,
 };
 use divider::{GroupName, Revision};
 use ratatui::buffer::{Buffer, Cell};
@@ -14,9 +15,9 @@ use ratatui::style::{Color, Modifier, Style};
 
 use super::nodes::state;
 use super::*;
-use crate::top::fixture::{Play, drain_preview, info, key, node_id};
+use crate::top::fixture::{Play, UNIX_MS, drain_preview, info, key, node_id};
 use crate::top::model::settings::{Settings, ThemeName};
-use crate::top::model::{Cause, GroupNumbers, GroupRow, NotOpen, Overlay};
+use crate::top::model::{Cause, ContextRow, GroupNumbers, GroupRow, NotOpen, Overlay};
 use crate::top::update::{Ask, Effect, Failed, News};
 
 const SIZES: [(u16, u16); 4] = [(120, 40), (80, 24), (60, 16), (20, 5)];
@@ -124,6 +125,12 @@ shows!(
     with(|group| group.key(key("a"), KeyStatus::new(Phase::Orphaned, now())))
 );
 shows!(a_thousand_nodes, many_nodes(1000));
+shows!(load_map_by_a_label, by_zone());
+shows!(contexts, with_contexts());
+shows!(moves_of_a_file, of_a_file());
+shows!(reading_again, reading());
+shows!(nothing_comes, silent());
+shows!(denied_a_change, with_a_denied_change());
 shows!(
     without_colours,
     Play::with_group(Settings { theme: ThemeName::Mono, ..Settings::default() })
@@ -263,6 +270,76 @@ fn lost() -> Play {
     let mut play = group();
     play.lose();
     play.tick(38);
+    play
+}
+
+fn by_zone() -> Play {
+    let mut play = Play::new(Settings { group_by: Some("zone".to_owned()), ..Settings::default() });
+    let mut group = Snapshot::builder(play.model.place.group.clone(), Revision(7), play.at(0));
+    for at in 0..70 {
+        let mut node = NodeStatus::new(node_id(&format!("node-{at:02}")), STATES[7], now());
+        (node.keys, node.target, node.effective_affinity, node.affinity) = (100, 100, 1, 1);
+        if at < 9 {
+            node.state = STATES[at];
+        }
+        node.keys = [100, 79, 111, 101][at % 4];
+        let zone = ["eu-1a", "eu-1b", "eu-1c"].get(at % 5).copied();
+        node.labels.extend(zone.map(|zone| ("zone".to_owned(), zone.to_owned())));
+        group = group.node(node);
+    }
+    play.show(group.build());
+    play.tick(1);
+    play
+}
+
+fn with_contexts() -> Play {
+    let mut play = group();
+    let row = |name: &str, url: &str| ContextRow { name: name.to_owned(), url: url.to_owned() };
+    let rows = vec![
+        row("local", "nats://127.0.0.1:4222"),
+        row("prod", "nats://n1.prod:4222,nats://n2.prod:4222"),
+        row("staging", "tls://xxxxx@staging:4222"),
+    ];
+    play.news(News::Contexts(rows));
+    play
+}
+
+fn of_a_file() -> Play {
+    let mut play = Play::new(Settings::default());
+    let snapshot = play.group();
+    play.news(News::File { snapshot, taken_ms: UNIX_MS });
+    play.tick(60);
+    play.press("3");
+    play
+}
+
+fn reading() -> Play {
+    let mut play = lost();
+    let snapshot = play.model.data.live.clone();
+    let mut changed = Changed::default();
+    changed.link = true;
+    let link = Link::Reading { records: 41_000 };
+    play.news(News::Update { snapshot, changed, link });
+    play.tick(40);
+    play
+}
+
+fn silent() -> Play {
+    let mut play = group();
+    play.tick(9);
+    play
+}
+
+fn with_a_denied_change() -> Play {
+    let mut play = with_plan();
+    play.press("tab tab");
+    let effects = play.press("enter");
+    let Some(Effect::Ask(Ask::Operate(operation, _))) = effects.into_iter().next() else {
+        panic!("it was not asked for");
+    };
+    let failed = Failed { error: "permission denied: control.node-08".to_owned(), denied: true };
+    play.news(News::Done { operation, result: Err(failed) });
+    play.press("esc");
     play
 }
 
