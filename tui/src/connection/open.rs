@@ -48,7 +48,11 @@ impl ConnectionArgs {
         self.connect().await?.open().await
     }
 
-    fn wanted_group(&self, environment: &Environment) -> Result<Option<GroupName>, Failure> {
+    /// The group that is asked for, if one is.
+    pub(crate) fn wanted_group(
+        &self,
+        environment: &Environment,
+    ) -> Result<Option<GroupName>, Failure> {
         let flag = self.group.clone().filter(|name| !name.is_empty());
         let name = flag.or_else(|| environment.get("DIVIDER_GROUP"));
         let wrong = |error: divider::InvalidId| Failure::new(Exit::Usage, error.to_string());

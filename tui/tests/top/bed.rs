@@ -20,8 +20,12 @@ impl Bed {
     }
 
     pub(crate) async fn group(&self) -> Group {
-        let store = NatsStore::connect(self.server.url(), name()).await;
-        Group::open(store.expect("the group"))
+        Group::open(self.store().await)
+    }
+
+    /// What the group's records are written to, for who writes what no node would.
+    pub(crate) async fn store(&self) -> NatsStore {
+        NatsStore::connect(self.server.url(), name()).await.expect("the group")
     }
 
     /// Announces so many keys.
@@ -32,8 +36,7 @@ impl Bed {
 
     /// A node that works on whatever it gets.
     pub(crate) async fn node(&self, id: &str) -> Divider {
-        let store = NatsStore::connect(self.server.url(), name()).await.expect("the group");
-        let builder = Divider::builder(store).node(id).lease(Duration::from_secs(2));
+        let builder = Divider::builder(self.store().await).node(id).lease(Duration::from_secs(2));
         let (divider, events) = builder.start().await.expect("a node");
         tokio::spawn(divider::run(divider.clone(), events, work).into_future());
         divider

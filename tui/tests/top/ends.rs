@@ -39,6 +39,19 @@ async fn the_words_of_a_panic_are_seen() {
     terminal.until("asked to panic").await;
 }
 
+/// In between, the shell has its terminal as it was.
+#[tokio::test]
+async fn ctrl_z_suspends_it_and_it_comes_back() {
+    let mut terminal = Terminal::start_as_a_job(&NOWHERE);
+    terminal.until("divider").await;
+    terminal.press("\u{1a}");
+    // The shell has it go on at once. What is pressed meanwhile waits for it.
+    terminal.press("q");
+    assert_eq!(terminal.exit_code().await, 0);
+    terminal.until_as_it_was().await;
+    terminal.until("stopped").await;
+}
+
 #[tokio::test]
 async fn it_ends_with_its_terminal() {
     let mut child = drawn_and_closed(&NOWHERE);

@@ -4,5 +4,7 @@
 
 mod bed;
 mod ends;
+#[cfg(target_os = "linux")]
+mod large;
 mod operates;
 mod terminal;

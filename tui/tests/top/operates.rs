@@ -68,6 +68,30 @@ async fn a_server_that_goes_away_is_told_and_waited_for() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_mouse_selects_a_row_once_it_is_on() {
+    let bed = Bed::start().await;
+    bed.announce(30).await;
+    let url = bed.server.url();
+    let mut terminal = Terminal::start(&Start { url: &url, args: &[], env: &[] });
+    terminal.press("2");
+    terminal.until("▸ ✖ /orders/0 ").await;
+    terminal.press("m");
+    terminal
+        .until_it("the mouse is listened to", |_| {
+            terminal.look(|screen| screen.mouse_protocol_mode() != vt100::MouseProtocolMode::None)
+        })
+        .await;
+    // The third row of the list: above it are two lines of the header, the views and the headings.
+    terminal.press("\u{1b}[<0;10;7M\u{1b}[<0;10;7m");
+    terminal.until("▸ ✖ /orders/10 ").await;
+    // The wheel goes on from there.
+    terminal.press("\u{1b}[<65;10;7M");
+    terminal.until("▸ ✖ /orders/11 ").await;
+    terminal.press("q");
+    assert_eq!(terminal.exit_code().await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_name_gives_no_orders_and_the_selection_is_seen_without_colours() {
     let bed = Bed::start().await;
     let key = divider::Key::new("a\u{1b}]0;owned\u{7}b").expect("legal");

@@ -34,9 +34,24 @@ pub(crate) struct Start<'a> {
 impl Terminal {
     /// Starts `divider top`.
     pub(crate) fn start(start: &Start<'_>) -> Self {
+        let mut top = command(start, env!("CARGO_BIN_EXE_divider"));
+        top.arg("top");
+        top.args(start.args);
+        Self::run(top)
+    }
+
+    /// Starts it as a job of a shell, which says `stopped` when it is stopped, and has it go on.
+    pub(crate) fn start_as_a_job(start: &Start<'_>) -> Self {
+        let mut shell = command(start, "bash");
+        let script = format!("{} top; echo stopped; fg", env!("CARGO_BIN_EXE_divider"));
+        shell.args(["--norc", "-m", "-c", &script]);
+        Self::run(shell)
+    }
+
+    fn run(command: CommandBuilder) -> Self {
         let size = PtySize { rows: ROWS, cols: COLUMNS, pixel_width: 0, pixel_height: 0 };
         let pair = native_pty_system().openpty(size).expect("a terminal");
-        let child = pair.slave.spawn_command(command(start)).expect("it can be run");
+        let child = pair.slave.spawn_command(command).expect("it can be run");
         let mut reader = pair.master.try_clone_reader().expect("a reader");
         let screen = Arc::new(Mutex::new(vt100::Parser::new(ROWS, COLUMNS, 0)));
         let shown = Arc::clone(&screen);
@@ -90,8 +105,12 @@ impl Terminal {
         }
     }
 
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.process_id().expect("it runs")
+    }
+
     pub(crate) fn signal(&self, name: &str) {
-        let pid = self.child.process_id().expect("it runs").to_string();
+        let pid = self.pid().to_string();
         let sent = Command::new("kill").args(["-s", name, &pid]).status();
         assert!(sent.expect("kill is there").success());
     }
@@ -121,10 +140,9 @@ fn is_cooked(tty: &Path) -> bool {
     words.contains(&"icanon") && words.contains(&"echo")
 }
 
-fn command(start: &Start<'_>) -> CommandBuilder {
-    let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_divider"));
-    command.arg("top");
-    command.args(start.args);
+/// A program with the variables that it is to have, and nothing of whoever runs the tests.
+fn command(start: &Start<'_>, program: &str) -> CommandBuilder {
+    let mut command = CommandBuilder::new(program);
     command.env_clear();
     let own = [
         ("NATS_URL", start.url),
@@ -133,6 +151,7 @@ fn command(start: &Start<'_>) -> CommandBuilder {
         ("TERM", "xterm-256color"),
         ("LANG", "C.UTF-8"),
         ("USER", "ana"),
+        ("PATH", "/usr/local/bin:/usr/bin:/bin"),
     ];
     for (name, value) in own.into_iter().chain(start.env.iter().copied()) {
         command.env(name, value);
@@ -144,7 +163,9 @@ fn command(start: &Start<'_>) -> CommandBuilder {
 pub(crate) fn drawn_and_closed(start: &Start<'_>) -> Box<dyn Child + Send + Sync> {
     let size = PtySize { rows: ROWS, cols: COLUMNS, pixel_width: 0, pixel_height: 0 };
     let pair = native_pty_system().openpty(size).expect("a terminal");
-    let child = pair.slave.spawn_command(command(start)).expect("it can be run");
+    let mut top = command(start, env!("CARGO_BIN_EXE_divider"));
+    top.arg("top");
+    let child = pair.slave.spawn_command(top).expect("it can be run");
     drop(pair.slave);
     let mut reader = pair.master.try_clone_reader().expect("a reader");
     let mut parser = vt100::Parser::new(ROWS, COLUMNS, 0);

@@ -102,9 +102,16 @@ impl Monitor {
         let undone = || self.nodes.iter().filter(|tracked| !tracked.drained).filter_map(status);
         let left: u64 = undone().map(|status| status.keys).sum();
         let stopping: u64 = undone().map(|status| status.stopping).sum();
-        let moved = of.saturating_sub(left);
+        // What left a node and nobody has is on its way, and not there.
+        let adrift = |status: &NodeStatus| status.wish.as_ref().map_or(0, |wish| wish.adrift);
+        let adrift: u64 = undone().map(adrift).sum();
+        let moved = of.saturating_sub(left + adrift);
         let percent = moved * 100 / of.max(1);
-        let line = format!("{moved} of {of} moved, {stopping} stopping, {left} left ({percent}%)");
+        let mut line =
+            format!("{moved} of {of} moved, {stopping} stopping, {left} left ({percent}%)");
+        if adrift > 0 {
+            line = format!("{line}, {adrift} without an owner");
+        }
         let stops = undone().filter_map(|s| s.unconfirmed.oldest.first().map(|stop| (s, stop)));
         let oldest = stops.min_by_key(|(_, stop)| stop.told).map(|(status, stop)| {
             let span = age(viewer.anchor.moment().since(stop.told));

@@ -86,6 +86,10 @@ impl Drains {
 
     /// Follows what changed.
     pub(crate) fn on_update(&mut self, snapshot: &Snapshot, steps: &[Step], now: Clock) {
+        // Before everything is read there is nobody to be seen.
+        if !snapshot.is_complete() {
+            return;
+        }
         self.came.get_or_insert(snapshot.revision());
         for node in snapshot.nodes() {
             if let Some((id, wish)) = drained(node) {
@@ -173,6 +177,11 @@ impl Drain {
         }
     }
 
+    /// Whether it is what the node is told.
+    pub(crate) fn is_wished(&self, node: &NodeId, snapshot: &Snapshot) -> bool {
+        snapshot.node(node).and_then(drained).is_some_and(|(id, _)| id == self.id)
+    }
+
     /// All its nodes together.
     pub(crate) fn total(&self) -> Part {
         let mut total = Part { done: true, ..Part::default() };
@@ -206,9 +215,9 @@ impl Part {
         }
     }
 
-    /// How many keys it gave away.
+    /// How many keys it gave away that somebody has.
     pub(crate) fn moved(&self) -> u64 {
-        self.from.saturating_sub(self.left)
+        self.from.saturating_sub(self.left + self.adrift)
     }
 
     /// How many of a hundred keys it gave away.

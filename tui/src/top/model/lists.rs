@@ -47,7 +47,7 @@ const KEYS: &[Column] = &[
 ];
 
 const MOVES: &[Column] =
-    &[text("KEY", 0), text("FROM", 14), text("TO", 14), text("STEP", 18), number("AGE", 7)];
+    &[text("KEY", 0), text("FROM", 12), text("TO", 12), text("STEP", 14), number("AGE", 7)];
 
 const EVENTS: &[Column] = &[text("TIME", 9)];
 

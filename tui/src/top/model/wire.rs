@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::output::age;
+use divider::GroupName;
 use divider::snapshot::{Link, Moment, NodeState, Snapshot};
 
 /// From the first look for the server on.
@@ -26,6 +27,8 @@ pub(crate) enum Wire {
 /// Why a group is not open.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct NotOpen {
+    /// The group, where it is known which.
+    pub(crate) group: Option<GroupName>,
     pub(crate) error: String,
     pub(crate) cause: Cause,
     pub(crate) attempts: u32,

@@ -25,7 +25,9 @@ const LONGEST_RETRY: Duration = Duration::from_secs(5);
 
 impl Opener {
     pub(super) fn new(connection: ConnectionArgs) -> Self {
-        Self { connection, connected: None, group: None }
+        // A name that is none is said when it is connected.
+        let group = connection.wanted_group(&connection.environment()).unwrap_or_default();
+        Self { connection, connected: None, group }
     }
 
     /// Has another group opened next.
@@ -80,7 +82,8 @@ impl Opener {
             let wait = wait / 2 + wait.mul_f64(f64::from(random()) / 512.0);
             let retry = Moment::now() + wait;
             let error = failure.to_string();
-            let not_open = NotOpen { cause: cause(&failure), error, attempts, retry };
+            let (group, cause) = (self.group.clone(), cause(&failure));
+            let not_open = NotOpen { group, error, cause, attempts, retry };
             tell.send(News::NotOpen(not_open)).await.map_err(|_| Next::Nothing)?;
             tokio::select! {
                 () = tokio::time::sleep(wait) => {}
@@ -152,7 +155,7 @@ async fn next_of(asks: &mut mpsc::Receiver<Ask>) -> Next {
 fn cause(failure: &Failure) -> Cause {
     let words = failure.to_string();
     let is_denied = ["permission", "authorization", "authentication"];
-    if failure.is(Exit::NotFound) {
+    if failure.is(Exit::NotFound) && !words.contains("context") {
         Cause::NoGroup
     } else if is_denied.iter().any(|word| words.contains(word)) {
         Cause::Denied

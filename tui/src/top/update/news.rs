@@ -42,7 +42,12 @@ impl Model {
             News::Update { snapshot, changed, link } => {
                 return self.on_update(snapshot, &changed, &link);
             }
-            News::NotOpen(not_open) => self.wire = Wire::NotOpen(not_open),
+            News::NotOpen(not_open) => {
+                if let Some(group) = not_open.group.clone().filter(|_| !self.place.is_known()) {
+                    self.place.group = group;
+                }
+                self.wire = Wire::NotOpen(not_open);
+            }
             News::Going(place) => {
                 let by = self.place.by.clone();
                 self.start_anew(Place { by, ..place }, Wire::Connecting);
@@ -215,7 +220,9 @@ impl Model {
         if let Err(failed) = &result
             && failed.denied
         {
-            self.denied = Some(format!("the server does not allow it ({})", failed.error));
+            // The events have its own words.
+            let why = "permission denied, the server does not let this user write";
+            self.denied = Some(why.to_owned());
         }
         if let Overlay::Dialog(dialog) = &mut self.overlay
             && dialog.busy

@@ -332,6 +332,24 @@ fn a_drain_is_followed_to_its_end_which_stays_until_it_is_put_away() {
 }
 
 #[test]
+fn a_drain_that_was_done_before_anybody_looked_is_no_news() {
+    let mut play = Play::new(Settings::default());
+    let group = play.model.place.group.clone();
+    let reading = divider::snapshot::Snapshot::builder(group.clone(), Revision::NONE, play.at(0));
+    play.show(reading.incomplete().build());
+    let mut node = group_of(&play, "node-09");
+    node.wish.as_mut().expect("a drain").drain_id = Some("00c0ffee00c0ffee".to_owned());
+    let done = divider::snapshot::Snapshot::builder(group, Revision(184_400), play.at(1));
+    play.show(done.node(node).build());
+    assert_eq!(play.model.data.drains.iter().len(), 0);
+}
+
+/// A node of the whole group.
+fn group_of(play: &Play, id: &str) -> divider::snapshot::NodeStatus {
+    play.group().node(&node_id(id)).expect("there").clone()
+}
+
+#[test]
 fn the_palette_goes_to_nodes_and_keys() {
     let mut play = group();
     play.press(":");

@@ -44,7 +44,7 @@ fn lost(model: &Model) -> Vec<Words> {
 
 fn drain_lines(model: &Model, drain: &Drain) -> Vec<Words> {
     match &drain.end {
-        Some(end) => vec![ended(drain, end)],
+        Some(end) => vec![ended(model, drain, end)],
         None => going_on(model, drain),
     }
 }
@@ -73,16 +73,17 @@ fn going_on(model: &Model, drain: &Drain) -> Vec<Words> {
     let mut line = said(format!(" {sign} {word} "), role);
     line.push((names(drain), Role::Strong));
     let moved = total.moved();
-    let mut parts = format!(
-        "  {moved} moved  {} stopping  {} left of {} ",
-        total.stopping, total.left, total.from
-    );
+    let narrow = model.size.0 < 100;
+    let mut parts = format!("  {moved} moved  {} stopping  {} left ", total.stopping, total.left);
+    if !narrow {
+        parts = format!("{parts}of {} ", total.from);
+    }
     if total.adrift > 0 {
         parts = format!("{parts} {} without an owner ", total.adrift);
     }
     line.push((parts, Role::Plain));
     // How long it takes counts for more than the bar.
-    let width = if model.size.0 < 100 { 0 } else { 14 };
+    let width = if narrow { 0 } else { 14 };
     let bar = progress_bar(width, moved, total.stopping, total.from, theme);
     line.push((format!("{bar} {}%", total.percent()), role));
     if let Some(more) = time_to_go(model, drain, total) {
@@ -105,7 +106,8 @@ fn going_on(model: &Model, drain: &Drain) -> Vec<Words> {
 /// How long it takes at the pace of the last ten seconds.
 fn time_to_go(model: &Model, drain: &Drain, total: Part) -> Option<Duration> {
     let moves = model.data.history.rate.tenths();
-    let goes_on = moves > 0 && !drain.paused && total.moved() > 0 && model.unheard.is_none();
+    let goes_on = moves > 0 && !drain.paused && total.left > 0 && total.moved() > 0;
+    let goes_on = goes_on && model.unheard.is_none();
     goes_on.then(|| Duration::from_secs(total.left * 10 / moves + 1))
 }
 
@@ -133,7 +135,7 @@ fn waits_for(model: &Model, drain: &Drain) -> Option<Words> {
     Some(said(format!("   stop not confirmed: {}{rest}", named.join(", ")), Role::Draining))
 }
 
-fn ended(drain: &Drain, end: &End) -> Words {
+fn ended(model: &Model, drain: &Drain, end: &End) -> Words {
     let names = names(drain);
     match end {
         End::Done(after) => {
@@ -141,9 +143,12 @@ fn ended(drain: &Drain, end: &End) -> Words {
             let moved = count(total.from, "key");
             let slowest =
                 drain.slowest.as_ref().map(|(key, span)| format!("; slowest {key} {}", age(*span)));
+            // Somebody may have resumed them meanwhile.
+            let stands = drain.nodes.keys().any(|node| drain.is_wished(node, &model.data.live));
             let text = format!(
-                " {names} drained in {}: {moved} moved, each stop confirmed. u resumes, esc closes{}",
+                " {names} drained in {}: {moved} moved, each stop confirmed. {}esc closes{}",
                 age(*after),
+                if stands { "u resumes, " } else { "" },
                 slowest.unwrap_or_default()
             );
             said(text, Role::Strong)

@@ -18,7 +18,7 @@ use crate::top::model::plan::Plan;
 pub(super) fn draw(model: &Model, dialog: &Dialog, area: Rect, buffer: &mut Buffer, theme: Theme) {
     let width = area.width.min(100);
     let body = plan::lines(model, dialog, width.saturating_sub(4), theme);
-    let foot = foot(model, dialog);
+    let foot = foot(model, dialog, width.saturating_sub(4));
     let fixed = 3 + dialog.fields.len() + foot.len() + 3;
     let room = usize::from(area.height).saturating_sub(fixed);
     let shown = body.len().min(room);
@@ -134,7 +134,7 @@ fn draw_field(dialog: &Dialog, field: &Field, focused: bool, pen: &mut Pen<'_>) 
 }
 
 /// What is said below the fields.
-fn foot(model: &Model, dialog: &Dialog) -> Vec<Words> {
+fn foot(model: &Model, dialog: &Dialog, width: u16) -> Vec<Words> {
     let mut lines = Vec::new();
     if let Ok(operation) = dialog.operation() {
         let command = operation.command(&model.place.group, &dialog.reason());
@@ -144,11 +144,11 @@ fn foot(model: &Model, dialog: &Dialog) -> Vec<Words> {
         lines.push(said(changed, Role::Late));
     }
     if let Some(error) = &dialog.error {
-        lines.push(said(error, Role::Lost));
+        lines.extend(plan::paragraph(error, width, Role::Lost));
     } else if dialog.busy {
         lines.push(said("it is being done", Role::Joining));
     } else if let Some(why) = dialog.refusal() {
-        lines.push(said(why, Role::Dim));
+        lines.extend(plan::paragraph(&why, width, Role::Dim));
     }
     lines
 }

@@ -1,6 +1,7 @@
 //! What is said where there is no list to show.
 
 use super::theme::Role;
+use super::words::wrapped;
 use super::{Words, said};
 use crate::output::count;
 use crate::top::model::{Cause, Known, Model, NotOpen, View, Wire};
@@ -33,41 +34,43 @@ fn connecting(model: &Model) -> String {
 
 fn not_open_lines(model: &Model, not_open: &NotOpen) -> Vec<Words> {
     let place = &model.place;
-    let head = match not_open.cause {
-        Cause::NoGroup if !place.is_known() => "  There is no group in this account.".to_owned(),
-        Cause::NoGroup => format!("  There is no group {} here yet.", place.group),
-        Cause::Denied => "  The server does not let this user in.".to_owned(),
-        Cause::Other => "  The group cannot be opened.".to_owned(),
+    let head = match (not_open.cause, &not_open.group) {
+        (Cause::NoGroup, None) => "There is no group in this account.".to_owned(),
+        (Cause::NoGroup, Some(group)) => format!("There is no group {group} here yet."),
+        (Cause::Denied, _) => "The server does not let this user in.".to_owned(),
+        (Cause::Other, _) => "The group cannot be opened.".to_owned(),
     };
+    let name = not_open.group.as_ref().map_or("NAME", |group| group.as_str());
     let what = match not_open.cause {
-        Cause::NoGroup if !place.is_known() => {
-            "  One appears when somebody makes it: `divider init --group NAME`, or a service that does."
-                .to_owned()
-        }
         Cause::NoGroup => format!(
-            "  It appears when somebody makes it: `divider init --group {}`, or a service that does.",
-            place.group
+            "It appears when somebody makes it, with `divider init --group {name}` or a service that does. 5 shows the others."
         ),
         Cause::Denied => {
-            "  Check the credentials with `divider context info`, or go elsewhere with :ctx."
+            "Check the credentials with `divider context info`, or go elsewhere with :ctx."
                 .to_owned()
         }
-        Cause::Other => "  It is tried again and again; q quits.".to_owned(),
+        Cause::Other => "It is tried again and again. :ctx goes elsewhere, q quits.".to_owned(),
     };
-    let context = place.context.as_ref().map_or("none".to_owned(), Clone::clone);
+    let context = place.context.as_deref().unwrap_or("none");
+    let mut lines = vec![said("", Role::Plain), said(format!("  {head}"), Role::Strong)];
+    lines.push(said("", Role::Plain));
+    let facts = [
+        ("server", place.server.as_str()),
+        ("context", context),
+        ("login", place.login),
+        ("error", not_open.error.as_str()),
+    ];
+    // What the server said has to be read to its end.
+    let width = usize::from(model.size.0.saturating_sub(12)).clamp(20, 100);
+    for (name, text) in facts {
+        let texts = wrapped(text, width).into_iter().enumerate();
+        let line = |(at, text)| format!("  {:<8} {text}", if at == 0 { name } else { "" });
+        lines.extend(texts.map(line).map(|line| said(line, Role::Plain)));
+    }
     let next = Wire::retry(not_open.attempts, not_open.retry, model.now.at);
-    vec![
-        said("", Role::Plain),
-        said(head, Role::Strong),
-        said("", Role::Plain),
-        said(format!("  server   {}", place.server), Role::Plain),
-        said(format!("  context  {context}"), Role::Plain),
-        said(format!("  login    {}", place.login), Role::Plain),
-        said(format!("  error    {}", not_open.error), Role::Plain),
-        said(format!("  {next}"), Role::Dim),
-        said("", Role::Plain),
-        said(what, Role::Plain),
-    ]
+    lines.extend([said(format!("  {next}"), Role::Dim), said("", Role::Plain)]);
+    lines.extend(wrapped(&what, width).iter().map(|line| said(format!("  {line}"), Role::Plain)));
+    lines
 }
 
 fn first_run(model: &Model) -> Vec<Words> {

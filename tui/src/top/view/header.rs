@@ -91,18 +91,20 @@ fn states(snapshot: &Snapshot) -> Vec<(NodeState, u64)> {
 fn draw_counts(model: &Model, pen: &mut Pen<'_>) {
     let snapshot = model.snapshot();
     pen.put(" NODES ", Role::Dim).put(grouped(snapshot.nodes().len() as u64), Role::Strong);
+    pen.skip(1);
     for (state, nodes) in states(snapshot) {
-        pen.put(format!("  {} {}", grouped(nodes), state.as_str()), state_role(state));
+        pen.put(format!(" {} {}", grouped(nodes), state.as_str()), state_role(state));
     }
     let counts = snapshot.counts();
-    pen.put("   KEYS ", Role::Dim).put(grouped(counts.all()), Role::Strong);
-    pen.put(format!("  {} running", grouped(counts.running)), Role::Plain);
-    if counts.stopping > 0 {
-        pen.put(format!("  {} stopping", grouped(counts.stopping)), Role::Draining);
-    }
+    pen.put("   KEYS ", Role::Dim).put(grouped(counts.all()), Role::Strong).skip(1);
+    // The worst first: what does not fit is cut off.
     if counts.orphaned > 0 {
-        pen.put(format!("  {} orphaned", grouped(counts.orphaned)), Role::Lost);
+        pen.put(format!(" {} orphaned", grouped(counts.orphaned)), Role::Lost);
     }
+    if counts.stopping > 0 {
+        pen.put(format!(" {} stopping", grouped(counts.stopping)), Role::Draining);
+    }
+    pen.put(format!(" {} running", grouped(counts.running)), Role::Plain);
 }
 
 fn draw_pace(model: &Model, pen: &mut Pen<'_>) {

@@ -13,8 +13,8 @@ use crate::top::model::{Model, View};
 /// The most rows that it takes beside its legend.
 const MOST: u16 = 8;
 
-/// So many rows the list keeps, if it has them.
-const LIST: usize = 10;
+/// So many rows a list keeps that has more nodes than there is room for.
+const LIST: u16 = 10;
 
 /// The nodes by the label that they are grouped by, and how many of them are one cell.
 struct Map<'a> {
@@ -30,8 +30,9 @@ pub(super) fn rows(model: &Model, area: Rect) -> u16 {
     if model.view != View::Nodes || !model.settings.load_map || nodes < 2 {
         return 0;
     }
+    // A list that fits is worth more than its map.
+    let list = u16::try_from(nodes).ok().filter(|nodes| *nodes < area.height).unwrap_or(LIST);
     // Beside the list's headings and the legend.
-    let list = u16::try_from(nodes.min(LIST)).unwrap_or(u16::MAX);
     let room = area.height.saturating_sub(list + 2).min(MOST);
     let map = Map::of(model, area.width, room);
     map.map_or(0, |map| map.rows(area.width) + 1)

@@ -32,7 +32,9 @@ pub(super) fn lines(model: &Model, width: u16) -> Vec<Words> {
     if let Some(wish) = &node.wish {
         lines.extend(wish_lines(model, wish));
     }
-    if let Some(drain) = model.data.drains.of(&node.node) {
+    if let Some(drain) = model.data.drains.of(&node.node)
+        && drain.is_wished(&node.node, model.snapshot())
+    {
         lines.extend(drain_lines(drain, node, width, theme));
     }
     lines.extend(stops(model, node));

@@ -38,7 +38,7 @@ fn slots(model: &Model, width: u16) -> Vec<Slot> {
     if wide {
         rest.extend([
             extra(HOST, "HOST", 16),
-            extra(BUILD, "BUILD", 10),
+            extra(BUILD, "BUILD", 14),
             extra(LABELS, "LABELS", 16),
         ]);
     }
@@ -101,7 +101,7 @@ pub(super) fn state(node: &NodeStatus, now: Moment) -> String {
     match (node.state, &node.wish) {
         (NodeState::Draining, Some(wish)) if wish.paused => format!("{word} paused"),
         (NodeState::Draining, Some(wish)) if wish.drained_from > 0 => {
-            let moved = wish.drained_from.saturating_sub(node.keys);
+            let moved = wish.drained_from.saturating_sub(node.keys + wish.adrift);
             format!("{word} {}%", moved * 100 / wish.drained_from)
         }
         (NodeState::Lost, _) => format!("{word} {}", age(now.since(node.since))),

@@ -1,7 +1,7 @@
 //! What a dialog says of what would happen.
 
 use super::theme::{Role, Theme};
-use super::words::{grouped, revision, share_bar};
+use super::words::{grouped, revision, share_bar, wrapped};
 use super::{Words, said};
 use crate::output::{age, count};
 use crate::top::model::Model;
@@ -11,33 +11,34 @@ use crate::top::model::plan::{DrainPlan, Plan, RebalancePlan, Receives};
 
 /// The lines of it.
 pub(super) fn lines(model: &Model, dialog: &Dialog, width: u16, theme: Theme) -> Vec<Words> {
-    let words = |text: &str| said(text, Role::Plain);
+    let words = |text: &str| paragraph(text, width, Role::Plain);
     match (&dialog.plan, dialog.task) {
-        (Plan::Asked, _) => vec![words("working out the plan")],
-        (Plan::Failed(why), _) => vec![said(format!("there is no plan: {why}"), Role::Late)],
+        (Plan::Asked, _) => words("working out the plan"),
+        (Plan::Failed(why), _) => paragraph(&format!("there is no plan: {why}"), width, Role::Late),
         (Plan::Drain(plan), _) => drain(plan, about(model, dialog, plan), width, theme),
         (Plan::Rebalance(plan), Task::Undo) => undo(plan),
         (Plan::Rebalance(plan), _) => rebalance(plan),
-        (Plan::None, Task::Cordon) => vec![
-            words(
-                "It keeps the keys that it has and gets no others, also after a restart, until it is",
-            ),
-            words("resumed. Nothing moves."),
-        ],
+        (Plan::None, Task::Cordon) => words(
+            "It keeps the keys that it has and gets no others, also after a restart, until it is resumed. Nothing moves.",
+        ),
         (Plan::None, Task::Affinity) => affinity(model, dialog),
         (Plan::None, Task::Freeze) => {
-            vec![words("Joins and rebalances move nothing. Drains, releases and orphans go on.")]
+            words("Joins and rebalances move nothing. Drains, releases and orphans go on.")
         }
         (Plan::None, Task::Thaw) => {
-            vec![words("What was held back moves once: the joins and rebalances since the freeze.")]
+            words("What was held back moves once: the joins and rebalances since the freeze.")
         }
         (Plan::None, Task::Pause) => {
-            vec![words(
-                "No further stop is told. Those that are told go on, and nothing new comes.",
-            )]
+            words("No further stop is told. Those that are told go on, and nothing new comes.")
         }
-        (Plan::None, _) => vec![words("The drain tells further stops.")],
+        (Plan::None, _) => words("The drain tells further stops."),
     }
+}
+
+/// A text in as many lines as it takes.
+pub(super) fn paragraph(text: &str, width: u16, role: Role) -> Vec<Words> {
+    let lines = wrapped(text, usize::from(width));
+    lines.into_iter().map(|line| said(line, role)).collect()
 }
 
 /// How long it will take, going by what was seen from here.

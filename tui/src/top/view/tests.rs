@@ -346,7 +346,8 @@ fn with_a_denied_change() -> Play {
 fn not_open(cause: Cause, error: &str) -> Play {
     let mut play = Play::new(Settings::default());
     let retry = play.at(3);
-    play.news(News::NotOpen(NotOpen { error: error.to_owned(), cause, attempts: 4, retry }));
+    let group = (cause == Cause::NoGroup).then(|| play.model.place.group.clone());
+    play.news(News::NotOpen(NotOpen { group, error: error.to_owned(), cause, attempts: 4, retry }));
     play
 }
 

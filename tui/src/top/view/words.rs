@@ -43,6 +43,24 @@ pub(crate) fn time(unix_ms: u64) -> String {
     format!("{:02}:{:02}:{:02}", s / 3600, s / 60 % 60, s % 60)
 }
 
+/// A text in lines of about that many columns, broken between words.
+pub(crate) fn wrapped(text: &str, width: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split(' ') {
+        let last = lines.last().map_or(0, |line| line.chars().count());
+        if last > 0 && last + 1 + word.chars().count() > width {
+            lines.push(String::new());
+        }
+        if let Some(line) = lines.last_mut() {
+            if !line.is_empty() {
+                line.push(' ');
+            }
+            line.push_str(word);
+        }
+    }
+    lines
+}
+
 /// A bar of so many columns: how much of the most there is, and where it ought to be.
 pub(crate) fn share_bar(width: u16, keys: u64, target: u64, most: u64, theme: Theme) -> String {
     let columns = |value: u64| value.saturating_mul(u64::from(width)) / most.max(1);
@@ -95,6 +113,16 @@ mod tests {
         assert_eq!(shorts, ["999", "2.4k", "99k", "1.2M"]);
         assert_eq!(hundredths(102), "1.02");
         assert_eq!(time(1_700_000_000_000), "22:13:20");
+    }
+
+    #[test]
+    fn texts_are_broken_between_words() {
+        assert_eq!(
+            wrapped("permission denied: control.w1", 18),
+            ["permission denied:", "control.w1"]
+        );
+        assert_eq!(wrapped("averylongword", 3), ["averylongword"]);
+        assert_eq!(wrapped("", 3), [""]);
     }
 
     #[test]
