@@ -3,7 +3,7 @@
 use ratatui::layout::{Position, Rect};
 
 use super::{banner, load_map};
-use crate::top::model::{Model, View};
+use crate::top::model::{Model, View, Wire};
 
 /// How much of the screen there is room for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,7 +94,9 @@ impl Areas {
         };
         let bottom = bottom.min(rest.height.saturating_sub(4));
         let (middle, bottom) = split(rest, rest.height - bottom);
+        let is_open = !matches!(model.wire, Wire::Connecting | Wire::NotOpen(_));
         let has_details = model.settings.details
+            && is_open
             && whole.width >= WIDE_ENOUGH
             && !matches!(model.view, View::Events | View::Groups);
         let (body, details) = if has_details {
