@@ -119,9 +119,9 @@ fn time_left(model: &Model, drain: &Drain) -> Option<String> {
 
 /// The stops that nobody confirms, by name.
 fn waits_for(model: &Model, drain: &Drain) -> Option<Words> {
-    let nodes = drain.nodes.keys().filter_map(|node| model.snapshot().node(node));
+    let nodes = || drain.nodes.keys().filter_map(|node| model.snapshot().node(node));
     let now = model.age_at();
-    let mut stops: Vec<_> = nodes.flat_map(|node| &node.unconfirmed.oldest).collect();
+    let mut stops: Vec<_> = nodes().flat_map(|node| &node.unconfirmed.oldest).collect();
     stops.sort_by_key(|stop| stop.told);
     let first = stops.first()?;
     if now.since(first.told) < Duration::from_secs(2) {
@@ -130,7 +130,9 @@ fn waits_for(model: &Model, drain: &Drain) -> Option<Words> {
     let named = stops.iter().take(3);
     let named: Vec<String> =
         named.map(|stop| format!("{} {}", stop.key, age(now.since(stop.told)))).collect();
-    let more = stops.len().saturating_sub(3);
+    // A node names only the oldest of its own.
+    let all: u64 = nodes().map(|node| node.unconfirmed.count).sum();
+    let more = all.saturating_sub(named.len() as u64);
     let rest = if more > 0 { format!(", {more} more") } else { String::new() };
     Some(said(format!("   stop not confirmed: {}{rest}", named.join(", ")), Role::Draining))
 }
