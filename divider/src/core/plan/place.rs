@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 use super::score::score;
 
 /// A node that may take the keys of one class: affinity above 0, prefix matches.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Candidate {
     /// Its hash.
     pub(crate) hash: u64,
@@ -71,10 +71,10 @@ struct Slot {
 
 impl Placer {
     /// For `orphans` keys that are about to be placed.
-    pub(crate) fn new(candidates: Vec<Candidate>, orphans: u64) -> Self {
+    pub(crate) fn new(candidates: &[Candidate], orphans: u64) -> Self {
         let total = candidates.iter().map(|candidate| candidate.load).sum::<u64>() + orphans;
-        let share = Share::new(&candidates, total);
-        let slots: Vec<Slot> = candidates.into_iter().map(|c| Slot::new(c, share)).collect();
+        let share = Share::new(candidates, total);
+        let slots: Vec<Slot> = candidates.iter().map(|&c| Slot::new(c, share)).collect();
         let deficit: u64 = slots.iter().map(|slot| slot.below_floor).sum();
         Self { slots, spare: orphans.saturating_sub(deficit) }
     }
@@ -179,7 +179,7 @@ mod tests {
     }
 
     fn place_all(candidates: &[Candidate], keys: &[u64]) -> Vec<usize> {
-        let mut placer = Placer::new(candidates.to_vec(), keys.len() as u64);
+        let mut placer = Placer::new(candidates, keys.len() as u64);
         keys.iter().map(|&key| placer.place(key, None, &[]).expect("a candidate")).collect()
     }
 
@@ -225,7 +225,7 @@ mod tests {
 
     #[test]
     fn an_orphan_goes_home_while_there_is_room() {
-        let mut placer = Placer::new(group(&[1, 1], &[]), 4);
+        let mut placer = Placer::new(&group(&[1, 1], &[]), 4);
         assert_eq!(placer.place(1, Some(1), &[]), Some(1));
         assert_eq!(placer.place(2, Some(1), &[]), Some(1));
         assert_eq!(placer.place(3, Some(1), &[]), Some(0), "home is full");
@@ -235,7 +235,7 @@ mod tests {
     #[test]
     fn who_released_a_key_does_not_get_it_though_it_alone_has_room() {
         let candidates = group(&[1, 1, 1], &[3, 0, 2]);
-        let place = |not: &[usize]| Placer::new(candidates.clone(), 1).place(7, Some(1), not);
+        let place = |not: &[usize]| Placer::new(&candidates, 1).place(7, Some(1), not);
         assert_eq!(place(&[]), Some(1));
         assert_eq!(place(&[1]), Some(2), "the least loaded of the others");
         assert_eq!(place(&[1, 2]), Some(0));
@@ -244,8 +244,8 @@ mod tests {
 
     #[test]
     fn without_a_candidate_there_is_no_place() {
-        assert_eq!(Placer::new(Vec::new(), 1).place(1, None, &[]), None);
-        assert_eq!(Placer::new(group(&[1], &[]), 1).place(1, Some(9), &[]), Some(0));
+        assert_eq!(Placer::new(&[], 1).place(1, None, &[]), None);
+        assert_eq!(Placer::new(&group(&[1], &[]), 1).place(1, Some(9), &[]), Some(0));
     }
 
     #[test]
@@ -253,7 +253,7 @@ mod tests {
         let candidates = group(&[1; 50], &[10; 50]);
         for key in orphans(200) {
             let best = (0..50).max_by_key(|&at| score(candidates[at].hash, key, 1));
-            assert_eq!(Placer::new(candidates.clone(), 1).place(key, None, &[]), best);
+            assert_eq!(Placer::new(&candidates, 1).place(key, None, &[]), best);
         }
     }
 
@@ -302,7 +302,7 @@ mod tests {
         ) {
             let keys = orphans(part.len() as u64);
             let plan = |candidates: &[Candidate], which: &[usize]| -> Vec<usize> {
-                let mut placer = Placer::new(candidates.to_vec(), which.len() as u64);
+                let mut placer = Placer::new(candidates, which.len() as u64);
                 let place = |&at: &usize| placer.place(keys[at], homes[at], &[]).expect("one");
                 which.iter().map(place).collect()
             };
@@ -325,7 +325,7 @@ mod tests {
                 candidate.load = 0;
             }
             for key in orphans(keys) {
-                let to = Placer::new(candidates.clone(), 1).place(key, None, &[]).expect("one");
+                let to = Placer::new(&candidates, 1).place(key, None, &[]).expect("one");
                 candidates[to].load += 1;
             }
             let bands = bands(&candidates, keys);

@@ -50,7 +50,7 @@ struct Orphan {
 fn place() {
     check("place", |PlaceGiven { candidates: mut nodes, mut orphans }| {
         orphans.sort_by_key(|orphan| key_hash(&orphan.key));
-        let mut placer = Placer::new(nodes.candidates(), orphans.len() as u64);
+        let mut placer = Placer::new(&nodes.candidates(), orphans.len() as u64);
         let to_place = |orphan: Orphan| {
             let not: Vec<_> = orphan.not.iter().filter_map(|node| nodes.find(node)).collect();
             let home = orphan.home.and_then(|home| nodes.find(&home));

@@ -1,7 +1,5 @@
 //! Giving keys that have to go somewhere their places.
 
-use std::collections::BTreeMap;
-
 use super::{Departs, Patience, Planner};
 use crate::core::guard::broken;
 use crate::core::plan::{Placer, score};
@@ -70,28 +68,30 @@ impl Planner {
         self.place_batch(view, now, batch);
     }
 
-    /// Places these keys as one batch, in the order of their hash.
-    fn place_batch(&mut self, view: &mut View, now: Now, mut batch: Vec<(u64, KeyIx)>) {
+    /// Places these keys as one batch, those of each class in the order of their hash.
+    fn place_batch(&mut self, view: &mut View, now: Now, batch: Vec<(u64, KeyIx)>) {
+        let of_class = |(hash, ix): (u64, KeyIx)| {
+            let entry = view.keys.get(ix)?;
+            Some((self.classes.class(entry.signature).signatures[0], hash, ix))
+        };
+        let mut batch: Vec<_> = batch.into_iter().filter_map(of_class).collect();
         batch.sort_unstable();
-        let mut by_class: BTreeMap<u16, Vec<KeyIx>> = BTreeMap::new();
-        for (_, ix) in batch {
-            let Some(entry) = view.keys.get(ix) else { continue };
-            let class = self.classes.class(entry.signature);
-            by_class.entry(class.signatures[0]).or_default().push(ix);
-        }
-        for (signature, keys) in by_class {
-            let class = self.classes.class(signature);
-            let nodes = class.nodes.clone();
-            let mut placer = Placer::new(class.candidates.clone(), keys.len() as u64);
-            for ix in keys {
-                let Some(entry) = view.keys.get(ix) else { continue };
-                let class = self.classes.class(signature);
-                let home = self.home(view, entry, class);
+        let mut targets = Vec::with_capacity(batch.len());
+        for of_class in batch.chunk_by(|left, right| left.0 == right.0) {
+            let class = self.classes.class(of_class[0].0);
+            let mut placer = Placer::new(&class.candidates, of_class.len() as u64);
+            for &(_, hash, ix) in of_class {
+                let home = view.keys.get(ix).and_then(|entry| self.home(view, entry, class));
                 let not = cooling(view, ix, class, now);
-                match placer.place(entry.hash, home, &not) {
-                    Some(at) => self.set_target(view, ix, nodes[at]),
-                    None => self.strand(view, ix, now),
-                }
+                let at = placer.place(hash, home, &not);
+                targets.push((ix, at.map_or(OwnerIx::NONE, |at| class.nodes[at])));
+            }
+        }
+        for (ix, target) in targets {
+            if target.is_some() {
+                self.set_target(view, ix, target);
+            } else {
+                self.strand(view, ix, now);
             }
         }
     }
@@ -166,7 +166,7 @@ impl Planner {
             if let Some(own) = class.position(from) {
                 candidates[own].load = candidates[own].load.saturating_sub(1);
             }
-            let to = Placer::new(candidates, 1).place(entry.hash, None, &not)?;
+            let to = Placer::new(&candidates, 1).place(entry.hash, None, &not)?;
             class.nodes[to]
         };
         self.set_target(view, ix, to);

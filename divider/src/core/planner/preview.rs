@@ -73,7 +73,7 @@ fn preview_batch(
     mut batch: Vec<(u64, KeyIx)>,
 ) -> Vec<(KeyIx, OwnerIx)> {
     batch.sort_unstable();
-    let mut placer = Placer::new(class.candidates.clone(), batch.len() as u64);
+    let mut placer = Placer::new(&class.candidates, batch.len() as u64);
     let mut place = |(hash, ix): (u64, KeyIx)| {
         let not = cooling(view, ix, class, now);
         let Some(to) = placer.place(hash, None, &not) else { return Some((ix, OwnerIx::NONE)) };
