@@ -81,6 +81,10 @@ impl Session {
     pub const fn from_bits(bits: u128) -> Self {
         Self(bits)
     }
+
+    pub(crate) const fn to_bits(self) -> u128 {
+        self.0
+    }
 }
 
 impl fmt::Display for Session {
@@ -98,13 +102,14 @@ impl fmt::Debug for Session {
 impl FromStr for Session {
     type Err = InvalidId;
     fn from_str(text: &str) -> Result<Self, InvalidId> {
-        let canonical =
-            text.len() == 32 && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
-        u128::from_str_radix(text, 16)
-            .ok()
-            .filter(|_| canonical)
-            .map(Self)
-            .ok_or_else(|| InvalidId::BadSession { id: text.chars().take(64).collect() })
+        let digit = |byte: u8| match byte {
+            b'0'..=b'9' => Some(byte - b'0'),
+            b'a'..=b'f' => Some(byte - b'a' + 10),
+            _ => None,
+        };
+        let add = |bits: u128, byte: u8| Some(bits << 4 | u128::from(digit(byte)?));
+        let bits = (text.len() == 32).then(|| text.bytes().try_fold(0, add)).flatten();
+        bits.map(Self).ok_or_else(|| InvalidId::BadSession { id: text.chars().take(64).collect() })
     }
 }
 

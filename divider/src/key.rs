@@ -114,16 +114,29 @@ fn hex_digit(byte: u8) -> Option<u8> {
     HEX.iter().position(|&h| h == byte).and_then(|at| u8::try_from(at).ok())
 }
 
+/// Whether every byte stands for itself. All nodes ask this of every key in every record.
 fn all_plain(bytes: &[u8]) -> bool {
-    (0..bytes.len()).all(|at| is_plain(bytes, at))
+    let mut after_dot = !bytes.is_empty();
+    for &byte in bytes {
+        let dot = byte == b'.';
+        if dot && after_dot || !dot && !is_plain_byte(byte) {
+            return false;
+        }
+        after_dot = dot;
+    }
+    !after_dot
 }
 
 /// Whether the byte at `at` stands for itself: a dot only where it divides two tokens.
 fn is_plain(bytes: &[u8], at: usize) -> bool {
     match bytes[at] {
         b'.' => at > 0 && at + 1 < bytes.len() && bytes[at - 1] != b'.',
-        byte => byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'/' | b'_'),
+        byte => is_plain_byte(byte),
     }
+}
+
+fn is_plain_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'/' | b'_')
 }
 
 fn wire_len(text: &str) -> usize {

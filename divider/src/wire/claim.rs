@@ -1,8 +1,11 @@
 //! `claim.<key>`: who owns a key.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
+use super::plain::Plain;
 use super::{Malformed, check_version, from_json};
 use crate::id::{NodeId, Session, Token};
 
@@ -38,13 +41,31 @@ pub struct NotNode {
     pub for_ms: u64,
 }
 
+/// A claim whose owner's name is not copied: what every node reads of every change of owner.
+#[derive(Debug)]
+pub(crate) struct ReadClaim<'a> {
+    pub(crate) owner: Option<(Text<'a>, Session)>,
+    pub(crate) token: Token,
+    pub(crate) not: Vec<NotNode>,
+}
+
+/// A text, copied only where the JSON has escapes in it.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+
+impl Text<'_> {
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
 #[derive(Serialize, Deserialize)]
 struct Json<'a> {
     v: u32,
     #[serde(borrow)]
-    node: Option<std::borrow::Cow<'a, str>>,
+    node: Option<Text<'a>>,
     #[serde(borrow)]
-    session: Option<std::borrow::Cow<'a, str>>,
+    session: Option<Text<'a>>,
     token: u64,
     #[serde(default, skip_serializing_if = "Vec::is_empty", borrow)]
     not: Vec<JsonNot<'a>>,
@@ -53,13 +74,21 @@ struct Json<'a> {
 #[derive(Serialize, Deserialize)]
 struct JsonNot<'a> {
     #[serde(borrow)]
-    node: std::borrow::Cow<'a, str>,
+    node: Cow<'a, str>,
     for_ms: u64,
 }
 
-impl ClaimRecord {
-    /// Reads a claim's value.
-    pub fn decode(value: &[u8]) -> Result<Self, Malformed> {
+impl<'a> ReadClaim<'a> {
+    /// Reads a claim's value; the name of its owner is not judged.
+    pub(crate) fn read(value: &'a [u8]) -> Result<Self, Malformed> {
+        let Some(Plain { node, session, token }) = Plain::read(value) else {
+            return Self::of_json(value);
+        };
+        Ok(Self { owner: Some((Text(node.into()), session)), token, not: Vec::new() })
+    }
+
+    /// The same of any form.
+    pub(super) fn of_json(value: &'a [u8]) -> Result<Self, Malformed> {
         let json: Json<'_> = from_json(value)?;
         check_version(json.v)?;
         if json.token > Token::MAX.0 {
@@ -70,9 +99,7 @@ impl ClaimRecord {
         }
         let owner = match (json.node, json.session) {
             (None, _) => None,
-            (Some(node), Some(session)) => {
-                Some(Owner { node: NodeId::new(node)?, session: session.parse()? })
-            }
+            (Some(node), Some(session)) => Some((node, session.as_str().parse()?)),
             (Some(_), None) => return Err(Malformed::OutOfBounds { field: "session" }),
         };
         let not = json
@@ -82,13 +109,28 @@ impl ClaimRecord {
             .collect::<Result<_, Malformed>>()?;
         Ok(Self { owner, token: Token(json.token), not })
     }
+}
+
+impl ClaimRecord {
+    /// Reads a claim's value.
+    pub fn decode(value: &[u8]) -> Result<Self, Malformed> {
+        let ReadClaim { owner, token, not } = ReadClaim::read(value)?;
+        let named = |(node, session): (Text<'_>, _)| {
+            Ok::<_, Malformed>(Owner { node: NodeId::new(node.as_str())?, session })
+        };
+        Ok(Self { owner: owner.map(named).transpose()?, token, not })
+    }
 
     /// The value of this claim.
     pub fn encode(&self) -> Bytes {
+        if let (Some(Owner { node, session }), []) = (&self.owner, &self.not[..]) {
+            let (node, session, token) = (node.as_str(), *session, self.token);
+            return Plain { node, session, token }.write().into();
+        }
         super::to_json(&Json {
             v: 1,
-            node: self.owner.as_ref().map(|o| o.node.as_str().into()),
-            session: self.owner.as_ref().map(|o| o.session.to_string().into()),
+            node: self.owner.as_ref().map(|o| Text(o.node.as_str().into())),
+            session: self.owner.as_ref().map(|o| Text(o.session.to_string().into())),
             token: self.token.0,
             not: self
                 .not

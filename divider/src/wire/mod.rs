@@ -9,11 +9,13 @@ mod group;
 mod lease;
 mod member;
 mod name;
+mod plain;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
 mod vectors;
 
+pub(crate) use claim::ReadClaim;
 pub use claim::{ClaimRecord, MAX_NOT, NotNode, Owner};
 pub use control::{ControlRecord, DEFAULT_PARALLEL, Mode, OnDeadline};
 pub use group::{Freeze, GroupRecord, PROTOCOL, RebalanceRecord};

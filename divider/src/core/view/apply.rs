@@ -10,7 +10,7 @@ use crate::core::time::{Now, Time};
 use crate::id::{NodeId, Revision, Token};
 use crate::store::Record;
 use crate::wire::{
-    ClaimRecord, ControlRecord, GroupRecord, LeaseRecord, Malformed, MemberRecord, Named,
+    ControlRecord, GroupRecord, LeaseRecord, Malformed, MemberRecord, Named, NotNode, ReadClaim,
     StopsRecord,
 };
 
@@ -165,15 +165,14 @@ impl View {
         let Some(value) = &record.value else { return self.apply_unclaim(key, record.revision) };
         let ix = self.keys.intern(key);
         let from = self.keys.get(ix).map_or(OwnerIx::NONE, |e| e.claim.owner);
-        let read = ClaimRecord::decode(value).and_then(|claim| {
-            let owner = claim
-                .owner
-                .as_ref()
-                .map(|o| self.owners.intern(&o.node, o.session, record.revision));
-            match owner {
-                Some(None) => Err(Malformed::OutOfBounds { field: "session" }),
-                owner => Ok((claim, owner.flatten().unwrap_or_default())),
-            }
+        let read = ReadClaim::read(value).and_then(|claim| {
+            let owner = match &claim.owner {
+                Some((node, session)) => {
+                    self.owners.intern_text(node.as_str(), *session, record.revision)?
+                }
+                None => OwnerIx::NONE,
+            };
+            Ok((claim, owner))
         });
         let Some(entry) = self.keys.get_mut(ix) else { return Effect::Nothing };
         entry.note(Note::ClaimShown);
@@ -183,7 +182,7 @@ impl View {
         match read {
             Ok((claim, owner)) => {
                 entry.claim.token = claim.token;
-                self.keys.set_not(ix, not_until(at, &claim));
+                self.keys.set_not(ix, not_until(at, &claim.not));
                 self.note_token(claim.token);
                 self.set_owner(ix, owner);
             }
@@ -212,12 +211,12 @@ impl View {
     }
 }
 
-fn not_until(at: Time, claim: &ClaimRecord) -> Option<Box<[NotUntil]>> {
-    if claim.not.is_empty() {
+fn not_until(at: Time, not: &[NotNode]) -> Option<Box<[NotUntil]>> {
+    if not.is_empty() {
         return None;
     }
     let until = |ms| at + Duration::from_millis(ms).min(LONGEST_COOL_DOWN);
-    let not = claim.not.iter().map(|n| NotUntil { node: n.node.clone(), until: until(n.for_ms) });
+    let not = not.iter().map(|n| NotUntil { node: n.node.clone(), until: until(n.for_ms) });
     Some(not.collect())
 }
 

@@ -1,9 +1,11 @@
 //! The sessions that claims and members name, each with the keys it is named as the owner of.
 
-use std::collections::HashMap;
+use hashbrown::HashTable;
+use xxhash_rust::xxh3::xxh3_64;
 
 use super::keys::KeyIx;
 use crate::id::{NodeId, Revision, Session};
+use crate::wire::Malformed;
 
 /// A session's place in [`Owners`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -45,12 +47,23 @@ pub(crate) struct OwnerEntry {
     pub(crate) keys: Vec<KeyIx>,
 }
 
+impl OwnerEntry {
+    fn hash(&self) -> u64 {
+        hash(self.session)
+    }
+}
+
+fn hash(session: Session) -> u64 {
+    xxh3_64(&session.to_bits().to_le_bytes())
+}
+
 /// All sessions that are named anywhere.
 #[derive(Debug, Default)]
 pub(crate) struct Owners {
     entries: Vec<Option<OwnerEntry>>,
     free: Vec<u32>,
-    index: HashMap<Session, OwnerIx>,
+    /// The sessions' places by a hash that costs little: every claim that is read asks for one.
+    index: HashTable<OwnerIx>,
 }
 
 impl Owners {
@@ -62,10 +75,15 @@ impl Owners {
         self.entries.get_mut(owner.0 as usize)?.as_mut()
     }
 
+    fn find_session(&self, session: Session) -> Option<OwnerIx> {
+        let same = |owner: &OwnerIx| self.get(*owner).is_some_and(|o| o.session == session);
+        self.index.find(hash(session), same).copied()
+    }
+
     /// The session's place, if it is named anywhere. A session that is named for another node too
     /// is that other node's no less: the first one seen has it.
     pub(crate) fn find(&self, node: &NodeId, session: Session) -> Option<OwnerIx> {
-        let owner = *self.index.get(&session)?;
+        let owner = self.find_session(session)?;
         self.get(owner).filter(|o| o.node == *node).map(|_| owner)
     }
 
@@ -77,7 +95,7 @@ impl Owners {
         session: Session,
         named: Revision,
     ) -> Option<OwnerIx> {
-        if let Some(&owner) = self.index.get(&session) {
+        if let Some(owner) = self.find_session(session) {
             return self.get(owner).filter(|o| o.node == *node).map(|_| owner);
         }
         let entry = OwnerEntry { node: node.clone(), session, named, keys: Vec::new() };
@@ -86,8 +104,26 @@ impl Owners {
             u32::try_from(self.entries.len() - 1).expect("fewer than 2^32 sessions at a time")
         });
         self.entries[at as usize] = Some(entry);
-        self.index.insert(session, OwnerIx(at));
+        let entries = &self.entries;
+        let hash_of = |owner: &OwnerIx| entries[owner.index()].as_ref().map_or(0, OwnerEntry::hash);
+        self.index.insert_unique(hash(session), OwnerIx(at), hash_of);
         Some(OwnerIx(at))
+    }
+
+    /// The same for a node whose name was not read yet: that of a session that is known need not be.
+    pub(super) fn intern_text(
+        &mut self,
+        node: &str,
+        session: Session,
+        named: Revision,
+    ) -> Result<OwnerIx, Malformed> {
+        if let Some(owner) = self.find_session(session)
+            && self.get(owner).is_some_and(|o| o.node.as_str() == node)
+        {
+            return Ok(owner);
+        }
+        let owner = self.intern(&NodeId::new(node)?, session, named);
+        owner.ok_or(Malformed::OutOfBounds { field: "session" })
     }
 
     /// Forgets the sessions that no claim names and that `keep` does not know.
@@ -96,7 +132,9 @@ impl Owners {
             let owner = OwnerIx(u32::try_from(at).expect("fewer than 2^32 sessions at a time"));
             let Some(entry) = &self.entries[at] else { continue };
             if entry.keys.is_empty() && !keep(owner, entry) {
-                self.index.remove(&entry.session);
+                if let Ok(place) = self.index.find_entry(entry.hash(), |found| *found == owner) {
+                    place.remove();
+                }
                 self.entries[at] = None;
                 self.free.push(owner.0);
             }

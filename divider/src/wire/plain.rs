@@ -1,0 +1,126 @@
+//! Claims in the very form in which divider writes them, read and written without going through JSON's
+//! other forms: every node reads every claim, and this takes a tenth of the time. Whatever looks
+//! different in the least is left to JSON.
+
+use crate::id::{MAX_ID, Session, Token};
+
+/// A claim as it is written where nobody has released the key lately.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Plain<'a> {
+    pub(super) node: &'a str,
+    pub(super) session: Session,
+    pub(super) token: Token,
+}
+
+const HEX: &[u8; 16] = b"0123456789abcdef";
+const NODE: &str = r#"{"v":1,"node":""#;
+const SESSION: &str = r#"","session":""#;
+const TOKEN: &str = r#"","token":"#;
+
+impl<'a> Plain<'a> {
+    /// Reads it; `None` where it is not exactly of this form, whatever else it may be.
+    pub(super) fn read(value: &'a [u8]) -> Option<Self> {
+        let rest = value.strip_prefix(NODE.as_bytes())?;
+        let length = rest.iter().position(|&byte| byte == b'"')?;
+        let (node, rest) = rest.split_at(length);
+        let letter = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
+        if node.is_empty() || node.len() > MAX_ID || !node.iter().all(letter) {
+            return None;
+        }
+        let (session, rest) = rest.strip_prefix(SESSION.as_bytes())?.split_at_checked(32)?;
+        let digits = rest.strip_prefix(TOKEN.as_bytes())?.strip_suffix(b"}")?;
+        let token = number(digits).filter(|token| *token <= Token::MAX.0)?;
+        Some(Self {
+            node: std::str::from_utf8(node).ok()?,
+            session: std::str::from_utf8(session).ok()?.parse().ok()?,
+            token: Token(token),
+        })
+    }
+
+    /// Writes it.
+    pub(super) fn write(self) -> Vec<u8> {
+        let mut value = Vec::with_capacity(128);
+        for part in [NODE, self.node, SESSION] {
+            value.extend_from_slice(part.as_bytes());
+        }
+        for byte in self.session.to_bits().to_be_bytes() {
+            value.extend([byte >> 4, byte & 0xf].map(|digit| HEX[usize::from(digit)]));
+        }
+        value.extend_from_slice(TOKEN.as_bytes());
+        value.extend_from_slice(self.token.to_string().as_bytes());
+        value.push(b'}');
+        value
+    }
+}
+
+/// Digits as JSON has them: no zeros before others.
+fn number(digits: &[u8]) -> Option<u64> {
+    let (first, rest) = digits.split_first()?;
+    if *first == b'0' && !rest.is_empty() {
+        return None;
+    }
+    digits.iter().try_fold(0_u64, |sum, &byte| {
+        let digit = byte.is_ascii_digit().then(|| u64::from(byte - b'0'))?;
+        sum.checked_mul(10)?.checked_add(digit)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::claim::ReadClaim;
+    use super::*;
+    use proptest::prelude::*;
+
+    fn check(value: &[u8]) -> bool {
+        let Some(plain) = Plain::read(value) else { return false };
+        let read = ReadClaim::of_json(value).expect("it is JSON of this form");
+        let (node, session) = read.owner.expect("it has an owner");
+        assert_eq!((node.as_str(), session, read.token), (plain.node, plain.session, plain.token));
+        assert!(read.not.is_empty());
+        true
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_read_and_is_what_json_says(
+            node in "[A-Za-z0-9_-]{1,64}",
+            bits: u128,
+            token in 0..=Token::MAX.0,
+        ) {
+            let session = Session::from_bits(bits);
+            let plain = Plain { node: &node, session, token: Token(token) };
+            let value = plain.write();
+            prop_assert!(check(&value));
+            prop_assert_eq!(Plain::read(&value), Some(plain));
+        }
+
+        #[test]
+        fn what_looks_different_is_json_s_or_says_the_same(
+            node in "[A-Za-z0-9_-]{1,66}",
+            bits: u128,
+            token: u64,
+            at: prop::sample::Index,
+            byte: u8,
+        ) {
+            let session = Session::from_bits(bits);
+            let mut value = Plain { node: &node, session, token: Token(token) }.write();
+            let at = at.index(value.len());
+            value[at] = byte;
+            check(&value);
+            value.truncate(at);
+            prop_assert!(!check(&value));
+        }
+    }
+
+    #[test]
+    fn other_forms_are_left_to_json() {
+        let session = "0123456789abcdef0123456789abcdef";
+        let value =
+            |token: &str| format!(r#"{{"v":1,"node":"n","session":"{session}","token":{token}}}"#);
+        assert!(check(value("7").as_bytes()));
+        assert!(check(value("0").as_bytes()));
+        for token in ["07", "-1", "1.0", "1e3", "", " 7", r#"7,"more":1"#] {
+            assert!(!check(value(token).as_bytes()), "{token:?}");
+        }
+    }
+}
