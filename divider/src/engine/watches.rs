@@ -4,7 +4,6 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::future::FutureExt;
 use futures_util::stream::{BoxStream, SelectAll, StreamExt, unfold};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -119,7 +118,7 @@ impl Follower {
             close(watch).await;
             return None;
         };
-        let mut batch = Vec::new();
+        let mut batch = Vec::with_capacity(AT_FIRST);
         let mut next = Some(first);
         while let Some(change) = next {
             match change {
@@ -129,7 +128,7 @@ impl Follower {
                     return Some((batch, Stage::Ended(Some(watch))));
                 }
             }
-            next = if batch.len() < BATCH { watch.next().now_or_never() } else { None };
+            next = if batch.len() < BATCH { watch.ready() } else { None };
         }
         Some((batch, Stage::Open(watch)))
     }
@@ -143,6 +142,9 @@ async fn close(watch: Box<dyn Watch>) {
     // A store that does not answer clears the watch away by itself.
     let _ = timeout(CLOSE_DEADLINE, watch.close()).await;
 }
+
+/// Changes that a batch has room for from the beginning: many in a burst, few otherwise.
+const AT_FIRST: usize = 32;
 
 /// How long a watch may take to open: longer than a cluster needs to elect a leader.
 const OPEN_DEADLINE: Duration = Duration::from_secs(10);

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::future::BoxFuture;
+use futures_util::future::{BoxFuture, FutureExt};
 use tokio::runtime::Handle;
 
 use crate::id::{GroupName, Revision};
@@ -96,6 +96,12 @@ pub trait Watch: Send + 'static {
     /// # Cancel safety
     /// Cancel safe: a change that was not returned is returned by the next call.
     fn next(&mut self) -> BoxFuture<'_, Result<Change, StoreError>>;
+
+    /// The next change if it has come already and can be told without waiting for anything; `None`
+    /// says no more than that [`next`](Self::next) has to be asked.
+    fn ready(&mut self) -> Option<Result<Change, StoreError>> {
+        self.next().now_or_never()
+    }
 
     /// Ends the watch and what the backend keeps for it.
     fn close(self: Box<Self>) -> BoxFuture<'static, ()>;

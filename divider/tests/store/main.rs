@@ -55,5 +55,6 @@ over_every_store! {
         a_snapshot_whose_end_expired_catches_up
         what_is_rewritten_during_a_snapshot_comes_before_its_end
         a_next_that_is_dropped_loses_nothing
+        what_is_ready_and_what_is_waited_for_are_one_sequence
         a_watch_that_is_closed_leaves_others_alone;
 }

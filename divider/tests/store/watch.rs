@@ -129,6 +129,32 @@ pub(crate) async fn a_next_that_is_dropped_loses_nothing(store: &dyn Store) {
     watching.close().await;
 }
 
+pub(crate) async fn what_is_ready_and_what_is_waited_for_are_one_sequence(store: &dyn Store) {
+    for n in 0..200 {
+        write(store, put(&format!("key.{n}"), "", None)).await;
+    }
+    let mut watching = watch(store, &["key.>"]).await;
+    let (mut names, mut ends) = (Vec::new(), 0);
+    while names.last().is_none_or(|name| name != "key.end") {
+        let change = match watching.ready() {
+            Some(change) => change,
+            None => in_time(watching.next()).await,
+        };
+        match change.expect("a change") {
+            Change::Record(record) => names.push(record.name),
+            Change::CaughtUp => {
+                ends += 1;
+                write(store, put("key.later", "", None)).await;
+                write(store, put("key.end", "", None)).await;
+            }
+        }
+    }
+    let want = (0..200).map(|n| format!("key.{n}")).chain(["key.later".into(), "key.end".into()]);
+    assert!(names.into_iter().eq(want), "a record is missing, twice, or out of order");
+    assert_eq!(ends, 1);
+    watching.close().await;
+}
+
 pub(crate) async fn a_watch_that_is_closed_leaves_others_alone(store: &dyn Store) {
     let mut first = watch(store, &[">"]).await;
     let mut second = watch(store, &[">"]).await;

@@ -15,14 +15,22 @@ impl Place {
     /// Reads `$JS.ACK.<stream>.<consumer>.<times>.<sequence>.<delivered>.<time>.<pending>`, or the
     /// newer form with domain and account before the stream, and perhaps a random end.
     pub(super) fn parse(reply: &str) -> Option<Self> {
-        let tokens = reply.strip_prefix("$JS.ACK.")?.split('.');
-        let names = match tokens.clone().count() {
-            7 => 3,
-            9 | 10 => 5,
+        let rest = reply.strip_prefix("$JS.ACK.")?;
+        let names = match rest.bytes().filter(|&byte| byte == b'.').count() {
+            6 => 3,
+            8 | 9 => 5,
             _ => return None,
         };
-        let mut tokens = tokens.skip(names);
-        let mut number = || tokens.next()?.parse::<u64>().ok();
+        let mut bytes = rest.bytes();
+        for _ in 0..names {
+            bytes.find(|&byte| byte == b'.')?;
+        }
+        let mut number = || {
+            let mut digits = bytes.by_ref().take_while(|&byte| byte != b'.');
+            let digit = |byte: u8| char::from(byte).to_digit(10).map(u64::from);
+            let first = digit(digits.next()?)?;
+            digits.try_fold(first, |sum, byte| sum.checked_mul(10)?.checked_add(digit(byte)?))
+        };
         let (sequence, delivered) = (number()?, number()?);
         let _time = number()?;
         Some(Self { sequence, delivered, pending: number()? })

@@ -31,6 +31,8 @@ pub(super) struct NatsWatch {
     subjects: Vec<String>,
     reader: Client,
     deliveries: Subscriber,
+    /// What was taken from the deliveries and has to be looked at by [`Watch::next`].
+    put_back: Option<Message>,
     /// How often the reader's connection had been made when the watch was opened.
     connects: u64,
     /// Whether the deliveries ended with the connection.
@@ -63,6 +65,7 @@ impl NatsWatch {
             store,
             reader,
             deliveries,
+            put_back: None,
             connects,
             cut: false,
             progress: Progress::new(1, u64::MAX),
@@ -170,14 +173,23 @@ impl NatsWatch {
         place: Place,
         message: Message,
     ) -> Result<Option<Change>, StoreError> {
-        self.stalled_since = None;
         self.progress.on_delivery(place).map_err(gap)?;
-        let Some(name) = message.subject.strip_prefix(self.store.inner.names.records.as_str())
-        else {
-            return Ok(None);
-        };
+        Ok(self.on_record(place, message))
+    }
+
+    /// The message's place, if it is the delivery that comes next, on the connection of old.
+    fn next_place(&mut self, message: &Message) -> Option<Place> {
+        let place = Place::parse(message.reply.as_deref()?)?;
+        let next = connects(&self.reader) == self.connects;
+        (next && self.progress.on_delivery(place).is_ok()).then_some(place)
+    }
+
+    /// A message that is the next delivery.
+    fn on_record(&mut self, place: Place, message: Message) -> Option<Change> {
+        self.stalled_since = None;
+        let name = message.subject.strip_prefix(self.store.inner.names.records.as_str())?;
         let (headers, value) = (message.headers.as_ref(), message.payload);
-        Ok(Some(Change::Record(message::record(name, place.sequence, headers, value))))
+        Some(Change::Record(message::record(name, place.sequence, headers, value)))
     }
 
     /// An idle heartbeat, or a question whose answer paces the deliveries.
@@ -228,7 +240,8 @@ impl NatsWatch {
         }
         self.ask_leader();
         // What has come is read first: only then is silence the server's.
-        if let Some(message) = self.deliveries.next().now_or_never() {
+        let put_back = self.put_back.take().map(Some);
+        if let Some(message) = put_back.or_else(|| self.deliveries.next().now_or_never()) {
             return self.on_message(message).await;
         }
         let quiet_since = *self.quiet_since.get_or_insert_with(Instant::now);
@@ -260,6 +273,27 @@ impl Watch for NatsWatch {
                 }
             }
         })
+    }
+
+    fn ready(&mut self) -> Option<Result<Change, StoreError>> {
+        if self.put_back.is_some() {
+            return None;
+        }
+        if self.progress.take_end() {
+            return Some(Ok(Change::CaughtUp));
+        }
+        loop {
+            // That nothing comes any more is said again to whoever asks again.
+            let message = self.deliveries.next().now_or_never()??;
+            let Some(place) = self.next_place(&message) else {
+                self.put_back = Some(message);
+                return None;
+            };
+            self.quiet_since = None;
+            if let Some(change) = self.on_record(place, message) {
+                return Some(Ok(change));
+            }
+        }
     }
 
     fn close(self: Box<Self>) -> BoxFuture<'static, ()> {
