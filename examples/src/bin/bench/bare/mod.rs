@@ -2,9 +2,11 @@
 //! streams and consumers are configured as divider's are.
 
 mod ack;
+mod chain;
 mod snapshot;
 mod writes;
 
 pub(crate) use ack::{Acks, GROUP as ACKS, RoundTrips};
+pub(crate) use chain::{Chains, GROUP as CHAINS};
 pub(crate) use snapshot::read_all;
 pub(crate) use writes::{Writes, rate};
