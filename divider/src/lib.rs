@@ -115,7 +115,7 @@
 
 mod assignment;
 mod backoff;
-#[cfg(feature = "bench")]
+#[cfg(any(test, feature = "bench"))]
 #[doc(hidden)]
 pub mod bench;
 mod builder;

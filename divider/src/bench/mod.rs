@@ -2,6 +2,11 @@
 //! feature `bench`, which nobody who uses divider turns on. The core is private, and a benchmark is
 //! a program of its own.
 
+mod fleet;
+mod server;
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
@@ -13,6 +18,9 @@ use crate::core::view::{Effect, View};
 use crate::id::{NodeId, Revision, Session, Token};
 use crate::store::Record;
 use crate::wire::{ClaimRecord, MemberRecord, MemberState, Named, Owner};
+
+pub use fleet::{Cost, Fleet};
+pub use server::Traffic;
 
 /// Nodes and keys to be placed on them.
 #[derive(Debug)]
@@ -33,7 +41,7 @@ impl Placing {
 
     /// Places every key.
     pub fn place(&self) -> usize {
-        let mut placer = Placer::new(self.nodes.clone(), self.keys.len() as u64);
+        let mut placer = Placer::new(&self.nodes, self.keys.len() as u64);
         self.keys.iter().filter_map(|key| placer.place(*key, None, &[])).sum()
     }
 
