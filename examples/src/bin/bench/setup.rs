@@ -56,6 +56,11 @@ impl Setup {
     }
 }
 
+/// The servers of a URL, which for a cluster are divided by commas.
+pub(crate) fn servers(url: &str) -> Vec<&str> {
+    url.split(',').collect()
+}
+
 fn parse_replicas(text: &str) -> Result<usize, String> {
     match text {
         "1" => Ok(1),

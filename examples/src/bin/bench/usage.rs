@@ -4,7 +4,7 @@ use std::fs;
 
 use divider_local_server::LocalServer;
 
-use crate::setup::Failure;
+use crate::setup::{Failure, servers};
 use crate::stage::GROUP;
 
 /// Messages in and out of all servers.
@@ -53,7 +53,7 @@ pub(crate) fn cpu_seconds(pids: &[u32]) -> Result<f64, Failure> {
 
 /// The newest sequence of the group's stream.
 pub(crate) async fn last_sequence(url: &str) -> Result<u64, Failure> {
-    let client = async_nats::connect(url).await?;
+    let client = async_nats::connect(servers(url)).await?;
     let subject = format!("$JS.API.STREAM.INFO.KV_divider_{GROUP}");
     let answer = client.request(subject, "".into()).await?;
     let answer: serde_json::Value = serde_json::from_slice(&answer.payload)?;

@@ -9,7 +9,7 @@ use divider_examples::journal::now_ns;
 use tokio::task::JoinHandle;
 
 use crate::report::Spread;
-use crate::setup::Failure;
+use crate::setup::{Failure, servers};
 
 /// The stream's group.
 pub(crate) const GROUP: &str = "acks";
@@ -22,7 +22,7 @@ pub(crate) struct RoundTrips {
 
 impl RoundTrips {
     pub(crate) async fn open(url: &str) -> Result<Self, Failure> {
-        Ok(Self { js: jetstream::new(async_nats::connect(url).await?), count: 0 })
+        Ok(Self { js: jetstream::new(async_nats::connect(servers(url)).await?), count: 0 })
     }
 
     /// How long the next one takes.

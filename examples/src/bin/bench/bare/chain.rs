@@ -12,7 +12,7 @@ use tokio::runtime;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use super::writes::{CLAIM, consume};
-use crate::setup::Failure;
+use crate::setup::{Failure, servers};
 
 /// The stream's group.
 pub(crate) const GROUP: &str = "chain";
@@ -39,7 +39,7 @@ impl Chains {
             // Each says that it is there.
             claimed.recv().await.ok_or("a watcher of the bench failed")?;
         }
-        Ok(Self { js: jetstream::new(async_nats::connect(url).await?), count: 0, claimed })
+        Ok(Self { js: jetstream::new(async_nats::connect(servers(url)).await?), count: 0, claimed })
     }
 
     /// How long the next one takes.
@@ -59,7 +59,7 @@ async fn watch(
     watchers: u64,
     tell: &UnboundedSender<u64>,
 ) -> Result<(), Failure> {
-    let client = async_nats::connect(url).await?;
+    let client = async_nats::connect(servers(url)).await?;
     let (mut deliveries, _) = consume(&client, GROUP, "new").await?;
     let inbox = client.new_inbox();
     let mut acks = client.subscribe(inbox.clone()).await?;

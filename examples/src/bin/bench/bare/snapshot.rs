@@ -6,12 +6,12 @@ use divider_examples::journal::now_ns;
 use futures_util::StreamExt;
 
 use super::writes::consume;
-use crate::setup::Failure;
+use crate::setup::{Failure, servers};
 
 /// How long a consumer with divider's settings takes to deliver the newest of every record.
 pub(crate) async fn read_all(url: &str, group: &str) -> Result<Duration, Failure> {
     let options = async_nats::ConnectOptions::new().subscription_capacity(1 << 20);
-    let client = options.connect(url).await?;
+    let client = options.connect(servers(url)).await?;
     let begun = now_ns();
     let (mut deliveries, pending) = consume(&client, group, "last_per_subject").await?;
     let mut received = 0;

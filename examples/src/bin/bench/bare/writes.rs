@@ -11,7 +11,7 @@ use futures_util::StreamExt;
 use serde_json::json;
 use tokio::runtime;
 
-use crate::setup::Failure;
+use crate::setup::{Failure, servers};
 use crate::stage::{Servers, key};
 
 /// How many publishes wait for their acknowledgement at once.
@@ -72,7 +72,7 @@ pub(crate) fn rate(writes: Writes) -> Result<f64, Failure> {
 fn run_part(part: Part, barrier: &Barrier) -> Result<(u64, u64), Failure> {
     runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
         let options = async_nats::ConnectOptions::new().subscription_capacity(1 << 20);
-        let client = options.connect(part.url).await?;
+        let client = options.connect(servers(&part.url)).await?;
         let deliveries = match part.all {
             Some(all) => Some((consume(&client, GROUP, "new").await?.0, all)),
             None => None,

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::bare::{self, Writes};
 use crate::report::Row;
-use crate::setup::{Failure, Setup};
+use crate::setup::{Failure, Setup, servers};
 use crate::stage::{GROUP, Stage};
 
 pub(super) async fn measure(setup: &Setup) -> Result<Vec<Row>, Failure> {
@@ -33,7 +33,7 @@ pub(super) async fn measure(setup: &Setup) -> Result<Vec<Row>, Failure> {
 
 /// When the server stored the first claim, on the clock of [`now_ns`].
 async fn first_claim_ns(url: &str) -> Result<u64, Failure> {
-    let client = async_nats::connect(url).await?;
+    let client = async_nats::connect(servers(url)).await?;
     let subject = format!("$KV.divider_{GROUP}.claim.>");
     let wanted = json!({"seq": 1, "next_by_subj": subject}).to_string();
     let api = format!("$JS.API.STREAM.MSG.GET.KV_divider_{GROUP}");
