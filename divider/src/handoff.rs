@@ -13,6 +13,9 @@ use crate::key::Key;
 
 /// A key that has to stop on this node. [`confirm`](Self::confirm) it when the work has stopped.
 ///
+/// A loss may follow a stop of the same assignment, with a hand-off of its own; confirming either is
+/// enough.
+///
 /// Dropping it confirms nothing: the key stays unconfirmed, visibly (in `divider_dropped_handoffs`,
 /// in the log and in the group's view), and can still be confirmed with
 /// [`Divider::confirm_stop`](crate::Divider::confirm_stop).
@@ -74,17 +77,12 @@ impl Handoff {
     pub(crate) fn deadline(&self) -> Option<Time> {
         self.deadline
     }
-
-    /// Drops it without counting it: another one of the same assignment will be confirmed.
-    pub(crate) fn forget(mut self) {
-        self.confirmed = true;
-    }
 }
 
 impl Drop for Handoff {
     fn drop(&mut self) {
         if !self.confirmed {
-            self.shared.handoff_dropped(self.assignment.key(), self.assignment.token());
+            self.shared.handoff_dropped(self.key(), self.token(), self.reason);
         }
     }
 }

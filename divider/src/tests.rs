@@ -32,7 +32,7 @@ fn drain(events: &mut Events) -> String {
 
 fn forget(handoff: Handoff) -> String {
     let key = handoff.key().to_string();
-    handoff.forget();
+    std::mem::forget(handoff);
     key
 }
 

@@ -115,7 +115,11 @@ impl Queue {
     /// Tells the application to stop, unless it was never told to start.
     pub(super) fn stop(&mut self, key: Key, token: Token, reason: Reason, deadline: Option<Time>) {
         if let Some(run) = self.run_to_end(&key, token) {
-            run.mark_stopping();
+            match deadline {
+                // Then it is handed over, confirmed or not.
+                Some(deadline) => run.lose(deadline),
+                None => run.mark_stopping(),
+            }
             self.end(key, reason, deadline);
         }
     }
@@ -214,11 +218,12 @@ impl Queue {
         self.effects.cancel.push(run.assignment);
     }
 
-    /// Whether this run was told to end and is not confirmed.
-    pub(super) fn is_ending(&self, key: &Key, token: Token) -> bool {
-        self.runs.get(key).is_some_and(|run| {
-            run.assignment.token() == token && matches!(run.phase, Phase::Ending(_))
-        })
+    /// Whether this is the last that the run was told of its end, and it is not confirmed: a loss may
+    /// have come after a stop.
+    pub(super) fn is_owed(&self, key: &Key, token: Token, reason: Reason) -> bool {
+        self.runs.get(key).filter(|run| run.assignment.token() == token).is_some_and(
+            |run| matches!(&run.phase, Phase::Ending(ending) if ending.reason == reason),
+        )
     }
 
     /// What the application was told to start and has not stopped.

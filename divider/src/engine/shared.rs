@@ -103,8 +103,8 @@ impl Shared {
     }
 
     /// A hand-off was dropped unconfirmed.
-    pub(crate) fn handoff_dropped(&self, key: &Key, token: Token) {
-        if !self.queue(|queue| queue.is_ending(key, token)) || self.ended().is_some() {
+    pub(crate) fn handoff_dropped(&self, key: &Key, token: Token, reason: Reason) {
+        if !self.queue(|queue| queue.is_owed(key, token, reason)) || self.ended().is_some() {
             return;
         }
         self.meters.dropped_handoffs.increment(1);

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::select;
@@ -65,13 +66,15 @@ where
     {
         let divider = self.divider.clone();
         let at_most = self.settings.shutdown_timeout;
+        let begun = AtomicBool::new(false);
         let mut shutdown = pin!(async {
             shutdown.await;
+            begun.store(true, Ordering::Relaxed);
             shut_down(&divider, at_most).await;
         });
-        let mut shutting_down = true;
-        let mut open = true;
-        while open || !self.tasks.is_empty() {
+        let (mut open, mut pending) = (true, true);
+        // A shutdown that was begun is seen to its end, which it says.
+        while open || !self.tasks.is_empty() || pending && begun.load(Ordering::Relaxed) {
             let abandon_at = self.abandon_at.keys().next().map(|(at, _)| *at);
             select! {
                 event = events.next(), if open => match event {
@@ -80,7 +83,7 @@ where
                 },
                 Some(ended) = self.tasks.join_next_with_id() => self.on_task_ended(ended),
                 () = sleep_until(abandon_at) => self.on_time_over(),
-                () = &mut shutdown, if shutting_down => shutting_down = false,
+                () = &mut shutdown, if pending => pending = false,
             }
         }
         match self.divider.ended().await {
@@ -99,7 +102,6 @@ where
 
     fn on_start(&mut self, assignment: Assignment) {
         let key = assignment.key().clone();
-        debug_assert!(!self.running.contains_key(&key), "{key} started twice");
         let handler = Arc::clone(&self.handler);
         // Of the highest level, so that it is there whatever lines are listened to.
         let span = tracing::error_span!("key", %key, token = %assignment.token());
@@ -113,12 +115,8 @@ where
     /// The assignment is cancelled already; its task's end is what confirms.
     fn on_stop(&mut self, handoff: Handoff) {
         match self.running.get_mut(handoff.key()) {
-            Some(running) => {
-                // A loss after a stop: both are of the same run, and one confirmation is enough.
-                if let Some(earlier) = running.handoff.replace(handoff) {
-                    earlier.forget();
-                }
-            }
+            // A loss may come after a stop: one confirmation is enough.
+            Some(running) => running.handoff = Some(handoff),
             // Its task ended in the moment before.
             None => handoff.confirm(),
         }
@@ -152,7 +150,11 @@ where
             Err(error) => error.id(),
         };
         let Some(key) = self.keys.remove(&task) else { return };
-        let running = self.running.remove(&key).filter(|running| running.task == task);
+        // A key that was done or released may have been started again before its task was joined.
+        if self.running.get(&key).is_none_or(|running| running.task != task) {
+            return;
+        }
+        let running = self.running.remove(&key);
         if let Some(handoff) = running.and_then(|running| running.handoff) {
             if let Some(at) = handoff.deadline() {
                 self.abandon_at.remove(&(at, key));

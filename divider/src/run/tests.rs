@@ -111,6 +111,39 @@ async fn a_stop_is_not_confirmed_while_the_handler_winds_up() {
 }
 
 #[tokio::test]
+async fn a_key_that_is_announced_again_just_as_it_is_done_is_stopped_like_any_other() {
+    let (mut played, divider, events) = Played::new();
+    let (begun, mut begins) = mpsc::unbounded_channel();
+    let running = run(divider, events, move |assignment: Assignment| {
+        let begun = begun.clone();
+        async move {
+            let token = assignment.token().0;
+            let _ = begun.send(token);
+            if token % 2 == 0 {
+                pending::<()>().await;
+            }
+            Finish::Done
+        }
+    });
+    tokio::spawn(running.into_future());
+    // Which of the two is seen first, the end of the one task or the start of the other, is chance.
+    for number in 0..20 {
+        let (key, token) = (format!("k{number}"), number * 2 + 1);
+        played.start(&key, token);
+        assert_eq!(within(begins.recv()).await, Some(token));
+        let done = within(played.request()).await;
+        done.answer.send(Reply::Done).expect("it waits");
+        played.start(&key, token + 1);
+        assert_eq!(within(begins.recv()).await, Some(token + 1));
+        played.stop(&key, token + 1);
+    }
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(played.take_confirmed(), [], "their handlers have not ended");
+}
+
+#[tokio::test]
 async fn a_stop_ends_the_pause_between_attempts() {
     let (played, divider, events) = Played::new();
     let calls = Arc::new(AtomicUsize::new(0));

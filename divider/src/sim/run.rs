@@ -97,8 +97,12 @@ impl Run<'_> {
             self.renew_watches();
         }
         self.look("the faults");
-        self.world.fault(Fault::Rebalance);
-        self.world.run(SECOND * 3);
+        let before = self.world.counts.resyncs;
+        self.balance();
+        if self.schedule.class == Class::Lossy && self.world.counts.resyncs != before {
+            // That the log is another one may have been noticed only just now.
+            self.balance();
+        }
         self.look("a balance generation");
         let agreed = !self.world.is_any_kept_away() && !self.world.is_any_uncertain();
         if self.is_sound() && agreed {
@@ -112,6 +116,11 @@ impl Run<'_> {
         if self.schedule.exam && clear && self.is_sound() {
             self.examine();
         }
+    }
+
+    fn balance(&mut self) {
+        self.world.fault(Fault::Rebalance);
+        self.world.run(SECOND * 3);
     }
 
     fn is_sound(&self) -> bool {

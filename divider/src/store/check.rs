@@ -10,6 +10,9 @@ const MAX_NAME: usize = 640;
 /// The most filters that one watch takes.
 const MAX_FILTERS: usize = 64;
 
+/// The longest time to live that NATS takes, in seconds: some 292 years.
+const LONGEST_TTL: u64 = i64::MAX.cast_unsigned() / 1_000_000_000;
+
 /// Whether a write keeps the limits on names and values.
 pub(super) fn check_write(write: &Write) -> Result<(), StoreError> {
     check_name(&write.name)?;
@@ -26,8 +29,8 @@ pub(super) fn check_write(write: &Write) -> Result<(), StoreError> {
 /// A tombstone always gets one, so that what is gone does not fill the store for ever.
 pub(super) fn whole_ttl(write: &Write) -> Option<Duration> {
     let asked = write.ttl.or_else(|| write.value.is_none().then_some(TOMBSTONE_TTL))?;
-    let seconds = asked.as_secs() + u64::from(asked.subsec_nanos() > 0);
-    Some(Duration::from_secs(seconds.max(1)))
+    let seconds = asked.as_secs().saturating_add(u64::from(asked.subsec_nanos() > 0));
+    Some(Duration::from_secs(seconds.clamp(1, LONGEST_TTL)))
 }
 
 /// Whether a text is a legal name: what a NATS key-value bucket takes as a key.

@@ -54,8 +54,21 @@ impl Node {
             self.leaving.handed = 0;
             self.leaving.freed = 0;
         }
-        if matches!(self.life, Life::Fenced { .. }) {
+        if self.holds_nothing() {
             self.answer_flushed();
+        }
+    }
+
+    /// Whether this node has no session by which it could hold anything.
+    fn holds_nothing(&self) -> bool {
+        match self.life {
+            Life::Entering(_) | Life::Active(_) | Life::Cancelling(_) => false,
+            Life::Opening
+            | Life::Checking { .. }
+            | Life::Observing { .. }
+            | Life::Claiming(_)
+            | Life::Fenced { .. }
+            | Life::Over => true,
         }
     }
 
@@ -144,8 +157,8 @@ impl Node {
     /// confirmed stopped, or the lease is over by its own clock.
     pub(super) fn drive_cancel(&mut self, now: Now) {
         let Life::Cancelling(lease) = &self.life else { return };
-        let over = lease.until(&self.timing).is_none_or(|at| at <= now.at);
-        if over && !self.holds.unconfirmed.is_empty() || self.is_too_late(now) {
+        if lease.until(&self.timing).is_none_or(|at| at <= now.at) {
+            // Nobody needs to be told any more: the others see for themselves that the lease is over.
             return self.end(End::Cancelled);
         }
         let quiet = self.holds.unconfirmed.is_empty() || broken!(QuietBeforeEnd);
@@ -159,12 +172,6 @@ impl Node {
         let write = self.lease_write(LeaseState::Ended, beat);
         self.leaving.end_at = Some(now.at + self.timing.ack * 2 + self.timing.retry);
         self.write(WriteFor::End, write);
-    }
-
-    /// Nobody needs to be told any more: the others see for themselves that the lease is over.
-    fn is_too_late(&self, now: Now) -> bool {
-        let Life::Cancelling(lease) = &self.life else { return false };
-        lease.until(&self.timing).is_none_or(|at| at + self.timing.lease <= now.at)
     }
 
     /// The end of the lease was written, or not: then it is tried again over what stands there.
@@ -248,9 +255,9 @@ impl Node {
             _ => None,
         });
         let completing: Vec<_> = completing.collect();
-        let (handed, freed) = (self.leaving.handed, self.leaving.freed);
+        // It is over before all of it was done.
         for request in std::mem::take(&mut self.leaving.flushes) {
-            self.actions.push_back(Action::Reply(request, Reply::Flushed { handed, freed }));
+            self.actions.push_back(Action::Reply(request, Reply::Over));
         }
         for request in std::mem::take(&mut self.leaving.cancels) {
             self.actions.push_back(Action::Reply(request, Reply::Done));

@@ -23,6 +23,8 @@ pub(super) struct MovesOut {
     moving: HashSet<KeyIx>,
     /// The generation that `gives` is of.
     generation: Revision,
+    /// The planner's round that it is of.
+    round: u64,
     /// Stops that are told, not handed over, and not overdue.
     slots: usize,
     /// When the drain's deadline passes, where something happens then.
@@ -31,7 +33,7 @@ pub(super) struct MovesOut {
 
 impl MovesOut {
     pub(super) fn clear(&mut self) {
-        *self = Self { generation: self.generation, ..Self::default() };
+        *self = Self { generation: self.generation, round: self.round, ..Self::default() };
     }
 
     /// The key is not this node's any more.
@@ -136,7 +138,8 @@ impl Node {
     }
 
     fn drive_gives(&mut self, now: Now) {
-        if self.planner.generation() != self.moves.generation {
+        if self.planner.round() != self.moves.round {
+            self.moves.round = self.planner.round();
             self.moves.generation = self.planner.generation();
             self.choose_gives();
         }

@@ -47,16 +47,23 @@ fn signed(keys: u64) -> i64 {
 pub(super) struct Classes {
     prefixes: Vec<String>,
     signatures: Vec<Vec<u16>>,
+    /// The signature of the keys whose longest prefix that is, or which have none.
+    by_longest: HashMap<Option<u16>, u16>,
     /// Keys by signature and session.
     loads: Vec<OwnerMap<u64>>,
     all: Vec<Class>,
     class_of: Vec<usize>,
 }
 
+/// The most prefixes of all members together; there is one signature more, and one number says none.
+const MOST_PREFIXES: usize = 65_534;
+
 impl Classes {
     /// Whether a member has a prefix that is not known yet: then every key's signature is stale.
     pub(super) fn lacks_prefix(&self, standings: &Standings) -> bool {
-        standings.values().flat_map(|s| &s.prefixes).any(|p| !self.prefixes.contains(p))
+        let known = |prefix: &String| self.prefixes.binary_search(prefix).is_ok();
+        let full = self.prefixes.len() >= MOST_PREFIXES;
+        !full && !standings.values().flat_map(|s| &s.prefixes).all(known)
     }
 
     /// Starts again with just the prefixes that members have, and no key counted.
@@ -64,20 +71,25 @@ impl Classes {
         let mut prefixes: Vec<_> = standings.values().flat_map(|s| &s.prefixes).cloned().collect();
         prefixes.sort();
         prefixes.dedup();
+        // The same ones everywhere. Nobody takes keys for a prefix that is left out.
+        prefixes.truncate(MOST_PREFIXES);
         *self = Self { prefixes, ..Self::default() };
     }
 
     /// The signature of a key, and whether it is a new one: then the classes have to be built again.
     pub(super) fn signature(&mut self, key: &str) -> (u16, bool) {
+        let numbers = 0..u16::try_from(self.prefixes.len()).expect("at most `MOST_PREFIXES`");
         let has = |(at, prefix): (u16, &String)| key.starts_with(prefix.as_str()).then_some(at);
-        let set: Vec<u16> = (0..).zip(&self.prefixes).filter_map(has).collect();
-        if let Some(at) = self.signatures.iter().position(|s| *s == set) {
-            return (u16::try_from(at).expect("no more signatures than prefixes nest"), false);
+        let set: Vec<u16> = numbers.zip(&self.prefixes).filter_map(has).collect();
+        // The longest prefix decides which others a key has: there is one set for each, and none.
+        let longest = set.iter().max_by_key(|&&at| self.prefixes[usize::from(at)].len()).copied();
+        let next = u16::try_from(self.signatures.len()).expect("one more than prefixes at most");
+        let at = *self.by_longest.entry(longest).or_insert(next);
+        if at == next {
+            self.signatures.push(set);
+            self.loads.push(OwnerMap::default());
         }
-        self.signatures.push(set);
-        self.loads.push(OwnerMap::default());
-        let at = self.signatures.len() - 1;
-        (u16::try_from(at).expect("no more signatures than prefixes nest"), true)
+        (at, at == next)
     }
 
     fn matches(&self, signature: usize, standing: &Standing) -> bool {

@@ -79,6 +79,7 @@ impl Planner {
             return;
         }
         self.generation = newest;
+        self.round += 1;
         self.moves = Moves::default();
         self.rebuild();
         let moves = self.classes().iter().flat_map(|class| {

@@ -46,6 +46,8 @@ pub(crate) struct Planner {
     settled: Revision,
     /// The newest balance generation that was acted on.
     generation: Revision,
+    /// How often the moves of a generation were worked out.
+    round: u64,
     /// Keys to look at: where they are to go has changed.
     dirty: Vec<KeyIx>,
 }
@@ -82,6 +84,11 @@ impl Planner {
     /// Joins that have not settled: the revision of the newest.
     pub(crate) fn unsettled(&self, view: &View) -> Option<Revision> {
         Some(view.newest_join()).filter(|&joined| joined > self.settled)
+    }
+
+    /// How often moves were worked out; they may be again for the same generation.
+    pub(crate) fn round(&self) -> u64 {
+        self.round
     }
 
     /// The newest balance generation that was acted on.
@@ -197,7 +204,8 @@ impl Planner {
     /// A member, or what the operator wants of it, changed.
     pub(crate) fn on_member(&mut self, view: &mut View, now: Now) {
         let old = std::mem::take(&mut self.standings);
-        if self.read_standings(view) {
+        let stale = self.read_standings(view);
+        if stale {
             self.count_all(view);
         }
         if old != self.standings {
@@ -217,6 +225,9 @@ impl Planner {
         } else if self.unsettled(view).is_none() {
             // Who had joined last has left before it settled: nothing waits for it any more.
             self.place_waiting(view, now);
+        }
+        if stale {
+            self.act_on_generation(view, now);
         }
     }
 
@@ -271,6 +282,11 @@ impl Planner {
         let stale = self.classes.lacks_prefix(&self.standings);
         if stale {
             self.classes.reset(&self.standings);
+            if !self.moves.is_empty() {
+                // They are of classes that are no more: what is left is worked out afresh.
+                self.moves = Moves::default();
+                self.generation = Revision::NONE;
+            }
         }
         self.keep_open_moves(view);
         self.rebuild();
@@ -302,10 +318,13 @@ impl Planner {
     fn count_all(&mut self, view: &mut View) {
         let all: Vec<_> = view.keys.iter().map(|(ix, _)| ix).collect();
         for &ix in &all {
+            let signature = view.keys.text(ix).map(|text| self.classes.signature(text).0);
             let Some(entry) = view.keys.get_mut(ix) else { continue };
             entry.counted = OwnerIx::NONE;
-            entry.signature = u16::MAX;
+            entry.signature = signature.unwrap_or(u16::MAX);
         }
+        // Once, and not for each signature that turns up.
+        self.rebuild();
         for ix in all {
             self.recount(view, ix);
         }

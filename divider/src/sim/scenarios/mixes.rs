@@ -171,6 +171,30 @@ fn a_generation_while_another_is_under_way_ends_even() {
 }
 
 #[test]
+fn a_join_with_a_new_prefix_while_a_generation_is_under_way_ends_even() {
+    let keys = ["x/1", "x/2", "x/3", "x/4", "x/5", "x/6"];
+    let mut play = Play::new(LEASE);
+    let a = play.start("a");
+    play.run(LEASE);
+    play.announce_all(&keys);
+    play.until_running(&keys);
+    play.players[a].app.confirms = false;
+    let b = play.start_with("b", 0, |config| config.prefixes = vec!["x/".into()]);
+    play.run(LEASE + SETTLE_AT_MOST);
+    play.start_with("c", 0, |config| config.prefixes = vec!["a/".into()]);
+    play.run(LEASE + SETTLE_AT_MOST);
+    play.players[a].app.confirms = true;
+    for key in keys {
+        if play.told(a, key) == "+-" {
+            play.confirm(a, key);
+        }
+    }
+    play.run(LEASE * 2);
+    let has = |place| keys.iter().filter(|key| play.runs(place, key)).count();
+    assert_eq!((has(a), has(b)), (3, 3));
+}
+
+#[test]
 fn keys_of_a_prefix_wait_for_their_node_and_go_home_after_a_drain() {
     let mut play = Play::new(LEASE);
     let a = play.start_with("a", 0, |config| config.prefixes = vec!["x/".into()]);

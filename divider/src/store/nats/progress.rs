@@ -108,11 +108,6 @@ impl Progress {
         complete
     }
 
-    /// Whether the snapshot's end was said.
-    pub(super) fn is_said(&self) -> bool {
-        self.snapshot == Snapshot::Said
-    }
-
     /// Looks whether the last delivery completes the snapshot, or whether that has to be asked.
     fn look_for_end(&mut self) {
         if self.snapshot != Snapshot::Reading || self.pending > 0 {

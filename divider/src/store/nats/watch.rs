@@ -20,8 +20,11 @@ use super::progress::Progress;
 /// heartbeats.
 const SILENCE: Duration = IDLE_HEARTBEAT.saturating_mul(3);
 
-/// After how long it counts as gone in any case. A server that has much to do, such as when everybody
-/// comes back after it was away, has no time for heartbeats; to begin again would give it more to do.
+/// How quickly a server answers that has time for heartbeats. One that has much to do, such as when
+/// everybody comes back after it was away, has none; to begin again would give it more to do.
+const QUICK: Duration = Duration::from_millis(250);
+
+/// After how long the consumer counts as gone in any case.
 const LONG_SILENCE: Duration = SILENCE.saturating_mul(4);
 
 /// Follows one consumer, checks that nothing is missing, and proves when everything has come.
@@ -44,7 +47,7 @@ pub(super) struct NatsWatch {
     stalled_since: Option<Instant>,
     /// Since when nothing has come while it was waited for.
     quiet_since: Option<Instant>,
-    /// Whether the server answers, asked after a silence.
+    /// Whether the server answers quickly, asked after a silence.
     answers: Option<BoxFuture<'static, bool>>,
     /// When it is asked, or asked again.
     ask_at: Option<Instant>,
@@ -151,17 +154,16 @@ impl NatsWatch {
             return Err(gap("the server has been silent for too long"));
         }
         let store = self.store.clone();
-        let asked = async move { tokio::time::timeout(IDLE_HEARTBEAT, store.stream_info()).await };
+        let asked = async move { tokio::time::timeout(QUICK, store.stream_info()).await };
         self.answers = Some(asked.map(|answer| matches!(answer, Ok(Ok(_)))).boxed());
         self.ask_at = Some(Instant::now() + SILENCE);
         Ok(())
     }
 
-    /// Whether the server answered. One that does, and has forgotten to send heartbeats, has lost the
-    /// consumer; while everything is still being read it may have other things to do first.
-    fn on_answers(&mut self, answers: bool) -> Result<(), StoreError> {
+    /// Whether the server answered quickly: then it has lost the consumer.
+    fn on_answers(&mut self, quickly: bool) -> Result<(), StoreError> {
         self.answers = None;
-        if answers && self.progress.is_said() {
+        if quickly {
             return Err(gap("the server has been silent for three heartbeats"));
         }
         Ok(())
