@@ -119,7 +119,7 @@ async fn a_key_that_is_announced_again_just_as_it_is_done_is_stopped_like_any_ot
         async move {
             let token = assignment.token().0;
             let _ = begun.send(token);
-            if token % 2 == 0 {
+            if token.is_multiple_of(2) {
                 pending::<()>().await;
             }
             Finish::Done
