@@ -50,9 +50,11 @@ impl Screen {
         self.terminal.draw(|frame| view(model, frame)).map(|_| ())
     }
 
-    /// Has everything drawn anew.
+    /// Has everything drawn anew. Without `Terminal::clear`, which asks the terminal where its cursor
+    /// is: not every one answers, and the answer would be taken for keys.
     pub(crate) fn clear(&mut self) -> io::Result<()> {
-        self.terminal.clear()
+        let size = self.terminal.size()?;
+        self.terminal.resize(size.into())
     }
 
     /// Columns and rows.
@@ -85,7 +87,7 @@ impl Screen {
             kill_process(getpid(), Signal::TSTP)?;
         }
         take_over(self.mouse)?;
-        self.terminal.clear()
+        self.clear()
     }
 }
 

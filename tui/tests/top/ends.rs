@@ -45,11 +45,13 @@ async fn ctrl_z_suspends_it_and_it_comes_back() {
     let mut terminal = Terminal::start_as_a_job(&NOWHERE);
     terminal.until("divider").await;
     terminal.press("\u{1a}");
-    // The shell has it go on at once. What is pressed meanwhile waits for it.
+    terminal.until("stopped").await;
+    // The shell has it go on.
+    terminal.press("\r");
+    terminal.until("OFFLINE").await;
     terminal.press("q");
     assert_eq!(terminal.exit_code().await, 0);
     terminal.until_as_it_was().await;
-    terminal.until("stopped").await;
 }
 
 #[tokio::test]

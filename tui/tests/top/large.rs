@@ -103,6 +103,9 @@ async fn a_thousand_nodes_and_a_hundred_thousand_keys_take_little_memory() {
     terminal.press("2/tenant-0999\r");
     terminal.until("eu.tenant-099900.orders").await;
     terminal.press("\u{1b}");
+    // The selection stays where it was.
+    terminal.until("eu.tenant-099899.orders").await;
+    terminal.press("gg");
     terminal.until("eu.tenant-000000.orders").await;
     terminal.press("A");
     terminal.press("1");

@@ -73,6 +73,7 @@ async fn the_mouse_selects_a_row_once_it_is_on() {
     bed.announce(30).await;
     let url = bed.server.url();
     let mut terminal = Terminal::start(&Start { url: &url, args: &[], env: &[] });
+    terminal.until("30 orphaned").await;
     terminal.press("2");
     terminal.until("▸ ✖ /orders/0 ").await;
     terminal.press("m");
@@ -81,11 +82,11 @@ async fn the_mouse_selects_a_row_once_it_is_on() {
             terminal.look(|screen| screen.mouse_protocol_mode() != vt100::MouseProtocolMode::None)
         })
         .await;
-    // The third row of the list: above it are two lines of the header, the views and the headings.
-    terminal.press("\u{1b}[<0;10;7M\u{1b}[<0;10;7m");
+    // The third row of the list: above it are three lines of the header, the views and the headings.
+    terminal.press("\u{1b}[<0;10;8M\u{1b}[<0;10;8m");
     terminal.until("▸ ✖ /orders/10 ").await;
     // The wheel goes on from there.
-    terminal.press("\u{1b}[<65;10;7M");
+    terminal.press("\u{1b}[<65;10;8M");
     terminal.until("▸ ✖ /orders/11 ").await;
     terminal.press("q");
     assert_eq!(terminal.exit_code().await, 0);

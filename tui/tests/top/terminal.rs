@@ -43,7 +43,7 @@ impl Terminal {
     /// Starts it as a job of a shell, which says `stopped` when it is stopped, and has it go on.
     pub(crate) fn start_as_a_job(start: &Start<'_>) -> Self {
         let mut shell = command(start, "bash");
-        let script = format!("{} top; echo stopped; fg", env!("CARGO_BIN_EXE_divider"));
+        let script = format!("{} top; echo stopped; read; fg", env!("CARGO_BIN_EXE_divider"));
         shell.args(["--norc", "-m", "-c", &script]);
         Self::run(shell)
     }
