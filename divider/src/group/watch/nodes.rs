@@ -134,8 +134,16 @@ impl Model {
             token: stop.token,
             told: Moment(stops.received - Duration::from_millis(stop.since_ms)),
         };
-        let oldest = stops.record.oldest.iter().map(stop).collect();
-        status.unconfirmed = Unconfirmed { count: stops.record.count, oldest };
+        let owner = self.view.owners.find(&status.node, stops.record.session);
+        let stands = |stop: &&crate::wire::OldestStop| {
+            let entry = self.view.keys.find(&stop.key).and_then(|ix| self.view.keys.get(ix));
+            entry.is_some_and(|e| Some(e.claim.owner) == owner && e.claim.token == stop.token)
+        };
+        // A node says it once a heartbeat: what it gave away since is confirmed.
+        let oldest: Vec<_> = stops.record.oldest.iter().filter(stands).map(stop).collect();
+        let gone = (stops.record.oldest.len() - oldest.len()) as u64;
+        let count = stops.record.count.saturating_sub(gone).min(status.keys);
+        status.unconfirmed = Unconfirmed { count, oldest };
     }
 
     fn wish(&mut self, status: &NodeStatus) -> Option<Wish> {

@@ -39,7 +39,7 @@ async fn a_stop_that_is_not_confirmed_is_shown_with_its_age() {
     assert_eq!(phase(&update.snapshot, "a").1, Phase::Stopping);
     assert_eq!(phase(&update.snapshot, "b").1, Phase::Running);
     let w1 = update.snapshot.node(&node("w1")).expect("w1");
-    assert_eq!((w1.unconfirmed.count, w1.unconfirmed.oldest.len()), (2, 2));
+    assert_eq!((w1.unconfirmed.count, w1.unconfirmed.oldest.len()), (1, 1));
     let age = update.snapshot.taken().since(w1.unconfirmed.oldest[0].told);
     assert!(age >= Duration::from_secs(41), "{age:?}");
 
