@@ -129,9 +129,12 @@ impl Node {
         self.holds.reasserts.remove(&ix);
         // Over garbage, a write that was to mend the claim may still land.
         let stays = |e: &KeyEntry| e.claim.revision <= hold.revision || e.claim.garbled;
-        if self.view.keys.get(ix).is_some_and(stays) {
+        let stays = self.view.keys.get(ix).is_some_and(stays);
+        if stays || hold.is_held() {
+            // Where the log lost its tail its revisions tell nothing, and the token still does.
+            let revision = if stays { hold.revision } else { Revision::NONE };
             let ran = if hold.is_held() { hold.token } else { Token::default() };
-            self.holds.marks.insert(ix, Mark { revision: hold.revision, ran });
+            self.holds.marks.insert(ix, Mark { revision, ran });
         }
         match hold.phase {
             // One that was told to stop is told too, since now it has a deadline.
