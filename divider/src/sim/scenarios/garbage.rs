@@ -129,11 +129,10 @@ fn a_claim_that_garbage_was_written_over_before_its_owner_saw_it_is_taken_in_the
     let id = play.players[owner].id.to_string();
     play.put(&format!("control.{id}"), None, None);
     play.mend(other);
-    let third = play.start("c");
+    play.start("c");
     play.run(BEAT);
     assert_eq!(play.runner("k"), None, "nobody knows that it is theirs");
     play.until(observed(LEASE) * 4 + LEASE, |play| play.runner("k").is_some());
-    assert!(third > other);
 }
 
 // U6
