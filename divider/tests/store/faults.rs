@@ -187,28 +187,11 @@ async fn a_cluster_that_loses_its_leader_goes_on() {
     let options = NatsStore::options().create_if_missing(StreamOptions::default().replicas(3));
     let store = options.connect(cluster.url(), group()).await.expect("a group");
     assert_eq!(store.info().await.expect("an answer").replicas, 3);
-    let revision = write(&store, put("claim.a", "1", Some(0))).await;
+    let revision = write_patiently(&store, "1", Revision(0)).await;
     let leader = cluster.leader("KV_divider_suite", Duration::from_secs(30)).expect("a leader");
     cluster.servers_mut()[leader].kill();
-
-    // Each attempt is read back before the next, as whoever writes has to.
-    let written = in_time(async {
-        loop {
-            let outcome = store.write(put("claim.a", "2", Some(revision))).await;
-            if let Outcome::Acked(revision) = outcome {
-                return revision;
-            }
-            assert!(!matches!(outcome, Outcome::Refused(StoreError::Full { .. })), "{outcome:?}");
-            match store.read("claim.a").await {
-                Ok(Some(record)) if record.value.as_deref() == Some(b"2") => {
-                    return record.revision;
-                }
-                _ => tokio::time::sleep(Duration::from_millis(100)).await,
-            }
-        }
-    })
-    .await;
-    assert!(written.0 > revision);
+    let written = write_patiently(&store, "2", revision).await;
+    assert!(written > revision);
     let mut watching = in_time(async {
         loop {
             if let Ok(watching) = store.watch(names(&["claim.>"])).await {
@@ -219,4 +202,25 @@ async fn a_cluster_that_loses_its_leader_goes_on() {
     .await;
     let change = in_time(watching.next()).await;
     assert!(matches!(change, Ok(Change::Record(record)) if record.revision == written));
+}
+
+/// Writes a claim, also where a cluster has no leader now or has not yet told every server of a new
+/// stream. Each attempt is read back before the next, as whoever writes has to.
+async fn write_patiently(store: &NatsStore, value: &'static str, expected: Revision) -> Revision {
+    in_time(async {
+        loop {
+            let outcome = store.write(put("claim.a", value, Some(expected.0))).await;
+            if let Outcome::Acked(revision) = outcome {
+                return revision;
+            }
+            assert!(!matches!(outcome, Outcome::Refused(_)), "{outcome:?}");
+            match store.read("claim.a").await {
+                Ok(Some(record)) if record.value.as_deref() == Some(value.as_bytes()) => {
+                    return record.revision;
+                }
+                _ => tokio::time::sleep(Duration::from_millis(100)).await,
+            }
+        }
+    })
+    .await
 }
