@@ -27,6 +27,7 @@ mod thread;
 #[cfg(all(test, shuttle))]
 mod threads;
 mod watches;
+mod window;
 
 pub(crate) use lease::SessionLease;
 pub(crate) use requests::{QUEUE, Request};

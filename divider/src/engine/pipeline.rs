@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use futures_util::future::{BoxFuture, FutureExt};
 use futures_util::stream::{FuturesUnordered, StreamExt};
+use tokio::time::Instant;
 
+use super::window::Window;
 use crate::core::edge::{Input, ReadId, WriteId};
 use crate::store::{Outcome, Store, StoreError, Write};
 
@@ -24,21 +26,31 @@ pub(super) enum Job {
     Info,
 }
 
-/// Operations on the store: a bounded number under way, the others in order behind them.
+/// Operations on the store: as many under way as the store answers promptly, the others in order
+/// behind them.
 ///
 /// An operation's time begins when it is sent, and the core hears nothing of it before its outcome:
 /// one that waits here has not failed.
 #[derive(Debug)]
 pub(super) struct Pipeline {
     store: Arc<dyn Store>,
-    running: FuturesUnordered<BoxFuture<'static, Input>>,
+    running: FuturesUnordered<BoxFuture<'static, Answer>>,
     waiting: VecDeque<Job>,
-    at_most: usize,
+    window: Window,
+}
+
+/// What became of a job, when it was sent, and the time that it had.
+#[derive(Debug)]
+struct Answer {
+    input: Input,
+    sent: Instant,
+    span: Duration,
 }
 
 impl Pipeline {
     pub(super) fn new(store: Arc<dyn Store>, at_most: usize) -> Self {
-        Self { store, running: FuturesUnordered::new(), waiting: VecDeque::new(), at_most }
+        let (running, waiting) = (FuturesUnordered::new(), VecDeque::new());
+        Self { store, running, waiting, window: Window::new(at_most) }
     }
 
     /// Sends it, now or as soon as there is room.
@@ -55,18 +67,21 @@ impl Pipeline {
         let Some(first) = self.running.next().await else {
             return std::future::pending().await;
         };
-        let mut batch = vec![first];
-        while batch.len() < BATCH
-            && let Some(Some(input)) = self.running.next().now_or_never()
-        {
+        let under_way = self.running.len() + 1;
+        let mut batch = Vec::new();
+        let mut next = Some(first);
+        while let Some(Answer { input, sent, span }) = next {
+            self.window.on_answer(sent, span, under_way);
             batch.push(input);
+            let room = batch.len() < BATCH;
+            next = if room { self.running.next().now_or_never().flatten() } else { None };
         }
         self.refill();
         batch
     }
 
     fn refill(&mut self) {
-        while self.running.len() < self.at_most
+        while self.window.has_room(self.running.len())
             && let Some(job) = self.waiting.pop_front()
         {
             self.running.push(perform(&*self.store, job));
@@ -75,52 +90,47 @@ impl Pipeline {
 }
 
 /// The operation with its deadline, which begins when the future is first polled.
-fn perform(store: &dyn Store, job: Job) -> BoxFuture<'static, Input> {
+fn perform(store: &dyn Store, job: Job) -> BoxFuture<'static, Answer> {
     match job {
         Job::Write(id, write, span) => {
             let name = write.name.clone();
-            let write = store.write(write);
-            Box::pin(async move {
-                let outcome = tokio::time::timeout(span, write).await;
-                let late = |_| {
-                    Outcome::Unknown(timed_out(
-                        &format!(
-                            "write {name} (if the server is well, check the user's right to it)"
-                        ),
-                        span,
-                    ))
-                };
-                Input::Wrote(id, outcome.unwrap_or_else(late))
-            })
+            let what = move || {
+                format!("write {name} (if the server is well, check the user's right to it)")
+            };
+            let late = move || Outcome::Unknown(timed_out(what(), span));
+            in_time(span, store.write(write), late, move |outcome| Input::Wrote(id, outcome))
         }
         Job::Read(id, name, span) => {
             let read = store.read(&name);
-            Box::pin(async move {
-                let answer = tokio::time::timeout(span, read).await;
-                let late = |_| {
-                    Err(timed_out(
-                        &format!(
-                            "read {name} (if the server is well, check the user's right to read)"
-                        ),
-                        span,
-                    ))
-                };
-                Input::Read(id, answer.unwrap_or_else(late))
-            })
+            let what = move || {
+                format!("read {name} (if the server is well, check the user's right to read)")
+            };
+            let late = move || Err(timed_out(what(), span));
+            in_time(span, read, late, move |answer| Input::Read(id, answer))
         }
         Job::Info => {
-            let info = store.info();
-            Box::pin(async move {
-                let answer = tokio::time::timeout(INFO_DEADLINE, info).await;
-                let late = |_| Err(timed_out("ask about the log", INFO_DEADLINE));
-                Input::Info(answer.unwrap_or_else(late))
-            })
+            let late = || Err(timed_out("ask about the log".to_owned(), INFO_DEADLINE));
+            in_time(INFO_DEADLINE, store.info(), late, Input::Info)
         }
     }
 }
 
-fn timed_out(what: &str, after: Duration) -> StoreError {
-    StoreError::Timeout { what: what.to_owned(), after }
+/// The answer, or what is said in its place after that time.
+fn in_time<T: 'static>(
+    span: Duration,
+    operation: impl Future<Output = T> + Send + 'static,
+    late: impl FnOnce() -> T + Send + 'static,
+    input: impl FnOnce(T) -> Input + Send + 'static,
+) -> BoxFuture<'static, Answer> {
+    Box::pin(async move {
+        let sent = Instant::now();
+        let answer = tokio::time::timeout(span, operation).await;
+        Answer { input: input(answer.unwrap_or_else(|_| late())), sent, span }
+    })
+}
+
+fn timed_out(what: String, after: Duration) -> StoreError {
+    StoreError::Timeout { what, after }
 }
 
 /// How long the store may take to answer a question about the log.
