@@ -28,6 +28,8 @@ pub(crate) struct RequestId(pub(crate) u64);
 /// Something happened outside.
 #[derive(Debug, Clone)]
 pub(crate) enum Input {
+    /// A watch is still being opened: the store takes its time, and has not given up.
+    Opening(WatchId),
     /// A watch delivered something.
     Change(WatchId, Change),
     /// A watch could not be opened, or is over. The core asks for another one.

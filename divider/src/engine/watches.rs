@@ -4,8 +4,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use futures_util::stream::{BoxStream, SelectAll, StreamExt, unfold};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::pipeline::BATCH;
@@ -79,15 +80,23 @@ struct Follower {
 
 enum Stage {
     Waiting(Filter, Duration),
+    Opening(Opening),
     Open(Box<dyn Watch>),
     Ended(Option<Box<dyn Watch>>),
+}
+
+/// A watch that the store opens, until it has to be open.
+struct Opening {
+    opened: BoxFuture<'static, Result<Box<dyn Watch>, StoreError>>,
+    deadline: Instant,
 }
 
 impl Follower {
     /// Goes on to the next batch; `None` when the watch is over and closed.
     async fn step(&mut self, stage: Stage) -> Option<(Vec<Input>, Stage)> {
         match stage {
-            Stage::Waiting(filter, delay) => self.open(filter, delay).await,
+            Stage::Waiting(filter, delay) => self.begin(filter, delay).await,
+            Stage::Opening(opening) => self.open(opening).await,
             Stage::Open(watch) => self.follow(watch).await,
             Stage::Ended(watch) => {
                 if let Some(watch) = watch {
@@ -98,18 +107,25 @@ impl Follower {
         }
     }
 
-    async fn open(&mut self, filter: Filter, delay: Duration) -> Option<(Vec<Input>, Stage)> {
+    async fn begin(&mut self, filter: Filter, delay: Duration) -> Option<(Vec<Input>, Stage)> {
         let delay = tokio::time::sleep(delay);
         self.closer.run_until_cancelled(delay).await?;
-        // Not given up half-way: what was opened on the server has to be closed there.
-        match timeout(OPEN_DEADLINE, self.store.watch(filter)).await {
+        let opened = self.store.watch(filter);
+        self.open(Opening { opened, deadline: Instant::now() + OPEN_DEADLINE }).await
+    }
+
+    /// Waits for it, and says so from time to time. It is not given up half-way: what was opened on
+    /// the server has to be closed there.
+    async fn open(&mut self, mut opening: Opening) -> Option<(Vec<Input>, Stage)> {
+        match timeout(OPEN_NEWS, &mut opening.opened).await {
             Ok(Ok(watch)) => self.follow(watch).await,
             Ok(Err(error)) => Some((vec![self.ended(error)], Stage::Ended(None))),
-            Err(_) => {
+            Err(_) if opening.deadline <= Instant::now() => {
                 let what = "open a watch".to_owned();
                 let error = StoreError::Timeout { what, after: OPEN_DEADLINE };
                 Some((vec![self.ended(error)], Stage::Ended(None)))
             }
+            Err(_) => Some((vec![Input::Opening(self.id)], Stage::Opening(opening))),
         }
     }
 
@@ -146,8 +162,12 @@ async fn close(watch: Box<dyn Watch>) {
 /// Changes that a batch has room for from the beginning: many in a burst, few otherwise.
 const AT_FIRST: usize = 32;
 
-/// How long a watch may take to open: longer than a cluster needs to elect a leader.
-const OPEN_DEADLINE: Duration = Duration::from_secs(10);
+/// How long a watch may take to open: longer than a cluster needs to elect a leader, and than a
+/// server needs to find the newest of a million records for a hundred watches at once.
+const OPEN_DEADLINE: Duration = Duration::from_mins(1);
+
+/// How often a watch that is being opened is told of.
+const OPEN_NEWS: Duration = Duration::from_secs(2);
 
 /// How long closing may take.
 const CLOSE_DEADLINE: Duration = Duration::from_secs(2);

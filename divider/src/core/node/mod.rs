@@ -139,6 +139,7 @@ impl Node {
         // A process that was frozen past its lease learns of that before anything else.
         self.check_lease(now);
         match input {
+            Input::Opening(id) => self.on_opening(now, id),
             Input::Change(id, change) => self.on_change(now, id, change),
             Input::WatchEnded(id, error) => self.on_watch_ended(now, id, error),
             Input::Wrote(id, outcome) => self.on_wrote(now, id, &outcome),

@@ -32,7 +32,7 @@ pub(super) struct MainWatch {
     /// It has delivered everything that there was.
     live: bool,
     opened: Time,
-    /// When it last delivered a record, or was opened.
+    /// When it last delivered a record, or was being opened.
     progress: Time,
     /// How often it was opened in vain.
     failures: u32,
@@ -162,6 +162,12 @@ impl Node {
         let base = base.min(LONGEST_PAUSE);
         let mix = crate::core::plan::key_hash(&format!("{} {failures}", self.config.node));
         base / 2 + base.mul_f64(f64::from(u32::try_from(mix >> 32).unwrap_or(0)) / 8.6e9)
+    }
+
+    pub(super) fn on_opening(&mut self, now: Now, id: WatchId) {
+        if self.watch.id == Some(id) {
+            self.watch.progress = now.at;
+        }
     }
 
     pub(super) fn on_watch_ended(&mut self, now: Now, id: WatchId, error: StoreError) {

@@ -52,6 +52,11 @@ pub(super) const NO_JETSTREAM: [u64; 2] = [10076, 10039];
 const NO_LEADER: [u64; 3] = [10008, 10009, 10118];
 
 impl Api {
+    /// The same, for requests that may take that long.
+    pub(super) fn within(&self, timeout: Duration) -> Self {
+        Self { timeout, ..self.clone() }
+    }
+
     /// Sends one request and reads the answer as a `T`.
     pub(super) async fn request<T: DeserializeOwned>(
         &self,

@@ -16,6 +16,9 @@ pub(super) const IDLE_HEARTBEAT: Duration = Duration::from_secs(1);
 /// After how long without its watcher the server forgets a consumer.
 const INACTIVE_THRESHOLD: Duration = Duration::from_secs(30);
 
+/// How long a server that has much to do may take to make a consumer.
+pub(super) const PATIENCE: Duration = Duration::from_secs(30);
+
 /// A name that no other consumer has.
 pub(super) fn new_name() -> Result<String, StoreError> {
     let random = getrandom::u64()
@@ -59,7 +62,9 @@ impl NatsStore {
             config["filter_subjects"] = json!(subjects);
         }
         let body = json!({"stream_name": stream, "config": config, "action": "create"});
-        let made: Value = self.request(&what, &body).await?;
+        let api = self.inner.api.within(PATIENCE);
+        let made: Value =
+            api.request(&what, &body).await.map_err(|error| api.store_error(error))?;
         Ok(made.get("num_pending").and_then(Value::as_u64).unwrap_or(0))
     }
 
@@ -74,6 +79,13 @@ impl NatsStore {
     /// The stream as the server describes it.
     pub(super) async fn stream_info(&self) -> Result<StreamInfo, StoreError> {
         self.request(&format!("STREAM.INFO.{}", self.inner.names.stream), &json!({})).await
+    }
+
+    /// The same, from a server that has much to do.
+    pub(super) async fn stream_info_at_leisure(&self) -> Result<StreamInfo, StoreError> {
+        let api = self.inner.api.within(PATIENCE);
+        let what = format!("STREAM.INFO.{}", self.inner.names.stream);
+        api.request(&what, &json!({})).await.map_err(|error| api.store_error(error))
     }
 
     /// The first message on each subject above a sequence: the highest of them, or none.

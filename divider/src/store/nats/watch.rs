@@ -88,8 +88,15 @@ impl NatsWatch {
     }
 
     async fn start(&mut self, deliver: &str) -> Result<(), StoreError> {
-        let pending = self.store.create_consumer(&self.consumer, deliver, &self.subjects).await?;
-        let until = self.store.stream_info().await?.state.last_seq;
+        let (store, consumer, subjects) = (&self.store, &self.consumer, &self.subjects);
+        let made = async move {
+            let pending = store.create_consumer(consumer, deliver, subjects).await?;
+            Ok((pending, store.stream_info_at_leisure().await?.state.last_seq))
+        };
+        let (pending, until) = tokio::select! {
+            made = made => made?,
+            error = store.lose_patience(&self.reader, self.connects) => return Err(error),
+        };
         self.progress = Progress::new(pending, until);
         Ok(())
     }
@@ -154,8 +161,7 @@ impl NatsWatch {
             return Err(gap("the server has been silent for too long"));
         }
         let store = self.store.clone();
-        let asked = async move { tokio::time::timeout(QUICK, store.stream_info()).await };
-        self.answers = Some(asked.map(|answer| matches!(answer, Ok(Ok(_)))).boxed());
+        self.answers = Some(async move { store.answers_quickly().await }.boxed());
         self.ask_at = Some(Instant::now() + SILENCE);
         Ok(())
     }
@@ -261,6 +267,30 @@ impl NatsWatch {
             answers = answers => self.on_answers(answers).map(|()| None),
             () = tokio::time::sleep_until(ask_at) => self.on_silence(quiet_since).map(|()| None),
         }
+    }
+}
+
+impl NatsStore {
+    /// Comes back when the answer to who opens a watch will not come any more: a connection was made
+    /// anew, or the server has time for others. One that makes a hundred consumers of a large log at
+    /// once has none, and to be asked again would give it more to do.
+    async fn lose_patience(&self, reader: &Client, before: u64) -> StoreError {
+        let api = &self.inner.api;
+        let asker = connects(&api.connection.client);
+        loop {
+            tokio::time::sleep(api.timeout).await;
+            if connects(reader) != before || connects(&api.connection.client) != asker {
+                return gap("the connection was made anew");
+            }
+            if self.answers_quickly().await {
+                return api.timeout_error(&format!("{}.CONSUMER.CREATE", api.prefix));
+            }
+        }
+    }
+
+    /// Whether the server has time for a question.
+    async fn answers_quickly(&self) -> bool {
+        matches!(tokio::time::timeout(QUICK, self.stream_info()).await, Ok(Ok(_)))
     }
 }
 
