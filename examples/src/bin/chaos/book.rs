@@ -35,11 +35,15 @@ pub(crate) struct Line {
     wants: Stand,
 }
 
+type Turn = tokio::sync::Mutex<()>;
+
 /// The announcer, who ends when this is dropped.
 #[derive(Debug)]
 pub(crate) struct Book {
     lines: Arc<Mutex<BTreeMap<String, Line>>>,
     group: Group,
+    /// Held by whoever says something of keys: what is said last has to be what is noted last.
+    turn: Arc<Turn>,
     task: Option<JoinHandle<()>>,
     /// The keys that are never retracted.
     pub(crate) steady: Vec<String>,
@@ -54,7 +58,7 @@ impl Book {
             steady.iter().map(|key| (key.clone(), line(Stand::Exists))).collect();
         lines.extend((0..changing).map(|n| (format!("/changing/{n}"), line(Stand::Gone))));
         let lines = Arc::new(Mutex::new(lines));
-        let book = Self { lines, group, task: None, steady };
+        let book = Self { lines, group, turn: Arc::default(), task: None, steady };
         book.say_again().await?;
         Ok(book)
     }
@@ -63,11 +67,13 @@ impl Book {
     /// of its own: how far it gets depends on the machine, and the schedule must not.
     pub(crate) fn start(&mut self, a_second: u32, seed: u64) {
         let (lines, group) = (Arc::clone(&self.lines), self.group.clone());
+        let turn = Arc::clone(&self.turn);
         let a_turn = (a_second / 4).max(1) as usize;
         self.task = Some(tokio::spawn(async move {
             let mut rng = Rng::with_seed(seed);
             loop {
                 sleep(TURN).await;
+                let _turn = turn.lock().await;
                 change_some(&lines, &group, a_turn, &mut rng).await;
             }
         }));
@@ -83,6 +89,7 @@ impl Book {
     /// Says of every key again what was last wanted of it: what an announcer does who knows that the
     /// log was lost.
     pub(crate) async fn say_again(&self) -> Result<(), Failure> {
+        let _turn = self.turn.lock().await;
         for wanted in [Stand::Exists, Stand::Gone] {
             let keys: Vec<String> = {
                 let lines = lock(&self.lines);
