@@ -48,6 +48,9 @@ pub struct Flushed {
     pub handed: u64,
     /// Keys that no node could take; they wait for one.
     pub freed: u64,
+    /// Keys that could not be handed over, since the node's lease was lost before: others take them
+    /// when it is over. The application was told [`Event::Lost`](crate::Event::Lost) for each.
+    pub lost: u64,
 }
 
 impl Divider {
@@ -97,6 +100,8 @@ impl Divider {
 
     /// Gives the key to another node: "I have stopped with it and cannot go on". No stop follows.
     ///
+    /// It is this run of the key that ends; a later one of the same key is left alone.
+    ///
     /// The node does not get it back for a while (the cool-down). Returns when the key is on its
     /// way: it is written to the best other node, or, where there is none, left without an owner
     /// until the cool-down is over.
@@ -106,8 +111,8 @@ impl Divider {
     ///
     /// # Cancel safety
     /// Dropped before it has sent the command, it has done nothing; after that, the key is released.
-    pub async fn release(&self, key: &Key) -> Result<(), KeyError> {
-        self.stop_with(key, Command::Release(key.clone())).await
+    pub async fn release(&self, assignment: &Assignment) -> Result<(), KeyError> {
+        self.stop_with(assignment, Command::Release).await
     }
 
     /// Ends the key: "I have stopped with it, for the work is done". It exists no more, on any node,
@@ -120,8 +125,8 @@ impl Divider {
     ///
     /// # Cancel safety
     /// Dropped before it has sent the command, it has done nothing; after that, the key is completed.
-    pub async fn complete(&self, key: &Key) -> Result<(), KeyError> {
-        self.stop_with(key, Command::Complete(key.clone())).await
+    pub async fn complete(&self, assignment: &Assignment) -> Result<(), KeyError> {
+        self.stop_with(assignment, Command::Complete).await
     }
 
     /// The node's own affinity. An operator's, where there is one, counts instead of it:
@@ -159,7 +164,8 @@ impl Divider {
     ///
     /// Each key gets its [`Event::Stop`](crate::Event::Stop): go on reading the events and confirming
     /// while this runs. It takes as long as the slowest confirmation; put a time-out around it and
-    /// call [`cancel`](Self::cancel) where that may be for ever.
+    /// call [`cancel`](Self::cancel) where that may be for ever. A node that cannot keep its lease
+    /// meanwhile has nothing to hand over any more, and says so in [`Flushed::lost`].
     ///
     /// # Errors
     /// The node is over before all of it was done.
@@ -169,7 +175,7 @@ impl Divider {
     /// calling it again waits for the same one.
     pub async fn flush(&self) -> Result<Flushed, Ended> {
         match self.ask(Command::Flush).await? {
-            Reply::Flushed { handed, freed } => Ok(Flushed { handed, freed }),
+            Reply::Flushed { handed, freed, lost } => Ok(Flushed { handed, freed, lost }),
             _ => Err(self.shared.wait_ended().await),
         }
     }
@@ -220,14 +226,19 @@ impl Divider {
         }
     }
 
-    async fn stop_with(&self, key: &Key, command: Command) -> Result<(), KeyError> {
+    async fn stop_with(
+        &self,
+        assignment: &Assignment,
+        command: impl FnOnce(Key, Token) -> Command,
+    ) -> Result<(), KeyError> {
+        let (key, token) = (assignment.key(), assignment.token());
         let Ok(permit) = self.commands.reserve().await else {
             return Err(KeyError::Over(self.shared.wait_ended().await));
         };
         // In one step with the sending: no stop of it is told after this.
-        self.shared.give_up(key);
+        self.shared.give_up(key, token);
         let (answer, reply) = oneshot::channel();
-        permit.send(Request { command, answer });
+        permit.send(Request { command: command(key.clone(), token), answer });
         match reply.await {
             Ok(Reply::Done) => Ok(()),
             Ok(Reply::NotHeld) => Err(KeyError::NotHeld { key: key.clone() }),

@@ -228,9 +228,9 @@ async fn a_released_key_is_not_told_to_stop_any_more() {
     played.start("a", 1);
     let assignment = take_start(&mut events);
     played.stop("a", 1);
-    let a = key("a");
-    let (released, command) = tokio::join!(divider.release(&a), played.answer(Reply::Done));
-    assert_eq!((released, command), (Ok(()), Command::Release(key("a"))));
+    let (released, command) =
+        tokio::join!(divider.release(&assignment), played.answer(Reply::Done));
+    assert_eq!((released, command), (Ok(()), Command::Release(key("a"), Token(1))));
     assert_eq!(drain(&mut events), "");
     assert!(!assignment.is_valid());
     // A stop that the core said before it heard of the release.
@@ -240,10 +240,25 @@ async fn a_released_key_is_not_told_to_stop_any_more() {
 }
 
 #[tokio::test]
+async fn an_assignment_that_is_over_releases_no_later_run_of_its_key() {
+    let (mut played, divider, mut events) = Played::new();
+    played.start("a", 1);
+    let earlier = take_start(&mut events);
+    played.stop("a", 1);
+    assert_eq!(drain(&mut events), "-a");
+    assert!(divider.confirm_stop(earlier.key(), earlier.token()));
+    played.start("a", 2);
+    let later = take_start(&mut events);
+    tokio::join!(divider.release(&earlier), played.answer(Reply::NotHeld)).0.expect_err("not held");
+    assert!(later.is_valid() && !later.is_cancelled());
+}
+
+#[tokio::test]
 async fn answers_become_results() {
     async fn check(reply: Reply, want: Result<(), KeyError>) {
-        let (mut played, divider, _events) = Played::new();
-        let k = key("k");
+        let (mut played, divider, mut events) = Played::new();
+        played.start("k", 1);
+        let k = take_start(&mut events);
         let (result, _) = tokio::join!(divider.complete(&k), played.answer(reply));
         assert_eq!(result, want);
     }
@@ -266,7 +281,9 @@ async fn the_stream_ends_with_the_node_after_what_is_lost_was_told() {
 
 #[tokio::test]
 async fn who_waits_for_a_node_that_ends_is_answered() {
-    let (played, divider, _events) = Played::new();
+    let (played, divider, mut events) = Played::new();
+    played.start("a", 1);
+    let a = take_start(&mut events);
     let asks = tokio::spawn({
         let divider = divider.clone();
         async move { divider.flush().await }
@@ -275,7 +292,7 @@ async fn who_waits_for_a_node_that_ends_is_answered() {
     played.end(Ended::Cancelled);
     drop(played);
     assert_eq!(asks.await.expect("no panic"), Err(Ended::Cancelled));
-    assert_eq!(divider.release(&key("a")).await, Err(KeyError::Over(Ended::Cancelled)));
+    assert_eq!(divider.release(&a).await, Err(KeyError::Over(Ended::Cancelled)));
 }
 
 #[tokio::test]

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use clap::Args;
 use divider::{
-    Assignment, Divider, Ended, Event, Events, Handoff, Key, MAX_LEASE, MIN_LEASE, NodeId, Reason,
-    Session,
+    Assignment, Divider, Ended, Event, Events, Flushed, Handoff, Key, MAX_LEASE, MIN_LEASE, NodeId,
+    Reason, Session,
 };
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -240,7 +240,8 @@ fn is_over(about: &Assignment, reason: Option<Reason>) -> bool {
 async fn leave(divider: Divider, journal: Arc<Journal>) {
     // An error says that the node is over, which its events say as well.
     if let Ok(flushed) = divider.flush().await {
-        let reason = format!("{} handed over, {} freed", flushed.handed, flushed.freed);
+        let Flushed { handed, freed, lost, .. } = flushed;
+        let reason = format!("{handed} handed over, {freed} freed, {lost} lost");
         journal.write(&Entry { reason: Some(reason), ..journal.entry(What::Drained) });
     }
     divider.cancel().await;

@@ -286,7 +286,7 @@ impl Host {
                     self.watches.remove(&id);
                 }
                 Action::Start(..) => starts += 1,
-                Action::Stop(key, token, _) | Action::Lost(key, token, ..) => {
+                Action::Stop(key, token, ..) | Action::Lost(key, token, ..) => {
                     stops += 1;
                     self.core.handle(now, Input::Confirm(key, token));
                 }

@@ -50,10 +50,10 @@ pub(crate) enum Input {
 /// What the application can ask of its node. Each is answered by one [`Action::Reply`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Command {
-    /// It has stopped with the key and somebody else should go on.
-    Release(Key),
-    /// It has stopped with the key because the work is done: the key is to exist no more.
-    Complete(Key),
+    /// It has stopped with this run of the key and somebody else should go on.
+    Release(Key, Token),
+    /// It has stopped with this run of the key because the work is done: the key is to exist no more.
+    Complete(Key, Token),
     /// Use this affinity.
     SetAffinity(u32),
     /// Change the affinity by this much, at most to 0 and `u32::MAX`.
@@ -80,12 +80,14 @@ pub(crate) enum Reply {
         /// The operator's, where it overrides the node's own.
         overridden: Option<u32>,
     },
-    /// Everything is handed over.
+    /// Nothing is held any more.
     Flushed {
         /// Keys that another node has now.
         handed: u64,
         /// Keys that no node could take, left without an owner.
         freed: u64,
+        /// Keys that were lost with the lease before they were given away.
+        lost: u64,
     },
     /// The node is over (ended, replaced): it cannot do that any more.
     Over,
@@ -118,8 +120,9 @@ pub(crate) enum Action {
     /// comes, it is withdrawn and confirmed by the engine. While the time for starts is over it is
     /// held back: a renewed lease delivers it, and a lost one withdraws it.
     Start(Key, Token),
-    /// Tell the application to stop.
-    Stop(Key, Token, StopReason),
+    /// Tell the application to stop. Where a moment is given, the key is handed over then, confirmed or
+    /// not, and is not its any more.
+    Stop(Key, Token, StopReason, Option<Time>),
     /// Tell the application that the key is not its any more from the moment given.
     Lost(Key, Token, LostReason, Time),
     /// Answer a command.

@@ -52,6 +52,8 @@ pub(crate) enum Guard {
     HandAfterStop,
     /// A stop that was told is taken back.
     StopIsFinal,
+    /// A stop that may take only so long is handed over before that.
+    StopTimeout,
     /// The confirmation of any run is taken for that of the last.
     ConfirmToken,
     /// A doubtful hand-over is started again on its old revision.

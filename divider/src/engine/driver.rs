@@ -33,16 +33,6 @@ pub(super) struct Driver<C> {
     nap: Duration,
     teller: Teller,
     numbers_at: Time,
-    stop_timeout: Option<Duration>,
-}
-
-/// What the driver does differently from node to node.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Pace {
-    /// The lease: a part of it is the longest that a suspend goes unnoticed.
-    pub(super) lease: Duration,
-    /// When an unconfirmed stop is handed over anyway.
-    pub(super) stop_timeout: Option<Duration>,
 }
 
 impl<C: Core> Driver<C> {
@@ -52,11 +42,11 @@ impl<C: Core> Driver<C> {
         shared: Arc<Shared>,
         requests: Requests,
         starting: Starting,
-        pace: Pace,
+        lease: Duration,
     ) -> Self {
         Self {
             core,
-            teller: Teller::new(Arc::clone(&shared), pace.lease),
+            teller: Teller::new(Arc::clone(&shared), lease),
             shared,
             beats: Pipeline::new(Arc::clone(&store), BEATS),
             writes: Pipeline::new(Arc::clone(&store), WRITES),
@@ -65,9 +55,8 @@ impl<C: Core> Driver<C> {
             requests,
             starting: Some(starting),
             cancelled: false,
-            nap: pace.lease / NAPS_PER_LEASE,
+            nap: lease / NAPS_PER_LEASE,
             numbers_at: Time::default(),
-            stop_timeout: pace.stop_timeout,
         }
     }
 
@@ -168,10 +157,9 @@ impl<C: Core> Driver<C> {
                 tracing::debug!(%key, %token, "key starts");
                 self.shared.queue(|queue| queue.start(key, token));
             }
-            Action::Stop(key, token, reason) => {
+            Action::Stop(key, token, reason, until) => {
                 tracing::debug!(%key, %token, ?reason, "key has to stop");
-                let deadline = self.stop_timeout.map(|span| now + span);
-                self.shared.queue(|queue| queue.stop(key, token, reason.into(), deadline));
+                self.shared.queue(|queue| queue.stop(key, token, reason.into(), until));
             }
             Action::Lost(key, token, reason, until) => {
                 tracing::debug!(%key, %token, ?reason, "key lost");
@@ -229,14 +217,14 @@ fn is_beat(write: &Write) -> bool {
     write.name.starts_with("lease.")
 }
 
-/// Leases under way: the node's own, and those of the dead that it ends.
+/// Leases under way at most: the node's own, and those of the dead that it ends.
 const BEATS: usize = 64;
 
-/// Other writes under way: enough to keep a server busy over a round trip, few enough to leave a
+/// Other writes under way at most: enough to keep a server busy over a round trip, few enough to leave a
 /// heartbeat no queue to speak of.
 const WRITES: usize = 512;
 
-/// Leader reads under way.
+/// Leader reads under way at most.
 const READS: usize = 256;
 
 /// A suspend is noticed at the latest this part of a lease after it: half the time that a stop may

@@ -104,7 +104,7 @@ impl Queue {
     /// Tells the application to start.
     pub(super) fn start(&mut self, key: Key, token: Token) {
         debug_assert!(self.runs.get(&key).is_none(), "a run of {key} is not confirmed");
-        self.give_up(&key);
+        self.remove_run(&key);
         let number = self.number();
         let assignment = Assignment::new(key.clone(), token, Arc::clone(&self.lease));
         self.starts.insert(number, key);
@@ -202,8 +202,14 @@ impl Queue {
         Some(reason)
     }
 
-    /// The application has stopped with the key by itself, and says so to the core in a command.
-    pub(super) fn give_up(&mut self, key: &Key) {
+    /// The application has stopped with this run by itself, and says so to the core in a command.
+    pub(super) fn give_up(&mut self, key: &Key, token: Token) {
+        if self.runs.get(key).is_some_and(|run| run.assignment.token() == token) {
+            self.remove_run(key);
+        }
+    }
+
+    fn remove_run(&mut self, key: &Key) {
         let Some(run) = self.runs.remove(key) else { return };
         match &run.phase {
             Phase::Untold(number) => _ = self.starts.remove(number),

@@ -122,8 +122,8 @@ impl Shared {
     }
 
     /// The application has stopped with the key by itself.
-    pub(crate) fn give_up(&self, key: &Key) {
-        self.queue(|queue| queue.give_up(key));
+    pub(crate) fn give_up(&self, key: &Key, token: Token) {
+        self.queue(|queue| queue.give_up(key, token));
     }
 
     pub(crate) fn assigned(&self) -> Vec<Assignment> {

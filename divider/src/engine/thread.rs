@@ -8,7 +8,7 @@ use tokio::sync::{mpsc, oneshot};
 use tracing::Instrument;
 
 use super::clock;
-use super::driver::{Driver, Pace};
+use super::driver::Driver;
 use super::requests::{Request, Requests};
 use super::shared::Shared;
 use super::starting::Starting;
@@ -84,11 +84,11 @@ async fn run(launch: Launch) -> Ended {
             return Ended::Cancelled;
         }
     }
-    let pace = Pace { lease: config.lease, stop_timeout: config.stop_timeout };
+    let lease = config.lease;
     let timeout = timeout.unwrap_or(config.lease * 2 + START_TIMEOUT);
     let starting = Starting::new(answer, begun, timeout);
     let core = Node::new(config, clock::now());
-    Driver::new(core, store, shared, Requests::new(requests), starting, pace).drive().await
+    Driver::new(core, store, shared, Requests::new(requests), starting, lease).drive().await
 }
 
 /// The lease that was asked for, or the one that suits the store.

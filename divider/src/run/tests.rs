@@ -10,6 +10,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::{Finish, run};
 use crate::core::edge::{Command, Reply};
 use crate::engine::played::{Played, key};
+use crate::id::Token;
 use crate::{Assignment, Ended};
 
 const SHORT: Duration = Duration::from_millis(1);
@@ -47,14 +48,14 @@ async fn a_key_that_is_done_is_completed() {
     let (mut played, _run, mut calls) = scripted(vec![|| Finish::Done]);
     played.start("a", 1);
     assert_eq!(within(calls.recv()).await.expect("called").key(), &key("a"));
-    assert_eq!(within(played.answer(Reply::Done)).await, Command::Complete(key("a")));
+    assert_eq!(within(played.answer(Reply::Done)).await, Command::Complete(key("a"), Token(1)));
 }
 
 #[tokio::test]
 async fn a_key_that_is_given_up_is_released() {
     let (mut played, _run, _calls) = scripted(vec![|| Finish::Release]);
     played.start("a", 1);
-    assert_eq!(within(played.answer(Reply::Done)).await, Command::Release(key("a")));
+    assert_eq!(within(played.answer(Reply::Done)).await, Command::Release(key("a"), Token(1)));
 }
 
 #[tokio::test]
@@ -63,7 +64,7 @@ async fn a_handler_that_fails_or_panics_is_called_again_with_the_same_assignment
     let panic: fn() -> Finish = || panic!("it panicked");
     let (mut played, _run, mut calls) = scripted(vec![fail, panic, fail, || Finish::Done]);
     played.start("a", 7);
-    assert_eq!(within(played.answer(Reply::Done)).await, Command::Complete(key("a")));
+    assert_eq!(within(played.answer(Reply::Done)).await, Command::Complete(key("a"), Token(7)));
     for _ in 0..4 {
         assert_eq!(calls.try_recv().expect("called").token().0, 7);
     }
@@ -218,7 +219,7 @@ async fn a_graceful_shutdown_flushes_then_cancels_and_ends_well() {
     assert_eq!(flush.command, Command::Flush);
     played.stop("a", 1);
     assert_eq!(within(played.confirmed()).await, [("a".to_owned(), 1)]);
-    flush.answer.send(Reply::Flushed { handed: 1, freed: 0 }).expect("it waits");
+    flush.answer.send(Reply::Flushed { handed: 1, freed: 0, lost: 0 }).expect("it waits");
     within(played.cancelled()).await;
     played.end(Ended::Cancelled);
     assert_eq!(within(running).await.expect("no panic"), Ok(()));

@@ -30,10 +30,9 @@ pub(super) async fn work<H, Fut>(
     if assignment.is_cancelled() {
         return;
     }
-    let key = assignment.key();
     let result = match finish {
-        Finish::Done => divider.complete(key).await,
-        Finish::Release => divider.release(key).await,
+        Finish::Done => divider.complete(&assignment).await,
+        Finish::Release => divider.release(&assignment).await,
         Finish::Retry(_) => return,
     };
     match result {

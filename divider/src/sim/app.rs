@@ -35,6 +35,8 @@ pub(super) struct Manners {
     pub(super) stubborn: bool,
     /// How many of its runs fail, in thousandths.
     pub(super) panics: u16,
+    /// It says twice of a run that it is over, the second time a while later.
+    pub(super) repeats: bool,
 }
 
 impl Manners {
@@ -44,6 +46,7 @@ impl Manners {
         stop: Duration::from_millis(5),
         stubborn: false,
         panics: 0,
+        repeats: false,
     };
 
     /// Anything, most often bearable.
@@ -52,7 +55,7 @@ impl Manners {
         let stop = [Duration::from_millis(200), lease / 6, lease / 2, lease * 2];
         let stop = stop[[0, 0, 0, 1, 1, 2, 3][rng.usize(..7)]];
         let panics = if rng.u8(..8) == 0 { 100 } else { 0 };
-        Self { take, stop, stubborn: rng.u8(..) < 8, panics }
+        Self { take, stop, stubborn: rng.u8(..) < 8, panics, repeats: false }
     }
 }
 
@@ -62,6 +65,15 @@ impl Default for Manners {
     }
 }
 
+/// How a run ends.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Ending {
+    /// The application stops it when it can, unless it is handed over at a moment in any case.
+    Stop(Option<Time>),
+    /// It is held until then.
+    Lost(Time),
+}
+
 /// One run of a key.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Run {
@@ -69,6 +81,8 @@ pub(super) struct Run {
     pub(super) since: Time,
     /// It was told `Lost`: it is held no longer than that.
     pub(super) lost_at: Option<Time>,
+    /// It was told to stop, and is handed over then in any case.
+    pub(super) given_at: Option<Time>,
     /// It was told to end.
     pub(super) ending: bool,
 }
@@ -91,7 +105,7 @@ impl World {
     }
 
     /// The application is told that a run is to end. One that it has not taken is withdrawn.
-    pub(super) fn end_run(&mut self, place: usize, key: &Key, token: Token, lost: Option<Time>) {
+    pub(super) fn end_run(&mut self, place: usize, key: &Key, token: Token, ending: Ending) {
         let host = &mut self.hosts[place];
         let epoch = host.epoch;
         let stopped = Event::Stopped(place, epoch, key.clone(), token);
@@ -102,7 +116,10 @@ impl World {
         if let Some(run) = host.app.runs.get_mut(key)
             && run.token == token
         {
-            run.lost_at = lost.or(run.lost_at);
+            match ending {
+                Ending::Stop(until) => run.given_at = until.or(run.given_at),
+                Ending::Lost(until) => run.lost_at = Some(until),
+            }
             run.ending = true;
         }
         let manners = host.app.manners;
@@ -126,7 +143,7 @@ impl World {
         }
         self.counts.starts += 1;
         self.check_start(place, key);
-        let run = Run { token, since: self.now, lost_at: None, ending: false };
+        let run = Run { token, since: self.now, lost_at: None, given_at: None, ending: false };
         let host = &mut self.hosts[place];
         let before = host.app.runs.insert(key.clone(), run);
         let (id, panics) = (host.id.clone(), host.app.manners.panics);
@@ -149,6 +166,12 @@ impl World {
         if host.app.runs.get(key).is_some_and(|run| run.token == token) {
             host.app.runs.remove(key);
         }
+        if host.app.manners.repeats {
+            let again = Input::Confirm(key.clone(), token);
+            let wait = self.within(self.lease * 3);
+            self.after(wait, Event::Input(place, epoch, again));
+        }
+        let host = &self.hosts[place];
         let id = host.id.clone();
         self.tell(|| format!("{id}: confirms {key} {token:?}"));
         self.spring(place, Moment::Confirmed);
@@ -160,7 +183,7 @@ impl World {
         let runs = &mut self.hosts[place].app.runs;
         if runs.get(key).is_some_and(|run| run.token == token && !run.ending) {
             runs.remove(key);
-            self.command(place, Command::Release(key.clone()));
+            self.command(place, Command::Release(key.clone(), token));
         }
     }
 

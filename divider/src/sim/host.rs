@@ -13,6 +13,7 @@ use crate::core::edge::{End, WatchId};
 use crate::core::node::Node;
 use crate::core::time::{Now, Time};
 use crate::id::{NodeId, Session};
+use crate::key::Key;
 use crate::store::Filter;
 
 /// One process.
@@ -45,6 +46,8 @@ pub(super) struct Host {
     /// When another process was given its id although it lives: from then on it has no claim to be
     /// the only owner.
     pub(super) usurped: Option<Time>,
+    /// Those of the keys that it takes; none: it takes all.
+    pub(super) prefixes: Vec<String>,
     /// Where its last watch was, for a node that resumes, as none must.
     pub(super) resume: Option<(Filter, u64)>,
 }
@@ -111,10 +114,17 @@ impl Host {
         self.ended.is_none()
     }
 
+    /// Whether the key is one for it.
+    pub(super) fn takes(&self, key: &Key) -> bool {
+        let has = |prefix: &String| key.as_str().starts_with(prefix.as_str());
+        self.prefixes.is_empty() || self.prefixes.iter().any(has)
+    }
+
     /// Whether the application holds this run at this moment, by its own clock.
     pub(super) fn holds(&self, truth: Time, run: &Run) -> bool {
         let now = self.clock.read(truth).at;
-        run.lost_at.map_or(now < self.app.until, |lost| now < lost)
+        let until = run.lost_at.unwrap_or(self.app.until);
+        now < run.given_at.map_or(until, |given| given.min(until))
     }
 }
 
@@ -124,13 +134,15 @@ pub(super) struct Setting {
     pub(super) lease: Duration,
     pub(super) affinity: u32,
     pub(super) prefixes: Vec<String>,
+    pub(super) stop_timeout: Option<Duration>,
     pub(super) join: JoinPolicy,
     pub(super) seed: u64,
 }
 
 impl Setting {
     pub(super) fn new(lease: Duration, seed: u64) -> Self {
-        Self { lease, affinity: 100, prefixes: Vec::new(), join: JoinPolicy::Observe, seed }
+        let (affinity, prefixes, stop_timeout) = (100, Vec::new(), None);
+        Self { lease, affinity, prefixes, stop_timeout, join: JoinPolicy::Observe, seed }
     }
 }
 
@@ -143,7 +155,7 @@ pub(super) fn config(id: &NodeId, setting: &Setting) -> Config {
         lease: setting.lease,
         join: setting.join,
         rebalance: RebalancePolicy::OnJoin,
-        stop_timeout: None,
+        stop_timeout: setting.stop_timeout,
         cool_down: Duration::from_secs(2),
         labels: BTreeMap::new(),
         host: "sim".into(),

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::app::{App, Manners};
+use super::app::{App, Ending, Manners};
 use super::event::{Event, Message};
 use super::host::{Clock, Fate, Host, Setting, config};
 use super::link::Link;
@@ -49,6 +49,7 @@ impl World {
             timer: None,
             alarmed: Time(0),
             usurped: None,
+            prefixes: setting.prefixes.clone(),
             resume: None,
         };
         if place == self.hosts.len() {
@@ -221,17 +222,17 @@ impl World {
                 self.tell_of(place, || format!("is told to start {key} {token:?}"));
                 self.told_to_start(place, key, token);
             }
-            Action::Stop(key, token, reason) => {
+            Action::Stop(key, token, reason, until) => {
                 self.counts.stops += 1;
                 self.tell_of(place, || format!("is told to stop {key} {token:?}: {reason:?}"));
                 self.check_stop(place, &key, reason);
-                self.end_run(place, &key, token, None);
+                self.end_run(place, &key, token, Ending::Stop(until));
             }
             Action::Lost(key, token, reason, until) => {
                 self.counts.losts += 1;
                 self.hosts[place].alarmed = self.now;
                 self.tell_of(place, || format!("has lost {key} {token:?}: {reason:?}"));
-                self.end_run(place, &key, token, Some(until));
+                self.end_run(place, &key, token, Ending::Lost(until));
             }
             Action::End(end) => {
                 self.tell_of(place, || format!("is over: {end:?}"));

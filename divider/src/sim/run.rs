@@ -47,6 +47,8 @@ impl Run<'_> {
             let id = NodeId::new(format!("n{place}")).expect("a legal id");
             let setting = Setting {
                 affinity: start.affinity,
+                prefixes: start.prefixes.clone(),
+                stop_timeout: start.stop_timeout,
                 ..Setting::new(self.schedule.lease, start.seed)
             };
             self.world.start(place, &id, &setting, start.manners);
@@ -105,14 +107,15 @@ impl Run<'_> {
         }
         self.look("a balance generation");
         let agreed = !self.world.is_any_kept_away() && !self.world.is_any_uncertain();
-        if self.is_sound() && agreed {
+        if self.is_sound() && agreed && !self.world.is_any_choosy() {
             self.world.check_balance();
         }
         if self.is_sound() && !self.world.is_any_ghosts() {
             self.world.check_idle(SECOND * 2);
         }
         // What vanishes by a clock that was set back is there for some and gone for others.
-        let clear = self.world.hosts.iter().any(Host::is_up) && !self.world.log.set_back;
+        let for_all = |host: &Host| host.is_up() && host.prefixes.is_empty();
+        let clear = self.world.hosts.iter().any(for_all) && !self.world.log.set_back;
         if self.schedule.exam && clear && self.is_sound() {
             self.examine();
         }
@@ -211,7 +214,8 @@ impl Run<'_> {
         self.world.run(self.patience());
         self.check_progress();
         if self.schedule.healed > 1 && self.is_sound() {
-            self.world.fault(Fault::Crash(0));
+            // The first takes every key.
+            self.world.fault(Fault::Crash(self.schedule.healed - 1));
             self.world.run(self.patience());
             self.check_progress();
         }

@@ -36,6 +36,8 @@ pub(super) struct Schedule {
 #[derive(Debug, Clone)]
 pub(super) struct Start {
     pub(super) affinity: u32,
+    pub(super) prefixes: Vec<String>,
+    pub(super) stop_timeout: Option<Duration>,
     pub(super) seed: u64,
     pub(super) manners: Manners,
     /// How long after it the next one starts.
@@ -95,15 +97,49 @@ impl Schedule {
             exam: class == Class::Durable && rng.u8(..4) == 0,
         };
         style::trouble(&mut schedule, rng);
+        season(&mut schedule);
         schedule.faults.sort_by_key(|(when, _)| *when);
         schedule
     }
 }
 
+/// What only some groups have; worked out apart, so that all else stays as it is.
+fn season(schedule: &mut Schedule) {
+    let mut rng = fastrand::Rng::with_seed(schedule.seed ^ 0x5e77);
+    let (lease, nodes) = (schedule.lease, &mut schedule.nodes);
+    if rng.u8(..4) == 0 {
+        // The first takes every key, so that each has somebody.
+        for node in nodes.iter_mut().skip(1) {
+            let taken = PREFIXES.iter().filter(|_| rng.u8(..3) == 0);
+            node.prefixes = taken.map(ToString::to_string).collect();
+        }
+    }
+    if rng.u8(..4) == 0 {
+        let spans = [None, Some(lease / 6), Some(lease / 2), Some(lease * 2)];
+        for node in &mut *nodes {
+            node.stop_timeout = spans[rng.usize(..spans.len())];
+        }
+    }
+    if rng.u8(..8) == 0 {
+        for node in nodes {
+            node.manners.repeats = true;
+        }
+    }
+    if rng.u8(..8) == 0 {
+        schedule.weather.slow = 1_000;
+    }
+}
+
+/// Some keys, some of those, and one that no key has.
+const PREFIXES: [&str; 5] =
+    ["/process/me/1", "/process/me/2", "/process/me/11", "/process/", "/other/"];
+
 impl Start {
     fn any(rng: &mut fastrand::Rng, lease: Duration) -> Self {
         Self {
             affinity: [100, 100, 100, 1, 50, 0][rng.usize(..6)],
+            prefixes: Vec::new(),
+            stop_timeout: None,
             seed: rng.u64(..),
             manners: Manners::any(rng, lease),
             wait: Duration::from_millis(rng.u64(..800)),

@@ -2,7 +2,7 @@
 
 use divider::store::StoreError;
 use divider::wire::{ControlRecord, Mode};
-use divider::{Builder, Divider, Ended, Event, Key, KeyError, Rebalance, StartError};
+use divider::{Builder, Divider, Ended, Event, KeyError, Rebalance, StartError};
 
 use crate::bed::{Bed, Cable, in_time, until};
 use crate::ledger::{Ledger, What};
@@ -162,13 +162,11 @@ async fn a_released_key_goes_to_another_node(bed: Bed) {
     let [first, second] = workers(&bed, &ledger).await;
     until("it is held", || ledger.held() == 1).await;
     let (holder, other) = if ledger.share("w0") == 1 { (first, second) } else { (second, first) };
-    let key = Key::new("k0").expect("legal");
+    let held = holder.divider.assigned().pop().expect("it is held");
     ledger.leave("k0");
-    assert_eq!(
-        in_time(other.divider.release(&key)).await,
-        Err(KeyError::NotHeld { key: key.clone() })
-    );
-    assert_eq!(in_time(holder.divider.release(&key)).await, Ok(()));
+    let key = held.key().clone();
+    assert_eq!(in_time(other.divider.release(&held)).await, Err(KeyError::NotHeld { key }));
+    assert_eq!(in_time(holder.divider.release(&held)).await, Ok(()));
     until("the other has it", || ledger.share(&other.name) == 1).await;
     assert_eq!(ledger.len(), 2, "two starts and no stop");
     ledger.check();
@@ -179,9 +177,10 @@ async fn a_completed_key_exists_no_more(bed: Bed) {
     bed.announce(2).await;
     let [first] = workers(&bed, &ledger).await;
     until("they are held", || ledger.held() == 2).await;
-    let key = Key::new("k0").expect("legal");
+    let held = first.divider.assigned();
+    let held = held.iter().find(|held| held.key().as_str() == "k0").expect("it is held");
     ledger.leave("k0");
-    assert_eq!(in_time(first.divider.complete(&key)).await, Ok(()));
+    assert_eq!(in_time(first.divider.complete(held)).await, Ok(()));
     let gone = async {
         while bed.names().await.iter().any(|name| *name == "key.k0" || *name == "claim.k0") {}
     };

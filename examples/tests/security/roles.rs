@@ -46,7 +46,9 @@ async fn a_worker_works() {
     while started.len() < 3 {
         started.insert(next_start(&mut events).await);
     }
-    first.complete(&key("a")).await.unwrap();
+    let held = first.assigned();
+    let held = held.iter().find(|held| *held.key() == key("a")).unwrap();
+    first.complete(held).await.unwrap();
     let viewer = office.group("viewer").await;
     in_time(until(&viewer, |keys| !keys.contains("a"))).await;
 

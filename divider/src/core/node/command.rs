@@ -9,7 +9,7 @@ use crate::core::time::Now;
 use crate::core::timing::TOMBSTONE;
 use crate::core::view::KeyIx;
 use crate::event::StopReason;
-use crate::id::Revision;
+use crate::id::{Revision, Token};
 use crate::key::Key;
 use crate::store::{Outcome, Record, StoreError, Write};
 use crate::wire::{Named, RecordName};
@@ -17,8 +17,8 @@ use crate::wire::{Named, RecordName};
 impl Node {
     pub(super) fn on_command(&mut self, now: Now, request: RequestId, command: Command) {
         match command {
-            Command::Release(key) => self.on_release(now, request, &key),
-            Command::Complete(key) => self.on_complete(now, request, &key),
+            Command::Release(key, token) => self.on_release(now, request, &key, token),
+            Command::Complete(key, token) => self.on_complete(now, request, &key, token),
             Command::SetAffinity(affinity) => self.on_affinity(request, affinity),
             Command::AlterAffinity(by) => {
                 let altered = i64::from(self.member.affinity).saturating_add(by);
@@ -41,38 +41,36 @@ impl Node {
         self.reply(request, Reply::Affinity { own: affinity, overridden });
     }
 
-    /// What the application holds of this key.
-    fn held(&self, key: &Key) -> Option<KeyIx> {
+    /// The key whose run with this token the application has.
+    fn held(&self, key: &Key, token: Token) -> Option<KeyIx> {
         let ix = self.view.keys.find(key)?;
-        self.holds.keys.get(&ix).is_some_and(Hold::is_held).then_some(ix)
+        let is_it = |hold: &Hold| hold.is_held() && hold.token == token;
+        self.holds.keys.get(&ix).is_some_and(is_it).then_some(ix)
     }
 
-    fn on_release(&mut self, now: Now, request: RequestId, key: &Key) {
-        let Some(ix) = self.held(key) else {
-            self.confirm_lost(now, key);
+    fn on_release(&mut self, now: Now, request: RequestId, key: &Key, token: Token) {
+        let Some(ix) = self.held(key, token) else {
+            self.confirm_lost(now, key, token);
             return self.reply(request, Reply::NotHeld);
         };
         let stop = match self.holds.keys.get(&ix).map(|h| &h.phase) {
             Some(Phase::Stopping(stop)) => *stop,
-            _ => Stop { reason: StopReason::Rebalance, slot: false },
+            _ => Stop { reason: StopReason::Rebalance, slot: false, until: None },
         };
         self.hand(now, ix, stop, true);
         self.reply(request, Reply::Done);
     }
 
-    /// The caller has stopped, whatever it stopped.
-    fn confirm_lost(&mut self, now: Now, key: &Key) {
-        if let Some(ix) = self.view.keys.find(key)
-            && self.holds.unconfirmed.remove(&ix).is_some()
-        {
-            self.unpin_if_done(ix);
-            self.look(now, ix);
+    /// What the caller has stopped with was lost, perhaps.
+    fn confirm_lost(&mut self, now: Now, key: &Key, token: Token) {
+        if let Some(ix) = self.view.keys.find(key) {
+            self.confirm_unconfirmed(now, ix, token);
         }
     }
 
-    fn on_complete(&mut self, now: Now, request: RequestId, key: &Key) {
-        let Some(ix) = self.held(key) else {
-            self.confirm_lost(now, key);
+    fn on_complete(&mut self, now: Now, request: RequestId, key: &Key, token: Token) {
+        let Some(ix) = self.held(key, token) else {
+            self.confirm_lost(now, key, token);
             return self.reply(request, Reply::NotHeld);
         };
         let slot = match self.holds.keys.get(&ix).map(|h| &h.phase) {
@@ -174,7 +172,7 @@ impl Node {
     }
 
     fn hand_completed(&mut self, now: Now, ix: KeyIx) {
-        let stop = Stop { reason: StopReason::Retracted, slot: false };
+        let stop = Stop { reason: StopReason::Retracted, slot: false, until: None };
         self.hand(now, ix, stop, false);
     }
 
@@ -188,7 +186,7 @@ impl Node {
         if let Input::Command(request, command) = input {
             let reply = match command {
                 Command::Cancel => Reply::Done,
-                Command::Flush => Reply::Flushed { handed: 0, freed: 0 },
+                Command::Flush => Reply::Flushed { handed: 0, freed: 0, lost: 0 },
                 _ => Reply::Over,
             };
             self.reply(request, reply);

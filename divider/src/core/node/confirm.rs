@@ -16,14 +16,16 @@ impl Node {
         let (Some(hold), Some(key)) = (self.holds.keys.get_mut(&ix), self.view.keys.key(ix)) else {
             return;
         };
-        hold.phase = Phase::Stopping(Stop { reason, slot });
+        let until = self.config.stop_timeout.map(|after| now.at + after);
+        let stop = Stop { reason, slot, until };
+        hold.phase = Phase::Stopping(stop);
         hold.since = now.at;
-        self.actions.push_back(Action::Stop(key, hold.token, reason));
-        if let Some(after) = self.config.stop_timeout {
-            self.look_later(now.at + after, ix);
+        self.actions.push_back(Action::Stop(key, hold.token, reason, until));
+        if let Some(at) = until {
+            self.look_later(at, ix);
         }
         if broken!(HandAfterStop) {
-            self.hand(now, ix, Stop { reason, slot }, false);
+            self.hand(now, ix, stop, false);
         }
     }
 
@@ -31,10 +33,7 @@ impl Node {
     /// told apart by the token.
     pub(super) fn on_confirm(&mut self, now: Now, key: &Key, token: Token) {
         let Some(ix) = self.view.keys.find(key) else { return };
-        if self.holds.unconfirmed.get(&ix).is_some_and(|run| run.token == token) {
-            self.holds.unconfirmed.remove(&ix);
-            self.unpin_if_done(ix);
-            self.look(now, ix);
+        if self.confirm_unconfirmed(now, ix, token) {
             return;
         }
         let Some(hold) = self.holds.keys.get(&ix) else { return };
@@ -45,13 +44,23 @@ impl Node {
         }
     }
 
+    /// A run that was taken from the application is over, if it is the one with this token.
+    pub(super) fn confirm_unconfirmed(&mut self, now: Now, ix: KeyIx, token: Token) -> bool {
+        let known = self.holds.unconfirmed.get(&ix).is_some_and(|run| run.token == token);
+        if known {
+            self.holds.unconfirmed.remove(&ix);
+            self.unpin_if_done(ix);
+            self.look(now, ix);
+        }
+        known
+    }
+
     /// A stop that was not confirmed in the time that the application set: the key is handed over
     /// all the same. This gives exclusivity up for that key, as the setting's documentation says.
     pub(super) fn stop_timed_out(&mut self, now: Now, ix: KeyIx) {
-        let Some(after) = self.config.stop_timeout else { return };
         let Some(hold) = self.holds.keys.get(&ix) else { return };
         if let Phase::Stopping(stop) = hold.phase
-            && hold.since + after <= now.at
+            && stop.until.is_some_and(|until| until <= now.at || broken!(StopTimeout))
         {
             let run = Unconfirmed { token: hold.token, until: now.at };
             self.holds.unconfirmed.insert(ix, run);

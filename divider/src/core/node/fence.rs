@@ -52,7 +52,7 @@ impl Node {
         self.life = Life::Fenced { until, rejoin: now.at };
         self.me = OwnerIx::NONE;
         self.watch.forget_heartbeats();
-        self.fenced_leaving();
+        self.fenced_leaving(held);
         // What kept the lease from being renewed may have kept the watch from showing what came and
         // went; the next session begins with a view that is proved.
         self.resync(now, "the session is over");

@@ -67,6 +67,8 @@ pub(super) struct Stop {
     pub(super) reason: StopReason,
     /// It counts against the number of moves that may be under way.
     pub(super) slot: bool,
+    /// When the key is handed over, confirmed or not.
+    pub(super) until: Option<Time>,
 }
 
 /// What becomes of a claim whose run is over.

@@ -22,6 +22,7 @@ pub(super) struct Leaving {
     cancels: Vec<RequestId>,
     handed: u64,
     freed: u64,
+    lost: u64,
     /// That the drain is done has been said.
     drained: bool,
     /// The lease is ended; the member record is being deleted.
@@ -40,6 +41,10 @@ impl Leaving {
         }
     }
 
+    fn forget(&mut self) {
+        (self.handed, self.freed, self.lost) = (0, 0, 0);
+    }
+
     pub(super) fn is_asked(&self) -> bool {
         !self.flushes.is_empty() || self.flushed || !self.cancels.is_empty()
     }
@@ -51,8 +56,7 @@ impl Node {
         self.leaving.flushes.push(request);
         if !self.member.is_leaving() {
             self.member.leave();
-            self.leaving.handed = 0;
-            self.leaving.freed = 0;
+            self.leaving.forget();
         }
         if self.holds_nothing() {
             self.answer_flushed();
@@ -82,18 +86,19 @@ impl Node {
         !self.leaving.cancels.is_empty()
     }
 
-    /// The node was fenced while it was leaving: nothing is left to be handed over.
-    pub(super) fn fenced_leaving(&mut self) {
+    /// The node was fenced, perhaps while it was leaving: then nothing is left to be handed over.
+    pub(super) fn fenced_leaving(&mut self, held: u64) {
         if !self.leaving.flushes.is_empty() {
+            self.leaving.lost += held;
             self.answer_flushed();
         }
     }
 
     fn answer_flushed(&mut self) {
         self.leaving.flushed = true;
-        let (handed, freed) = (self.leaving.handed, self.leaving.freed);
+        let Leaving { handed, freed, lost, .. } = self.leaving;
         for request in std::mem::take(&mut self.leaving.flushes) {
-            self.actions.push_back(Action::Reply(request, Reply::Flushed { handed, freed }));
+            self.actions.push_back(Action::Reply(request, Reply::Flushed { handed, freed, lost }));
         }
     }
 
@@ -103,8 +108,7 @@ impl Node {
         if !departs {
             self.leaving.drained = false;
             if self.leaving.flushes.is_empty() {
-                self.leaving.handed = 0;
-                self.leaving.freed = 0;
+                self.leaving.forget();
             }
             return;
         }

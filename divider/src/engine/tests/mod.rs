@@ -15,7 +15,7 @@ use futures_util::future::{BoxFuture, FutureExt};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
-use super::driver::{Driver, Pace};
+use super::driver::Driver;
 use super::played::key;
 use super::requests::{QUEUE, Request, Requests};
 use super::starting::Starting;
@@ -203,7 +203,7 @@ impl Bench {
             Arc::clone(&shared),
             Requests::new(requests),
             Starting::new(answer, clock::time(), start_timeout),
-            Pace { lease: Duration::from_secs(6), stop_timeout: None },
+            Duration::from_secs(6),
         );
         let divider = Divider::new(Arc::clone(&shared), commands.clone());
         let events = Events::new(Arc::clone(&shared));

@@ -36,7 +36,7 @@ async fn unanswered_commands_hold_others_back_but_not_a_cancel() {
         let mut waiting = Vec::new();
         loop {
             let (answer, reply) = oneshot::channel();
-            let request = Request { command: Command::Release(key("a")), answer };
+            let request = Request { command: Command::Release(key("a"), Token(1)), answer };
             if commands.send(request).await.is_err() {
                 return;
             }
@@ -44,14 +44,14 @@ async fn unanswered_commands_hold_others_back_but_not_a_cancel() {
         }
     });
     for _ in 0..1024 {
-        assert!(matches!(bench.told().await, Input::Command(_, Command::Release(_))));
+        assert!(matches!(bench.told().await, Input::Command(_, Command::Release(..))));
     }
     bench.settle().await;
     assert!(bench.told.try_recv().is_err(), "no more than 1024 unanswered");
     bench.shared.request_cancel();
     assert!(matches!(bench.told().await, Input::Command(_, Command::Cancel)));
     bench.act([Action::Reply(RequestId(1), Reply::Done)]);
-    assert!(matches!(bench.told().await, Input::Command(_, Command::Release(_))));
+    assert!(matches!(bench.told().await, Input::Command(_, Command::Release(..))));
 }
 
 #[tokio::test(start_paused = true)]
@@ -62,7 +62,7 @@ async fn the_application_is_told_and_what_it_confirms_goes_to_the_core() {
     bench.act([Action::Start(key("a"), Token(1)), Action::Start(key("b"), Token(2))]);
     let Some(crate::Event::Start(a)) = bench.events.next().await else { panic!("a start") };
     assert_eq!((a.key(), a.session()), (&key("a"), Session::from_bits(1)));
-    let stop = |k, token| Action::Stop(key(k), Token(token), StopReason::Rebalance);
+    let stop = |k, token| Action::Stop(key(k), Token(token), StopReason::Rebalance, None);
     bench.act([stop("a", 1), stop("b", 2)]);
     // Nobody took the start of `b`: the engine confirms it.
     assert!(matches!(bench.told().await, Input::Confirm(k, Token(2)) if k == key("b")));
@@ -115,7 +115,7 @@ async fn what_the_application_has_not_done_yet_is_known() {
     };
     let lease = Action::Lease { until: clock::time() + HOUR, start_until: clock::time() + HOUR };
     let start = |name: &str, token| Action::Start(key(name), Token(token));
-    let stop = |name: &str, token| Action::Stop(key(name), Token(token), StopReason::Drain);
+    let stop = |name: &str, token| Action::Stop(key(name), Token(token), StopReason::Drain, None);
     bench.act([Action::Session(Session::from_bits(1)), lease, start("a", 1), start("b", 2)]);
     bench.settle().await;
     assert_eq!(owed(&bench), (2, 0, None));
@@ -132,6 +132,6 @@ async fn what_the_application_has_not_done_yet_is_known() {
     assert_eq!(owed(&bench), (0, 0, None));
     bench.act([stop("a", 1)]);
     bench.settle().await;
-    bench.shared.give_up(&key("a"));
+    bench.shared.give_up(&key("a"), Token(1));
     assert_eq!(owed(&bench), (0, 0, None), "what is given up is owed no more");
 }

@@ -121,10 +121,11 @@ impl World {
         self.announced().iter().any(|key| self.is_uncertain(key))
     }
 
-    /// The keys that exist and do not run.
+    /// The keys that exist and do not run, although there is somebody for them.
     pub(in crate::sim) fn idle_keys(&self) -> Vec<Key> {
         let runs = self.runs();
-        let idle = |key: &Key| !runs.contains_key(key) && !self.is_uncertain(key);
+        let taken = |key: &Key| self.hosts.iter().any(|host| host.is_up() && host.takes(key));
+        let idle = |key: &Key| !runs.contains_key(key) && !self.is_uncertain(key) && taken(key);
         self.announced().into_iter().filter(idle).collect()
     }
 

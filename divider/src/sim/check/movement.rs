@@ -44,7 +44,7 @@ impl World {
         let moved = self.moved(before).len();
         let up = self.hosts.iter().filter(|h| h.is_up()).count();
         let share = before.owners.len().div_ceil(up.max(1));
-        if moved > share {
+        if moved > share && !self.is_any_choosy() {
             let what = format!("{moved} of {} keys moved for one join", before.owners.len());
             self.violate(Check::Movement, what);
         }

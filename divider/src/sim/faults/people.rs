@@ -86,20 +86,21 @@ impl World {
         if !self.is_up(at) {
             return;
         }
-        let key = self.hosts[at].app.runs.keys().next().cloned();
-        let command = match (which % 6, key) {
-            (0, Some(key)) => {
+        let run = self.hosts[at].app.runs.first_key_value();
+        let run = run.map(|(key, run)| (key.clone(), run.token));
+        let command = match (which % 6, run) {
+            (0, Some((key, token))) => {
                 self.hosts[at].app.runs.remove(&key);
-                Command::Release(key)
+                Command::Release(key, token)
             }
-            (1, Some(key)) => {
+            (1, Some((key, token))) => {
                 self.hosts[at].app.runs.remove(&key);
                 if self.rng.bool() {
                     // There is more to do already.
                     let wait = self.latency() * 2;
                     self.after(wait, Event::Fault(Fault::Announce(key.clone())));
                 }
-                Command::Complete(key)
+                Command::Complete(key, token)
             }
             (2, _) => Command::Flush,
             (3, _) => Command::Cancel,

@@ -3,10 +3,9 @@
 use super::fate::{Fate, Verb};
 use super::play::Play;
 use super::{BEAT, LEASE, MS};
-use crate::core::edge::{Command, Notice, Reply};
+use crate::core::edge::{Notice, Reply};
 use crate::core::timing::TOMBSTONE;
 use crate::id::{NodeId, Session, Token};
-use crate::key::Key;
 use crate::wire::{ClaimRecord, LeaseRecord, LeaseState, Owner};
 
 const KEYS: [&str; 6] = ["k1", "k2", "k3", "k4", "k5", "k6"];
@@ -149,7 +148,7 @@ fn a_key_that_was_announced_again_is_not_deleted_as_done() {
     // The owner has not seen it yet.
     play.players[a].silent = true;
     play.announce("k");
-    let complete = play.command(a, Command::Complete(Key::new("k").expect("a legal key")));
+    let complete = play.complete(a, "k");
     play.until(BEAT, |play| play.reply(a, complete) == Some(&Reply::AnnouncedAgain));
     play.mend(a);
     play.until_running(&["k"]);
@@ -161,7 +160,7 @@ fn a_key_that_was_announced_again_is_not_deleted_as_done() {
 #[test]
 fn a_key_that_is_done_is_deleted_with_its_claim() {
     let (mut play, a) = alone();
-    let complete = play.command(a, Command::Complete(Key::new("k").expect("a legal key")));
+    let complete = play.complete(a, "k");
     play.until(BEAT, |play| play.reply(a, complete) == Some(&Reply::Done));
     play.run(BEAT);
     for name in ["key.k", "claim.k"] {

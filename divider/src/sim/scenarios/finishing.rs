@@ -32,7 +32,7 @@ fn a_key_that_is_completed_while_it_stops_for_being_retracted_can_come_back() {
     play.players[a].app.confirms = false;
     play.retract("k");
     play.until(BEAT, |play| play.told(a, "k") == "+-");
-    let request = play.command(a, Command::Complete(k()));
+    let request = play.complete(a, "k");
     play.run(BEAT);
     assert_eq!(play.reply(a, request), Some(&Reply::Done));
     assert_eq!(play.claim("k"), None, "nobody needs it");
@@ -45,7 +45,7 @@ fn a_completion_that_got_lost_does_not_end_a_key_that_is_announced_again() {
     for fate in [Fate::Lost, Fate::Unanswered] {
         let (mut play, a) = alone();
         play.once(a, Verb::Write, "key.k", fate);
-        let request = play.command(a, Command::Complete(k()));
+        let request = play.complete(a, "k");
         play.run(MS * 5);
         play.announce("k");
         play.run(LEASE);
@@ -59,7 +59,7 @@ fn a_completion_that_got_lost_does_not_end_a_key_that_is_announced_again() {
 fn a_key_announced_again_before_its_completion_is_acknowledged_is_not_forgotten() {
     let (mut play, a) = alone();
     play.once(a, Verb::Write, "key.k", Fate::Held);
-    play.command(a, Command::Complete(k()));
+    play.complete(a, "k");
     play.land(a);
     play.announce("k");
     play.deliver_now(a);
@@ -76,10 +76,26 @@ fn a_lost_run_that_is_released_instead_of_confirmed_lets_the_key_start_again() {
         play.players[a].rules.clear();
         play.run(LEASE * 3);
         assert_eq!(play.told(a, "k"), "+!", "it is a member again, and its old run goes on");
-        let command = if complete { Command::Complete(k()) } else { Command::Release(k()) };
-        let request = play.command(a, command);
+        let request = if complete { play.complete(a, "k") } else { play.release(a, "k") };
         assert_eq!(play.reply(a, request), Some(&Reply::NotHeld));
         play.until(LEASE, |play| play.runs(a, "k"));
+    }
+}
+
+#[test]
+fn what_is_said_of_an_earlier_run_does_not_end_the_newest() {
+    for command in [Command::Release, Command::Complete] {
+        let (mut play, a) = alone();
+        let earlier = play.claim("k").expect("a claim").token;
+        play.cut(a);
+        play.until(LEASE, |play| play.is_fenced(a));
+        play.mend(a);
+        play.until_running(&["k"]);
+        let request = play.command(a, command(k(), earlier));
+        play.run(LEASE);
+        assert_eq!(play.reply(a, request), Some(&Reply::NotHeld));
+        assert_eq!(play.told(a, "k"), "+!+");
+        assert!(play.record("key.k").is_some_and(|record| record.value.is_some()));
     }
 }
 
@@ -192,7 +208,7 @@ fn a_drain_counts_what_it_moved_and_not_what_was_released_before() {
     play.announce("k");
     play.until_running(&["k"]);
     let donor = play.runner("k").expect("it runs");
-    play.command(donor, Command::Release(k()));
+    play.release(donor, "k");
     play.run(LEASE);
     assert!(play.runs(places[1 - donor], "k"));
     play.drain(donor);

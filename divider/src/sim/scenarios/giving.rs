@@ -7,10 +7,9 @@ use bytes::Bytes;
 use super::fate::{Fate, Verb};
 use super::play::Play;
 use super::{BEAT, LEASE, MS};
-use crate::core::edge::{Command, Notice};
+use crate::core::edge::Notice;
 use crate::core::timing::Timing;
 use crate::id::Token;
-use crate::key::Key;
 use crate::wire::{ClaimRecord, ControlRecord, MAX_NOT, Mode, NotNode};
 
 /// Two nodes, one of which runs `k`: (the play, who runs it, who does not).
@@ -138,7 +137,7 @@ fn of_those_who_released_a_key_the_first_is_forgotten_when_there_are_too_many() 
         play.put("claim.k", Some(claim.encode()), None);
         play.announce("k");
         play.until_running(&["k"]);
-        play.command(a, Command::Release(Key::new("k").expect("a legal key")));
+        play.release(a, "k");
         play.run(MS * 10);
         let not = play.claim("k").expect("it can be read").not;
         assert_eq!(not.len(), MAX_NOT, "{others} others");
@@ -152,7 +151,7 @@ fn a_completion_of_which_nobody_knows_anything_is_written_again() {
     let (mut play, donor, _) = pair();
     play.once(donor, Verb::Write, "key.k", Fate::Lost);
     play.rule(donor, Verb::Read, "key.k", Fate::Lost);
-    let request = play.command(donor, Command::Complete(Key::new("k").expect("a legal key")));
+    let request = play.complete(donor, "k");
     play.until(LEASE, |play| play.reply(donor, request).is_some());
     assert_eq!(play.record("key.k").and_then(|record| record.value), None);
 }

@@ -5,7 +5,6 @@ use super::play::Play;
 use super::{BEAT, LEASE, MS};
 use crate::core::edge::{Command, Notice, Reply};
 use crate::id::{Revision, Token};
-use crate::key::Key;
 use crate::wire::{ClaimRecord, ControlRecord, Mode, OnDeadline, Owner};
 
 /// Two nodes, one of which runs `k`: (the play, who runs it, who does not, both names likewise).
@@ -188,11 +187,10 @@ fn a_key_announced_again_while_it_stops_goes_where_it_is_planned_then() {
 #[test]
 fn a_key_that_everybody_released_stays_free_until_the_first_cool_down_ends() {
     let (mut play, donor, other) = pair();
-    let key = Key::new("k").expect("a legal key");
     let cool_down = LEASE;
     for place in [donor, other] {
         play.until(BEAT, |play| play.runs(place, "k"));
-        play.command(place, Command::Release(key.clone()));
+        play.release(place, "k");
         play.run(BEAT);
     }
     let freed = play.claim("k").expect("a claim");
@@ -214,7 +212,7 @@ fn a_release_is_heeded_by_a_node_whose_watch_never_showed_what_was_released() {
     play.until(BEAT, |play| !play.writes(a, "claim.k").is_empty());
     play.players[a].silent = true;
     play.until(BEAT, |play| play.runs(a, "k"));
-    play.command(a, Command::Release(Key::new("k").expect("a legal key")));
+    play.release(a, "k");
     play.run(BEAT / 2);
     let freed = play.revision("claim.k");
     play.players[a].silent = false;
@@ -253,9 +251,20 @@ fn the_last_node_frees_what_it_flushes() {
     play.announce_all(&["k1", "k2"]);
     play.until_running(&["k1", "k2"]);
     let flush = play.command(a, Command::Flush);
-    let done = Reply::Flushed { handed: 0, freed: 2 };
+    let done = Reply::Flushed { handed: 0, freed: 2, lost: 0 };
     play.until(LEASE, |play| play.reply(a, flush) == Some(&done));
     assert_eq!(play.claim("k1").expect("a claim").owner, None);
+}
+
+#[test]
+fn a_flush_that_ends_with_the_lease_says_how_many_keys_were_lost() {
+    let (mut play, donor, _) = pair();
+    play.players[donor].app.confirms = false;
+    let flush = play.command(donor, Command::Flush);
+    play.until(BEAT, |play| play.told(donor, "k") == "+-");
+    play.cut(donor);
+    let done = Reply::Flushed { handed: 0, freed: 0, lost: 1 };
+    play.until(LEASE, |play| play.reply(donor, flush) == Some(&done));
 }
 
 // V4

@@ -5,7 +5,6 @@ use super::play::Play;
 use super::{BEAT, LEASE, MS};
 use crate::core::config::JoinPolicy;
 use crate::core::edge::{Action, Command, End};
-use crate::key::Key;
 use crate::wire::LeaseState;
 
 /// A node that runs `k` by itself.
@@ -203,6 +202,6 @@ fn a_lost_run_that_is_released_instead_of_confirmed_is_over_too() {
     let (mut play, a) = fenced(Fate::Lost);
     play.run(LEASE * 3);
     assert_eq!(play.told(a, "k"), "+!");
-    play.command(a, Command::Release(Key::new("k").expect("a legal key")));
+    play.release(a, "k");
     play.until_running(&["k"]);
 }

@@ -116,9 +116,8 @@ fn nodes_that_all_have_affinity_0_keep_what_runs_and_take_up_what_waits_later() 
     }
     play.run(BEAT);
     assert_eq!(running(&play, places[0]) + running(&play, places[1]), 6);
-    let key = Key::new("k1").expect("legal");
     let runner = play.runner("k1").expect("it runs");
-    play.command(runner, Command::Release(key));
+    play.release(runner, "k1");
     play.announce("late");
     rebalance(&mut play);
     play.run(LEASE * 2);
@@ -205,8 +204,7 @@ fn keys_of_a_prefix_wait_for_their_node_and_go_home_after_a_drain() {
     mode(&mut play, "a", Mode::Drain);
     play.run(LEASE * 2);
     assert!(play.runs(a, "x/1"), "nobody else may take it");
-    let key = Key::new("x/1").expect("legal");
-    play.command(a, Command::Release(key));
+    play.release(a, "x/1");
     play.run(LEASE * 2);
     assert_eq!(play.runner("x/1"), None);
     let c = play.start_with("c", 0, |config| config.prefixes = vec!["x/".into(), "z/".into()]);
@@ -266,7 +264,7 @@ fn a_wall_clock_that_is_set_back_lowers_no_token() {
     // The play itself sees to it that every start's token is above the last.
     for _ in 0..3 {
         let donor = play.runner("k").expect("it runs");
-        play.command(donor, Command::Release(Key::new("k").expect("legal")));
+        play.release(donor, "k");
         play.run(LEASE);
         play.until_running(&["k"]);
     }
@@ -349,7 +347,7 @@ fn released_keys_come_back_to_rest_while_a_node_is_drained_and_cools_down() {
     for round in 0..4 {
         for key in KEYS {
             if let Some(at) = play.runner(key) {
-                play.command(at, Command::Release(Key::new(key).expect("legal")));
+                play.release(at, key);
             }
         }
         let id = ["a", "b", "c"][round % 3];

@@ -188,7 +188,7 @@ impl Play {
                 self.check_owners(place);
             }
             Action::Start(key, token) => self.begin(place, &key, token),
-            Action::Stop(key, token, _) => self.end_run(place, &key, token, None),
+            Action::Stop(key, token, _, until) => self.end_run(place, &key, token, until),
             Action::Lost(key, token, _, until) => self.end_run(place, &key, token, Some(until)),
             Action::End(end) => {
                 self.players[place].watches.clear();
@@ -231,20 +231,34 @@ impl Play {
 
     /// The application confirms the run of a key.
     pub(super) fn confirm(&mut self, place: usize, key: &str) {
-        let key = Key::new(key).expect("a legal key");
-        let run = self.players[place].app.runs.remove(&key).expect("a key that runs");
-        self.at(self.now, Event::Input(place, Input::Confirm(key, run.token)));
+        let (key, token) = self.done_with(place, key);
+        self.at(self.now, Event::Input(place, Input::Confirm(key, token)));
     }
 
     /// The application asks for something; its answer comes under that number.
     pub(super) fn command(&mut self, place: usize, command: Command) -> RequestId {
-        if let Command::Release(key) | Command::Complete(key) = &command {
-            self.players[place].app.runs.remove(key);
-        }
         self.next += 1;
         let request = RequestId(self.next);
         self.input(place, Input::Command(request, command));
         request
+    }
+
+    /// The application has stopped with the newest run of a key, and cannot go on.
+    pub(super) fn release(&mut self, place: usize, key: &str) -> RequestId {
+        let (key, token) = self.done_with(place, key);
+        self.command(place, Command::Release(key, token))
+    }
+
+    /// The application has done the work of the newest run of a key.
+    pub(super) fn complete(&mut self, place: usize, key: &str) -> RequestId {
+        let (key, token) = self.done_with(place, key);
+        self.command(place, Command::Complete(key, token))
+    }
+
+    fn done_with(&mut self, place: usize, key: &str) -> (Key, Token) {
+        let key = Key::new(key).expect("a legal key");
+        let run = self.players[place].app.runs.remove(&key).expect("a key that runs");
+        (key, run.token)
     }
 
     /// Ends a process without a word.
