@@ -76,7 +76,11 @@ impl Model {
             return match pulse {
                 Pulse::Fresh(_) | Pulse::Late(_) | Pulse::Begins => Some(NodeState::Joining),
                 _ if status.keys > 0 => Some(NodeState::Lost),
-                _ => status.wish.as_ref().map(|_| NodeState::Absent),
+                // One that is to be as it likes waits for nobody.
+                _ => {
+                    let waits = |wish: &&Wish| wish.mode != Mode::Active || wish.affinity.is_some();
+                    status.wish.as_ref().filter(waits).map(|_| NodeState::Absent)
+                }
             };
         };
         let mode = status.wish.as_ref().map_or(Mode::Active, |wish| wish.mode);

@@ -216,3 +216,11 @@ async fn a_wish_for_a_node_that_is_not_there_is_shown() {
     let watch = paper.watch().await;
     assert_eq!(state(watch.snapshot(), "w9"), NodeState::Absent);
 }
+
+#[tokio::test]
+async fn a_node_that_is_not_there_and_has_been_let_go_is_not_shown() {
+    let paper = Paper::new();
+    paper.put("control.w9", ControlRecord::new(Mode::Active).encode()).await;
+    let watch = paper.watch().await;
+    assert!(watch.snapshot().node(&node("w9")).is_none());
+}
