@@ -83,10 +83,13 @@ impl Run<'_> {
 
     fn wait_until_settled(&mut self) {
         self.world.run(self.patience());
-        let nameless = self.world.member_deleted || self.world.lost.is_some();
+        let nameless = self.world.is_any_proved_late()
+            || self.world.member_deleted
+            || self.world.lost.is_some();
         if nameless && !self.world.idle_keys().is_empty() {
-            // A session without a lease record, whose member record a stranger deleted or the store
-            // lost, is given the longest lease there is.
+            // A session without a lease record, whose member record is gone (deleted by a stranger,
+            // lost by the store, or by whoever ended the session before) is given the longest lease
+            // there is.
             self.world.run(observed(UNKNOWN_LEASE));
         }
     }
@@ -110,7 +113,7 @@ impl Run<'_> {
         if self.is_sound() && agreed && !self.world.is_any_choosy() {
             self.world.check_balance();
         }
-        if self.is_sound() && !self.world.is_any_ghosts() {
+        if self.is_sound() && !self.world.is_any_proved_late() {
             self.world.check_idle(SECOND * 2);
         }
         // What vanishes by a clock that was set back is there for some and gone for others.

@@ -12,7 +12,7 @@ mod texts;
 use std::collections::BTreeMap;
 
 pub(crate) use apply::Effect;
-pub(crate) use entry::{KeyEntry, NotUntil, Note};
+pub(crate) use entry::{Claim, KeyEntry, NotUntil, Note};
 pub(crate) use expiry::Expiry;
 pub(crate) use keys::{KeyIx, Keys};
 pub(crate) use owner_map::OwnerMap;

@@ -68,7 +68,7 @@ impl Model {
         let phase = match &owner {
             None => Phase::Orphaned,
             Some(_) if !entry.exists() => Phase::Stopping,
-            Some(owner) if self.is_unconfirmed(owner, ix, claim.token) => Phase::Stopping,
+            Some(owner) if self.is_unconfirmed(owner, ix, claim) => Phase::Stopping,
             Some(_) => Phase::Running,
         };
         Some(KeyStatus {

@@ -1,19 +1,25 @@
 //! Stops that are not confirmed, beyond those that a node names.
 
 use super::model::Model;
-use crate::core::view::{KeyIx, OwnerIx};
-use crate::id::{NodeId, Token};
-use crate::key::Key;
+use crate::core::view::{Claim, KeyIx, OwnerIx};
+use crate::id::NodeId;
+use crate::wire::OldestStop;
 
 impl Model {
-    /// Whether the node says that this key's stop is not confirmed: it names it, or it stops
-    /// everything it has.
-    pub(super) fn is_unconfirmed(&self, owner: &NodeId, ix: KeyIx, token: Token) -> bool {
-        let is = |key: &Key| self.view.keys.text(ix) == Some(key.as_str());
-        self.stop_all.contains(owner)
-            || self.view.stops.get(owner).is_some_and(|stops| {
-                stops.record.oldest.iter().any(|stop| stop.token == token && is(&stop.key))
-            })
+    /// Whether the session that has this key says that its stop is not confirmed: it names it, or it
+    /// stops everything it has. What the node's session before said is over with it.
+    pub(super) fn is_unconfirmed(&self, node: &NodeId, ix: KeyIx, claim: &Claim) -> bool {
+        if self.stop_all.contains(node) {
+            return true;
+        }
+        let Some(stops) = self.view.stops.get(node).map(|stops| &stops.record) else {
+            return false;
+        };
+        let is = |stop: &OldestStop| {
+            stop.token == claim.token && self.view.keys.text(ix) == Some(stop.key.as_str())
+        };
+        self.view.owners.find(node, stops.session) == Some(claim.owner)
+            && stops.oldest.iter().any(is)
     }
 
     /// Notes which of the nodes that changed stop everything they have: with that, all their keys'

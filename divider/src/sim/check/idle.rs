@@ -4,13 +4,17 @@ use std::time::Duration;
 
 use super::Check;
 use crate::sim::world::World;
+use crate::wire::RecordName;
 
 impl World {
-    /// Whether a claim names a node that never was: that it is over is proved late.
-    pub(in crate::sim) fn is_any_ghosts(&self) -> bool {
-        self.log
-            .claims()
-            .any(|claim| claim.owner.is_some_and(|owner| owner.node.as_str() == "ghost"))
+    /// Whether a claim names a session of a node without a lease record: how long that lease may be
+    /// is not known, so that it is over is proved late.
+    pub(in crate::sim) fn is_any_proved_late(&mut self) -> bool {
+        let owners: Vec<_> = self.log.claims().filter_map(|claim| claim.owner).collect();
+        owners.into_iter().any(|owner| {
+            let lease = self.log.read(self.now, &RecordName::Lease(owner.node).to_string());
+            lease.is_none_or(|record| record.value.is_none())
+        })
     }
 
     fn business(&self) -> [u64; 5] {

@@ -224,3 +224,17 @@ async fn a_node_that_is_not_there_and_has_been_let_go_is_not_shown() {
     let watch = paper.watch().await;
     assert!(watch.snapshot().node(&node("w9")).is_none());
 }
+
+#[tokio::test]
+async fn what_a_session_said_of_its_stops_is_over_with_it() {
+    let paper = Paper::with(&["w1"]).await;
+    let stop = OldestStop { key: key("a"), token: Token(2), since_ms: 1 };
+    let stops = StopsRecord { session: session("w1", 1), count: 1, oldest: vec![stop] };
+    paper.put("stops.w1", stops.encode()).await;
+    paper.announce(&["a"]).await;
+    paper.put("lease.w1", lease("w1", 2).encode()).await;
+    paper.put("member.w1", member("w1", 2).encode()).await;
+    paper.put("claim.a", claim("w1", 2, 2).encode()).await;
+    let watch = paper.watch().await;
+    assert_eq!(phase(watch.snapshot(), "a"), (Some("w1".to_owned()), Phase::Running, 2));
+}
