@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 
+use super::casts::two;
 use super::fate::{Fate, Verb};
 use super::play::Play;
 use super::{BEAT, LEASE, MS};
@@ -18,13 +19,6 @@ fn alone() -> (Play, usize) {
     let a = play.start("a");
     play.run(LEASE);
     (play, a)
-}
-
-fn pair() -> (Play, usize, usize) {
-    let mut play = Play::new(LEASE);
-    let (a, b) = (play.start("a"), play.start("b"));
-    play.run(LEASE);
-    (play, a, b)
 }
 
 fn names(count: usize) -> Vec<String> {
@@ -128,7 +122,7 @@ fn garbage_in_the_place_of_a_claim_in_doubt_is_not_written_over_at_once() {
 
 #[test]
 fn another_sessions_claim_with_the_same_token_is_not_ones_own() {
-    let (mut play, a, b) = pair();
+    let (mut play, a, b) = two();
     play.rule(a, Verb::Write, "claim.", Fate::Held);
     play.announce_all(&names(6));
     play.until(BEAT, |play| !play.players[a].held.is_empty());
@@ -145,7 +139,7 @@ fn another_sessions_claim_with_the_same_token_is_not_ones_own() {
 // V1
 #[test]
 fn an_orphan_that_its_planned_owner_lets_lie_is_taken_after_two_heartbeats_to_the_moment() {
-    let (mut play, a, b) = pair();
+    let (mut play, a, b) = two();
     play.rule(a, Verb::Write, "claim.", Fate::Refused);
     let names = names(6);
     play.announce_all(&names);
@@ -156,7 +150,7 @@ fn an_orphan_that_its_planned_owner_lets_lie_is_taken_after_two_heartbeats_to_th
 // V1
 #[test]
 fn an_orphan_is_left_to_a_planned_owner_that_writes_others_for_as_long_as_its_share_takes() {
-    let (mut play, a, b) = pair();
+    let (mut play, a, b) = two();
     play.rule(a, Verb::Write, "claim.", Fate::Refused);
     let (names, owner) = (names(2_000), owner(&mut play, "a"));
     let running = |play: &Play| names.iter().filter(|key| play.runs(b, key)).count();

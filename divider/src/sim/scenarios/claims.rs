@@ -1,35 +1,17 @@
 //! Claims: who takes an orphan, what clears up, and what an acknowledgement proves.
 
+use super::casts::{KEYS, alone, two};
 use super::fate::{Fate, Verb};
-use super::play::Play;
 use super::{BEAT, LEASE, MS};
 use crate::core::edge::{Notice, Reply};
 use crate::core::timing::TOMBSTONE;
 use crate::id::{NodeId, Session, Token};
 use crate::wire::{ClaimRecord, LeaseRecord, LeaseState, Owner};
 
-const KEYS: [&str; 6] = ["k1", "k2", "k3", "k4", "k5", "k6"];
-
-fn pair() -> (Play, usize, usize) {
-    let mut play = Play::new(LEASE);
-    let (a, b) = (play.start("a"), play.start("b"));
-    play.run(LEASE);
-    (play, a, b)
-}
-
-fn alone() -> (Play, usize) {
-    let mut play = Play::new(LEASE);
-    let a = play.start("a");
-    play.announce("k");
-    play.until_running(&["k"]);
-    play.run(LEASE);
-    (play, a)
-}
-
 // V1
 #[test]
 fn an_orphan_that_its_planned_owner_does_not_take_is_taken_by_the_next() {
-    let (mut play, a, b) = pair();
+    let (mut play, a, b) = two();
     play.rule(a, Verb::Write, "claim.", Fate::Refused);
     play.announce_all(&KEYS);
     play.run(BEAT);
@@ -40,7 +22,7 @@ fn an_orphan_that_its_planned_owner_does_not_take_is_taken_by_the_next() {
 // Found on real servers, under announcements without end: two nodes each had a key down for the other.
 #[test]
 fn an_orphan_whose_planned_owner_is_always_busy_with_others_is_taken_by_the_next() {
-    let (mut play, a, b) = pair();
+    let (mut play, a, b) = two();
     for key in KEYS {
         play.rule(a, Verb::Write, &format!("claim.{key}"), Fate::Refused);
     }
@@ -56,7 +38,7 @@ fn an_orphan_whose_planned_owner_is_always_busy_with_others_is_taken_by_the_next
 // Found on real servers, with a node that was half a second from everybody else.
 #[test]
 fn an_orphan_that_another_one_had_while_its_claim_was_in_doubt_is_taken_with_a_higher_token() {
-    let (mut play, a, b) = pair();
+    let (mut play, a, b) = two();
     play.rule(b, Verb::Write, "claim.", Fate::Lost);
     play.rule(b, Verb::Read, "claim.", Fate::Lost);
     play.announce_all(&KEYS);
@@ -116,7 +98,7 @@ fn the_claim_of_a_key_that_is_gone_is_deleted_by_its_owner_at_the_revision_it_he
 // V10
 #[test]
 fn a_claim_that_is_nobodys_of_a_key_that_is_gone_is_deleted_by_one_node() {
-    let (mut play, a, b) = pair();
+    let (mut play, a, b) = two();
     let node = NodeId::new("z").expect("a legal id");
     let session = Session::from_bits(77);
     let dead = LeaseRecord {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use super::casts::alone;
 use super::fate::{Fate, Verb};
 use super::play::Play;
 use super::{BEAT, LEASE, MS};
@@ -11,16 +12,6 @@ use crate::core::edge::{Action, Command, Notice, Reply};
 use crate::core::time::Time;
 use crate::key::Key;
 use crate::wire::StopsRecord;
-
-/// A node that runs `k` by itself.
-fn alone() -> (Play, usize) {
-    let mut play = Play::new(LEASE);
-    let a = play.start("a");
-    play.announce("k");
-    play.until_running(&["k"]);
-    play.run(LEASE);
-    (play, a)
-}
 
 fn k() -> Key {
     Key::new("k").expect("a legal key")

@@ -3,6 +3,7 @@
 
 use bytes::Bytes;
 
+use super::casts::{KEYS, sharing};
 use super::fate::{Fate, Verb};
 use super::play::Play;
 use super::{BEAT, LEASE};
@@ -12,19 +13,6 @@ use crate::id::{Revision, Session, Token};
 use crate::wire::{
     ClaimRecord, ControlRecord, LeaseRecord, LeaseState, MemberRecord, MemberState, Mode,
 };
-
-const KEYS: [&str; 6] = ["k1", "k2", "k3", "k4", "k5", "k6"];
-
-/// Two nodes that share some keys.
-fn pair() -> (Play, usize, usize) {
-    let mut play = Play::new(LEASE);
-    let (a, b) = (play.start("a"), play.start("b"));
-    play.run(LEASE);
-    play.announce_all(&KEYS);
-    play.until_running(&KEYS);
-    play.run(LEASE);
-    (play, a, b)
-}
 
 fn running(play: &Play, place: usize) -> usize {
     KEYS.iter().filter(|key| play.runs(place, key)).count()
@@ -51,7 +39,7 @@ fn from_the_future(session: u128) -> MemberRecord {
 
 #[test]
 fn revisions_from_the_future_in_a_member_record_stop_no_balancing() {
-    let (mut play, ..) = pair();
+    let (mut play, ..) = sharing();
     play.put("member.z", Some(from_the_future(9).encode()), None);
     play.run(LEASE * 2);
     assert_eq!(play.member("z"), None, "nobody renews its lease");
@@ -61,7 +49,7 @@ fn revisions_from_the_future_in_a_member_record_stop_no_balancing() {
 
 #[test]
 fn a_member_record_from_the_future_of_a_session_that_never_was_is_deleted() {
-    let (mut play, ..) = pair();
+    let (mut play, ..) = sharing();
     let lease = LeaseRecord {
         session: Session::from_bits(8),
         beat: 1,
@@ -102,7 +90,7 @@ fn sessions_that_outlive_their_log_do_not_keep_later_joins_from_balancing() {
 
 #[test]
 fn what_is_written_over_a_live_member_record_does_not_stay() {
-    let (mut play, a, b) = pair();
+    let (mut play, a, b) = sharing();
     let before = play.member("a").expect("a member");
     let other = MemberRecord { affinity: 0, ..before.clone() };
     for damage in [Bytes::from_static(b"{garbage"), other.encode()] {
@@ -154,7 +142,7 @@ fn a_claim_whose_token_cannot_grow_is_given_away_once() {
 
 #[test]
 fn a_drain_of_a_node_that_does_not_exist_waits_for_it() {
-    let (mut play, ..) = pair();
+    let (mut play, ..) = sharing();
     play.control("c", &ControlRecord::new(Mode::Drain));
     play.run(LEASE);
     let c = play.start("c");
@@ -167,7 +155,7 @@ fn a_drain_of_a_node_that_does_not_exist_waits_for_it() {
 
 #[test]
 fn huge_numbers_in_a_control_record_stop_nothing() {
-    let (mut play, a, _) = pair();
+    let (mut play, a, _) = sharing();
     let mut drain = ControlRecord::new(Mode::Drain);
     drain.affinity = Some(u32::MAX);
     drain.deadline_ms = Some(u64::MAX);
@@ -186,7 +174,7 @@ fn huge_numbers_in_a_control_record_stop_nothing() {
 
 #[test]
 fn a_member_record_of_a_plan_version_that_never_was_keeps_nobody_out() {
-    let (mut play, a, b) = pair();
+    let (mut play, a, b) = sharing();
     let forged = MemberRecord { plan: (0, 0), lease_ms: 300_000, ..from_the_future(9) };
     play.put("member.z", Some(forged.encode()), None);
     for place in [a, b] {

@@ -4,25 +4,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use super::casts::pair;
 use super::fate::{Fate, Verb};
 use super::play::Play;
 use super::{BEAT, LEASE, MS};
 use crate::core::timing::observed;
 use crate::id::Token;
 use crate::wire::ClaimRecord;
-
-/// Two nodes, one of which runs `k`.
-fn pair() -> (Play, usize, usize) {
-    let mut play = Play::new(LEASE);
-    play.start("a");
-    play.start("b");
-    play.run(LEASE);
-    play.announce("k");
-    play.until_running(&["k"]);
-    play.run(LEASE);
-    let owner = play.runner("k").expect("it runs");
-    (play, owner, 1 - owner)
-}
 
 // U6
 #[test]

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use super::casts::pair;
 use super::fate::{Fate, Verb};
 use super::play::Play;
 use super::{BEAT, LEASE, MS};
@@ -11,19 +12,6 @@ use crate::core::edge::Notice;
 use crate::core::timing::Timing;
 use crate::id::Token;
 use crate::wire::{ClaimRecord, ControlRecord, MAX_NOT, Mode, NotNode};
-
-/// Two nodes, one of which runs `k`: (the play, who runs it, who does not).
-fn pair() -> (Play, usize, usize) {
-    let mut play = Play::new(LEASE);
-    play.start("a");
-    play.start("b");
-    play.run(LEASE);
-    play.announce("k");
-    play.until_running(&["k"]);
-    play.run(LEASE);
-    let donor = play.runner("k").expect("it runs");
-    (play, donor, 1 - donor)
-}
 
 /// The same, where the one that runs it is drained and was told to stop.
 fn stopping() -> (Play, usize, usize) {

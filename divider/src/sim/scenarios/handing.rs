@@ -1,24 +1,12 @@
 //! Giving keys away: hand-overs in doubt, stops that are told, releases.
 
+use super::casts::pair;
 use super::fate::{Fate, Verb};
 use super::play::Play;
 use super::{BEAT, LEASE, MS};
 use crate::core::edge::{Command, Notice, Reply};
 use crate::id::{Revision, Token};
 use crate::wire::{ClaimRecord, ControlRecord, Mode, OnDeadline, Owner};
-
-/// Two nodes, one of which runs `k`: (the play, who runs it, who does not, both names likewise).
-fn pair() -> (Play, usize, usize) {
-    let mut play = Play::new(LEASE);
-    play.start("a");
-    play.start("b");
-    play.run(LEASE);
-    play.announce("k");
-    play.until_running(&["k"]);
-    play.run(LEASE);
-    let donor = play.runner("k").expect("it runs");
-    (play, donor, 1 - donor)
-}
 
 fn set_mode(play: &mut Play, place: usize, mode: Mode) {
     let id = play.players[place].id.to_string();

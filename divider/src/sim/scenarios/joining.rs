@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 
+use super::casts::alone;
 use super::fate::{Fate, Verb};
 use super::play::Play;
 use super::{BEAT, LEASE, MS};
@@ -10,15 +11,6 @@ use crate::core::edge::{End, Notice};
 use crate::core::timing::{Timing, UNKNOWN_LEASE, observed};
 use crate::id::{Revision, Session};
 use crate::wire::{LeaseRecord, LeaseState, MemberRecord, PROTOCOL};
-
-fn alone() -> (Play, usize) {
-    let mut play = Play::new(LEASE);
-    let a = play.start("a");
-    play.announce("k");
-    play.until_running(&["k"]);
-    play.run(LEASE);
-    (play, a)
-}
 
 // V6
 #[test]

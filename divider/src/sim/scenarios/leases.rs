@@ -1,21 +1,12 @@
 //! A node's own lease: when it lets go, and when it may come back.
 
+use super::casts::alone;
 use super::fate::{Fate, Verb};
 use super::play::Play;
 use super::{BEAT, LEASE, MS};
 use crate::core::config::JoinPolicy;
 use crate::core::edge::{Action, Command, End};
 use crate::wire::LeaseState;
-
-/// A node that runs `k` by itself.
-fn alone() -> (Play, usize) {
-    let mut play = Play::new(LEASE);
-    let a = play.start("a");
-    play.announce("k");
-    play.until_running(&["k"]);
-    play.run(LEASE);
-    (play, a)
-}
 
 /// The same, fenced: its heartbeats were lost, and its application goes on with `k`.
 fn fenced(fate: Fate) -> (Play, usize) {

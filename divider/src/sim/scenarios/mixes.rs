@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use super::casts::KEYS;
 use super::fate::{Fate, Verb};
 use super::play::Play;
 use super::{BEAT, LEASE};
@@ -13,8 +14,6 @@ use crate::core::edge::{Command, End, Reply};
 use crate::core::timing::SETTLE_AT_MOST;
 use crate::key::Key;
 use crate::wire::{ControlRecord, Freeze, GroupRecord, Mode, OnDeadline};
-
-const KEYS: [&str; 6] = ["k1", "k2", "k3", "k4", "k5", "k6"];
 
 fn group(ids: &[&str]) -> (Play, Vec<usize>) {
     let mut play = Play::new(LEASE);

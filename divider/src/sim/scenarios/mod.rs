@@ -8,6 +8,7 @@
 
 mod attempts;
 mod bounds;
+mod casts;
 mod claims;
 mod clearing;
 mod fate;

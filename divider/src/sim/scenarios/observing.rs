@@ -1,24 +1,12 @@
 //! Observers: what they wait for before they end a session, and what does not make them wait.
 
+use super::casts::{KEYS, sharing};
 use super::play::Play;
 use super::{BEAT, LEASE};
 use crate::core::edge::Notice;
 use crate::core::timing::observed;
 use crate::id::Revision;
 use crate::wire::LeaseState;
-
-const KEYS: [&str; 6] = ["k1", "k2", "k3", "k4", "k5", "k6"];
-
-/// Two nodes that share some keys.
-fn pair() -> (Play, usize, usize) {
-    let mut play = Play::new(LEASE);
-    let (a, b) = (play.start("a"), play.start("b"));
-    play.run(LEASE);
-    play.announce_all(&KEYS);
-    play.until_running(&KEYS);
-    play.run(LEASE);
-    (play, a, b)
-}
 
 fn has_killed(play: &Play, place: usize) -> bool {
     play.notices(place).any(|notice| matches!(notice, Notice::Killed { .. }))
@@ -27,7 +15,7 @@ fn has_killed(play: &Play, place: usize) -> bool {
 // V7
 #[test]
 fn an_absent_lease_is_waited_for_like_a_silent_one_and_ended_where_there_is_none() {
-    let (mut play, a, b) = pair();
+    let (mut play, a, b) = sharing();
     play.crash(a);
     play.log.forget("lease.a");
     play.until(LEASE * 4, |play| has_killed(play, b));
@@ -43,7 +31,7 @@ fn an_absent_lease_is_waited_for_like_a_silent_one_and_ended_where_there_is_none
 // V7
 #[test]
 fn a_session_that_writes_its_lost_lease_again_wins_against_its_observer() {
-    let (mut play, a, b) = pair();
+    let (mut play, a, b) = sharing();
     play.log.forget("lease.a");
     play.break_watches(b);
     play.run(observed(LEASE) * 3);
@@ -88,7 +76,7 @@ fn everybody_observes_everybody_in_a_small_group() {
 // V13
 #[test]
 fn a_watch_that_breaks_more_often_than_a_lease_still_ends_dead_sessions() {
-    let (mut play, a, b) = pair();
+    let (mut play, a, b) = sharing();
     play.crash(a);
     let mut breaks = 0;
     while !has_killed(&play, b) {
@@ -103,7 +91,7 @@ fn a_watch_that_breaks_more_often_than_a_lease_still_ends_dead_sessions() {
 // V13
 #[test]
 fn a_long_gap_keeps_an_observer_from_ending_sessions_for_a_lease() {
-    let (mut play, a, b) = pair();
+    let (mut play, a, b) = sharing();
     play.crash(a);
     play.run(LEASE - BEAT);
     // Without what was written meanwhile, nobody can say who is silent.
@@ -120,7 +108,7 @@ fn a_long_gap_keeps_an_observer_from_ending_sessions_for_a_lease() {
 
 #[test]
 fn an_observer_whose_watch_fell_silent_when_a_node_died_does_not_miss_that_it_came_back() {
-    let (mut play, a, b) = pair();
+    let (mut play, a, b) = sharing();
     play.crash(a);
     play.until(LEASE * 3, |play| has_killed(play, b));
     play.run(BEAT);

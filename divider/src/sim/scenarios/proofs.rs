@@ -1,5 +1,6 @@
 //! Proof that a session is over: nothing is taken from one without it.
 
+use super::casts::{KEYS, sharing};
 use super::fate::{Fate, Verb};
 use super::play::Play;
 use super::{BEAT, LEASE};
@@ -8,23 +9,10 @@ use crate::core::timing::{UNKNOWN_LEASE, observed};
 use crate::id::{NodeId, Revision, Session, Token};
 use crate::wire::{ClaimRecord, LeaseState, Owner};
 
-const KEYS: [&str; 6] = ["k1", "k2", "k3", "k4", "k5", "k6"];
-
-/// Two nodes that share some keys.
-fn pair() -> (Play, usize, usize) {
-    let mut play = Play::new(LEASE);
-    let (a, b) = (play.start("a"), play.start("b"));
-    play.run(LEASE);
-    play.announce_all(&KEYS);
-    play.until_running(&KEYS);
-    play.run(LEASE);
-    (play, a, b)
-}
-
 // U2
 #[test]
 fn a_deleted_member_record_does_not_give_a_live_nodes_keys_away() {
-    let (mut play, a, b) = pair();
+    let (mut play, a, b) = sharing();
     let claims = play.writes(b, "claim.").len();
     play.rule(a, Verb::Write, "member.a", Fate::Held);
     play.put("member.a", None, None);
@@ -58,7 +46,7 @@ fn a_node_claims_nothing_before_its_own_member_record_has_come_back() {
 // U2
 #[test]
 fn a_late_deletion_of_a_member_record_does_not_touch_the_next_session() {
-    let (mut play, a, b) = pair();
+    let (mut play, a, b) = sharing();
     play.crash(a);
     play.rule(b, Verb::Write, "member.a", Fate::Held);
     play.until(LEASE * 3, |play| !play.players[b].held.is_empty());
@@ -100,7 +88,7 @@ fn a_session_without_any_record_is_watched_for_the_longest_lease_before_it_is_ta
 // U2
 #[test]
 fn an_observer_that_killed_a_session_itself_asks_nobody() {
-    let (mut play, a, b) = pair();
+    let (mut play, a, b) = sharing();
     let old = play.member("a").expect("a member").session;
     play.crash(a);
     play.until(LEASE * 3, |play| KEYS.iter().all(|key| play.runs(b, key)));

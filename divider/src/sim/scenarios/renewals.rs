@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::casts::alone;
 use super::fate::{Fate, Verb};
 use super::play::Play;
 use super::{BEAT, LEASE, MS};
@@ -13,16 +14,6 @@ use crate::event::LostReason;
 use crate::id::Revision;
 use crate::store::Write;
 use crate::wire::{LeaseRecord, LeaseState};
-
-/// A node that runs `k` by itself.
-fn alone() -> (Play, usize) {
-    let mut play = Play::new(LEASE);
-    let a = play.start("a");
-    play.announce("k");
-    play.until_running(&["k"]);
-    play.run(LEASE);
-    (play, a)
-}
 
 /// The next two attempts of a process to write its lease.
 fn next_two(play: &mut Play, place: usize) -> [(Time, Write); 2] {

@@ -4,30 +4,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use super::casts::{KEYS, alone, sharing};
 use super::play::Play;
 use super::{BEAT, LEASE, MS};
-
-const KEYS: [&str; 6] = ["k1", "k2", "k3", "k4", "k5", "k6"];
-
-fn alone() -> (Play, usize) {
-    let mut play = Play::new(LEASE);
-    let a = play.start("a");
-    play.announce("k");
-    play.until_running(&["k"]);
-    play.run(LEASE);
-    (play, a)
-}
-
-/// Two nodes that share some keys.
-fn pair() -> (Play, usize, usize) {
-    let mut play = Play::new(LEASE);
-    let (a, b) = (play.start("a"), play.start("b"));
-    play.run(LEASE);
-    play.announce_all(&KEYS);
-    play.until_running(&KEYS);
-    play.run(LEASE);
-    (play, a, b)
-}
 
 // U5
 #[test]
@@ -72,7 +51,7 @@ fn a_claim_that_a_snapshot_does_not_show_is_asked_for_before_its_key_is_lost() {
 // U5
 #[test]
 fn a_member_that_a_snapshot_does_not_show_is_not_taken_for_dead() {
-    let (mut play, a, b) = pair();
+    let (mut play, a, b) = sharing();
     let claims = play.writes(b, "claim.").len();
     play.players[b].hidden.insert("member.a".into());
     play.break_watches(b);
@@ -85,7 +64,7 @@ fn a_member_that_a_snapshot_does_not_show_is_not_taken_for_dead() {
 // U5
 #[test]
 fn nothing_is_started_stopped_or_taken_before_a_snapshot_has_ended() {
-    let (mut play, a, b) = pair();
+    let (mut play, a, b) = sharing();
     play.crash(a);
     play.run(BEAT);
     play.players[b].pace = MS * 100;

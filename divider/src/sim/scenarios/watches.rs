@@ -1,11 +1,10 @@
 //! When a watch can be believed: late is not dead, and dead is not late.
 
+use super::casts::KEYS;
 use super::play::Play;
 use super::{BEAT, LEASE, MS};
 use crate::core::edge::Action;
 use crate::wire::{ControlRecord, Mode};
-
-const KEYS: [&str; 6] = ["k1", "k2", "k3", "k4", "k5", "k6"];
 
 /// The names of every main watch that a process opened.
 fn main_watches(play: &Play, place: usize) -> Vec<Vec<String>> {
