@@ -44,7 +44,7 @@ impl Window {
 const AT_FIRST: usize = 64;
 
 /// Under way whatever happens: a store that is slow with a few is slow for another reason.
-const AT_LEAST: usize = 8;
+const AT_LEAST: usize = 32;
 
 /// The part of its time within which an answer is prompt.
 const PROMPT: u32 = 4;

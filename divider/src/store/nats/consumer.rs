@@ -27,8 +27,17 @@ pub(super) fn new_name() -> Result<String, StoreError> {
 }
 
 impl NatsStore {
-    /// The filter as subjects of the stream.
+    /// The subjects of the stream that hold what the filter names, and perhaps more.
+    ///
+    /// A consumer of several subjects, one of them for many records, costs the server a look at every
+    /// subject that there is for each record that it does not want, if that is the stream's last (2.15.1):
+    /// with six nodes and 2 000 keys heartbeats alone kept it busy, and a million keys did not come up.
+    /// So such a watch gets everything, and leaves out here what it does not want.
     pub(super) fn subjects(&self, filter: &Filter) -> Vec<String> {
+        let many = filter.names.iter().any(|name| name.ends_with('>'));
+        if many && filter.names.len() > 1 {
+            return vec![format!("{}>", self.inner.names.records)];
+        }
         filter.names.iter().map(|name| format!("{}{name}", self.inner.names.records)).collect()
     }
 

@@ -9,6 +9,7 @@ use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, StreamExt};
 use tokio::time::Instant;
 
+use super::super::check::covers;
 use super::super::{Change, Filter, StoreError, Watch};
 use super::NatsStore;
 use super::consumer::{self, IDLE_HEARTBEAT};
@@ -32,6 +33,7 @@ pub(super) struct NatsWatch {
     store: NatsStore,
     consumer: String,
     subjects: Vec<String>,
+    filter: Filter,
     reader: Client,
     deliveries: Subscriber,
     /// What was taken from the deliveries and has to be looked at by [`Watch::next`].
@@ -65,6 +67,7 @@ impl NatsWatch {
         let mut watch = Self {
             consumer: consumer::new_name()?,
             subjects: store.subjects(filter),
+            filter: filter.clone(),
             store,
             reader,
             deliveries,
@@ -196,6 +199,9 @@ impl NatsWatch {
     fn on_record(&mut self, place: Place, message: Message) -> Option<Change> {
         self.stalled_since = None;
         let name = message.subject.strip_prefix(self.store.inner.names.records.as_str())?;
+        if !self.filter.names.iter().any(|wanted| covers(wanted, name)) {
+            return None;
+        }
         let (headers, value) = (message.headers.as_ref(), message.payload);
         Some(Change::Record(message::record(name, place.sequence, headers, value)))
     }
