@@ -11,8 +11,8 @@ pub(super) struct Progress {
     sequence: u64,
     /// What the consumer said was left then.
     pending: u64,
-    /// The stream's last sequence once the consumer was made: a delivery at or above it ends the
-    /// snapshot, one below it does not by itself, whatever either says is pending.
+    /// The stream's last sequence once the consumer was made: a delivery below it does not end the
+    /// snapshot by itself, whatever it says is pending.
     until: u64,
     snapshot: Snapshot,
 }
@@ -109,20 +109,13 @@ impl Progress {
     }
 
     /// Looks whether the last delivery completes the snapshot, or whether that has to be asked.
-    ///
-    /// Sequences rise, so whatever stood there when the end was asked for has come before a delivery
-    /// at or above it. What the server says is pending does not count then: where records come all
-    /// the time, there is always some.
     fn look_for_end(&mut self) {
-        if self.snapshot != Snapshot::Reading {
+        if self.snapshot != Snapshot::Reading || self.pending > 0 {
             return;
         }
-        if self.sequence >= self.until {
-            self.snapshot = Snapshot::Complete;
-        } else if self.pending == 0 {
-            // The stream's last record may be of a name that is not watched, or may have expired.
-            self.snapshot = Snapshot::InDoubt;
-        }
+        // The stream's last record may be of a name that is not watched, or may have expired.
+        let certain = self.sequence >= self.until;
+        self.snapshot = if certain { Snapshot::Complete } else { Snapshot::InDoubt };
     }
 }
 
@@ -181,11 +174,11 @@ mod tests {
     }
 
     #[test]
-    fn a_snapshot_ends_at_the_streams_end_though_more_comes_all_the_time() {
+    fn a_snapshot_ends_with_nothing_pending_at_the_streams_end() {
         let mut progress = Progress::new(2, 9);
-        progress.on_delivery(place(1, 8, 2)).expect("in order");
-        assert!(!progress.take_end(), "the last is to come");
-        progress.on_delivery(place(2, 10, 3)).expect("in order");
+        progress.on_delivery(place(1, 9, 1)).expect("in order");
+        assert!(!progress.take_end(), "one is pending");
+        progress.on_delivery(place(2, 10, 0)).expect("in order");
         assert_eq!(progress.take_question(), None);
         assert!(progress.take_end());
         assert!(!progress.take_end(), "it was said");
