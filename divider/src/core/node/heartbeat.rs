@@ -7,7 +7,7 @@ use super::outcome::{ReadFor, WriteFor};
 use crate::core::edge::{Action, End, Notice};
 use crate::core::guard::broken;
 use crate::core::time::{Now, Time};
-use crate::id::{Revision, Session};
+use crate::id::Revision;
 use crate::store::{Outcome, Record, StoreError, Write};
 use crate::wire::{LeaseRecord, LeaseState};
 
@@ -127,20 +127,8 @@ impl Node {
         if let Some(found) = value.and_then(|v| LeaseRecord::decode(v).ok()) {
             return self.on_own_lease(now, &found, revision, true);
         }
-        // Absent is not dead, and neither is garbage: a session that lives writes it again, unless
-        // another one has come in its place, whose record is gone as well.
+        // Absent is not dead, and neither is garbage: a session that lives writes it again.
         lease.retry_over(revision, now.at + retry);
-        if let Some(session) = self.successor() {
-            self.end(End::Replaced { session });
-        }
-    }
-
-    /// The session that has this node's id after this one, by the member record.
-    fn successor(&self) -> Option<Session> {
-        let lease = self.lease().filter(|lease| lease.is_proved())?;
-        let member = &self.view.members.get(&self.config.node)?.record;
-        let own = member.session == lease.session || self.old_sessions.contains(&member.session);
-        (!own && member.joined > self.member.joined()).then_some(member.session)
     }
 
     /// The own lease record as it stands in the log, read or delivered.

@@ -61,6 +61,11 @@ impl World {
         self.hosts[place].fate = Fate::Twin;
     }
 
+    /// Whether a process lives whose id was given to another one.
+    pub(super) fn is_any_usurped(&self) -> bool {
+        self.hosts.iter().any(|host| host.is_up() && host.usurped.is_some())
+    }
+
     /// A process never works again, each in its own way; whatever it was told to stop it does stop,
     /// since a run that goes on holds its key for good.
     pub(in crate::sim) fn damn(&mut self, at: usize) {

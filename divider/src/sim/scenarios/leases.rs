@@ -144,25 +144,6 @@ fn a_replaced_node_ends_and_never_comes_back() {
     assert!(play.runs(successor, "k"));
 }
 
-#[test]
-fn a_node_that_was_replaced_does_not_come_back_when_its_successors_lease_record_is_gone() {
-    let mut play = Play::new(LEASE);
-    let a = play.start("a");
-    play.run(LEASE);
-    let before = play.lease("a").expect("a lease").session;
-    // The server's clock jumps before its watch shows the successor's lease.
-    play.players[a].hidden.insert("lease.a".into());
-    play.freeze(a);
-    let successor = play.start_with("a", 0, |config| config.join = JoinPolicy::TakeOver);
-    play.run(BEAT);
-    assert_ne!(play.member("a").expect("the successor's").session, before);
-    play.cut(successor);
-    play.put("lease.a", None, None);
-    play.thaw(a);
-    play.until(LEASE, |play| play.players[a].end.is_some());
-    assert!(matches!(play.players[a].end, Some(End::Replaced { .. })), "{:?}", play.players[a].end);
-}
-
 // U8
 #[test]
 fn a_node_that_was_replaced_while_it_was_cut_off_does_not_fight_for_its_id() {
