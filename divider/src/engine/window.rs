@@ -89,7 +89,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_store_that_does_not_answer_in_time_is_asked_little_and_then_more_again() {
         let mut window = Window::new(512);
-        assert_eq!(play(&mut window, SPAN, 40).await, 8);
+        assert_eq!(play(&mut window, SPAN, 40).await, 32);
         assert_eq!(play(&mut window, Duration::from_micros(10), 10).await, 512);
     }
 
