@@ -52,7 +52,7 @@ struct Feed {
 /// What a watch wants, so that most records are judged by their first letter.
 #[derive(Debug)]
 enum Wanted {
-    /// Everything but leases, and the own one.
+    /// Everything but leases, and the own one. It is sent everything, as by the store on NATS.
     Main(String),
     AllLeases,
     Leases(Vec<String>),
@@ -252,9 +252,12 @@ impl Host {
         for (&id, feed) in &mut self.watches {
             for place in feed.place..end {
                 let Some(record) = server.at(place) else { continue };
-                if feed.filter.matches(&record.name) {
-                    let record: Record = record.clone();
+                let record: Record = record.clone();
+                let wanted = feed.filter.matches(&record.name);
+                if wanted || matches!(feed.filter, Wanted::Main(_)) {
                     server.deliver(&record);
+                }
+                if wanted {
                     self.core.handle(now, Input::Change(id, Change::Record(record)));
                     told = true;
                 }
