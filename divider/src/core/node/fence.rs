@@ -145,7 +145,8 @@ impl Node {
                 }
             }
             Phase::Completing { request, .. } => self.answer_lost(request),
-            Phase::Taking(_) | Phase::Handing(_) | Phase::Handed => {}
+            Phase::Taking(_) => self.takes.end(),
+            Phase::Handing(_) | Phase::Handed => {}
         }
         self.unpin_if_done(ix);
     }

@@ -27,6 +27,7 @@ mod player;
 mod proofs;
 mod questions;
 mod renewals;
+mod returning;
 mod script;
 mod snapshots;
 mod timing;
