@@ -20,6 +20,7 @@ mod handing;
 mod joining;
 mod leases;
 mod link;
+mod litter;
 mod mixes;
 mod observing;
 mod play;
