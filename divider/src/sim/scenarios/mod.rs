@@ -29,8 +29,10 @@ mod proofs;
 mod questions;
 mod renewals;
 mod returning;
+mod rights;
 mod script;
 mod snapshots;
+mod stopping;
 mod timing;
 mod watches;
 
