@@ -107,9 +107,6 @@ impl Node {
         if claim.owner.is_some() && !claim.garbled {
             self.takes.last_claim.insert(claim.owner, now.at);
         }
-        if !claim.garbled && !self.takes.garbage.is_empty() {
-            self.takes.garbage.remove(&ix);
-        }
     }
 
     /// The key is an orphan and this node's to take.
