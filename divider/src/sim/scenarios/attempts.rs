@@ -7,7 +7,7 @@ use super::play::Play;
 use super::{BEAT, LEASE, MS};
 use crate::core::timing::Timing;
 use crate::id::Token;
-use crate::wire::{ClaimRecord, Owner};
+use crate::wire::{ClaimRecord, NotNode, Owner};
 
 /// The most claims that a node has on their way at a time, and some keys more.
 const MOST: usize = 1_024;
@@ -61,6 +61,22 @@ fn a_key_that_waits_for_its_claim_and_is_handed_over_meanwhile_starts_once() {
     play.until(LEASE, |play| names.iter().all(|name| play.runs(a, name)));
     play.run(LEASE);
     assert!(names.iter().all(|name| play.told(a, name) == "+"));
+}
+
+#[test]
+fn a_key_that_waits_for_its_claim_is_left_alone_when_this_node_does_not_want_it_any_more() {
+    let (mut play, a, names) = flooded();
+    let waits = |name: &&String| play.writes(a, &format!("claim.{name}")).is_empty();
+    let name = names.iter().find(waits).expect("one of them").clone();
+    let not = vec![NotNode { node: play.players[a].id.clone(), for_ms: 600_000 }];
+    let claim = ClaimRecord { owner: None, token: Token(5), not };
+    play.put(&format!("claim.{name}"), Some(claim.encode()), None);
+    play.run(MS * 5);
+    play.players[a].rules.clear();
+    play.land(a);
+    play.until(LEASE, |play| names.iter().all(|n| *n == name || play.runs(a, n)));
+    play.run(BEAT);
+    assert_eq!(play.told(a, &name), "");
 }
 
 #[test]

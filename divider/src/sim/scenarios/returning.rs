@@ -75,6 +75,26 @@ fn a_mend_that_got_lost_is_tried_again_after_a_pause() {
 }
 
 #[test]
+fn a_mend_that_only_the_watch_shows_is_not_taken_for_another_claim() {
+    let (mut play, owner, _) = pair();
+    let before = play.writes(owner, "claim.k").len();
+    play.once(owner, Verb::Write, "claim.k", Fate::Unanswered);
+    play.put("claim.k", Some(Bytes::from_static(b"{garbage")), None);
+    play.run(LEASE * 2);
+    assert_eq!(play.told(owner, "k"), "+");
+    assert_eq!(play.writes(owner, "claim.k").len(), before + 1);
+}
+
+#[test]
+fn a_key_whose_claim_cannot_be_mended_is_lost_after_a_lease_to_the_moment() {
+    let (mut play, owner, _) = pair();
+    play.rule(owner, Verb::Write, "claim.k", Fate::Lost);
+    play.put("claim.k", Some(Bytes::from_static(b"{garbage")), None);
+    let took = play.until(LEASE * 2, |play| play.told(owner, "k") == "+!");
+    assert!((LEASE..LEASE + MS * 5).contains(&took), "{took:?}");
+}
+
+#[test]
 fn a_new_claim_has_a_higher_token_than_any_that_was_seen() {
     let mut play = Play::new(LEASE);
     play.start("a");
@@ -105,6 +125,10 @@ fn a_claim_that_another_won_is_not_tried_again_before_the_watch_has_had_time_to_
     play.land(a);
     play.run(BEAT - MS * 5);
     assert_eq!(play.writes(a, "claim.k").len(), 1);
+    play.players[a].silent = false;
+    play.deliver_now(a);
+    give(&mut play, a);
+    play.until(BEAT, |play| play.runs(a, "k"));
 }
 
 #[test]
