@@ -19,8 +19,8 @@ fn pair() -> (Play, usize, usize) {
     (play, a, b)
 }
 
-fn claim_of(owner: Option<Owner>) -> Option<Bytes> {
-    Some(ClaimRecord { owner, token: Token(5), not: Vec::new() }.encode())
+fn claim_of(owner: Option<Owner>) -> Bytes {
+    ClaimRecord { owner, token: Token(5), not: Vec::new() }.encode()
 }
 
 fn are_gone(play: &mut Play) -> bool {
@@ -37,7 +37,7 @@ fn a_claim_that_names_a_member_is_left_to_that_one() {
     let node = play.players[a].id.clone();
     let session = play.member("a").expect("a member").session;
     for name in NAMES {
-        play.put(name, claim_of(Some(Owner { node: node.clone(), session })), None);
+        play.put(name, Some(claim_of(Some(Owner { node: node.clone(), session }))), None);
     }
     play.run(BEAT);
     assert!(are_gone(&mut play));
@@ -64,7 +64,7 @@ fn a_claim_of_a_session_that_may_live_is_not_deleted() {
     play.put("lease.z", Some(lease.encode()), None);
     let node = NodeId::new("z").expect("a legal id");
     for name in NAMES {
-        play.put(name, claim_of(Some(Owner { node: node.clone(), session })), None);
+        play.put(name, Some(claim_of(Some(Owner { node: node.clone(), session }))), None);
     }
     play.run(observed(LEASE));
     assert_eq!(written(&play, b), 0);
@@ -92,7 +92,7 @@ fn what_a_node_that_is_gone_was_to_delete_is_deleted_by_another() {
     let (mut play, a, b) = pair();
     play.crash(a);
     for name in NAMES {
-        play.put(name, claim_of(None), None);
+        play.put(name, Some(claim_of(None)), None);
     }
     play.run(BEAT);
     assert!(!are_gone(&mut play), "some were left to the one that is gone");
@@ -107,7 +107,7 @@ fn a_deletion_that_got_lost_is_sent_again_after_a_lease() {
     let a = play.start("a");
     play.run(LEASE);
     play.once(a, Verb::Write, "claim.x1", Fate::Lost);
-    play.put("claim.x1", claim_of(None), None);
+    play.put("claim.x1", Some(claim_of(None)), None);
     play.until(LEASE * 3, |play| written(play, a) == 2);
     let writes = play.writes(a, "claim.x1");
     let gap = writes[1].0.since(writes[0].0);
