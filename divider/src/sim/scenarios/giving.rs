@@ -156,7 +156,8 @@ fn a_claim_that_somebody_deletes_or_takes_before_it_is_handed_over_does_not_coun
     let taken = ClaimRecord { owner, token: Token(5), not: Vec::new() };
     for value in [None, Some(taken.encode())] {
         for the_watch in [false, true] {
-            let (mut play, donor, _) = stopping();
+            let (mut play, donor, other) = stopping();
+            play.rule(other, Verb::Write, "claim.k", Fate::Refused);
             by_either(&mut play, donor, the_watch);
             play.once(donor, Verb::Write, "claim.k", Fate::Lost);
             play.confirm(donor, "k");

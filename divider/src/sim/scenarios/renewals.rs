@@ -157,3 +157,17 @@ fn a_session_that_somebody_ended_too_early_is_fenced_and_another_one_follows() {
     assert_eq!(play.players[a].end, None, "nobody has replaced it");
     assert_ne!(play.lease("a").expect("a lease").session, dead.session);
 }
+
+#[test]
+fn a_record_of_an_earlier_session_of_its_own_that_is_back_does_not_end_a_node() {
+    let (mut play, a) = alone();
+    let earlier = play.record("lease.a").expect("a lease").value;
+    play.cut(a);
+    play.until(LEASE, |play| play.is_fenced(a));
+    play.mend(a);
+    play.until_running(&["k"]);
+    play.put("lease.a", earlier, None);
+    play.run(MS * 10);
+    assert_eq!(play.players[a].end, None, "nobody has replaced it");
+    play.until_running(&["k"]);
+}
