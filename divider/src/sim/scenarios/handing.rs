@@ -126,6 +126,20 @@ fn a_claim_older_than_one_that_was_given_away_here_starts_nothing_as_it_stands()
     assert!(play.revision("claim.k") > first, "a new claim first");
 }
 
+// U4
+#[test]
+fn a_claim_that_is_back_after_the_next_owner_ran_is_not_started_with_its_token() {
+    let (mut play, donor, other) = pair();
+    let (first, last) = (play.revision("claim.k"), play.log.last());
+    play.drain(donor);
+    play.until(BEAT, |play| play.runs(other, "k"));
+    play.crash(other);
+    lose_since(&mut play, last);
+    assert_eq!(play.revision("claim.k"), first, "it names the donor again");
+    // The play itself sees to it that this start's token is above the other's.
+    play.until(LEASE * 2, |play| play.told(donor, "k") == "+-+");
+}
+
 #[test]
 fn a_hand_over_that_the_log_lost_before_anybody_saw_it_is_done_again() {
     let (mut play, donor, other) = pair();
@@ -319,7 +333,7 @@ fn a_run_that_was_lost_by_mistake_is_over_before_anybody_else_begins() {
     play.announce("k");
     play.run(until.since(play.now) - MS);
     assert_eq!(play.told(other, "k"), "", "the lost run may go on until then");
-    play.until_running(&["k"]);
+    play.until(MS * 20, |play| play.runs(other, "k"));
 }
 
 #[test]
