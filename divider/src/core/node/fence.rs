@@ -130,10 +130,11 @@ impl Node {
         // Over garbage, a write that was to mend the claim may still land.
         let stays = |e: &KeyEntry| e.claim.revision <= hold.revision || e.claim.garbled;
         let stays = self.view.keys.get(ix).is_some_and(stays);
-        if stays || hold.is_held() {
+        let ran_here = hold.is_held() || matches!(hold.phase, Phase::Completing { .. });
+        if stays || ran_here {
             // Where the log lost its tail its revisions tell nothing, and the token still does.
             let revision = if stays { hold.revision } else { Revision::NONE };
-            let ran = if hold.is_held() { hold.token } else { Token::default() };
+            let ran = if ran_here { hold.token } else { Token::default() };
             self.holds.marks.insert(ix, Mark { revision, ran });
         }
         match hold.phase {
@@ -145,7 +146,8 @@ impl Node {
                 }
             }
             Phase::Completing { request, .. } => self.answer_lost(request),
-            Phase::Taking(_) | Phase::Handing(_) | Phase::Handed => {}
+            Phase::Taking(_) => self.takes.end(),
+            Phase::Handing(_) | Phase::Handed => {}
         }
         self.unpin_if_done(ix);
     }

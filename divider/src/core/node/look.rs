@@ -229,9 +229,9 @@ impl Node {
     fn look_at_litter(&mut self, now: Now, ix: KeyIx) {
         let Some(entry) = self.view.keys.get(ix) else { return };
         let claim = &entry.claim;
-        let (mine, garbled) = (claim.owner == self.me, claim.garbled);
+        let garbled = claim.garbled;
         // Who last had one that cannot be read is not known to everybody as the same.
-        if !claim.exists || !mine && !garbled && self.planner.is_member(claim.owner) {
+        if !claim.exists || !garbled && self.planner.is_member(claim.owner) {
             return;
         }
         if garbled && !self.garbage_is_old(now, ix) {
@@ -245,11 +245,11 @@ impl Node {
             .values()
             .max_by_key(|s| (score(s.hash, entry.hash, s.affinity.max(1)), s.owner))
             .map(|s| s.owner);
-        if !mine && cleaner != Some(self.me) {
+        if cleaner != Some(self.me) {
             // The one whose turn it is may be gone before it is done.
             return self.look_later(now.at + self.timing.lease, ix);
         }
-        let free = mine || garbled || !owner.is_some() || self.is_proved_over(owner);
+        let free = garbled || self.is_proved_over(owner);
         if free && self.takes.litter.insert(ix) {
             let Some(key) = self.view.keys.text(ix) else { return };
             let write = claim_write(key, None, revision);

@@ -68,6 +68,11 @@ impl Takes {
         self.in_flight += 1;
     }
 
+    /// A claim has its outcome, or its key is not this node's to take any more.
+    pub(super) fn end(&mut self) {
+        self.in_flight = self.in_flight.saturating_sub(1);
+    }
+
     pub(super) fn is_idle(&self) -> bool {
         self.wanted.is_empty() && self.in_flight == 0
     }
@@ -101,9 +106,6 @@ impl Node {
         let Some(claim) = self.view.keys.get(ix).map(|e| &e.claim) else { return };
         if claim.owner.is_some() && !claim.garbled {
             self.takes.last_claim.insert(claim.owner, now.at);
-        }
-        if !claim.garbled && !self.takes.garbage.is_empty() {
-            self.takes.garbage.remove(&ix);
         }
     }
 
@@ -280,7 +282,7 @@ impl Node {
     /// Another node has the key, or is about to; the watch shows which.
     fn drop_take(&mut self, now: Now, ix: KeyIx) {
         self.holds.keys.remove(&ix);
-        self.takes.in_flight = self.takes.in_flight.saturating_sub(1);
+        self.takes.end();
         self.unpin_if_done(ix);
         self.look_later(now.at + self.timing.heartbeat, ix);
     }
@@ -289,7 +291,7 @@ impl Node {
     pub(super) fn on_taken(&mut self, now: Now, ix: KeyIx, revision: Revision) {
         let Some(hold) = self.holds.keys.get(&ix) else { return };
         let (token, since) = (hold.token, hold.since);
-        self.takes.in_flight = self.takes.in_flight.saturating_sub(1);
+        self.takes.end();
         self.notice(Notice::TakenOver { after: now.at.since(since) });
         self.start(now, ix, token, revision);
     }

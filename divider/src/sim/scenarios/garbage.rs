@@ -107,26 +107,30 @@ fn how_long_garbage_is_known_says_nothing_of_the_garbage_after_a_claim_that_was_
 
 #[test]
 fn a_claim_that_garbage_was_written_over_before_its_owner_saw_it_is_taken_in_the_end() {
-    let (mut play, owner, other) = pair();
-    play.players[other].silent = true;
-    play.drain(owner);
-    let given = |play: &mut Play| play.claim("k").and_then(|claim| claim.owner);
-    play.run(BEAT / 2);
-    assert_eq!(given(&mut play).map(|o| o.node), Some(play.players[other].id.clone()));
-    play.put("claim.k", Some(Bytes::from_static(b"{garbage")), None);
-    let id = play.players[owner].id.to_string();
-    play.put(&format!("control.{id}"), None, None);
-    play.mend(other);
-    play.start("c");
-    play.run(BEAT);
-    assert_eq!(play.runner("k"), None, "nobody knows that it is theirs");
-    play.until(observed(LEASE) * 4 + LEASE, |play| play.runner("k").is_some());
+    for third in [false, true] {
+        let (mut play, owner, other) = pair();
+        play.players[other].silent = true;
+        play.drain(owner);
+        let given = |play: &mut Play| play.claim("k").and_then(|claim| claim.owner);
+        play.run(BEAT / 2);
+        assert_eq!(given(&mut play).map(|o| o.node), Some(play.players[other].id.clone()));
+        play.put("claim.k", Some(Bytes::from_static(b"{garbage")), None);
+        let id = play.players[owner].id.to_string();
+        play.put(&format!("control.{id}"), None, None);
+        play.mend(other);
+        if third {
+            play.start("c");
+        }
+        play.run(BEAT);
+        assert_eq!(play.runner("k"), None, "nobody knows that it is theirs");
+        play.until(observed(LEASE) * 4 + LEASE, |play| play.runner("k").is_some());
+    }
 }
 
 // U6
 #[test]
 fn a_claim_that_is_mended_after_its_key_was_lost_is_not_started_as_it_stands() {
-    for announced_again in [false, true] {
+    for (announced_again, early) in [(false, false), (true, false), (true, true)] {
         let mut play = Play::new(LEASE);
         let a = play.start("a");
         play.announce("k");
@@ -134,7 +138,11 @@ fn a_claim_that_is_mended_after_its_key_was_lost_is_not_started_as_it_stands() {
         play.run(LEASE);
         play.rule(a, Verb::Write, "claim.k", Fate::Held);
         play.put("claim.k", Some(Bytes::from_static(b"{garbage")), None);
-        play.run(LEASE + BEAT);
+        play.run(BEAT);
+        if early {
+            play.retract("k");
+        }
+        play.run(LEASE);
         assert_eq!(play.told(a, "k"), "+!", "it could not mend it in time");
         if announced_again {
             play.retract("k");
@@ -147,4 +155,24 @@ fn a_claim_that_is_mended_after_its_key_was_lost_is_not_started_as_it_stands() {
         play.until_running(&["k"]);
         assert_eq!(play.told(a, "k"), "+!+");
     }
+}
+
+// U6
+#[test]
+fn a_claim_that_is_mended_after_its_work_was_done_starts_no_run_with_its_token() {
+    let mut play = Play::new(LEASE);
+    let a = play.start("a");
+    play.announce("k");
+    play.until_running(&["k"]);
+    play.run(LEASE);
+    play.rule(a, Verb::Write, "claim.k", Fate::Held);
+    play.rule(a, Verb::Write, "key.k", Fate::Lost);
+    play.put("claim.k", Some(Bytes::from_static(b"{garbage")), None);
+    play.run(BEAT / 2);
+    play.complete(a, "k");
+    play.run(LEASE + BEAT);
+    play.players[a].rules.clear();
+    // The play itself sees to it that a start's token is above the last one's.
+    play.land(a);
+    play.until_running(&["k"]);
 }

@@ -10,8 +10,8 @@ use super::play::Play;
 use super::{BEAT, LEASE, MS};
 use crate::core::edge::Notice;
 use crate::core::timing::Timing;
-use crate::id::Token;
-use crate::wire::{ClaimRecord, ControlRecord, MAX_NOT, Mode, NotNode};
+use crate::id::{NodeId, Session, Token};
+use crate::wire::{ClaimRecord, ControlRecord, MAX_NOT, Mode, NotNode, Owner};
 
 /// The same, where the one that runs it is drained and was told to stop.
 fn stopping() -> (Play, usize, usize) {
@@ -35,21 +35,22 @@ fn handed(play: &Play, place: usize) -> Vec<Duration> {
 fn a_hand_over_whose_acknowledgement_got_lost_is_found_by_asking() {
     let (mut play, donor, other) = stopping();
     play.run(BEAT / 2);
-    // The watch shows it much later.
-    play.players[donor].pace = BEAT * 2;
-    play.run(MS);
+    // The watch shows nothing.
+    play.players[donor].silent = true;
     play.once(donor, Verb::Write, "claim.k", Fate::Unanswered);
     play.confirm(donor, "k");
     play.until(Timing::of(LEASE).ack + MS * 20, |play| handed(play, donor).len() == 1);
-    assert!(handed(&play, donor)[0] >= BEAT / 2, "counted from the stop");
+    let since_the_stop = BEAT / 2 + Timing::of(LEASE).ack;
+    assert!(handed(&play, donor)[0] >= since_the_stop, "not from when it was confirmed");
     play.until(BEAT, |play| play.runs(other, "k"));
 }
 
 #[test]
 fn a_hand_over_that_the_watch_shows_before_anybody_answers_is_counted_once() {
     for retracted in [false, true] {
-        let (mut play, donor, _) = pair();
+        let (mut play, donor, other) = pair();
         play.rule(donor, Verb::Read, "claim.k", Fate::Lost);
+        let before = play.writes(donor, "claim.k").len();
         play.once(donor, Verb::Write, "claim.k", Fate::Unanswered);
         if retracted {
             play.retract("k");
@@ -58,6 +59,8 @@ fn a_hand_over_that_the_watch_shows_before_anybody_answers_is_counted_once() {
         }
         play.run(LEASE);
         assert_eq!(handed(&play, donor).len(), 1, "retracted: {retracted}");
+        assert_eq!(play.writes(donor, "claim.k").len(), before + 1);
+        assert_eq!(play.told(other, "k"), if retracted { "" } else { "+" });
     }
 }
 
@@ -79,24 +82,21 @@ fn a_leader_of_old_does_not_end_a_hand_over_in_doubt() {
 #[test]
 fn a_claim_that_was_mended_while_it_is_given_away_is_given_away_from_there() {
     for shown_by_the_watch in [false, true] {
-        let (mut play, donor, other) = pair();
-        play.players[donor].app.confirms = false;
+        let (mut play, donor, other) = stopping();
         play.once(donor, Verb::Write, "claim.k", Fate::Held);
         play.put("claim.k", Some(Bytes::from_static(b"{garbage")), None);
         play.until(BEAT, |play| !play.players[donor].held.is_empty());
-        play.drain(donor);
-        play.until(BEAT, |play| play.told(donor, "k") == "+-");
         if shown_by_the_watch {
             play.rule(donor, Verb::Read, "claim.k", Fate::Lost);
         } else {
-            play.players[donor].pace = BEAT * 2;
-            play.run(MS);
+            play.players[donor].silent = true;
             play.once(donor, Verb::Read, "claim.k", Fate::Held);
         }
         play.confirm(donor, "k");
         play.run(MS * 10);
         play.land(donor);
-        play.until(LEASE * 2, |play| play.runs(other, "k"));
+        let took = play.until(BEAT, |play| play.runs(other, "k"));
+        assert!(took >= Timing::of(LEASE).retry, "{took:?}");
         assert_eq!(play.told(donor, "k"), "+-", "the watch: {shown_by_the_watch}");
     }
 }
@@ -110,6 +110,70 @@ fn a_key_that_nobody_may_take_any_more_when_it_has_stopped_starts_again() {
     play.confirm(donor, "k");
     play.until(BEAT, |play| play.runs(donor, "k"));
     assert_eq!(play.told(donor, "k"), "+-+");
+}
+
+/// What tells a node how a hand-over of its own ended.
+fn by_either(play: &mut Play, place: usize, the_watch: bool) {
+    if the_watch {
+        play.rule(place, Verb::Read, "claim.k", Fate::Lost);
+    } else {
+        play.players[place].silent = true;
+    }
+}
+
+#[test]
+fn a_claim_that_a_node_writes_anew_for_itself_is_written_once() {
+    for the_watch in [false, true] {
+        let (mut play, donor, other) = stopping();
+        let id = play.players[other].id.to_string();
+        play.control(&id, &ControlRecord::new(Mode::Cordon));
+        play.run(MS * 10);
+        let before = play.writes(donor, "claim.k").len();
+        by_either(&mut play, donor, the_watch);
+        play.once(donor, Verb::Write, "claim.k", Fate::Unanswered);
+        play.confirm(donor, "k");
+        play.until(Timing::of(LEASE).ack + MS * 20, |play| play.runs(donor, "k"));
+        play.run(BEAT / 2);
+        assert_eq!(play.writes(donor, "claim.k").len(), before + 1, "the watch: {the_watch}");
+    }
+}
+
+#[test]
+fn a_claim_that_somebody_deletes_or_takes_before_it_is_handed_over_does_not_count_as_moved() {
+    let node = NodeId::new("z").expect("a legal id");
+    let owner = Some(Owner { node, session: Session::from_bits(77) });
+    let taken = ClaimRecord { owner, token: Token(5), not: Vec::new() };
+    for value in [None, Some(taken.encode())] {
+        for the_watch in [false, true] {
+            let (mut play, donor, other) = stopping();
+            play.rule(other, Verb::Write, "claim.k", Fate::Refused);
+            by_either(&mut play, donor, the_watch);
+            play.once(donor, Verb::Write, "claim.k", Fate::Lost);
+            play.confirm(donor, "k");
+            play.run(MS * 5);
+            play.put("claim.k", value.clone(), None);
+            play.run(Timing::of(LEASE).ack + MS * 20);
+            assert!(handed(&play, donor).is_empty(), "the watch: {the_watch}, {value:?}");
+        }
+    }
+}
+
+#[test]
+fn a_key_that_stopped_for_another_reason_is_not_given_to_a_node_that_others_move_to() {
+    let mut play = Play::new(LEASE);
+    let a = play.start("a");
+    let keys = ["k", "k2", "k3", "k4"];
+    play.announce_all(&keys);
+    play.until_running(&keys);
+    play.players[a].app.confirms = false;
+    play.retract("k");
+    play.until(BEAT, |play| play.told(a, "k") == "+-");
+    play.announce("k");
+    play.start("b");
+    let moving = |play: &Play| keys[1..].iter().any(|key| play.told(a, key) == "+-");
+    play.until(LEASE, moving);
+    play.confirm(a, "k");
+    play.until(BEAT, |play| play.runs(a, "k"));
 }
 
 #[test]
@@ -153,5 +217,9 @@ fn a_lease_tells_how_many_keys_are_held() {
     play.players[a].app.confirms = false;
     play.retract("k1");
     play.run(BEAT * 2);
-    assert_eq!(play.lease("a").map(|lease| (lease.held, lease.stopping)), Some((3, 1)));
+    play.rule(a, Verb::Write, "claim.k4", Fate::Held);
+    play.announce("k4");
+    play.run(BEAT * 2);
+    let counts = play.lease("a").map(|lease| (lease.held, lease.stopping));
+    assert_eq!(counts, Some((3, 1)), "one that is being taken is not held");
 }

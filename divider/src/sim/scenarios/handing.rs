@@ -114,6 +114,20 @@ fn a_claim_older_than_one_that_was_given_away_here_starts_nothing_as_it_stands()
     assert!(play.revision("claim.k") > first, "a new claim first");
 }
 
+// U4
+#[test]
+fn a_claim_that_is_back_after_the_next_owner_ran_is_not_started_with_its_token() {
+    let (mut play, donor, other) = pair();
+    let (first, last) = (play.revision("claim.k"), play.log.last());
+    play.drain(donor);
+    play.until(BEAT, |play| play.runs(other, "k"));
+    play.crash(other);
+    lose_since(&mut play, last);
+    assert_eq!(play.revision("claim.k"), first, "it names the donor again");
+    // The play itself sees to it that this start's token is above the other's.
+    play.until(LEASE * 2, |play| play.told(donor, "k") == "+-+");
+}
+
 #[test]
 fn a_hand_over_that_the_log_lost_before_anybody_saw_it_is_done_again() {
     let (mut play, donor, other) = pair();
@@ -253,6 +267,10 @@ fn a_flush_that_ends_with_the_lease_says_how_many_keys_were_lost() {
     play.cut(donor);
     let done = Reply::Flushed { handed: 0, freed: 0, lost: 1 };
     play.until(LEASE, |play| play.reply(donor, flush) == Some(&done));
+    play.mend(donor);
+    play.run(LEASE * 2);
+    let id = play.players[donor].id.to_string();
+    assert_eq!(play.member(&id), None, "it does not come back");
 }
 
 // V4
@@ -299,9 +317,11 @@ fn a_run_that_was_lost_by_mistake_is_over_before_anybody_else_begins() {
     play.put("claim.k", Some(late.encode()), None);
     play.until(BEAT, |play| play.told(donor, "k") == "+!");
     let until = play.players[donor].app.until;
+    // Which is one more reason to look at it.
+    play.announce("k");
     play.run(until.since(play.now) - MS);
     assert_eq!(play.told(other, "k"), "", "the lost run may go on until then");
-    play.until_running(&["k"]);
+    play.until(MS * 20, |play| play.runs(other, "k"));
 }
 
 #[test]
@@ -325,17 +345,25 @@ fn a_node_that_may_not_write_its_hand_overs_does_not_keep_its_keys_for_ever() {
 
 #[test]
 fn a_claim_that_is_mended_late_after_it_was_given_up_starts_no_run_again() {
-    let (mut play, donor, _) = pair();
-    play.players[donor].app.confirms = false;
-    play.drain(donor);
-    play.until(BEAT, |play| play.told(donor, "k") == "+-");
-    play.rule(donor, Verb::Write, "claim.k", Fate::Held);
-    play.put("claim.k", Some(bytes::Bytes::from_static(b"{garbage")), None);
-    play.until(BEAT, |play| !play.players[donor].held.is_empty());
-    play.players[donor].rules.clear();
-    play.confirm(donor, "k");
-    play.run(MS * 20);
-    play.land(donor);
-    play.until_running(&["k"]);
-    play.run(LEASE);
+    for drained in [false, true] {
+        let (mut play, donor, _) = pair();
+        play.players[donor].app.confirms = false;
+        if drained {
+            play.drain(donor);
+        } else {
+            play.retract("k");
+        }
+        play.until(BEAT, |play| play.told(donor, "k") == "+-");
+        play.rule(donor, Verb::Write, "claim.k", Fate::Held);
+        play.put("claim.k", Some(bytes::Bytes::from_static(b"{garbage")), None);
+        play.until(BEAT, |play| !play.players[donor].held.is_empty());
+        play.players[donor].rules.clear();
+        play.announce("k");
+        play.run(MS * 5);
+        play.confirm(donor, "k");
+        play.run(MS * 20);
+        play.land(donor);
+        play.until_running(&["k"]);
+        play.run(LEASE);
+    }
 }

@@ -159,6 +159,8 @@ fn a_node_does_not_join_a_group_of_another_protocol() {
 fn a_member_that_knows_a_newer_plan_version_too_keeps_nobody_out() {
     let (mut play, a) = alone();
     let newer = MemberRecord { plan: (1, 2), ..play.member("a").expect("a member") };
+    // So that it does not write its record again.
+    play.freeze(a);
     play.put("member.a", Some(newer.encode()), None);
     let b = play.start("b");
     play.until(LEASE, |play| play.notices(b).any(|n| matches!(n, Notice::Joined { .. })));
@@ -187,4 +189,28 @@ fn a_look_for_the_lease_that_fails_is_repeated_after_a_pause() {
     let took = play.until(LEASE, |play| play.reads(a, "lease.a") == 2);
     assert!(took >= timing.ack + timing.retry, "{took:?}");
     assert!(took < timing.ack + timing.retry + MS, "{took:?}");
+}
+
+// U8
+#[test]
+fn a_fenced_node_that_finds_another_session_as_its_member_and_no_lease_was_replaced() {
+    let (mut play, a) = alone();
+    play.cut(a);
+    play.until(LEASE, |play| play.is_fenced(a));
+    let session = Session::from_bits(7);
+    let successor = MemberRecord { session, ..play.member("a").expect("a member") };
+    play.put("member.a", Some(successor.encode()), None);
+    play.log.forget("lease.a");
+    play.mend(a);
+    play.until(LEASE, |play| play.players[a].end == Some(End::Replaced { session }));
+}
+
+// V6
+#[test]
+fn a_process_that_is_to_take_over_does_not_wait_where_only_a_member_record_is_left() {
+    let (mut play, a) = alone();
+    play.crash(a);
+    play.log.forget("lease.a");
+    let again = play.start_with("a", 0, |config| config.join = JoinPolicy::TakeOver);
+    play.until(BEAT * 2, |play| play.runs(again, "k"));
 }

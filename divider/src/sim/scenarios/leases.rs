@@ -196,3 +196,37 @@ fn a_lost_run_that_is_released_instead_of_confirmed_is_over_too() {
     play.release(a, "k");
     play.until_running(&["k"]);
 }
+
+#[test]
+fn a_lost_run_that_goes_on_is_remembered_when_its_key_is_gone_and_announced_again() {
+    let (mut play, a) = fenced(Fate::Lost);
+    play.run(LEASE * 2);
+    play.retract("k");
+    play.run(LEASE * 2);
+    assert_eq!(play.claim("k"), None, "nothing is left of it in the log");
+    play.announce("other");
+    play.until_running(&["other"]);
+    play.announce("k");
+    play.run(LEASE);
+    assert_eq!(play.told(a, "k"), "+!");
+    play.confirm(a, "k");
+    play.until_running(&["k"]);
+}
+
+#[test]
+fn a_claim_in_doubt_is_not_written_again_while_the_view_is_read_anew() {
+    let mut play = Play::new(LEASE);
+    let a = play.start("a");
+    play.run(LEASE);
+    play.rule(a, Verb::Write, "claim.k", Fate::Refused);
+    play.announce("k");
+    play.until(BEAT, |play| !play.writes(a, "claim.k").is_empty());
+    play.run(MS * 10);
+    play.players[a].pace = BEAT / 2;
+    play.break_watches(a);
+    play.run(BEAT);
+    assert_eq!(play.writes(a, "claim.k").len(), 1, "it was to be tried again by now");
+    play.players[a].rules.clear();
+    play.players[a].pace = MS;
+    play.until(LEASE, |play| play.runs(a, "k"));
+}

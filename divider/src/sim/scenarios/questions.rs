@@ -108,3 +108,37 @@ fn another_sessions_older_record_proves_nothing_while_a_leader_of_old_may_answer
     assert!((40..80).contains(&questions), "{questions}");
     play.until(BEAT * 4, |play| play.runs(b, "k"));
 }
+
+#[test]
+fn a_session_that_was_named_before_a_node_joined_is_asked_for_all_the_same() {
+    let mut play = Play::new(LEASE);
+    play.put("lease.z", Some(lease(LeaseState::Live).encode()), None);
+    claim_of(&mut play, "z");
+    let b = play.start("b");
+    play.until(LEASE * 2, |play| !play.writes(b, "claim.k").is_empty());
+    assert_eq!(play.writes(b, "lease.z").len(), 1, "it was ended first");
+}
+
+#[test]
+fn a_session_that_has_a_nodes_own_id_and_is_not_its_own_is_asked_for() {
+    let (mut play, b) = worker();
+    let before = asked(&play, b, "lease.b").len();
+    claim_of(&mut play, "b");
+    play.until(LEASE, |play| play.runs(b, "k"));
+    assert!(asked(&play, b, "lease.b").len() > before, "it may have replaced this one");
+}
+
+#[test]
+fn that_a_nodes_last_session_is_over_says_nothing_of_another_one() {
+    let (mut play, b) = worker();
+    let a = play.start("a");
+    play.run(LEASE * 2);
+    play.crash(a);
+    play.rule(b, Verb::Write, "member.a", Fate::Lost);
+    let killed = |play: &Play| play.notices(b).any(|n| matches!(n, Notice::Killed { .. }));
+    play.until(LEASE * 3, killed);
+    claim_of(&mut play, "a");
+    play.run(BEAT);
+    assert_eq!(play.told(b, "k"), "");
+    assert!(!asked(&play, b, "lease.a").is_empty());
+}
