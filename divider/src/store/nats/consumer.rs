@@ -36,7 +36,7 @@ impl NatsStore {
     pub(super) fn subjects(&self, filter: &Filter) -> Vec<String> {
         let many = filter.names.iter().any(|name| name.ends_with('>'));
         if many && filter.names.len() > 1 {
-            return vec![format!("{}>", self.inner.names.records)];
+            return vec![">".to_owned()];
         }
         filter.names.iter().map(|name| format!("{}{name}", self.inner.names.records)).collect()
     }
