@@ -252,11 +252,12 @@ impl Host {
         for (&id, feed) in &mut self.watches {
             for place in feed.place..end {
                 let Some(record) = server.at(place) else { continue };
-                let record: Record = record.clone();
                 let wanted = feed.filter.matches(&record.name);
-                if wanted || matches!(feed.filter, Wanted::Main(_)) {
-                    server.deliver(&record);
+                if !wanted && !matches!(feed.filter, Wanted::Main(_)) {
+                    continue;
                 }
+                let record: Record = record.clone();
+                server.deliver(&record);
                 if wanted {
                     self.core.handle(now, Input::Change(id, Change::Record(record)));
                     told = true;

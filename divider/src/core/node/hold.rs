@@ -9,7 +9,7 @@
 //! | [`Holds::marks`] | the claims of a key that were run or given away here | a late write of this node's that names another owner over one of them finds it gone | it starts on another, or the session ends |
 //! | [`Holds::floor`] | the highest token before the view was read anew | a claim that a lost tail brought back is written again first, with a higher token | the view is read anew |
 //! | [`Holds::reasserts`] | own claims that garbage was written over | the owner mends its claim, or lets go within a lease | it is mended or lost |
-//! | `Takes::garbage` | since when each claim has been unreadable | nobody takes what an owner may still be mending | it can be read |
+//! | `Takes::garbage` | since when each claim has been unreadable | nobody takes what an owner may still be mending | it is swept, readable |
 //! | `Takes::litter` | claims whose deletion is on its way | one is not deleted twice at a time | it has an outcome |
 
 use std::collections::{BTreeMap, HashMap};

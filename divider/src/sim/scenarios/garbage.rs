@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::casts::pair;
+use super::casts::{alone, pair};
 use super::fate::{Fate, Verb};
 use super::play::Play;
 use super::{BEAT, LEASE, MS};
@@ -131,11 +131,7 @@ fn a_claim_that_garbage_was_written_over_before_its_owner_saw_it_is_taken_in_the
 #[test]
 fn a_claim_that_is_mended_after_its_key_was_lost_is_not_started_as_it_stands() {
     for (announced_again, early) in [(false, false), (true, false), (true, true)] {
-        let mut play = Play::new(LEASE);
-        let a = play.start("a");
-        play.announce("k");
-        play.until_running(&["k"]);
-        play.run(LEASE);
+        let (mut play, a) = alone();
         play.rule(a, Verb::Write, "claim.k", Fate::Held);
         play.put("claim.k", Some(Bytes::from_static(b"{garbage")), None);
         play.run(BEAT);
@@ -160,11 +156,7 @@ fn a_claim_that_is_mended_after_its_key_was_lost_is_not_started_as_it_stands() {
 // U6
 #[test]
 fn a_claim_that_is_mended_after_its_work_was_done_starts_no_run_with_its_token() {
-    let mut play = Play::new(LEASE);
-    let a = play.start("a");
-    play.announce("k");
-    play.until_running(&["k"]);
-    play.run(LEASE);
+    let (mut play, a) = alone();
     play.rule(a, Verb::Write, "claim.k", Fate::Held);
     play.rule(a, Verb::Write, "key.k", Fate::Lost);
     play.put("claim.k", Some(Bytes::from_static(b"{garbage")), None);

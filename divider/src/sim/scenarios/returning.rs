@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 
+use super::casts::pair;
 use super::fate::{Fate, Verb};
 use super::play::Play;
 use super::{BEAT, LEASE, MS};
@@ -9,19 +10,6 @@ use crate::core::edge::{Command, Reply};
 use crate::core::timing::Timing;
 use crate::id::{NodeId, Revision, Session, Token};
 use crate::wire::{ClaimRecord, LeaseRecord, LeaseState, Owner};
-
-/// Two nodes, one of which runs `k`.
-fn pair() -> (Play, usize, usize) {
-    let mut play = Play::new(LEASE);
-    play.start("a");
-    play.start("b");
-    play.run(LEASE);
-    play.announce("k");
-    play.until_running(&["k"]);
-    play.run(LEASE);
-    let owner = play.runner("k").expect("it runs");
-    (play, owner, 1 - owner)
-}
 
 /// A claim of `k` for a node, as if it had been given to it.
 fn give(play: &mut Play, place: usize) {

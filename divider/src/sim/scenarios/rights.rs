@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 
+use super::casts::alone;
 use super::fate::{Fate, Verb};
 use super::play::Play;
 use super::{BEAT, LEASE};
@@ -23,11 +24,7 @@ fn a_node_that_may_take_no_orphans_keeps_its_session() {
 
 #[test]
 fn a_node_that_may_not_write_a_claim_of_its_own_anew_gives_it_up_and_comes_back_when_it_may() {
-    let mut play = Play::new(LEASE);
-    let a = play.start("a");
-    play.announce("k");
-    play.until_running(&["k"]);
-    play.run(LEASE);
+    let (mut play, a) = alone();
     play.rule(a, Verb::Write, "claim.k", Fate::Held);
     play.put("claim.k", Some(Bytes::from_static(b"{garbage")), None);
     play.run(LEASE + BEAT);

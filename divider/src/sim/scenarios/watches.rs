@@ -1,6 +1,6 @@
 //! When a watch can be believed: late is not dead, and dead is not late.
 
-use super::casts::KEYS;
+use super::casts::{KEYS, sharing};
 use super::play::Play;
 use super::{BEAT, LEASE, MS};
 use crate::core::edge::Action;
@@ -18,12 +18,7 @@ fn main_watches(play: &Play, place: usize) -> Vec<Vec<String>> {
 // V1
 #[test]
 fn a_node_that_sees_nothing_for_two_leases_lets_go_of_everything() {
-    let mut play = Play::new(LEASE);
-    let (a, b) = (play.start("a"), play.start("b"));
-    play.run(LEASE);
-    play.announce_all(&KEYS);
-    play.until_running(&KEYS);
-    play.run(LEASE);
+    let (mut play, a, b) = sharing();
     // Its heartbeats are acknowledged, and it would not see a drain.
     play.players[a].silent = true;
     let took = play.until(LEASE * 3, |play| play.is_fenced(a));
