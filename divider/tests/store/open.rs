@@ -8,7 +8,7 @@ use divider::{GroupName, NatsStore, OpenError};
 use divider_local_server::LocalServer;
 use serde_json::{Value, json};
 
-use crate::support::{api, creating, group, put, write};
+use crate::support::{api, creating, group, names, put, write};
 
 fn server() -> LocalServer {
     LocalServer::start().expect("a nats-server")
@@ -216,6 +216,27 @@ async fn rights_are_tried_one_by_one_and_nothing_is_changed() {
         assert!(matches!(refused, Some(StoreError::Denied { .. })), "{refused:?}");
     }
     assert_eq!(store.info().await.expect("an answer"), before);
+}
+
+/// What is tried has to be what a node asks for, or a user passes who cannot take part.
+#[tokio::test]
+async fn a_user_who_may_follow_one_subject_and_not_the_log_is_told_so() {
+    let config = r#"authorization { users: [
+        { user: all, password: pass }
+        { user: narrow, password: pass, permissions: {
+            publish: { deny: ["$JS.API.CONSUMER.CREATE.KV_divider_suite.*.>"] } } }
+    ] }"#;
+    let server = LocalServer::builder().config(config).start().expect("a nats-server");
+    let url = |user: &str| server.url().replace("nats://", &format!("nats://{user}:pass@"));
+    creating().connect(url("all"), group()).await.expect("a group");
+    let account = NatsStore::options().account(url("narrow")).await.expect("a connection");
+    let rights = account.rights(&group()).await;
+    let refused = rights.iter().filter(|right| right.refused.is_some());
+    let refused: BTreeSet<_> = refused.map(|right| right.what).collect();
+    assert_eq!(refused, BTreeSet::from(["watch", "follow the log"]));
+    let store = NatsStore::options().connect(url("narrow"), group()).await.expect("a group");
+    let error = store.watch(names(&["key.>", "claim.>"])).await.err().expect("denied");
+    assert!(matches!(error, StoreError::Denied { .. }), "{error}");
 }
 
 #[tokio::test]

@@ -29,10 +29,11 @@ pub(super) fn new_name() -> Result<String, StoreError> {
 impl NatsStore {
     /// The subjects of the stream that hold what the filter names, and perhaps more.
     ///
-    /// A consumer of several subjects, one of them for many records, costs the server a look at every
-    /// subject that there is for each record that it does not want, if that is the stream's last (2.15.1):
-    /// with six nodes and 2 000 keys heartbeats alone kept it busy, and a million keys did not come up.
-    /// So such a watch gets everything, and leaves out here what it does not want.
+    /// A consumer of several subjects, one of them for many records, costs the server (2.15.1) a look at
+    /// every subject that there is for each record that it does not want, if that is the stream's last:
+    /// six nodes that came back to 2 000 keys kept it busy for seconds, and a million keys did not come
+    /// up. So such a watch gets everything, and leaves out here what it does not want. Its filter is
+    /// `>` and not that of all records, of which each is looked up where the consumer lags.
     pub(super) fn subjects(&self, filter: &Filter) -> Vec<String> {
         let many = filter.names.iter().any(|name| name.ends_with('>'));
         if many && filter.names.len() > 1 {

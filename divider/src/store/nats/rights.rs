@@ -73,7 +73,7 @@ fn wanted(api: &Api, group: &GroupName, below: &str) -> Vec<(Role, &'static str,
     vec![
         (Viewer, "find the group", asked(&format!("STREAM.INFO.{stream}"))),
         (Viewer, "read records", asked(&format!("STREAM.MSG.GET.{stream}"))),
-        // A viewer can be confined to one filter; a node has several, which no right can tell apart.
+        // A viewer can be confined to one filter.
         (Viewer, "watch", asked(&format!("CONSUMER.CREATE.{stream}.{PROBE}.{records}>"))),
         (Viewer, "end a watch", asked(&format!("CONSUMER.DELETE.{stream}.{PROBE}"))),
         (Viewer, "keep up with a watch", format!("$JS.FC.{stream}.{PROBE}.0")),
@@ -81,7 +81,9 @@ fn wanted(api: &Api, group: &GroupName, below: &str) -> Vec<(Role, &'static str,
         (Operator, "say what nodes are to do", record(&format!("control.{PROBE}"))),
         (Operator, "ask for a rebalance", record("rebalance")),
         (Operator, "freeze the group", record("group")),
-        (Worker, "follow the log", asked(&format!("CONSUMER.CREATE.{stream}.{PROBE}"))),
+        (Worker, "follow the log", asked(&format!("CONSUMER.CREATE.{stream}.{PROBE}.>"))),
+        // Several at a time, in a large group, which no right can tell apart.
+        (Worker, "watch other nodes", asked(&format!("CONSUMER.CREATE.{stream}.{PROBE}"))),
         (Worker, "prove that it lives", record(&format!("lease.{PROBE}"))),
         (Worker, "be a member", record(&format!("member.{PROBE}"))),
         (Worker, "claim keys", record(&format!("claim.{PROBE}"))),
