@@ -44,18 +44,9 @@ struct Host {
 
 #[derive(Debug)]
 struct Feed {
-    filter: Wanted,
+    filter: Filter,
     place: usize,
     caught_up: bool,
-}
-
-/// What a watch wants, so that most records are judged by their first letter.
-#[derive(Debug)]
-enum Wanted {
-    /// Everything but leases, and the own one. It is sent everything, as by the store on NATS.
-    Main(String),
-    AllLeases,
-    Leases(Vec<String>),
 }
 
 #[derive(Debug)]
@@ -74,28 +65,6 @@ pub struct Cost {
     pub starts: u64,
     /// See `starts`.
     pub stops: u64,
-}
-
-impl Wanted {
-    fn of(filter: &Filter) -> Self {
-        match &filter.names[..] {
-            [all] if all == "lease.>" => Self::AllLeases,
-            names if names[0] == "key.>" => {
-                let own = names.iter().find(|name| name.starts_with("lease."));
-                Self::Main(own.cloned().unwrap_or_default())
-            }
-            names => Self::Leases(names.to_vec()),
-        }
-    }
-
-    fn matches(&self, name: &str) -> bool {
-        let lease = name.starts_with("lease.");
-        match self {
-            Self::Main(own) => !lease && !name.starts_with("stops.") || name == own,
-            Self::AllLeases => lease,
-            Self::Leases(names) => lease && names.iter().any(|wanted| wanted == name),
-        }
-    }
 }
 
 impl Fleet {
@@ -252,13 +221,10 @@ impl Host {
         for (&id, feed) in &mut self.watches {
             for place in feed.place..end {
                 let Some(record) = server.at(place) else { continue };
-                let wanted = feed.filter.matches(&record.name);
-                if !wanted && !matches!(feed.filter, Wanted::Main(_)) {
-                    continue;
-                }
                 let record: Record = record.clone();
+                // A node's watch is sent everything, and leaves out itself what it does not want.
                 server.deliver(&record);
-                if wanted {
+                if feed.filter.covers(&record.name) {
                     self.core.handle(now, Input::Change(id, Change::Record(record)));
                     told = true;
                 }
@@ -282,7 +248,6 @@ impl Host {
                 Action::Info => self.asked.push(Ask::Info),
                 Action::Watch(id, filter, _) => {
                     server.open();
-                    let filter = Wanted::of(&filter);
                     self.watches.insert(id, Feed { filter, place: 0, caught_up: false });
                 }
                 Action::Unwatch(id) => {

@@ -74,12 +74,10 @@ fn idling_costs_the_same_however_many_keys_there_are() {
     for nodes in [3, 16, 40] {
         let (few, many) = (upkeep(nodes, 100), upkeep(nodes, 1_000));
         assert!(few.abs_diff(many) <= 2, "{nodes} nodes: {few} and {many}");
-        // A renewal and its acknowledgement, its deliveries to every node's watch of the log and to its
-        // observers (of whom a node of a small group is one itself), and a question of the audit with
-        // its answer; the state of the log is asked for every 30 s.
-        let observers = if nodes > 16 { 3 } else { u64::from(nodes) };
+        // A renewal, its acknowledgement and its delivery to every node, and a question of the audit
+        // with its answer; the state of the log is asked for every 30 s.
         let nodes = u64::from(nodes);
-        let bound = nodes * (nodes + observers + 4) + nodes / 8;
+        let bound = nodes * (nodes + 4) + nodes / 8;
         assert!(many <= bound, "{nodes} nodes: {many} messages, at most {bound}");
     }
 }

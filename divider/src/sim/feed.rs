@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use super::event::Event;
-use super::log::matches;
 use super::world::World;
 use crate::core::edge::{Input, WatchId};
 use crate::store::{Change, Filter, Record, StoreError};
@@ -110,7 +109,7 @@ impl World {
             feed.stepping = false;
             return None;
         };
-        debug_assert!(matches(&feed.filter, &record));
+        debug_assert!(feed.filter.covers(&record.name));
         feed.position = record.revision.0;
         Some(Change::Record(record))
     }
@@ -128,7 +127,7 @@ impl World {
 
     /// Where a watch was when it ended, which only a node that resumes makes use of.
     pub(super) fn note_position(&mut self, place: usize, feed: Feed) {
-        if crate::core::guard::broken!(FreshSnapshot) && feed.filter.names.len() > 1 {
+        if crate::core::guard::broken!(FreshSnapshot) {
             self.hosts[place].resume = Some((feed.filter, feed.position));
         }
     }

@@ -96,7 +96,7 @@ impl Log {
     pub(super) fn next(&mut self, now: Time, after: u64, filter: &Filter) -> Option<Record> {
         self.expire(now);
         let later = self.by_revision.range(after + 1..);
-        later.map(|(_, record)| record).find(|record| matches(filter, record)).cloned()
+        later.map(|(_, record)| record).find(|record| filter.covers(&record.name)).cloned()
     }
 
     fn expire(&mut self, now: Time) {
@@ -186,13 +186,6 @@ impl Log {
     pub(super) fn written(&self, kind: &str) -> usize {
         self.written.iter().filter(|(r, _)| r.name.starts_with(kind)).count()
     }
-}
-
-pub(super) fn matches(filter: &Filter, record: &Record) -> bool {
-    filter.names.iter().any(|name| match name.strip_suffix('>') {
-        Some(prefix) => record.name.starts_with(prefix),
-        None => *name == record.name,
-    })
 }
 
 pub(super) fn no_answer() -> StoreError {

@@ -69,8 +69,15 @@ pub(super) fn check_filter(filter: &Filter) -> Result<(), StoreError> {
     Ok(())
 }
 
+impl Filter {
+    /// Whether a watch with this filter follows the record of this name.
+    pub(crate) fn covers(&self, name: &str) -> bool {
+        self.names.iter().any(|pattern| covers(pattern, name))
+    }
+}
+
 /// Whether a filter's name stands for this record's name (or for all of another filter's).
-pub(super) fn covers(pattern: &str, name: &str) -> bool {
+fn covers(pattern: &str, name: &str) -> bool {
     match pattern.strip_suffix('>') {
         Some(prefix) => name.len() > prefix.len() && name.starts_with(prefix),
         None => pattern == name,

@@ -1,7 +1,5 @@
 //! Ending sessions that are not renewed, and clearing up after those that are over.
 
-use std::time::Duration;
-
 use super::Node;
 use super::join::Life;
 use super::observe::Seen;
@@ -19,30 +17,36 @@ impl Node {
     /// When this node may begin to kill: its own lease is good, and its watch has been whole for as
     /// long as a lease.
     fn may_kill_from(&self) -> Option<Time> {
-        let whole = self.observer.live_since + self.timing.lease;
-        (matches!(self.life, Life::Active(_)) && self.observer.live).then_some(whole)
+        let whole = self.observer.whole_since + self.timing.lease;
+        matches!(self.life, Life::Active(_)).then_some(whole)
     }
 
+    /// When the session that a member record names counts as over, unless its lease changes before.
     pub(super) fn kill_at(&self, node: &NodeId, seen: &Seen) -> Option<Time> {
-        let open = seen.state == LeaseState::Live && !seen.killing;
-        let known = self.view.members.contains_key(node);
-        let at = (seen.since + observed(seen.lease)).max(self.may_kill_from()?);
-        (open && known && self.observer.observed.covers(node)).then_some(at)
+        let member = self.view.members.get(node)?;
+        let open = !seen.ends(member) && !seen.killing;
+        // The end of a session before the member's: that one's lease is missing since it is known.
+        let live = seen.state == LeaseState::Live;
+        let since = if live { seen.since } else { seen.since.max(member.received) };
+        let at = (since + observed(seen.lease)).max(self.may_kill_from()?);
+        open.then_some(at)
     }
 
     pub(super) fn due_kills(&self, now: Now) -> Vec<NodeId> {
         let due = |(node, seen): (&NodeId, &Seen)| {
             self.kill_at(node, seen).filter(|at| *at <= now.at).map(|_| node.clone())
         };
-        self.observer.seen.iter().filter_map(due).collect()
+        self.observer.observed().filter_map(due).collect()
     }
 
     /// **Invariant (proof of death):** the record is overwritten at the very revision that was seen
     /// unchanged for all that time, so a renewal in between makes this fail.
     pub(super) fn kill(&mut self, node: &NodeId) {
-        let member = self.view.members.get(node).map(|m| m.record.session);
         let Some(seen) = self.observer.seen.get_mut(node) else { return };
-        let Some(session) = seen.session.or(member) else { return };
+        let Some(member) = self.view.members.get(node) else { return };
+        // What is over, but older than the member's session, is what that one wrote over.
+        let live = seen.session.filter(|_| seen.state == LeaseState::Live);
+        let session = live.unwrap_or(member.record.session);
         seen.killing = true;
         let expected = seen.revision;
         let lease_ms = u64::try_from(seen.lease.as_millis()).unwrap_or(u64::MAX);
@@ -97,12 +101,15 @@ impl Node {
             self.set_proof(session, Proof::Over);
             self.delete_member(node);
         } else if let Some(seen) = self.observer.seen.get_mut(node) {
-            // It was renewed, or ended by another; the watch shows which. If it does not, it is
-            // opened again, since then it cannot be believed.
+            // It was renewed, or ended by another: the watch shows which. If it has not the next
+            // time, it cannot be believed; or the record expired, which no watch shows.
             seen.killing = false;
             seen.since = now.at;
-            let whom = std::mem::take(&mut self.observer.observed);
-            self.open_observer(now, whom, Duration::ZERO);
+            let conflict = *outcome == Outcome::Conflict;
+            if conflict && std::mem::replace(&mut seen.doubted, true) {
+                seen.doubted = false;
+                self.resync(now, "it does not show what another node's lease is");
+            }
         }
     }
 
@@ -118,7 +125,7 @@ impl Node {
         let due = |(node, seen): (&NodeId, &Seen)| {
             self.deletion_at(node, seen).filter(|at| *at <= now.at).map(|_| node.clone())
         };
-        self.observer.seen.iter().filter_map(due).collect()
+        self.observer.observed().filter_map(due).collect()
     }
 
     /// Deletes a member record at the revision that names the session that is over, or at that of

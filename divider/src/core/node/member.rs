@@ -176,8 +176,8 @@ impl Node {
 
     /// The own member record cannot be read: a session that lives writes it again, since whoever
     /// comes later does not know it.
-    pub(super) fn on_problem(&mut self, name: &str, revision: Revision) {
-        if name == self.member_name().to_string() && self.member.writing.is_none() {
+    pub(super) fn on_own_member_garbled(&mut self, revision: Revision) {
+        if self.member.writing.is_none() {
             self.member.written = None;
             self.member.revision = revision;
         }

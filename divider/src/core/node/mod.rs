@@ -47,7 +47,7 @@ use self::observe::Observer;
 use self::outcome::{ReadFor, WriteFor};
 use self::proof::Proofs;
 use self::take::Takes;
-use self::watch::MainWatch;
+use self::watch::LogWatch;
 use super::config::Config;
 use super::edge::{Action, End, Input, Notice, ReadId, WatchId, WriteId};
 use super::planner::Planner;
@@ -72,7 +72,7 @@ pub(crate) struct Node {
     probe: Option<RecordName>,
     /// This session's place among the owners; nobody while there is none.
     me: OwnerIx,
-    watch: MainWatch,
+    watch: LogWatch,
     observer: Observer,
     proofs: Proofs,
     holds: Holds,
@@ -109,7 +109,7 @@ impl Node {
             old_sessions: Vec::new(),
             probe: None,
             me: OwnerIx::NONE,
-            watch: MainWatch::new(now.at),
+            watch: LogWatch::new(now.at),
             observer: Observer::new(now.at),
             proofs: Proofs::default(),
             holds: Holds::default(),
@@ -240,7 +240,7 @@ impl Node {
 
     fn end(&mut self, end: End) {
         self.drop_runs_for(&end);
-        self.close_watches();
+        self.close_watch();
         self.life = Life::Over;
         self.answer_all_over();
         self.actions.push_back(Action::End(end));

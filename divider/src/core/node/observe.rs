@@ -5,35 +5,24 @@ use std::time::Duration;
 
 use super::Node;
 use super::join::Life;
-use super::ring::{Observed, Ring};
-use crate::core::edge::{Action, WatchId};
+use super::ring::Ring;
 use crate::core::time::{Now, Time};
-use crate::core::timing::{UNKNOWN_LEASE, observed};
+use crate::core::timing::UNKNOWN_LEASE;
 use crate::core::view::Placed;
 use crate::id::{NodeId, Revision, Session};
-use crate::store::{Change, Filter, Record};
-use crate::wire::{LeaseRecord, LeaseState, MemberRecord, RecordName};
-
-/// The pause between two attempts to open the watch.
-const PAUSE: Duration = Duration::from_millis(200);
-
-/// How long the watch may take to show everything.
-const LOADING: Duration = Duration::from_secs(10);
+use crate::wire::{LeaseState, MemberRecord};
 
 /// What this node sees of other nodes' leases.
 #[derive(Debug)]
 pub(super) struct Observer {
-    watch: Option<WatchId>,
-    ring: Ring,
-    pub(super) observed: Observed,
-    pub(super) live: bool,
-    opened: Time,
+    /// Whose leases it ends: of the others it only keeps what it sees.
+    pub(super) ring: Ring,
     /// Since when nothing could be missed for longer than a heartbeat.
-    pub(super) live_since: Time,
-    /// Since when the watch is broken.
+    pub(super) whole_since: Time,
+    /// Since when the watch is being read anew.
     gap_since: Option<Time>,
     pub(super) seen: BTreeMap<NodeId, Seen>,
-    /// The nodes whose leases the watch has shown since it was opened.
+    /// The nodes whose leases the snapshot has shown so far.
     shown: BTreeSet<NodeId>,
     /// Members whose deletion is on its way.
     pub(super) deleting: BTreeSet<NodeId>,
@@ -50,17 +39,15 @@ pub(super) struct Seen {
     pub(super) state: LeaseState,
     pub(super) beat: u64,
     pub(super) killing: bool,
+    /// Another record stood there when it was to be ended, and the watch has not shown it.
+    pub(super) doubted: bool,
 }
 
 impl Observer {
     pub(super) fn new(now: Time) -> Self {
         Self {
-            watch: None,
             ring: Ring::default(),
-            observed: Observed::Nobody,
-            live: false,
-            opened: now,
-            live_since: now,
+            whole_since: now,
             gap_since: None,
             seen: BTreeMap::new(),
             shown: BTreeSet::new(),
@@ -68,10 +55,10 @@ impl Observer {
         }
     }
 
-    pub(super) fn take_watch(&mut self) -> Option<WatchId> {
-        self.observed = Observed::Nobody;
-        self.live = false;
-        self.watch.take()
+    /// The watch is read anew, and shows every lease again.
+    pub(super) fn begin_snapshot(&mut self, now: Time) {
+        self.shown.clear();
+        self.gap_since.get_or_insert(now);
     }
 
     /// The node's session as its lease was last received, and whether it is over.
@@ -79,9 +66,28 @@ impl Observer {
         let seen = self.seen.get(node)?;
         Some((seen.session?, seen.state != LeaseState::Live))
     }
+
+    /// Those whose leases this node ends.
+    pub(super) fn observed(&self) -> impl Iterator<Item = (&NodeId, &Seen)> {
+        self.ring.observed().iter().filter_map(|node| self.seen.get_key_value(node))
+    }
 }
 
 impl Seen {
+    /// No record: from now on it is waited for.
+    fn absent(now: Time, lease: Duration) -> Self {
+        Self {
+            revision: Revision::NONE,
+            since: now,
+            lease,
+            session: None,
+            state: LeaseState::Live,
+            beat: 0,
+            killing: false,
+            doubted: false,
+        }
+    }
+
     /// Whether the session that a member record names is over by this lease: it is its own end, or
     /// that of a session that replaced it.
     pub(super) fn ends(&self, member: &Placed<MemberRecord>) -> bool {
@@ -97,19 +103,13 @@ impl Seen {
 }
 
 impl Node {
-    /// Opens the watch of the leases to observe, kills and clears up.
+    /// Kills and clears up.
     pub(super) fn drive_observer(&mut self, now: Now) {
         if !self.watch.is_live() || !matches!(self.life, Life::Active(_) | Life::Entering(_)) {
             return;
         }
         let Observer { ring, seen, .. } = &mut self.observer;
-        let late = |node: &NodeId| seen.get(node).is_some_and(|seen| seen.is_late(now.at));
-        let observed = ring.observed(late);
-        let dead = self.unopened_at().is_some_and(|at| at <= now.at);
-        let dead = dead || self.owed_at().is_some_and(|at| at <= now.at);
-        if observed != self.observer.observed || dead {
-            self.open_observer(now, observed, Duration::ZERO);
-        }
+        ring.widen(|node| seen.get(node).is_some_and(|seen| seen.is_late(now.at)));
         for node in self.due_kills(now) {
             self.kill(&node);
         }
@@ -118,71 +118,13 @@ impl Node {
         }
     }
 
-    pub(super) fn open_observer(&mut self, now: Now, whom: Observed, delay: Duration) {
-        if let Some(id) = self.observer.watch.take() {
-            self.actions.push_back(Action::Unwatch(id));
+    /// The snapshot is complete. Leases that were there and that it does not show are absent from now
+    /// on: they expire without a word.
+    pub(super) fn on_leases_shown(&mut self, now: Now) {
+        let gap = self.observer.gap_since.take();
+        if gap.is_none_or(|since| now.at.since(since) > self.timing.heartbeat) {
+            self.observer.whole_since = now.at;
         }
-        self.observer.live = false;
-        self.observer.shown.clear();
-        self.observer.gap_since.get_or_insert(now.at);
-        let names = whom.names();
-        self.observer.observed = whom;
-        if !names.is_empty() {
-            let id = self.watch_id();
-            self.actions.push_back(Action::Watch(id, Filter { names }, delay));
-            self.observer.watch = Some(id);
-            self.observer.opened = now.at + delay;
-        }
-    }
-
-    /// When a watch that was opened and has not shown everything counts as dead.
-    fn unopened_at(&self) -> Option<Time> {
-        let loading = self.observer.watch.is_some() && !self.observer.live;
-        loading.then_some(self.observer.opened + LOADING)
-    }
-
-    /// When a watch that has not shown the lease of a member's new session, only the end of the one
-    /// before it, counts as dead.
-    fn owed_at(&self) -> Option<Time> {
-        let owed = |(node, seen): (&NodeId, &Seen)| {
-            let member = self.view.members.get(node)?;
-            let owed = seen.state != LeaseState::Live && !seen.ends(member);
-            let owed = owed && self.observer.observed.covers(node);
-            let since = member.received.max(self.observer.opened);
-            owed.then_some(since + observed(seen.lease))
-        };
-        self.observer.seen.iter().filter_map(owed).min().filter(|_| self.observer.live)
-    }
-
-    pub(super) fn on_observer_ended(&mut self, now: Now, id: WatchId) {
-        if self.observer.watch == Some(id) {
-            self.observer.watch = None;
-            let whom = std::mem::take(&mut self.observer.observed);
-            self.open_observer(now, whom, PAUSE);
-        }
-    }
-
-    pub(super) fn on_observed(&mut self, now: Now, id: WatchId, change: Change) {
-        if self.observer.watch != Some(id) {
-            return;
-        }
-        match change {
-            Change::Record(record) => self.on_lease_observed(now, &record),
-            Change::CaughtUp => {
-                self.observer.live = true;
-                let gap = self.observer.gap_since.take();
-                if gap.is_none_or(|since| now.at.since(since) > self.timing.heartbeat) {
-                    self.observer.live_since = now.at;
-                }
-                self.forget_unshown(now);
-                self.observe_members(now);
-            }
-        }
-    }
-
-    /// Leases that were there and that a new watch does not show are absent from now on: they expire
-    /// without a word.
-    fn forget_unshown(&mut self, now: Now) {
         let shown = std::mem::take(&mut self.observer.shown);
         let members = &self.view.members;
         let gone = self.observer.seen.iter_mut().filter(|(node, _)| !shown.contains(*node));
@@ -199,77 +141,60 @@ impl Node {
         }
     }
 
-    fn on_lease_observed(&mut self, now: Now, record: &Record) {
-        let Ok(RecordName::Lease(node)) = RecordName::parse(&record.name) else { return };
-        if node == self.config.node {
-            return;
-        }
-        if !self.observer.live {
+    /// Another node's lease was delivered: a record, its deletion, or something unreadable.
+    pub(super) fn on_lease_observed(&mut self, now: Now, node: &NodeId, revision: Revision) {
+        if !self.watch.is_live() {
             self.observer.shown.insert(node.clone());
         }
-        let found = record.value.as_deref().and_then(|v| LeaseRecord::decode(v).ok());
-        let content = found.as_ref().map(|f| (f.session, f.beat));
-        let known = self.observer.seen.get(&node);
+        let found = self.view.leases.get(node).filter(|found| found.revision == revision);
+        let found = found.map(|found| &found.record);
+        let content = found.map(|f| (f.session, f.beat));
+        let known = self.observer.seen.get(node);
         // By its content too, since a log that lost its tail gives revisions out a second time.
         if known.is_some_and(|seen| {
             let same =
                 content.is_none_or(|content| seen.session.map(|s| (s, seen.beat)) == Some(content));
-            seen.revision == record.revision && same
+            seen.revision == revision && same
         }) {
             return;
         }
-        let lease = found.as_ref().map(|f| Duration::from_millis(f.lease_ms).min(UNKNOWN_LEASE));
+        let lease = found.map(|f| Duration::from_millis(f.lease_ms).min(UNKNOWN_LEASE));
         let seen = Seen {
-            revision: record.revision,
+            revision,
             since: now.at,
-            lease: lease.unwrap_or_else(|| self.lease_of(&node)),
-            session: found.as_ref().map(|f| f.session),
-            state: found.as_ref().map_or(LeaseState::Live, |f| f.state),
-            beat: found.as_ref().map_or(0, |f| f.beat),
+            lease: lease.unwrap_or_else(|| self.lease_of(node)),
+            session: found.map(|f| f.session),
+            state: found.map_or(LeaseState::Live, |f| f.state),
+            beat: found.map_or(0, |f| f.beat),
             killing: false,
+            doubted: false,
         };
         let news = (seen.session, seen.state);
         let before = self.observer.seen.insert(node.clone(), seen);
         if before.is_none_or(|b| (b.session, b.state) != news) {
-            self.on_session_observed(&node);
+            self.on_session_observed(node);
         }
     }
 
     /// Members whose leases the watch does not show are observed from now on as absent.
     pub(super) fn observe_members(&mut self, now: Now) {
-        if !self.observer.ring.is_of(&self.config.node, &self.view.members) {
-            self.observer.ring = Ring::new(&self.config.node, self.view.members.keys());
-        }
-        if !self.observer.live {
-            return;
-        }
-        let missing: Vec<_> = self
-            .view
-            .members
-            .keys()
-            .filter(|n| **n != self.config.node && !self.observer.seen.contains_key(*n))
-            .filter(|n| self.observer.observed.covers(n))
-            .cloned()
-            .collect();
-        for node in missing {
-            let lease = self.lease_of(&node);
-            let seen = Seen {
-                revision: Revision::NONE,
-                since: now.at,
-                lease,
-                session: None,
-                state: LeaseState::Live,
-                beat: 0,
-                killing: false,
-            };
-            self.observer.seen.insert(node, seen);
-        }
+        let Observer { ring, seen, deleting, .. } = &mut self.observer;
         let members = &self.view.members;
+        if !ring.is_of(&self.config.node, members) {
+            *ring = Ring::new(&self.config.node, members.keys());
+        }
+        for (node, member) in members.iter().filter(|(node, _)| **node != self.config.node) {
+            if !seen.contains_key(node) {
+                let lease = Duration::from_millis(member.record.lease_ms).min(UNKNOWN_LEASE);
+                seen.insert(node.clone(), Seen::absent(now.at, lease));
+            }
+        }
         // Who is not a member is about to become one, or never will.
         let fresh = |seen: &Seen| now.at.since(seen.since) < UNKNOWN_LEASE;
         let live = |seen: &Seen| seen.state == LeaseState::Live && fresh(seen);
-        self.observer.seen.retain(|node, seen| members.contains_key(node) || live(seen));
-        self.observer.deleting.retain(|n| members.contains_key(n));
+        seen.retain(|node, seen| members.contains_key(node) || live(seen));
+        deleting.retain(|n| members.contains_key(n));
+        self.view.leases.retain(|node, _| *node == self.config.node || seen.contains_key(node));
     }
 
     /// The length of a node's lease as its member record says it.
@@ -282,10 +207,10 @@ impl Node {
         if !self.watch.is_live() {
             return None;
         }
-        let times = self.observer.seen.iter().flat_map(|(node, seen)| {
+        let times = self.observer.observed().flat_map(|(node, seen)| {
             let late = self.observer.ring.is_large().then_some(seen.since + seen.lease / 3);
             [self.kill_at(node, seen), self.deletion_at(node, seen), late]
         });
-        times.flatten().chain(self.unopened_at()).chain(self.owed_at()).min()
+        times.flatten().min()
     }
 }

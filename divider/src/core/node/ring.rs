@@ -1,10 +1,9 @@
 //! Whom a node observes: everybody, or in a large group a few successors in a ring.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use crate::core::plan::node_hash;
 use crate::id::NodeId;
-use crate::wire::RecordName;
 
 /// Up to so many members everybody observes everybody.
 pub(super) const ALL_OBSERVE: usize = 16;
@@ -13,36 +12,6 @@ pub(super) const ALL_OBSERVE: usize = 16;
 /// for each that is late: what is observed doubles with each step past nodes that are gone, so
 /// simultaneous crashes cost one lease, not one after another.
 const SUCCESSORS: usize = 3;
-
-/// Whose leases are observed.
-#[derive(Debug, Default, Clone, PartialEq, Eq)]
-pub(super) enum Observed {
-    #[default]
-    Nobody,
-    All,
-    Some(BTreeSet<NodeId>),
-}
-
-impl Observed {
-    pub(super) fn covers(&self, node: &NodeId) -> bool {
-        match self {
-            Self::Nobody => false,
-            Self::All => true,
-            Self::Some(nodes) => nodes.contains(node),
-        }
-    }
-
-    /// The records to watch.
-    pub(super) fn names(&self) -> Vec<String> {
-        match self {
-            Self::Nobody => Vec::new(),
-            Self::All => vec!["lease.>".to_owned()],
-            Self::Some(nodes) => {
-                nodes.iter().map(|node| RecordName::Lease(node.clone()).to_string()).collect()
-            }
-        }
-    }
-}
 
 /// The other members in the order of their hashes, beginning after this node.
 #[derive(Debug, Default)]
@@ -72,24 +41,27 @@ impl Ring {
         self.others.len() >= ALL_OBSERVE
     }
 
-    /// Whom to observe, given who of them is late.
-    pub(super) fn observed(&mut self, is_late: impl Fn(&NodeId) -> bool) -> Observed {
-        if self.others.is_empty() {
-            return Observed::Nobody;
-        }
+    /// Whom this node observes.
+    pub(super) fn observed(&self) -> &[NodeId] {
+        &self.others[..if self.is_large() { self.count } else { self.others.len() }]
+    }
+
+    /// Observes more, given who of them is late.
+    pub(super) fn widen(&mut self, is_late: impl Fn(&NodeId) -> bool) {
         if !self.is_large() {
-            return Observed::All;
+            return;
         }
         let run = self.others.iter().take_while(|node| is_late(node)).count();
         let first = SUCCESSORS.max(run + 1);
         let late = self.others.iter().take(first).filter(|node| is_late(node)).count();
-        self.count = self.count.max(first + late);
-        Observed::Some(self.others.iter().take(self.count).cloned().collect())
+        self.count = self.count.max(first + late).min(self.others.len());
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     fn ids(count: usize) -> Vec<NodeId> {
@@ -99,8 +71,10 @@ mod tests {
     #[test]
     fn in_a_small_group_everybody_observes_everybody() {
         let nodes = ids(16);
-        assert_eq!(Ring::new(&nodes[0], nodes.iter()).observed(|_| false), Observed::All);
-        assert_eq!(Ring::new(&nodes[0], nodes[..1].iter()).observed(|_| false), Observed::Nobody);
+        let observed: BTreeSet<_> =
+            Ring::new(&nodes[0], nodes.iter()).observed().iter().cloned().collect();
+        assert_eq!(observed, nodes[1..].iter().cloned().collect());
+        assert!(Ring::new(&nodes[0], nodes[..1].iter()).observed().is_empty());
     }
 
     #[derive(serde::Deserialize)]
@@ -115,13 +89,13 @@ mod tests {
         crate::vectors::check("ring", |Given { own, members, late }| {
             let own = NodeId::new(own).expect("a legal id");
             let mut ring = Ring::new(&own, ids(members).iter());
-            match ring.observed(|node| late.iter().any(|late| late == node.as_str())) {
-                Observed::Nobody => serde_json::json!({"observes": "nobody"}),
-                Observed::All => serde_json::json!({"observes": "all"}),
-                Observed::Some(nodes) => {
-                    let nodes: Vec<_> = nodes.iter().map(NodeId::as_str).collect();
-                    serde_json::json!({"observes": nodes})
-                }
+            ring.widen(|node| late.iter().any(|late| late == node.as_str()));
+            let mut nodes: Vec<_> = ring.observed().iter().map(NodeId::as_str).collect();
+            nodes.sort_unstable();
+            match nodes.len() {
+                0 => serde_json::json!({"observes": "nobody"}),
+                _ if !ring.is_large() => serde_json::json!({"observes": "all"}),
+                _ => serde_json::json!({"observes": nodes}),
             }
         });
     }
@@ -131,12 +105,10 @@ mod tests {
         let nodes = ids(40);
         let mut observers = BTreeMap::<NodeId, usize>::new();
         for node in &nodes {
-            let Observed::Some(some) = Ring::new(node, nodes.iter()).observed(|_| false) else {
-                panic!("some are observed");
-            };
-            assert!(!some.contains(node));
-            for other in some {
-                *observers.entry(other).or_default() += 1;
+            let ring = Ring::new(node, nodes.iter());
+            assert!(!ring.observed().contains(node));
+            for other in ring.observed() {
+                *observers.entry(other.clone()).or_default() += 1;
             }
         }
         assert!(nodes.iter().all(|node| observers[node] == 3), "{observers:?}");
@@ -147,9 +119,11 @@ mod tests {
         let nodes = ids(40);
         let mut ring = Ring::new(&nodes[0], nodes.iter());
         let order = ring.others.clone();
-        let observed = ring.observed(|node| order[..5].contains(node));
-        assert_eq!(observed, Observed::Some(order[..11].iter().cloned().collect()));
-        assert_eq!(ring.observed(|_| false), observed, "it does not shrink by itself");
-        assert_eq!(ring.observed(|_| true), Observed::Some(order.into_iter().collect()));
+        ring.widen(|node| order[..5].contains(node));
+        assert_eq!(ring.observed(), &order[..11]);
+        ring.widen(|_| false);
+        assert_eq!(ring.observed(), &order[..11], "it does not shrink by itself");
+        ring.widen(|_| true);
+        assert_eq!(ring.observed(), &order[..]);
     }
 }

@@ -1,4 +1,4 @@
-//! The main watch: opening it, knowing when it is complete, and when it can no longer be believed.
+//! The watch: opening it, knowing when it is complete, and when it can no longer be believed.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -11,6 +11,7 @@ use crate::core::time::{Now, Time};
 use crate::core::view::{Effect, Expiry};
 use crate::id::{Revision, Token};
 use crate::store::{Change, Filter, Record, StoreError};
+use crate::wire::RecordName;
 
 /// On top of the ack time-out: how long an acknowledged heartbeat may be missing from a watch that
 /// delivers nothing before the watch is taken for dead.
@@ -22,12 +23,16 @@ const SNAPSHOT_PROGRESS: Duration = Duration::from_secs(10);
 /// The most missing heartbeats that are remembered one by one.
 const MISSING: usize = 32;
 
+/// What a node follows: all but `stops.>`, which is for operators.
+const FOLLOWED: [&str; 7] =
+    ["key.>", "claim.>", "member.>", "lease.>", "control.>", "rebalance", "group"];
+
 /// The longest pause between two attempts to open the watch.
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
-/// The state of the main watch.
+/// The state of the watch.
 #[derive(Debug)]
-pub(super) struct MainWatch {
+pub(super) struct LogWatch {
     id: Option<WatchId>,
     /// It has delivered everything that there was.
     live: bool,
@@ -45,7 +50,7 @@ pub(super) struct MainWatch {
     pub(super) expiry: Expiry,
 }
 
-impl MainWatch {
+impl LogWatch {
     pub(super) fn new(now: Time) -> Self {
         Self {
             id: None,
@@ -121,20 +126,20 @@ impl MainWatch {
 }
 
 impl Node {
-    /// Opens the main watch anew, from a full snapshot.
+    /// Opens the watch anew, from a full snapshot.
     pub(super) fn open_watch(&mut self, now: Now, delay: Duration) {
         if let Some(id) = self.watch.id.take() {
             self.actions.push_back(Action::Unwatch(id));
         }
         let id = self.watch_id();
-        let names = ["key.>", "claim.>", "member.>", "control.>", "rebalance", "group"];
-        let names = names.into_iter().map(str::to_owned).chain([self.lease_name().to_string()]);
-        self.actions.push_back(Action::Watch(id, Filter { names: names.collect() }, delay));
+        let names = FOLLOWED.map(str::to_owned).to_vec();
+        self.actions.push_back(Action::Watch(id, Filter { names }, delay));
         self.watch.id = Some(id);
         self.watch.live = false;
         self.watch.opened = now.at;
         self.watch.progress = now.at + delay;
         self.watch.begin_snapshot();
+        self.observer.begin_snapshot(now.at);
         self.holds.floor = Token(self.view.highest_token);
         self.newest = Revision::NONE;
         #[cfg(test)]
@@ -175,14 +180,12 @@ impl Node {
             self.watch.id = None;
             self.notice(Notice::StoreFailed { what: "watch the group", error });
             self.resync(now, "the watch ended");
-        } else {
-            self.on_observer_ended(now, id);
         }
     }
 
     pub(super) fn on_change(&mut self, now: Now, id: WatchId, change: Change) {
         if self.watch.id != Some(id) {
-            return self.on_observed(now, id, change);
+            return;
         }
         self.watch.progress = now.at;
         match change {
@@ -198,18 +201,32 @@ impl Node {
         if let Effect::Key(ix) = effect {
             self.watch.expiry.note(*ix, record, now.at);
         }
-        if let Effect::Lease(node) = effect
-            && *node == self.config.node
-        {
-            return self.on_lease_delivered(now, record.revision);
-        }
-        if *effect == Effect::Problem {
-            self.on_problem(&record.name, record.revision);
+        match effect {
+            Effect::Lease(node) if *node == self.config.node => {
+                return self.on_lease_delivered(now, record.revision);
+            }
+            Effect::Lease(node) => return self.on_lease_observed(now, node, record.revision),
+            Effect::Problem => self.on_garbage(now, record),
+            _ => {}
         }
         if !self.watch.live {
             return;
         }
         self.on_live_effect(now, effect);
+    }
+
+    /// A record that cannot be read.
+    fn on_garbage(&mut self, now: Now, record: &Record) {
+        let own = &self.config.node;
+        match RecordName::parse(&record.name) {
+            Ok(RecordName::Lease(node)) if node != *own => {
+                self.on_lease_observed(now, &node, record.revision);
+            }
+            Ok(RecordName::Member(node)) if node == *own => {
+                self.on_own_member_garbled(record.revision);
+            }
+            _ => {}
+        }
     }
 
     /// An effect on a view that is complete.
@@ -256,6 +273,7 @@ impl Node {
         for ix in claims {
             self.on_claim_not_shown(ix);
         }
+        self.on_leases_shown(now);
         let own = self.view.members.get(&self.config.node).map(|m| (m.revision, &m.record));
         self.member.on_snapshot(self.view.seen, own);
         self.planner.on_caught_up(&mut self.view, now);
@@ -303,8 +321,7 @@ impl Node {
         }
     }
 
-    pub(super) fn close_watches(&mut self) {
-        let ids = self.watch.id.take().into_iter().chain(self.observer.take_watch());
-        self.actions.extend(ids.map(Action::Unwatch));
+    pub(super) fn close_watch(&mut self) {
+        self.actions.extend(self.watch.id.take().map(Action::Unwatch));
     }
 }

@@ -53,23 +53,19 @@ fn nodes_that_crash_together_cost_one_lease_and_not_one_for_every_three() {
         play.crash(place);
     }
     let took = play.until(LEASE * 10, |play| keys.iter().all(|key| play.runs(places[0], key)));
-    // Each step along the ring costs two missed heartbeats and doubles what is observed.
-    assert!(took < observed(LEASE) + BEAT * 2 * 5, "{took:?}");
+    assert!(took < observed(LEASE) + BEAT, "{took:?}");
 }
 
 // V9
 #[test]
 fn everybody_observes_everybody_in_a_small_group() {
-    use crate::core::edge::Action;
     let mut play = Play::new(LEASE);
     let places: Vec<_> = (0..16).map(|at| play.start(&format!("n{at}"))).collect();
     play.run(LEASE * 2);
-    for place in places {
-        let last = play.players[place].done.iter().rev().find_map(|(_, action)| match action {
-            Action::Watch(_, filter, _) => Some(filter.names.clone()),
-            _ => None,
-        });
-        assert_eq!(last, Some(vec!["lease.>".to_owned()]));
+    play.crash(places[0]);
+    play.run(observed(LEASE) + BEAT);
+    for &place in &places[1..] {
+        assert_eq!(play.writes(place, "lease.n0").len(), 1, "n{place}");
     }
 }
 
@@ -106,17 +102,22 @@ fn a_long_gap_keeps_an_observer_from_ending_sessions_for_a_lease() {
     assert!(play.now.since(mended) >= LEASE);
 }
 
+// The log shows the end of the session before once more: the newer one's lease was lost.
 #[test]
-fn an_observer_whose_watch_fell_silent_when_a_node_died_does_not_miss_that_it_came_back() {
+fn a_session_whose_lease_is_lost_is_waited_for_though_an_older_one_has_ended() {
     let (mut play, a, b) = sharing();
     play.crash(a);
     play.until(LEASE * 3, |play| has_killed(play, b));
+    let ended = play.revision("lease.a");
     play.run(BEAT);
-    play.players[b].watches.retain(|_, feed| feed.filter.names.len() > 1);
     let again = play.start("a");
-    play.run(LEASE);
     play.announce("more");
     play.until(LEASE * 2, |play| KEYS.iter().any(|key| play.runs(again, key)));
     play.crash(again);
+    let lost = play.now;
+    let back = usize::try_from(ended.0 - 1).expect("few");
+    assert_eq!(play.log.resurrect(back).as_deref(), Some("lease.a"));
+    play.break_watches(b);
     play.until(LEASE * 5, |play| KEYS.iter().all(|key| play.runs(b, key)));
+    assert!(play.now.since(lost) >= observed(LEASE));
 }

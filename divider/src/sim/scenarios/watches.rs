@@ -6,15 +6,6 @@ use super::{BEAT, LEASE, MS};
 use crate::core::edge::Action;
 use crate::wire::{ControlRecord, Mode};
 
-/// The names of every main watch that a process opened.
-fn main_watches(play: &Play, place: usize) -> Vec<Vec<String>> {
-    let names = play.players[place].done.iter().filter_map(|(_, action)| match action {
-        Action::Watch(_, filter, _) => Some(filter.names.clone()),
-        _ => None,
-    });
-    names.filter(|names| names.iter().any(|name| name == "key.>")).collect()
-}
-
 // V1
 #[test]
 fn a_node_that_sees_nothing_for_two_leases_lets_go_of_everything() {
@@ -28,7 +19,7 @@ fn a_node_that_sees_nothing_for_two_leases_lets_go_of_everything() {
 
 // V2
 #[test]
-fn the_main_watch_shows_the_own_lease_and_no_other_and_joins_do_not_change_it() {
+fn a_node_has_one_watch_and_joins_do_not_change_it() {
     let mut play = Play::new(LEASE);
     let a = play.start("a");
     play.run(LEASE);
@@ -36,10 +27,8 @@ fn the_main_watch_shows_the_own_lease_and_no_other_and_joins_do_not_change_it() 
         play.start(id);
         play.run(LEASE);
     }
-    let opened = main_watches(&play, a);
-    assert_eq!(opened.len(), 1);
-    let leases: Vec<_> = opened[0].iter().filter(|name| name.starts_with("lease.")).collect();
-    assert_eq!(leases, ["lease.a"]);
+    let opened = play.players[a].done.iter().filter(|(_, act)| matches!(act, Action::Watch(..)));
+    assert_eq!(opened.count(), 1);
 }
 
 // V2

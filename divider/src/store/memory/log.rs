@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
-use super::super::check::{check_write, covers, whole_ttl};
+use super::super::check::{check_write, whole_ttl};
 use super::super::{Filter, Info, Outcome, Record, StoreError, Write};
 use crate::id::Revision;
 
@@ -84,10 +84,9 @@ impl Log {
     /// The first record after a revision that a filter names, or the last revision looked at.
     pub(super) fn next_after(&mut self, after: u64, filter: &Filter) -> Result<Record, u64> {
         self.expire();
-        let named = |name: &str| filter.names.iter().any(|pattern| covers(pattern, name));
         self.records
             .range((Bound::Excluded(after), Bound::Unbounded))
-            .find(|(_, stored)| named(&stored.name))
+            .find(|(_, stored)| filter.covers(&stored.name))
             .map(|(_, stored)| stored.record.clone())
             .ok_or(self.last.max(after))
     }

@@ -27,19 +27,18 @@ pub(super) fn new_name() -> Result<String, StoreError> {
 }
 
 impl NatsStore {
-    /// The subjects of the stream that hold what the filter names, and perhaps more.
+    /// The subject of the stream that holds what the filter names, and perhaps more.
     ///
-    /// A consumer of several subjects, one of them for many records, costs the server (2.15.1) a look at
-    /// every subject that there is for each record that it does not want, if that is the stream's last:
-    /// six nodes that came back to 2 000 keys kept it busy for seconds, and a million keys did not come
-    /// up. So such a watch gets everything, and leaves out here what it does not want. Its filter is
-    /// `>` and not that of all records, of which each is looked up where the consumer lags.
-    pub(super) fn subjects(&self, filter: &Filter) -> Vec<String> {
-        let many = filter.names.iter().any(|name| name.ends_with('>'));
-        if many && filter.names.len() > 1 {
-            return vec![">".to_owned()];
+    /// A consumer of several subjects costs the server (2.15.1) a look at every subject that there is for
+    /// each record that it does not want, if that is the stream's last: six nodes that came back to
+    /// 2 000 keys kept it busy for seconds, and a million keys did not come up. So a watch of several
+    /// names gets everything, and leaves out here what it does not want. Its filter is `>` and not that
+    /// of all records, of which each is looked up where the consumer lags.
+    pub(super) fn subject(&self, filter: &Filter) -> String {
+        match &filter.names[..] {
+            [only] => format!("{}{only}", self.inner.names.records),
+            _ => ">".to_owned(),
         }
-        filter.names.iter().map(|name| format!("{}{name}", self.inner.names.records)).collect()
     }
 
     /// Makes the consumer; says how many messages wait for it.
@@ -47,12 +46,14 @@ impl NatsStore {
         &self,
         name: &str,
         deliver: &str,
-        subjects: &[String],
+        subject: &str,
     ) -> Result<u64, StoreError> {
         let stream = &self.inner.names.stream;
-        let mut what = format!("CONSUMER.CREATE.{stream}.{name}");
-        let mut config = json!({
+        // With the filter in the subject, permissions can confine a viewer to it.
+        let what = format!("CONSUMER.CREATE.{stream}.{name}.{subject}");
+        let config = json!({
             "name": name,
+            "filter_subject": subject,
             "deliver_subject": deliver,
             "deliver_policy": "last_per_subject",
             "ack_policy": "none",
@@ -64,13 +65,6 @@ impl NatsStore {
             "mem_storage": true,
             "num_replicas": 1,
         });
-        if let [only] = subjects {
-            // With the filter in the subject, permissions can confine a viewer to it.
-            what = format!("{what}.{only}");
-            config["filter_subject"] = json!(only);
-        } else {
-            config["filter_subjects"] = json!(subjects);
-        }
         let body = json!({"stream_name": stream, "config": config, "action": "create"});
         let api = self.inner.api.within(PATIENCE);
         let made: Value =
@@ -98,17 +92,13 @@ impl NatsStore {
         api.request(&what, &json!({})).await.map_err(|error| api.store_error(error))
     }
 
-    /// The first message on each subject above a sequence: the highest of them, or none.
+    /// The first message of the subject above a sequence.
     pub(super) async fn newer_than(
         &self,
-        subjects: &[String],
+        subject: &str,
         sequence: u64,
-    ) -> Result<Option<u64>, StoreError> {
-        let next = subjects
-            .iter()
-            .map(|subject| self.get_message(json!({"seq": sequence + 1, "next_by_subj": subject})));
-        let found = futures_util::future::try_join_all(next).await?;
-        Ok(found.into_iter().flatten().map(|message| message.sequence()).max())
+    ) -> Result<Option<StoredMessage>, StoreError> {
+        self.get_message(json!({"seq": sequence + 1, "next_by_subj": subject})).await
     }
 
     /// One message as the leader of the stream knows it.

@@ -5,9 +5,6 @@
 //! for good. So whoever is cut off looks at what would have come next, by a request whose answer
 //! carries headers harmlessly, and writes it again without them.
 
-use futures_util::future::try_join_all;
-use serde_json::json;
-
 use super::super::{MAX_VALUE, Outcome, StoreError, Write};
 use super::NatsStore;
 use super::message::StoredMessage;
@@ -16,8 +13,8 @@ use crate::id::Revision;
 impl NatsStore {
     /// Looks at the first message above a sequence. One that nobody can read is written again,
     /// without its headers, and a word is returned on what cannot be helped.
-    pub(super) async fn mend(&self, subjects: &[String], sequence: u64) -> Option<StoreError> {
-        let next = self.first_above(subjects, sequence).await.ok().flatten()?;
+    pub(super) async fn mend(&self, subject: &str, sequence: u64) -> Option<StoreError> {
+        let next = self.newer_than(subject, sequence).await.ok().flatten()?;
         if next.subject().contains(char::REPLACEMENT_CHARACTER) {
             return Some(self.unmendable(&next));
         }
@@ -38,17 +35,6 @@ impl NatsStore {
             other => tracing::debug!(?other, "an unreadable record was not written again"),
         }
         None
-    }
-
-    async fn first_above(
-        &self,
-        subjects: &[String],
-        sequence: u64,
-    ) -> Result<Option<StoredMessage>, StoreError> {
-        let found = try_join_all(subjects.iter().map(|subject| {
-            self.get_message(json!({"seq": sequence + 1, "next_by_subj": subject}))
-        }));
-        Ok(found.await?.into_iter().flatten().min_by_key(StoredMessage::sequence))
     }
 
     fn unmendable(&self, message: &StoredMessage) -> StoreError {

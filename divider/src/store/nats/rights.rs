@@ -82,8 +82,6 @@ fn wanted(api: &Api, group: &GroupName, below: &str) -> Vec<(Role, &'static str,
         (Operator, "ask for a rebalance", record("rebalance")),
         (Operator, "freeze the group", record("group")),
         (Worker, "follow the log", asked(&format!("CONSUMER.CREATE.{stream}.{PROBE}.>"))),
-        // Several at a time, in a large group, which no right can tell apart.
-        (Worker, "watch other nodes", asked(&format!("CONSUMER.CREATE.{stream}.{PROBE}"))),
         (Worker, "prove that it lives", record(&format!("lease.{PROBE}"))),
         (Worker, "be a member", record(&format!("member.{PROBE}"))),
         (Worker, "claim keys", record(&format!("claim.{PROBE}"))),

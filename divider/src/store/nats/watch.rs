@@ -9,7 +9,6 @@ use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, StreamExt};
 use tokio::time::Instant;
 
-use super::super::check::covers;
 use super::super::{Change, Filter, StoreError, Watch};
 use super::NatsStore;
 use super::consumer::{self, IDLE_HEARTBEAT};
@@ -32,7 +31,7 @@ const LONG_SILENCE: Duration = SILENCE.saturating_mul(4);
 pub(super) struct NatsWatch {
     store: NatsStore,
     consumer: String,
-    subjects: Vec<String>,
+    subject: String,
     filter: Filter,
     reader: Client,
     deliveries: Subscriber,
@@ -66,7 +65,7 @@ impl NatsWatch {
             .map_err(|error| StoreError::Unreachable { what: error.to_string() })?;
         let mut watch = Self {
             consumer: consumer::new_name()?,
-            subjects: store.subjects(filter),
+            subject: store.subject(filter),
             filter: filter.clone(),
             store,
             reader,
@@ -91,9 +90,9 @@ impl NatsWatch {
     }
 
     async fn start(&mut self, deliver: &str) -> Result<(), StoreError> {
-        let (store, consumer, subjects) = (&self.store, &self.consumer, &self.subjects);
+        let (store, consumer, subject) = (&self.store, &self.consumer, &self.subject);
         let made = async move {
-            let pending = store.create_consumer(consumer, deliver, subjects).await?;
+            let pending = store.create_consumer(consumer, deliver, subject).await?;
             Ok((pending, store.stream_info_at_leisure().await?.state.last_seq))
         };
         let (pending, until) = tokio::select! {
@@ -116,7 +115,7 @@ impl NatsWatch {
                 break;
             }
         }
-        self.store.mend(&self.subjects, self.progress.sequence()).await.unwrap_or(error)
+        self.store.mend(&self.subject, self.progress.sequence()).await.unwrap_or(error)
     }
 
     /// What there is now, without waiting: a change, an end, or nothing.
@@ -199,7 +198,7 @@ impl NatsWatch {
     fn on_record(&mut self, place: Place, message: Message) -> Option<Change> {
         self.stalled_since = None;
         let name = message.subject.strip_prefix(self.store.inner.names.records.as_str())?;
-        if !self.filter.names.iter().any(|wanted| covers(wanted, name)) {
+        if !self.filter.covers(name) {
             return None;
         }
         let (headers, value) = (message.headers.as_ref(), message.payload);
@@ -242,8 +241,11 @@ impl NatsWatch {
     /// Asks the leader for anything above what was delivered, if there is a doubt.
     fn ask_leader(&mut self) {
         if let Some(sequence) = self.progress.take_question() {
-            let (store, subjects) = (self.store.clone(), self.subjects.clone());
-            let answer = async move { store.newer_than(&subjects, sequence).await };
+            let (store, subject) = (self.store.clone(), self.subject.clone());
+            let answer = async move {
+                let newer = store.newer_than(&subject, sequence).await?;
+                Ok(newer.map(|message| message.sequence()))
+            };
             self.answer = Some(answer.boxed());
         }
     }
