@@ -6,10 +6,11 @@ use divider::store::{Change, Outcome, Store, StoreError, StreamOptions, Watch};
 use divider::{NatsStore, Revision};
 use divider_local_server::{Cluster, LocalServer};
 use serde_json::Value;
+use tokio::time::Instant;
 
 use crate::support::{
-    Nats, api, consumers, creating, delete, group, in_time, names, put, snapshot, until, watch,
-    write,
+    Nats, PATIENCE, api, consumers, creating, delete, group, in_time, names, put, snapshot, until,
+    watch, write,
 };
 
 /// Reads on until the watch ends, and says why.
@@ -184,8 +185,7 @@ async fn a_full_group_refuses_what_grows_and_renews_what_does_not() {
 #[tokio::test]
 async fn a_cluster_that_loses_its_leader_goes_on() {
     let mut cluster = Cluster::start().expect("three servers");
-    let options = NatsStore::options().create_if_missing(StreamOptions::default().replicas(3));
-    let store = options.connect(cluster.url(), group()).await.expect("a group");
+    let store = open_patiently(&cluster).await;
     assert_eq!(store.info().await.expect("an answer").replicas, 3);
     let revision = write_patiently(&store, "1", Revision(0)).await;
     let leader = cluster.leader("KV_divider_suite", Duration::from_secs(30)).expect("a leader");
@@ -202,6 +202,18 @@ async fn a_cluster_that_loses_its_leader_goes_on() {
     .await;
     let change = in_time(watching.next()).await;
     assert!(matches!(change, Ok(Change::Record(record)) if record.revision == written));
+}
+
+/// A cluster that has just formed may choose another leader at once, which answers nothing then.
+async fn open_patiently(cluster: &Cluster) -> NatsStore {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let options = NatsStore::options().create_if_missing(StreamOptions::default().replicas(3));
+        match options.connect(cluster.url(), group()).await {
+            Ok(store) => return store,
+            Err(error) => assert!(Instant::now() < deadline, "no group: {error:?}"),
+        }
+    }
 }
 
 /// Writes a claim, also where a cluster has no leader now or has not yet told every server of a new

@@ -198,8 +198,16 @@ impl Play {
 }
 
 /// The group on a server, made if it is not there.
+/// A cluster that has just formed may choose another leader at once, which answers nothing then.
 pub(crate) async fn open(url: &str, stream: StreamOptions) -> Group {
-    let options = NatsStore::options().create_if_missing(stream);
-    let group = GROUP.parse().expect("a legal name");
-    Group::open(options.connect(url, group).await.expect("the server is there"))
+    let until = Instant::now() + PATIENCE;
+    loop {
+        let options = NatsStore::options().create_if_missing(stream.clone());
+        let group = GROUP.parse().expect("a legal name");
+        match options.connect(url, group).await {
+            Ok(store) => return Group::open(store),
+            Err(error) if until < Instant::now() => panic!("no group: {error:?}"),
+            Err(_) => sleep(Duration::from_millis(100)).await,
+        }
+    }
 }
