@@ -49,6 +49,7 @@ impl View {
     /// A snapshot begins: what it does not show until its end is gone.
     pub(crate) fn begin_snapshot(&mut self) {
         self.keys.begin_snapshot();
+        self.problems.begin_snapshot();
         self.seen = Revision::NONE;
         self.members.clear();
         self.controls.clear();
@@ -60,6 +61,7 @@ impl View {
     /// The snapshot has ended. The keys whose announcement, and those whose claim, it did not show;
     /// they stay until [`drop_key`](Self::drop_key) and [`drop_claim`](Self::drop_claim).
     pub(crate) fn end_snapshot(&mut self) -> (Vec<KeyIx>, Vec<KeyIx>) {
+        self.problems.end_snapshot();
         self.keys.not_shown()
     }
 

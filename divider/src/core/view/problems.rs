@@ -18,13 +18,26 @@ pub(crate) struct Problem {
 #[derive(Debug, Default)]
 pub(crate) struct Problems {
     shown: BTreeMap<String, Problem>,
+    /// Those from before the snapshot that is being read: found once more, they are no others.
+    before: BTreeMap<String, Problem>,
     found: u64,
 }
 
 impl Problems {
+    /// A snapshot begins: those that it does not show are gone.
+    pub(crate) fn begin_snapshot(&mut self) {
+        self.before.append(&mut self.shown);
+    }
+
+    /// The snapshot has ended.
+    pub(crate) fn end_snapshot(&mut self) {
+        self.before.clear();
+    }
+
     /// Notes one.
     pub(crate) fn add(&mut self, name: &str, revision: Revision, why: String) {
-        self.found += 1;
+        let known = self.before.get(name).is_some_and(|problem| problem.revision == revision);
+        self.found += u64::from(!known);
         if self.shown.len() < SHOWN || self.shown.contains_key(name) {
             self.shown.insert(name.to_owned(), Problem { revision, why });
         }
@@ -50,5 +63,23 @@ impl Problems {
     /// Those that stand now, by name.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&String, &Problem)> {
         self.shown.iter()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_snapshot_ends_what_it_does_not_show_and_counts_nothing_twice() {
+        let mut problems = Problems::default();
+        problems.add("key.a=2e", Revision(1), "no wire form".into());
+        problems.add("pin.a", Revision(2), "unknown kind".into());
+        problems.begin_snapshot();
+        problems.add("pin.a", Revision(2), "unknown kind".into());
+        problems.add("pin.b", Revision(3), "unknown kind".into());
+        problems.end_snapshot();
+        let names: Vec<_> = problems.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!((names, problems.found()), (vec!["pin.a", "pin.b"], 3));
     }
 }

@@ -63,7 +63,7 @@ pub(crate) struct Oracle {
     known: BTreeSet<String>,
     idle_ms: Vec<u64>,
     over_limit: u64,
-    violations: Vec<Violation>,
+    pub(crate) violations: Vec<Violation>,
 }
 
 impl Oracle {

@@ -222,7 +222,7 @@ impl Player<'_> {
 
     fn tell(&self, now: u64) {
         let owners = self.oracle.history.owners(now).len();
-        let (starts, broken) = (self.oracle.history.starts(), self.oracle.history.broken().len());
+        let (starts, broken) = (self.oracle.history.starts(), self.oracle.violations.len());
         // Nobody may look on.
         let _ = writeln!(
             io::stderr(),

@@ -147,9 +147,11 @@ fn ended(model: &Model, drain: &Drain, end: &End) -> Words {
                 drain.slowest.as_ref().map(|(key, span)| format!("; slowest {key} {}", age(*span)));
             // Somebody may have resumed them meanwhile.
             let stands = drain.nodes.keys().any(|node| drain.is_wished(node, &model.data.live));
+            // At most ten looks a second tell no less than that.
+            let at_once = *after < Duration::from_millis(100);
+            let took = if at_once { "at once".into() } else { format!("in {}", age(*after)) };
             let text = format!(
-                " {names} drained in {}: {moved} moved, each stop confirmed. {}esc closes{}",
-                age(*after),
+                " {names} drained {took}: {moved} moved, each stop confirmed. {}esc closes{}",
                 if stands { "u resumes, " } else { "" },
                 slowest.unwrap_or_default()
             );
