@@ -125,7 +125,7 @@ impl Node {
     }
 
     /// The leader's word on a claim that a snapshot did not show. It says nothing of one that was
-    /// written since it was asked.
+    /// shown since it was asked: that is judged as if the snapshot had shown it.
     pub(super) fn on_claim_gone_read(
         &mut self,
         now: Now,
@@ -133,7 +133,13 @@ impl Node {
         known: Revision,
         answer: Result<Option<Record>, StoreError>,
     ) {
-        if self.view.keys.get(ix).is_none_or(|e| e.claim.revision != known) {
+        let Some(shown) = self.view.keys.get(ix).map(|e| e.claim.revision) else { return };
+        if shown != known {
+            let held = self.holds.keys.get(&ix).filter(|hold| hold.is_held());
+            // Below what is held, it is of a log that lost that.
+            if held.is_some_and(|hold| shown < hold.revision) {
+                self.prove_hold(now, ix);
+            }
             return;
         }
         let Ok(record) = answer else {

@@ -5,8 +5,11 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::casts::{KEYS, alone, sharing};
+use super::fate::{Fate, Verb};
 use super::play::Play;
 use super::{BEAT, LEASE, MS};
+use crate::id::Token;
+use crate::wire::ClaimRecord;
 
 // U5
 #[test]
@@ -113,4 +116,33 @@ fn a_key_with_a_time_to_live_is_stopped_when_the_leader_says_that_it_is_gone() {
     let other = if owner == a { b } else { a };
     assert_eq!(play.reads(other, "key.t"), 0, "whoever does not hold it need not ask");
     assert_eq!(play.told(other, "t"), "");
+}
+
+#[test]
+fn a_held_claim_that_the_log_lost_is_given_up_where_another_is_shown_only_after_the_snapshot() {
+    let (mut play, a) = alone();
+    let kept = play.log.last();
+    play.announce("late");
+    play.until_running(&["late"]);
+    let lost = usize::try_from(play.log.last().0 - kept.0).expect("few");
+    let token = play.claim("late").expect("it is claimed").token;
+    play.run(LEASE);
+    let later = usize::try_from(play.log.last().0 - kept.0).expect("few");
+    assert!(later > lost);
+    play.log.lose_tail(later);
+    play.announce("late");
+    let claim = ClaimRecord { owner: None, token: Token(token.0 + 1), not: Vec::new() };
+    play.put("claim.late", Some(claim.encode()), None);
+    // It was written while the snapshot was read, behind its end.
+    play.players[a].hidden.insert("claim.late".into());
+    play.rule(a, Verb::Read, "claim.late", Fate::Held);
+    let asked = |play: &Play| !play.players[a].held.is_empty();
+    play.until(LEASE, asked);
+    assert_eq!(play.told(a, "late"), "+", "its claim may be there yet");
+    let resyncs = play.resyncs(a);
+    play.put("claim.late", Some(claim.encode()), None);
+    play.run(MS * 10);
+    play.land(a);
+    play.until(BEAT, |play| play.told(a, "late") == "+!+");
+    assert_eq!(play.resyncs(a), resyncs);
 }
