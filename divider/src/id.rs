@@ -102,16 +102,35 @@ impl fmt::Debug for Session {
 impl FromStr for Session {
     type Err = InvalidId;
     fn from_str(text: &str) -> Result<Self, InvalidId> {
-        let digit = |byte: u8| match byte {
-            b'0'..=b'9' => Some(byte - b'0'),
-            b'a'..=b'f' => Some(byte - b'a' + 10),
-            _ => None,
-        };
-        let add = |bits: u128, byte: u8| Some(bits << 4 | u128::from(digit(byte)?));
-        let bits = (text.len() == 32).then(|| text.bytes().try_fold(0, add)).flatten();
+        let bits = text.as_bytes().try_into().ok().and_then(bits_of);
         bits.map(Self).ok_or_else(|| InvalidId::BadSession { id: text.chars().take(64).collect() })
     }
 }
+
+/// What 32 lower-case hexadecimal digits stand for. Every node reads a session in every claim, so the
+/// digits are looked up, and judged all at once.
+fn bits_of(digits: &[u8; 32]) -> Option<u128> {
+    let mut wrong = 0;
+    let pair = |at: usize| {
+        let [high, low] =
+            [digits[2 * at], digits[2 * at + 1]].map(|byte| DIGITS[usize::from(byte)]);
+        wrong |= high | low;
+        high << 4 | low & 0xf
+    };
+    let bits = u128::from_be_bytes(std::array::from_fn(pair));
+    (wrong <= 0xf).then_some(bits)
+}
+
+/// What each byte is worth as a digit; 255 where it is none.
+const DIGITS: [u8; 256] = {
+    let mut digits = [u8::MAX; 256];
+    let mut value = 0;
+    while value < 16 {
+        digits[b"0123456789abcdef"[value as usize] as usize] = value;
+        value += 1;
+    }
+    digits
+};
 
 /// The fencing token of one assignment.
 ///

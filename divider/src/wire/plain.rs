@@ -2,6 +2,8 @@
 //! other forms: every node reads every claim, and this takes a tenth of the time. Whatever looks
 //! different in the least is left to JSON.
 
+use std::io::Write;
+
 use crate::id::{MAX_ID, Session, Token};
 
 /// A claim as it is written where nobody has released the key lately.
@@ -43,26 +45,25 @@ impl<'a> Plain<'a> {
         for part in [NODE, self.node, SESSION] {
             value.extend_from_slice(part.as_bytes());
         }
-        for byte in self.session.to_bits().to_be_bytes() {
-            value.extend([byte >> 4, byte & 0xf].map(|digit| HEX[usize::from(digit)]));
-        }
+        let bytes = self.session.to_bits().to_be_bytes();
+        let digit = |at: usize| HEX[usize::from(bytes[at / 2] >> (4 * (1 - at % 2)) & 0xf)];
+        value.extend_from_slice(&std::array::from_fn::<u8, 32, _>(digit));
         value.extend_from_slice(TOKEN.as_bytes());
-        value.extend_from_slice(self.token.to_string().as_bytes());
-        value.push(b'}');
+        // To a vector nothing can fail to be written.
+        let _ = write!(value, "{}}}", self.token);
         value
     }
 }
 
 /// Digits as JSON has them: no zeros before others.
 fn number(digits: &[u8]) -> Option<u64> {
-    let (first, rest) = digits.split_first()?;
-    if *first == b'0' && !rest.is_empty() {
+    let led_by_zero = digits.len() > 1 && digits[0] == b'0';
+    // What has more digits is above every token, and these cannot be above what 64 bits hold.
+    if digits.is_empty() || digits.len() > 19 || led_by_zero {
         return None;
     }
-    digits.iter().try_fold(0_u64, |sum, &byte| {
-        let digit = byte.is_ascii_digit().then(|| u64::from(byte - b'0'))?;
-        sum.checked_mul(10)?.checked_add(digit)
-    })
+    let all = digits.iter().all(u8::is_ascii_digit);
+    all.then(|| digits.iter().fold(0, |sum, byte| sum * 10 + u64::from(byte - b'0')))
 }
 
 #[cfg(test)]
