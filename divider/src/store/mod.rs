@@ -239,4 +239,10 @@ pub enum StoreError {
     },
 }
 
+impl StoreError {
+    pub(crate) fn gap(what: impl Into<String>) -> Self {
+        Self::Gap { what: what.into() }
+    }
+}
+
 debug_as_report!(StoreError);

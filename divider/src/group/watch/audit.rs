@@ -71,7 +71,7 @@ impl Audit {
             && self.seen <= than
         {
             let what = format!("nothing newer than revision {than} came for {LAG:?}");
-            return Err(StoreError::Gap { what });
+            return Err(StoreError::gap(what));
         }
         if clock::now().at >= next {
             self.next = Some(clock::now().at + INTERVAL);
@@ -83,12 +83,12 @@ impl Audit {
     fn on_answer(&mut self, info: &Info, seen: Revision) -> Result<(), StoreError> {
         if info.last < seen {
             let what = format!("the log ends at {}, and {seen} was seen", info.last);
-            return Err(StoreError::Gap { what });
+            return Err(StoreError::gap(what));
         }
         let before = self.last.replace(info.clone());
         let Some(before) = before else { return Ok(()) };
         if before.created != info.created {
-            return Err(StoreError::Gap { what: "the log was made again".to_owned() });
+            return Err(StoreError::gap("the log was made again"));
         }
         // Only of what came since: the newest record may have outlived its time before it was read.
         if info.last > before.last && self.seen <= before.last && self.overdue.is_none() {

@@ -1,6 +1,7 @@
 //! Connections: one of our own on its own thread, or a client that was handed in.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use async_nats::connection::State;
@@ -207,6 +208,11 @@ fn reconnect_delay(attempts: usize) -> Duration {
     let longest = (5u64 << doublings).min(MAX_RECONNECT_DELAY_MS);
     let random = getrandom::u64().unwrap_or(0);
     Duration::from_millis(longest / 2 + random % (longest / 2 + 1))
+}
+
+/// How often a client's connection was made; grows with every reconnect.
+pub(super) fn connects(client: &Client) -> u64 {
+    client.statistics().connects.load(Ordering::Relaxed)
 }
 
 #[cfg(test)]

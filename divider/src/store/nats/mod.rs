@@ -16,6 +16,7 @@ mod place;
 mod progress;
 mod publisher;
 mod rights;
+mod silence;
 mod stream;
 mod subjects;
 mod version;

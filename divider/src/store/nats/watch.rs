@@ -1,8 +1,5 @@
 //! A watch: an ordered consumer of our own, which says at once when it lost its place.
 
-use std::sync::atomic::Ordering;
-use std::time::Duration;
-
 use async_nats::{Client, Message, StatusCode, Subscriber};
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
@@ -11,21 +8,12 @@ use tokio::time::Instant;
 
 use super::super::{Change, Filter, StoreError, Watch};
 use super::NatsStore;
-use super::consumer::{self, IDLE_HEARTBEAT};
+use super::connect::connects;
+use super::consumer;
 use super::message;
 use super::place::Place;
 use super::progress::Progress;
-
-/// After how long without a word the consumer counts as gone, if the server answers otherwise: three
-/// heartbeats.
-const SILENCE: Duration = IDLE_HEARTBEAT.saturating_mul(3);
-
-/// How quickly a server answers that has time for heartbeats. One that has much to do, such as when
-/// everybody comes back after it was away, has none; to begin again would give it more to do.
-const QUICK: Duration = Duration::from_millis(250);
-
-/// After how long the consumer counts as gone in any case.
-const LONG_SILENCE: Duration = SILENCE.saturating_mul(4);
+use super::silence::{SILENCE, Silence, answer_of};
 
 /// Follows one consumer, checks that nothing is missing, and proves when everything has come.
 pub(super) struct NatsWatch {
@@ -46,12 +34,7 @@ pub(super) struct NatsWatch {
     answer: Option<BoxFuture<'static, Result<Option<u64>, StoreError>>>,
     /// Since when heartbeats say that the deliveries wait for our answer, although it was given.
     stalled_since: Option<Instant>,
-    /// Since when nothing has come while it was waited for.
-    quiet_since: Option<Instant>,
-    /// Whether the server answers quickly, asked after a silence.
-    answers: Option<BoxFuture<'static, bool>>,
-    /// When it is asked, or asked again.
-    ask_at: Option<Instant>,
+    silence: Silence,
 }
 
 impl NatsWatch {
@@ -76,9 +59,7 @@ impl NatsWatch {
             progress: Progress::new(1, u64::MAX),
             answer: None,
             stalled_since: None,
-            quiet_since: None,
-            answers: None,
-            ask_at: None,
+            silence: Silence::default(),
         };
         match watch.start(&deliver).await {
             Ok(()) => Ok(watch),
@@ -120,18 +101,18 @@ impl NatsWatch {
 
     /// What there is now, without waiting: a change, an end, or nothing.
     async fn on_message(&mut self, message: Option<Message>) -> Result<Option<Change>, StoreError> {
-        self.on_sound();
+        self.silence.end();
         let Some(message) = message else {
             self.cut = true;
-            return Err(gap("the connection was closed"));
+            return Err(StoreError::gap("the connection was closed"));
         };
         let place = message.reply.as_deref().and_then(Place::parse);
         if connects(&self.reader) != self.connects {
             // It may have come before the cut, and tells where that was.
             if let Some(Err(what)) = place.map(|place| self.progress.on_delivery(place)) {
-                return Err(gap(what));
+                return Err(StoreError::gap(what));
             }
-            return Err(gap("the connection was made anew"));
+            return Err(StoreError::gap("the connection was made anew"));
         }
         if let Some(place) = place {
             return self.on_delivery(place, message);
@@ -145,36 +126,9 @@ impl NatsWatch {
             }
             Some(status) => {
                 let words = message.description.unwrap_or_default();
-                Err(gap(format!("the server ended the consumer: {words} ({status})")))
+                Err(StoreError::gap(format!("the server ended the consumer: {words} ({status})")))
             }
         }
-    }
-
-    /// Something has come.
-    fn on_sound(&mut self) {
-        self.quiet_since = None;
-        self.answers = None;
-        self.ask_at = None;
-    }
-
-    /// Nothing has come for some time: the server is asked whether it answers at all.
-    fn on_silence(&mut self, since: Instant) -> Result<(), StoreError> {
-        if since.elapsed() >= LONG_SILENCE {
-            return Err(gap("the server has been silent for too long"));
-        }
-        let store = self.store.clone();
-        self.answers = Some(async move { store.answers_quickly().await }.boxed());
-        self.ask_at = Some(Instant::now() + SILENCE);
-        Ok(())
-    }
-
-    /// Whether the server answered quickly: then it has lost the consumer.
-    fn on_answers(&mut self, quickly: bool) -> Result<(), StoreError> {
-        self.answers = None;
-        if quickly {
-            return Err(gap("the server has been silent for three heartbeats"));
-        }
-        Ok(())
     }
 
     /// A record.
@@ -183,7 +137,7 @@ impl NatsWatch {
         place: Place,
         message: Message,
     ) -> Result<Option<Change>, StoreError> {
-        self.progress.on_delivery(place).map_err(gap)?;
+        self.progress.on_delivery(place).map_err(StoreError::gap)?;
         Ok(self.on_record(place, message))
     }
 
@@ -219,8 +173,11 @@ impl NatsWatch {
                 .map_err(|error| StoreError::Unreachable { what: error.to_string() })?;
         }
         let Some(last) = header("Nats-Last-Consumer") else { return Ok(()) };
-        let last = last.as_str().parse().map_err(|_| gap("a heartbeat that cannot be read"))?;
-        self.progress.on_heartbeat(last).map_err(gap)
+        let last = last
+            .as_str()
+            .parse()
+            .map_err(|_| StoreError::gap("a heartbeat that cannot be read"))?;
+        self.progress.on_heartbeat(last).map_err(StoreError::gap)
     }
 
     /// The server waits for an answer that it was given: it may not hear it.
@@ -235,7 +192,9 @@ impl NatsWatch {
         if self.stalled_since.get_or_insert_with(Instant::now).elapsed() < SILENCE {
             return Ok(());
         }
-        Err(gap(format!("deliveries stall; check that the user may publish to {subject}")))
+        Err(StoreError::gap(format!(
+            "deliveries stall; check that the user may publish to {subject}"
+        )))
     }
 
     /// Asks the leader for anything above what was delivered, if there is a doubt.
@@ -260,10 +219,7 @@ impl NatsWatch {
         if let Some(message) = put_back.or_else(|| self.deliveries.next().now_or_never()) {
             return self.on_message(message).await;
         }
-        let quiet_since = *self.quiet_since.get_or_insert_with(Instant::now);
-        let ask_at = self.ask_at.unwrap_or(quiet_since + SILENCE);
         let answer = answer_of(&mut self.answer);
-        let answers = answer_of(&mut self.answers);
         tokio::select! {
             biased;
             message = self.deliveries.next() => self.on_message(message).await,
@@ -272,33 +228,8 @@ impl NatsWatch {
                 self.progress.on_answer(newer?);
                 Ok(None)
             }
-            answers = answers => self.on_answers(answers).map(|()| None),
-            () = tokio::time::sleep_until(ask_at) => self.on_silence(quiet_since).map(|()| None),
+            error = self.silence.outlast(&self.store) => Err(error),
         }
-    }
-}
-
-impl NatsStore {
-    /// Comes back when the answer to who opens a watch will not come any more: a connection was made
-    /// anew, or the server has time for others. One that makes a hundred consumers of a large log at
-    /// once has none, and to be asked again would give it more to do.
-    async fn lose_patience(&self, reader: &Client, before: u64) -> StoreError {
-        let api = &self.inner.api;
-        let asker = connects(&api.connection.client);
-        loop {
-            tokio::time::sleep(api.timeout).await;
-            if connects(reader) != before || connects(&api.connection.client) != asker {
-                return gap("the connection was made anew");
-            }
-            if self.answers_quickly().await {
-                return api.timeout_error(&format!("{}.CONSUMER.CREATE", api.prefix));
-            }
-        }
-    }
-
-    /// Whether the server has time for a question.
-    async fn answers_quickly(&self) -> bool {
-        matches!(tokio::time::timeout(QUICK, self.stream_info()).await, Ok(Ok(_)))
     }
 }
 
@@ -329,7 +260,7 @@ impl Watch for NatsWatch {
                 self.put_back = Some(message);
                 return None;
             };
-            self.quiet_since = None;
+            self.silence.end();
             if let Some(change) = self.on_record(place, message) {
                 return Some(Ok(change));
             }
@@ -345,21 +276,4 @@ impl Watch for NatsWatch {
             }
         })
     }
-}
-
-/// Waits for an answer, if there is a question.
-async fn answer_of<T>(answer: &mut Option<BoxFuture<'static, T>>) -> T {
-    match answer {
-        Some(answer) => answer.await,
-        None => std::future::pending().await,
-    }
-}
-
-fn gap(what: impl Into<String>) -> StoreError {
-    StoreError::Gap { what: what.into() }
-}
-
-/// How often a client's connection was made; grows with every reconnect.
-fn connects(client: &Client) -> u64 {
-    client.statistics().connects.load(Ordering::Relaxed)
 }
