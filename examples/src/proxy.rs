@@ -52,8 +52,13 @@ impl Link {
     ///
     /// # Errors
     /// When the system has no port.
-    pub async fn open(server: SocketAddr) -> io::Result<Self> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+    ///
+    /// # Panics
+    /// Outside a tokio runtime.
+    pub fn open(server: SocketAddr) -> io::Result<Self> {
+        let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+        listener.set_nonblocking(true)?;
+        let listener = TcpListener::from_std(listener)?;
         let port = listener.local_addr()?.port();
         let (weather, forecast) = watch::channel(Weather::default());
         let accepting = tokio::spawn(accept(listener, server, forecast));
@@ -227,7 +232,7 @@ mod tests {
     /// A client and a server with a link between them, and a connection over it.
     async fn connected() -> (Link, TcpListener, TcpStream, TcpStream) {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
-        let link = Link::open(listener.local_addr().unwrap()).await.unwrap();
+        let link = Link::open(listener.local_addr().unwrap()).unwrap();
         let (client, server) = connect(&link, &listener).await;
         (link, listener, client, server)
     }

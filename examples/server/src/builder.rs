@@ -1,11 +1,12 @@
-use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
+use std::{fs, io};
 
 use crate::binary::Binary;
 use crate::cluster::Cluster;
 use crate::deadline::Deadline;
 use crate::error::ServerError;
+use crate::routes::Routes;
 use crate::server::{LocalServer, Settings, Startup};
 use crate::version::Version;
 
@@ -98,6 +99,31 @@ impl ServerBuilder {
     /// # Errors
     /// Any [`ServerError`]; nothing is left behind then.
     pub fn start_cluster(self) -> Result<Cluster, ServerError> {
+        self.form_cluster(|ports| {
+            Ok(ports.iter().map(|_| Routes { to: ports.to_vec(), only: false }).collect())
+        })
+    }
+
+    /// The same, where servers reach each other through proxies alone. Given the ports on which they
+    /// listen for each other, `ways` says for each server on which ports it reaches the others. It
+    /// may be asked again, with other ports.
+    ///
+    /// # Errors
+    /// Any [`ServerError`]; nothing is left behind then.
+    pub fn start_cluster_through(
+        self,
+        mut ways: impl FnMut(&[u16]) -> io::Result<Vec<Vec<u16>>>,
+    ) -> Result<Cluster, ServerError> {
+        self.form_cluster(|ports| {
+            let ways = ways(ports).map_err(ServerError::io("open the ways between servers"))?;
+            Ok(ways.into_iter().map(|to| Routes { to, only: true }).collect())
+        })
+    }
+
+    fn form_cluster(
+        self,
+        mut routes: impl FnMut(&[u16]) -> Result<Vec<Routes>, ServerError>,
+    ) -> Result<Cluster, ServerError> {
         let binary = self.find_binary()?;
         let deadline = Deadline::after(self.patience);
         loop {
@@ -105,8 +131,10 @@ impl ServerBuilder {
             for name in ["n1", "n2", "n3"] {
                 servers.push(LocalServer::new(self.settings(&binary)?, name)?);
             }
+            let ports: Vec<u16> = servers.iter().map(LocalServer::route_port).collect();
+            let routes = routes(&ports)?;
             // Otherwise a port was taken between its choice and its use: others, then.
-            if let Some(cluster) = Cluster::form(servers, deadline, self.patience)? {
+            if let Some(cluster) = Cluster::form(servers, routes, deadline, self.patience)? {
                 return Ok(cluster);
             }
         }

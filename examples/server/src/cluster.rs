@@ -2,6 +2,7 @@ use std::time::Duration;
 
 use crate::deadline::Deadline;
 use crate::error::ServerError;
+use crate::routes::Routes;
 use crate::server::{LocalServer, Startup};
 
 /// Three servers of our own that form one cluster, so that streams may have three replicas.
@@ -47,15 +48,15 @@ impl Cluster {
         found.ok_or_else(|| ServerError::NoLeader { stream: stream.to_owned(), after: patience })
     }
 
-    /// Starts the servers; `None` if a port was taken meanwhile.
+    /// Starts the servers, each with its routes to the others; `None` if a port was taken meanwhile.
     pub(crate) fn form(
         mut servers: Vec<LocalServer>,
+        routes: Vec<Routes>,
         deadline: Deadline,
         patience: Duration,
     ) -> Result<Option<Self>, ServerError> {
-        let routes: Vec<u16> = servers.iter().map(LocalServer::route_port).collect();
-        for server in &mut servers {
-            server.join_cluster(routes.clone());
+        for (server, routes) in servers.iter_mut().zip(routes) {
+            server.join_cluster(routes);
             server.launch()?;
         }
         for server in &mut servers {

@@ -31,6 +31,7 @@ mod install;
 mod monitor;
 mod port;
 mod process;
+mod routes;
 mod scratch;
 mod server;
 mod target;

@@ -12,6 +12,7 @@ use crate::error::ServerError;
 use crate::monitor::Monitor;
 use crate::port::{self, Port};
 use crate::process::{Process, Program};
+use crate::routes::Routes;
 use crate::scratch::{self, Scratch};
 use crate::version::Version;
 
@@ -25,7 +26,7 @@ pub struct LocalServer {
     settings: Settings,
     name: String,
     ports: Ports,
-    routes: Vec<u16>,
+    routes: Routes,
     /// Where the log began at the last launch.
     log_start: usize,
     scratch: Scratch,
@@ -218,7 +219,7 @@ impl LocalServer {
             settings,
             name: format!("{name}-{:016x}", port::random()),
             ports: Ports::free(),
-            routes: Vec::new(),
+            routes: Routes::default(),
             log_start: 0,
             scratch,
         })
@@ -228,7 +229,7 @@ impl LocalServer {
         self.ports.route.number()
     }
 
-    pub(crate) fn join_cluster(&mut self, routes: Vec<u16>) {
+    pub(crate) fn join_cluster(&mut self, routes: Routes) {
         self.routes = routes;
     }
 
@@ -286,15 +287,7 @@ impl LocalServer {
         if self.settings.jetstream && self.settings.own_store {
             add("-sd", self.data_path().into());
         }
-        if !self.routes.is_empty() {
-            let route = |port: &u16| format!("nats://127.0.0.1:{port}");
-            let routes: Vec<String> = self.routes.iter().map(route).collect();
-            add("--cluster", route(&self.route_port()).into());
-            add("--cluster_name", "local".into());
-            add("--routes", routes.join(",").into());
-            // Clients reach the servers that they are told, through a proxy maybe, and no others.
-            args.push("--no_advertise".into());
-        }
+        args.extend(self.routes.args(self.route_port()));
         if self.settings.jetstream {
             args.push("-js".into());
         }
@@ -311,7 +304,7 @@ impl LocalServer {
     /// refuses another name than it has.
     fn write_config(&self) -> io::Result<()> {
         let mut text = format!("{}\nserver_name: {}\n", self.settings.text, self.name);
-        if !self.routes.is_empty() {
+        if !self.routes.to.is_empty() {
             text.push_str("cluster { name: local }\n");
         }
         fs::write(self.config_path(), text)

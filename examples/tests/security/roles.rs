@@ -38,7 +38,7 @@ async fn a_worker_works() {
     let office = Office::open().await;
     let announcer = office.group("announcer").await;
     let server = SocketAddr::from((Ipv4Addr::LOCALHOST, office.server.port()));
-    let link = Link::open(server).await.unwrap();
+    let link = Link::open(server).unwrap();
     let url = format!("nats://127.0.0.1:{}", link.port());
     let (first, mut events) = start(&office, &url, "w1").await;
     announcer.announce_all(["a", "b", "c"].map(key)).await.unwrap();

@@ -53,7 +53,10 @@ impl Arena {
         let folder = Scratch::new()?;
         let nodes: Vec<String> = (0..settings.workers).map(|n| format!("w{n}")).collect();
         let config = rights::config(&nodes, None);
+        // The ways between servers are carried there.
+        let inside = runtime.enter();
         let servers = Servers::start(settings.servers, settings.version, config)?;
+        drop(inside);
         let (operator, resource, admin, book, ways) = runtime.block_on(async {
             let operator = Group::open(make_group(&servers).await?);
             let resource = Resource::serve(&folder.path().join("resource.jsonl")).await?;
@@ -66,7 +69,7 @@ impl Arena {
             for node in &nodes {
                 let mut links = Vec::new();
                 for address in servers.addresses() {
-                    links.push(Link::open(address).await?);
+                    links.push(Link::open(address)?);
                 }
                 ways.push((node.clone(), links));
             }

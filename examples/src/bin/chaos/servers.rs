@@ -1,6 +1,8 @@
+use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
+use divider_examples::proxy::{Flow, Link};
 use divider_local_server::{Binary, Cluster, LocalServer, Version};
 
 use crate::Failure;
@@ -13,7 +15,39 @@ const PATIENCE: Duration = Duration::from_mins(1);
 #[derive(Debug)]
 pub(crate) enum Servers {
     One(Box<LocalServer>),
-    Three(Cluster),
+    Three(Cluster, Ways),
+}
+
+/// The ways between three servers: by who goes, then by where to.
+#[derive(Debug, Default)]
+pub(crate) struct Ways(Vec<Vec<Option<Link>>>);
+
+impl Ways {
+    /// A way from each of these ports' servers to each other one.
+    fn open(&mut self, ports: &[u16]) -> io::Result<Vec<Vec<u16>>> {
+        let way = |from: usize, to: usize| {
+            let address = SocketAddr::from((Ipv4Addr::LOCALHOST, ports[to]));
+            (from != to).then(|| Link::open(address)).transpose()
+        };
+        let all = 0..ports.len();
+        let from = |from| all.clone().map(|to| way(from, to)).collect();
+        self.0 = all.clone().map(from).collect::<io::Result<_>>()?;
+        let ports = |ways: &Vec<Option<Link>>| ways.iter().flatten().map(Link::port).collect();
+        Ok(self.0.iter().map(ports).collect())
+    }
+
+    /// What happens from now on to what a server sends to the others, and to what it is sent.
+    fn set(&self, server: usize, sent: Flow, received: Flow) {
+        for (from, ways) in self.0.iter().enumerate() {
+            for (to, way) in ways.iter().enumerate() {
+                match way {
+                    Some(way) if from == server => way.set(sent, received),
+                    Some(way) if to == server => way.set(received, sent),
+                    _ => {}
+                }
+            }
+        }
+    }
 }
 
 impl Servers {
@@ -30,7 +64,9 @@ impl Servers {
         Ok(if count == 1 {
             Self::One(Box::new(server.start()?))
         } else {
-            Self::Three(server.start_cluster()?)
+            let mut ways = Ways::default();
+            let cluster = server.start_cluster_through(|ports| ways.open(ports))?;
+            Self::Three(cluster, ways)
         })
     }
 
@@ -38,7 +74,7 @@ impl Servers {
     pub(crate) fn all(&self) -> &[LocalServer] {
         match self {
             Self::One(server) => std::slice::from_ref(server),
-            Self::Three(cluster) => cluster.servers(),
+            Self::Three(cluster, _) => cluster.servers(),
         }
     }
 
@@ -46,7 +82,7 @@ impl Servers {
     pub(crate) fn all_mut(&mut self) -> &mut [LocalServer] {
         match self {
             Self::One(server) => std::slice::from_mut(server),
-            Self::Three(cluster) => cluster.servers_mut(),
+            Self::Three(cluster, _) => cluster.servers_mut(),
         }
     }
 
@@ -85,7 +121,14 @@ impl Servers {
     pub(crate) fn leader(&mut self) -> Result<usize, Failure> {
         match self {
             Self::One(_) => Ok(0),
-            Self::Three(cluster) => Ok(cluster.leader(STREAM, PATIENCE)?),
+            Self::Three(cluster, _) => Ok(cluster.leader(STREAM, PATIENCE)?),
+        }
+    }
+
+    /// What happens from now on to what a server sends to the others, and to what it is sent.
+    pub(crate) fn set_flow(&self, server: usize, sent: Flow, received: Flow) {
+        if let Self::Three(_, ways) = self {
+            ways.set(server, sent, received);
         }
     }
 

@@ -113,6 +113,7 @@ pub(crate) const CATALOGUE: &[Kind] = &[
     servers::FREEZE,
     servers::STEP_DOWN,
     servers::LOSE_QUORUM,
+    servers::SPLIT,
     servers::UPGRADE,
     network::PARTITION,
     network::DEAF,

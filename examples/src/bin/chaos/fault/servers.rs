@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use divider_examples::proxy::Flow;
 use fastrand::Rng;
 use serde_json::json;
 
@@ -74,6 +75,26 @@ pub(super) const LOSE_QUORUM: Kind = Kind {
     ..SERVERS
 };
 
+/// One of three servers is cut off from the others, or hears or reaches them no more. Its clients stay
+/// with it: a leader goes on to answer them for a while.
+pub(super) const SPLIT: Kind = Kind {
+    name: "split",
+    weight: 6,
+    servers: 3,
+    reach: Reach::All,
+    leases: (0.2, 3.0),
+    make: |rng, shape| {
+        let (sent, received) = match rng.usize(..4) {
+            0 => (Flow::Hold, Flow::Hold),
+            1 => (Flow::Lose, Flow::Lose),
+            2 => (Flow::Lose, Flow::Pass),
+            _ => (Flow::Pass, Flow::Lose),
+        };
+        Some(Box::new(Split { whom: whom(rng, shape), cut: None, sent, received }))
+    },
+    ..SERVERS
+};
+
 /// Each server in turn goes on with the next newer release.
 pub(super) const UPGRADE: Kind = Kind {
     name: "upgrade",
@@ -134,7 +155,13 @@ impl Fault for Down {
 
 impl fmt::Display for Down {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.whom {
+        self.whom.fmt(f)
+    }
+}
+
+impl fmt::Display for Whom {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
             Whom::Leader => f.write_str("the leader"),
             Whom::These(servers) => {
                 let names: Vec<String> =
@@ -142,6 +169,39 @@ impl fmt::Display for Down {
                 f.write_str(&names.join(" "))
             }
         }
+    }
+}
+
+struct Split {
+    whom: Whom,
+    cut: Option<usize>,
+    sent: Flow,
+    received: Flow,
+}
+
+impl Fault for Split {
+    fn inject(&mut self, arena: &mut Arena) -> Result<(), Failure> {
+        let place = match &self.whom {
+            Whom::Leader => arena.servers.leader()?,
+            Whom::These(servers) => servers[0],
+        };
+        arena.servers.set_flow(place, self.sent, self.received);
+        self.cut = Some(place);
+        Ok(())
+    }
+
+    fn undo(&mut self, arena: &mut Arena) -> Result<(), Failure> {
+        if let Some(place) = self.cut.take() {
+            arena.servers.set_flow(place, Flow::Pass, Flow::Pass);
+        }
+        arena.servers.revive()
+    }
+}
+
+impl fmt::Display for Split {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { whom, sent, received, .. } = self;
+        write!(f, "{whom}, which sends: {sent:?}, and receives: {received:?}")
     }
 }
 
