@@ -37,6 +37,21 @@ impl Node {
         }
     }
 
+    /// A claim is deleted only where its key is gone. One that seems to exist without an end, and was
+    /// announced before that, is asked for: its newest record may have had an end, and reached it
+    /// before it was delivered here.
+    pub(super) fn doubt_key(&mut self, ix: KeyIx) {
+        let Some(entry) = self.view.keys.get(ix) else { return };
+        let deleted = !entry.claim.exists && entry.claim.revision > entry.announced;
+        if !deleted || !entry.exists() || self.watch.expiry.is_set(ix) {
+            return;
+        }
+        let (known, key) = (entry.announced, self.view.keys.key(ix));
+        if let Some(key) = key {
+            self.read(ReadFor::KeyGone(ix, known), &RecordName::Key(key));
+        }
+    }
+
     /// Every key that is held and whose claim does not stand as it is held is lost.
     pub(super) fn prove_holds(&mut self, now: Now) {
         let mut keys: Vec<_> = self.holds.keys.keys().copied().collect();
@@ -108,11 +123,15 @@ impl Node {
         if self.view.keys.get(ix).is_none_or(|e| e.announced != known) {
             return;
         }
+        let held = self.holds.keys.contains_key(&ix);
         let again = now.at + Duration::from_secs(1).max(self.timing.heartbeat);
         match answer {
-            Err(_) => self.watch.expiry.set(ix, Some(again)),
+            Err(_) if held => self.watch.expiry.set(ix, Some(again)),
+            // At the end of its time it would be gone for who does not hold it, without a question.
+            Err(_) => self.resync(now, "a key could be neither seen nor read"),
             Ok(Some(record)) if record.value.is_some() => {
-                self.watch.expiry.set(ix, record.ttl.map(|_| again));
+                let end = |ttl| if held { again } else { now.at + ttl };
+                self.watch.expiry.set(ix, record.ttl.map(end));
             }
             Ok(_) if known != Revision::NONE => {
                 let effect = self.view.drop_key(ix);

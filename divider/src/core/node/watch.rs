@@ -236,6 +236,7 @@ impl Node {
             Effect::Claim(ix, from) => {
                 self.note_claim(now, *ix);
                 self.planner.on_claim(&mut self.view, now, *ix, *from);
+                self.doubt_key(*ix);
             }
             Effect::Member(_) | Effect::Control(_) => {
                 self.planner.on_member(&mut self.view, now);

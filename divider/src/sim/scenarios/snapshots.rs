@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::casts::{KEYS, alone, sharing};
+use super::casts::{KEYS, alone, pair, sharing};
 use super::fate::{Fate, Verb};
 use super::play::Play;
 use super::{BEAT, LEASE, MS};
@@ -146,4 +146,19 @@ fn a_held_claim_that_the_log_lost_is_given_up_where_another_is_shown_only_after_
     play.land(a);
     play.until(BEAT, |play| play.told(a, "late") == "+!+");
     assert_eq!(play.resyncs(a), resyncs);
+}
+
+#[test]
+fn a_key_whose_end_was_never_shown_is_asked_for_when_its_claim_is_deleted() {
+    let (mut play, owner, other) = pair();
+    // It is given an end, and reaches it, while the other node's watch lags.
+    play.players[other].silent = true;
+    play.put("key.k", Some(Bytes::new()), Some(Duration::from_secs(1)));
+    play.until(LEASE, |play| play.told(owner, "k") == "+-");
+    play.run(MS * 10);
+    assert!(play.record("claim.k").expect("a tombstone").value.is_none());
+    play.players[other].silent = false;
+    play.wake();
+    play.until(LEASE, |play| play.players[other].core.known_keys() == 0);
+    assert_eq!((play.resyncs(other), play.reads(other, "key.k")), (0, 1));
 }
