@@ -24,6 +24,8 @@ pub(crate) struct Limits {
     pub(crate) idle: Duration,
     /// The same where a leader may have to be elected.
     pub(crate) idle_with_election: Duration,
+    /// What is added where claims became unreadable: four observer's times.
+    pub(crate) garbage: Duration,
     /// For which a key may have two owners when acknowledged writes were lost.
     pub(crate) lossy_overlap: Duration,
     /// How long after that this may begin: until every node has noticed.
@@ -40,7 +42,8 @@ impl Limits {
         // Two heartbeats to notice, a stop budget to stop, and a second.
         let lossy_overlap = lease / 2 + answer + Duration::from_secs(1) + slack;
         let notice = lease * 2 + Duration::from_secs(3) + slack;
-        Self { idle, idle_with_election: idle + Duration::from_secs(9), lossy_overlap, notice }
+        let idle_with_election = idle + Duration::from_secs(9);
+        Self { idle, idle_with_election, garbage: observed * 4, lossy_overlap, notice }
     }
 }
 

@@ -159,11 +159,13 @@ impl Player<'_> {
         let elects = |it: &Planned| it.kind.reach != Reach::Some;
         let several = self.arena.servers.replicas() > 1;
         let limits = &self.oracle.limits;
-        if several && round.faults.iter().any(elects) {
+        let idle = if several && round.faults.iter().any(elects) {
             limits.idle_with_election
         } else {
             limits.idle
-        }
+        };
+        let garbles = round.faults.iter().any(|it| it.kind.garbles);
+        if garbles { idle + limits.garbage } else { idle }
     }
 
     /// Waits until every key is as the book says, and says what is amiss if that takes too long.

@@ -59,6 +59,8 @@ pub(crate) struct Kind {
     pub(crate) target: Target,
     pub(crate) reach: Reach,
     pub(crate) cost: Cost,
+    /// Whether claims become unreadable. Where the owner dies meanwhile they are left alone for long.
+    pub(crate) garbles: bool,
     /// How many servers it needs.
     pub(crate) servers: usize,
     /// The shortest and longest time, in leases.

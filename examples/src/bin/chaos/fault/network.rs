@@ -16,6 +16,7 @@ const NETWORK: Kind = Kind {
     target: Target::Workers,
     reach: Reach::Some,
     cost: Cost::Durable,
+    garbles: false,
     servers: 1,
     leases: (0.2, 3.0),
     make: |_, _| None,

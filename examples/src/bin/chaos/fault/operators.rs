@@ -14,6 +14,7 @@ const OPERATORS: Kind = Kind {
     target: Target::Group,
     reach: Reach::Some,
     cost: Cost::Durable,
+    garbles: false,
     servers: 1,
     leases: (0.3, 1.5),
     make: |_, _| None,

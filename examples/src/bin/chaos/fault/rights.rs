@@ -14,6 +14,7 @@ pub(super) const REVOKE: Kind = Kind {
     target: Target::Group,
     reach: Reach::Some,
     cost: Cost::Durable,
+    garbles: false,
     servers: 1,
     leases: (0.5, 3.0),
     make: |rng, shape| {

@@ -17,6 +17,7 @@ const SERVERS: Kind = Kind {
     target: Target::Group,
     reach: Reach::Server,
     cost: Cost::Durable,
+    garbles: false,
     servers: 1,
     leases: (0.05, 2.5),
     make: |_, _| None,

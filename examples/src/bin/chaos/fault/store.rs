@@ -19,6 +19,7 @@ const STORE: Kind = Kind {
     target: Target::Group,
     reach: Reach::All,
     cost: Cost::Durable,
+    garbles: false,
     servers: 1,
     leases: (0.5, 2.5),
     make: |_, _| None,
@@ -30,6 +31,7 @@ pub(super) const FULL: Kind = Kind { name: "full", make: |_, _| Some(Box::new(Fu
 /// Somebody writes garbage over claims and other records.
 pub(super) const GARBAGE: Kind = Kind {
     name: "garbage",
+    garbles: true,
     reach: Reach::Some,
     leases: (0.0, 1.0),
     make: |rng, shape| Some(Box::new(Garbage::new(rng, shape))),

@@ -15,6 +15,7 @@ const WORKERS: Kind = Kind {
     target: Target::Workers,
     reach: Reach::Some,
     cost: Cost::Durable,
+    garbles: false,
     servers: 1,
     leases: (0.2, 2.5),
     make: |_, _| None,
