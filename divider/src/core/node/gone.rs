@@ -48,7 +48,22 @@ impl Node {
         }
         let (known, key) = (entry.announced, self.view.keys.key(ix));
         if let Some(key) = key {
-            self.read(ReadFor::KeyGone(ix, known), &RecordName::Key(key));
+            self.read(ReadFor::KeyDoubt(ix, known), &RecordName::Key(key));
+        }
+    }
+
+    /// The leader's word on that. A leader of old says as well that it is gone, so everything is read
+    /// anew to know.
+    pub(super) fn on_key_doubt_read(
+        &mut self,
+        now: Now,
+        ix: KeyIx,
+        known: Revision,
+        answer: Result<Option<Record>, StoreError>,
+    ) {
+        let stands = self.view.keys.get(ix).is_some_and(|e| e.announced == known);
+        if stands && !answer.is_ok_and(|record| record.is_some_and(|r| r.value.is_some())) {
+            self.resync(now, "a key seems to have ended unseen");
         }
     }
 
@@ -123,15 +138,11 @@ impl Node {
         if self.view.keys.get(ix).is_none_or(|e| e.announced != known) {
             return;
         }
-        let held = self.holds.keys.contains_key(&ix);
         let again = now.at + Duration::from_secs(1).max(self.timing.heartbeat);
         match answer {
-            Err(_) if held => self.watch.expiry.set(ix, Some(again)),
-            // At the end of its time it would be gone for who does not hold it, without a question.
-            Err(_) => self.resync(now, "a key could be neither seen nor read"),
+            Err(_) => self.watch.expiry.set(ix, Some(again)),
             Ok(Some(record)) if record.value.is_some() => {
-                let end = |ttl| if held { again } else { now.at + ttl };
-                self.watch.expiry.set(ix, record.ttl.map(end));
+                self.watch.expiry.set(ix, record.ttl.map(|_| again));
             }
             Ok(_) if known != Revision::NONE => {
                 let effect = self.view.drop_key(ix);

@@ -57,6 +57,8 @@ pub(super) enum ReadFor {
     /// A `key` record that a snapshot did not show, or whose time to live has passed; with the
     /// revision that was known.
     KeyGone(KeyIx, Revision),
+    /// A key whose claim was deleted, announced at this revision as far as is known.
+    KeyDoubt(KeyIx, Revision),
     /// A claim that a snapshot did not show, likewise.
     ClaimGone(KeyIx, Revision),
     /// A claim that ought to be as it is known.
@@ -115,6 +117,7 @@ impl Node {
             ReadFor::Complete(ix) => self.on_complete_read(now, ix, answer),
             ReadFor::Proof(node, session) => self.on_proof_read(now, &node, session, answer),
             ReadFor::KeyGone(ix, known) => self.on_key_gone_read(now, ix, known, answer),
+            ReadFor::KeyDoubt(ix, known) => self.on_key_doubt_read(now, ix, known, answer),
             ReadFor::ClaimGone(ix, known) => self.on_claim_gone_read(now, ix, known, answer),
             ReadFor::Audit(ix) => self.on_audit_read(now, ix, answer),
             ReadFor::AuditKey(ix) => self.on_audit_key_read(now, ix, answer),
