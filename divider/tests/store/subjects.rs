@@ -5,10 +5,12 @@ use std::time::Duration;
 use divider::store::{Outcome, Store, StoreError, TOMBSTONE_TTL, Write};
 use divider::{NatsStore, Revision};
 use divider_local_server::LocalServer;
+use futures_util::StreamExt;
 use futures_util::future::join_all;
 
 use crate::support::{
-    Nats, creating, group, in_time, names, next_record, put, snapshot, until, watch, write,
+    Nats, consumers, creating, group, in_time, names, next_record, put, snapshot, until, watch,
+    write,
 };
 
 #[tokio::test]
@@ -92,14 +94,18 @@ async fn a_group_lives_in_another_domain_or_on_a_client_that_exists() {
 
 /// A server with one user who may do everything, and one who may publish only this.
 fn with_user(allowed: &str) -> LocalServer {
-    let config = format!(
+    LocalServer::builder().config(rights(allowed)).start().expect("a nats-server")
+}
+
+/// A configuration with an administrator, and a user who may publish to these subjects.
+fn rights(allowed: &str) -> String {
+    format!(
         r#"authorization {{ users = [
             {{ user: admin, password: pass }}
             {{ user: some, password: pass, permissions: {{
                 publish: {{ allow: [{allowed}] }}, subscribe: {{ allow: ["_INBOX.>"] }} }} }}
         ] }}"#
-    );
-    LocalServer::builder().config(config).start().expect("a nats-server")
+    )
 }
 
 fn url(server: &LocalServer, user: &str) -> String {
@@ -157,6 +163,34 @@ async fn a_worker_gets_by_with_the_rights_of_its_role() {
     let outcome = store.write(put("control.w1", "", Some(0))).await;
     let Outcome::Refused(error) = outcome else { panic!("{outcome:?}") };
     assert_denied(&error, "$KV.divider_suite.control.w1");
+}
+
+#[tokio::test]
+async fn a_consumer_that_could_not_be_deleted_is_deleted_with_the_next_watch() {
+    const READS: &str = r#""$JS.API.STREAM.INFO.>", "$JS.API.STREAM.MSG.GET.>",
+        "$JS.API.CONSUMER.CREATE.>", "$JS.FC.>""#;
+    let mut server = with_user(READS);
+    creating().connect(url(&server, "admin"), group()).await.expect("a group");
+    let admin = client(&server, "admin").await;
+    let mut deletions = admin.subscribe("$JS.API.CONSUMER.DELETE.>").await.expect("it listens");
+    admin.flush().await.expect("it listens");
+    let store = NatsStore::connect(url(&server, "some"), group()).await.expect("the group");
+    watch(&store, &[">"]).await.close().await;
+    assert_eq!(consumers(&admin).await, 1, "it may not delete it");
+    server.reload(rights(&format!("{READS}, \"$JS.API.CONSUMER.DELETE.>\""))).expect("it is taken");
+    // The server has closed its connection.
+    let again = in_time(async {
+        loop {
+            if let Ok(again) = store.watch(names(&[">"])).await {
+                return again;
+            }
+        }
+    });
+    let again = again.await;
+    in_time(deletions.next()).await.expect("a request to delete it");
+    until(|| async { consumers(&admin).await == 1 }).await;
+    again.close().await;
+    assert_eq!(consumers(&admin).await, 0);
 }
 
 #[tokio::test]

@@ -42,6 +42,8 @@ pub(super) struct Refusal {
 
 /// "stream not found".
 pub(super) const NO_STREAM: u64 = 10059;
+/// There is no such consumer.
+pub(super) const NO_CONSUMER: u64 = 10014;
 /// "no message found".
 pub(super) const NO_MESSAGE: u64 = 10037;
 /// "stream name already in use", with another configuration.

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::super::{Filter, StoreError};
 use super::NatsStore;
-use super::api::{ApiError, NO_MESSAGE};
+use super::api::{ApiError, NO_CONSUMER, NO_MESSAGE};
 use super::message::StoredMessage;
 use super::stream::StreamInfo;
 
@@ -72,11 +72,33 @@ impl NatsStore {
         Ok(made.get("num_pending").and_then(Value::as_u64).unwrap_or(0))
     }
 
-    /// Deletes a consumer; one that cannot be deleted now goes after its inactive threshold.
+    /// Deletes a consumer. One that cannot be deleted now, or is not for who waits no longer, is deleted
+    /// with the next watch that is opened.
     pub(super) async fn delete_consumer(&self, name: &str) {
+        self.inner.left.add(name);
         let what = format!("CONSUMER.DELETE.{}.{name}", self.inner.names.stream);
-        if let Err(error) = self.request::<Value>(&what, &json!({})).await {
-            tracing::debug!(%error, "a consumer is left to the server's clean-up");
+        match self.inner.api.request::<Value>(&what, &json!({})).await {
+            Ok(_) => self.inner.left.remove(name),
+            Err(ApiError::Refused(refusal)) if refusal.err_code == NO_CONSUMER => {
+                self.inner.left.remove(name);
+            }
+            Err(error) => {
+                let error = self.inner.api.store_error(error);
+                tracing::debug!(%error, "a consumer is left for now");
+            }
+        }
+    }
+
+    /// Deletes, by and by, the consumers that are left.
+    pub(super) fn delete_left(&self) {
+        let names = self.inner.left.take();
+        if !names.is_empty() {
+            let store = self.clone();
+            tokio::spawn(async move {
+                for name in names {
+                    store.delete_consumer(&name).await;
+                }
+            });
         }
     }
 

@@ -8,6 +8,7 @@ mod consumer;
 mod denials;
 mod error;
 mod inspect;
+mod left;
 mod mend;
 mod message;
 mod open;
@@ -32,6 +33,7 @@ use serde_json::json;
 use tokio::runtime::Handle;
 
 use self::api::Api;
+use self::left::Left;
 use self::publisher::Publisher;
 use self::stream::Names;
 use self::watch::NatsWatch;
@@ -64,6 +66,7 @@ struct Inner {
     names: Names,
     api: Api,
     publisher: Publisher,
+    left: Left,
 }
 
 impl NatsStore {

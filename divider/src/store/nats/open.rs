@@ -7,6 +7,7 @@ use super::super::{Outcome, Store, StoreError, Write};
 use super::api::{Api, ApiError, NO_JETSTREAM, NO_STREAM, STREAM_EXISTS};
 use super::connect::Connection;
 use super::error::OpenError;
+use super::left::Left;
 use super::options::{DEFAULT_PREFIX, NatsOptions, StreamOptions};
 use super::publisher::Publisher;
 use super::stream::{Names, StreamInfo};
@@ -34,7 +35,9 @@ impl NatsOptions {
             return Err(OpenError::Rules { stream: names.stream, broken });
         }
         let publisher = Publisher::new(api.clone(), self.subjects(&names)).await?;
-        let store = NatsStore { inner: Arc::new(Inner { group, names, api, publisher }) };
+        let store = NatsStore {
+            inner: Arc::new(Inner { group, names, api, publisher, left: Left::default() }),
+        };
         store.check_group_record(self.create.is_some()).await?;
         Ok(store)
     }

@@ -62,7 +62,10 @@ impl NatsWatch {
             silence: Silence::default(),
         };
         match watch.start(&deliver).await {
-            Ok(()) => Ok(watch),
+            Ok(()) => {
+                watch.store.delete_left();
+                Ok(watch)
+            }
             Err(error) => {
                 watch.store.delete_consumer(&watch.consumer).await;
                 Err(watch.after_cut(error).await)

@@ -1,0 +1,35 @@
+//! Consumers that could not be deleted when their watches ended.
+//!
+//! The server forgets one whose watcher is gone, after its inactive threshold; but a cluster in which a
+//! server was frozen keeps some for ever (seen with 2.11.11). So they are deleted again when the server
+//! is there again, which the next watch shows.
+
+use std::collections::BTreeSet;
+use std::sync::{Mutex, PoisonError};
+
+/// The most that are remembered.
+const MOST: usize = 64;
+
+/// Their names.
+#[derive(Debug, Default)]
+pub(super) struct Left(Mutex<BTreeSet<String>>);
+
+impl Left {
+    /// One is about to be deleted.
+    pub(super) fn add(&self, name: &str) {
+        let mut names = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if names.len() < MOST {
+            names.insert(name.to_owned());
+        }
+    }
+
+    /// One is gone.
+    pub(super) fn remove(&self, name: &str) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(name);
+    }
+
+    /// All of them, to be deleted again.
+    pub(super) fn take(&self) -> BTreeSet<String> {
+        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
