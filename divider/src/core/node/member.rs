@@ -144,7 +144,6 @@ impl Node {
             self.member.unsettled_since = None;
         }
         self.note_deadline(now);
-        self.observe_members(now);
         self.sweep();
     }
 

@@ -176,13 +176,21 @@ impl Node {
         }
     }
 
-    /// Members whose leases the watch does not show are observed from now on as absent.
+    /// A member record came or went, or was written again.
+    pub(super) fn observe_member(&mut self, now: Now, node: &NodeId) {
+        if *node != self.config.node
+            && self.observer.ring.knows(node) != self.view.members.contains_key(node)
+        {
+            self.observe_members(now);
+        }
+    }
+
+    /// There are other members than before. Those whose leases the watch does not show are observed
+    /// from now on as absent.
     pub(super) fn observe_members(&mut self, now: Now) {
         let Observer { ring, seen, deleting, .. } = &mut self.observer;
         let members = &self.view.members;
-        if !ring.is_of(&self.config.node, members) {
-            *ring = Ring::new(&self.config.node, members.keys());
-        }
+        *ring = Ring::new(&self.config.node, members.keys());
         for (node, member) in members.iter().filter(|(node, _)| **node != self.config.node) {
             if !seen.contains_key(node) {
                 let lease = Duration::from_millis(member.record.lease_ms).min(UNKNOWN_LEASE);

@@ -238,7 +238,12 @@ impl Node {
                 self.planner.on_claim(&mut self.view, now, *ix, *from);
                 self.doubt_key(*ix);
             }
-            Effect::Member(_) | Effect::Control(_) => {
+            Effect::Member(node) => {
+                self.observe_member(now, node);
+                self.planner.on_member(&mut self.view, now);
+                self.on_members(now);
+            }
+            Effect::Control(_) => {
                 self.planner.on_member(&mut self.view, now);
                 self.on_members(now);
             }
@@ -275,6 +280,7 @@ impl Node {
             self.on_claim_not_shown(ix);
         }
         self.on_leases_shown(now);
+        self.observe_members(now);
         let own = self.view.members.get(&self.config.node).map(|m| (m.revision, &m.record));
         self.member.on_snapshot(self.view.seen, own);
         self.planner.on_caught_up(&mut self.view, now);
