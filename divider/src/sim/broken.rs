@@ -13,7 +13,7 @@ const TABLE: &[(Guard, Class, u64)] = &[
     (Guard::BeatInRecord, Durable, 18),
     (Guard::HeartbeatCas, Durable, 0),
     (Guard::SelfFence, Durable, 7),
-    (Guard::QuietBeforeRejoin, Durable, 675),
+    (Guard::QuietBeforeRejoin, Durable, 660),
     (Guard::QuietBeforeEnd, Durable, 160),
     (Guard::ReplacedIsOver, Durable, 31),
     (Guard::ClockInSuspend, Durable, 0),
@@ -32,7 +32,7 @@ const TABLE: &[(Guard, Class, u64)] = &[
     (Guard::HandAfterStop, Durable, 0),
     (Guard::StopIsFinal, Durable, 44),
     (Guard::StopTimeout, Durable, 32),
-    (Guard::ConfirmToken, Durable, 3751),
+    (Guard::ConfirmToken, Durable, 8706),
     (Guard::HandOnce, Durable, 125),
     (Guard::DeleteCas, Durable, 268),
     (Guard::CompleteCas, Durable, 818),
@@ -44,7 +44,7 @@ const TABLE: &[(Guard, Class, u64)] = &[
     (Guard::TokenNotRevision, Lossy, 689),
     (Guard::AbsenceIsAsked, Durable, 17),
     (Guard::FreshSnapshot, Lossy, 0),
-    (Guard::TokenFloor, Lossy, 133),
+    (Guard::TokenFloor, Lossy, 70),
     (Guard::LossIsFollowed, Lossy, 136),
 ];
 
