@@ -22,7 +22,7 @@ impl Monitor {
     /// Whether the server with this name listens here and says it is ready, in words if it is not.
     /// (After losing a race for the port it may be another one's.)
     pub(crate) fn is_ready(self, name: &str) -> Result<(), String> {
-        // Of the server alone: some versions (2.11.11) never forget a consumer that was on a frozen
+        // Of the server alone: some versions (2.12.8) never forget a consumer that was on a frozen
         // server, and call themselves unavailable for it ever after.
         let page = "/healthz?js-server-only=true";
         let health = self.get(page).map_err(|error| error.to_string())?;

@@ -1,7 +1,7 @@
 //! Consumers that could not be deleted when their watches ended.
 //!
 //! The server forgets one whose watcher is gone, after its inactive threshold; but a cluster in which a
-//! server was frozen keeps some for ever (seen with 2.11.11). So they are deleted again when the server
+//! server was frozen keeps some for ever (seen with 2.12.8). So they are deleted again when the server
 //! is there again, which the next watch shows.
 
 use std::collections::BTreeSet;
