@@ -1,6 +1,7 @@
 //! Asking now and then whether the log still says what it said: its cost does not know how many keys
 //! there are.
 
+use std::collections::BTreeSet;
 use std::ops::Bound::{Excluded, Unbounded};
 use std::time::Duration;
 
@@ -25,13 +26,21 @@ pub(super) struct Audit {
     claim_at: Time,
     /// Whose turn is next: of each of the own keys first the claim, then the key itself.
     turn: (Option<KeyIx>, bool),
+    /// Keys that may have ended unseen: theirs is the next turn.
+    pub(super) doubted: BTreeSet<KeyIx>,
     /// Which log it is.
     created: Option<i128>,
 }
 
 impl Audit {
     pub(super) fn new(now: Time) -> Self {
-        Self { info_at: now, claim_at: now, turn: (None, false), created: None }
+        Self {
+            info_at: now,
+            claim_at: now,
+            turn: (None, false),
+            doubted: BTreeSet::new(),
+            created: None,
+        }
     }
 }
 
@@ -48,7 +57,7 @@ impl Node {
         }
         if self.audit.claim_at <= now.at {
             self.audit.claim_at = now.at + CLAIM.max(self.timing.heartbeat);
-            if self.is_working(now) {
+            if self.is_working(now) && !self.ask_for_doubted() {
                 self.audit_a_claim();
             }
         }

@@ -38,22 +38,28 @@ impl Node {
     }
 
     /// A claim is deleted only where its key is gone. One that seems to exist without an end, and was
-    /// announced before that, is asked for: its newest record may have had an end, and reached it
-    /// before it was delivered here.
+    /// announced before that, is asked for by and by: its newest record may have had an end, and
+    /// reached it before it was delivered here.
     pub(super) fn doubt_key(&mut self, ix: KeyIx) {
         let Some(entry) = self.view.keys.get(ix) else { return };
         let deleted = !entry.claim.exists && entry.claim.revision > entry.announced;
-        if !deleted || !entry.exists() || self.watch.expiry.is_set(ix) {
-            return;
-        }
-        let (known, key) = (entry.announced, self.view.keys.key(ix));
-        if let Some(key) = key {
-            self.read(ReadFor::KeyDoubt(ix, known), &RecordName::Key(key));
+        if deleted && entry.exists() && !self.watch.expiry.is_set(ix) {
+            self.audit.doubted.insert(ix);
         }
     }
 
-    /// The leader's word on that. A leader of old says as well that it is gone, so everything is read
-    /// anew to know.
+    /// Asks for one of those; whether there was one.
+    pub(super) fn ask_for_doubted(&mut self) -> bool {
+        let Some(ix) = self.audit.doubted.pop_first() else { return false };
+        let keys = &self.view.keys;
+        let (Some(entry), Some(key)) = (keys.get(ix), keys.key(ix)) else { return true };
+        if entry.exists() {
+            self.read(ReadFor::KeyDoubt(ix, entry.announced), &RecordName::Key(key));
+        }
+        true
+    }
+
+    /// The leader's word on that. What it says of later the watch will show.
     pub(super) fn on_key_doubt_read(
         &mut self,
         now: Now,
@@ -62,8 +68,15 @@ impl Node {
         answer: Result<Option<Record>, StoreError>,
     ) {
         let stands = self.view.keys.get(ix).is_some_and(|e| e.announced == known);
-        if stands && !answer.is_ok_and(|record| record.is_some_and(|r| r.value.is_some())) {
-            self.resync(now, "a key seems to have ended unseen");
+        if !stands || !self.watch.is_live() {
+            return;
+        }
+        match answer {
+            Ok(Some(record)) if record.revision >= known => {}
+            // No answer, or one of a leader of old.
+            Ok(Some(_)) | Err(_) => _ = self.audit.doubted.insert(ix),
+            // A leader of old may say that, too: everything is read anew to know.
+            Ok(None) => self.resync(now, "a key seems to have ended unseen"),
         }
     }
 

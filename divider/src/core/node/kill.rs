@@ -25,10 +25,9 @@ impl Node {
     pub(super) fn kill_at(&self, node: &NodeId, seen: &Seen) -> Option<Time> {
         let member = self.view.members.get(node)?;
         let open = !seen.ends(member) && !seen.killing;
-        // The end of a session before the member's: that one's lease is missing since it is known.
         let live = seen.state == LeaseState::Live;
         let since = if live { seen.since } else { seen.since.max(member.received) };
-        let at = (since + observed(seen.lease)).max(self.may_kill_from()?);
+        let at = (since + observed(seen.lease_of(member))).max(self.may_kill_from()?);
         open.then_some(at)
     }
 
@@ -44,12 +43,11 @@ impl Node {
     pub(super) fn kill(&mut self, node: &NodeId) {
         let Some(seen) = self.observer.seen.get_mut(node) else { return };
         let Some(member) = self.view.members.get(node) else { return };
-        // What is over, but older than the member's session, is what that one wrote over.
         let live = seen.session.filter(|_| seen.state == LeaseState::Live);
         let session = live.unwrap_or(member.record.session);
         seen.killing = true;
         let expected = seen.revision;
-        let lease_ms = u64::try_from(seen.lease.as_millis()).unwrap_or(u64::MAX);
+        let lease_ms = u64::try_from(seen.lease_of(member).as_millis()).unwrap_or(u64::MAX);
         let write = self.dead_write(node, session, expected, lease_ms);
         self.write(WriteFor::Kill(node.clone(), session), write);
     }
@@ -100,12 +98,12 @@ impl Node {
             }
             self.set_proof(session, Proof::Over);
             self.delete_member(node);
-        } else if let Some(seen) = self.observer.seen.get_mut(node) {
+        } else if let Some(seen) = self.observer.seen.get_mut(node).filter(|seen| seen.killing) {
             // It was renewed, or ended by another: the watch shows which. If it has not the next
             // time, it cannot be believed; or the record expired, which no watch shows.
             seen.killing = false;
             seen.since = now.at;
-            let conflict = *outcome == Outcome::Conflict;
+            let conflict = *outcome == Outcome::Conflict && self.watch.is_live();
             if conflict && std::mem::replace(&mut seen.doubted, true) {
                 seen.doubted = false;
                 self.resync(now, "it does not show what another node's lease is");

@@ -95,6 +95,13 @@ impl Seen {
         self.state != LeaseState::Live && (own || self.revision > member.joined())
     }
 
+    /// The lease by which a member's session is waited for. What is over, but older than that session,
+    /// is the end of one before it: that session wrote over it, and the log has lost its lease.
+    pub(super) fn lease_of(&self, member: &Placed<MemberRecord>) -> Duration {
+        let said = Duration::from_millis(member.record.lease_ms).min(UNKNOWN_LEASE);
+        if self.state == LeaseState::Live { self.lease } else { self.lease.max(said) }
+    }
+
     /// Whether the node cannot be relied on to observe those behind it in the ring: it has missed
     /// two heartbeats, or is over and its member record not yet deleted.
     fn is_late(&self, now: Time) -> bool {
@@ -131,7 +138,10 @@ impl Node {
         let lives = |(node, seen): &(&NodeId, &mut Seen)| {
             seen.state == LeaseState::Live || members.get(*node).is_some_and(|m| !seen.ends(m))
         };
-        for (_, seen) in gone.filter(lives) {
+        for (node, seen) in gone.filter(lives) {
+            if let Some(member) = members.get(node) {
+                seen.lease = seen.lease_of(member);
+            }
             seen.revision = Revision::NONE;
             seen.since = now.at;
             if seen.state != LeaseState::Live {
@@ -190,7 +200,9 @@ impl Node {
     pub(super) fn observe_members(&mut self, now: Now) {
         let Observer { ring, seen, deleting, .. } = &mut self.observer;
         let members = &self.view.members;
-        *ring = Ring::new(&self.config.node, members.keys());
+        if !ring.is_of(&self.config.node, members) {
+            *ring = Ring::new(&self.config.node, members.keys());
+        }
         for (node, member) in members.iter().filter(|(node, _)| **node != self.config.node) {
             if !seen.contains_key(node) {
                 let lease = Duration::from_millis(member.record.lease_ms).min(UNKNOWN_LEASE);

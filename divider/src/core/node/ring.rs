@@ -1,5 +1,7 @@
 //! Whom a node observes: everybody, or in a large group a few successors in a ring.
 
+use std::collections::BTreeMap;
+
 use crate::core::plan::node_hash;
 use crate::id::NodeId;
 
@@ -27,6 +29,12 @@ impl Ring {
         let start = ring.partition_point(|at| *at < place(own));
         ring.rotate_left(start);
         Self { others: ring.into_iter().map(|(_, node)| node).collect(), count: SUCCESSORS }
+    }
+
+    /// Whether these are the members that it was made of.
+    pub(super) fn is_of<T>(&self, own: &NodeId, members: &BTreeMap<NodeId, T>) -> bool {
+        let others = members.len() - usize::from(members.contains_key(own));
+        others == self.others.len() && self.others.iter().all(|n| members.contains_key(n))
     }
 
     /// Whether the node is one of them.
@@ -57,7 +65,7 @@ impl Ring {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::{BTreeMap, BTreeSet};
+    use std::collections::BTreeSet;
 
     use super::*;
 

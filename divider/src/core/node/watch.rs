@@ -140,6 +140,7 @@ impl Node {
         self.watch.progress = now.at + delay;
         self.watch.begin_snapshot();
         self.observer.begin_snapshot(now.at);
+        self.audit.doubted.clear();
         self.holds.floor = Token(self.view.highest_token);
         self.newest = Revision::NONE;
         #[cfg(test)]
@@ -220,6 +221,7 @@ impl Node {
         let own = &self.config.node;
         match RecordName::parse(&record.name) {
             Ok(RecordName::Lease(node)) if node != *own => {
+                self.view.leases.remove(&node);
                 self.on_lease_observed(now, &node, record.revision);
             }
             Ok(RecordName::Member(node)) if node == *own => {

@@ -110,7 +110,8 @@ fn a_session_whose_lease_is_lost_is_waited_for_though_an_older_one_has_ended() {
     play.until(LEASE * 3, |play| has_killed(play, b));
     let ended = play.revision("lease.a");
     play.run(BEAT);
-    let again = play.start("a");
+    let longer = LEASE * 3;
+    let again = play.start_with("a", 0, |config| config.lease = longer);
     play.announce("more");
     play.until(LEASE * 2, |play| KEYS.iter().any(|key| play.runs(again, key)));
     play.crash(again);
@@ -118,6 +119,6 @@ fn a_session_whose_lease_is_lost_is_waited_for_though_an_older_one_has_ended() {
     let back = usize::try_from(ended.0 - 1).expect("few");
     assert_eq!(play.log.resurrect(back).as_deref(), Some("lease.a"));
     play.break_watches(b);
-    play.until(LEASE * 5, |play| KEYS.iter().all(|key| play.runs(b, key)));
-    assert!(play.now.since(lost) >= observed(LEASE));
+    play.until(longer * 3, |play| KEYS.iter().all(|key| play.runs(b, key)));
+    assert!(play.now.since(lost) >= observed(longer), "by its own lease, not by the older one");
 }

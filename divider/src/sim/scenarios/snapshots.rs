@@ -159,6 +159,6 @@ fn a_key_whose_end_was_never_shown_is_asked_for_when_its_claim_is_deleted() {
     assert!(play.record("claim.k").expect("a tombstone").value.is_none());
     play.players[other].silent = false;
     play.wake();
-    play.until(LEASE, |play| play.players[other].core.known_keys() == 0);
+    play.until(LEASE * 2, |play| play.players[other].core.known_keys() == 0);
     assert_eq!((play.resyncs(other), play.reads(other, "key.k")), (1, 1));
 }

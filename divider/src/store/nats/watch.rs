@@ -61,7 +61,11 @@ impl NatsWatch {
             stalled_since: None,
             silence: Silence::default(),
         };
-        match watch.start(&deliver).await {
+        let (left, name) = (watch.store.clone(), watch.consumer.clone());
+        let making = left.inner.left.about_to_make(&name);
+        let made = watch.start(&deliver).await;
+        making.keep();
+        match made {
             Ok(()) => {
                 watch.store.delete_left();
                 Ok(watch)
