@@ -7,10 +7,12 @@
 #![expect(clippy::unchecked_time_subtraction, reason = "a script that gets its spans wrong fails")]
 
 mod attempts;
+mod auditing;
 mod bounds;
 mod casts;
 mod claims;
 mod clearing;
+mod ending;
 mod fate;
 mod finishing;
 mod forged;
@@ -20,18 +22,23 @@ mod giving;
 mod handing;
 mod joining;
 mod leases;
+mod leaving;
 mod link;
 mod litter;
 mod mixes;
+mod moving;
 mod observing;
+mod planning;
 mod play;
 mod player;
 mod proofs;
 mod questions;
 mod renewals;
+mod resyncs;
 mod returning;
 mod rights;
 mod script;
+mod settling;
 mod snapshots;
 mod stopping;
 mod timing;
