@@ -8,6 +8,7 @@
 
 mod attempts;
 mod auditing;
+mod balancing;
 mod bounds;
 mod casts;
 mod claims;
@@ -25,9 +26,11 @@ mod leases;
 mod leaving;
 mod link;
 mod litter;
+mod members;
 mod mixes;
 mod moving;
 mod observing;
+mod placing;
 mod planning;
 mod play;
 mod player;
@@ -41,6 +44,8 @@ mod script;
 mod settling;
 mod snapshots;
 mod stopping;
+mod stops;
+mod telling;
 mod timing;
 mod watches;
 

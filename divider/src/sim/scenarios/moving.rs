@@ -9,7 +9,8 @@ use super::play::Play;
 use super::{BEAT, LEASE, MS};
 use crate::core::edge::Command;
 use crate::core::plan::{key_hash, node_hash, score};
-use crate::wire::{ControlRecord, Mode, OnDeadline};
+use crate::id::{Session, Token};
+use crate::wire::{ClaimRecord, ControlRecord, Mode, OnDeadline, Owner};
 
 /// How many of the keys the process was told to stop.
 fn stops(play: &Play, place: usize, keys: &[impl AsRef<str>]) -> usize {
@@ -210,4 +211,43 @@ fn a_node_says_that_it_is_done_with_a_generation_when_its_last_key_is_handed_ove
     let member = play.member("a").expect("a member");
     assert!(member.balanced > before);
     assert_eq!(member.balanced, play.member("b").expect("a member").joined);
+}
+
+#[test]
+fn a_stop_whose_key_is_lost_meanwhile_makes_room_for_the_next() {
+    let (mut play, a) = stuck();
+    play.control("a", &drain(1));
+    play.run(MS * 5);
+    let key = *KEYS.iter().find(|key| play.told(a, key) == "+-").expect("one is stopping");
+    let claim = play.claim(key).expect("a claim");
+    let owner = Owner { node: "z".parse().expect("a legal id"), session: Session::from_bits(77) };
+    let (owner, token) = (Some(owner), Token(claim.token.0 + 1));
+    let other = ClaimRecord { owner, token, ..claim };
+    play.put(&format!("claim.{key}"), Some(other.encode()), None);
+    play.run(MS * 20);
+    assert_eq!(play.told(a, key), "+-!");
+    assert_eq!(stops(&play, a, &KEYS), 2);
+}
+
+#[test]
+fn stops_from_before_a_fence_do_not_count_in_the_next_session() {
+    let (mut play, a) = stuck();
+    play.control("a", &drain(1));
+    play.run(MS * 5);
+    assert_eq!(stops(&play, a, &KEYS), 1);
+    play.cut(a);
+    play.until(LEASE, |play| play.is_fenced(a));
+    for key in KEYS.into_iter().filter(|key| play.told(a, key).ends_with('!')).collect::<Vec<_>>() {
+        play.confirm(a, key);
+    }
+    play.control("a", &ControlRecord::new(Mode::Active));
+    play.mend(a);
+    play.run(LEASE * 3);
+    let had: Vec<_> = KEYS.into_iter().filter(|key| play.runs(a, key)).collect();
+    assert_eq!(had.len(), 3, "its join was a generation");
+    let before: usize = had.iter().map(|key| play.told(a, key).matches('-').count()).sum();
+    play.control("a", &drain(1));
+    play.run(MS * 20);
+    let after: usize = had.iter().map(|key| play.told(a, key).matches('-').count()).sum();
+    assert_eq!(after, before + 1);
 }

@@ -1,5 +1,7 @@
 //! What is held while a view is read anew, and what is made of it when the view is complete.
 
+use bytes::Bytes;
+
 use super::casts::{KEYS, alone, pair, sharing};
 use super::fate::{Fate, Verb};
 use super::play::Play;
@@ -172,4 +174,32 @@ fn moves_that_are_not_done_when_the_view_is_read_anew_are_done_all_the_same() {
     play.until(BEAT, |play| KEYS.iter().filter(|key| play.runs(b, key)).count() == 3);
     play.run(LEASE);
     assert_eq!(KEYS.iter().filter(|key| play.runs(a, key)).count(), 3);
+}
+
+#[test]
+fn a_key_of_which_the_leader_has_only_a_tombstone_is_stopped() {
+    let (mut play, a) = alone();
+    play.players[a].hidden.insert("key.k".into());
+    play.cut(a);
+    play.retract("k");
+    play.run(MS * 50);
+    play.mend(a);
+    play.until(BEAT / 2, |play| play.told(a, "k") == "+-");
+}
+
+/// It was announced again, which the watch has yet to show.
+#[test]
+fn a_key_that_outlives_its_time_by_the_leaders_word_is_asked_for_once_a_second() {
+    let mut play = Play::new(LEASE);
+    let a = play.start("a");
+    play.put("key.k", Some(Bytes::new()), Some(LEASE));
+    play.until_running(&["k"]);
+    let record = play.record("key.k");
+    play.rule(a, Verb::Read, "key.k", Fate::Old(record));
+    play.run(LEASE + BEAT * 3);
+    let before = play.reads(a, "key.k");
+    play.run(LEASE);
+    let asked = play.reads(a, "key.k") - before;
+    assert!((3..=7).contains(&asked), "{asked}: the audit asks as well");
+    assert_eq!(play.told(a, "k"), "+");
 }

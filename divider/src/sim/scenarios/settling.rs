@@ -34,6 +34,8 @@ fn joining(ids: &[&str], prepare: impl FnOnce(&mut Play)) -> (Play, Revision, Ti
     }
     play.run(LEASE * 2);
     prepare(&mut play);
+    // No heartbeat is due when it settles.
+    play.run(BEAT / 3);
     let z = play.start("z");
     play.until(LEASE, |play| !members(play, z).is_empty());
     let (at, member) = members(&play, z)[0].clone();
