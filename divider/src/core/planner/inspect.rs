@@ -10,6 +10,7 @@ impl Planner {
     pub(crate) fn wrong_counts(&self, view: &View) -> Option<String> {
         wrong_lists(view)
             .or_else(|| self.wrong_keys(view))
+            .or_else(|| self.wrong_waiting(view))
             .or_else(|| self.wrong_targets(view))
             .or_else(|| self.wrong_loads(view))
     }
@@ -29,7 +30,20 @@ impl Planner {
             let waits = self.waiting.contains(&place) || self.stranded.contains(&place);
             let moves = entry.target.is_some() || waits || entry.is(Note::Pledged);
             let has_to = entry.exists() && departs != Some(false);
-            (has_to && !moves).then(|| format!("{entry:?} has nowhere to go"))
+            if has_to != moves && !entry.is(Note::Pledged) {
+                let to_do = if has_to { "nowhere to go" } else { "no reason to go" };
+                return Some(format!("{entry:?} has {to_do}"));
+            }
+            None
+        })
+    }
+
+    /// What waits for joins to settle.
+    fn wrong_waiting(&self, view: &View) -> Option<String> {
+        self.waiting.iter().find_map(|(_, ix)| {
+            let waits = view.keys.get(*ix).is_some_and(|entry| !entry.target.is_some());
+            let waits = waits && self.is_orphan(view, *ix);
+            (!waits).then(|| format!("{ix:?} waits, and need not"))
         })
     }
 

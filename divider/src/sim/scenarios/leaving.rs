@@ -45,12 +45,40 @@ fn has(play: &mut Play, name: &str) -> bool {
 #[test]
 fn a_cancelled_node_is_gone_when_it_is_over() {
     let (mut play, a) = alone();
+    let beat = play.lease("a").expect("a lease").beat;
     let cancel = play.command(a, Command::Cancel);
     let took = play.until(LEASE, |play| is_over(play, a));
     assert!(took < MS * 10, "it waits for its answers and for nothing else: {took:?}");
     assert_eq!(play.reply(a, cancel), Some(&Reply::Done));
-    assert_eq!(play.lease("a").expect("a lease").state, LeaseState::Ended);
+    let ended = play.lease("a").expect("a lease");
+    assert_eq!((ended.state, ended.beat), (LeaseState::Ended, beat + 1));
     assert!(!has(&mut play, "member.a"));
+}
+
+#[test]
+fn a_cancelled_node_that_sees_its_end_in_the_log_waits_for_no_answer() {
+    let (mut play, a) = alone();
+    play.once(a, Verb::Write, "lease.a", Fate::Unanswered);
+    play.command(a, Command::Cancel);
+    let took = play.until(LEASE, |play| is_over(play, a));
+    assert!(took < MS * 10, "{took:?}");
+    assert_eq!(play.writes(a, "member.a").iter().filter(|(_, w)| w.value.is_none()).count(), 1);
+}
+
+#[test]
+fn a_flush_waits_for_a_claim_that_is_on_its_way() {
+    let mut play = Play::new(LEASE);
+    let a = play.start("a");
+    play.run(LEASE);
+    play.once(a, Verb::Write, "claim.k", Fate::Held);
+    play.announce("k");
+    play.until(BEAT, |play| !play.players[a].held.is_empty());
+    let flush = play.command(a, Command::Flush);
+    play.run(MS * 50);
+    assert_eq!(play.reply(a, flush), None);
+    play.land(a);
+    let done = Reply::Flushed { handed: 0, freed: 1, lost: 0 };
+    play.until(BEAT, |play| play.reply(a, flush) == Some(&done));
 }
 
 #[test]

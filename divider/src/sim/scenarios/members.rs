@@ -1,12 +1,14 @@
 //! Member records: what a node says of itself, and when it says it again.
 
+use std::collections::BTreeSet;
+
 use bytes::Bytes;
 
 use super::casts::{KEYS, alone, sharing};
 use super::play::Play;
 use super::{BEAT, LEASE, MS};
 use crate::core::edge::{Command, Notice};
-use crate::wire::MemberState;
+use crate::wire::{ControlRecord, MemberState, Mode, OnDeadline};
 
 #[test]
 fn a_node_that_was_flushed_before_it_joined_takes_nothing() {
@@ -73,11 +75,41 @@ fn no_member_record_speaks_of_what_comes_after_it_when_the_log_was_made_anew() {
 
 #[test]
 fn a_node_with_nothing_to_do_wakes_up_for_its_heartbeats_alone() {
-    let (mut play, a) = alone();
-    let mut wakes = std::collections::BTreeSet::new();
-    for _ in 0..3_000 {
-        play.run(MS);
-        wakes.extend(play.players[a].core.poll_timeout());
+    for drained in [false, true] {
+        let (mut play, a) = alone();
+        if drained {
+            let deadline = play.players[a].clock(play.now + LEASE * 100).unix_us / 1_000;
+            let mut drain = ControlRecord::new(Mode::Drain);
+            (drain.deadline_ms, drain.on_deadline) = (Some(deadline), OnDeadline::Free);
+            play.control("a", &drain);
+        }
+        let mut wakes = BTreeSet::new();
+        for _ in 0..3_000 {
+            play.run(MS);
+            wakes.extend(play.players[a].core.poll_timeout());
+        }
+        assert!(wakes.len() <= 30, "{} in six heartbeats", wakes.len());
     }
-    assert!(wakes.len() <= 30, "{} in six heartbeats", wakes.len());
+}
+
+/// The log loses everything after that, and some of it is written again.
+#[test]
+fn what_a_node_said_in_a_tail_that_the_log_lost_it_says_again_if_it_is_still_so() {
+    let (mut play, a, b) = sharing();
+    let last = play.log.last();
+    let c = play.start("c");
+    play.run(LEASE * 2);
+    play.put("rebalance", Some(Bytes::from_static(b"{\"v\":1}")), None);
+    play.command(a, Command::SetAffinity(7));
+    play.run(BEAT);
+    let before = play.member("a").expect("a member");
+    assert!(before.settled > last && before.balanced > before.settled, "{before:?}");
+    play.crash(c);
+    let count = usize::try_from(play.log.last().0 - last.0).expect("few");
+    play.log.lose_tail(count);
+    play.until(LEASE, |play| play.resyncs(a) > 0 && play.resyncs(b) > 0);
+    play.run(MS * 50);
+    let (revision, member) = (play.revision("member.a"), play.member("a").expect("a member"));
+    assert_eq!((member.session, member.affinity), (before.session, 7));
+    assert!(member.settled < revision && member.balanced < revision, "{member:?} at {revision:?}");
 }

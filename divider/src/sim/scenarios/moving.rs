@@ -9,8 +9,9 @@ use super::play::Play;
 use super::{BEAT, LEASE, MS};
 use crate::core::edge::Command;
 use crate::core::plan::{key_hash, node_hash, score};
+use crate::core::timing::SETTLE;
 use crate::id::{Session, Token};
-use crate::wire::{ClaimRecord, ControlRecord, Mode, OnDeadline, Owner};
+use crate::wire::{ClaimRecord, ControlRecord, DEFAULT_PARALLEL, Mode, OnDeadline, Owner};
 
 /// How many of the keys the process was told to stop.
 fn stops(play: &Play, place: usize, keys: &[impl AsRef<str>]) -> usize {
@@ -219,11 +220,7 @@ fn a_stop_whose_key_is_lost_meanwhile_makes_room_for_the_next() {
     play.control("a", &drain(1));
     play.run(MS * 5);
     let key = *KEYS.iter().find(|key| play.told(a, key) == "+-").expect("one is stopping");
-    let claim = play.claim(key).expect("a claim");
-    let owner = Owner { node: "z".parse().expect("a legal id"), session: Session::from_bits(77) };
-    let (owner, token) = (Some(owner), Token(claim.token.0 + 1));
-    let other = ClaimRecord { owner, token, ..claim };
-    play.put(&format!("claim.{key}"), Some(other.encode()), None);
+    give_to_another(&mut play, key);
     play.run(MS * 20);
     assert_eq!(play.told(a, key), "+-!");
     assert_eq!(stops(&play, a, &KEYS), 2);
@@ -250,4 +247,68 @@ fn stops_from_before_a_fence_do_not_count_in_the_next_session() {
     play.run(MS * 20);
     let after: usize = had.iter().map(|key| play.told(a, key).matches('-').count()).sum();
     assert_eq!(after, before + 1);
+}
+
+/// Somebody else's claim of a key.
+fn give_to_another(play: &mut Play, key: &str) {
+    let claim = play.claim(key).expect("a claim");
+    let owner = Owner { node: "z".parse().expect("a legal id"), session: Session::from_bits(77) };
+    let other = ClaimRecord { owner: Some(owner), token: Token(claim.token.0 + 1), ..claim };
+    play.put(&format!("claim.{key}"), Some(other.encode()), None);
+}
+
+#[test]
+fn a_key_that_is_lost_before_its_turn_takes_no_place_when_that_comes() {
+    let (mut play, a) = stuck();
+    play.control("a", &drain(1));
+    play.run(MS * 5);
+    let mut keys: Vec<_> = KEYS.into_iter().filter(|key| play.runs(a, key)).collect();
+    keys.sort_by_key(|key| key_hash(key));
+    assert_eq!(play.told(a, keys[0]), "+-", "by hash");
+    give_to_another(&mut play, keys[1]);
+    play.run(MS * 20);
+    play.confirm(a, keys[0]);
+    play.run(MS * 20);
+    assert_eq!(play.told(a, keys[2]), "+-");
+}
+
+#[test]
+fn a_hand_over_that_is_lost_while_the_view_is_read_anew_makes_room_for_the_next() {
+    let (mut play, a, _) = sharing();
+    play.rule(a, Verb::Write, "claim.", Fate::Held);
+    play.control("a", &drain(1));
+    play.run(MS * 5);
+    let key = *KEYS.iter().find(|key| play.told(a, key) == "+-").expect("one is handed over");
+    play.cut(a);
+    give_to_another(&mut play, key);
+    play.run(MS * 50);
+    play.players[a].rules.clear();
+    play.mend(a);
+    play.run(BEAT / 2);
+    assert_eq!(stops(&play, a, &KEYS), 3);
+}
+
+#[test]
+fn what_waits_for_its_turn_to_move_stays_when_its_receiver_takes_nothing_any_more() {
+    let mut play = Play::new(LEASE);
+    let a = play.start("a");
+    play.run(LEASE);
+    let keys: Vec<_> = (0..600).map(|at| format!("k{at}")).collect();
+    play.announce_all(&keys);
+    play.run(LEASE);
+    play.players[a].app.confirms = false;
+    play.start("b");
+    // It joins, that settles, and the first stops are not overdue yet.
+    play.run(SETTLE + BEAT / 2);
+    let most = usize::try_from(DEFAULT_PARALLEL).expect("few");
+    assert_eq!(stops(&play, a, &keys), most);
+    play.control("b", &ControlRecord::new(Mode::Cordon));
+    play.run(MS * 20);
+    play.players[a].app.confirms = true;
+    for key in keys.iter().filter(|key| play.told(a, key) == "+-").cloned().collect::<Vec<_>>() {
+        play.confirm(a, &key);
+    }
+    play.run(LEASE);
+    assert_eq!(stops(&play, a, &keys), most);
+    assert!(keys.iter().all(|key| play.runs(a, key)));
 }

@@ -8,7 +8,8 @@ use super::play::Play;
 use super::{BEAT, LEASE, MS};
 use crate::core::plan::{key_hash, node_hash, score};
 use crate::core::time::Time;
-use crate::wire::{ControlRecord, Mode};
+use crate::id::Token;
+use crate::wire::{ClaimRecord, ControlRecord, Mode};
 
 const IDS: [&str; 4] = ["a", "b", "c", "d"];
 
@@ -129,4 +130,142 @@ fn a_node_that_is_to_be_drained_next_gets_nothing_until_it_is_told_otherwise() {
     play.announce_all(&["l3", "l4"]);
     play.run(BEAT);
     assert_eq!(["l3", "l4"].iter().filter(|key| play.runs(places[1], key)).count(), 1);
+}
+
+/// Two nodes, and a key that is planned for the first of them, which cannot take it.
+fn planned() -> (Play, usize, usize) {
+    let (mut play, a, b) = two();
+    play.rule(a, Verb::Write, "claim.k", Fate::Held);
+    play.rule(b, Verb::Write, "claim.k", Fate::Held);
+    play.announce("k");
+    play.until(BEAT, |play| play.players.iter().any(|p| !p.held.is_empty()));
+    let planned = if play.players[a].held.is_empty() { b } else { a };
+    play.players[a + b - planned].rules.clear();
+    (play, planned, a + b - planned)
+}
+
+#[test]
+fn a_key_that_is_planned_for_a_node_that_is_cordoned_goes_elsewhere_at_once() {
+    let (mut play, planned, other) = planned();
+    let id = play.players[planned].id.to_string();
+    play.control(&id, &ControlRecord::new(Mode::Cordon));
+    play.until(MS * 20, |play| play.runs(other, "k"));
+}
+
+#[test]
+fn a_key_stays_planned_for_a_node_that_wants_less_than_it_did() {
+    let (mut play, planned, other) = planned();
+    let id = play.players[planned].id.to_string();
+    let affinity = Some(1);
+    play.control(&id, &ControlRecord { affinity, ..ControlRecord::new(Mode::Active) });
+    play.run(BEAT);
+    assert_eq!(play.told(other, "k"), "", "its own is a hundred");
+}
+
+#[test]
+fn where_a_drains_keys_go_does_not_change_with_what_others_want() {
+    let mut play = Play::new(LEASE);
+    let places = ["a", "b", "c"].map(|id| play.start(id));
+    play.run(LEASE);
+    let keys: Vec<_> = (0..12).map(|at| format!("k{at}")).collect();
+    play.announce_all(&keys);
+    play.run(LEASE);
+    play.players[places[0]].app.confirms = false;
+    play.drain(places[0]);
+    play.run(MS * 50);
+    let plan = play.players[places[0]].core.plan();
+    assert!(plan.as_ref().is_some_and(|plan| plan.matches(" to ").count() == 4), "{plan:?}");
+    let affinity = Some(1);
+    play.control("b", &ControlRecord { affinity, ..ControlRecord::new(Mode::Active) });
+    play.run(MS * 50);
+    assert_eq!(play.players[places[0]].core.plan(), plan);
+}
+
+#[test]
+fn keys_of_a_crashed_node_that_nobody_may_take_wait_for_somebody_to_come() {
+    let (mut play, owner, other) = pair();
+    let id = play.players[other].id.to_string();
+    play.control(&id, &ControlRecord::new(Mode::Cordon));
+    play.run(BEAT);
+    play.crash(owner);
+    play.run(LEASE * 3);
+    assert_eq!(play.players[other].core.numbers().unowned, 1);
+    play.control(&id, &ControlRecord::new(Mode::Active));
+    play.until(MS * 20, |play| play.runs(other, "k"));
+}
+
+#[test]
+fn a_key_that_goes_while_it_waits_for_a_join_to_settle_is_placed_nowhere() {
+    let (mut play, a, _) = two();
+    play.start("z");
+    play.run(MS * 50);
+    play.announce("k");
+    play.run(MS * 20);
+    assert_eq!(play.players[a].core.numbers().unowned, 1);
+    play.retract("k");
+    play.run(MS * 20);
+    assert_eq!(play.players[a].core.numbers().unowned, 0);
+    play.run(LEASE);
+    assert_eq!(play.record("claim.k"), None);
+}
+
+/// A key that is handed over to another node, when somebody frees it meanwhile: everybody is to plan
+/// it anew, and alike.
+#[test]
+fn a_promise_does_not_outlive_the_claim_that_it_was_about() {
+    let mut play = Play::new(LEASE);
+    let places = ["a", "b", "c"].map(|id| play.start(id));
+    play.run(LEASE);
+    for n in 0..8 {
+        let key = format!("k{n}");
+        play.announce(&key);
+        play.until_running(&[&key]);
+        for place in places {
+            play.rule(place, Verb::Write, &format!("claim.{key}"), Fate::Held);
+        }
+        let owner = play.runner(&key).expect("it runs");
+        play.release(owner, &key);
+        play.run(MS * 20);
+        let claim = play.claim(&key).expect("a claim");
+        let token = Token(claim.token.0 + 1);
+        let free = ClaimRecord { owner: None, token, not: Vec::new() };
+        play.put(&format!("claim.{key}"), Some(free.encode()), None);
+        // Which compares the plans.
+        play.run(MS * 20);
+    }
+}
+
+/// It was taken and released while this node saw nothing of it.
+#[test]
+fn a_release_that_is_all_that_was_seen_ends_the_plan_for_who_released() {
+    let mut play = Play::new(LEASE);
+    let places = ["a", "b", "c"].map(|id| play.start(id));
+    play.run(LEASE);
+    for n in 0..6 {
+        let key = format!("k{n}");
+        let claim = format!("claim.{key}");
+        for place in places {
+            play.rule(place, Verb::Write, &claim, Fate::Held);
+        }
+        play.announce(&key);
+        play.run(MS * 20);
+        let held = |place: &usize| !play.players[*place].held.is_empty();
+        let planned = places.into_iter().find(held).expect("one tries");
+        let blind = (planned + 1) % 3;
+        play.players[blind].silent = true;
+        play.players[planned].rules.clear();
+        play.land(planned);
+        play.until(MS * 20, |play| play.runs(planned, &key));
+        play.release(planned, &key);
+        play.run(MS * 20);
+        play.players[blind].silent = false;
+        play.deliver_now(blind);
+        play.run(MS * 20);
+        for place in places {
+            play.players[place].rules.clear();
+            play.players[place].held.clear();
+        }
+        play.until_running(&[&key]);
+        play.run(LEASE);
+    }
 }

@@ -203,3 +203,17 @@ fn a_key_that_outlives_its_time_by_the_leaders_word_is_asked_for_once_a_second()
     assert!((3..=7).contains(&asked), "{asked}: the audit asks as well");
     assert_eq!(play.told(a, "k"), "+");
 }
+
+#[test]
+fn a_claim_that_a_lost_tail_took_back_to_before_it_was_mended_can_be_handed_over() {
+    let (mut play, owner, other) = pair();
+    let last = play.log.last();
+    play.put("claim.k", Some(Bytes::from_static(b"{garbage")), None);
+    play.run(MS * 20);
+    let count = usize::try_from(play.log.last().0 - last.0).expect("few");
+    play.log.lose_tail(count);
+    play.run(LEASE);
+    play.drain(owner);
+    play.until(BEAT, |play| play.runs(other, "k"));
+    assert_eq!(play.told(owner, "k"), "+-");
+}
