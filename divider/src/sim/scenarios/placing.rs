@@ -173,12 +173,12 @@ fn where_a_drains_keys_go_does_not_change_with_what_others_want() {
     play.players[places[0]].app.confirms = false;
     play.drain(places[0]);
     play.run(MS * 50);
-    let plan = play.players[places[0]].core.plan();
-    assert!(plan.as_ref().is_some_and(|plan| plan.matches(" to ").count() == 4), "{plan:?}");
+    let before = play.players[places[0]].core.plan();
+    assert!(before.as_ref().is_some_and(|plan| plan.matches(" to ").count() == 4), "{before:?}");
     let affinity = Some(1);
     play.control("b", &ControlRecord { affinity, ..ControlRecord::new(Mode::Active) });
     play.run(MS * 50);
-    assert_eq!(play.players[places[0]].core.plan(), plan);
+    assert_eq!(play.players[places[0]].core.plan(), before);
 }
 
 #[test]
