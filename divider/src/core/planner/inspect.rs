@@ -38,13 +38,13 @@ impl Planner {
         })
     }
 
-    /// What waits for joins to settle.
+    /// What waits for joins to settle, or for somebody who may take it, has no place yet.
     fn wrong_waiting(&self, view: &View) -> Option<String> {
-        self.waiting.iter().find_map(|(_, ix)| {
-            let waits = view.keys.get(*ix).is_some_and(|entry| !entry.target.is_some());
-            let waits = waits && self.is_orphan(view, *ix);
-            (!waits).then(|| format!("{ix:?} waits, and need not"))
-        })
+        let placed = |ix| view.keys.get(ix).is_none_or(|entry| entry.target.is_some());
+        let waiting = self.waiting.iter().map(|(_, ix)| *ix);
+        let idle = waiting.filter(|ix| placed(*ix) || !self.is_orphan(view, *ix));
+        let idle = idle.chain(self.stranded.iter().map(|(_, ix)| *ix).filter(|ix| placed(*ix)));
+        idle.map(|ix| format!("{ix:?} waits, and need not")).next()
     }
 
     /// The keys that are planned for each session.

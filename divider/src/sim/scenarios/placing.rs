@@ -269,3 +269,27 @@ fn a_release_that_is_all_that_was_seen_ends_the_plan_for_who_released() {
         play.run(LEASE);
     }
 }
+
+#[test]
+fn a_key_that_was_placed_while_a_join_settles_is_not_placed_again_when_it_has() {
+    let (mut play, a, b) = two();
+    let z = play.start("z");
+    play.run(MS * 50);
+    let keys: Vec<_> = (0..8).map(|at| format!("k{at}")).collect();
+    for place in [a, b, z] {
+        play.rule(place, Verb::Write, "claim.", Fate::Held);
+    }
+    play.announce_all(&keys);
+    play.run(MS * 20);
+    assert_eq!(play.players[a].core.plan().as_deref(), Some(""), "they wait");
+    for key in &keys {
+        let free = ClaimRecord { owner: None, token: Token(5), not: Vec::new() };
+        play.put(&format!("claim.{key}"), Some(free.encode()), None);
+    }
+    play.run(MS * 20);
+    let before = play.players[a].core.plan();
+    assert_eq!(play.players[a].core.numbers().unowned, 8);
+    assert!(before.as_ref().is_some_and(|plan| plan.matches(" to ").count() == 8), "{before:?}");
+    play.run(BEAT + MS * 100);
+    assert_eq!(play.players[a].core.plan(), before);
+}
