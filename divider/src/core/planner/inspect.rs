@@ -30,6 +30,9 @@ impl Planner {
             let waits = self.waiting.contains(&place) || self.stranded.contains(&place);
             let moves = entry.target.is_some() || waits || entry.is(Note::Pledged);
             let has_to = entry.exists() && departs != Some(false);
+            if entry.is(Note::Pledged) && !entry.target.is_some() {
+                return Some(format!("{entry:?} is promised to nobody"));
+            }
             if has_to != moves && !entry.is(Note::Pledged) {
                 let to_do = if has_to { "nowhere to go" } else { "no reason to go" };
                 return Some(format!("{entry:?} has {to_do}"));

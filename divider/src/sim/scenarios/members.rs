@@ -97,6 +97,10 @@ fn a_node_with_nothing_to_do_wakes_up_for_its_heartbeats_alone() {
 fn what_a_node_said_in_a_tail_that_the_log_lost_it_says_again_if_it_is_still_so() {
     let (mut play, a, b) = sharing();
     let last = play.log.last();
+    // Far above what there is when the loss is noticed.
+    for _ in 0..50 {
+        play.put("control.x", None, None);
+    }
     let c = play.start("c");
     play.run(LEASE * 2);
     play.put("rebalance", Some(Bytes::from_static(b"{\"v\":1}")), None);
