@@ -222,6 +222,7 @@ fn a_promise_does_not_outlive_the_claim_that_it_was_about() {
         let key = format!("k{n}");
         play.announce(&key);
         play.until_running(&[&key]);
+        play.run(MS * 20);
         for place in places {
             play.rule(place, Verb::Write, &format!("claim.{key}"), Fate::Held);
         }
