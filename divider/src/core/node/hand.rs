@@ -72,11 +72,14 @@ impl Node {
             if let Some(entry) = self.view.keys.get_mut(ix) {
                 entry.unnote(Note::Pledged);
             }
-            return match self.planner.pledge(&mut self.view, now, ix, self.me) {
-                Some(to) => Next::To(to),
-                None if released || self.leaves_for_good(now) => Next::Free,
-                None => Next::Again,
-            };
+            if let Some(to) = self.planner.pledge(&mut self.view, now, ix, self.me) {
+                return Next::To(to);
+            }
+            // Whoever it was promised to before does not get it.
+            self.planner.unpledge(&mut self.view, now, ix);
+            if released || self.leaves_for_good(now) {
+                return Next::Free;
+            }
         }
         Next::Again
     }

@@ -1,7 +1,7 @@
 //! Leaving: flush, cancel, and the end of the lease.
 
 use super::Node;
-use super::hold::{Next, Phase};
+use super::hold::Next;
 use super::join::Life;
 use super::lease::{Lease, Step};
 use super::outcome::WriteFor;
@@ -254,20 +254,12 @@ impl Node {
 
     /// The node is over: whoever waits for an answer gets one.
     pub(super) fn answer_all_over(&mut self) {
-        let completing = self.holds.keys.values().filter_map(|h| match h.phase {
-            Phase::Completing { request, .. } => Some(request),
-            _ => None,
-        });
-        let completing: Vec<_> = completing.collect();
         // It is over before all of it was done.
         for request in std::mem::take(&mut self.leaving.flushes) {
             self.actions.push_back(Action::Reply(request, Reply::Over));
         }
         for request in std::mem::take(&mut self.leaving.cancels) {
             self.actions.push_back(Action::Reply(request, Reply::Done));
-        }
-        for request in completing {
-            self.actions.push_back(Action::Reply(request, Reply::Over));
         }
     }
 }

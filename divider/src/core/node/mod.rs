@@ -217,6 +217,7 @@ impl Node {
         self.planner.on_time(&mut self.view, now);
         self.drive_life(now);
         self.drive_observer(now);
+        self.drive_deadline(now);
         while let Some(ix) = self.planner.pop_dirty() {
             self.look(now, ix);
             self.view.keys.forget_if_idle(ix);

@@ -108,11 +108,15 @@ impl Node {
         }
     }
 
-    pub(super) fn drive_moves(&mut self, now: Now) {
+    /// The drain's deadline: what it frees is to be looked at.
+    pub(super) fn drive_deadline(&mut self, now: Now) {
         if self.moves.deadline.is_some_and(|at| at <= now.at) {
             // The wall clock may have been set back since; then it is waited for once more.
             self.note_deadline(now);
         }
+    }
+
+    pub(super) fn drive_moves(&mut self, now: Now) {
         if !self.is_working(now) {
             return;
         }

@@ -243,6 +243,37 @@ mod tests {
     }
 
     #[test]
+    fn what_nobody_with_room_may_have_goes_by_how_full_each_is_for_its_affinity() {
+        let check = |affinities: [u32; 2], loads: [u64; 2], want: usize| {
+            let mut candidates = group(&[affinities[0], affinities[1], 1_000], &[]);
+            for (candidate, load) in candidates.iter_mut().zip(loads) {
+                candidate.load = load;
+            }
+            let place = Placer::new(&candidates, 1).place(7, None, &[2]);
+            assert_eq!(place, Some(want), "{affinities:?} {loads:?}");
+        };
+        check([1, 1], [3, 2], 1);
+        check([1, 1], [2, 2], 0);
+        check([1, 5], [2, 9], 1);
+        check([5, 1], [9, 2], 0);
+        check([2, 1], [0, 0], 0);
+        check([1, 2], [0, 0], 1);
+        check([1, 3], [4, 11], 1);
+        check([1, 3], [4, 14], 0);
+    }
+
+    #[test]
+    fn a_key_too_many_fills_a_node_further_and_takes_nobody_elses_place() {
+        let candidates = group(&[1, 1, 1], &[3, 0, 2]);
+        let mut placer = Placer::new(&candidates, 2);
+        assert_eq!(placer.place(7, None, &[1]), Some(2), "the least loaded");
+        assert_eq!(placer.place(8, None, &[1]), Some(0), "it is as full as the first now");
+        let mut placer = Placer::new(&candidates, 2);
+        assert_eq!(placer.place(7, None, &[1]), Some(2));
+        assert_eq!(placer.place(8, None, &[]), Some(1), "whose places were kept");
+    }
+
+    #[test]
     fn without_a_candidate_there_is_no_place() {
         assert_eq!(Placer::new(&[], 1).place(1, None, &[]), None);
         assert_eq!(Placer::new(&group(&[1], &[]), 1).place(1, Some(9), &[]), Some(0));

@@ -168,6 +168,19 @@ mod tests {
     }
 
     #[test]
+    fn who_has_a_whole_number_as_its_share_gives_what_is_above_it_and_no_more() {
+        for double in 0..5 {
+            let (mut affinities, mut loads) = ([1; 5], [3, 3, 3, 3, 3]);
+            (affinities[double], loads[double]) = (2, 6);
+            loads[(double + 1) % 5] = 0;
+            let mut candidates = group(&affinities, &loads);
+            let quotas = quotas(&candidates);
+            carry_out(&mut candidates, &quotas);
+            assert_eq!((total(&quotas), candidates[double].load), (2, 5), "{double}");
+        }
+    }
+
+    #[test]
     fn a_donor_of_many_gives_every_receiver_some() {
         let quotas = quotas(&group(&[1; 11], &[1100, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]));
         assert_eq!(quotas.len(), 10);

@@ -173,6 +173,17 @@ mod tests {
     }
 
     #[test]
+    fn a_score_is_shown_as_the_affinity_by_the_logarithm() {
+        let of = |affinity, cost: u64| Score { affinity, cost: cost << (FRACTION_BITS - 1) };
+        for (affinity, halves, shown) in [(1, 2, 1.0), (3, 2, 3.0), (3, 4, 1.5), (100, 1, 200.0)] {
+            let error = of(affinity, halves).as_f64() - shown;
+            assert!(error.abs() < 1e-9, "{affinity} {halves}");
+        }
+        assert_eq!(of(1, 2), of(2, 4));
+        assert_ne!(of(1, 2), of(1, 3));
+    }
+
+    #[test]
     fn every_node_wins_in_proportion_to_its_affinity() {
         check_shares(&[1, 2, 1]);
         check_shares(&[1, 2, 5]);

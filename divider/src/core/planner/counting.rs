@@ -1,8 +1,6 @@
 //! Counting: how many keys of each class every member has or is to have.
 
 use super::Planner;
-#[cfg(test)]
-use crate::core::view::OwnerMap;
 use crate::core::view::{KeyIx, OwnerIx, View};
 
 impl Planner {
@@ -53,40 +51,5 @@ impl Planner {
             self.classes.shift(entry.signature, entry.counted, holder);
             entry.counted = holder;
         }
-    }
-
-    /// What is wrong with the counts, by counting everything afresh.
-    #[cfg(test)]
-    pub(crate) fn wrong_counts(&self, view: &View) -> Option<String> {
-        let mut loads = vec![OwnerMap::<u64>::default(); self.classes.counted().len()];
-        for (_, entry) in view.keys.iter().filter(|(_, e)| e.counted.is_some()) {
-            *loads[usize::from(entry.signature)].entry(entry.counted) += 1;
-        }
-        let counted = self.classes.counted();
-        if !loads.iter().zip(counted).all(|(left, right)| left.iter().eq(right.iter())) {
-            return Some(format!("loads {:?} but keys say {loads:?}", self.classes.counted()));
-        }
-        for class in self.classes.all() {
-            for (owner, candidate) in class.nodes.iter().zip(&class.candidates) {
-                let mut load: i64 = 0;
-                for signature in &class.signatures {
-                    let keys = loads[usize::from(*signature)].get(*owner).copied().unwrap_or(0);
-                    load += i64::try_from(keys).expect("few");
-                }
-                for (signature, from, to, keys) in self.moves.iter() {
-                    let keys = i64::try_from(keys).expect("few");
-                    if class.signatures.contains(&signature) {
-                        load += i64::from(to == *owner) * keys - i64::from(from == *owner) * keys;
-                    }
-                }
-                if i64::try_from(candidate.load).expect("few") != load.max(0) {
-                    return Some(format!(
-                        "{owner:?} has {} but ought to have {load}",
-                        candidate.load
-                    ));
-                }
-            }
-        }
-        None
     }
 }

@@ -9,6 +9,8 @@
 mod classes;
 mod counting;
 mod generation;
+#[cfg(test)]
+mod inspect;
 mod placing;
 mod preview;
 mod standing;

@@ -38,7 +38,11 @@ impl Planner {
                 Need::Orphan if waits => {
                     self.waiting.insert(place);
                 }
-                Need::Orphan | Need::Departure => batch.push(place),
+                Need::Orphan | Need::Departure => {
+                    self.waiting.remove(&place);
+                    self.stranded.remove(&place);
+                    batch.push(place);
+                }
             }
         }
         if !batch.is_empty() {

@@ -70,3 +70,38 @@ impl Targeted {
 fn is_target(view: &View, ix: KeyIx, owner: OwnerIx) -> bool {
     view.keys.get(ix).is_some_and(|entry| entry.target == owner)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::time::{Now, Time};
+    use crate::id::{NodeId, Revision, Session};
+    use crate::key::Key;
+    use crate::store::Record;
+
+    #[test]
+    fn a_list_is_cleaned_when_most_of_it_is_planned_for_somebody_else() {
+        let mut view = View::default();
+        let node = NodeId::new("a").expect("a legal id");
+        let owner = view.owners.intern(&node, Session::from_bits(1), Revision(1)).expect("new");
+        let (name, value, ttl) = ("key.k".into(), Some(bytes::Bytes::new()), None);
+        let now = Now { at: Time(0), unix_us: 0 };
+        view.apply(now, &Record { name, revision: Revision(1), value, ttl });
+        let ix = view.keys.find(&Key::new("k").expect("a legal key")).expect("it was announced");
+        let mut targeted = Targeted::default();
+        for _ in 0..1_000 {
+            targeted.add(owner, ix);
+        }
+        targeted.add(OwnerIx::NONE, ix);
+        for live in (1..1_000).rev() {
+            targeted.remove(&view, owner);
+            assert_eq!(targeted.len(owner), live);
+            let kept = targeted.0.get(owner).expect("some are left").keys.len();
+            let cleaned = 1_000 > (live * 2 + SHORT);
+            assert_eq!(kept, if cleaned { 0 } else { 1_000 }, "{live} are left");
+        }
+        targeted.remove(&view, owner);
+        assert_eq!(targeted.len(owner), 0);
+        assert!(targeted.0.get(owner).is_none());
+    }
+}

@@ -55,3 +55,36 @@ impl Expiry {
         Some(ix)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::view::Keys;
+    use crate::id::Revision;
+
+    #[test]
+    fn a_key_ends_a_second_after_its_newest_records_time_to_live() {
+        let mut keys = Keys::default();
+        let (one, other) = (keys.intern("one"), keys.intern("other"));
+        let record = |ttl: Option<u64>, value: bool| Record {
+            name: "key.one".into(),
+            revision: Revision(1),
+            value: value.then(bytes::Bytes::new),
+            ttl: ttl.map(Duration::from_secs),
+        };
+        let at = |seconds: u64| Time(seconds * 1_000_000_000);
+        let mut expiry = Expiry::default();
+        expiry.note(one, &record(Some(10), true), at(0));
+        expiry.note(other, &record(Some(5), true), at(0));
+        expiry.note(one, &record(Some(20), true), at(1));
+        assert_eq!((expiry.is_set(one), expiry.next()), (true, Some(at(6))));
+        assert_eq!(expiry.pop(Time(at(6).0 - 1)), None);
+        assert_eq!(expiry.pop(at(6)), Some(other));
+        assert_eq!((expiry.is_set(other), expiry.next()), (false, Some(at(22))));
+        expiry.note(one, &record(None, true), at(2));
+        assert_eq!((expiry.is_set(one), expiry.next(), expiry.pop(at(100))), (false, None, None));
+        // A tombstone's own end is none of the key.
+        expiry.note(one, &record(Some(10), false), at(3));
+        assert_eq!((expiry.is_set(one), expiry.next()), (false, None));
+    }
+}

@@ -182,3 +182,48 @@ impl super::View {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_that_come_and_go_leave_nothing_behind() {
+        let mut keys = Keys::default();
+        let stays = keys.intern("stays");
+        keys.set_announced(stays, Revision(1));
+        for round in 0..1_000 {
+            let text = format!("a/key/with/quite/a/long/name/{round}");
+            let ix = keys.intern(&text);
+            assert_eq!(keys.intern(&text), ix);
+            keys.set_announced(ix, Revision(2));
+            keys.set_announced(ix, Revision(3));
+            assert_eq!(keys.announced(), 2);
+            keys.set_not(ix, Some(Box::new([])));
+            keys.forget_if_idle(ix);
+            assert_eq!((keys.find_text(&text), keys.text(ix)), (Some(ix), Some(&*text)));
+            keys.set_announced(ix, Revision::NONE);
+            keys.set_announced(ix, Revision::NONE);
+            keys.forget_if_idle(ix);
+            assert_eq!((keys.find_text(&text), keys.text(ix)), (None, None));
+            assert_eq!(keys.announced(), 1);
+        }
+        assert_eq!((keys.entries.len(), keys.index.len(), keys.not.len()), (2, 1, 0));
+        assert!(!keys.texts.is_sparse());
+        assert_eq!((keys.find_text("stays"), keys.text(stays)), (Some(stays), Some("stays")));
+    }
+
+    #[test]
+    fn who_released_a_key_is_said_of_that_key_until_it_is_taken_back() {
+        let mut keys = Keys::default();
+        let (one, other) = (keys.intern("one"), keys.intern("other"));
+        let node = crate::id::NodeId::new("a").expect("a legal id");
+        let not = NotUntil { node, until: crate::core::time::Time(1) };
+        keys.set_not(one, None);
+        keys.set_not(one, Some(Box::new([not.clone()])));
+        keys.set_not(other, None);
+        assert_eq!((keys.not(one), keys.not(other)), (&[not][..], &[][..]));
+        keys.set_not(one, None);
+        assert!(keys.not.is_empty());
+    }
+}

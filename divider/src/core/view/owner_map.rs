@@ -67,3 +67,30 @@ impl<T> OwnerMap<T> {
             .filter_map(|(at, value)| Some((OwnerIx::from_index(at), value.as_ref()?)))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_has_for_each_session_what_was_put_there_and_nothing_for_the_others() {
+        let owner = OwnerIx::from_index;
+        let mut map = OwnerMap::default();
+        for at in [5, 1, 3] {
+            map.insert(owner(at), at);
+        }
+        map.insert(owner(3), 30);
+        *map.entry(owner(5)) += 1;
+        let all =
+            |map: &OwnerMap<u32>| map.iter().map(|(at, value)| (at, *value)).collect::<Vec<_>>();
+        assert_eq!(all(&map), [(owner(1), 1), (owner(3), 30), (owner(5), 6)]);
+        assert!(map.contains(owner(1)) && !map.contains(owner(2)) && !map.contains(owner(9)));
+        assert_eq!((map.get(owner(0)), map.get(OwnerIx::NONE)), (None, None));
+        map.remove(owner(1));
+        map.remove(owner(9));
+        map.retain(|at| at != owner(5));
+        assert_eq!(all(&map), [(owner(3), 30)]);
+        map.clear();
+        assert_eq!(all(&map), []);
+    }
+}

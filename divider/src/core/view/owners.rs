@@ -151,3 +151,51 @@ impl Owners {
         self.index.len()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn node(id: &str) -> NodeId {
+        NodeId::new(id).expect("a legal id")
+    }
+
+    #[test]
+    fn sessions_that_nothing_names_are_forgotten_and_their_places_given_out_again() {
+        let mut owners = Owners::default();
+        let kept = owners.intern(&node("kept"), Session::from_bits(1), Revision(1)).expect("new");
+        for bits in 2..100 {
+            let (id, session) = (node(&format!("n{bits}")), Session::from_bits(bits));
+            let owner = owners.intern(&id, session, Revision(2)).expect("new");
+            assert_eq!(owners.intern(&id, session, Revision(3)), Some(owner));
+            assert_eq!(owners.get(owner).map(|o| o.named), Some(Revision(2)), "the first time");
+            assert_eq!(owners.find(&id, session), Some(owner));
+            owners.entries[owner.index()].as_mut().expect("it is there").keys.push(a_key());
+            owners.sweep(|owner, _| owner == kept);
+            assert_eq!(owners.len(), 2, "a claim names it");
+            owners.entries[owner.index()].as_mut().expect("it is there").keys.clear();
+            owners.sweep(|owner, _| owner == kept);
+            assert_eq!((owners.find(&id, session), owners.len()), (None, 1));
+        }
+        assert_eq!(owners.entries.len(), 2);
+        assert_eq!(owners.find(&node("kept"), Session::from_bits(1)), Some(kept));
+    }
+
+    fn a_key() -> KeyIx {
+        super::super::Keys::default().intern("k")
+    }
+
+    #[test]
+    fn a_session_is_the_node_that_was_named_with_it_first() {
+        let mut owners = Owners::default();
+        let session = Session::from_bits(1);
+        let owner = owners.intern(&node("a"), session, Revision(1)).expect("new");
+        assert_eq!(owners.intern(&node("b"), session, Revision(2)), None);
+        assert_eq!(owners.find(&node("b"), session), None);
+        assert_eq!(owners.intern_text("a", session, Revision(2)).ok(), Some(owner));
+        assert!(owners.intern_text("b", session, Revision(2)).is_err());
+        assert!(owners.intern_text("no id", Session::from_bits(2), Revision(2)).is_err());
+        let other = owners.intern_text("b", Session::from_bits(2), Revision(2)).ok();
+        assert!(other.is_some_and(|other| other != owner));
+    }
+}

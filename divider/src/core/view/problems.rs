@@ -82,4 +82,23 @@ mod tests {
         let names: Vec<_> = problems.iter().map(|(name, _)| name.as_str()).collect();
         assert_eq!((names, problems.found()), (vec!["pin.a", "pin.b"], 3));
     }
+
+    #[test]
+    fn all_are_counted_and_as_many_shown_as_there_is_room_for() {
+        let mut problems = Problems::default();
+        let name = |at: usize| format!("member.{at}");
+        for at in 0..SHOWN + 10 {
+            problems.add(&name(at), Revision(1), "garbage".into());
+        }
+        assert_eq!((problems.found(), problems.iter().count()), (266, SHOWN));
+        problems.add(&name(0), Revision(2), "garbage again".into());
+        problems.add(&name(SHOWN), Revision(2), "garbage again".into());
+        assert_eq!(problems.revision(&name(0)), Some(Revision(2)), "it is shown as it is now");
+        assert_eq!(problems.revision(&name(SHOWN)), None);
+        problems.clear(&name(0));
+        problems.add(&name(SHOWN), Revision(3), "garbage again".into());
+        assert_eq!(problems.revision(&name(0)), None);
+        assert_eq!(problems.revision(&name(SHOWN)), Some(Revision(3)), "there is room again");
+        assert_eq!(problems.found(), 269);
+    }
 }

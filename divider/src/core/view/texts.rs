@@ -63,3 +63,39 @@ impl Texts {
         *self = Self { all: kept, dead: 0 };
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A hundred bytes.
+    fn text(number: usize) -> String {
+        format!("{number:0100}")
+    }
+
+    #[test]
+    fn what_is_dead_goes_when_it_is_most_of_it_and_the_rest_stays_what_it_was() {
+        let mut texts = Texts::default();
+        let mut all: Vec<Text> = (0..100).map(|number| texts.add(&text(number))).collect();
+        for (number, dead) in all.drain(..51).enumerate() {
+            assert!(!texts.is_sparse(), "{number} of a hundred are dead");
+            texts.remove(dead);
+        }
+        assert!(texts.is_sparse());
+        texts.keep(all.iter_mut());
+        assert_eq!((texts.all.len(), texts.dead), (4_900, 0));
+        for (kept, number) in all.iter().zip(51..) {
+            assert_eq!(texts.get(*kept), text(number));
+        }
+    }
+
+    #[test]
+    fn a_little_that_is_dead_is_left_alone() {
+        for (len, sparse) in [(DEAD_AT_LEAST - 1, false), (DEAD_AT_LEAST, true)] {
+            let mut texts = Texts::default();
+            let dead = texts.add(&"x".repeat(len));
+            texts.remove(dead);
+            assert_eq!(texts.is_sparse(), sparse, "{len}");
+        }
+    }
+}

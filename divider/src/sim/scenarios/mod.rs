@@ -7,10 +7,13 @@
 #![expect(clippy::unchecked_time_subtraction, reason = "a script that gets its spans wrong fails")]
 
 mod attempts;
+mod auditing;
+mod balancing;
 mod bounds;
 mod casts;
 mod claims;
 mod clearing;
+mod ending;
 mod fate;
 mod finishing;
 mod forged;
@@ -20,20 +23,29 @@ mod giving;
 mod handing;
 mod joining;
 mod leases;
+mod leaving;
 mod link;
 mod litter;
+mod members;
 mod mixes;
+mod moving;
 mod observing;
+mod placing;
+mod planning;
 mod play;
 mod player;
 mod proofs;
 mod questions;
 mod renewals;
+mod resyncs;
 mod returning;
 mod rights;
 mod script;
+mod settling;
 mod snapshots;
 mod stopping;
+mod stops;
+mod telling;
 mod timing;
 mod watches;
 

@@ -95,6 +95,7 @@ impl Play {
         let end = self.now + span;
         while self.step(end) {}
         self.now = end;
+        self.check_plans();
     }
 
     /// Lets time pass until something is so; how long that took.
@@ -217,6 +218,21 @@ impl Play {
         run.lost_at = lost.or(run.lost_at);
         if app.confirms {
             self.confirm(place, key.as_str());
+        }
+    }
+
+    /// **Same plan everywhere:** whoever has seen the log up to the same record plans the same, and
+    /// counts what there is.
+    fn check_plans(&self) {
+        let mut plans = BTreeMap::new();
+        let follows = |p: &&Player| p.up && p.end.is_none() && !(p.silent || p.cut || p.frozen);
+        for player in self.players.iter().filter(follows) {
+            let (Some(seen), Some(plan)) = (player.core.seen(), player.core.plan()) else {
+                continue;
+            };
+            assert_eq!(player.core.wrong_counts(), None, "{}:\n{}", player.id, self.story());
+            let first = plans.entry(seen).or_insert_with(|| plan.clone());
+            assert_eq!(*first, plan, "{} plans otherwise:\n{}", player.id, self.story());
         }
     }
 

@@ -1,6 +1,7 @@
 //! What would be, and why.
 
 use super::*;
+use crate::core::plan::{key_hash, node_hash};
 
 #[tokio::test]
 async fn a_drain_is_previewed_key_by_key() {
@@ -33,6 +34,25 @@ async fn a_drain_is_previewed_key_by_key() {
     assert_eq!((preview.moves.len(), preview.without_receiver), (30, 30));
     let error = watch.preview_drain(&[node("w4")]).expect_err("unknown");
     assert_eq!(error.to_string(), "no such node, the group's nodes are w1, w2, w3: w4");
+}
+
+#[tokio::test]
+async fn what_one_drain_moves_counts_in_the_preview_of_the_next() {
+    let paper = Paper::with(&["w1", "w2", "w3", "w4"]).await;
+    // Two keys that would both go to the same node, each by itself.
+    let suits = |key: &String| {
+        let score = |id: &str| crate::core::plan::score(node_hash(id), key_hash(key), 100);
+        score("w3") > score("w4")
+    };
+    let keys: Vec<_> = (0..).map(|n| format!("k{n}")).filter(suits).take(2).collect();
+    for (key, owner) in keys.iter().zip(["w1", "w2"]) {
+        paper.announce(&[key]).await;
+        paper.claim(key, owner, 1).await;
+    }
+    let nodes = [node("w1"), node("w2")];
+    let preview = paper.group.preview_drain(&nodes).await.expect("previewed");
+    let to: Vec<_> = preview.moves.iter().map(|m| m.to.clone()).collect();
+    assert_eq!(to, [Some(node("w3")), Some(node("w4"))]);
 }
 
 #[tokio::test]

@@ -1,0 +1,149 @@
+//! Joins that settle: who says so, and when.
+
+use std::time::Duration;
+
+use super::fate::{Fate, Verb};
+use super::play::Play;
+use super::{BEAT, LEASE, MS};
+use crate::core::edge::Command;
+use crate::core::time::Time;
+use crate::core::timing::{SETTLE, SETTLE_AT_MOST, Timing};
+use crate::id::Revision;
+use crate::store::Write;
+use crate::wire::{ControlRecord, MemberRecord, Mode};
+
+/// What a process wrote as its member record, and when.
+fn members(play: &Play, place: usize) -> Vec<(Time, MemberRecord)> {
+    let name = format!("member.{}", play.players[place].id);
+    let read = |(at, write): (Time, Write)| {
+        Some((at, MemberRecord::decode(write.value.as_deref()?).ok()?))
+    };
+    play.writes(place, &name).into_iter().filter_map(read).collect()
+}
+
+/// When the process called a join settled first.
+fn settled(play: &Play, place: usize, joined: Revision) -> Option<Time> {
+    members(play, place).into_iter().find(|(_, m)| m.settled >= joined).map(|(at, _)| at)
+}
+
+/// A group of these, and one that joins it now: the play, the revision of that join, when it came.
+fn joining(ids: &[&str], prepare: impl FnOnce(&mut Play)) -> (Play, Revision, Time) {
+    let mut play = Play::new(LEASE);
+    for id in ids {
+        play.start(id);
+    }
+    play.run(LEASE * 2);
+    prepare(&mut play);
+    // No heartbeat is due when it settles.
+    play.run(BEAT / 3);
+    let z = play.start("z");
+    play.until(LEASE, |play| !members(play, z).is_empty());
+    let (at, member) = members(&play, z)[0].clone();
+    (play, member.joined, at)
+}
+
+fn check_settled(play: &mut Play, by: usize, joined: Revision, at: Time, after: Duration) {
+    play.run(LEASE * 2);
+    let settled = settled(play, by, joined).expect("it was called settled").since(at);
+    assert!((after..after + MS * 5).contains(&settled), "{settled:?}, and not {after:?}");
+}
+
+#[test]
+fn the_first_member_calls_a_join_settled_after_half_a_second() {
+    let (mut play, joined, at) = joining(&["a", "b"], |_| ());
+    check_settled(&mut play, 0, joined, at, SETTLE);
+    for later in [1, 2] {
+        assert_eq!(settled(&play, later, joined), None, "once is enough");
+    }
+}
+
+#[test]
+fn where_the_first_says_nothing_the_next_do_one_after_another() {
+    let (mut play, joined, at) = joining(&["a", "b", "c"], |play| {
+        play.rule(0, Verb::Write, "member.a", Fate::Lost);
+        play.rule(1, Verb::Write, "member.b", Fate::Lost);
+    });
+    check_settled(&mut play, 2, joined, at, SETTLE + BEAT / 2 * 2);
+}
+
+#[test]
+fn a_member_that_departs_is_not_waited_for() {
+    let (mut play, joined, at) =
+        joining(&["a", "b"], |play| play.control("a", &ControlRecord::new(Mode::Drain)));
+    check_settled(&mut play, 1, joined, at, SETTLE);
+}
+
+#[test]
+fn joins_that_go_on_and_on_hold_nothing_back_for_longer_than_they_may() {
+    let mut play = Play::new(LEASE);
+    let a = play.start("a");
+    play.run(LEASE * 2);
+    let first = play.now;
+    let before = members(&play, a).len();
+    for join in 0..20 {
+        play.start(&format!("n{join}"));
+        play.run(MS * 400);
+    }
+    let mut settled: Vec<(Revision, Time)> =
+        members(&play, a).into_iter().skip(before).map(|(at, m)| (m.settled, at)).collect();
+    settled.dedup_by_key(|(joined, _)| *joined);
+    let spans: Vec<_> = settled.iter().map(|(_, at)| at.since(first)).collect();
+    // From when the first join is seen, and from the first one after that.
+    for (span, want) in spans.iter().zip([SETTLE_AT_MOST, MS * 400 * 8 + SETTLE_AT_MOST]) {
+        assert!((want..want + MS * 20).contains(span), "{spans:?}");
+    }
+}
+
+#[test]
+fn a_member_record_that_got_lost_is_written_again_after_it_was_asked_for() {
+    let timing = Timing::of(LEASE);
+    for (fate, pause) in
+        [(Fate::Lost, timing.ack + timing.retry), (Fate::Refused, timing.heartbeat)]
+    {
+        let mut play = Play::new(LEASE);
+        let a = play.start("a");
+        play.once(a, Verb::Write, "member.a", fate);
+        play.run(LEASE);
+        let members = members(&play, a);
+        let gap = members[1].0.since(members[0].0);
+        assert!((pause..pause + MS * 5).contains(&gap), "{gap:?}, and not {pause:?}");
+        assert_eq!(members[1].1, members[0].1);
+        assert_eq!(play.member("a").map(|m| m.session), Some(members[0].1.session));
+    }
+}
+
+#[test]
+fn a_member_record_that_only_a_question_shows_is_not_written_again() {
+    let mut play = Play::new(LEASE);
+    let a = play.start("a");
+    play.run(LEASE * 2);
+    let before = members(&play, a).len();
+    play.players[a].silent = true;
+    play.once(a, Verb::Write, "member.a", Fate::Unanswered);
+    play.command(a, Command::SetAffinity(7));
+    play.run(BEAT * 2);
+    assert_eq!(members(&play, a).len(), before + 1);
+    assert_eq!(play.member("a").expect("a member").affinity, 7);
+}
+
+#[test]
+fn what_an_operator_or_a_stranger_wrote_over_a_member_record_is_replaced_by_what_is_so() {
+    let mut play = Play::new(LEASE);
+    let a = play.start("a");
+    play.run(LEASE * 2);
+    let member = play.member("a").expect("a member");
+    let forged = MemberRecord { affinity: 3, ..member.clone() };
+    play.put("member.a", Some(forged.encode()), None);
+    play.run(BEAT);
+    assert_eq!(play.member("a"), Some(member.clone()));
+    play.put("member.a", None, None);
+    play.run(BEAT);
+    assert_eq!(play.member("a"), Some(member.clone()));
+    // While nothing is seen of it.
+    play.cut(a);
+    play.put("member.a", Some(forged.encode()), None);
+    play.run(MS * 50);
+    play.mend(a);
+    play.run(BEAT);
+    assert_eq!(play.member("a"), Some(member));
+}
