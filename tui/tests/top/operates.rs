@@ -26,14 +26,14 @@ async fn a_node_is_drained_and_resumed_from_the_screen() {
     terminal.press("D");
     terminal.until("[ Drain 15 keys ]").await;
     terminal.press("\t\t\r");
-    terminal.until("w1 drained in").await;
+    terminal.until("each stop confirmed").await;
     terminal.until("15 keys moved, each stop confirmed").await;
     let snapshot = bed.group().await.snapshot().await.expect("read");
     let keys = |id: &str| snapshot.nodes().find(|n| n.node.as_str() == id).map(|n| n.keys);
     assert_eq!(["w1", "w2", "w3", "w4"].map(keys), [0, 20, 20, 20].map(Some));
 
     terminal.press("\u{1b}");
-    terminal.until_it("no banner", |text| !text.contains("drained in")).await;
+    terminal.until_it("no banner", |text| !text.contains("each stop confirmed")).await;
     terminal.press("u");
     terminal.until("A rebalance would move 15 keys").await;
     // To the choice, the other one, and on to the last button.

@@ -154,6 +154,10 @@ impl Node {
         let again = now.at + Duration::from_secs(1).max(self.timing.heartbeat);
         match answer {
             Err(_) => self.watch.expiry.set(ix, Some(again)),
+            // A leader of old, which does not know what is known here.
+            Ok(Some(record)) if record.revision < known => {
+                self.watch.expiry.set(ix, Some(again));
+            }
             Ok(Some(record)) if record.value.is_some() => {
                 self.watch.expiry.set(ix, record.ttl.map(|_| again));
             }

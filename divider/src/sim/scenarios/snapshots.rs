@@ -162,3 +162,15 @@ fn a_key_whose_end_was_never_shown_is_asked_for_when_its_claim_is_deleted() {
     play.until(LEASE * 2, |play| play.players[other].core.known_keys() == 0);
     assert_eq!((play.resyncs(other), play.reads(other, "key.k")), (1, 1));
 }
+
+#[test]
+fn a_leader_of_old_that_knows_of_no_end_of_a_key_is_asked_again() {
+    let (mut play, a) = alone();
+    let old = play.record("key.k");
+    play.put("key.k", Some(Bytes::new()), Some(Duration::from_secs(1)));
+    play.rule(a, Verb::Read, "key.k", Fate::Old(old));
+    play.run(MS * 2_500);
+    assert_eq!(play.told(a, "k"), "+");
+    play.players[a].rules.clear();
+    play.until(LEASE, |play| play.told(a, "k") == "+-");
+}
