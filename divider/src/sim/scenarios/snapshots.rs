@@ -173,4 +173,5 @@ fn a_leader_of_old_that_knows_of_no_end_of_a_key_is_asked_again() {
     assert_eq!(play.told(a, "k"), "+");
     play.players[a].rules.clear();
     play.until(LEASE, |play| play.told(a, "k") == "+-");
+    assert_eq!(play.resyncs(a), 0, "it needs no audit to find that out");
 }
