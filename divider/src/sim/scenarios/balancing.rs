@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::casts::{KEYS, sharing};
+use super::casts::{KEYS, crowded, sharing};
 use super::fate::{Fate, Verb};
 use super::play::Play;
 use super::{BEAT, LEASE, MS};
@@ -11,13 +11,7 @@ use crate::wire::{ControlRecord, Mode};
 
 /// Many keys, all on the first of the nodes that follow, which confirms no stop.
 fn donor() -> (Play, usize, Vec<String>) {
-    let mut play = Play::new(LEASE);
-    let a = play.start("a");
-    play.run(LEASE);
-    let keys: Vec<_> = (0..12).map(|at| format!("k{at}")).collect();
-    play.announce_all(&keys);
-    play.until(LEASE, |play| keys.iter().all(|key| play.runs(a, key)));
-    play.run(LEASE);
+    let (mut play, a, keys) = crowded(12);
     play.players[a].app.confirms = false;
     (play, a, keys)
 }

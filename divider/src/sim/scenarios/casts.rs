@@ -1,7 +1,10 @@
 //! The groups that scenarios begin with.
 
-use super::LEASE;
+use super::fate::{Fate, Verb};
 use super::play::Play;
+use super::{BEAT, LEASE};
+use crate::id::{Revision, Session};
+use crate::wire::{LeaseRecord, LeaseState};
 
 /// Keys for a group to share.
 pub(super) const KEYS: [&str; 6] = ["k1", "k2", "k3", "k4", "k5", "k6"];
@@ -12,6 +15,33 @@ pub(super) fn alone() -> (Play, usize) {
     let a = play.start("a");
     play.announce("k");
     play.until_running(&["k"]);
+    play.run(LEASE);
+    (play, a)
+}
+
+/// A node that has many keys: the play, the node, the keys.
+pub(super) fn crowded(count: usize) -> (Play, usize, Vec<String>) {
+    let (mut play, a) = one();
+    let keys: Vec<_> = (0..count).map(|at| format!("k{at}")).collect();
+    play.announce_all(&keys);
+    play.until(LEASE, |play| keys.iter().all(|key| play.runs(a, key)));
+    play.run(LEASE);
+    (play, a, keys)
+}
+
+/// A node whose claim of `k` is held back on its way.
+pub(super) fn claiming() -> (Play, usize) {
+    let (mut play, a) = one();
+    play.once(a, Verb::Write, "claim.k", Fate::Held);
+    play.announce("k");
+    play.until(BEAT, |play| !play.players[a].held.is_empty());
+    (play, a)
+}
+
+/// A node and no key.
+pub(super) fn one() -> (Play, usize) {
+    let mut play = Play::new(LEASE);
+    let a = play.start("a");
     play.run(LEASE);
     (play, a)
 }
@@ -46,4 +76,23 @@ pub(super) fn sharing() -> (Play, usize, usize) {
     play.until_running(&KEYS);
     play.run(LEASE);
     (play, a, b)
+}
+
+/// The session of a process that is not played.
+pub(super) fn stranger() -> Session {
+    Session::from_bits(77)
+}
+
+/// The lease record of that session.
+pub(super) fn strange_lease(state: LeaseState) -> LeaseRecord {
+    LeaseRecord {
+        session: stranger(),
+        beat: 1,
+        lease_ms: 3_000,
+        state,
+        held: 0,
+        stopping: 0,
+        seen: Revision::NONE,
+        by: None,
+    }
 }

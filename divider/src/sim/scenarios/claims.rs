@@ -1,12 +1,12 @@
 //! Claims: who takes an orphan, what clears up, and what an acknowledgement proves.
 
-use super::casts::{KEYS, alone, two};
+use super::casts::{KEYS, alone, strange_lease, stranger, two};
 use super::fate::{Fate, Verb};
 use super::{BEAT, LEASE, MS};
 use crate::core::edge::{Notice, Reply};
 use crate::core::timing::TOMBSTONE;
-use crate::id::{NodeId, Session, Token};
-use crate::wire::{ClaimRecord, LeaseRecord, LeaseState, Owner};
+use crate::id::{NodeId, Token};
+use crate::wire::{ClaimRecord, LeaseState, Owner};
 
 // V1
 #[test]
@@ -100,17 +100,8 @@ fn the_claim_of_a_key_that_is_gone_is_deleted_by_its_owner_at_the_revision_it_he
 fn a_claim_that_is_nobodys_of_a_key_that_is_gone_is_deleted_by_one_node() {
     let (mut play, a, b) = two();
     let node = NodeId::new("z").expect("a legal id");
-    let session = Session::from_bits(77);
-    let dead = LeaseRecord {
-        session,
-        beat: 1,
-        lease_ms: 3_000,
-        state: LeaseState::Dead,
-        held: 0,
-        stopping: 0,
-        seen: play.log.last(),
-        by: None,
-    };
+    let session = stranger();
+    let dead = strange_lease(LeaseState::Dead);
     play.put("lease.z", Some(dead.encode()), None);
     let claim = |owner| ClaimRecord { owner, token: Token(5), not: Vec::new() }.encode();
     play.put("claim.dead", Some(claim(Some(Owner { node, session }))), None);

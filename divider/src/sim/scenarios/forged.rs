@@ -3,7 +3,7 @@
 
 use bytes::Bytes;
 
-use super::casts::{KEYS, sharing};
+use super::casts::{KEYS, sharing, strange_lease};
 use super::fate::{Fate, Verb};
 use super::play::Play;
 use super::{BEAT, LEASE};
@@ -52,13 +52,8 @@ fn a_member_record_from_the_future_of_a_session_that_never_was_is_deleted() {
     let (mut play, ..) = sharing();
     let lease = LeaseRecord {
         session: Session::from_bits(8),
-        beat: 1,
         lease_ms: 300,
-        state: LeaseState::Ended,
-        held: 0,
-        stopping: 0,
-        seen: Revision::NONE,
-        by: None,
+        ..strange_lease(LeaseState::Ended)
     };
     play.put("lease.z", Some(lease.encode()), None);
     play.put("member.z", Some(from_the_future(9).encode()), None);

@@ -2,14 +2,14 @@
 
 use bytes::Bytes;
 
-use super::casts::alone;
+use super::casts::{alone, strange_lease};
 use super::fate::{Fate, Verb};
 use super::play::Play;
 use super::{BEAT, LEASE, MS};
 use crate::core::config::JoinPolicy;
 use crate::core::edge::{End, Notice};
 use crate::core::timing::{Timing, UNKNOWN_LEASE, observed};
-use crate::id::{Revision, Session};
+use crate::id::Session;
 use crate::wire::{LeaseRecord, LeaseState, MemberRecord, PROTOCOL};
 
 // V6
@@ -40,16 +40,7 @@ fn a_crash_between_lease_and_member_record_is_waited_out_too() {
 fn a_lease_record_that_claims_to_last_for_ever_is_waited_out_like_the_longest() {
     let mut play = Play::new(LEASE);
     let session = Session::from_bits(7);
-    let forged = LeaseRecord {
-        session,
-        beat: 1,
-        lease_ms: u64::MAX,
-        state: LeaseState::Live,
-        held: 0,
-        stopping: 0,
-        seen: Revision::NONE,
-        by: None,
-    };
+    let forged = LeaseRecord { session, lease_ms: u64::MAX, ..strange_lease(LeaseState::Live) };
     play.put("lease.a", Some(forged.encode()), None);
     play.announce("k");
     let a = play.start("a");

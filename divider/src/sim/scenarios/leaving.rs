@@ -1,29 +1,14 @@
 //! Leaving where answers are lost or late: what ends a session is written until it stands, and no
 //! other session is ended by it.
 
-use super::casts::{alone, pair};
+use super::casts::{alone, claiming, pair, strange_lease};
 use super::fate::{Fate, Verb};
 use super::play::Play;
 use super::{BEAT, LEASE, MS};
 use crate::core::edge::{Action, Command, End, Input, Notice, Reply, RequestId};
 use crate::core::time::Time;
 use crate::core::timing::Timing;
-use crate::id::{Revision, Session};
 use crate::wire::{ControlRecord, LeaseRecord, LeaseState, Mode};
-
-/// The lease record of another process that has this node's id.
-fn successor() -> LeaseRecord {
-    LeaseRecord {
-        session: Session::from_bits(77),
-        beat: 1,
-        lease_ms: 3_000,
-        state: LeaseState::Live,
-        held: 0,
-        stopping: 0,
-        seen: Revision::NONE,
-        by: None,
-    }
-}
 
 /// When the process wrote the end of its session.
 fn ends(play: &Play, place: usize) -> Vec<Time> {
@@ -67,12 +52,7 @@ fn a_cancelled_node_that_sees_its_end_in_the_log_waits_for_no_answer() {
 
 #[test]
 fn a_flush_waits_for_a_claim_that_is_on_its_way() {
-    let mut play = Play::new(LEASE);
-    let a = play.start("a");
-    play.run(LEASE);
-    play.once(a, Verb::Write, "claim.k", Fate::Held);
-    play.announce("k");
-    play.until(BEAT, |play| !play.players[a].held.is_empty());
+    let (mut play, a) = claiming();
     let flush = play.command(a, Command::Flush);
     play.run(MS * 50);
     assert_eq!(play.reply(a, flush), None);
@@ -116,10 +96,10 @@ fn an_end_that_only_a_question_shows_is_not_written_again() {
 fn a_cancelled_node_that_was_replaced_does_not_end_its_successor() {
     let (mut play, a) = alone();
     play.players[a].silent = true;
-    play.put("lease.a", Some(successor().encode()), None);
+    play.put("lease.a", Some(strange_lease(LeaseState::Live).encode()), None);
     play.command(a, Command::Cancel);
     play.until(LEASE, |play| is_over(play, a));
-    assert_eq!(play.lease("a"), Some(successor()));
+    assert_eq!(play.lease("a"), Some(strange_lease(LeaseState::Live)));
     assert_eq!(ends(&play, a).len(), 1, "over the record that it knew");
 }
 

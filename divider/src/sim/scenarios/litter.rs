@@ -2,12 +2,13 @@
 
 use bytes::Bytes;
 
+use super::casts::{strange_lease, stranger};
 use super::fate::{Fate, Verb};
 use super::play::Play;
 use super::{BEAT, LEASE, MS};
 use crate::core::timing::{Timing, observed};
-use crate::id::{NodeId, Revision, Session, Token};
-use crate::wire::{ClaimRecord, LeaseRecord, LeaseState, Owner};
+use crate::id::{NodeId, Token};
+use crate::wire::{ClaimRecord, LeaseState, Owner};
 
 /// Enough that each of two nodes has the best score for some.
 const NAMES: [&str; 6] = ["claim.x1", "claim.x2", "claim.x3", "claim.x4", "claim.x5", "claim.x6"];
@@ -50,17 +51,8 @@ fn a_claim_of_a_session_that_may_live_is_not_deleted() {
     let mut play = Play::new(LEASE);
     let b = play.start("b");
     play.run(LEASE);
-    let session = Session::from_bits(77);
-    let lease = LeaseRecord {
-        session,
-        beat: 1,
-        lease_ms: 3_000,
-        state: LeaseState::Live,
-        held: 0,
-        stopping: 0,
-        seen: Revision::NONE,
-        by: None,
-    };
+    let session = stranger();
+    let lease = strange_lease(LeaseState::Live);
     play.put("lease.z", Some(lease.encode()), None);
     let node = NodeId::new("z").expect("a legal id");
     for name in NAMES {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::casts::{KEYS, alone, sharing};
+use super::casts::{KEYS, alone, crowded, one, sharing};
 use super::fate::{Fate, Verb};
 use super::play::Play;
 use super::{BEAT, LEASE, MS};
@@ -27,18 +27,6 @@ fn stuck() -> (Play, usize) {
 
 fn drain(parallel: u32) -> ControlRecord {
     ControlRecord { parallel, ..ControlRecord::new(Mode::Drain) }
-}
-
-/// Many keys, all of the first of the nodes that follow.
-fn crowded() -> (Play, usize, Vec<String>) {
-    let mut play = Play::new(LEASE);
-    let a = play.start("a");
-    play.run(LEASE);
-    let keys: Vec<_> = (0..12).map(|at| format!("k{at}")).collect();
-    play.announce_all(&keys);
-    play.until(LEASE, |play| keys.iter().all(|key| play.runs(a, key)));
-    play.run(LEASE);
-    (play, a, keys)
 }
 
 #[test]
@@ -174,7 +162,7 @@ fn a_deadline_says_nothing_to_a_node_that_is_not_drained_any_more() {
 
 #[test]
 fn a_join_takes_from_a_node_the_keys_that_suit_it_least() {
-    let (mut play, a, keys) = crowded();
+    let (mut play, a, keys) = crowded(12);
     let b = play.start("b");
     play.run(LEASE * 2);
     let moved: BTreeSet<_> = keys.iter().filter(|key| play.runs(b, key)).cloned().collect();
@@ -186,7 +174,7 @@ fn a_join_takes_from_a_node_the_keys_that_suit_it_least() {
 
 #[test]
 fn what_is_told_to_stop_for_one_generation_counts_for_the_next() {
-    let (mut play, a, keys) = crowded();
+    let (mut play, a, keys) = crowded(12);
     play.players[a].app.confirms = false;
     play.start("b");
     play.run(LEASE * 2);
@@ -198,7 +186,7 @@ fn what_is_told_to_stop_for_one_generation_counts_for_the_next() {
 
 #[test]
 fn a_node_says_that_it_is_done_with_a_generation_when_its_last_key_is_handed_over() {
-    let (mut play, a, keys) = crowded();
+    let (mut play, a, keys) = crowded(12);
     play.players[a].app.confirms = false;
     play.start("b");
     play.run(LEASE * 2);
@@ -290,9 +278,7 @@ fn a_hand_over_that_is_lost_while_the_view_is_read_anew_makes_room_for_the_next(
 
 #[test]
 fn what_waits_for_its_turn_to_move_stays_when_its_receiver_takes_nothing_any_more() {
-    let mut play = Play::new(LEASE);
-    let a = play.start("a");
-    play.run(LEASE);
+    let (mut play, a) = one();
     let keys: Vec<_> = (0..600).map(|at| format!("k{at}")).collect();
     play.announce_all(&keys);
     play.run(LEASE);

@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
+use super::casts::{strange_lease, stranger};
 use super::fate::{Fate, Verb};
 use super::play::Play;
 use super::{BEAT, LEASE, MS};
 use crate::core::edge::{Action, Notice};
 use crate::core::time::Time;
 use crate::core::timing::Timing;
-use crate::id::{NodeId, Revision, Session, Token};
+use crate::id::{NodeId, Token};
 use crate::wire::{ClaimRecord, LeaseRecord, LeaseState, Owner};
 
 /// A node at work.
@@ -22,7 +23,7 @@ fn worker() -> (Play, usize) {
 /// Announces `k`, with a claim that names a session of which there is no member record.
 fn claim_of(play: &mut Play, node: &str) {
     let node = NodeId::new(node).expect("a legal id");
-    let owner = Some(Owner { node, session: Session::from_bits(77) });
+    let owner = Some(Owner { node, session: stranger() });
     let claim = ClaimRecord { owner, token: Token(5), not: Vec::new() };
     play.put("claim.k", Some(claim.encode()), None);
     play.announce("k");
@@ -30,16 +31,7 @@ fn claim_of(play: &mut Play, node: &str) {
 
 /// The lease record of that session.
 fn lease(state: LeaseState) -> LeaseRecord {
-    LeaseRecord {
-        session: Session::from_bits(77),
-        beat: 1,
-        lease_ms: 300,
-        state,
-        held: 0,
-        stopping: 0,
-        seen: Revision::NONE,
-        by: None,
-    }
+    LeaseRecord { lease_ms: 300, ..strange_lease(state) }
 }
 
 /// When a process asked the leader for a record.

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::casts::{KEYS, alone, pair, sharing};
+use super::casts::{KEYS, alone, claiming, one, pair, sharing};
 use super::fate::{Fate, Verb};
 use super::play::Play;
 use super::{BEAT, LEASE, MS};
@@ -56,12 +56,7 @@ fn a_claim_that_was_written_again_as_it_was_is_handed_over_from_there() {
 
 #[test]
 fn a_claim_that_was_won_while_the_view_was_read_anew_is_held_although_the_view_lacks_it() {
-    let mut play = Play::new(LEASE);
-    let a = play.start("a");
-    play.run(LEASE);
-    play.once(a, Verb::Write, "claim.k", Fate::Held);
-    play.announce("k");
-    play.until(BEAT, |play| !play.players[a].held.is_empty());
+    let (mut play, a) = claiming();
     play.players[a].pace = MS * 20;
     play.players[a].hidden.insert("claim.k".into());
     play.break_watches(a);
@@ -154,9 +149,7 @@ fn a_view_that_is_read_anew_moves_nothing() {
 
 #[test]
 fn moves_that_are_not_done_when_the_view_is_read_anew_are_done_all_the_same() {
-    let mut play = Play::new(LEASE);
-    let a = play.start("a");
-    play.run(LEASE);
+    let (mut play, a) = one();
     play.announce_all(&KEYS);
     play.until_running(&KEYS);
     play.run(LEASE);

@@ -2,14 +2,14 @@
 
 use bytes::Bytes;
 
-use super::casts::pair;
+use super::casts::{claiming, one, pair, strange_lease, stranger};
 use super::fate::{Fate, Verb};
 use super::play::Play;
 use super::{BEAT, LEASE, MS};
 use crate::core::edge::{Command, Reply};
 use crate::core::timing::Timing;
-use crate::id::{NodeId, Revision, Session, Token};
-use crate::wire::{ClaimRecord, LeaseRecord, LeaseState, Owner};
+use crate::id::{NodeId, Token};
+use crate::wire::{ClaimRecord, LeaseState, Owner};
 
 /// A claim of `k` for a node, as if it had been given to it.
 fn give(play: &mut Play, place: usize) {
@@ -39,9 +39,7 @@ fn a_key_that_was_lost_to_another_node_and_given_back_starts_without_a_claim_of_
 
 #[test]
 fn a_key_starts_with_the_delivery_of_its_claim_where_nobody_answers() {
-    let mut play = Play::new(LEASE);
-    let a = play.start("a");
-    play.run(LEASE);
+    let (mut play, a) = one();
     play.once(a, Verb::Write, "claim.k", Fate::Unanswered);
     play.rule(a, Verb::Read, "claim.k", Fate::Lost);
     play.announce("k");
@@ -99,14 +97,9 @@ fn a_new_claim_has_a_higher_token_than_any_that_was_seen() {
 
 #[test]
 fn a_claim_that_another_won_is_not_tried_again_before_the_watch_has_had_time_to_show_it() {
-    let mut play = Play::new(LEASE);
-    let a = play.start("a");
-    play.run(LEASE);
-    play.once(a, Verb::Write, "claim.k", Fate::Held);
-    play.announce("k");
-    play.until(BEAT, |play| !play.players[a].held.is_empty());
+    let (mut play, a) = claiming();
     play.players[a].silent = true;
-    let (node, session) = (NodeId::new("z").expect("a legal id"), Session::from_bits(77));
+    let (node, session) = (NodeId::new("z").expect("a legal id"), stranger());
     let owner = Some(Owner { node, session });
     let claim = ClaimRecord { owner, token: Token(5), not: Vec::new() };
     play.put("claim.k", Some(claim.encode()), None);
@@ -141,20 +134,9 @@ fn a_node_need_not_ask_whether_a_session_is_over_that_it_replaced_itself() {
 /// What is on its way counts until it has an outcome, whatever becomes of the key meanwhile.
 #[test]
 fn a_node_whose_claim_was_overtaken_by_the_loss_of_the_record_can_still_leave() {
-    let mut play = Play::new(LEASE);
-    let a = play.start("a");
-    play.run(LEASE);
-    let (node, session) = (NodeId::new("z").expect("a legal id"), Session::from_bits(77));
-    let dead = LeaseRecord {
-        session,
-        beat: 1,
-        lease_ms: 3_000,
-        state: LeaseState::Dead,
-        held: 0,
-        stopping: 0,
-        seen: Revision::NONE,
-        by: None,
-    };
+    let (mut play, a) = one();
+    let (node, session) = (NodeId::new("z").expect("a legal id"), stranger());
+    let dead = strange_lease(LeaseState::Dead);
     play.put("lease.z", Some(dead.encode()), None);
     let owner = Some(Owner { node, session });
     let claim = ClaimRecord { owner, token: Token(5), not: Vec::new() };

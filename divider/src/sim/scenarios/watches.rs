@@ -1,6 +1,6 @@
 //! When a watch can be believed: late is not dead, and dead is not late.
 
-use super::casts::{KEYS, sharing};
+use super::casts::{KEYS, crowded, one, sharing};
 use super::play::Play;
 use super::{BEAT, LEASE, MS};
 use crate::core::edge::Action;
@@ -20,9 +20,7 @@ fn a_node_that_sees_nothing_for_two_leases_lets_go_of_everything() {
 // V2
 #[test]
 fn a_node_has_one_watch_and_joins_do_not_change_it() {
-    let mut play = Play::new(LEASE);
-    let a = play.start("a");
-    play.run(LEASE);
+    let (mut play, a) = one();
     for id in ["b", "c", "d"] {
         play.start(id);
         play.run(LEASE);
@@ -34,13 +32,7 @@ fn a_node_has_one_watch_and_joins_do_not_change_it() {
 // V2
 #[test]
 fn a_snapshot_that_goes_on_is_not_taken_for_a_dead_watch() {
-    let mut play = Play::new(LEASE);
-    let a = play.start("a");
-    play.run(LEASE);
-    let keys: Vec<_> = (0..50).map(|at| format!("k{at}")).collect();
-    play.announce_all(&keys);
-    play.until(LEASE, |play| keys.iter().all(|key| play.runs(a, key)));
-    play.run(LEASE);
+    let (mut play, a, keys) = crowded(50);
     // The own heartbeat is queued behind all that, for longer than a dead watch is waited for.
     play.players[a].pace = MS * 40;
     play.break_watches(a);
@@ -52,9 +44,7 @@ fn a_snapshot_that_goes_on_is_not_taken_for_a_dead_watch() {
 // V2
 #[test]
 fn a_burst_of_announcements_before_the_own_heartbeat_is_no_reason_to_resync() {
-    let mut play = Play::new(LEASE);
-    let a = play.start("a");
-    play.run(LEASE);
+    let (mut play, a) = one();
     play.control("a", &ControlRecord::new(Mode::Cordon));
     play.run(BEAT);
     play.players[a].pace = MS * 5;
