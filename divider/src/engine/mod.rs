@@ -8,6 +8,7 @@
 pub(crate) mod clock;
 mod debts;
 mod driver;
+mod effects;
 mod failures;
 mod lease;
 mod meters;

@@ -9,6 +9,7 @@ use std::task::Waker;
 
 use super::clock;
 use super::debts::{Debts, Owed};
+use super::effects::Effects;
 use super::lease::SessionLease;
 use super::runs::{Ending, Phase, Run, Runs};
 use crate::assignment::Assignment;
@@ -32,15 +33,6 @@ pub(super) struct Queue {
     end_waker: Option<Waker>,
     closed: bool,
     effects: Effects,
-}
-
-/// What a change of the queue makes others do. It is carried out after the queue's lock is let go:
-/// whoever is woken may well come back to the queue, even from a destructor.
-#[derive(Debug, Default)]
-pub(super) struct Effects {
-    wake: Vec<Waker>,
-    cancel: Vec<Assignment>,
-    discard: Vec<Waker>,
 }
 
 /// A stop or loss that the application takes.
@@ -335,17 +327,5 @@ impl Queue {
 
     fn wake_ends(&mut self) {
         self.effects.wake.extend(self.end_waker.take());
-    }
-}
-
-impl Effects {
-    /// Carries them out; nobody may hold the queue's lock.
-    pub(super) fn carry_out(self) {
-        for assignment in self.cancel {
-            assignment.fire();
-        }
-        for waker in self.wake {
-            waker.wake();
-        }
     }
 }

@@ -189,10 +189,8 @@ impl Node {
         let owners = &self.view.owners;
         self.proofs.sweep(|node, session| owners.find(node, session).is_some());
         let keys = &self.view.keys;
-        self.takes.sweep(
-            |owner| owners.get(owner).is_some(),
-            |ix| keys.get(ix).is_some_and(|e| e.claim.garbled),
-        );
+        self.turns.sweep(|owner| owners.get(owner).is_some());
+        self.takes.sweep(|ix| keys.get(ix).is_some_and(|e| e.claim.garbled));
     }
 
     /// When it is this node's turn to say that the joins have settled: the first by id does so when

@@ -32,6 +32,7 @@ mod outcome;
 mod proof;
 mod ring;
 mod take;
+mod turn;
 mod watch;
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
@@ -47,6 +48,7 @@ use self::observe::Observer;
 use self::outcome::{ReadFor, WriteFor};
 use self::proof::Proofs;
 use self::take::Takes;
+use self::turn::Turns;
 use self::watch::LogWatch;
 use super::config::Config;
 use super::edge::{Action, End, Input, Notice, ReadId, WatchId, WriteId};
@@ -77,6 +79,7 @@ pub(crate) struct Node {
     proofs: Proofs,
     holds: Holds,
     takes: Takes,
+    turns: Turns,
     moves: MovesOut,
     member: MemberOut,
     leaving: Leaving,
@@ -114,6 +117,7 @@ impl Node {
             proofs: Proofs::default(),
             holds: Holds::default(),
             takes: Takes::default(),
+            turns: Turns::default(),
             moves: MovesOut::default(),
             leaving: Leaving::default(),
             audit: Audit::new(now.at),
@@ -192,7 +196,7 @@ impl Node {
             self.observer_timeout(),
             self.member_timeout(),
             self.moves_timeout(),
-            self.takes.next(self.take_patience()),
+            self.turns.next(self.take_patience()),
         ]
         .into_iter()
         .flatten()

@@ -98,8 +98,7 @@ impl Seen {
     /// The lease by which a member's session is waited for. What is over, but older than that session,
     /// is the end of one before it: that session wrote over it, and the log has lost its lease.
     pub(super) fn lease_of(&self, member: &Placed<MemberRecord>) -> Duration {
-        let said = Duration::from_millis(member.record.lease_ms).min(UNKNOWN_LEASE);
-        if self.state == LeaseState::Live { self.lease } else { self.lease.max(said) }
+        if self.state == LeaseState::Live { self.lease } else { self.lease.max(member.lease()) }
     }
 
     /// Whether the node cannot be relied on to observe those behind it in the ring: it has missed
@@ -169,10 +168,11 @@ impl Node {
             return;
         }
         let lease = found.map(|f| Duration::from_millis(f.lease_ms).min(UNKNOWN_LEASE));
+        let said = self.view.members.get(node).map(Placed::lease);
         let seen = Seen {
             revision,
             since: now.at,
-            lease: lease.unwrap_or_else(|| self.lease_of(node)),
+            lease: lease.or(said).unwrap_or(UNKNOWN_LEASE),
             session: found.map(|f| f.session),
             state: found.map_or(LeaseState::Live, |f| f.state),
             beat: found.map_or(0, |f| f.beat),
@@ -205,8 +205,7 @@ impl Node {
         }
         for (node, member) in members.iter().filter(|(node, _)| **node != self.config.node) {
             if !seen.contains_key(node) {
-                let lease = Duration::from_millis(member.record.lease_ms).min(UNKNOWN_LEASE);
-                seen.insert(node.clone(), Seen::absent(now.at, lease));
+                seen.insert(node.clone(), Seen::absent(now.at, member.lease()));
             }
         }
         // Who is not a member is about to become one, or never will.
@@ -215,12 +214,6 @@ impl Node {
         seen.retain(|node, seen| members.contains_key(node) || live(seen));
         deleting.retain(|n| members.contains_key(n));
         self.view.leases.retain(|node, _| *node == self.config.node || seen.contains_key(node));
-    }
-
-    /// The length of a node's lease as its member record says it.
-    fn lease_of(&self, node: &NodeId) -> Duration {
-        let said = self.view.members.get(node).map(|m| Duration::from_millis(m.record.lease_ms));
-        said.map_or(UNKNOWN_LEASE, |lease| lease.min(UNKNOWN_LEASE))
     }
 
     pub(super) fn observer_timeout(&self) -> Option<Time> {

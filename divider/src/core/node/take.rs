@@ -1,7 +1,6 @@
 //! Taking orphans.
 
-use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
-use std::time::Duration;
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::Node;
 use super::hold::{Doubt, Hold, Phase};
@@ -10,7 +9,7 @@ use super::outcome::{ReadFor, WriteFor};
 use crate::core::edge::{Notice, WriteId};
 use crate::core::guard::broken;
 use crate::core::time::{Now, Time};
-use crate::core::view::{KeyIx, Note, OwnerIx, OwnerMap};
+use crate::core::view::{KeyIx, Note};
 use crate::id::Revision;
 use crate::store::{Outcome, Record, StoreError};
 use crate::wire::{ClaimRecord, Owner, RecordName};
@@ -18,43 +17,18 @@ use crate::wire::{ClaimRecord, Owner, RecordName};
 /// The most claims that are on their way at a time.
 const IN_FLIGHT: usize = 1_024;
 
-/// What a planned owner is given for each claim that it has to write: ten times what it needs.
-const A_CLAIM: Duration = Duration::from_millis(1);
-
-/// The keys that this node is about to take, and those that it watches others take.
+/// The keys that this node is about to take.
 #[derive(Debug, Default)]
 pub(super) struct Takes {
     /// Keys planned for this node, in the order in which keys lie in memory: about the same on every
     /// node, so that each follows the claims of all with hardly a cache miss.
     wanted: BTreeSet<KeyIx>,
     in_flight: usize,
-    /// Orphans planned for other nodes, in the order in which they are to be looked at again.
-    watched: VecDeque<Watched>,
-    /// When each session last wrote a claim.
-    last_claim: OwnerMap<Time>,
     /// Since when an unreadable claim is known, at its revision: between two of them there may have been
     /// one of an owner that lives.
     garbage: HashMap<KeyIx, (Revision, Time)>,
     /// Claims whose deletion is on its way.
     pub(super) litter: HashSet<KeyIx>,
-}
-
-/// An orphan that another node is to take.
-#[derive(Debug, Clone, Copy)]
-struct Watched {
-    /// When it was seen planned.
-    since: Time,
-    /// How often the patience with its planned owner has been renewed, the first time included.
-    round: u32,
-    /// Until when having others to take excuses its planned owner.
-    excused: Time,
-    ix: KeyIx,
-}
-
-impl Watched {
-    fn due(self, patience: Duration) -> Time {
-        self.since + patience * self.round
-    }
 }
 
 impl Takes {
@@ -85,30 +59,13 @@ impl Takes {
         known.1
     }
 
-    pub(super) fn next(&self, patience: Duration) -> Option<Time> {
-        self.watched.front().map(|watched| watched.due(patience))
-    }
-
-    /// Forgets what concerns sessions and keys that are gone.
-    pub(super) fn sweep(
-        &mut self,
-        named: impl Fn(OwnerIx) -> bool,
-        garbled: impl Fn(KeyIx) -> bool,
-    ) {
-        self.last_claim.retain(named);
+    /// Forgets the keys that are gone.
+    pub(super) fn sweep(&mut self, garbled: impl Fn(KeyIx) -> bool) {
         self.garbage.retain(|ix, _| garbled(*ix));
     }
 }
 
 impl Node {
-    /// A claim was delivered.
-    pub(super) fn note_claim(&mut self, now: Now, ix: KeyIx) {
-        let Some(claim) = self.view.keys.get(ix).map(|e| &e.claim) else { return };
-        if claim.owner.is_some() && !claim.garbled {
-            self.takes.last_claim.insert(claim.owner, now.at);
-        }
-    }
-
     /// The key is an orphan and this node's to take.
     pub(super) fn want(&mut self, now: Now, ix: KeyIx) {
         let Some(entry) = self.view.keys.get(ix) else { return };
@@ -294,67 +251,5 @@ impl Node {
         self.takes.end();
         self.notice(Notice::TakenOver { after: now.at.since(since) });
         self.start(now, ix, token, revision);
-    }
-
-    /// How long a planned owner may write no claim before others take what is planned for it.
-    pub(super) fn take_patience(&self) -> Duration {
-        self.timing.heartbeat * 2
-    }
-
-    /// An orphan is planned for another node: if that does not take it, somebody else has to.
-    pub(super) fn watch_over(&mut self, now: Now, ix: KeyIx) {
-        if broken!(FallbackDelay) {
-            return self.want(now, ix);
-        }
-        let Some(entry) = self.view.keys.get_mut(ix) else { return };
-        if !entry.note(Note::Watched) {
-            return;
-        }
-        let planned = self.planner.planned_for(entry.target);
-        let backlog = A_CLAIM * u32::try_from(planned).unwrap_or(u32::MAX);
-        let excused = now.at + self.take_patience() + backlog;
-        self.takes.watched.push_back(Watched { since: now.at, round: 1, excused, ix });
-    }
-
-    /// Orphans that their planned owners do not take: the next in the key's order of scores does,
-    /// each two heartbeats after the one before it.
-    fn drive_watched(&mut self, now: Now) {
-        let patience = self.take_patience();
-        while let Some(&watched) = self.takes.watched.front()
-            && watched.due(patience) <= now.at
-        {
-            self.takes.watched.pop_front();
-            self.look_at_watched(now, watched);
-        }
-        if self.takes.watched.is_empty() {
-            // After a cold start it has room for every key.
-            self.takes.watched = VecDeque::new();
-        }
-    }
-
-    fn look_at_watched(&mut self, now: Now, watched: Watched) {
-        let ix = watched.ix;
-        let target = self.view.keys.get(ix).map_or(OwnerIx::NONE, |e| e.target);
-        let waits = target.is_some() && target != self.me && self.planner.is_orphan(&self.view, ix);
-        if waits {
-            if self.is_neglected(now, watched, target) {
-                self.want(now, ix);
-            }
-            self.takes.watched.push_back(Watched { round: watched.round + 1, ..watched });
-        } else if let Some(entry) = self.view.keys.get_mut(ix) {
-            entry.unnote(Note::Watched);
-            self.view.keys.forget_if_idle(ix);
-        }
-    }
-
-    /// Whether its planned owner has let it lie. One that writes claims may have others before this
-    /// one; but it may also have planned this one for somebody else, who thinks the same of it. So
-    /// being busy excuses it only for as long as what was planned for it can take.
-    fn is_neglected(&self, now: Now, watched: Watched, target: OwnerIx) -> bool {
-        let last = self.takes.last_claim.get(target);
-        let busy = last.is_some_and(|at| *at + self.take_patience() > now.at);
-        let busy = busy && watched.excused > now.at;
-        let rank = self.planner.rank(&self.view, now, watched.ix, self.me);
-        !busy && rank.is_some_and(|rank| rank <= watched.round) && !broken!(Fallback)
     }
 }

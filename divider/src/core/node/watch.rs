@@ -199,10 +199,8 @@ impl Node {
     }
 
     fn on_effect(&mut self, now: Now, effect: &Effect, record: &Record) {
-        if let Effect::Key(ix) = effect {
-            self.watch.expiry.note(*ix, record, now.at);
-        }
         match effect {
+            Effect::Key(ix) => self.watch.expiry.note(*ix, record, now.at),
             Effect::Lease(node) if *node == self.config.node => {
                 return self.on_lease_delivered(now, record.revision);
             }
@@ -240,12 +238,8 @@ impl Node {
                 self.planner.on_claim(&mut self.view, now, *ix, *from);
                 self.doubt_key(*ix);
             }
-            Effect::Member(node) => {
+            Effect::Member(node) | Effect::Control(node) => {
                 self.observe_member(now, node);
-                self.planner.on_member(&mut self.view, now);
-                self.on_members(now);
-            }
-            Effect::Control(_) => {
                 self.planner.on_member(&mut self.view, now);
                 self.on_members(now);
             }

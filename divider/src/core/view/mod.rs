@@ -10,6 +10,7 @@ mod problems;
 mod texts;
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 pub(crate) use apply::Effect;
 pub(crate) use entry::{Claim, KeyEntry, NotUntil, Note};
@@ -21,6 +22,7 @@ pub(crate) use problems::Problems;
 
 use super::guard::broken;
 use super::time::{Now, Time};
+use super::timing::UNKNOWN_LEASE;
 use crate::id::{NodeId, Revision};
 use crate::wire::{ControlRecord, GroupRecord, LeaseRecord, MemberRecord, StopsRecord};
 
@@ -36,6 +38,11 @@ impl Placed<MemberRecord> {
     /// The revision of its join, as far as it is one of this log.
     pub(crate) fn joined(&self) -> Revision {
         self.past(self.record.joined)
+    }
+
+    /// How long its lease lasts, as it says.
+    pub(crate) fn lease(&self) -> Duration {
+        Duration::from_millis(self.record.lease_ms).min(UNKNOWN_LEASE)
     }
 
     /// The newest join that it calls settled, likewise.
