@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 
-use crate::core::config::{Config, JoinPolicy, RebalancePolicy};
+use crate::core::config::{Config, JoinPolicy, RebalancePolicy, WORTH};
 use crate::divider::Divider;
 use crate::engine::{self, Launch, Shared};
 use crate::error::{Ended, StartError};
@@ -229,6 +229,7 @@ impl Builder {
             },
             stop_timeout: self.stop_timeout,
             cool_down: self.cool_down,
+            worth: WORTH,
             labels: self.labels,
             host,
             build: if self.build.is_empty() { DEFAULT_BUILD.to_owned() } else { self.build },

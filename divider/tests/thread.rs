@@ -28,6 +28,7 @@ async fn the_connections_thread_ends_with_its_last_holder() {
         value: None,
         expected: None,
         ttl: None,
+        expires_in: None,
     });
     drop(store);
     writing.await;

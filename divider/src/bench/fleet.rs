@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::server::{Server, Traffic};
-use crate::core::config::{Config, JoinPolicy, RebalancePolicy};
+use crate::core::config::{Config, JoinPolicy, RebalancePolicy, WORTH};
 use crate::core::edge::{Action, Command, Input, RequestId, WatchId};
 use crate::core::node::Node;
 use crate::core::time::{Now, Time};
@@ -109,7 +109,7 @@ impl Fleet {
         for number in numbers {
             let name = Named::Key(super::text(number)).to_string();
             let value = Some(bytes::Bytes::new());
-            self.server.write(Write { name, value, expected: None, ttl: None });
+            self.server.write(Write { name, value, expected: None, ttl: None, expires_in: None });
             if number % at_once == at_once - 1 {
                 self.round();
             }
@@ -301,6 +301,7 @@ fn config(number: u32, lease: Duration) -> Config {
         rebalance: RebalancePolicy::OnJoin,
         stop_timeout: None,
         cool_down: Duration::from_secs(30),
+        worth: WORTH,
         labels: BTreeMap::new(),
         host: "machine".into(),
         build: "divider 0.1.0".into(),

@@ -138,7 +138,8 @@ impl Folded {
     fn put(&mut self, name: String, value: Bytes) -> Effect {
         self.revision += 1;
         let revision = Revision(self.revision);
-        self.view.apply(NOW, &Record { name, revision, value: Some(value), ttl: None })
+        self.view
+            .apply(NOW, &Record { name, revision, value: Some(value), ttl: None, expires_in: None })
     }
 }
 

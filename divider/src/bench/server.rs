@@ -93,7 +93,7 @@ impl Server {
         self.newest.insert(write.name.clone(), self.records.len());
         let revision = Revision(self.records.len() as u64 + 1);
         let Write { name, value, ttl, .. } = write;
-        self.records.push(Some(Record { name, revision, value, ttl }));
+        self.records.push(Some(Record { name, revision, value, ttl, expires_in: None }));
         Outcome::Acked(revision)
     }
 

@@ -6,6 +6,9 @@ use std::time::Duration;
 
 use crate::id::{NodeId, Session};
 
+/// How many tombstones of a part of the names are worth a manifest: a list of at most 8 KiB.
+pub(crate) const WORTH: usize = 256;
+
 /// A node's settings. They do not change while it lives, but for its affinity.
 pub(crate) struct Config {
     /// The node's name in the group.
@@ -24,6 +27,8 @@ pub(crate) struct Config {
     pub(crate) stop_timeout: Option<Duration>,
     /// How long a released key does not come back.
     pub(crate) cool_down: Duration,
+    /// How many tombstones of a part of the names are worth a manifest.
+    pub(crate) worth: usize,
     /// The operator's words about it.
     pub(crate) labels: BTreeMap<String, String>,
     /// The machine it runs on.

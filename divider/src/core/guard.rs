@@ -83,6 +83,10 @@ pub(crate) enum Guard {
     TokenFloor,
     /// A lost log is not followed by a new view.
     LossIsFollowed,
+    /// What was superseded, and comes back when the store crashes, counts.
+    SupersededIsGone,
+    /// A tombstone goes before a manifest covers it.
+    CoveredGoes,
 }
 
 #[cfg(test)]

@@ -88,7 +88,8 @@ async fn run(launch: Launch) -> Ended {
     let timeout = timeout.unwrap_or(config.lease * 2 + START_TIMEOUT);
     let starting = Starting::new(answer, begun, timeout);
     let core = Node::new(config, clock::now());
-    Driver::new(core, store, shared, Requests::new(requests), starting, lease).drive().await
+    let driver = Driver::new(core, store, shared, Requests::new(requests), starting, lease);
+    Box::pin(driver.drive()).await
 }
 
 /// The lease that was asked for, or the one that suits the store.

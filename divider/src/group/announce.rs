@@ -144,12 +144,13 @@ impl<'a> Announcer<'a> {
     /// # Cancel safety
     /// Dropped before it is done, some keys are announced and some are not; nothing goes on.
     pub async fn announce(self, keys: impl Stream<Item = Key>) -> Result<u64, AnnounceError> {
-        let ttl = self.ttl;
+        let expires_in = self.ttl;
         self.write_all(keys, move |name| Write {
             name,
             value: Some(Bytes::new()),
             expected: None,
-            ttl,
+            ttl: None,
+            expires_in,
         })
         .await
     }
@@ -163,7 +164,14 @@ impl<'a> Announcer<'a> {
     /// # Cancel safety
     /// Dropped before it is done, some keys are retracted and some are not; nothing goes on.
     pub async fn retract(self, keys: impl Stream<Item = Key>) -> Result<u64, AnnounceError> {
-        self.write_all(keys, |name| Write { name, value: None, expected: None, ttl: None }).await
+        self.write_all(keys, |name| Write {
+            name,
+            value: None,
+            expected: None,
+            ttl: None,
+            expires_in: None,
+        })
+        .await
     }
 
     async fn write_all(
@@ -261,9 +269,13 @@ mod tests {
         tokio::time::sleep(Duration::from_secs(20)).await;
         group.announce_for(&key("a"), Duration::from_secs(30)).await.expect("announced again");
         tokio::time::sleep(Duration::from_secs(20)).await;
-        assert!(exists(&store, "key.a").await);
+        let left = |record: crate::store::Record| (record.value.is_some(), record.expires_in);
+        let record = store.read("key.a").await.expect("in memory").map(left);
+        assert_eq!(record, Some((true, Some(Duration::from_secs(10)))));
         tokio::time::sleep(Duration::from_secs(11)).await;
-        assert!(!exists(&store, "key.a").await);
+        // Nodes delete it; the store does not.
+        let record = store.read("key.a").await.expect("in memory").map(left);
+        assert_eq!(record, Some((true, Some(Duration::ZERO))));
     }
 
     #[tokio::test]

@@ -41,6 +41,7 @@ impl Group {
                 value: Some(value.clone()),
                 expected: Some(revision),
                 ttl: None,
+                expires_in: None,
             };
             let error = match self.store.write(write).await {
                 Outcome::Acked(revision) => return Ok(Edited::Changed(revision)),

@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use super::Group;
 use super::backoff::retried;
+use crate::core::view::{Manifests, hash_of};
 use crate::id::{NodeId, Revision};
 use crate::store::{Change, Filter, Record, StoreError};
-use crate::wire::RecordName;
+use crate::wire::{ManifestRecord, Named, RecordName};
 
 /// How long a snapshot may make no progress.
 const NO_PROGRESS: Duration = Duration::from_secs(10);
@@ -42,6 +43,29 @@ impl Group {
         };
         watch.close().await;
         result.map(|()| newest(records))
+    }
+
+    /// The `key` records that count: no tombstones, nothing whose time is over, and nothing that was
+    /// superseded and came back.
+    pub(super) async fn standing_keys(&self) -> Result<Vec<Record>, StoreError> {
+        let mut manifests = Manifests::default();
+        for record in self.records("manifest.>").await? {
+            let (Ok(RecordName::Manifest(part)), Some(value)) =
+                (RecordName::parse(&record.name), &record.value)
+            else {
+                continue;
+            };
+            if let Ok(manifest) = ManifestRecord::decode(value) {
+                manifests.put(part, manifest, record.revision);
+            }
+        }
+        let mut keys = self.records("key.>").await?;
+        keys.retain(|record| {
+            let hash = Named::read(&record.name).ok().and_then(|name| hash_of(&name));
+            let back = hash.is_some_and(|hash| manifests.is_superseded(hash, record.revision));
+            record.expires_in != Some(Duration::ZERO) && !back
+        });
+        Ok(keys)
     }
 
     /// The nodes that have a member record.

@@ -88,7 +88,7 @@ impl Group {
             return Err(AnnounceError::OutsidePrefix { prefix, key });
         }
         let mut extra = BTreeMap::new();
-        for record in self.records("key.>").await? {
+        for record in self.standing_keys().await? {
             // A name that is no key's is a problem to look at, not a key to retract.
             let Ok(RecordName::Key(key)) = RecordName::parse(&record.name) else { continue };
             if key.as_str().starts_with(prefix) && !missing.remove(&key) {
@@ -135,7 +135,7 @@ async fn retract_at(
     seen: Revision,
 ) -> Result<Retracted, Failed> {
     let name = RecordName::Key(key.clone()).to_string();
-    let write = Write { name, value: None, expected: Some(seen), ttl: None };
+    let write = Write { name, value: None, expected: Some(seen), ttl: None, expires_in: None };
     let mut attempts = Attempts::new();
     let source = loop {
         let source = match store.write(write.clone()).await {

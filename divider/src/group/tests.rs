@@ -19,7 +19,10 @@ fn why() -> Why {
 
 async fn put(store: &MemoryStore, name: &str, value: &str) -> Revision {
     let value = Some(value.to_owned().into());
-    match store.write(Write { name: name.into(), value, expected: None, ttl: None }).await {
+    match store
+        .write(Write { name: name.into(), value, expected: None, ttl: None, expires_in: None })
+        .await
+    {
         Outcome::Acked(revision) => revision,
         other => panic!("{other:?}"),
     }

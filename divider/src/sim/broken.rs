@@ -46,6 +46,8 @@ const TABLE: &[(Guard, Class, u64)] = &[
     (Guard::FreshSnapshot, Lossy, 0),
     (Guard::TokenFloor, Lossy, 133),
     (Guard::LossIsFollowed, Lossy, 136),
+    (Guard::SupersededIsGone, Durable, 74),
+    (Guard::CoveredGoes, Durable, 74),
 ];
 
 /// How many seeds from the recorded one on are played before a broken guard counts as unnoticed.

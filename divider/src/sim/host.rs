@@ -8,7 +8,7 @@ use super::app::{App, Run};
 use super::event::Event;
 use super::feed::Feed;
 use super::link::Link;
-use crate::core::config::{Config, JoinPolicy, RebalancePolicy};
+use crate::core::config::{Config, JoinPolicy, RebalancePolicy, WORTH};
 use crate::core::edge::{End, WatchId};
 use crate::core::node::Node;
 use crate::core::time::{Now, Time};
@@ -128,6 +128,9 @@ impl Host {
     }
 }
 
+/// So many tombstones are worth a manifest where there are few keys.
+pub(super) const FEW: usize = 3;
+
 /// What a process is started with.
 #[derive(Debug, Clone)]
 pub(super) struct Setting {
@@ -136,13 +139,22 @@ pub(super) struct Setting {
     pub(super) prefixes: Vec<String>,
     pub(super) stop_timeout: Option<Duration>,
     pub(super) join: JoinPolicy,
+    pub(super) worth: usize,
     pub(super) seed: u64,
 }
 
 impl Setting {
     pub(super) fn new(lease: Duration, seed: u64) -> Self {
         let (affinity, prefixes, stop_timeout) = (100, Vec::new(), None);
-        Self { lease, affinity, prefixes, stop_timeout, join: JoinPolicy::Observe, seed }
+        Self {
+            lease,
+            affinity,
+            prefixes,
+            stop_timeout,
+            join: JoinPolicy::Observe,
+            worth: WORTH,
+            seed,
+        }
     }
 }
 
@@ -157,6 +169,7 @@ pub(super) fn config(id: &NodeId, setting: &Setting) -> Config {
         rebalance: RebalancePolicy::OnJoin,
         stop_timeout: setting.stop_timeout,
         cool_down: Duration::from_secs(2),
+        worth: setting.worth,
         labels: BTreeMap::new(),
         host: "sim".into(),
         build: String::new(),

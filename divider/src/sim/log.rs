@@ -18,6 +18,10 @@ pub(super) struct Log {
     last: u64,
     by_name: BTreeMap<String, u64>,
     by_revision: BTreeMap<u64, Record>,
+    /// When each was stored, by the server's clock.
+    stored: BTreeMap<u64, i128>,
+    /// What was superseded and a crash brought back.
+    back: BTreeSet<u64>,
     /// When records end by the server's clock: (when, revision).
     ends: BTreeSet<(i128, u64)>,
     /// Everything ever written, for stale reads and for losing the tail: (record, true time).
@@ -63,6 +67,7 @@ impl Log {
             revision: Revision(self.last),
             value: write.value.clone(),
             ttl: write.ttl,
+            expires_in: write.expires_in,
         };
         self.by_revision.remove(&newest);
         self.put(now, record.clone());
@@ -76,14 +81,23 @@ impl Log {
             let ttl = i128::try_from(ttl.as_nanos()).unwrap_or(i128::MAX / 2);
             self.ends.insert((self.server_time(now) + ttl, revision));
         }
+        self.stored.insert(revision, self.server_time(now));
         self.by_name.insert(record.name.clone(), revision);
         self.by_revision.insert(revision, record);
+    }
+
+    /// The record as the server hands it out now.
+    fn now(&self, now: Time, record: &Record) -> Record {
+        let stored = self.stored.get(&record.revision.0).copied().unwrap_or_default();
+        let age = u64::try_from(self.server_time(now) - stored).unwrap_or(0);
+        let left = |span: Duration| span.saturating_sub(Duration::from_nanos(age));
+        Record { expires_in: record.expires_in.map(left), ..record.clone() }
     }
 
     pub(super) fn read(&mut self, now: Time, name: &str) -> Option<Record> {
         self.expire(now);
         let revision = self.by_name.get(name)?;
-        self.by_revision.get(revision).cloned()
+        self.by_revision.get(revision).map(|record| self.now(now, record))
     }
 
     /// What a leader of old answers: the newest record as of some time ago.
@@ -96,7 +110,8 @@ impl Log {
     pub(super) fn next(&mut self, now: Time, after: u64, filter: &Filter) -> Option<Record> {
         self.expire(now);
         let later = self.by_revision.range(after + 1..);
-        later.map(|(_, record)| record).find(|record| filter.covers(&record.name)).cloned()
+        let next = later.map(|(_, record)| record).find(|record| filter.covers(&record.name));
+        next.map(|record| self.now(now, record))
     }
 
     fn expire(&mut self, now: Time) {
@@ -116,6 +131,11 @@ impl Log {
         if let Some(revision) = self.by_name.remove(name) {
             self.by_revision.remove(&revision);
         }
+    }
+
+    /// The next revision is higher than it would be.
+    pub(super) fn skip(&mut self, by: u64) {
+        self.last += by;
     }
 
     /// Loses the newest writes, acknowledged as they were.
@@ -150,6 +170,50 @@ impl Log {
         Some(name)
     }
 
+    /// The server crashes. Of names of which nothing is left, it may show a record again that the last
+    /// one had superseded, as NATS does: which of how many is picked, or none. Tombstones that it was to
+    /// remove by itself are gone if they are older than that.
+    pub(super) fn crash(
+        &mut self,
+        now: Time,
+        old: Duration,
+        mut pick: impl FnMut(usize) -> Option<usize>,
+    ) -> Vec<String> {
+        let is_old = |revision: &u64| self.written_at(Revision(*revision)) <= Some(now - old);
+        let gone = |(revision, record): &(&u64, &Record)| {
+            record.value.is_none() && record.ttl.is_some() && is_old(revision)
+        };
+        let gone: Vec<_> =
+            self.by_revision.iter().filter(gone).map(|(_, r)| r.name.clone()).collect();
+        for name in gone {
+            self.forget(&name);
+        }
+        let mut last: BTreeMap<&str, Vec<&(Record, Time)>> = BTreeMap::new();
+        for written in self.written.iter().filter(|(r, _)| !self.by_name.contains_key(&r.name)) {
+            last.entry(&written.0.name).or_default().push(written);
+        }
+        let mut back = Vec::new();
+        for (_, mut records) in last {
+            records.pop();
+            // One with an end of its own has reached it.
+            records.retain(|(record, at)| record.ttl.is_none_or(|ttl| *at + ttl > now));
+            if !records.is_empty()
+                && let Some(picked) = pick(records.len())
+            {
+                back.push(records[picked].0.clone());
+            }
+        }
+        back.into_iter().map(|record| self.bring_back(record)).collect()
+    }
+
+    fn bring_back(&mut self, record: Record) -> String {
+        let (name, revision) = (record.name.clone(), record.revision.0);
+        self.back.insert(revision);
+        self.by_name.insert(name.clone(), revision);
+        self.by_revision.insert(revision, record);
+        name
+    }
+
     /// There is no group from now on.
     pub(super) fn delete(&mut self) {
         self.absent = true;
@@ -164,6 +228,18 @@ impl Log {
         self.by_revision.values()
     }
 
+    /// Whether a record was superseded, and is there only because of a crash.
+    pub(super) fn is_back(&self, record: &Record) -> bool {
+        self.back.contains(&record.revision.0)
+    }
+
+    /// Whether what a key's record says may be over for some: it has an end, which comes soon or has
+    /// come.
+    pub(super) fn is_ending(&self, now: Time, name: &str, soon: Duration) -> bool {
+        let left = self.newest(name).and_then(|record| self.now(now, record).expires_in);
+        left.is_some_and(|left| left <= soon)
+    }
+
     /// The claims that can be read.
     pub(super) fn claims(&self) -> impl Iterator<Item = ClaimRecord> {
         let claims = self.records().filter(|record| record.name.starts_with("claim."));
@@ -176,10 +252,14 @@ impl Log {
         self.written.get(at).filter(|(r, _)| r.revision == revision).map(|(_, at)| *at)
     }
 
+    /// The newest record of that name.
+    pub(super) fn newest(&self, name: &str) -> Option<&Record> {
+        self.by_revision.get(self.by_name.get(name)?)
+    }
+
     /// Whether there is a record of that name, and no tombstone.
     pub(super) fn has_value(&self, name: &str) -> bool {
-        let record = self.by_name.get(name).and_then(|revision| self.by_revision.get(revision));
-        record.is_some_and(|record| record.value.is_some())
+        self.newest(name).is_some_and(|record| record.value.is_some())
     }
 
     /// How many records of that kind were ever written.

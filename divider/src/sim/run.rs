@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::app::Manners;
 use super::event::Event;
 use super::faults::Fault;
-use super::host::{Host, Setting};
+use super::host::{FEW, Host, Setting};
 use super::link::Weather;
 use super::schedule::{Schedule, key};
 use super::world::World;
@@ -49,6 +49,7 @@ impl Run<'_> {
                 affinity: start.affinity,
                 prefixes: start.prefixes.clone(),
                 stop_timeout: start.stop_timeout,
+                worth: FEW,
                 ..Setting::new(self.schedule.lease, start.seed)
             };
             self.world.start(place, &id, &setting, start.manners);

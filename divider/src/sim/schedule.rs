@@ -128,6 +128,12 @@ fn season(schedule: &mut Schedule) {
     if rng.u8(..8) == 0 {
         schedule.weather.slow = 1_000;
     }
+    if rng.u8(..2) == 0 {
+        for _ in 0..rng.u8(1..4) {
+            let when = schedule.span.mul_f64(rng.f64());
+            schedule.faults.push((when, Fault::StoreCrash(rng.usize(..10_000))));
+        }
+    }
 }
 
 /// Some keys, some of those, and one that no key has.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Filter, MAX_VALUE, StoreError, TOMBSTONE_TTL, Write};
+use super::{Filter, MAX_VALUE, StoreError, Write};
 
 /// The longest name: a key's 512 bytes and its kind before it, with room.
 const MAX_NAME: usize = 640;
@@ -24,13 +24,10 @@ pub(super) fn check_write(write: &Write) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// The time to live that a write goes out with: whole seconds, rounded up, as NATS counts them.
-///
-/// A tombstone always gets one, so that what is gone does not fill the store for ever.
-pub(super) fn whole_ttl(write: &Write) -> Option<Duration> {
-    let asked = write.ttl.or_else(|| write.value.is_none().then_some(TOMBSTONE_TTL))?;
-    let seconds = asked.as_secs().saturating_add(u64::from(asked.subsec_nanos() > 0));
-    Some(Duration::from_secs(seconds.clamp(1, LONGEST_TTL)))
+/// A span as a write carries it: whole seconds, rounded up, as NATS counts them.
+pub(super) fn whole_seconds(span: Duration) -> Duration {
+    let seconds = span.as_secs().saturating_add(u64::from(span.subsec_nanos() > 0));
+    Duration::from_secs(seconds.clamp(1, LONGEST_TTL))
 }
 
 /// Whether a text is a legal name: what a NATS key-value bucket takes as a key.
@@ -120,21 +117,15 @@ mod tests {
     }
 
     #[test]
-    fn a_time_to_live_is_whole_seconds_and_a_tombstone_always_has_one() {
-        let check = |value: Option<&'static [u8]>, ttl: Option<u64>, want: Option<u64>| {
-            let write = Write {
-                name: "key.a".into(),
-                value: value.map(bytes::Bytes::from_static),
-                expected: None,
-                ttl: ttl.map(Duration::from_millis),
-            };
-            assert_eq!(whole_ttl(&write), want.map(Duration::from_secs));
+    fn a_span_is_whole_seconds_and_at_least_one() {
+        let check = |ms: u64, want: u64| {
+            let whole = whole_seconds(Duration::from_millis(ms));
+            assert_eq!(whole, Duration::from_secs(want), "{ms} ms");
         };
-        check(Some(b""), None, None);
-        check(Some(b""), Some(1), Some(1));
-        check(Some(b""), Some(3000), Some(3));
-        check(Some(b""), Some(3500), Some(4));
-        check(None, None, Some(3600));
-        check(None, Some(9000), Some(9));
+        check(0, 1);
+        check(1, 1);
+        check(3_000, 3);
+        check(3_500, 4);
+        assert_eq!(whole_seconds(Duration::MAX), Duration::from_secs(LONGEST_TTL));
     }
 }

@@ -28,9 +28,6 @@ pub use nats::{
 /// The longest value of a record, in bytes.
 pub const MAX_VALUE: usize = 8 * 1024;
 
-/// How long a tombstone is kept where the delete does not say.
-pub const TOMBSTONE_TTL: Duration = Duration::from_hours(1);
-
 /// A backend: one group's records, with compare-and-set, leader reads and watches.
 ///
 /// Implementations bring their own connection; every future has to end, at the latest when the
@@ -133,8 +130,11 @@ pub struct Record {
     pub revision: Revision,
     /// Its value; `None` for a tombstone.
     pub value: Option<Bytes>,
-    /// How long it lives from the time it was stored, where it does not live for ever.
+    /// How long the store keeps it from the time it was stored, where it does not keep it for ever.
     pub ttl: Option<Duration>,
+    /// How long what it says still holds, where that has an end; zero once it is over. The store keeps
+    /// the record all the same.
+    pub expires_in: Option<Duration>,
 }
 
 /// A write of one record.
@@ -147,9 +147,13 @@ pub struct Write {
     /// The revision its newest record must have ([`Revision::NONE`]: no record at all; a tombstone is
     /// a record), or `None` to write over anything.
     pub expected: Option<Revision>,
-    /// How long the record is to live, rounded up to whole seconds. Without it a value lives for
-    /// ever and a tombstone for [`TOMBSTONE_TTL`].
+    /// After what time the store removes the record without a trace, rounded up to whole seconds; it
+    /// never does without it. What this record replaced may then come back if the store crashes (it
+    /// does on NATS), so that only what nobody needs any more has one.
     pub ttl: Option<Duration>,
+    /// After what time what the record says no longer holds, rounded up to whole seconds. The store
+    /// does nothing about it but to tell it to those who read.
+    pub expires_in: Option<Duration>,
 }
 
 /// What became of a write.

@@ -7,6 +7,7 @@ mod claim;
 mod control;
 mod group;
 mod lease;
+mod manifest;
 mod member;
 mod name;
 mod plain;
@@ -20,6 +21,7 @@ pub use claim::{ClaimRecord, MAX_NOT, NotNode, Owner};
 pub use control::{ControlRecord, DEFAULT_PARALLEL, Mode, OnDeadline};
 pub use group::{Freeze, GroupRecord, PROTOCOL, RebalanceRecord};
 pub use lease::{LEASE_LEN, LeaseRecord, LeaseState};
+pub use manifest::{ManifestRecord, Part};
 pub use member::{MAX_STOPS, MemberRecord, MemberState, OldestStop, StopsRecord};
 pub use name::{Named, RecordName};
 

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use super::Part;
 use crate::error::{InvalidId, InvalidKey};
 use crate::id::NodeId;
 use crate::key::{Key, Wire, read_wire};
@@ -25,6 +26,8 @@ pub enum Named<K> {
     Stops(NodeId),
     /// `control.<node>`: what the operator wants of the node.
     Control(NodeId),
+    /// `manifest.<part>`: which records of a part of the names stood at a revision.
+    Manifest(Part),
     /// `rebalance`: a balance generation that was asked for.
     Rebalance,
     /// `group`: the group's protocol version and freeze.
@@ -58,6 +61,7 @@ impl RecordName {
             Named::Member(node) => Self::Member(node),
             Named::Stops(node) => Self::Stops(node),
             Named::Control(node) => Self::Control(node),
+            Named::Manifest(part) => Self::Manifest(part),
             Named::Rebalance => Self::Rebalance,
             Named::Group => Self::Group,
         })
@@ -68,6 +72,7 @@ impl<'a> Named<Cow<'a, str>> {
     /// Reads a name as it stands in the bucket; a key's text is not copied if it need not be.
     pub(crate) fn read(name: &'a str) -> Result<Self, InvalidName> {
         let (kind, rest) = name.split_once('.').unwrap_or((name, ""));
+        let unknown = || InvalidName::Unknown { name: name.chars().take(64).collect() };
         Ok(match kind {
             "key" => Self::Key(read_wire(rest)?),
             "claim" => Self::Claim(read_wire(rest)?),
@@ -75,9 +80,10 @@ impl<'a> Named<Cow<'a, str>> {
             "member" => Self::Member(NodeId::new(rest)?),
             "stops" => Self::Stops(NodeId::new(rest)?),
             "control" => Self::Control(NodeId::new(rest)?),
+            "manifest" => Self::Manifest(rest.parse().map_err(|()| unknown())?),
             "rebalance" if rest.is_empty() && name == kind => Self::Rebalance,
             "group" if rest.is_empty() && name == kind => Self::Group,
-            _ => return Err(InvalidName::Unknown { name: name.chars().take(64).collect() }),
+            _ => return Err(unknown()),
         })
     }
 }
@@ -91,6 +97,7 @@ impl<K: AsRef<str>> fmt::Display for Named<K> {
             Self::Member(node) => write!(f, "member.{node}"),
             Self::Stops(node) => write!(f, "stops.{node}"),
             Self::Control(node) => write!(f, "control.{node}"),
+            Self::Manifest(part) => write!(f, "manifest.{part}"),
             Self::Rebalance => f.write_str("rebalance"),
             Self::Group => f.write_str("group"),
         }

@@ -46,6 +46,9 @@ fn names() {
             Ok(RecordName::Member(id)) => node("member", id),
             Ok(RecordName::Stops(id)) => node("stops", id),
             Ok(RecordName::Control(id)) => node("control", id),
+            Ok(RecordName::Manifest(part)) => {
+                json!({"kind": "manifest", "part": part.to_string()})
+            }
             Ok(RecordName::Rebalance) => json!({"kind": "rebalance"}),
             Ok(RecordName::Group) => json!({"kind": "group"}),
             Err(InvalidName::Key(error)) => json!({"refused": key_reason(&error)}),
@@ -73,6 +76,7 @@ fn records() {
             "control" => ControlRecord::decode(value).map(|record| record.encode()),
             "rebalance" => RebalanceRecord::decode(value).map(|record| record.encode()),
             "group" => GroupRecord::decode(value).map(|record| record.encode()),
+            "manifest" => ManifestRecord::decode(value).map(|record| record.encode()),
             other => panic!("no kind of record: {other}"),
         };
         match writes {

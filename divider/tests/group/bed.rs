@@ -47,8 +47,13 @@ impl Bed {
     }
 
     pub(crate) async fn put(&self, name: &str, value: impl Into<Bytes>) {
-        let write =
-            Write { name: name.to_owned(), value: Some(value.into()), expected: None, ttl: None };
+        let write = Write {
+            name: name.to_owned(),
+            value: Some(value.into()),
+            expected: None,
+            ttl: None,
+            expires_in: None,
+        };
         let outcome = self.store().await.write(write).await;
         assert!(matches!(outcome, Outcome::Acked(_)), "{name}: {outcome:?}");
     }
@@ -66,14 +71,20 @@ impl Bed {
                 value: Some(Bytes::new()),
                 expected: Some(Revision::NONE),
                 ttl: None,
+                expires_in: None,
             };
             assert!(matches!(store.write(write).await, Outcome::Acked(_)));
         }
     }
 
     pub(crate) async fn retract(&self, key: &str) {
-        let write =
-            Write { name: format!("key.{key}"), value: None, expected: None, ttl: Some(PATIENCE) };
+        let write = Write {
+            name: format!("key.{key}"),
+            value: None,
+            expected: None,
+            ttl: Some(PATIENCE),
+            expires_in: None,
+        };
         assert!(matches!(self.store().await.write(write).await, Outcome::Acked(_)));
     }
 

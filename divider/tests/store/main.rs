@@ -44,6 +44,7 @@ over_every_store! {
         compare_and_set_takes_only_the_newest_revision
         of_many_creates_exactly_one_wins
         a_read_gives_the_newest_record
+        a_record_tells_when_it_is_over_and_stays
         a_record_vanishes_silently_after_its_time
         limits_are_kept
         thousands_of_writes_go_out_together

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use divider::store::{Outcome, Store, StoreError, TOMBSTONE_TTL, Write};
+use divider::store::{Outcome, Store, StoreError, Write};
 use divider::{NatsStore, Revision};
 use divider_local_server::LocalServer;
 use futures_util::StreamExt;
@@ -68,10 +68,12 @@ async fn the_group_is_a_key_value_bucket_for_others() {
     let record = nats.store.read("key.a").await.expect("an answer").expect("a tombstone");
     assert_eq!(record.value, None);
     // This is how one without a time to live is given one.
-    let again = divider::store::Write { value: None, ..put("key.a", "", Some(record.revision.0)) };
+    let ttl = Some(Duration::from_hours(1));
+    let last = Some(record.revision.0);
+    let again = divider::store::Write { value: None, ttl, ..put("key.a", "", last) };
     write(&nats.store, again).await;
     let record = nats.store.read("key.a").await.expect("an answer").expect("a tombstone");
-    assert_eq!(record.ttl, Some(TOMBSTONE_TTL));
+    assert_eq!(record.ttl, ttl);
 }
 
 #[tokio::test]
@@ -198,13 +200,14 @@ async fn an_announcer_needs_no_right_but_to_announce() {
     let server = with_user(r#""$JS.API.STREAM.INFO.KV_divider_suite", "divider.suite.key.>""#);
     let admin = creating().connect(url(&server, "admin"), group()).await.expect("a group");
     let store = NatsStore::connect(url(&server, "some"), group()).await.expect("the group");
-    let ttl = Some(Duration::from_secs(90));
-    let revision = write(&store, Write { ttl, ..put("key.a", "", None) }).await;
+    let expires_in = Some(Duration::from_hours(1));
+    let revision = write(&store, Write { expires_in, ..put("key.a", "", None) }).await;
     let record = admin.read("key.a").await.expect("an answer").expect("a record");
-    assert_eq!((record.revision, record.ttl), (Revision(revision), ttl));
+    assert_eq!((record.revision, record.ttl), (Revision(revision), None));
+    assert!(record.expires_in.is_some_and(|left| left <= Duration::from_hours(1)));
     write(&store, Write { value: None, ..put("key.a", "", None) }).await;
     let record = admin.read("key.a").await.expect("an answer").expect("a tombstone");
-    assert_eq!((record.value, record.ttl), (None, Some(TOMBSTONE_TTL)));
+    assert_eq!((record.value, record.ttl), (None, None));
     let many = (0..100).map(|n| store.write(put(&format!("claim.{n}"), "", None)));
     for outcome in in_time(join_all(many)).await {
         let Outcome::Refused(error) = outcome else { panic!("{outcome:?}") };

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use divider::Revision;
-use divider::store::{Change, MAX_VALUE, Outcome, Store, StoreError, TOMBSTONE_TTL, Write};
+use divider::store::{Change, MAX_VALUE, Outcome, Store, StoreError, Write};
 use futures_util::FutureExt;
 use futures_util::future::join_all;
 
@@ -60,7 +60,7 @@ pub(crate) async fn a_read_gives_the_newest_record(store: &dyn Store) {
     let revision = write(store, delete("key.a", revision)).await;
     let record = store.read("key.a").await.expect("an answer").expect("a tombstone");
     assert_eq!((record.revision, record.value), (Revision(revision), None));
-    assert_eq!(record.ttl, Some(TOMBSTONE_TTL));
+    assert_eq!(record.ttl, None, "it stays until somebody gives it an end");
 
     write(store, put("key.empty", "", None)).await;
     let record = store.read("key.empty").await.expect("an answer").expect("a record");
@@ -83,6 +83,28 @@ pub(crate) async fn a_record_vanishes_silently_after_its_time(store: &dyn Store)
     let change = in_time(watching.next()).await.expect("a change");
     assert!(matches!(change, Change::Record(record) if record.name == "key.a"));
     watching.close().await;
+}
+
+pub(crate) async fn a_record_tells_when_it_is_over_and_stays(store: &dyn Store) {
+    let expires_in = Some(Duration::from_millis(1_500));
+    let revision = write(store, Write { expires_in, ..put("key.a", "x", None) }).await;
+    let read = || async { store.read("key.a").await.expect("an answer").expect("a record") };
+    let left = read().await.expires_in.expect("an end");
+    assert!(left <= Duration::from_secs(2), "whole seconds, rounded up: {left:?}");
+    let mut watching = watch(store, &["key.>"]).await;
+    let before = snapshot(&mut watching).await["key.a"].expires_in.expect("an end");
+    assert!(before <= left, "it gets shorter: {before:?}");
+    watching.close().await;
+    until(|| async {
+        let mut watching = watch(store, &["key.>"]).await;
+        let over = snapshot(&mut watching).await["key.a"].expires_in == Some(Duration::ZERO);
+        watching.close().await;
+        over
+    })
+    .await;
+    let record = read().await;
+    assert_eq!((record.revision, record.value), (Revision(revision), Some("x".into())));
+    assert_eq!(record.ttl, None, "the store does not remove it");
 }
 
 pub(crate) async fn limits_are_kept(store: &dyn Store) {

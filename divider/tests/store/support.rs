@@ -59,11 +59,17 @@ pub(crate) async fn consumers(client: &async_nats::Client) -> u64 {
 
 pub(crate) fn put(name: &str, value: impl Into<Bytes>, expected: Option<u64>) -> Write {
     let expected = expected.map(Revision);
-    Write { name: name.into(), value: Some(value.into()), expected, ttl: None }
+    Write { name: name.into(), value: Some(value.into()), expected, ttl: None, expires_in: None }
 }
 
 pub(crate) fn delete(name: &str, expected: u64) -> Write {
-    Write { name: name.into(), value: None, expected: Some(Revision(expected)), ttl: None }
+    Write {
+        name: name.into(),
+        value: None,
+        expected: Some(Revision(expected)),
+        ttl: None,
+        expires_in: None,
+    }
 }
 
 /// A write that has to succeed.

@@ -62,7 +62,13 @@ pub(crate) fn key(key: &str) -> Key {
 /// A write of a record that is not there.
 pub(crate) fn create(name: &str) -> Write {
     let value = Some("{}".into());
-    Write { name: name.into(), value, expected: Some(divider::Revision::NONE), ttl: None }
+    Write {
+        name: name.into(),
+        value,
+        expected: Some(divider::Revision::NONE),
+        ttl: None,
+        expires_in: None,
+    }
 }
 
 /// Writes, and says for which subject it was refused, if it was.

@@ -1,7 +1,6 @@
 //! Asking now and then whether the log still says what it said: its cost does not know how many keys
 //! there are.
 
-use std::collections::BTreeSet;
 use std::ops::Bound::{Excluded, Unbounded};
 use std::time::Duration;
 
@@ -26,21 +25,13 @@ pub(super) struct Audit {
     claim_at: Time,
     /// Whose turn is next: of each of the own keys first the claim, then the key itself.
     turn: (Option<KeyIx>, bool),
-    /// Keys that may have ended unseen: theirs is the next turn.
-    pub(super) doubted: BTreeSet<KeyIx>,
     /// Which log it is.
     created: Option<i128>,
 }
 
 impl Audit {
     pub(super) fn new(now: Time) -> Self {
-        Self {
-            info_at: now,
-            claim_at: now,
-            turn: (None, false),
-            doubted: BTreeSet::new(),
-            created: None,
-        }
+        Self { info_at: now, claim_at: now, turn: (None, false), created: None }
     }
 }
 
@@ -57,7 +48,7 @@ impl Node {
         }
         if self.audit.claim_at <= now.at {
             self.audit.claim_at = now.at + CLAIM.max(self.timing.heartbeat);
-            if self.is_working(now) && !self.ask_for_doubted() {
+            if self.is_working(now) {
                 self.audit_a_claim();
             }
         }
@@ -106,8 +97,7 @@ impl Node {
         }
     }
 
-    /// A key may have ended its time to live unseen, while the watch lagged. Where its end is known,
-    /// that is waited for.
+    /// A key that is gone has a tombstone for a long time: one without a record was lost.
     pub(super) fn on_audit_key_read(
         &mut self,
         now: Now,
@@ -116,8 +106,7 @@ impl Node {
     ) {
         let Ok(record) = answer else { return };
         let exists = self.view.keys.get(ix).is_some_and(KeyEntry::exists);
-        let known = exists && !self.watch.expiry.is_set(ix);
-        if known && record.is_none() && self.watch.is_live() {
+        if exists && record.is_none() && self.watch.is_live() {
             self.resync(now, "a key that is known is not in the log");
         }
     }

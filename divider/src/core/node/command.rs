@@ -6,7 +6,6 @@ use super::outcome::{ReadFor, WriteFor};
 use crate::core::edge::{Action, Command, Input, Reply, RequestId, WriteId};
 use crate::core::guard::broken;
 use crate::core::time::Now;
-use crate::core::timing::TOMBSTONE;
 use crate::core::view::KeyIx;
 use crate::event::StopReason;
 use crate::id::{Revision, Token};
@@ -101,7 +100,8 @@ impl Node {
             name: Named::Key(key).to_string(),
             value: None,
             expected: Some(announced).filter(|_| !broken!(CompleteCas)),
-            ttl: Some(TOMBSTONE),
+            ttl: None,
+            expires_in: None,
         };
         let id = self.write(WriteFor::Complete(ix), write);
         self.set_doubt(ix, Doubt::Writing(id));

@@ -98,6 +98,7 @@ impl Node {
             value: None,
             expected: Some(NEVER),
             ttl: Some(TOMBSTONE),
+            expires_in: None,
         };
         self.write(WriteFor::Probe, write);
         self.wait_to_rejoin(now);

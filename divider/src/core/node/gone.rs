@@ -5,14 +5,14 @@ use std::time::Duration;
 
 use super::Node;
 use super::hold::Phase;
-use super::outcome::ReadFor;
+use super::outcome::{ReadFor, WriteFor};
 use crate::core::guard::broken;
 use crate::core::time::Now;
-use crate::core::view::{KeyEntry, KeyIx};
+use crate::core::view::{Cause, KeyIx};
 use crate::event::LostReason;
 use crate::id::Revision;
-use crate::store::{Record, StoreError};
-use crate::wire::{ClaimRecord, RecordName};
+use crate::store::{Outcome, Record, StoreError, Write};
+use crate::wire::{ClaimRecord, Named, RecordName};
 
 impl Node {
     /// A `key` record that the snapshot did not show: if it matters here, it is asked for once more.
@@ -34,49 +34,6 @@ impl Node {
             self.read(ReadFor::ClaimGone(ix, entry.claim.revision), &RecordName::Claim(key));
         } else {
             self.view.drop_claim(ix);
-        }
-    }
-
-    /// A claim is deleted only where its key is gone. One that seems to exist without an end, and was
-    /// announced before that, is asked for by and by: its newest record may have had an end, and
-    /// reached it before it was delivered here.
-    pub(super) fn doubt_key(&mut self, ix: KeyIx) {
-        let Some(entry) = self.view.keys.get(ix) else { return };
-        let deleted = !entry.claim.exists && entry.claim.revision > entry.announced;
-        if deleted && entry.exists() && !self.watch.expiry.is_set(ix) {
-            self.audit.doubted.insert(ix);
-        }
-    }
-
-    /// Asks for one of those; whether there was one.
-    pub(super) fn ask_for_doubted(&mut self) -> bool {
-        let Some(ix) = self.audit.doubted.pop_first() else { return false };
-        let keys = &self.view.keys;
-        let (Some(entry), Some(key)) = (keys.get(ix), keys.key(ix)) else { return true };
-        if entry.exists() {
-            self.read(ReadFor::KeyDoubt(ix, entry.announced), &RecordName::Key(key));
-        }
-        true
-    }
-
-    /// The leader's word on that. What it says of later the watch will show.
-    pub(super) fn on_key_doubt_read(
-        &mut self,
-        now: Now,
-        ix: KeyIx,
-        known: Revision,
-        answer: Result<Option<Record>, StoreError>,
-    ) {
-        let stands = self.view.keys.get(ix).is_some_and(|e| e.announced == known);
-        if !stands || !self.watch.is_live() {
-            return;
-        }
-        match answer {
-            Ok(Some(record)) if record.revision >= known => {}
-            // No answer, or one of a leader of old.
-            Ok(Some(_)) | Err(_) => _ = self.audit.doubted.insert(ix),
-            // A leader of old may say that, too: everything is read anew to know.
-            Ok(None) => self.resync(now, "a key seems to have ended unseen"),
         }
     }
 
@@ -125,18 +82,62 @@ impl Node {
         self.lose(ix, LostReason::ClaimLost, until);
     }
 
-    /// A key's time to live has passed since its record was received. Its owner asks the leader, who
-    /// alone knows; for everybody else it is gone.
+    /// A key's time is over. Its owner deletes it, which fails if it was announced again; for
+    /// everybody else it is gone.
     pub(super) fn on_expired(&mut self, now: Now, ix: KeyIx) {
-        if !self.view.keys.get(ix).is_some_and(KeyEntry::exists) {
+        let Some(entry) = self.view.keys.get(ix).filter(|entry| entry.exists()) else { return };
+        let known = entry.announced;
+        if !self.holds.keys.contains_key(&ix) {
+            return self.on_key_expired(now, ix);
+        }
+        let Some(key) = self.view.keys.text(ix) else { return };
+        let write = Write {
+            name: Named::Key(key).to_string(),
+            value: None,
+            expected: Some(known),
+            ttl: None,
+            expires_in: None,
+        };
+        self.write(WriteFor::Expire(ix, known), write);
+    }
+
+    fn on_key_expired(&mut self, now: Now, ix: KeyIx) {
+        let effect = self.view.leave_key(ix, Cause::Expired);
+        self.on_live_effect(now, &effect);
+    }
+
+    /// What became of that, unless the key was announced again since.
+    pub(super) fn on_expire_wrote(
+        &mut self,
+        now: Now,
+        ix: KeyIx,
+        known: Revision,
+        outcome: &Outcome,
+    ) {
+        if self.view.keys.get(ix).is_none_or(|e| e.announced != known) {
             return;
         }
-        if self.holds.keys.contains_key(&ix) {
-            self.on_key_not_shown(ix);
-        } else {
-            let effect = self.view.drop_key(ix);
-            self.on_live_effect(now, &effect);
+        match outcome {
+            Outcome::Acked(_) => {
+                let effect = self.view.drop_key(ix);
+                if self.watch.is_live() {
+                    self.on_live_effect(now, &effect);
+                }
+            }
+            Outcome::Conflict => {
+                if let Some(key) = self.view.keys.key(ix) {
+                    self.read(ReadFor::KeyGone(ix, known), &RecordName::Key(key));
+                }
+            }
+            // It is over all the same.
+            Outcome::Refused(_) if self.watch.is_live() => self.on_key_expired(now, ix),
+            Outcome::Refused(_) | Outcome::Unknown(_) => self.ask_again(now, ix),
         }
+    }
+
+    fn ask_again(&mut self, now: Now, ix: KeyIx) {
+        let again = now.at + Duration::from_secs(1).max(self.timing.heartbeat);
+        self.watch.expiry.set(ix, Some(again));
     }
 
     /// The leader's word on a key that seems to be gone. It says nothing of one that was announced
@@ -148,18 +149,18 @@ impl Node {
         known: Revision,
         answer: Result<Option<Record>, StoreError>,
     ) {
-        if self.view.keys.get(ix).is_none_or(|e| e.announced != known) {
-            return;
-        }
-        let again = now.at + Duration::from_secs(1).max(self.timing.heartbeat);
+        let Some(entry) = self.view.keys.get(ix).filter(|e| e.announced == known) else { return };
+        let hash = entry.hash;
+        let back = |record: &Record| self.view.manifests.is_superseded(hash, record.revision);
         match answer {
-            Err(_) => self.watch.expiry.set(ix, Some(again)),
+            Err(_) => self.ask_again(now, ix),
             // A leader of old, which does not know what is known here.
-            Ok(Some(record)) if record.revision < known => {
-                self.watch.expiry.set(ix, Some(again));
+            Ok(Some(record)) if record.revision < known && !back(&record) => {
+                self.ask_again(now, ix);
             }
-            Ok(Some(record)) if record.value.is_some() => {
-                self.watch.expiry.set(ix, record.ttl.map(|_| again));
+            Ok(Some(record)) if record.value.is_some() && !back(&record) => {
+                let ends = record.expires_in.map(|left| now.at + left);
+                self.watch.expiry.set(ix, ends);
             }
             Ok(_) if known != Revision::NONE => {
                 let effect = self.view.drop_key(ix);

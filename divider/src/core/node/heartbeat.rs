@@ -53,6 +53,7 @@ impl Node {
             value: Some(record.encode()),
             expected: Some(lease.revision).filter(|_| !broken!(HeartbeatCas)),
             ttl: Some(ttl),
+            expires_in: None,
         }
     }
 

@@ -8,7 +8,7 @@ use super::proof::Proof;
 use crate::core::edge::Notice;
 use crate::core::guard::broken;
 use crate::core::time::{Now, Time};
-use crate::core::timing::{OBITUARY, TOMBSTONE, observed};
+use crate::core::timing::{OBITUARY, observed};
 use crate::id::{NodeId, Revision, Session};
 use crate::store::{Outcome, Write};
 use crate::wire::{LeaseRecord, LeaseState, RecordName};
@@ -75,6 +75,7 @@ impl Node {
             value: Some(record.encode()),
             expected: Some(expected).filter(|_| !broken!(KillCas)),
             ttl: Some(OBITUARY),
+            expires_in: None,
         }
     }
 
@@ -143,7 +144,8 @@ impl Node {
             name,
             value: None,
             expected: Some(stands).filter(|_| !broken!(MemberCas)),
-            ttl: Some(TOMBSTONE),
+            ttl: None,
+            expires_in: None,
         };
         self.observer.deleting.insert(node.clone());
         self.write(WriteFor::MemberGone(node.clone()), write);

@@ -8,7 +8,6 @@ use super::outcome::WriteFor;
 use crate::core::edge::{Action, End, Notice, Reply, RequestId};
 use crate::core::guard::broken;
 use crate::core::time::{Now, Time};
-use crate::core::timing::TOMBSTONE;
 use crate::event::LostReason;
 use crate::id::Revision;
 use crate::store::{Outcome, Write};
@@ -238,7 +237,8 @@ impl Node {
             name: RecordName::Member(self.config.node.clone()).to_string(),
             value: None,
             expected: Some(revision),
-            ttl: Some(TOMBSTONE),
+            ttl: None,
+            expires_in: None,
         };
         self.leaving.ended = true;
         self.leaving.end_at = Some(now.at + self.timing.ack);

@@ -311,5 +311,6 @@ pub(super) fn claim_write(key: &str, claim: Option<&ClaimRecord>, expected: Revi
         value: claim.map(ClaimRecord::encode),
         expected: Some(expected).filter(|_| claim.is_some() || !broken!(DeleteCas)),
         ttl: claim.is_none().then_some(TOMBSTONE),
+        expires_in: None,
     }
 }

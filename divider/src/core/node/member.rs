@@ -238,6 +238,7 @@ impl Node {
             value: Some(record.encode()),
             expected: Some(self.member.revision),
             ttl: None,
+            expires_in: None,
         };
         self.member.writing = Some(record);
         self.write(WriteFor::Member, write);
@@ -301,6 +302,7 @@ impl Node {
             value: (count > 0).then(|| record.encode()),
             expected: Some(self.member.stops.revision),
             ttl: Some(TOMBSTONE),
+            expires_in: None,
         };
         self.member.stops.writing = true;
         self.member.stops.written = Some(state);

@@ -10,6 +10,7 @@
 mod audit;
 #[cfg(test)]
 mod broken;
+mod collect;
 mod command;
 mod confirm;
 mod fence;
@@ -38,6 +39,7 @@ mod watch;
 use std::collections::{BTreeSet, HashMap, VecDeque};
 
 use self::audit::Audit;
+use self::collect::Collector;
 use self::hold::Holds;
 use self::join::Life;
 use self::leave::Leaving;
@@ -84,6 +86,7 @@ pub(crate) struct Node {
     member: MemberOut,
     leaving: Leaving,
     audit: Audit,
+    collector: Collector,
     /// What to look at again, and when.
     later: BTreeSet<(Time, KeyIx)>,
     /// What was asked for, with the newest revision that was known when it was.
@@ -121,6 +124,7 @@ impl Node {
             moves: MovesOut::default(),
             leaving: Leaving::default(),
             audit: Audit::new(now.at),
+            collector: Collector::new(now.at),
             later: BTreeSet::new(),
             writes: HashMap::new(),
             newest: Revision::NONE,
@@ -196,6 +200,7 @@ impl Node {
             self.observer_timeout(),
             self.member_timeout(),
             self.moves_timeout(),
+            self.collect_timeout(),
             self.turns.next(self.take_patience()),
         ]
         .into_iter()
@@ -230,6 +235,7 @@ impl Node {
         self.drive_moves(now);
         self.drive_member(now);
         self.drive_leaving(now);
+        self.drive_collect(now);
         self.tell_problems();
     }
 

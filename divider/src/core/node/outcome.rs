@@ -31,6 +31,12 @@ pub(super) enum WriteFor {
     Complete(KeyIx),
     /// Writing a claim of the own again over garbage.
     Reassert(KeyIx),
+    /// Deleting a key whose time is over, announced at this revision.
+    Expire(KeyIx, Revision),
+    /// Deleting a record of this name that is of no use.
+    Collect(Box<str>),
+    /// A manifest.
+    Manifest,
     /// Nothing: whether a claim may be written.
     Probe,
 }
@@ -57,14 +63,14 @@ pub(super) enum ReadFor {
     /// A `key` record that a snapshot did not show, or whose time to live has passed; with the
     /// revision that was known.
     KeyGone(KeyIx, Revision),
-    /// A key whose claim was deleted, announced at this revision as far as is known.
-    KeyDoubt(KeyIx, Revision),
     /// A claim that a snapshot did not show, likewise.
     ClaimGone(KeyIx, Revision),
     /// A claim that ought to be as it is known.
     Audit(KeyIx),
     /// A key that ought to exist.
     AuditKey(KeyIx),
+    /// A record of no use, which was not as it was shown.
+    Collect(Box<str>),
 }
 
 impl Node {
@@ -96,6 +102,9 @@ impl Node {
             WriteFor::Complete(ix) => self.on_complete_wrote(now, ix, id, outcome),
             WriteFor::Litter(ix) => self.on_litter_wrote(now, ix),
             WriteFor::Reassert(ix) => self.on_reassert_wrote(now, ix, outcome),
+            WriteFor::Expire(ix, known) => self.on_expire_wrote(now, ix, known, outcome),
+            WriteFor::Collect(name) => self.on_collect_wrote(now, &name, outcome),
+            WriteFor::Manifest => self.on_manifest_wrote(now, outcome),
             WriteFor::Probe => self.on_probe_wrote(now, outcome),
         }
     }
@@ -117,10 +126,10 @@ impl Node {
             ReadFor::Complete(ix) => self.on_complete_read(now, ix, answer),
             ReadFor::Proof(node, session) => self.on_proof_read(now, &node, session, answer),
             ReadFor::KeyGone(ix, known) => self.on_key_gone_read(now, ix, known, answer),
-            ReadFor::KeyDoubt(ix, known) => self.on_key_doubt_read(now, ix, known, answer),
             ReadFor::ClaimGone(ix, known) => self.on_claim_gone_read(now, ix, known, answer),
             ReadFor::Audit(ix) => self.on_audit_read(now, ix, answer),
             ReadFor::AuditKey(ix) => self.on_audit_key_read(now, ix, answer),
+            ReadFor::Collect(name) => self.on_collect_read(&name, &answer),
         }
     }
 
@@ -150,6 +159,9 @@ fn what(purpose: &WriteFor) -> &'static str {
         WriteFor::Complete(_) => "delete a key that is done",
         WriteFor::Litter(_) => "delete a claim of a key that is gone",
         WriteFor::Reassert(_) => "write a claim again over garbage",
+        WriteFor::Expire(..) => "delete a key whose time is over",
+        WriteFor::Collect(_) => "delete a record that is of no use",
+        WriteFor::Manifest => "list the records that stand",
         WriteFor::Probe => "find out whether claims may be written",
     }
 }

@@ -24,8 +24,8 @@ const SNAPSHOT_PROGRESS: Duration = Duration::from_secs(10);
 const MISSING: usize = 32;
 
 /// What a node follows: all but `stops.>`, which is for operators.
-const FOLLOWED: [&str; 7] =
-    ["key.>", "claim.>", "member.>", "lease.>", "control.>", "rebalance", "group"];
+const FOLLOWED: [&str; 8] =
+    ["key.>", "claim.>", "member.>", "lease.>", "control.>", "manifest.>", "rebalance", "group"];
 
 /// The longest pause between two attempts to open the watch.
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
@@ -140,7 +140,6 @@ impl Node {
         self.watch.progress = now.at + delay;
         self.watch.begin_snapshot();
         self.observer.begin_snapshot(now.at);
-        self.audit.doubted.clear();
         self.holds.floor = Token(self.view.highest_token);
         self.newest = Revision::NONE;
         #[cfg(test)]
@@ -236,7 +235,6 @@ impl Node {
             Effect::Claim(ix, from) => {
                 self.note_claim(now, *ix);
                 self.planner.on_claim(&mut self.view, now, *ix, *from);
-                self.doubt_key(*ix);
             }
             Effect::Member(node) | Effect::Control(node) => {
                 self.observe_member(now, node);

@@ -86,7 +86,7 @@ mod tests {
         let owner = view.owners.intern(&node, Session::from_bits(1), Revision(1)).expect("new");
         let (name, value, ttl) = ("key.k".into(), Some(bytes::Bytes::new()), None);
         let now = Now { at: Time(0), unix_us: 0 };
-        view.apply(now, &Record { name, revision: Revision(1), value, ttl });
+        view.apply(now, &Record { name, revision: Revision(1), value, ttl, expires_in: None });
         let ix = view.keys.find(&Key::new("k").expect("a legal key")).expect("it was announced");
         let mut targeted = Targeted::default();
         for _ in 0..1_000 {

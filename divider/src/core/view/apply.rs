@@ -4,18 +4,23 @@ use std::time::Duration;
 
 use super::entry::{NotUntil, Note};
 use super::keys::KeyIx;
+use super::leftovers::Cause;
 use super::owners::OwnerIx;
 use super::{Placed, View};
 use crate::core::time::{Now, Time};
 use crate::id::{NodeId, Revision, Token};
 use crate::store::Record;
 use crate::wire::{
-    ControlRecord, GroupRecord, LeaseRecord, Malformed, MemberRecord, Named, NotNode, ReadClaim,
-    StopsRecord,
+    ControlRecord, GroupRecord, LeaseRecord, Malformed, ManifestRecord, MemberRecord, Named,
+    NotNode, Part, ReadClaim, StopsRecord,
 };
 
 /// The longest a released key may keep away from its releaser, whatever a record says.
 const LONGEST_COOL_DOWN: Duration = Duration::from_hours(1);
+
+/// Why a key's record that the store removes by itself announces nothing.
+const VANISHES: &str = "announced with Nats-TTL, after which the server would remove it without a \
+    trace: announce it with Divider-TTL";
 
 /// Tokens from here on, in the year 38 000 by their clock, do not raise those of other keys.
 const FORGED_TOKEN: u64 = 1 << 60;
@@ -50,6 +55,8 @@ impl View {
     pub(crate) fn begin_snapshot(&mut self) {
         self.keys.begin_snapshot();
         self.problems.begin_snapshot();
+        self.manifests.clear();
+        self.leftovers.clear();
         self.seen = Revision::NONE;
         self.members.clear();
         self.controls.clear();
@@ -62,6 +69,7 @@ impl View {
     /// they stay until [`drop_key`](Self::drop_key) and [`drop_claim`](Self::drop_claim).
     pub(crate) fn end_snapshot(&mut self) -> (Vec<KeyIx>, Vec<KeyIx>) {
         self.problems.end_snapshot();
+        self.drop_superseded();
         self.keys.not_shown()
     }
 
@@ -69,6 +77,15 @@ impl View {
     pub(crate) fn drop_key(&mut self, ix: KeyIx) -> Effect {
         self.keys.set_announced(ix, Revision::NONE);
         Effect::Key(ix)
+    }
+
+    /// The key does not exist (any more), although its record is there.
+    pub(crate) fn leave_key(&mut self, ix: KeyIx, cause: Cause) -> Effect {
+        let revision = self.keys.get(ix).map_or(Revision::NONE, |entry| entry.announced);
+        if let Some(key) = self.keys.text(ix).filter(|_| revision != Revision::NONE) {
+            self.leftovers.add(&Named::Key(key), revision, cause);
+        }
+        self.drop_key(ix)
     }
 
     /// The key has no claim record any more, although no tombstone said so.
@@ -100,8 +117,20 @@ impl View {
         };
         let value = record.value.as_deref();
         let (at, revision) = (now.at, record.revision);
+        if value.is_none() && record.ttl.is_none() {
+            self.leftovers.add(&name, revision, Cause::Deleted);
+        } else {
+            self.leftovers.remove(&name);
+        }
         let done = match name {
-            Named::Key(key) => Ok(self.apply_key(&key, revision, value.is_some())),
+            Named::Key(key) => {
+                let vanishes = value.is_some() && record.ttl.is_some();
+                if vanishes {
+                    self.problems.add(&record.name, revision, VANISHES.into());
+                    self.leftovers.add(&Named::Key(&key), revision, Cause::Expired);
+                }
+                Ok(self.apply_key(&key, revision, value.is_some() && !vanishes))
+            }
             Named::Claim(key) => return self.apply_claim(at, &key, record),
             Named::Member(node) => self.apply_member(at, node, revision, value),
             Named::Control(node) => {
@@ -116,6 +145,7 @@ impl View {
                 placed(&mut self.stops, &node, at, revision, value, StopsRecord::decode)
                     .map(|()| Effect::Stops(node))
             }
+            Named::Manifest(part) => self.apply_manifest(part, revision, value),
             Named::Rebalance => {
                 self.rebalance = revision;
                 Ok(Effect::Rebalance)
@@ -144,6 +174,19 @@ impl View {
         let revision = if exists { revision } else { Revision::NONE };
         self.keys.set_announced(ix, revision);
         Effect::Key(ix)
+    }
+
+    fn apply_manifest(
+        &mut self,
+        part: Part,
+        revision: Revision,
+        value: Option<&[u8]>,
+    ) -> Result<Effect, Malformed> {
+        match value.map(ManifestRecord::decode).transpose()? {
+            Some(record) => self.manifests.put(part, record, revision),
+            None => self.manifests.remove(part),
+        }
+        Ok(Effect::Nothing)
     }
 
     fn apply_member(

@@ -1,17 +1,12 @@
 //! When keys with a time to live are over.
 
 use std::collections::{BTreeSet, HashMap};
-use std::time::Duration;
 
 use super::KeyIx;
 use crate::core::time::Time;
 use crate::store::Record;
 
-/// On top of its time to live: how long a key's record may have been on its way.
-const ON_ITS_WAY: Duration = Duration::from_secs(1);
-
-/// The ends of keys that end by themselves unless they are announced again. The log says nothing of
-/// such an end; whoever needs to be sure asks the leader.
+/// The ends of keys that end by themselves unless they are announced again.
 #[derive(Debug, Default)]
 pub(crate) struct Expiry {
     by_time: BTreeSet<(Time, KeyIx)>,
@@ -21,8 +16,8 @@ pub(crate) struct Expiry {
 impl Expiry {
     /// A key's newest record came in.
     pub(crate) fn note(&mut self, ix: KeyIx, record: &Record, now: Time) {
-        let ttl = record.value.as_ref().and(record.ttl);
-        self.set(ix, ttl.map(|ttl| now + ttl + ON_ITS_WAY));
+        let left = record.value.as_ref().and(record.expires_in);
+        self.set(ix, left.map(|left| now + left));
     }
 
     /// The key ends then; none: not by itself.
@@ -36,11 +31,6 @@ impl Expiry {
             self.of.insert(ix, at);
             self.by_time.insert((at, ix));
         }
-    }
-
-    /// Whether the key ends by itself.
-    pub(crate) fn is_set(&self, ix: KeyIx) -> bool {
-        self.of.contains_key(&ix)
     }
 
     /// When the next one ends.
@@ -58,33 +48,39 @@ impl Expiry {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::core::view::Keys;
     use crate::id::Revision;
 
     #[test]
-    fn a_key_ends_a_second_after_its_newest_records_time_to_live() {
+    fn a_key_ends_when_its_newest_record_says() {
         let mut keys = Keys::default();
         let (one, other) = (keys.intern("one"), keys.intern("other"));
-        let record = |ttl: Option<u64>, value: bool| Record {
+        let record = |left: Option<u64>, value: bool| Record {
             name: "key.one".into(),
             revision: Revision(1),
             value: value.then(bytes::Bytes::new),
-            ttl: ttl.map(Duration::from_secs),
+            ttl: None,
+            expires_in: left.map(Duration::from_secs),
         };
         let at = |seconds: u64| Time(seconds * 1_000_000_000);
         let mut expiry = Expiry::default();
         expiry.note(one, &record(Some(10), true), at(0));
         expiry.note(other, &record(Some(5), true), at(0));
         expiry.note(one, &record(Some(20), true), at(1));
-        assert_eq!((expiry.is_set(one), expiry.next()), (true, Some(at(6))));
-        assert_eq!(expiry.pop(Time(at(6).0 - 1)), None);
-        assert_eq!(expiry.pop(at(6)), Some(other));
-        assert_eq!((expiry.is_set(other), expiry.next()), (false, Some(at(22))));
+        assert_eq!((expiry.of.contains_key(&one), expiry.next()), (true, Some(at(5))));
+        assert_eq!(expiry.pop(Time(at(5).0 - 1)), None);
+        assert_eq!(expiry.pop(at(5)), Some(other));
+        assert_eq!((expiry.of.contains_key(&other), expiry.next()), (false, Some(at(21))));
         expiry.note(one, &record(None, true), at(2));
-        assert_eq!((expiry.is_set(one), expiry.next(), expiry.pop(at(100))), (false, None, None));
-        // A tombstone's own end is none of the key.
+        assert_eq!(
+            (expiry.of.contains_key(&one), expiry.next(), expiry.pop(at(100))),
+            (false, None, None)
+        );
+        // Of a key that is gone nothing ends.
         expiry.note(one, &record(Some(10), false), at(3));
-        assert_eq!((expiry.is_set(one), expiry.next()), (false, None));
+        assert_eq!((expiry.of.contains_key(&one), expiry.next()), (false, None));
     }
 }

@@ -4,6 +4,8 @@ mod apply;
 mod entry;
 mod expiry;
 mod keys;
+mod leftovers;
+mod manifests;
 mod owner_map;
 mod owners;
 mod problems;
@@ -16,6 +18,8 @@ pub(crate) use apply::Effect;
 pub(crate) use entry::{Claim, KeyEntry, NotUntil, Note};
 pub(crate) use expiry::Expiry;
 pub(crate) use keys::{KeyIx, Keys};
+pub(crate) use leftovers::{Cause, Leftover, Leftovers, hash_of};
+pub(crate) use manifests::Manifests;
 pub(crate) use owner_map::OwnerMap;
 pub(crate) use owners::{OwnerIx, Owners};
 pub(crate) use problems::Problems;
@@ -75,6 +79,8 @@ pub(crate) struct View {
     /// The newest `rebalance` record's revision.
     pub(crate) rebalance: Revision,
     pub(crate) problems: Problems,
+    pub(crate) manifests: Manifests,
+    pub(crate) leftovers: Leftovers,
     /// The newest revision delivered.
     pub(crate) seen: Revision,
     /// The highest token of any claim: a new one has to be above it.

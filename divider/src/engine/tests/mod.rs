@@ -253,7 +253,13 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 
 fn write(id: u64, name: &str) -> Action {
     let value = Some(Bytes::from_static(b"{}"));
-    let write = Write { name: name.to_owned(), value, expected: Some(Revision::NONE), ttl: None };
+    let write = Write {
+        name: name.to_owned(),
+        value,
+        expected: Some(Revision::NONE),
+        ttl: None,
+        expires_in: None,
+    };
     Action::Write(WriteId(id), write, SPAN)
 }
 
@@ -263,7 +269,13 @@ fn watch(id: u64) -> Action {
 
 fn record(revision: u64) -> Change {
     let revision = Revision(revision);
-    Change::Record(Record { name: "key.a".to_owned(), revision, value: None, ttl: None })
+    Change::Record(Record {
+        name: "key.a".to_owned(),
+        revision,
+        value: None,
+        ttl: None,
+        expires_in: None,
+    })
 }
 
 fn joined() -> Action {

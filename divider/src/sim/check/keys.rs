@@ -94,7 +94,7 @@ impl World {
 
     /// The keys that exist, by the log.
     pub(in crate::sim) fn announced(&self) -> BTreeSet<Key> {
-        let records = self.log.records().filter(|r| r.value.is_some());
+        let records = self.log.records().filter(|r| r.value.is_some() && !self.log.is_back(r));
         records.filter_map(|r| key_of(&r.name)).collect()
     }
 
@@ -114,7 +114,10 @@ impl World {
     /// Whether a key may vanish, or have vanished, unseen: then nodes go by their own clocks, and where
     /// the server's was set back they are right to think that it is gone.
     pub(super) fn is_uncertain(&self, key: &Key) -> bool {
-        self.log.set_back && self.checks.keys.fleeting.contains(key)
+        let name = RecordName::Key(key.clone()).to_string();
+        let soon = self.lease + Duration::from_secs(1);
+        let ending = self.log.is_ending(self.now, &name, soon);
+        ending || self.log.set_back && self.checks.keys.fleeting.contains(key)
     }
 
     pub(in crate::sim) fn is_any_uncertain(&self) -> bool {

@@ -14,6 +14,9 @@ impl World {
         let mut shown = BTreeMap::new();
         for record in self.log.records() {
             let Some(value) = record.value.as_deref() else { continue };
+            if self.log.is_back(record) && !record.name.starts_with("claim.") {
+                continue;
+            }
             let readable = match RecordName::parse(&record.name) {
                 Ok(RecordName::Key(key)) => !self.is_uncertain(&key),
                 Ok(RecordName::Claim(_)) => ClaimRecord::decode(value).is_ok(),
@@ -42,7 +45,10 @@ impl World {
             let missed: Vec<_> = shown.iter().filter(differs).collect();
             let known = known.keys().filter(|name| !self.is_uncertain_name(name));
             // What cannot be read changes nothing: who knew the record before still does.
-            let stands = |name: &String| self.log.has_value(name);
+            let stands = |name: &String| {
+                let back = self.log.newest(name).is_some_and(|r| self.log.is_back(r));
+                self.log.has_value(name) && !back
+            };
             let gone: Vec<_> =
                 known.filter(|name| !shown.contains_key(*name) && !stands(name)).collect();
             if !missed.is_empty() || !gone.is_empty() {

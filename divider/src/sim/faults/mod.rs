@@ -38,6 +38,8 @@ pub(super) enum Fault {
     // The store.
     /// Nobody leads for a while.
     Outage(Duration),
+    /// It crashes, and shows again what was superseded, of names of which nothing is left.
+    StoreCrash(usize),
     /// The server's clock is wrong by that many seconds from now on.
     Skew(i64),
     LoseTail(usize),
@@ -88,6 +90,7 @@ impl World {
             Fault::SilenceWatches(at) => self.silence_watches(at),
             Fault::Deny(at) => self.hosts[at].link.denied = true,
             Fault::Outage(span) => self.outage(span),
+            Fault::StoreCrash(number) => self.crash_store(number),
             // Known: what has just been taken over would not be, for a heartbeat.
             Fault::Skew(_) if self.is_any_usurped() => {}
             Fault::Skew(seconds) => self.log.set_clock(seconds),

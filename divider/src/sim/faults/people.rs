@@ -14,11 +14,21 @@ use crate::wire::{ControlRecord, Mode, OnDeadline, RebalanceRecord, RecordName};
 
 impl World {
     /// Somebody writes a record, over anything.
-    pub(super) fn put(&mut self, name: &RecordName, value: Option<&[u8]>, ttl: Option<Duration>) {
-        self.put_named(name.to_string(), value, ttl);
+    pub(super) fn put(
+        &mut self,
+        name: &RecordName,
+        value: Option<&[u8]>,
+        expires_in: Option<Duration>,
+    ) {
+        self.put_named(name.to_string(), value, expires_in);
     }
 
-    pub(super) fn put_named(&mut self, name: String, value: Option<&[u8]>, ttl: Option<Duration>) {
+    pub(super) fn put_named(
+        &mut self,
+        name: String,
+        value: Option<&[u8]>,
+        expires_in: Option<Duration>,
+    ) {
         if self.log.is_absent() {
             return;
         }
@@ -26,7 +36,8 @@ impl World {
             name,
             value: value.map(|v| v.to_vec().into()),
             expected: None,
-            ttl: ttl.or(value.is_none().then_some(Duration::from_hours(1))),
+            ttl: None,
+            expires_in,
         };
         self.note_token(&write);
         let _ = self.log.write(self.now, &write);

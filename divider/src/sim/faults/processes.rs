@@ -7,7 +7,7 @@ use crate::core::config::JoinPolicy;
 use crate::id::NodeId;
 use crate::sim::app::Manners;
 use crate::sim::event::Event;
-use crate::sim::host::{Fate, Setting};
+use crate::sim::host::{FEW, Fate, Setting};
 use crate::sim::world::World;
 use crate::wire::RecordName;
 
@@ -55,7 +55,7 @@ impl World {
             return;
         }
         let (id, place) = (self.hosts[at].id.clone(), self.hosts.len());
-        let setting = Setting { join, ..Setting::new(self.lease, self.rng.u64(..)) };
+        let setting = Setting { join, worth: FEW, ..Setting::new(self.lease, self.rng.u64(..)) };
         let manners = Manners::any(&mut self.rng, self.lease);
         self.start(place, &id, &setting, manners);
         self.hosts[place].fate = Fate::Twin;

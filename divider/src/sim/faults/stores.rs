@@ -18,6 +18,16 @@ impl World {
         }
     }
 
+    pub(super) fn crash_store(&mut self, number: usize) {
+        let mut rng = fastrand::Rng::with_seed(number as u64);
+        let pick = |count| (rng.u8(..4) != 0).then(|| rng.usize(..count));
+        let back = self.log.crash(self.now, self.lease * 6, pick);
+        self.tell(|| format!("        back again: {back:?}"));
+        for at in 0..self.hosts.len() {
+            self.break_watches(at);
+        }
+    }
+
     /// The store loses what it acknowledged.
     pub(super) fn lose(&mut self, how: impl FnOnce(&mut Log)) {
         self.lost = Some(self.now);

@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
-
 use super::casts::{alone, pair};
 use super::fate::{Fate, Verb};
 use super::play::Play;
@@ -148,15 +146,4 @@ fn a_node_that_has_nothing_asks_for_nothing() {
     let before = asked(&play, a, "").len();
     play.run(LEASE * 2);
     assert_eq!(asked(&play, a, "").len(), before);
-}
-
-#[test]
-fn a_key_whose_end_is_known_is_left_to_that_end() {
-    let mut play = Play::new(LEASE);
-    let a = play.start("a");
-    play.put("key.k", Some(Bytes::new()), Some(LEASE * 3));
-    play.until_running(&["k"]);
-    play.rule(a, Verb::Read, "key.k", Fate::Old(None));
-    play.run(LEASE * 2);
-    assert_eq!((play.resyncs(a), play.told(a, "k").as_str()), (0, "+"));
 }

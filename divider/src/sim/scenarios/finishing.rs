@@ -8,8 +8,7 @@ use super::casts::alone;
 use super::fate::{Fate, Verb};
 use super::play::Play;
 use super::{BEAT, LEASE, MS};
-use crate::core::edge::{Action, Command, Notice, Reply};
-use crate::core::time::Time;
+use crate::core::edge::{Command, Notice, Reply};
 use crate::key::Key;
 use crate::wire::StopsRecord;
 
@@ -91,24 +90,15 @@ fn what_is_said_of_an_earlier_run_does_not_end_the_newest() {
 }
 
 #[test]
-fn a_key_announced_again_while_the_leader_is_asked_whether_it_is_over_goes_on() {
+fn a_key_announced_again_while_its_owner_deletes_it_goes_on() {
     let mut play = Play::new(LEASE);
     let a = play.start("a");
-    // When it is over by the node's clock: a second after its time to live.
-    let over = play.now + Duration::from_secs(3);
+    play.once(a, Verb::Write, "key.k", Fate::Held);
     play.put("key.k", Some(Bytes::new()), Some(Duration::from_secs(2)));
     play.until_running(&["k"]);
-    play.run(over.since(play.now) - MS);
-    play.rule(a, Verb::Read, "key.k", Fate::Old(None));
-    play.until(BEAT, |play| {
-        let asks = |(at, action): &(Time, Action)| {
-            *at >= over && matches!(action, Action::Read(_, name, _) if name == "key.k")
-        };
-        play.players[a].done.iter().any(asks)
-    });
-    play.players[a].rules.clear();
+    play.until(LEASE, |play| !play.players[a].held.is_empty());
     play.announce("k");
-    play.deliver_now(a);
+    play.land(a);
     play.run(LEASE * 2);
     assert_eq!(play.told(a, "k"), "+");
 }

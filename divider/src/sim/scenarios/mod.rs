@@ -13,6 +13,7 @@ mod bounds;
 mod casts;
 mod claims;
 mod clearing;
+mod collecting;
 mod ending;
 mod fate;
 mod finishing;

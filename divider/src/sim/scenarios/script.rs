@@ -8,7 +8,6 @@ use bytes::Bytes;
 use super::play::Play;
 use crate::core::edge::{Action, Notice, Reply, RequestId};
 use crate::core::time::Time;
-use crate::core::timing::TOMBSTONE;
 use crate::id::Revision;
 use crate::key::Key;
 use crate::store::{Record, Write};
@@ -16,8 +15,8 @@ use crate::wire::{ClaimRecord, ControlRecord, LeaseRecord, MemberRecord, Mode};
 
 impl Play {
     /// Somebody writes a record, over anything.
-    pub(super) fn put(&mut self, name: &str, value: Option<Bytes>, ttl: Option<Duration>) {
-        let write = Write { name: name.into(), value, expected: None, ttl };
+    pub(super) fn put(&mut self, name: &str, value: Option<Bytes>, expires_in: Option<Duration>) {
+        let write = Write { name: name.into(), value, expected: None, ttl: None, expires_in };
         let _ = self.log.write(self.now, &write);
         self.wake();
     }
@@ -33,7 +32,7 @@ impl Play {
     }
 
     pub(super) fn retract(&mut self, key: &str) {
-        self.put(&format!("key.{key}"), None, Some(TOMBSTONE));
+        self.put(&format!("key.{key}"), None, None);
     }
 
     pub(super) fn control(&mut self, node: &str, record: &ControlRecord) {

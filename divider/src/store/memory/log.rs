@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Bound;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::super::check::{check_write, whole_ttl};
+use super::super::check::{check_write, whole_seconds};
 use super::super::{Filter, Info, Outcome, Record, StoreError, Write};
 use crate::id::Revision;
 
@@ -29,7 +30,16 @@ pub(super) struct Log {
 struct Stored {
     name: Arc<str>,
     record: Record,
-    expires: Option<Instant>,
+    since: Instant,
+    removed_at: Option<Instant>,
+}
+
+impl Stored {
+    /// The record as it is now.
+    fn now(&self) -> Record {
+        let left = |span: Duration| span.saturating_sub(self.since.elapsed());
+        Record { expires_in: self.record.expires_in.map(left), ..self.record.clone() }
+    }
 }
 
 impl Log {
@@ -56,9 +66,14 @@ impl Log {
             return Outcome::Conflict;
         }
         let before = newest.map_or(0, |revision| size(&self.records[&revision].record));
-        let ttl = whole_ttl(&write);
         let revision = Revision(self.last + 1);
-        let record = Record { name: write.name, revision, value: write.value, ttl };
+        let record = Record {
+            name: write.name,
+            revision,
+            value: write.value,
+            ttl: write.ttl.map(whole_seconds),
+            expires_in: write.expires_in.map(whole_seconds),
+        };
         let grows = size(&record) > before;
         let bytes = self.bytes - before + size(&record);
         if let Some(max) = self.max_bytes
@@ -78,7 +93,7 @@ impl Log {
     /// The newest record of a name.
     pub(super) fn read(&mut self, name: &str) -> Option<Record> {
         self.expire();
-        self.newest.get(name).map(|revision| self.records[revision].record.clone())
+        self.newest.get(name).map(|revision| self.records[revision].now())
     }
 
     /// The first record after a revision that a filter names, or the last revision looked at.
@@ -87,7 +102,7 @@ impl Log {
         self.records
             .range((Bound::Excluded(after), Bound::Unbounded))
             .find(|(_, stored)| filter.covers(&stored.name))
-            .map(|(_, stored)| stored.record.clone())
+            .map(|(_, stored)| stored.now())
             .ok_or(self.last.max(after))
     }
 
@@ -115,18 +130,19 @@ impl Log {
     fn insert(&mut self, record: Record) {
         let name: Arc<str> = record.name.as_str().into();
         let revision = record.revision.0;
-        let expires = record.ttl.and_then(|ttl| Instant::now().checked_add(ttl));
+        let since = Instant::now();
+        let removed_at = record.ttl.and_then(|ttl| since.checked_add(ttl));
         self.bytes += size(&record);
         self.newest.insert(name.clone(), revision);
-        self.expiries.extend(expires.map(|at| (at, revision)));
-        self.records.insert(revision, Stored { name, record, expires });
+        self.expiries.extend(removed_at.map(|at| (at, revision)));
+        self.records.insert(revision, Stored { name, record, since, removed_at });
     }
 
     fn remove(&mut self, revision: u64) {
         let stored = self.records.remove(&revision).expect("the index names records that are here");
         self.bytes -= size(&stored.record);
         self.newest.remove(&stored.name);
-        if let Some(at) = stored.expires {
+        if let Some(at) = stored.removed_at {
             self.expiries.remove(&(at, revision));
         }
     }

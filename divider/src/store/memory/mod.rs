@@ -37,7 +37,7 @@ pub use self::faults::Fault;
 /// # async fn main() -> Result<(), divider::InvalidId> {
 /// let store = MemoryStore::new(GroupName::new("orders")?);
 /// let write =
-///     Write { name: "key.a".into(), value: Some("".into()), expected: Some(Revision::NONE), ttl: None };
+///     Write { name: "key.a".into(), value: Some("".into()), expected: Some(Revision::NONE), ttl: None, expires_in: None };
 /// assert_eq!(store.write(write.clone()).await, Outcome::Acked(Revision(1)));
 /// assert_eq!(store.write(write).await, Outcome::Conflict);
 /// # Ok(())

@@ -14,6 +14,7 @@ fn put(name: &str, expected: Option<u64>) -> Write {
         value: Some("x".into()),
         expected: expected.map(Revision),
         ttl: None,
+        expires_in: None,
     }
 }
 

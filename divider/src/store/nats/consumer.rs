@@ -8,7 +8,7 @@ use super::super::{Filter, StoreError};
 use super::NatsStore;
 use super::api::{ApiError, NO_CONSUMER, NO_MESSAGE};
 use super::message::StoredMessage;
-use super::stream::StreamInfo;
+use super::stream::{StreamInfo, unix_ns};
 
 /// How often the server says that it is there while there is nothing else to say.
 pub(super) const IDLE_HEARTBEAT: Duration = Duration::from_secs(1);
@@ -69,6 +69,9 @@ impl NatsStore {
         let api = self.inner.api.within(PATIENCE);
         let made: Value =
             api.request(&what, &body).await.map_err(|error| api.store_error(error))?;
+        if let Some(now) = made.get("ts").and_then(Value::as_str).and_then(unix_ns) {
+            self.inner.clock.set(now);
+        }
         Ok(made.get("num_pending").and_then(Value::as_u64).unwrap_or(0))
     }
 

@@ -25,8 +25,11 @@ impl NatsStore {
         let expected = Some(Revision(next.sequence()));
         // One that is too large without its headers, too, is deleted.
         let value = next.value().filter(|value| value.len() <= MAX_VALUE);
-        let outcome =
-            self.inner.publisher.write_any(Write { name, value, expected, ttl: None }).await;
+        let outcome = self
+            .inner
+            .publisher
+            .write_any(Write { name, value, expected, ttl: None, expires_in: None })
+            .await;
         match outcome {
             Outcome::Acked(_) => {
                 tracing::warn!("wrote a record again whose headers are unreadable");

@@ -1,19 +1,26 @@
 //! Records as messages of the stream.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use async_nats::header::{NATS_EXPECTED_LAST_SUBJECT_SEQUENCE, NATS_MESSAGE_TTL};
+use async_nats::header::NATS_EXPECTED_LAST_SUBJECT_SEQUENCE;
 use async_nats::jetstream::message::StreamMessage;
 use async_nats::jetstream::stream::RawMessage;
 use async_nats::{HeaderMap, HeaderValue};
 use bytes::Bytes;
 use serde::Deserialize;
 
-use super::super::check::whole_ttl;
+use super::super::check::whole_seconds;
 use super::super::{Record, StoreError, Write};
+use super::server_clock::ServerClock;
 use crate::id::Revision;
 
 const KV_OPERATION: &str = "KV-Operation";
+
+const NATS_TTL: &str = "Nats-TTL";
+
+/// After what time an announcement no longer holds. Not the server's own header: the server would
+/// remove the record without a trace, and show what it replaced again after a crash.
+const EXPIRES: &str = "Divider-TTL";
 
 /// The headers that a write goes out with. Never `Nats-Msg-Id`: with several replicas it makes the
 /// server acknowledge a write that it has not done.
@@ -25,8 +32,10 @@ pub(super) fn headers(write: &Write) -> HeaderMap {
         let expected = format!("{:016}", expected.0);
         headers.insert(NATS_EXPECTED_LAST_SUBJECT_SEQUENCE, expected);
     }
-    if let Some(ttl) = whole_ttl(write) {
-        headers.insert(NATS_MESSAGE_TTL, format!("{}s", ttl.as_secs()));
+    for (name, span) in [(NATS_TTL, write.ttl), (EXPIRES, write.expires_in)] {
+        if let Some(span) = span {
+            headers.insert(name, format!("{}s", whole_seconds(span).as_secs()));
+        }
     }
     if write.value.is_none() {
         headers.insert(KV_OPERATION, "DEL");
@@ -43,15 +52,18 @@ pub(super) fn record(
     revision: u64,
     headers: Option<&HeaderMap>,
     value: Bytes,
+    age: impl FnOnce() -> Duration,
 ) -> Record {
     let header = |name: &str| headers.and_then(|h| h.get(name)).map(HeaderValue::as_str);
     let deleted = matches!(header(KV_OPERATION), Some("DEL" | "PURGE"))
         || header("Nats-Marker-Reason").is_some();
+    let span = |name: &str| header(name).and_then(parse_ttl);
     Record {
         name: name.to_owned(),
         revision: Revision(revision),
         value: (!deleted).then_some(value),
-        ttl: headers.and_then(|h| h.get(NATS_MESSAGE_TTL)).and_then(|ttl| parse_ttl(ttl.as_str())),
+        ttl: span(NATS_TTL),
+        expires_in: span(EXPIRES).map(|span| span.saturating_sub(age())),
     }
 }
 
@@ -84,11 +96,14 @@ impl StoredMessage {
     }
 
     /// The message as the record that it is.
-    pub(super) fn record(self, name: &str) -> Result<Record, StoreError> {
+    pub(super) fn record(self, name: &str, clock: &ServerClock) -> Result<Record, StoreError> {
         let message = StreamMessage::try_from(self.message).map_err(|error| StoreError::Other {
             what: format!("a message that cannot be read: {error}"),
         })?;
-        Ok(record(name, message.sequence, Some(&message.headers), message.payload))
+        let stored = SystemTime::from(message.time).duration_since(SystemTime::UNIX_EPOCH);
+        let stored = stored.map_or(0, |at| u64::try_from(at.as_nanos()).unwrap_or(u64::MAX));
+        let (headers, age) = (Some(&message.headers), || clock.age(stored));
+        Ok(record(name, message.sequence, headers, message.payload, age))
     }
 }
 
@@ -146,6 +161,10 @@ mod tests {
         check("..s", None);
     }
 
+    fn no_age() -> Duration {
+        Duration::ZERO
+    }
+
     #[derive(serde::Deserialize)]
     struct Given {
         headers: std::collections::BTreeMap<String, String>,
@@ -158,10 +177,11 @@ mod tests {
             for (name, value) in given {
                 headers.insert(name, value);
             }
-            let record = record("key.a", 7, Some(&headers), Bytes::from_static(b"x"));
+            let record = record("key.a", 7, Some(&headers), Bytes::from_static(b"x"), no_age);
             serde_json::json!({
                 "tombstone": record.value.is_none(),
                 "ttl_s": record.ttl.map(|ttl| ttl.as_secs()),
+                "expires_in_s": record.expires_in.map(|span| span.as_secs()),
             })
         });
     }
@@ -171,7 +191,7 @@ mod tests {
         let check = |operation: &str, deleted: bool| {
             let mut headers = HeaderMap::new();
             headers.insert(KV_OPERATION, operation);
-            let record = record("key.a", 7, Some(&headers), Bytes::from_static(b"x"));
+            let record = record("key.a", 7, Some(&headers), Bytes::from_static(b"x"), no_age);
             assert_eq!(record.value.is_none(), deleted, "{operation}");
         };
         check("DEL", true);

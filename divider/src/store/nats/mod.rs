@@ -17,6 +17,7 @@ mod place;
 mod progress;
 mod publisher;
 mod rights;
+mod server_clock;
 mod silence;
 mod stream;
 mod subjects;
@@ -35,6 +36,7 @@ use tokio::runtime::Handle;
 use self::api::Api;
 use self::left::Left;
 use self::publisher::Publisher;
+use self::server_clock::ServerClock;
 use self::stream::Names;
 use self::watch::NatsWatch;
 use super::check::{check_filter, check_name};
@@ -67,6 +69,7 @@ struct Inner {
     api: Api,
     publisher: Publisher,
     left: Left,
+    clock: ServerClock,
 }
 
 impl NatsStore {
@@ -125,7 +128,7 @@ impl Store for NatsStore {
             check_name(&name)?;
             let subject = format!("{}{name}", this.inner.names.records);
             match this.get_message(json!({"last_by_subj": subject})).await? {
-                Some(message) => message.record(&name).map(Some),
+                Some(message) => message.record(&name, &this.inner.clock).map(Some),
                 None => Ok(None),
             }
         })

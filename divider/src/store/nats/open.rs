@@ -10,6 +10,7 @@ use super::error::OpenError;
 use super::left::Left;
 use super::options::{DEFAULT_PREFIX, NatsOptions, StreamOptions};
 use super::publisher::Publisher;
+use super::server_clock::ServerClock;
 use super::stream::{Names, StreamInfo};
 use super::subjects::Subjects;
 use super::version::Version;
@@ -36,7 +37,14 @@ impl NatsOptions {
         }
         let publisher = Publisher::new(api.clone(), self.subjects(&names)).await?;
         let store = NatsStore {
-            inner: Arc::new(Inner { group, names, api, publisher, left: Left::default() }),
+            inner: Arc::new(Inner {
+                group,
+                names,
+                api,
+                publisher,
+                left: Left::default(),
+                clock: ServerClock::default(),
+            }),
         };
         store.check_group_record(self.create.is_some()).await?;
         Ok(store)
@@ -128,6 +136,7 @@ impl NatsStore {
                 value: Some(GroupRecord::default().encode()),
                 expected: Some(Revision::NONE),
                 ttl: None,
+                expires_in: None,
             };
             match self.write(write).await {
                 Outcome::Acked(_) => return Ok(()),

@@ -7,6 +7,8 @@ pub(super) struct Place {
     pub(super) sequence: u64,
     /// The how-manieth delivery of the consumer it is, from 1.
     pub(super) delivered: u64,
+    /// When it was stored, in nanoseconds since 1970 by the server's clock.
+    pub(super) stored_ns: u64,
     /// How many were still to be delivered then.
     pub(super) pending: u64,
 }
@@ -32,8 +34,8 @@ impl Place {
             digits.try_fold(first, |sum, byte| sum.checked_mul(10)?.checked_add(digit(byte)?))
         };
         let (sequence, delivered) = (number()?, number()?);
-        let _time = number()?;
-        Some(Self { sequence, delivered, pending: number()? })
+        let stored_ns = number()?;
+        Some(Self { sequence, delivered, stored_ns, pending: number()? })
     }
 }
 
@@ -44,7 +46,9 @@ mod tests {
     #[test]
     fn both_forms_of_a_delivery_are_read() {
         let check = |reply: &str, want: Option<(u64, u64, u64)>| {
-            let place = |(sequence, delivered, pending)| Place { sequence, delivered, pending };
+            let stored_ns = 1_700_000_000_000_000_000;
+            let place =
+                |(sequence, delivered, pending)| Place { sequence, delivered, stored_ns, pending };
             assert_eq!(Place::parse(reply), want.map(place), "{reply}");
         };
         check("$JS.ACK.KV_divider_g.c.1.12.5.1700000000000000000.3", Some((12, 5, 3)));

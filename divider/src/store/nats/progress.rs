@@ -124,7 +124,7 @@ mod tests {
     use super::*;
 
     fn place(delivered: u64, sequence: u64, pending: u64) -> Place {
-        Place { sequence, delivered, pending }
+        Place { sequence, delivered, stored_ns: 0, pending }
     }
 
     #[derive(serde::Deserialize)]

@@ -85,6 +85,7 @@ fn wanted(api: &Api, group: &GroupName, below: &str) -> Vec<(Role, &'static str,
         (Worker, "prove that it lives", record(&format!("lease.{PROBE}"))),
         (Worker, "be a member", record(&format!("member.{PROBE}"))),
         (Worker, "claim keys", record(&format!("claim.{PROBE}"))),
+        (Worker, "list what stands", record("manifest.20-0")),
         (Worker, "say what it stops", record(&format!("stops.{PROBE}"))),
         (Worker, "complete keys", record(&format!("key.{PROBE}"))),
     ]

@@ -190,6 +190,12 @@ impl StreamInfo {
 
 /// A time as the server writes it. The client's type depends on its features; this conversion does
 /// not.
+/// A time as the server writes it, in nanoseconds since 1970.
+pub(super) fn unix_ns(text: &str) -> Option<u64> {
+    let since = time(text)?.duration_since(SystemTime::UNIX_EPOCH).ok()?;
+    u64::try_from(since.as_nanos()).ok()
+}
+
 fn time(text: &str) -> Option<SystemTime> {
     async_nats::datetime::parse_rfc3339(text).ok().map(SystemTime::from)
 }

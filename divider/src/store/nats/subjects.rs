@@ -40,6 +40,8 @@ mod tests {
         delete: bool,
         expected: Option<u64>,
         ttl_ms: Option<u64>,
+        #[serde(default)]
+        expires_in_ms: Option<u64>,
     }
 
     #[test]
@@ -53,6 +55,7 @@ mod tests {
                 value: (!given.delete).then(|| bytes::Bytes::from_static(b"x")),
                 expected: given.expected.map(crate::id::Revision),
                 ttl: given.ttl_ms.map(std::time::Duration::from_millis),
+                expires_in: given.expires_in_ms.map(std::time::Duration::from_millis),
             };
             let headers = super::super::message::headers(&write);
             let headers: std::collections::BTreeMap<String, String> = headers
@@ -69,7 +72,8 @@ mod tests {
             let announce = announce.map(str::to_owned);
             let subjects = Subjects { records: "$KV.b.".into(), announce };
             let expected = expected.map(crate::id::Revision);
-            let write = Write { name: name.into(), value: None, expected, ttl: None };
+            let write =
+                Write { name: name.into(), value: None, expected, ttl: None, expires_in: None };
             assert_eq!(subjects.of(&write).as_str(), want);
         };
         check(Some("divider.g.key."), "key.a.b", None, "divider.g.key.a.b");

@@ -163,7 +163,8 @@ impl NatsWatch {
             return None;
         }
         let (headers, value) = (message.headers.as_ref(), message.payload);
-        Some(Change::Record(message::record(name, place.sequence, headers, value)))
+        let age = || self.store.inner.clock.age(place.stored_ns);
+        Some(Change::Record(message::record(name, place.sequence, headers, value, age)))
     }
 
     /// An idle heartbeat, or a question whose answer paces the deliveries.

@@ -55,6 +55,7 @@ fn worker_rights(taken: Option<Taken>) -> Vec<String> {
         (Taken::Claims, format!("{bucket}.claim.>")),
         (Taken::Leases, format!("{bucket}.lease.>")),
         (Taken::Everything, format!("{bucket}.member.>")),
+        (Taken::Everything, format!("{bucket}.manifest.>")),
         (Taken::Everything, format!("{bucket}.stops.>")),
         (Taken::Everything, format!("{bucket}.key.>")),
     ];

@@ -1,0 +1,260 @@
+//! Collecting what the log keeps of names that are gone, in a way that a crash of the store cannot undo.
+//!
+//! A tombstone stays until a *manifest* covers it: the list of the revisions at which the records of
+//! its part of the names stood. From then on it may go; should the store show again what it replaced,
+//! the manifest tells that this was superseded.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use super::Node;
+use super::outcome::{ReadFor, WriteFor};
+use crate::core::guard::broken;
+use crate::core::plan::{key_hash, score};
+use crate::core::time::{Now, Time};
+use crate::core::timing::TOMBSTONE;
+use crate::core::view::{Cause, Leftover, hash_of};
+use crate::id::Revision;
+use crate::store::{MAX_VALUE, Outcome, Record, StoreError, Write};
+use crate::wire::{ManifestRecord, Named, Part, RecordName};
+
+/// How many keys a part has at most: a list of their revisions fits into a record, mostly.
+const PART: usize = 1024;
+
+/// How many records are deleted at a time, so that claims do not wait for them.
+const WINDOW: usize = 128;
+
+/// How often that is looked at while there are any: with the window, some 2 500 a second.
+const PACE: Duration = Duration::from_millis(50);
+
+/// The state of the collection.
+#[derive(Debug)]
+pub(super) struct Collector {
+    /// When it is looked at next.
+    at: Time,
+    /// What was known when there was last nothing to do.
+    idle: Option<(u64, u64)>,
+    /// What was known when something was last done by anybody, and when that was.
+    progress: ((u64, u64), Time),
+    /// A manifest is on its way.
+    writing: bool,
+    /// The deletions that are on their way or done, by name, of the records at these revisions.
+    deleting: HashMap<Box<str>, Revision>,
+}
+
+impl Collector {
+    pub(super) fn new(now: Time) -> Self {
+        Self {
+            at: now,
+            idle: None,
+            progress: ((0, 0), now),
+            writing: false,
+            deleting: HashMap::new(),
+        }
+    }
+}
+
+impl Node {
+    /// What changes whenever there are other leftovers or manifests.
+    fn leftover_changes(&self) -> (u64, u64) {
+        (self.view.leftovers.changes(), self.view.manifests.changes())
+    }
+
+    pub(super) fn collect_timeout(&self) -> Option<Time> {
+        let idle =
+            self.view.leftovers.is_empty() || self.collector.idle == Some(self.leftover_changes());
+        (!idle && self.me.is_some()).then_some(self.collector.at)
+    }
+
+    /// Collects, if it is this node's turn: the best by score does it, and the others one after
+    /// another where nothing happens for a lease each.
+    pub(super) fn drive_collect(&mut self, now: Now) {
+        if self.collect_timeout().is_none_or(|at| at > now.at) || !self.is_working(now) {
+            return;
+        }
+        self.collector.at = now.at + self.timing.heartbeat;
+        let changes = self.leftover_changes();
+        if self.collector.progress.0 != changes {
+            self.collector.progress = (changes, now.at);
+        }
+        self.forget_deleted();
+        let due = self.due();
+        let part = self.worthy_part();
+        if due.is_empty() && part.is_none() {
+            self.collector.idle = Some(changes);
+            return;
+        }
+        let rank = u32::try_from(self.collector_rank()).unwrap_or(u32::MAX);
+        if self.collector.progress.1 + self.timing.lease * rank > now.at {
+            return;
+        }
+        if !due.is_empty() {
+            self.collector.at = now.at + PACE;
+        }
+        for (name, leftover) in due {
+            self.collect(&name, leftover);
+        }
+        if let Some((part, seed)) = part.filter(|_| !self.collector.writing) {
+            self.write_manifest(part, seed);
+        }
+    }
+
+    /// How many members suit the collection better than this one.
+    fn collector_rank(&self) -> usize {
+        let of = |hash, owner| (score(hash, key_hash("manifest"), 1), owner);
+        let standings = self.planner.standings().values();
+        let all: Vec<_> = standings.map(|s| (of(s.hash, s.owner), s.owner)).collect();
+        let mine = all.iter().find(|(_, owner)| *owner == self.me).map(|(score, _)| *score);
+        all.iter().filter(|(score, _)| mine.as_ref().is_some_and(|mine| score > mine)).count()
+    }
+
+    /// Forgets the deletions that the watch has shown.
+    fn forget_deleted(&mut self) {
+        let leftovers = &self.view.leftovers;
+        self.collector.deleting.retain(|name, revision| {
+            let hash = Named::read(name).ok().and_then(|name| hash_of(&name));
+            let left = hash.and_then(|hash| leftovers.get(hash, name));
+            left.is_some_and(|left| left.revision == *revision)
+        });
+    }
+
+    /// A tombstone goes when a manifest covers it; all else of no use at once.
+    fn is_due(&self, leftover: &Leftover) -> bool {
+        leftover.cause != Cause::Deleted
+            || self.view.manifests.is_superseded(leftover.hash, leftover.revision)
+            || broken!(CoveredGoes)
+    }
+
+    /// What may go now and is not on its way, as many as may be at a time.
+    fn due(&self) -> Vec<(Box<str>, Leftover)> {
+        let deleting = &self.collector.deleting;
+        let due = self
+            .view
+            .leftovers
+            .iter()
+            .filter(|(name, leftover)| self.is_due(leftover) && !deleting.contains_key(*name));
+        let room = WINDOW.saturating_sub(deleting.len());
+        due.take(room).map(|(name, leftover)| (name.into(), *leftover)).collect()
+    }
+
+    /// A part of the names with as many tombstones as are worth a manifest, and a hash of it.
+    fn worthy_part(&self) -> Option<(Part, u64)> {
+        let bits = part_bits(self.view.keys.announced());
+        let mut counted = (None, 0);
+        let waiting = self.view.leftovers.iter().filter(|(_, left)| !self.is_due(left));
+        for (_, leftover) in waiting {
+            let part = Some(Part::of(leftover.hash, bits));
+            counted = (part, if counted.0 == part { counted.1 + 1 } else { 1 });
+            if counted.1 >= self.config.worth {
+                return part.map(|part| (part, leftover.hash));
+            }
+        }
+        None
+    }
+
+    /// Deletes a record that is of no use. What has ended by itself gets a tombstone that stays; all
+    /// else is covered by a manifest.
+    fn collect(&mut self, name: &str, leftover: Leftover) {
+        let ttl = (leftover.cause != Cause::Expired).then_some(TOMBSTONE);
+        self.delete_leftover(name, leftover.revision, ttl);
+        self.collector.deleting.insert(name.into(), leftover.revision);
+    }
+
+    fn delete_leftover(&mut self, name: &str, over: Revision, ttl: Option<Duration>) {
+        let write = Write {
+            name: name.to_owned(),
+            value: None,
+            expected: Some(over),
+            ttl,
+            expires_in: None,
+        };
+        self.write(WriteFor::Collect(name.into()), write);
+    }
+
+    /// Of a deletion that failed nothing is known but that it is to be looked at again.
+    pub(super) fn on_collect_wrote(&mut self, now: Now, name: &str, outcome: &Outcome) {
+        match outcome {
+            Outcome::Acked(_) => {}
+            Outcome::Conflict => {
+                if let Ok(name) = RecordName::parse(name) {
+                    self.read(ReadFor::Collect(name.to_string().into()), &name);
+                }
+            }
+            Outcome::Refused(_) | Outcome::Unknown(_) => {
+                self.collector.deleting.remove(name);
+                self.collector.at = now.at + self.timing.lease;
+            }
+        }
+    }
+
+    /// The record was not as it was shown. One that the leader does not know came back on another
+    /// server only: what is written over nothing goes to all.
+    pub(super) fn on_collect_read(
+        &mut self,
+        name: &str,
+        answer: &Result<Option<Record>, StoreError>,
+    ) {
+        let known = self.collector.deleting.contains_key(name);
+        if known && matches!(answer, Ok(None)) {
+            return self.delete_leftover(name, Revision::NONE, Some(TOMBSTONE));
+        }
+        self.collector.deleting.remove(name);
+    }
+
+    /// Lists what stands of the part, or of as much of it around the seed as fits into a record.
+    fn write_manifest(&mut self, mut part: Part, seed: u64) {
+        let upto = self.view.seen;
+        let value = loop {
+            let value = ManifestRecord { upto, live: self.standing_in(part, upto) }.encode();
+            if value.len() <= MAX_VALUE || part.half(seed) == part {
+                break value;
+            }
+            part = part.half(seed);
+        };
+        let before = self.view.manifests.get(part);
+        let expected = before.map_or(Revision::NONE, |(_, revision)| revision);
+        let write = Write {
+            name: RecordName::Manifest(part).to_string(),
+            value: Some(value),
+            expected: Some(expected),
+            ttl: None,
+            expires_in: None,
+        };
+        self.collector.writing = true;
+        self.write(WriteFor::Manifest, write);
+    }
+
+    pub(super) fn on_manifest_wrote(&mut self, now: Now, outcome: &Outcome) {
+        self.collector.writing = false;
+        if !matches!(outcome, Outcome::Acked(_)) {
+            self.collector.at = now.at + self.timing.lease;
+        }
+    }
+
+    /// The revisions up to `upto` at which records of the part stand. One that cannot be read stands
+    /// too, and so does one whose end nobody has written down yet.
+    fn standing_in(&self, part: Part, upto: Revision) -> Vec<Revision> {
+        let view = &self.view;
+        let keys = view.keys.iter().map(|(_, entry)| (entry.hash, entry.announced));
+        let members = view.members.iter().map(|(node, m)| (key_hash(node.as_str()), m.revision));
+        let ended = view.leftovers.iter().filter(|(_, left)| left.cause == Cause::Expired);
+        let ended = ended.map(|(_, left)| (left.hash, left.revision));
+        let unreadable = view.problems.iter().filter_map(|(name, problem)| {
+            Some((hash_of(&Named::read(name).ok()?)?, problem.revision))
+        });
+        let all = keys.chain(members).chain(ended).chain(unreadable);
+        let of_part = |(hash, revision): &(u64, Revision)| {
+            part.covers(*hash) && *revision <= upto && *revision != Revision::NONE
+        };
+        let mut live: Vec<_> = all.filter(of_part).map(|(_, revision)| revision).collect();
+        live.sort_unstable();
+        live.dedup();
+        live
+    }
+}
+
+/// Into how many parts that many keys are divided, as a power of two.
+fn part_bits(keys: usize) -> u8 {
+    let parts = keys.div_ceil(PART).max(1).next_power_of_two();
+    u8::try_from(parts.trailing_zeros()).unwrap_or(u8::MAX)
+}

@@ -1,0 +1,88 @@
+//! Records of names of which nothing exists any more, until they are collected.
+
+use std::collections::BTreeMap;
+
+use crate::core::plan::key_hash;
+use crate::id::Revision;
+use crate::wire::Named;
+
+/// Why a record is of no use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Cause {
+    /// It is a tombstone that the store keeps for ever.
+    Deleted,
+    /// What it says has ended by itself.
+    Expired,
+    /// It was superseded, and a crash of the store brought it back.
+    Superseded,
+}
+
+/// A record to collect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Leftover {
+    /// The hash of what its name is about.
+    pub(crate) hash: u64,
+    pub(crate) revision: Revision,
+    pub(crate) cause: Cause,
+}
+
+/// The leftovers, in the order of their hashes.
+#[derive(Debug, Default)]
+pub(crate) struct Leftovers {
+    by_name: BTreeMap<(u64, Box<str>), Leftover>,
+    changes: u64,
+}
+
+/// The hash that says in which part of the manifests a name is. They list keys and members: no other
+/// record counts once its last one is gone.
+pub(crate) fn hash_of<K: AsRef<str>>(name: &Named<K>) -> Option<u64> {
+    match name {
+        Named::Key(key) => Some(key_hash(key.as_ref())),
+        Named::Member(node) => Some(key_hash(node.as_str())),
+        _ => None,
+    }
+}
+
+impl Leftovers {
+    pub(super) fn clear(&mut self) {
+        self.by_name.clear();
+        self.changes += 1;
+    }
+
+    /// The name's record at this revision is of no use.
+    pub(crate) fn add<K: AsRef<str>>(&mut self, name: &Named<K>, revision: Revision, cause: Cause) {
+        let Some(hash) = hash_of(name) else { return };
+        let leftover = Leftover { hash, revision, cause };
+        self.by_name.insert((hash, name.to_string().into()), leftover);
+        self.changes += 1;
+    }
+
+    /// The name has another record now.
+    pub(super) fn remove<K: AsRef<str>>(&mut self, name: &Named<K>) {
+        if self.by_name.is_empty() {
+            return;
+        }
+        if let Some(hash) = hash_of(name)
+            && self.by_name.remove(&(hash, name.to_string().into())).is_some()
+        {
+            self.changes += 1;
+        }
+    }
+
+    pub(crate) fn get(&self, hash: u64, name: &str) -> Option<&Leftover> {
+        self.by_name.get(&(hash, name.into()))
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.by_name.is_empty()
+    }
+
+    /// A number that is another one whenever there are others.
+    pub(crate) fn changes(&self) -> u64 {
+        self.changes
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &Leftover)> {
+        self.by_name.iter().map(|((_, name), leftover)| (&**name, leftover))
+    }
+}
