@@ -25,6 +25,7 @@
 
 mod action;
 mod claims;
+mod gone;
 mod group;
 mod guards;
 mod log;
@@ -36,6 +37,7 @@ mod shape;
 mod state;
 
 pub use action::Action;
+pub use gone::{GONE, Gone, GoneRule, Names, STANDS, Step};
 pub use group::Group;
 pub use guards::Guard;
 pub use properties::{ALWAYS, ONE_OWNER, ONE_RUN, TOKENS_RISE};

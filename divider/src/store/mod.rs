@@ -30,6 +30,11 @@ pub const MAX_VALUE: usize = 8 * 1024;
 
 /// A backend: one group's records, with compare-and-set, leader reads and watches.
 ///
+/// A backend may show a superseded record again when it crashes, once the last record of that name has
+/// expired: nats-server does, in all versions known (its issue 8505). Nodes are prepared for that: the
+/// tombstones of keys and members have no [`ttl`](Write::ttl) until a manifest covers them
+/// (PROTOCOL.md, "What is gone").
+///
 /// Implementations bring their own connection; every future has to end, at the latest when the
 /// backend's own request time-out passes. The engine puts its own deadlines on top.
 pub trait Store: fmt::Debug + Send + Sync + 'static {
