@@ -80,6 +80,10 @@ impl Builder {
     /// an operator drain the node by name across restarts, and lets a restarted process find that it
     /// was there before: it waits one lease for the old process, then takes its place. Unless set,
     /// it is the machine's name with a random ending, so that a restart is another node.
+    ///
+    /// After a crash the keys of a fixed name are idle for that lease, however soon the process is
+    /// back. Then they move twice: to the other nodes, and back when the new session's join is
+    /// balanced. [`take_over`](Self::take_over) spares the wait where it may be used.
     pub fn node(mut self, id: impl Into<String>) -> Self {
         self.node = Some(id.into());
         self
