@@ -50,7 +50,9 @@ impl Node {
             && let Phase::Stopping(stop) = hold.phase
             && stop.reason != StopReason::Rebalance
         {
+            self.holds.tally.leave(ix, hold);
             hold.phase = Phase::Running;
+            self.holds.tally.enter(ix, hold);
             if stop.slot {
                 self.drop_slot(ix);
             }

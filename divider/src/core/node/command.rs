@@ -81,6 +81,7 @@ impl Node {
         }
         let announced = self.view.keys.get(ix).map(|e| e.announced).unwrap_or_default();
         if let Some(hold) = self.holds.keys.get_mut(&ix) {
+            self.holds.tally.leave(ix, hold);
             hold.since = now.at;
             hold.phase = Phase::Completing { request, announced, doubt: Doubt::Retry(now.at) };
         }

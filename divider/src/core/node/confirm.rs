@@ -18,8 +18,10 @@ impl Node {
         };
         let until = self.config.stop_timeout.map(|after| now.at + after);
         let stop = Stop { reason, slot, until };
+        self.holds.tally.leave(ix, hold);
         hold.phase = Phase::Stopping(stop);
         hold.since = now.at;
+        self.holds.tally.enter(ix, hold);
         self.actions.push_back(Action::Stop(key, hold.token, reason, until));
         if let Some(at) = until {
             self.look_later(at, ix);

@@ -126,6 +126,7 @@ impl Node {
     /// One key is not this session's any more, whatever was going on with it.
     pub(super) fn lose(&mut self, ix: KeyIx, reason: LostReason, until: Time) {
         let Some(hold) = self.holds.keys.remove(&ix) else { return };
+        self.holds.tally.leave(ix, &hold);
         self.moves.forget(ix, &hold.phase);
         self.holds.reasserts.remove(&ix);
         // Over garbage, a write that was to mend the claim may still land.

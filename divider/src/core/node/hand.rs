@@ -18,6 +18,7 @@ impl Node {
         let Some(hold) = self.holds.keys.get_mut(&ix) else { return };
         // Of its own accord: no stop was told.
         let told = if hold.phase == Phase::Running { now.at } else { hold.since };
+        self.holds.tally.leave(ix, hold);
         hold.since = now.at;
         hold.phase = Phase::Handing(Box::new(Giving {
             next: Next::Free,

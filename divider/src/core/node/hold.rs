@@ -12,7 +12,7 @@
 //! | `Takes::garbage` | since when each claim has been unreadable | nobody takes what an owner may still be mending | it is swept, readable |
 //! | `Takes::litter` | claims whose deletion is on its way | one is not deleted twice at a time | it has an outcome |
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::core::edge::{RequestId, WriteId};
 use crate::core::guard::broken;
@@ -134,6 +134,8 @@ impl Mark {
 #[derive(Debug, Default)]
 pub(super) struct Holds {
     pub(super) keys: BTreeMap<KeyIx, Hold>,
+    /// What is counted of them.
+    pub(super) tally: Tally,
     /// Runs that are not confirmed over although the key is not this node's any more: until they
     /// are, the key is not started here.
     pub(super) unconfirmed: HashMap<KeyIx, Unconfirmed>,
@@ -150,7 +152,7 @@ pub(super) struct Holds {
 impl Holds {
     /// How many keys the application has or is told to stop.
     pub(super) fn held(&self) -> usize {
-        self.keys.values().filter(|h| h.is_held()).count()
+        self.tally.held
     }
 
     /// Whether a run of the key is not confirmed over although the key is not this node's any more.
@@ -163,12 +165,52 @@ impl Holds {
         self.unconfirmed.get(&ix).map(|run| run.until).filter(|until| *until > now)
     }
 
-    /// The stops that were told and not confirmed, as (key, token, since), in no order.
-    pub(super) fn stopping(&self) -> impl Iterator<Item = (KeyIx, Token, Time)> {
-        self.keys
-            .iter()
-            .filter(|(_, h)| matches!(h.phase, Phase::Stopping(_)))
-            .map(|(ix, h)| (*ix, h.token, h.since))
+    /// How many stops were told and not confirmed.
+    pub(super) fn stopping(&self) -> usize {
+        self.tally.stopping.len()
+    }
+
+    /// The stops that were told and not confirmed, the oldest first, as (key, token, since).
+    pub(super) fn stops(&self) -> impl Iterator<Item = (KeyIx, Token, Time)> {
+        let stop = |&(since, ix): &(Time, KeyIx)| Some((ix, self.keys.get(&ix)?.token, since));
+        self.tally.stopping.iter().filter_map(stop)
+    }
+
+    /// What is wrong with what is counted, if something is.
+    #[cfg(test)]
+    pub(super) fn wrong_tally(&self) -> Option<String> {
+        let mut fresh = Tally::default();
+        for (&ix, hold) in &self.keys {
+            fresh.enter(ix, hold);
+        }
+        (fresh != self.tally).then(|| format!("{:?} is counted, but it is {fresh:?}", self.tally))
+    }
+}
+
+/// What each heartbeat tells of the keys that are held, counted as they change: there may be many.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Tally {
+    /// Keys that the application has, those that are told to stop included.
+    held: usize,
+    /// Those told to stop, by when they were.
+    stopping: BTreeSet<(Time, KeyIx)>,
+}
+
+impl Tally {
+    /// The hold came into its phase.
+    pub(super) fn enter(&mut self, ix: KeyIx, hold: &Hold) {
+        self.held += usize::from(hold.is_held());
+        if let Phase::Stopping(_) = hold.phase {
+            self.stopping.insert((hold.since, ix));
+        }
+    }
+
+    /// The hold is about to go, or into another phase.
+    pub(super) fn leave(&mut self, ix: KeyIx, hold: &Hold) {
+        self.held -= usize::from(hold.is_held());
+        if let Phase::Stopping(_) = hold.phase {
+            self.stopping.remove(&(hold.since, ix));
+        }
     }
 }
 

@@ -40,7 +40,8 @@ impl Node {
 
     /// What is wrong with the plan's counts.
     pub(crate) fn wrong_counts(&self) -> Option<String> {
-        self.watch.is_live().then(|| self.planner.wrong_counts(&self.view)).flatten()
+        let plan = || self.planner.wrong_counts(&self.view);
+        self.holds.wrong_tally().or_else(|| self.watch.is_live().then(plan).flatten())
     }
 
     /// The records that the view knows, with their revisions; none while it is incomplete.

@@ -114,7 +114,9 @@ impl Node {
         let Some(key) = self.view.keys.key(ix) else { return };
         self.holds.marks.remove(&ix);
         let hold = Hold { token, revision, since: now.at, phase: Phase::Running };
-        self.holds.keys.insert(ix, hold);
+        self.holds.tally.enter(ix, &hold);
+        let before = self.holds.keys.insert(ix, hold);
+        debug_assert!(before.is_none_or(|hold| !hold.is_held()), "it runs already");
         self.actions.push_back(Action::Start(key, token));
         self.planner.look_at([ix]);
     }

@@ -277,11 +277,9 @@ impl Node {
         if !matches!(self.life, Life::Active(_)) || self.member.stops.writing {
             return;
         }
-        let mut stops: Vec<_> =
-            self.holds.stopping().map(|(ix, token, since)| (since, ix, token)).collect();
-        let count = stops.len() as u64;
-        stops.sort_unstable();
-        let state = (count, stops.first().map_or(Time::default(), |(since, ..)| *since));
+        let count = self.holds.stopping() as u64;
+        let oldest = self.holds.stops().next();
+        let state = (count, oldest.map_or(Time::default(), |(_, _, since)| since));
         let before = self.member.stops.written;
         let is_known = before == Some(state) && now.at < self.member.stops.again;
         if is_known || count == 0 && before.is_none_or(|(count, _)| count == 0) {
@@ -291,7 +289,7 @@ impl Node {
         // short by no more than a fifth. And the record must not go before its stops do.
         let again = (now.at.since(state.1) / 4).clamp(self.timing.heartbeat * 2, TOMBSTONE / 4);
         self.member.stops.again = now.at + again;
-        let oldest = stops.into_iter().take(MAX_STOPS).filter_map(|(since, ix, token)| {
+        let oldest = self.holds.stops().take(MAX_STOPS).filter_map(|(ix, token, since)| {
             let key = self.view.keys.key(ix)?;
             let since_ms = u64::try_from(now.at.since(since).as_millis()).unwrap_or(u64::MAX);
             Some(OldestStop { key, token, since_ms })
