@@ -1,6 +1,9 @@
 //! One more node comes, and gets its share.
 
+use divider_examples::least::{Load, least_moves};
+
 use super::moved::Moved;
+use crate::node::What;
 use crate::report::Row;
 use crate::setup::{Failure, Setup};
 use crate::stage::Stage;
@@ -8,21 +11,33 @@ use crate::stage::Stage;
 pub(super) async fn measure(setup: &Setup) -> Result<Vec<Row>, Failure> {
     let mut stage = Stage::full(setup).await?;
     let mark = stage.seen.len();
+    // As they lie, which on a machine with more to do than it can need not be evenly.
+    let loads = loads(&stage, setup.nodes + 1)?;
+    let least = f64::from(u32::try_from(least_moves(&loads))?);
+    let most = f64::from(u32::try_from(loads.iter().map(|load| load.held).max().unwrap_or(0))?);
     stage.join(setup.nodes..setup.nodes + 1).await?;
-    let least = least_moves(setup.keys, setup.nodes);
-    let came = |stage: &Stage| stage.since(mark).len() > 2 * least as usize;
+    let share = i64::from(setup.keys / (setup.nodes + 1));
+    let came = |stage: &Stage| stage.keys_of(setup.nodes) >= share;
     stage.until("the share of the new node", came).await?;
     stage.settle().await?;
     let moved = Moved::since(&stage, mark);
+    let lost = u32::try_from(stage.count(|what| matches!(what, What::Lost(_))))?;
     stage.close().await;
     let rate = moved.rate_row(setup, "join", setup.nodes)?;
-    let count = Row::pair(setup.name("  moves on a join"), moved.count(), f64::from(least), "");
-    Ok(vec![rate.at_least(0.7), count.at_most(1.0)])
+    let count = Row::pair(setup.name("  moves on a join, and the least"), moved.count(), least, "");
+    let even = f64::from(setup.keys.div_ceil(setup.nodes));
+    let spread = Row::pair(setup.name("  most keys of a node before it"), most, even, "");
+    let lost = Row::alone(setup.name("  keys lost to fences"), f64::from(lost), "");
+    Ok(vec![
+        rate.at_least(0.7),
+        count.at_most(1.0),
+        spread.at_most(1.0),
+        lost.at_most(0.0),
+    ])
 }
 
-/// The fewest moves that balance keys which were balanced among so many nodes among one more.
-fn least_moves(keys: u32, nodes: u32) -> u32 {
-    let after = nodes + 1;
-    let excess = keys.saturating_sub(nodes * keys.div_ceil(after));
-    excess.max(keys / after)
+/// What each of the first so many nodes has.
+fn loads(stage: &Stage, nodes: u32) -> Result<Vec<Load>, Failure> {
+    let load = |node| Ok(Load { held: u64::try_from(stage.keys_of(node))?, affinity: 1 });
+    (0..nodes).map(load).collect()
 }
