@@ -4,6 +4,7 @@
 
 mod fleet;
 mod server;
+mod tenants;
 #[cfg(test)]
 mod tests;
 
@@ -21,6 +22,7 @@ use crate::wire::{ClaimRecord, MemberRecord, MemberState, Named, Owner};
 
 pub use fleet::{Cost, Fleet};
 pub use server::Traffic;
+pub use tenants::Tenants;
 
 /// Nodes and keys to be placed on them.
 #[derive(Debug)]

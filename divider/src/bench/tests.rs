@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Fleet, Traffic};
+use super::{Fleet, Tenants, Traffic};
 
 const LEASE: Duration = Duration::from_secs(6);
 
@@ -80,4 +80,18 @@ fn idling_costs_the_same_however_many_keys_there_are() {
         let bound = nodes * (nodes + 4) + nodes / 8;
         assert!(many <= bound, "{nodes} nodes: {many} messages, at most {bound}");
     }
+}
+
+#[test]
+fn a_group_of_many_prefixes_is_planned_as_it_grows() {
+    let mut tenants = Tenants::new(3_000, 30);
+    tenants.catch_up();
+    assert_eq!(tenants.unowned(), 0);
+    tenants.join();
+    tenants.announce();
+    assert_eq!(tenants.unowned(), 1);
+    // The one that came takes everything, too, and everybody gives it some.
+    assert!((3..=4).contains(&tenants.rebalance()));
+    tenants.leave();
+    assert_eq!(tenants.unowned(), 101);
 }

@@ -111,7 +111,7 @@ impl Run<'_> {
         }
         self.look("a balance generation");
         let agreed = !self.world.is_any_kept_away() && !self.world.is_any_uncertain();
-        if self.is_sound() && agreed && !self.world.is_any_choosy() {
+        if self.is_sound() && agreed {
             self.world.check_balance();
         }
         if self.is_sound() && !self.world.is_any_proved_late() {

@@ -27,7 +27,8 @@ pub struct NodeStatus {
     /// What it is planned with: the operator's affinity where there is one, 0 where it gets nothing
     /// new.
     pub effective_affinity: u32,
-    /// Its share of the keys by affinity, rounded: what it would have in perfect balance.
+    /// What it would have in perfect balance: its share by affinity of the keys that it may take, over
+    /// all prefixes, rounded.
     pub target: u64,
     /// The keys whose claims name its session.
     pub keys: u64,

@@ -17,9 +17,10 @@ use crate::words::sum_up;
 
 /// List the nodes: how each is, and how many keys it has
 ///
-/// TARGET is a node's share of the keys by affinity, DELTA what it lacks or has beyond that. A node
-/// that has just fallen silent shows as it was until another node has found its lease to be over;
-/// with --listen or --watch it is late sooner, and BEAT says when each was heard.
+/// TARGET is what a node would have in perfect balance: its share by affinity of the keys that it
+/// may take, over all prefixes. DELTA is what it lacks or has beyond that. A node that has just
+/// fallen silent shows as it was until another node has found its lease to be over; with --listen
+/// or --watch it is late sooner, and BEAT says when each was heard.
 #[derive(Debug, Args)]
 pub(crate) struct NodesArgs {
     /// Only this node

@@ -118,6 +118,7 @@ impl Node {
         let before = self.holds.keys.insert(ix, hold);
         debug_assert!(before.is_none_or(|hold| !hold.is_held()), "it runs already");
         self.actions.push_back(Action::Start(key, token));
+        self.note_started(ix);
         self.planner.look_at([ix]);
     }
 

@@ -1,6 +1,6 @@
 //! Moves away from this node: of drains and leaves, and of balance generations. Paced.
 
-use std::collections::{BTreeSet, HashSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::time::Duration;
 
 use super::Node;
@@ -19,6 +19,9 @@ pub(super) struct MovesOut {
     pub(super) departures: BTreeSet<(u64, KeyIx)>,
     /// Running keys that the balance generation takes.
     gives: VecDeque<KeyIx>,
+    /// What the generation takes beyond `gives`, by class: keys that were planned for this node when
+    /// its moves were worked out, and do not run yet.
+    lacking: HashMap<u16, u64>,
     /// Keys of that generation that are told to stop and not handed over.
     moving: HashSet<KeyIx>,
     /// The generation that `gives` is of.
@@ -156,8 +159,40 @@ impl Node {
                 self.move_out(now, ix, StopReason::Rebalance);
             }
         }
-        if self.moves.is_balanced() {
+        if self.moves.is_balanced() && !self.gets_more_to_give() {
             self.member.set_balanced(self.moves.generation);
+        }
+    }
+
+    /// Whether the generation takes keys from this node that it has yet to start.
+    fn gets_more_to_give(&mut self) -> bool {
+        if self.moves.lacking.is_empty() {
+            return false;
+        }
+        let more = self.planner.has_gives(self.me)
+            && (self.planner.has_planned(self.me) || !self.takes.is_idle());
+        if !more {
+            self.moves.lacking.clear();
+        }
+        more
+    }
+
+    /// A key runs. Where it was planned for this node before a generation's moves were worked out, it
+    /// may be one that has to go on.
+    pub(super) fn note_started(&mut self, ix: KeyIx) {
+        if self.moves.lacking.is_empty() {
+            return;
+        }
+        let Some(class) = self.view.keys.get(ix).map(|e| self.planner.class_of_move(e.signature))
+        else {
+            return;
+        };
+        if let Some(lacking) = self.moves.lacking.get_mut(&class) {
+            *lacking -= 1;
+            if *lacking == 0 {
+                self.moves.lacking.remove(&class);
+            }
+            self.moves.gives.push_back(ix);
         }
     }
 
@@ -176,43 +211,55 @@ impl Node {
     }
 
     /// Which keys a generation takes from this node: of each class those that suit it least, by an
-    /// order that depends on the key and this node alone. Stops that are told already count first.
+    /// order that depends on the key and this node alone. Stops that are told already count first, and
+    /// keys that are yet to start last.
     fn choose_gives(&mut self) {
-        let mut chosen = Vec::new();
-        for (signatures, keys) in self.planner.gives(self.me) {
-            let of_class = |ix: &KeyIx| {
-                self.view.keys.get(*ix).is_some_and(|e| signatures.contains(&e.signature))
-            };
-            let told = self.moves.moving.iter().filter(|ix| of_class(ix)).count() as u64;
-            let need = usize::try_from(keys.saturating_sub(told)).unwrap_or(usize::MAX);
-            chosen.extend(self.least_suited(need, of_class));
+        let mut needs: HashMap<u16, u64> = self.planner.gives(self.me).into_iter().collect();
+        self.moves.gives.clear();
+        if !needs.is_empty() {
+            for ix in &self.moves.moving {
+                let class =
+                    self.view.keys.get(*ix).map(|e| self.planner.class_of_move(e.signature));
+                if let Some(need) = class.and_then(|class| needs.get_mut(&class)) {
+                    *need = need.saturating_sub(1);
+                }
+            }
+            self.moves.gives = self.least_suited(&mut needs).into();
+            needs.retain(|_, need| *need > 0);
         }
-        self.moves.gives = chosen.into();
+        self.moves.lacking = needs;
     }
 
-    fn least_suited(&self, need: usize, of_class: impl Fn(&KeyIx) -> bool) -> Vec<KeyIx> {
+    /// So many running keys of each class, as far as there are: what is lacking stays in `needs`.
+    fn least_suited(&self, needs: &mut HashMap<u16, u64>) -> Vec<KeyIx> {
         let (Some(own), Some(standing)) =
             (self.view.owners.get(self.me), self.planner.standing(&self.view, self.me))
         else {
             return Vec::new();
         };
-        let scored = |&ix: &KeyIx| {
-            let entry = self.view.keys.get(ix)?;
-            let free = entry.exists() && !entry.target.is_some() && self.is_running(ix);
-            let score = score(standing.hash, entry.hash, standing.affinity.max(1));
-            free.then_some((score, entry.hash, ix))
-        };
-        let mut keys: Vec<_> =
-            own.keys.iter().filter(|ix| of_class(ix)).filter_map(scored).collect();
-        if need == 0 {
-            return Vec::new();
+        let mut of_class: BTreeMap<u16, Vec<_>> = BTreeMap::new();
+        for &ix in &own.keys {
+            let Some(entry) = self.view.keys.get(ix) else { continue };
+            let class = self.planner.class_of_move(entry.signature);
+            let free = entry.exists() && !entry.target.is_some();
+            if free && needs.contains_key(&class) && self.is_running(ix) {
+                let score = score(standing.hash, entry.hash, standing.affinity.max(1));
+                of_class.entry(class).or_default().push((score, entry.hash, ix));
+            }
         }
-        if need < keys.len() {
-            keys.select_nth_unstable(need - 1);
-            keys.truncate(need);
+        let mut chosen = Vec::new();
+        for (class, mut keys) in of_class {
+            let Some(need) = needs.get_mut(&class) else { continue };
+            let count = usize::try_from(*need).unwrap_or(usize::MAX).min(keys.len());
+            if count > 0 && count < keys.len() {
+                keys.select_nth_unstable(count - 1);
+            }
+            keys.truncate(count);
+            keys.sort_unstable();
+            *need -= count as u64;
+            chosen.extend(keys.into_iter().map(|(_, _, ix)| ix));
         }
-        keys.sort_unstable();
-        keys.into_iter().map(|(_, _, ix)| ix).collect()
+        chosen
     }
 
     /// A stop that is not confirmed within the stop budget gives up its place.

@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use super::score::score;
+use super::score::{pair_hash, score_of};
 
 /// A node that may take the keys of one class: affinity above 0, prefix matches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -90,14 +90,22 @@ impl Placer {
     }
 
     fn best_with_room(&self, key: u64, not: &[usize]) -> Option<usize> {
-        let mut best = None;
+        // A lower number of a pair and no higher affinity make no higher score, which spares nearly all
+        // of them the logarithm.
+        let (mut best, mut beaten) = (None, None);
         for (at, slot) in self.slots.iter().enumerate() {
             if !slot.has_room(self.spare) || not.contains(&at) {
                 continue;
             }
-            let score = score(slot.candidate.hash, key, slot.candidate.affinity);
+            let affinity = slot.candidate.affinity;
+            let pair = pair_hash(slot.candidate.hash, key);
+            if beaten.is_some_and(|(by, weight)| pair <= by && affinity <= weight) {
+                continue;
+            }
+            let score = score_of(pair, affinity);
             if best.is_none_or(|(highest, _)| score > highest) {
                 best = Some((score, at));
+                beaten = Some((pair, affinity));
             }
         }
         best.map(|(_, at)| at)
@@ -157,7 +165,7 @@ impl Candidate {
 
 #[cfg(test)]
 mod tests {
-    use super::super::score::{key_hash, node_hash};
+    use super::super::score::{key_hash, node_hash, score};
     use super::*;
     use proptest::prelude::*;
     use proptest::sample::select;

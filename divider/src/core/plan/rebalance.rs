@@ -76,7 +76,7 @@ fn in_hash_order(candidates: &[Candidate]) -> Vec<usize> {
 ///
 /// No receiver gets more than it has open, since a donor has at most as many keys as there are open
 /// places.
-fn spread(from: usize, give: u64, hash: u64, open: &mut [u64], quotas: &mut Vec<Quota>) {
+pub(super) fn spread(from: usize, give: u64, hash: u64, open: &mut [u64], quotas: &mut Vec<Quota>) {
     let places: u128 = open.iter().copied().map(u128::from).sum();
     debug_assert!(u128::from(give) <= places);
     let start = u128::from(hash) % places.max(1);

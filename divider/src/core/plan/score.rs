@@ -27,7 +27,13 @@ pub(crate) struct Score {
 /// The score of a node for a key.
 #[inline]
 pub(crate) fn score(node: u64, key: u64, affinity: u32) -> Score {
-    Score { affinity, cost: neg_log2(pair_hash(node, key)) }
+    score_of(pair_hash(node, key), affinity)
+}
+
+/// The score of a pair, by its own number: it never falls where that rises, nor where the affinity does.
+#[inline]
+pub(super) fn score_of(pair: u64, affinity: u32) -> Score {
+    Score { affinity, cost: neg_log2(pair) }
 }
 
 impl Score {
@@ -66,7 +72,7 @@ impl PartialEq for Score {
 /// The pair's own 64 bits: two rounds of a folded 64 × 64 → 128 multiplication, enough since both
 /// hashes are well mixed already. The constants are odd 64-bit numbers without a pattern.
 #[inline]
-fn pair_hash(node: u64, key: u64) -> u64 {
+pub(super) fn pair_hash(node: u64, key: u64) -> u64 {
     let mixed = fold(node ^ 0xa076_1d64_78bd_642f, key ^ 0xe703_7ed1_a0b4_28db);
     fold(mixed ^ 0x8ebc_6af0_9c88_c6e3, 0x5899_65cc_7537_4cc3)
 }

@@ -1,60 +1,128 @@
 //! Balance generations: who gives how many keys to whom.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::Planner;
+use super::grouping::Grouping;
 use super::placing::cooling;
-use crate::core::plan::{quotas, score};
+use crate::core::plan::{Quota, score};
 use crate::core::time::{Now, Time};
-use crate::core::view::{KeyIx, OwnerIx, Placed, View};
+use crate::core::view::{KeyIx, OwnerIx, OwnerMap, Placed, View};
 use crate::id::Revision;
 use crate::wire::{Freeze, MemberState};
 
 /// The moves of the newest generation that have not been seen in the log.
 #[derive(Debug, Default)]
-pub(super) struct Moves(Vec<Move>);
-
-#[derive(Debug)]
-struct Move {
-    signatures: Vec<u16>,
-    from: OwnerIx,
-    to: OwnerIx,
-    keys: u64,
+pub(super) struct Moves {
+    /// By donor: what it gives to whom, by class. A class is named by the first of its signatures.
+    gives: OwnerMap<BTreeMap<(u16, OwnerIx), u64>>,
+    /// How many keys each receiver gets.
+    takes: OwnerMap<u64>,
+    /// The class of each signature when the moves were worked out.
+    class_of: Vec<u16>,
+    open: u64,
 }
 
 impl Moves {
-    pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    /// Every move as (a signature of its class, donor, receiver, keys).
-    pub(super) fn iter(&self) -> impl Iterator<Item = (u16, OwnerIx, OwnerIx, u64)> {
-        self.0.iter().map(|m| (m.signatures[0], m.from, m.to, m.keys))
-    }
-
-    /// One key of that signature went from one to the other. If that was one of the moves: a
-    /// signature of its class.
-    pub(super) fn done(&mut self, signature: u16, from: OwnerIx, to: OwnerIx) -> Option<u16> {
-        let at = self
-            .0
-            .iter()
-            .position(|m| m.from == from && m.to == to && m.signatures.contains(&signature))?;
-        let class = self.0[at].signatures[0];
-        self.0[at].keys -= 1;
-        if self.0[at].keys == 0 {
-            self.0.swap_remove(at);
+    /// Those of these classes, as (place of the class, quota).
+    fn new(grouping: &Grouping, signatures: usize, quotas: Vec<(usize, Quota)>) -> Self {
+        let mut moves = Self { class_of: vec![u16::MAX; signatures], ..Self::default() };
+        for class in grouping.all() {
+            for &signature in &class.signatures {
+                moves.class_of[usize::from(signature)] = class.signatures[0];
+            }
         }
+        for (at, Quota { from, to, keys }) in quotas {
+            let class = &grouping.all()[at];
+            let (from, to) = (class.nodes[from], class.nodes[to]);
+            *moves.gives.entry(from).entry((class.signatures[0], to)).or_default() += keys;
+            *moves.takes.entry(to) += keys;
+            moves.open += keys;
+        }
+        moves
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.open == 0
+    }
+
+    /// The class of a signature; `u16::MAX` where there was no such signature.
+    pub(super) fn class_of(&self, signature: u16) -> u16 {
+        self.class_of.get(usize::from(signature)).copied().unwrap_or(u16::MAX)
+    }
+
+    /// Every move as (class, donor, receiver, keys).
+    pub(super) fn iter(&self) -> impl Iterator<Item = (u16, OwnerIx, OwnerIx, u64)> {
+        self.gives.iter().flat_map(|(from, gives)| {
+            gives.iter().map(move |(&(class, to), &keys)| (class, from, to, keys))
+        })
+    }
+
+    /// Who gets how many keys of a class from a donor.
+    fn receivers(&self, from: OwnerIx, class: u16) -> impl Iterator<Item = OwnerIx> {
+        let gives = self.gives.get(from).into_iter();
+        let of_class = (class, OwnerIx::FIRST)..=(class, OwnerIx::NONE);
+        gives.flat_map(move |gives| gives.range(of_class.clone()).map(|((_, to), _)| *to))
+    }
+
+    /// One key of that signature went from one to the other. If that was one of the moves: its class.
+    pub(super) fn done(&mut self, signature: u16, from: OwnerIx, to: OwnerIx) -> Option<u16> {
+        let class = self.class_of(signature);
+        let gives = self.gives.get_mut(from)?;
+        let keys = gives.get_mut(&(class, to))?;
+        *keys -= 1;
+        if *keys == 0 {
+            gives.remove(&(class, to));
+            if gives.is_empty() {
+                self.gives.remove(from);
+            }
+        }
+        self.took(to, 1);
         Some(class)
     }
 
+    fn took(&mut self, to: OwnerIx, keys: u64) {
+        self.open -= keys;
+        if let Some(left) = self.takes.get_mut(to) {
+            *left -= keys;
+            if *left == 0 {
+                self.takes.remove(to);
+            }
+        }
+    }
+
     /// Forgets the moves of donors that have none to give any more, and those to receivers that
-    /// take no part.
+    /// take no part. What is forgotten, as `iter` has it.
     pub(super) fn keep(
         &mut self,
         gives: impl Fn(OwnerIx) -> bool,
         takes: impl Fn(OwnerIx) -> bool,
-    ) {
-        self.0.retain(|m| gives(m.from) && takes(m.to));
+    ) -> Vec<(u16, OwnerIx, OwnerIx, u64)> {
+        let donors: Vec<_> = self.gives.iter().map(|(from, _)| (from, gives(from))).collect();
+        let leavers: Vec<_> =
+            self.takes.iter().map(|(to, _)| to).filter(|to| !takes(*to)).collect();
+        let mut off = Vec::new();
+        for (from, stays) in donors {
+            if stays && leavers.is_empty() {
+                continue;
+            }
+            let Some(gives) = self.gives.get_mut(from) else { continue };
+            let drop = |(_, to): (u16, OwnerIx)| !stays || leavers.contains(&to);
+            gives.retain(|&(class, to), keys| {
+                if drop((class, to)) {
+                    off.push((class, from, to, *keys));
+                }
+                !drop((class, to))
+            });
+            if gives.is_empty() {
+                self.gives.remove(from);
+            }
+        }
+        for &(_, _, to, keys) in &off {
+            self.took(to, keys);
+        }
+        off
     }
 }
 
@@ -82,35 +150,30 @@ impl Planner {
         self.round += 1;
         self.moves = Moves::default();
         self.rebuild();
-        let moves = self.classes().iter().flat_map(|class| {
-            quotas(&class.candidates).into_iter().map(|quota| Move {
-                signatures: class.signatures.clone(),
-                from: class.nodes[quota.from],
-                to: class.nodes[quota.to],
-                keys: quota.keys,
-            })
-        });
-        self.moves = Moves(moves.collect());
+        let now = self.classes.now();
+        self.moves = Moves::new(now, self.classes.signatures(), now.quotas());
         // Who comes late finds donors that are done with this generation already.
         self.keep_open_moves(view);
         self.rebuild();
     }
 
-    /// How many keys the session has to give, each with the signatures it may be of.
-    pub(crate) fn gives(&self, from: OwnerIx) -> Vec<(Vec<u16>, u64)> {
-        let mut gives: Vec<(Vec<u16>, u64)> = Vec::new();
-        for m in self.moves.0.iter().filter(|m| m.from == from) {
-            match gives.iter_mut().find(|(signatures, _)| *signatures == m.signatures) {
-                Some((_, keys)) => *keys += m.keys,
-                None => gives.push((m.signatures.clone(), m.keys)),
-            }
+    /// The class that a key of this signature counts for in the moves of a generation.
+    pub(crate) fn class_of_move(&self, signature: u16) -> u16 {
+        self.moves.class_of(signature)
+    }
+
+    /// How many keys the session has to give, by class.
+    pub(crate) fn gives(&self, from: OwnerIx) -> BTreeMap<u16, u64> {
+        let mut gives = BTreeMap::new();
+        for (&(class, _), keys) in self.moves.gives.get(from).into_iter().flatten() {
+            *gives.entry(class).or_default() += keys;
         }
         gives
     }
 
     /// Whether moves are left of which the session is the donor.
     pub(crate) fn has_gives(&self, from: OwnerIx) -> bool {
-        self.moves.0.iter().any(|m| m.from == from)
+        self.moves.gives.contains(from)
     }
 
     /// The receiver of one key of a donor's moves: of those that still get some, the one with the
@@ -125,12 +188,11 @@ impl Planner {
         let entry = view.keys.get(ix)?;
         let class = self.classes.class(entry.signature);
         let not = cooling(view, ix, class, now);
+        let of_class = self.moves.class_of(entry.signature);
         let best = self
             .moves
-            .0
-            .iter()
-            .filter(|m| m.from == from && m.signatures.contains(&entry.signature))
-            .filter_map(|m| class.position(m.to))
+            .receivers(from, of_class)
+            .filter_map(|to| class.position(to))
             .filter(|at| !not.contains(at))
             .max_by_key(|&at| {
                 let to = &class.candidates[at];

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::Planner;
+use super::grouping::Grouping;
 use crate::core::view::{KeyEntry, KeyIx, Note, OwnerIx, OwnerMap, View};
 
 impl Planner {
@@ -13,6 +14,15 @@ impl Planner {
             .or_else(|| self.wrong_waiting(view))
             .or_else(|| self.wrong_targets(view))
             .or_else(|| self.wrong_loads(view))
+            .or_else(|| self.wrong_owned(view))
+            .or_else(|| self.classes.now().wrong_totals())
+    }
+
+    /// How many keys have no owner.
+    fn wrong_owned(&self, view: &View) -> Option<String> {
+        let unowned = view.keys.iter().filter(|(ix, _)| self.is_orphan(view, *ix)).count();
+        let counted = self.unowned(view);
+        (unowned != counted).then(|| format!("{counted} without an owner, but {unowned} are"))
     }
 
     /// For whom each key is counted, and whether one that has to go somewhere is on its way.
@@ -77,7 +87,7 @@ impl Planner {
         if !loads.iter().zip(counted).all(|(left, right)| left.iter().eq(right.iter())) {
             return Some(format!("loads {:?} but keys say {loads:?}", self.classes.counted()));
         }
-        for class in self.classes.all() {
+        for class in self.classes.now().all() {
             for (owner, candidate) in class.nodes.iter().zip(&class.candidates) {
                 let mut load: i64 = 0;
                 for signature in &class.signatures {
@@ -99,6 +109,16 @@ impl Planner {
             }
         }
         None
+    }
+}
+
+impl Grouping {
+    /// Each node's keys over all classes, and how many of these have any.
+    fn wrong_totals(&self) -> Option<String> {
+        let fresh = Self::new(self.all().to_vec(), Vec::new(), std::iter::empty());
+        let totals = |of: &Self| format!("{:?}", of.totals());
+        let (counted, want) = (totals(self), totals(&fresh));
+        (counted != want).then(|| format!("nodes have {counted}, but classes say {want}"))
     }
 }
 

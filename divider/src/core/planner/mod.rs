@@ -9,6 +9,7 @@
 mod classes;
 mod counting;
 mod generation;
+mod grouping;
 #[cfg(test)]
 mod inspect;
 mod placing;
@@ -18,7 +19,7 @@ mod targeted;
 
 use std::collections::BTreeSet;
 
-pub(crate) use classes::Class;
+pub(crate) use grouping::Grouping;
 pub(crate) use standing::{Standing, Standings};
 
 use self::classes::Classes;
@@ -35,6 +36,8 @@ pub(crate) struct Planner {
     /// The members' current sessions, each with whether it gives up everything.
     members: OwnerMap<Departs>,
     classes: Classes,
+    /// How many keys exist that members own.
+    owned: usize,
     /// Orphans that wait for joins to settle, by hash.
     waiting: BTreeSet<(u64, KeyIx)>,
     /// Keys that have to go somewhere, and nobody may take them; by hash.
@@ -80,8 +83,8 @@ impl Planner {
     }
 
     /// All classes.
-    pub(crate) fn classes(&self) -> &[Class] {
-        self.classes.all()
+    pub(crate) fn classes(&self) -> &Grouping {
+        self.classes.now()
     }
 
     /// Joins that have not settled: the revision of the newest.
@@ -101,7 +104,12 @@ impl Planner {
 
     /// Whether the plan names this session.
     pub(crate) fn is_named(&self, owner: OwnerIx) -> bool {
-        self.members.contains(owner) || self.targeted.len(owner) > 0
+        self.members.contains(owner) || self.has_planned(owner)
+    }
+
+    /// Whether keys are planned for the session.
+    pub(crate) fn has_planned(&self, owner: OwnerIx) -> bool {
+        self.targeted.len(owner) > 0
     }
 
     /// How many keys are planned for the session.
@@ -114,10 +122,9 @@ impl Planner {
         self.waiting.len() + self.stranded.len()
     }
 
-    /// How many keys exist without an owner. Costs as much as there are keys to be taken or moved.
+    /// How many keys exist without an owner.
     pub(crate) fn unowned(&self, view: &View) -> usize {
-        let planned = self.targeted.all(view);
-        self.unplaced() + planned.into_iter().filter(|&ix| self.is_orphan(view, ix)).count()
+        view.keys.announced().saturating_sub(self.owned)
     }
 
     /// When [`on_time`](Self::on_time) has something to do.
@@ -158,13 +165,14 @@ impl Planner {
         }
         let unfinished = !self.moves.is_empty();
         view.forget_targets();
-        self.classes.reset(&Standings::new());
+        self.owned = 0;
         self.waiting.clear();
         self.stranded.clear();
         self.targeted.clear();
         self.moves = Moves::default();
         self.settled = view.settled();
         self.read_standings(view);
+        self.classes.reset(&self.standings);
         self.count_all(view);
         let all: Vec<_> = view.keys.iter().filter(|(_, e)| e.exists()).map(|(ix, _)| ix).collect();
         self.plan_keys(view, now, &all, Patience::Waits);
@@ -206,20 +214,30 @@ impl Planner {
 
     /// A member, or what the operator wants of it, changed.
     pub(crate) fn on_member(&mut self, view: &mut View, now: Now) {
-        let old = std::mem::take(&mut self.standings);
-        let stale = self.read_standings(view);
+        let old = self.read_standings(view);
+        let unknown = self.classes.unknown(&self.standings);
+        let stale = !unknown.is_empty();
         if stale {
-            self.count_all(view);
+            self.on_prefixes(view, unknown);
         }
         if old != self.standings {
-            let affected = self.affected(view, &old);
-            for &ix in &affected {
-                self.set_target(view, ix, OwnerIx::NONE);
-                self.recount(view, ix);
-                self.dirty.push(ix);
+            if !stale {
+                self.keep_open_moves(view);
+                self.rebuild();
             }
+            let mut affected = self.affected(view, &old);
+            for &ix in &affected {
+                if view.keys.get(ix).is_some_and(|entry| !entry.is(Note::Pledged)) {
+                    self.set_target(view, ix, OwnerIx::NONE);
+                    self.dirty.push(ix);
+                }
+                self.recount(view, ix);
+            }
+            affected.retain(|&ix| view.keys.get(ix).is_some_and(|e| !e.is(Note::Pledged)));
             self.plan_keys(view, now, &affected, Patience::None);
             self.replan_stranded(view, now);
+        } else {
+            self.keep_open_moves(view);
         }
         if view.settled() > self.settled {
             self.settled = view.settled();
@@ -239,30 +257,37 @@ impl Planner {
         self.act_on_generation(view, now);
     }
 
-    /// Works the standings and the classes out. Whether every key has to be counted again, since a
-    /// member has a prefix that none had before.
-    fn read_standings(&mut self, view: &View) -> bool {
-        self.standings = standing::standings(view);
+    /// Works the standings out; those before.
+    fn read_standings(&mut self, view: &View) -> Standings {
+        let standings = standing::standings(view);
         self.members.clear();
-        for standing in self.standings.values() {
+        for standing in standings.values() {
             self.members.insert(standing.owner, Departs(standing.departs));
         }
-        let stale = self.classes.lacks_prefix(&self.standings);
-        if stale {
-            self.classes.reset(&self.standings);
-            if !self.moves.is_empty() {
-                // They are of classes that are no more: what is left is worked out afresh.
-                self.moves = Moves::default();
-                self.generation = Revision::NONE;
-            }
+        std::mem::replace(&mut self.standings, standings)
+    }
+
+    /// Members have prefixes that none had before: some keys are of other classes now.
+    fn on_prefixes(&mut self, view: &mut View, unknown: Vec<String>) {
+        if !self.moves.is_empty() {
+            // They are of classes that are no more: what is left is worked out afresh.
+            self.moves = Moves::default();
+            self.generation = Revision::NONE;
         }
-        self.keep_open_moves(view);
-        self.rebuild();
-        stale
+        if self.classes.is_full(unknown.len()) {
+            self.classes.reset(&self.standings);
+            self.count_all(view);
+        } else {
+            self.sign_again(view, unknown);
+            self.rebuild();
+        }
     }
 
     /// Forgets the moves of donors that are done or gone, and those to receivers that take no part.
     fn keep_open_moves(&mut self, view: &View) {
+        if self.moves.is_empty() {
+            return;
+        }
         let standing = |owner: OwnerIx| {
             let node = &view.owners.get(owner)?.node;
             Some(node).zip(self.standings.get(node).filter(|s| s.owner == owner))
@@ -272,7 +297,10 @@ impl Planner {
             let member = standing(owner).and_then(|(node, _)| view.members.get(node));
             member.is_some_and(|m| m.balanced() >= self.generation)
         };
-        self.moves.keep(|owner| takes(owner) && !done(owner), takes);
+        for (class, from, to, keys) in self.moves.keep(|owner| takes(owner) && !done(owner), takes)
+        {
+            self.classes.adjust(class, to, from, keys);
+        }
     }
 
     /// The keys whose place the change of members put in question, by hash.
@@ -299,11 +327,7 @@ impl Planner {
                 owned(is.owner).iter().copied().for_each(&mut add);
             }
         }
-        affected
-            .into_iter()
-            .filter(|&(_, ix)| view.keys.get(ix).is_some_and(|entry| !entry.is(Note::Pledged)))
-            .map(|(_, ix)| ix)
-            .collect()
+        affected.into_iter().map(|(_, ix)| ix).collect()
     }
 }
 

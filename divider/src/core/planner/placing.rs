@@ -1,12 +1,12 @@
 //! Giving keys that have to go somewhere their places.
 
+use super::grouping::Class;
+use super::standing::Standings;
 use super::{Departs, Patience, Planner};
 use crate::core::guard::broken;
-use crate::core::plan::{Placer, score};
+use crate::core::plan::score;
 use crate::core::time::Now;
 use crate::core::view::{KeyEntry, KeyIx, Note, OwnerIx, View};
-
-use super::classes::Class;
 
 impl Planner {
     /// Plans those of the keys that need a place and have none. Keys that need none (any more) lose
@@ -76,21 +76,15 @@ impl Planner {
     fn place_batch(&mut self, view: &mut View, now: Now, batch: Vec<(u64, KeyIx)>) {
         let of_class = |(hash, ix): (u64, KeyIx)| {
             let entry = view.keys.get(ix)?;
-            Some((self.classes.class(entry.signature).signatures[0], hash, ix))
+            Some((self.classes.now().class_at(entry.signature), hash, ix))
         };
-        let mut batch: Vec<_> = batch.into_iter().filter_map(of_class).collect();
-        batch.sort_unstable();
-        let mut targets = Vec::with_capacity(batch.len());
-        for of_class in batch.chunk_by(|left, right| left.0 == right.0) {
-            let class = self.classes.class(of_class[0].0);
-            let mut placer = Placer::new(&class.candidates, of_class.len() as u64);
-            for &(_, hash, ix) in of_class {
-                let home = view.keys.get(ix).and_then(|entry| self.home(view, entry, class));
-                let not = cooling(view, ix, class, now);
-                let at = placer.place(hash, home, &not);
-                targets.push((ix, at.map_or(OwnerIx::NONE, |at| class.nodes[at])));
-            }
-        }
+        let batch: Vec<_> = batch.into_iter().filter_map(of_class).collect();
+        let standings = &self.standings;
+        let suit = |ix: KeyIx, class: &Class| {
+            let home = view.keys.get(ix).and_then(|entry| home(standings, view, entry, class));
+            (home, cooling(view, ix, class, now))
+        };
+        let targets = self.classes.now_mut().place(batch, suit);
         for (ix, target) in targets {
             if target.is_some() {
                 self.set_target(view, ix, target);
@@ -108,13 +102,6 @@ impl Planner {
         let ends = ends.filter(|&until| until > now.at).min();
         self.thaw_stranded = self.thaw_stranded.into_iter().chain(ends).min();
         self.dirty.push(ix);
-    }
-
-    /// The node that had the key last, if it is a candidate again.
-    fn home(&self, view: &View, entry: &KeyEntry, class: &Class) -> Option<usize> {
-        let last = view.owners.get(entry.claim.owner)?;
-        let now = self.standings.get(&last.node)?;
-        class.position(now.owner)
     }
 
     pub(super) fn set_target(&mut self, view: &mut View, ix: KeyIx, target: OwnerIx) {
@@ -163,15 +150,12 @@ impl Planner {
         } else if let Some(to) = self.take_move(view, now, ix, from) {
             to
         } else {
+            let (all, at) = (self.classes.now(), self.classes.now().class_at(signature));
             let class = self.classes.class(signature);
+            let own = class.position(from);
             let mut not = cooling(view, ix, class, now);
-            not.extend(class.position(from));
-            let mut candidates = class.candidates.clone();
-            if let Some(own) = class.position(from) {
-                candidates[own].load = candidates[own].load.saturating_sub(1);
-            }
-            let to = Placer::new(&candidates, 1).place(entry.hash, None, &not)?;
-            class.nodes[to]
+            not.extend(own);
+            class.nodes[all.place_one(at, entry.hash, own, &not)?]
         };
         self.set_target(view, ix, to);
         if let Some(entry) = view.keys.get_mut(ix) {
@@ -206,6 +190,13 @@ impl Planner {
             .count();
         u32::try_from(better + 1).ok()
     }
+}
+
+/// The node that had the key last, if it is a candidate again.
+fn home(standings: &Standings, view: &View, entry: &KeyEntry, class: &Class) -> Option<usize> {
+    let last = view.owners.get(entry.claim.owner)?;
+    let now = standings.get(&last.node)?;
+    class.position(now.owner)
 }
 
 /// The candidates that released the key lately.

@@ -1,12 +1,11 @@
 //! What a drain or a rebalance would move where, worked out by the same functions that move it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use super::Planner;
-use super::classes::Class;
 use super::placing::cooling;
 use super::standing;
-use crate::core::plan::{Placer, Quota, quotas};
+use crate::core::plan::Quota;
 use crate::core::time::Now;
 use crate::core::view::{KeyIx, OwnerIx, View};
 use crate::id::NodeId;
@@ -25,12 +24,12 @@ impl Planner {
         for (node, standing) in standings.iter_mut().filter(|(node, _)| resumed.contains(*node)) {
             standing.affinity = standing::affinity_if_active(view, node);
         }
-        let (classes, _) = self.classes.classes_of(&standings);
-        let shifts = classes.iter().flat_map(|class| {
-            let shift = |quota: Quota| (class.nodes[quota.from], class.nodes[quota.to], quota.keys);
-            quotas(&class.candidates).into_iter().map(shift)
-        });
-        shifts.collect()
+        let classes = self.classes.classes_of(&standings);
+        let shift = |(at, quota): (usize, Quota)| {
+            let nodes = &classes.all()[at].nodes;
+            (nodes[quota.from], nodes[quota.to], quota.keys)
+        };
+        classes.quotas().into_iter().map(shift).collect()
     }
 
     /// Where each key of these nodes would go if they were drained now, in the order in which they
@@ -47,38 +46,23 @@ impl Planner {
         for (_, standing) in standings.iter_mut().filter(|(node, _)| nodes.contains(*node)) {
             standing.affinity = 0;
         }
-        let (mut classes, class_of) = self.classes.classes_of(&standings);
+        let mut classes = self.classes.classes_of(&standings);
         let mut moves = Vec::new();
         for owner in nodes.iter().filter_map(|node| view.owners.get(view.current(node)?)) {
-            let mut batches: BTreeMap<usize, Vec<(u64, KeyIx)>> = BTreeMap::new();
-            for &ix in &owner.keys {
-                if let Some(entry) = view.keys.get(ix).filter(|entry| entry.exists()) {
-                    let class = class_of[usize::from(entry.signature)];
-                    batches.entry(class).or_default().push((entry.hash, ix));
+            let entry = |ix: KeyIx| view.keys.get(ix).filter(|entry| entry.exists());
+            let orphan = |&ix: &KeyIx| {
+                let entry = entry(ix)?;
+                Some((classes.class_at(entry.signature), entry.hash, ix))
+            };
+            let batch = owner.keys.iter().filter_map(orphan).collect();
+            let places = classes.place(batch, |ix, class| (None, cooling(view, ix, class, now)));
+            for &(ix, to) in &places {
+                if let Some(entry) = entry(ix) {
+                    classes.adjust(entry.signature, OwnerIx::NONE, to, 1);
                 }
             }
-            for (class, batch) in batches {
-                moves.extend(preview_batch(view, now, &mut classes[class], batch));
-            }
+            moves.extend(places);
         }
         moves
     }
-}
-
-/// Where these keys of one class would go, counted as there from now on.
-fn preview_batch(
-    view: &View,
-    now: Now,
-    class: &mut Class,
-    mut batch: Vec<(u64, KeyIx)>,
-) -> Vec<(KeyIx, OwnerIx)> {
-    batch.sort_unstable();
-    let mut placer = Placer::new(&class.candidates, batch.len() as u64);
-    let mut place = |(hash, ix): (u64, KeyIx)| {
-        let not = cooling(view, ix, class, now);
-        let Some(to) = placer.place(hash, None, &not) else { return Some((ix, OwnerIx::NONE)) };
-        class.candidates[to].load += 1;
-        Some((ix, class.nodes[to]))
-    };
-    batch.into_iter().filter_map(&mut place).collect()
 }

@@ -1,11 +1,11 @@
 //! How each member stands to the plan: what it may take, and whether it has to go.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use crate::core::plan::node_hash;
 use crate::core::view::{OwnerIx, View};
-use crate::id::NodeId;
-use crate::wire::{ControlRecord, MemberState, Mode};
+use crate::id::{NodeId, Revision};
+use crate::wire::{MemberState, Mode};
 
 /// One member, as the plan sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,14 +27,15 @@ pub(crate) type Standings = BTreeMap<NodeId, Standing>;
 
 /// Works the standings out from the view.
 pub(super) fn standings(view: &View) -> Standings {
+    let next = drained_next(view);
     let stand = |node: &NodeId| {
         let member = &view.members.get(node)?.record;
         let owner = view.owners.find(node, member.session)?;
         let control = view.controls.get(node).map(|c| &c.record);
         let mode = control.map_or(Mode::Active, |c| c.mode);
-        let active = mode == Mode::Active
-            && member.state == MemberState::Active
-            && !is_drained_next(view, node);
+        let told = view.controls.get(node).map(|c| c.revision).unwrap_or_default();
+        let is_next = next.get(node.as_str()).is_some_and(|revision| *revision > told);
+        let active = mode == Mode::Active && member.state == MemberState::Active && !is_next;
         let wanted = affinity_if_active(view, node);
         let standing = Standing {
             owner,
@@ -57,11 +58,14 @@ pub(super) fn affinity_if_active(view: &View, node: &NodeId) -> u32 {
     if stays { control.unwrap_or(member.record.affinity) } else { 0 }
 }
 
-/// Whether a drain of other nodes says that this one is next, and nothing was said to it since.
-fn is_drained_next(view: &View, node: &NodeId) -> bool {
-    let told = view.controls.get(node).map(|c| c.revision).unwrap_or_default();
-    view.controls.values().any(|c| {
-        let lists = |c: &ControlRecord| c.also.iter().any(|next| next == node.as_str());
-        c.revision > told && c.record.mode == Mode::Drain && lists(&c.record)
-    })
+/// The nodes that a drain of others says are next, and where the newest one says so.
+fn drained_next(view: &View) -> HashMap<&str, Revision> {
+    let mut next: HashMap<&str, Revision> = HashMap::new();
+    for control in view.controls.values().filter(|c| c.record.mode == Mode::Drain) {
+        for node in &control.record.also {
+            let newest = next.entry(node).or_default();
+            *newest = control.revision.max(*newest);
+        }
+    }
+    next
 }

@@ -57,6 +57,7 @@ impl Targeted {
     }
 
     /// Every key that is planned for somebody, once.
+    #[cfg(test)]
     pub(super) fn all(&self, view: &View) -> Vec<KeyIx> {
         let planned = self.0.iter().flat_map(|(_, list)| list.keys.iter().copied());
         let target = |ix: KeyIx| view.keys.get(ix).is_some_and(|entry| entry.target.is_some());

@@ -61,6 +61,8 @@ pub(crate) enum Note {
     KeyShown = 8,
     /// The newest snapshot, or what came after it, showed its `claim` record.
     ClaimShown = 16,
+    /// It exists, and a member's session owns it. The planner's to write.
+    Owned = 32,
 }
 
 impl KeyEntry {

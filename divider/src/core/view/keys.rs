@@ -148,11 +148,12 @@ impl Keys {
 }
 
 impl super::View {
-    /// No key is planned for anybody.
+    /// No key is planned for anybody, and none is counted as a member's.
     pub(crate) fn forget_targets(&mut self) {
         for entry in self.keys.entries.iter_mut().flatten() {
             entry.target = OwnerIx::NONE;
             entry.unnote(Note::Pledged);
+            entry.unnote(Note::Owned);
         }
     }
 

@@ -15,6 +15,9 @@ impl OwnerIx {
     /// Nobody: a key that is free, or has no plan.
     pub(crate) const NONE: Self = Self(u32::MAX);
 
+    /// None is below it.
+    pub(crate) const FIRST: Self = Self(0);
+
     /// Whether it stands for somebody.
     pub(crate) fn is_some(self) -> bool {
         self != Self::NONE

@@ -64,13 +64,8 @@ impl Model {
 
     fn targets(&self) -> Targets {
         let mut targets = Targets::new();
-        for class in self.planner.classes() {
-            let total: u128 = class.candidates.iter().map(|c| u128::from(c.load)).sum();
-            let sum: u128 = class.candidates.iter().map(|c| u128::from(c.affinity)).sum();
-            for (owner, candidate) in class.nodes.iter().zip(&class.candidates) {
-                let share = total * 1000 * u128::from(candidate.affinity) / sum.max(1);
-                *targets.entry(*owner).or_default() += share;
-            }
+        for (owner, share) in self.planner.classes().targets() {
+            *targets.entry(owner).or_default() += share;
         }
         targets
     }

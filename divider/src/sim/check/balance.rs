@@ -1,4 +1,5 @@
-//! Balance: with equal affinities every process is within one key of its share.
+//! Balance: with equal affinities nobody has a key that another one may take who has fewer than it by
+//! two, of whatever prefix.
 
 use super::Check;
 use crate::sim::world::World;
@@ -10,13 +11,24 @@ impl World {
     }
 
     pub(in crate::sim) fn check_balance(&mut self) {
-        let mut held: Vec<usize> = Vec::new();
-        for host in self.hosts.iter().filter(|h| h.is_up()) {
-            held.push(host.app.runs.values().filter(|run| host.holds(self.now, run)).count());
-        }
-        let (Some(least), Some(most)) = (held.iter().min(), held.iter().max()) else { return };
-        if most - least > 1 {
-            self.violate(Check::Balance, format!("out of balance at the end: {held:?}"));
+        let up = || self.hosts.iter().filter(|host| host.is_up());
+        let runs = |host| {
+            let host: &crate::sim::host::Host = host;
+            host.app.runs.iter().filter(|(_, run)| host.holds(self.now, run)).map(|(key, _)| key)
+        };
+        let held: Vec<usize> = up().map(|host| runs(host).count()).collect();
+        for (host, has) in up().zip(&held) {
+            for (other, others) in up().zip(&held).filter(|(_, others)| **others + 1 < *has) {
+                if let Some(key) = runs(host).find(|key| other.takes(key)) {
+                    let prefixes = [&host.prefixes, &other.prefixes];
+                    let what = format!("{key} is with one of {has}, not one of {others}");
+                    self.violate(
+                        Check::Balance,
+                        format!("{what}, at the end: {held:?} {prefixes:?}"),
+                    );
+                    return;
+                }
+            }
         }
     }
 }

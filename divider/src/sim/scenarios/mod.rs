@@ -31,6 +31,7 @@ mod members;
 mod mixes;
 mod moving;
 mod observing;
+mod overlapping;
 mod placing;
 mod planning;
 mod play;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::casts::one;
 use super::fate::{Fate, Verb};
 use super::play::Play;
 use super::{BEAT, LEASE, MS};
@@ -146,4 +147,27 @@ fn what_an_operator_or_a_stranger_wrote_over_a_member_record_is_replaced_by_what
     play.mend(a);
     play.run(BEAT);
     assert_eq!(play.member("a"), Some(member));
+}
+
+/// Where the store is slow, nodes come while what was planned for those before them has yet to run.
+#[test]
+fn keys_that_start_after_a_join_has_settled_go_on_to_who_joined() {
+    let (mut play, a) = one();
+    play.rule(a, Verb::Write, "claim.", Fate::Held);
+    let keys: Vec<_> = (0..40).map(|at| format!("k{at}")).collect();
+    play.announce_all(&keys);
+    play.run(MS * 20);
+    let b = play.start("b");
+    play.run(SETTLE + MS * 100);
+    let joined = play.member("b").expect("a member").joined;
+    assert!(play.member("a").expect("a member").settled >= joined);
+    assert!(keys.iter().all(|key| play.told(a, key).is_empty()));
+    play.players[a].rules.clear();
+    play.land(a);
+    play.run(LEASE * 2);
+    for place in [a, b] {
+        assert_eq!(keys.iter().filter(|key| play.runs(place, key)).count(), 20);
+    }
+    let member = play.member("a").expect("a member");
+    assert!(member.balanced >= play.member("b").expect("a member").joined);
 }

@@ -1,0 +1,108 @@
+//! Nodes whose prefixes overlap: balance is by all of a node's keys.
+
+use bytes::Bytes;
+
+use super::play::Play;
+use super::{LEASE, MS};
+use crate::wire::{ControlRecord, Mode};
+
+/// Starts a node for these prefixes.
+fn start(play: &mut Play, id: &str, prefixes: &[&str]) -> usize {
+    play.start_with(id, 0, |config| {
+        config.prefixes = prefixes.iter().map(ToString::to_string).collect();
+    })
+}
+
+fn keys(prefix: &str, count: usize) -> Vec<String> {
+    (0..count).map(|at| format!("{prefix}{at}")).collect()
+}
+
+fn held(play: &Play, all: &[String]) -> Vec<usize> {
+    let of = |place| all.iter().filter(|key| play.runs(place, key)).count();
+    (0..play.players.len()).map(of).collect()
+}
+
+fn rebalance(play: &mut Play) {
+    play.put("rebalance", Some(Bytes::from_static(b"{\"v\":1}")), None);
+    play.run(LEASE);
+}
+
+/// Two nodes with a prefix each and a third with both, whose keys are all there before them.
+fn three() -> (Play, Vec<String>) {
+    let mut play = Play::new(LEASE);
+    let all = [keys("/a/", 100), keys("/b/", 100)].concat();
+    play.announce_all(&all);
+    for (id, prefixes) in [("a", &["/a/"][..]), ("b", &["/b/"]), ("c", &["/a/", "/b/"])] {
+        start(&mut play, id, prefixes);
+    }
+    play.run(LEASE * 2);
+    (play, all)
+}
+
+fn assert_even(play: &Play, all: &[String]) {
+    let mut found = held(play, all);
+    found.sort_unstable();
+    assert_eq!(found, [66, 67, 67]);
+}
+
+#[test]
+fn a_node_with_two_prefixes_gets_no_more_than_those_with_one() {
+    let (play, all) = three();
+    assert_even(&play, &all);
+}
+
+#[test]
+fn what_came_key_by_key_is_evened_out_by_a_rebalance() {
+    let mut play = Play::new(LEASE);
+    for (id, prefixes) in [("a", &["/a/"][..]), ("b", &["/b/"]), ("c", &["/a/", "/b/"])] {
+        start(&mut play, id, prefixes);
+    }
+    play.run(LEASE);
+    let all = [keys("/a/", 100), keys("/b/", 100)].concat();
+    for part in all.chunks(100) {
+        play.announce_all(part);
+        play.run(LEASE);
+    }
+    assert_eq!(held(&play, &all), [50, 75, 75], "nothing moves by itself");
+    rebalance(&mut play);
+    assert_even(&play, &all);
+    let before = play.log.written("claim.");
+    rebalance(&mut play);
+    assert_eq!(play.log.written("claim."), before, "it is even");
+}
+
+#[test]
+fn a_node_with_a_longer_prefix_gets_what_the_other_need_not_have() {
+    let mut play = Play::new(LEASE);
+    let all = [keys("/a/b/", 10), keys("/a/", 10)].concat();
+    play.announce_all(&all);
+    start(&mut play, "p", &["/a/b/"]);
+    start(&mut play, "q", &["/a/"]);
+    play.run(LEASE * 2);
+    assert_eq!(held(&play, &all), [10, 10]);
+}
+
+#[test]
+fn a_drain_gives_its_keys_to_whoever_has_fewest_of_all() {
+    let (mut play, all) = three();
+    start(&mut play, "d", &["/b/"]);
+    play.run(LEASE * 2);
+    assert_eq!(held(&play, &all), [50, 50, 50, 50]);
+    play.control("c", &ControlRecord::new(Mode::Drain));
+    play.run(LEASE * 2);
+    let found = held(&play, &all);
+    assert_eq!((found[0], found[2]), (100, 0), "only one takes these");
+    assert_eq!((found[1], found[3]), (50, 50));
+}
+
+#[test]
+fn whoever_comes_late_plans_what_is_on_its_way_as_the_others_do() {
+    let (mut play, all) = three();
+    play.crash(2);
+    play.until(LEASE * 3, |play| held(play, &all).iter().sum::<usize>() > 150);
+    // Which compares the plans of both.
+    play.break_watches(0);
+    play.run(MS * 20);
+    play.run(LEASE);
+    assert_eq!(held(&play, &all), [100, 100, 0]);
+}
