@@ -19,8 +19,9 @@ impl Group {
     /// and whoever works on it is not disturbed.
     ///
     /// # Errors
-    /// [`AnnounceError::NotTaken`]. After a time-out it is tried again, 16 times in all; a write of an
-    /// attempt that nobody answered may land later, even after a `retract` of the same key.
+    /// [`AnnounceError::NotTaken`]. Without an answer, a connection, or room in the server for more
+    /// writes at once it is tried again, 16 times in all; a write of an attempt that nobody answered
+    /// may land later, even after a `retract` of the same key.
     ///
     /// # Cancel safety
     /// Dropped before it is done, the key may or may not have been announced; nothing goes on.
@@ -211,8 +212,8 @@ async fn put(store: &Arc<dyn Store>, write: Write, key: Key) -> Result<(), Faile
         let source = match store.write(write.clone()).await {
             Outcome::Acked(_) => return Ok(()),
             Outcome::Conflict => break unexpected_conflict(),
-            Outcome::Refused(source) => break source,
-            Outcome::Unknown(source) => source,
+            // One that waited for a connection in vain was refused; another attempt may find one.
+            Outcome::Refused(source) | Outcome::Unknown(source) => source,
         };
         // It is the same write whether the first attempt landed or not.
         if !attempts.waited_after(&source).await {

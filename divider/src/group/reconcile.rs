@@ -140,7 +140,6 @@ async fn retract_at(
     let source = loop {
         let source = match store.write(write.clone()).await {
             Outcome::Acked(_) => return Ok(Retracted::Gone),
-            Outcome::Refused(source) => break source,
             // The conflict may be over this very write, when its first attempt was not answered.
             Outcome::Conflict => match store.read(&write.name).await {
                 Ok(Some(record)) if record.value.is_some() && record.revision != seen => {
@@ -150,7 +149,7 @@ async fn retract_at(
                 Ok(_) => return Ok(Retracted::Gone),
                 Err(source) => source,
             },
-            Outcome::Unknown(source) => source,
+            Outcome::Refused(source) | Outcome::Unknown(source) => source,
         };
         if !attempts.waited_after(&source).await {
             break source;

@@ -3,14 +3,15 @@
 use std::time::Duration;
 
 use divider::store::{Change, Outcome, Store, StoreError, StreamOptions, Watch};
-use divider::{NatsStore, Revision};
+use divider::{Group, Key, NatsStore, Revision};
 use divider_local_server::{Cluster, LocalServer};
+use futures_util::future::join_all;
 use serde_json::Value;
 use tokio::time::Instant;
 
 use crate::support::{
-    Nats, PATIENCE, api, consumers, creating, delete, group, in_time, names, put, snapshot, until,
-    watch, write,
+    Nats, PATIENCE, api, consumers, creating, delete, fill, group, impatient, in_time, names, put,
+    snapshot, until, watch, write,
 };
 
 /// Reads on until the watch ends, and says why.
@@ -87,8 +88,7 @@ async fn a_consumer_that_is_gone_ends_its_watch() {
 #[tokio::test]
 async fn deliveries_that_the_client_dropped_end_the_watch() {
     let nats = Nats::start().await;
-    let fill = (0..5000).map(|n| nats.store.write(put(&format!("key.{n}"), "", None)));
-    in_time(futures_util::future::join_all(fill)).await;
+    fill(&nats.store, (0..5000).map(|n| put(&format!("key.{n}"), "", None))).await;
     let options = async_nats::ConnectOptions::new().subscription_capacity(16);
     let client = options.connect(nats.server.url()).await.expect("a connection");
     let store = NatsStore::open(client, group()).await.expect("the group");
@@ -123,9 +123,11 @@ async fn a_restarted_server_ends_its_watches_and_has_what_was_acked() {
 #[tokio::test]
 async fn a_frozen_server_leaves_a_write_unknown() {
     let nats = Nats::start().await;
-    let mut watching = watch(&nats.store, &["key.>"]).await;
+    let store = impatient(&nats.server).await;
+    let mut watching = watch(&store, &["key.>"]).await;
     snapshot(&mut watching).await;
-    let Nats { store, mut server } = nats;
+    // Only what is impatient is asked from here on.
+    let Nats { store: _patient, mut server } = nats;
     server.freeze();
     let outcome = store.write(put("key.a", "", Some(0))).await;
     assert!(matches!(outcome, Outcome::Unknown(StoreError::Timeout { .. })), "{outcome:?}");
@@ -135,36 +137,92 @@ async fn a_frozen_server_leaves_a_write_unknown() {
     assert!(is_gap(&end), "{end}");
     server.thaw();
     until(|| async { store.read("key.a").await.is_ok() }).await;
-    let mut again = watch(&store, &["key.>"]).await;
-    snapshot(&mut again).await;
+    until(|| async {
+        let Ok(mut again) = store.watch(names(&["key.>"])).await else { return false };
+        let view = in_time(async {
+            while again.next().await? != Change::CaughtUp {}
+            Ok::<_, StoreError>(())
+        });
+        view.await.is_ok()
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn what_was_refused_without_a_connection_never_lands() {
     let mut nats = Nats::start().await;
+    let store = impatient(&nats.server).await;
     nats.server.kill();
-    let mut refused = 0;
-    while refused < 3 {
-        match nats.store.write(put(&format!("key.{refused}"), "", Some(0))).await {
-            Outcome::Refused(StoreError::Unreachable { .. }) => refused += 1,
+    let mut refused = Vec::new();
+    for n in 0.. {
+        // Each has a name of its own: what nobody answered may land later.
+        let name = format!("key.{n}");
+        match store.write(put(&name, "", Some(0))).await {
+            Outcome::Refused(StoreError::Unreachable { .. }) => refused.push(name),
             // It was on its way before the loss of the connection was noticed.
             Outcome::Unknown(_) => {}
             other => panic!("{other:?}"),
         }
+        if refused.len() == 3 {
+            break;
+        }
     }
     nats.server.restart().expect("it starts again");
-    until(|| async { nats.store.read("key.0").await.is_ok() }).await;
-    write(&nats.store, put("group", "", None)).await;
-    for n in 0..refused {
-        assert_eq!(nats.store.read(&format!("key.{n}")).await, Ok(None));
+    // What the client kept while it had no connection goes out before this.
+    fill(&store, [put("group", "", None)].into_iter()).await;
+    for name in refused {
+        assert_eq!(nats.store.read(&name).await, Ok(None));
     }
+}
+
+/// A server has room for so many writes of a stream at once. It drops what is more, and says so.
+#[tokio::test]
+async fn what_a_server_has_no_room_for_is_sent_again() {
+    let config = "jetstream { max_buffered_msgs: 64 }";
+    let server = LocalServer::builder().config(config).start().expect("a nats-server");
+    let nats = Nats::with(server).await;
+    let mut written = 0;
+    let dropping = || nats.server.log().contains("excessive stream ingest rate");
+    in_time(async {
+        while !dropping() {
+            let names = (written..written + 4_000).map(|n| format!("key.{n}"));
+            let round = names.map(|name| nats.store.write(put(&name, "", Some(0))));
+            for outcome in join_all(round).await {
+                assert!(matches!(outcome, Outcome::Acked(_)), "{outcome:?}");
+            }
+            written += 4_000;
+        }
+    })
+    .await;
+    let mut watching = watch(&nats.store, &["key.>"]).await;
+    assert_eq!(snapshot(&mut watching).await.len(), written);
+}
+
+#[tokio::test]
+async fn keys_are_announced_when_the_connection_is_back() {
+    let mut nats = Nats::start().await;
+    let store = impatient(&nats.server).await;
+    nats.server.kill();
+    let group = Group::open(store.clone());
+    let keys: Vec<_> = (0..100).map(|n| Key::new(format!("k{n}")).expect("short")).collect();
+    let announcing = tokio::spawn(async move { group.announce_all(keys).await });
+    // When this one has waited for a connection in vain, those have, too.
+    until(|| async {
+        let outcome = store.write(put("control.w1", "", None)).await;
+        matches!(outcome, Outcome::Refused(StoreError::Unreachable { .. }))
+    })
+    .await;
+    nats.server.restart().expect("it starts again");
+    assert_eq!(in_time(announcing).await.expect("no panic"), Ok(100));
+    let mut watching = watch(&nats.store, &["key.>"]).await;
+    assert_eq!(snapshot(&mut watching).await.len(), 100);
 }
 
 #[tokio::test]
 async fn a_full_group_refuses_what_grows_and_renews_what_does_not() {
     let server = LocalServer::start().expect("a nats-server");
     let stream = StreamOptions::default().max_bytes(64 * 1024);
-    let options = NatsStore::options().create_if_missing(stream);
+    let options = creating().create_if_missing(stream);
     let store = options.connect(server.url(), group()).await.expect("a group");
     assert_eq!(store.info().await.expect("an answer").max_bytes, Some(64 * 1024));
     let lease = write(&store, put("lease.w1", vec![b'x'; 300], Some(0))).await;
@@ -225,7 +283,9 @@ async fn write_patiently(store: &NatsStore, value: &'static str, expected: Revis
             if let Outcome::Acked(revision) = outcome {
                 return revision;
             }
-            assert!(!matches!(outcome, Outcome::Refused(_)), "{outcome:?}");
+            let unreachable = StoreError::Unreachable { what: String::new() };
+            let told = if let Outcome::Refused(error) = &outcome { error } else { &unreachable };
+            assert!(matches!(told, StoreError::Unreachable { .. }), "{outcome:?}");
             match store.read("claim.a").await {
                 Ok(Some(record)) if record.value.as_deref() == Some(value.as_bytes()) => {
                     return record.revision;

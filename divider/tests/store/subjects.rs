@@ -9,8 +9,8 @@ use futures_util::StreamExt;
 use futures_util::future::join_all;
 
 use crate::support::{
-    Nats, consumers, creating, group, in_time, names, next_record, put, snapshot, until, watch,
-    write,
+    Nats, consumers, creating, fill, group, in_time, names, next_record, put, snapshot, until,
+    watch, write,
 };
 
 #[tokio::test]
@@ -150,8 +150,7 @@ async fn a_worker_gets_by_with_the_rights_of_its_role() {
            "$KV.divider_suite.claim.>", "$KV.divider_suite.lease.>", "$KV.divider_suite.key.>""#,
     );
     let admin = creating().connect(url(&server, "admin"), group()).await.expect("a group");
-    let fill = (0..20_000).map(|n| admin.write(put(&format!("key.{n}"), vec![b'x'; 500], None)));
-    in_time(join_all(fill)).await;
+    fill(&admin, (0..20_000).map(|n| put(&format!("key.{n}"), vec![b'x'; 500], None))).await;
     let store = NatsStore::connect(url(&server, "some"), group()).await.expect("the group");
     for filter in [&["key.>", "claim.>", "group"][..], &["key.>"], &["lease.w2"]] {
         let mut watching = watch(&store, filter).await;
@@ -255,8 +254,7 @@ async fn a_viewer_can_be_confined_to_its_filter() {
 async fn a_watch_that_may_not_answer_flow_control_ends_and_says_so() {
     let server = with_user(r#""$JS.API.>""#);
     let admin = creating().connect(url(&server, "admin"), group()).await.expect("a group");
-    let fill = (0..20_000).map(|n| admin.write(put(&format!("key.{n}"), vec![b'x'; 500], None)));
-    in_time(join_all(fill)).await;
+    fill(&admin, (0..20_000).map(|n| put(&format!("key.{n}"), vec![b'x'; 500], None))).await;
 
     let store = NatsStore::connect(url(&server, "some"), group()).await.expect("the group");
     let client = client(&server, "some").await;

@@ -5,9 +5,12 @@ use std::future::Future;
 use std::time::Duration;
 
 use bytes::Bytes;
-use divider::store::{Change, Filter, Outcome, Record, Store, StreamOptions, Watch, Write};
+use divider::store::{
+    Change, Filter, Outcome, Record, Store, StoreError, StreamOptions, Watch, Write,
+};
 use divider::{GroupName, NatsOptions, NatsStore, Revision};
 use divider_local_server::LocalServer;
+use futures_util::stream::{self, StreamExt};
 use serde_json::{Value, json};
 
 /// How long a condition is waited for; far longer than any takes.
@@ -36,8 +39,24 @@ impl Nats {
     }
 }
 
+/// Makes the group, and waits for each answer for as long as a busy machine may take.
 pub(crate) fn creating() -> NatsOptions {
-    NatsStore::options().create_if_missing(StreamOptions::default())
+    let options = NatsStore::options().request_timeout(PATIENCE / 2);
+    options.create_if_missing(StreamOptions::default())
+}
+
+/// A store whose requests end soon, for what nobody answers.
+pub(crate) async fn impatient(server: &LocalServer) -> NatsStore {
+    let options = NatsStore::options().request_timeout(Duration::from_millis(500));
+    let opened = async {
+        loop {
+            // On a busy machine even a server that is there may be too late for it.
+            if let Ok(store) = options.clone().connect(server.url(), group()).await {
+                return store;
+            }
+        }
+    };
+    in_time(Box::pin(opened)).await
 }
 
 pub(crate) fn group() -> GroupName {
@@ -78,6 +97,22 @@ pub(crate) async fn write(store: &dyn Store, write: Write) -> u64 {
         Outcome::Acked(revision) => revision.0,
         other => panic!("{write:?}: {other:?}"),
     }
+}
+
+/// Writes all of these over whatever there is, so many at a time as a server takes in without
+/// effort. What was not answered is written again, so that in the end each has landed.
+pub(crate) async fn fill(store: &dyn Store, writes: impl Iterator<Item = Write>) {
+    let landed = writes.map(|write| async move {
+        assert_eq!(write.expected, None, "it may be written again");
+        loop {
+            match store.write(write.clone()).await {
+                Outcome::Acked(_) => return,
+                Outcome::Unknown(_) | Outcome::Refused(StoreError::Unreachable { .. }) => {}
+                other => panic!("{write:?}: {other:?}"),
+            }
+        }
+    });
+    in_time(stream::iter(landed).buffer_unordered(500).collect::<()>()).await;
 }
 
 pub(crate) fn names(names: &[&str]) -> Filter {

@@ -3,9 +3,8 @@
 use divider::Revision;
 use divider::store::{Change, Store, StoreError};
 use futures_util::FutureExt;
-use futures_util::future::join_all;
 
-use crate::support::{delete, in_time, names, next_record, put, snapshot, watch, write};
+use crate::support::{delete, fill, in_time, names, next_record, put, snapshot, watch, write};
 
 pub(crate) async fn an_empty_log_catches_up_at_once(store: &dyn Store) {
     let mut all = watch(store, &["claim.>", "key.>"]).await;
@@ -91,13 +90,12 @@ pub(crate) async fn a_snapshot_whose_end_expired_catches_up(store: &dyn Store) {
 pub(crate) async fn what_is_rewritten_during_a_snapshot_comes_before_its_end(store: &dyn Store) {
     const KEYS: usize = 20_000;
     let name = |n: usize| format!("key.{n:05}");
-    let fill = (0..KEYS).map(|n| store.write(put(&name(n), vec![b'x'; 200], None)));
-    in_time(join_all(fill)).await;
+    fill(store, (0..KEYS).map(|n| put(&name(n), vec![b'x'; 200], None))).await;
     let mut watching = watch(store, &["key.>"]).await;
     // Two bursts, each of records that the snapshot has not reached, and one in its course.
     for step in 1..=4 {
         let rewrite = (0..KEYS).skip(KEYS - step * 500).step_by(step);
-        in_time(join_all(rewrite.map(|n| store.write(put(&name(n), "new", None))))).await;
+        fill(store, rewrite.map(|n| put(&name(n), "new", None))).await;
     }
     let view = snapshot(&mut watching).await;
     let missing = (0..KEYS).filter(|n| !view.contains_key(&name(*n))).count();

@@ -1,6 +1,7 @@
 //! A log in a stream of NATS `JetStream`, which is also a key-value bucket.
 
 mod account;
+mod acks;
 mod address;
 mod api;
 mod connect;

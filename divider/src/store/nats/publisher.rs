@@ -1,76 +1,44 @@
-//! Writes: pipelined publishes with one inbox for all their acknowledgements.
+//! Writes: pipelined publishes, as many as a server takes in.
 
-use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use async_nats::{Message, StatusCode, Subject, Subscriber};
-use futures_util::StreamExt;
-use serde::Deserialize;
-use tokio::sync::{Mutex as AsyncMutex, Semaphore, oneshot, watch as signal};
-use tokio::task::AbortHandle;
+use async_nats::Subject;
+use tokio::sync::{Mutex as AsyncMutex, Semaphore};
 
 use super::super::check::check_write;
 use super::super::{Outcome, StoreError, Write};
-use super::api::{Api, Refusal};
-use super::connect::Connection;
+use super::acks::{Acks, Answer};
+use super::api::Api;
 use super::message;
 use super::subjects::Subjects;
-use crate::id::Revision;
+use crate::backoff::Backoff;
 
-/// How many writes are on their way at once; further ones wait for their turn, within their time.
-const MAX_IN_FLIGHT: usize = 16 * 1024;
+/// How many writes are on their way at once; further ones wait for their turn, within their time. A
+/// server holds 10 000 for a stream (`max_buffered_msgs`), of all its clients, and drops what is more.
+const MAX_IN_FLIGHT: usize = 4096;
+
+/// How long a write waits that the stream had no room for, before it is sent again.
+const FIRST_PAUSE: Duration = Duration::from_millis(20);
+const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 
 /// How often a write that waits for the connection looks for it.
 const CONNECTION_CHECK: Duration = Duration::from_millis(20);
 
-/// Publishes writes and tells acknowledgements apart.
+/// Publishes writes and waits for what becomes of them.
 #[derive(Debug)]
 pub(super) struct Publisher {
     api: Api,
     subjects: Subjects,
-    /// The inbox of all acknowledgements, with a dot at the end.
-    inbox: String,
-    waiting: Arc<Waiting>,
-    next: AtomicU64,
+    acks: Acks,
     room: Semaphore,
     looking: AsyncMutex<()>,
-    acks: AbortHandle,
-}
-
-/// The writes that wait for their acknowledgement, by the number in its subject.
-#[derive(Debug, Default)]
-struct Waiting(Mutex<HashMap<u64, Waiter>>);
-
-#[derive(Debug)]
-struct Waiter {
-    subject: Subject,
-    answer: oneshot::Sender<Outcome>,
 }
 
 impl Publisher {
     pub(super) async fn new(api: Api, subjects: Subjects) -> Result<Self, StoreError> {
-        let Connection { client, runtime, .. } = &api.connection;
-        let inbox = format!("{}.", client.new_inbox());
-        let subscriber = client
-            .subscribe(format!("{inbox}*"))
-            .await
-            .map_err(|error| StoreError::Unreachable { what: error.to_string() })?;
-        let waiting = Arc::new(Waiting::default());
-        let reader = read_acks(waiting.clone(), subscriber, api.connection.clone());
-        let acks = runtime.spawn(reader).abort_handle();
-        let room = Semaphore::new(MAX_IN_FLIGHT);
-        Ok(Self {
-            api,
-            subjects,
-            inbox,
-            waiting,
-            next: AtomicU64::new(0),
-            room,
-            looking: AsyncMutex::new(()),
-            acks,
-        })
+        let acks = Acks::open(&api.connection).await?;
+        let (room, looking) = (Semaphore::new(MAX_IN_FLIGHT), AsyncMutex::new(()));
+        Ok(Self { api, subjects, acks, room, looking })
     }
 
     /// Publishes one write and waits for what becomes of it, at most for the request time-out.
@@ -84,37 +52,60 @@ impl Publisher {
     /// The same without a check of the limits, for what somebody else has written.
     pub(super) async fn write_any(&self, write: Write) -> Outcome {
         let subject = self.subjects.of(&write);
-        let mut sent = false;
+        let mut sent = None;
         let publish = self.publish(&subject, write, &mut sent);
         match tokio::time::timeout(self.api.timeout, publish).await {
             Ok(outcome) => outcome,
-            Err(_) if sent => Outcome::Unknown(self.api.timeout_error(&subject)),
             // It never left this process, so it never lands.
-            Err(_) => Outcome::Refused(self.unreachable()),
+            Err(_) => match sent {
+                None => Outcome::Refused(self.no_turn()),
+                Some(Sent::Open) => Outcome::Unknown(self.api.timeout_error(&subject)),
+                Some(Sent::Dropped) => Outcome::Unknown(too_much(&subject)),
+            },
         }
     }
 
-    async fn publish(&self, subject: &Subject, write: Write, sent: &mut bool) -> Outcome {
-        if !self.api.connection.is_up() {
+    /// Sends it until the stream has room for it: what was dropped is the same write again.
+    async fn publish(&self, subject: &Subject, write: Write, sent: &mut Option<Sent>) -> Outcome {
+        self.wait_for_connection().await;
+        let _room = self.room.acquire().await.expect("it is never closed");
+        let mut pauses = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE);
+        loop {
+            let again = sent.replace(Sent::Open).is_some();
+            match self.publish_once(subject, &write).await {
+                // Two servers that both think that they lead may have dropped it and stored it.
+                Answer::Outcome(Outcome::Conflict) if again => {
+                    return Outcome::Unknown(too_much(subject));
+                }
+                Answer::Outcome(outcome) => return outcome,
+                Answer::Dropped => *sent = Some(Sent::Dropped),
+            }
+            tokio::time::sleep(pauses.next(getrandom::u32().unwrap_or(0))).await;
             self.wait_for_connection().await;
         }
-        let _room = self.room.acquire().await.expect("it is never closed");
-        let headers = message::headers(&write);
-        let ticket = self.take_ticket(subject.clone());
-        let reply = format!("{}{}", self.inbox, ticket.number);
-        let value = write.value.unwrap_or_default();
-        *sent = true;
+    }
+
+    async fn publish_once(&self, subject: &Subject, write: &Write) -> Answer {
+        let ticket = self.acks.take_ticket(subject.clone());
+        let reply = ticket.reply();
+        let headers = message::headers(write);
+        let value = write.value.clone().unwrap_or_default();
         let client = &self.api.connection.client;
-        let published =
-            client.publish_with_reply_and_headers(subject.clone(), reply, headers, value).await;
-        if let Err(error) = published {
-            return Outcome::Refused(StoreError::Unreachable { what: error.to_string() });
+        let publish = client.publish_with_reply_and_headers(subject.clone(), reply, headers, value);
+        // Boxed, since it is large and soon over: the write itself stays small for as long as it waits.
+        if let Err(error) = Box::pin(publish).await {
+            let what = error.to_string();
+            return Answer::Outcome(Outcome::Refused(StoreError::Unreachable { what }));
         }
-        ticket.outcome().await.unwrap_or_else(|| Outcome::Unknown(self.unreachable()))
+        let lost = || Answer::Outcome(Outcome::Unknown(self.unreachable()));
+        ticket.answer().await.unwrap_or_else(lost)
     }
 
     /// The client would keep a write until the connection is back, and send it then, late.
     async fn wait_for_connection(&self) {
+        if self.api.connection.is_up() {
+            return;
+        }
         // One looks, the others queue behind it.
         let _turn = self.looking.lock().await;
         while !self.api.connection.is_up() {
@@ -122,11 +113,14 @@ impl Publisher {
         }
     }
 
-    fn take_ticket(&self, subject: Subject) -> Ticket<'_> {
-        let number = self.next.fetch_add(1, Ordering::Relaxed);
-        let (answer, outcome) = oneshot::channel();
-        self.waiting.lock().insert(number, Waiter { subject, answer });
-        Ticket { waiting: &self.waiting, number, outcome }
+    /// Why a write was not sent in its time.
+    fn no_turn(&self) -> StoreError {
+        if !self.api.connection.is_up() {
+            return self.unreachable();
+        }
+        let after = self.api.timeout;
+        let what = format!("not sent: {MAX_IN_FLIGHT} others had no answer within {after:?}");
+        StoreError::Unreachable { what }
     }
 
     fn unreachable(&self) -> StoreError {
@@ -135,121 +129,20 @@ impl Publisher {
     }
 }
 
-impl Drop for Publisher {
-    fn drop(&mut self) {
-        self.acks.abort();
-    }
+/// How far a write got.
+#[derive(Debug, Clone, Copy)]
+enum Sent {
+    /// Sent, and not answered.
+    Open,
+    /// The server dropped it.
+    Dropped,
 }
 
-/// A place in the table of those who wait; given back when it is dropped.
-struct Ticket<'a> {
-    waiting: &'a Waiting,
-    number: u64,
-    outcome: oneshot::Receiver<Outcome>,
-}
-
-impl Ticket<'_> {
-    async fn outcome(mut self) -> Option<Outcome> {
-        (&mut self.outcome).await.ok()
-    }
-}
-
-impl Drop for Ticket<'_> {
-    fn drop(&mut self) {
-        self.waiting.lock().remove(&self.number);
-    }
-}
-
-impl Waiting {
-    fn lock(&self) -> MutexGuard<'_, HashMap<u64, Waiter>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Gives an acknowledgement to whoever waits for it; one that comes too late is for nobody.
-    fn answer(&self, message: &Message) {
-        let number = message.subject.rsplit('.').next().and_then(|number| number.parse().ok());
-        let waiter = number.and_then(|number: u64| self.lock().remove(&number));
-        if let Some(waiter) = waiter {
-            // It may have given up in this moment.
-            let _ = waiter.answer.send(classify(message, &waiter.subject));
-        }
-    }
-
-    /// Answers those whose subject the server refused.
-    fn deny(&self, denied: &HashMap<String, String>) {
-        let mut waiting = self.lock();
-        let refused = waiting.extract_if(|_, waiter| denied.contains_key(waiter.subject.as_str()));
-        for (_, waiter) in refused {
-            let what = denied[waiter.subject.as_str()].clone();
-            // It may have given up in this moment.
-            let _ = waiter.answer.send(Outcome::Refused(StoreError::Denied { what }));
-        }
-    }
-}
-
-/// The task that reads the acknowledgements, until the connection ends.
-async fn read_acks(waiting: Arc<Waiting>, mut subscriber: Subscriber, connection: Connection) {
-    let (_unused, silent) = signal::channel(0);
-    let mut denied = connection.denials.as_ref().map_or(silent, |denials| denials.subscribe());
-    let mut heard = connection.denial_count();
-    loop {
-        tokio::select! {
-            biased;
-            message = subscriber.next() => match message {
-                Some(message) => waiting.answer(&message),
-                None => return,
-            },
-            Ok(()) = denied.changed() => if let Some(denials) = &connection.denials {
-                waiting.deny(&denials.publishes_since(heard));
-                heard = *denied.borrow_and_update();
-            },
-        }
-    }
-}
-
-/// The acknowledgement of a publish.
-#[derive(Deserialize)]
-struct Ack {
-    #[serde(default)]
-    seq: u64,
-    error: Option<Refusal>,
-}
-
-/// "wrong last sequence": definitely not written.
-const WRONG_LAST_SEQUENCE: u64 = 10071;
-/// The stream could not store it: full, or something worse, which the words tell apart.
-const STORE_FAILED: u64 = 10077;
-/// "resource limits exceeded for account", "insufficient resources", "insufficient storage
-/// resources": looked at before anything is stored.
-const NO_ROOM: [u64; 3] = [10002, 10023, 10047];
-/// A message too large, a time to live that is none or not allowed, a rollup, a sealed stream:
-/// definitely not written.
-const REFUSED: [u64; 7] = [10054, 10165, 10166, 10111, 10109, 10070, 10060];
-
-/// What an acknowledgement says about its write.
-fn classify(message: &Message, subject: &str) -> Outcome {
-    if message.status == Some(StatusCode::NO_RESPONDERS) {
-        let what = format!("no stream listens for {subject}: it has no leader now, or was deleted");
-        return Outcome::Unknown(StoreError::Unreachable { what });
-    }
-    let ack: Ack = match serde_json::from_slice(&message.payload) {
-        Ok(ack) => ack,
-        Err(error) => {
-            let what = format!("an acknowledgement that cannot be read: {error}");
-            return Outcome::Unknown(StoreError::Other { what });
-        }
-    };
-    let Some(refusal) = ack.error else { return Outcome::Acked(Revision(ack.seq)) };
-    let what = format!("{subject}: {refusal}");
-    match refusal.err_code {
-        WRONG_LAST_SEQUENCE => Outcome::Conflict,
-        STORE_FAILED if refusal.description.contains("maximum") => {
-            Outcome::Refused(StoreError::Full { what })
-        }
-        code if NO_ROOM.contains(&code) => Outcome::Refused(StoreError::Full { what }),
-        code if REFUSED.contains(&code) => Outcome::Refused(StoreError::Invalid { what }),
-        // Among them 10164, "wrong last sequence" of a cluster that is busy with this subject: this
-        // write may get in yet.
-        _ => Outcome::Unknown(StoreError::Other { what }),
+fn too_much(subject: &Subject) -> StoreError {
+    StoreError::Other {
+        what: format!(
+            "{subject}: more is written than the stream takes in (let fewer write at once, or raise \
+             max_buffered_msgs of nats-server)"
+        ),
     }
 }
