@@ -1,7 +1,6 @@
 //! What announcers and operators ask for, and what a viewer sees of it, with real nodes.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use divider::group::{AfterResume, DrainOptions, GroupWatch, Why};
 use divider::snapshot::{NodeState, Phase, Snapshot};
@@ -9,7 +8,7 @@ use divider::{Group, Key, NodeId};
 
 use crate::bed::{Bed, in_time, until};
 use crate::ledger::{Ledger, What};
-use crate::worker::Worker;
+use crate::worker::{LEASE, Worker};
 
 over_each_store! {
     a_viewer_sees_what_the_nodes_do
@@ -79,7 +78,7 @@ async fn a_viewer_sees_what_the_nodes_do(bed: Bed) {
     for (owner, held) in ledger.shares() {
         let status = snapshot.node(&node(&owner)).expect("a member");
         assert_eq!((status.keys, status.target), (held.len() as u64, 30));
-        assert_eq!(status.lease, Duration::from_secs(1));
+        assert_eq!(status.lease, LEASE);
     }
     for (_, status) in snapshot.keys() {
         assert_eq!((status.phase, status.to.as_ref()), (Phase::Running, None));

@@ -11,7 +11,7 @@ use crate::bed::{Cable, in_time};
 use crate::ledger::{Ledger, What};
 
 /// The lease of every worker, unless a test says otherwise.
-pub(crate) const LEASE: Duration = Duration::from_secs(1);
+pub(crate) const LEASE: Duration = Duration::from_secs(2);
 
 pub(crate) struct Worker {
     pub(crate) name: String,

@@ -1,5 +1,6 @@
 //! The server goes away, or stands still.
 
+use divider::store::StreamOptions;
 use divider_examples::journal::now_ns;
 use divider_local_server::LocalServer;
 use tokio::time::sleep;
@@ -8,9 +9,10 @@ use crate::play::{LEASE, Play};
 
 /// Three nodes with their keys on a server, to which something happens; afterwards every key has a
 /// holder again.
-async fn check(happens: impl AsyncFn(&mut LocalServer, &mut Play)) {
+async fn check(lease: &str, happens: impl AsyncFn(&mut LocalServer, &mut Play)) {
     let mut server = LocalServer::start().expect("a server can be started");
-    let mut play = Play::begin(&server, 300).await;
+    let args = ["--lease", lease];
+    let mut play = Play::begin_at(&server.url(), StreamOptions::default(), 300, &args).await;
     play.start_many(3);
     play.wait_balanced(&[("w0", 100), ("w1", 100), ("w2", 100)]).await;
     let before_ns = now_ns();
@@ -28,7 +30,8 @@ async fn check(happens: impl AsyncFn(&mut LocalServer, &mut Play)) {
 
 /// A server that is ended like this comes back at once, and nothing moves.
 async fn check_ended(end: impl Fn(&mut LocalServer)) {
-    check(async |server, play| {
+    // On a busy machine a server takes seconds to come back.
+    check("20s", async |server, play| {
         let begun_ns = now_ns();
         end(server);
         server.restart().expect("a server can be started");
@@ -51,7 +54,7 @@ async fn a_server_that_crashes_and_comes_back_at_once_moves_nothing() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_is_frozen_for_two_leases_pauses_the_work() {
-    check(async |server, _| {
+    check("2s", async |server, _| {
         server.freeze();
         sleep(2 * LEASE).await;
         server.thaw();
@@ -61,7 +64,7 @@ async fn a_server_that_is_frozen_for_two_leases_pauses_the_work() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_is_away_for_two_leases_pauses_the_work() {
-    check(async |server, _| {
+    check("2s", async |server, _| {
         server.kill();
         sleep(2 * LEASE).await;
         server.restart().unwrap();

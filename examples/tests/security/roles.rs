@@ -27,7 +27,7 @@ async fn next_start(events: &mut Events) -> String {
 
 async fn start(office: &Office, url: &str, node: &str) -> (Divider, Events) {
     let store = office.try_at(url, "worker").await.expect("a worker may open the group");
-    let lease = Duration::from_secs(1);
+    let lease = Duration::from_secs(3);
     Divider::builder(store).node(node).lease(lease).start().await.expect("a worker may join")
 }
 

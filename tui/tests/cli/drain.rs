@@ -136,7 +136,7 @@ async fn a_lost_connection_is_no_drain() {
     bed.announce(2).await;
     let (_first, _second) = (bed.stubborn("w1").await, bed.node("w2").await);
     bed.settled(2, 2).await;
-    let mut child = bed.spawn(&["drain", "w1", "--yes", "--timeout", "500ms"]);
+    let mut child = bed.spawn(&["drain", "w1", "--yes", "--timeout", "2s"]);
     read_to(&mut child, "node/w1 draining");
     bed.server.kill();
     let output = wait(child).await;

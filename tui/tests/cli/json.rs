@@ -1,10 +1,13 @@
 //! What programs read is as its schema says.
 
+use std::collections::BTreeSet;
+use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 
 use serde_json::{Value, json};
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
-use crate::bed::{Bed, answered};
+use crate::bed::{Bed, PATIENCE};
 
 /// The schema of a document, by the name that it gives itself. It lets documents grow; here they have
 /// to be no more than the schema says, so that nothing is added without being written down.
@@ -91,30 +94,46 @@ async fn every_document_is_as_its_schema_says() {
 #[tokio::test(flavor = "multi_thread")]
 async fn events_are_as_their_schema_says_and_tell_a_story() {
     let bed = Bed::with_group().await;
-    let group = bed.group().await;
     let node = bed.node("w1").await;
     bed.announce(1).await;
     bed.settled(1, 1).await;
-    let child = bed.spawn(&["watch", "-o", "jsonl", "--for", "6s"]);
-    let log = tokio::spawn(crate::bed::wait(child));
-    let change = async {
-        // The watch may begin before or after any of these: what there is is told first.
-        bed.answer(&["cordon", "w1", "-m", "disk"]).await;
-        bed.answer(&["announce", "/orders/1"]).await;
-        bed.answer(&["resume", "w1"]).await;
-        bed.answer(&["freeze"]).await;
-        drop(group);
-    };
-    change.await;
-    let log = answered(&log.await.expect("it ended"));
-    let events: Vec<Value> =
-        log.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
-    events.iter().for_each(check);
-    let has = |what: &str| events.iter().any(|event| event["type"] == what);
-    for what in ["synced", "node.state", "key.started", "node.intent", "group.frozen"] {
-        assert!(has(what), "{what}: {log}");
-    }
+    let mut child = bed.spawn(&["watch", "-o", "jsonl"]);
+    let mut log = lines(child.stdout.take().expect("piped"));
+    // What there is is told first, then each change, for as long as all of it takes.
+    let mut wanted = BTreeSet::from(["synced", "node.state", "key.started"]);
+    read_until_seen(&mut log, &mut wanted).await;
+    bed.answer(&["cordon", "w1", "-m", "disk"]).await;
+    bed.answer(&["announce", "/orders/1"]).await;
+    bed.answer(&["resume", "w1"]).await;
+    bed.answer(&["freeze"]).await;
+    let mut wanted = BTreeSet::from(["node.intent", "group.frozen"]);
+    read_until_seen(&mut log, &mut wanted).await;
+    child.kill().expect("it can be killed");
+    child.wait().expect("it can be waited for");
     node.cancel().await;
+}
+
+/// The lines that a process writes, as they come.
+fn lines(from: impl Read + Send + 'static) -> UnboundedReceiver<String> {
+    let (tell, told) = unbounded_channel();
+    std::thread::spawn(move || {
+        let lines = BufReader::new(from).lines().map_while(Result::ok);
+        // The test may be over.
+        lines.map(|line| tell.send(line)).take_while(Result::is_ok).count()
+    });
+    told
+}
+
+/// Reads events, which have to be as their schema says, until each of these types was seen.
+async fn read_until_seen(log: &mut UnboundedReceiver<String>, wanted: &mut BTreeSet<&str>) {
+    while !wanted.is_empty() {
+        let line = tokio::time::timeout(PATIENCE, log.recv()).await;
+        let line = line.unwrap_or_else(|_| panic!("never told: {wanted:?}"));
+        let line = line.unwrap_or_else(|| panic!("it ended without {wanted:?}"));
+        let event: Value = serde_json::from_str(&line).expect("JSON");
+        check(&event);
+        wanted.remove(event["type"].as_str().expect("a type"));
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

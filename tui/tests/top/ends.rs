@@ -25,7 +25,8 @@ async fn the_terminal_is_as_it_was_after_every_end() {
     check(":q", 0, &NOWHERE, |terminal| terminal.press(":q\r")).await;
     check("SIGTERM", 143, &NOWHERE, |terminal| terminal.signal("TERM")).await;
     check("SIGHUP", 129, &NOWHERE, |terminal| terminal.signal("HUP")).await;
-    let panics = Start { args: &["--panic-after", "700"], ..NOWHERE };
+    // Late enough that its screen is seen before, on a busy machine, too.
+    let panics = Start { args: &["--panic-after", "5000"], ..NOWHERE };
     check("a panic", 101, &panics, |_| ()).await;
     let mouse = Start { args: &["--mouse"], ..NOWHERE };
     check("q with the mouse", 0, &mouse, |terminal| terminal.press("q")).await;
