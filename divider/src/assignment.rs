@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::future::Future;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, LazyLock, OnceLock};
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
@@ -131,11 +131,18 @@ impl Assignment {
 
     /// Wakes those who wait for its end.
     pub(crate) fn fire(&self) {
-        // Made here if nobody asked yet, so that there is no moment at which one that is made just
+        // Set here if nobody asked yet, so that there is no moment at which one that is made just
         // then could be missed.
-        self.0.cancel.get_or_init(CancellationToken::new).cancel();
+        self.0.cancel.get_or_init(|| FIRED.clone()).cancel();
     }
 }
+
+/// One for all that nobody asked about before they were over.
+static FIRED: LazyLock<CancellationToken> = LazyLock::new(|| {
+    let fired = CancellationToken::new();
+    fired.cancel();
+    fired
+});
 
 impl fmt::Debug for Assignment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -13,6 +13,7 @@ use super::queue::Queue;
 use super::requests::Requests;
 use super::shared::Shared;
 use super::starting::Starting;
+use super::telling::{Telling, Told};
 use super::watches::Watches;
 use crate::core::edge::{Action, Command, End, Input, Notice, Reply, RequestId};
 use crate::core::time::{Now, Time};
@@ -31,6 +32,7 @@ pub(super) struct Driver<C> {
     starting: Option<Starting>,
     cancelled: bool,
     nap: Duration,
+    telling: Telling,
     teller: Teller,
     numbers_at: Time,
 }
@@ -46,6 +48,7 @@ impl<C: Core> Driver<C> {
     ) -> Self {
         Self {
             core,
+            telling: Telling::new(Arc::clone(&shared)),
             teller: Teller::new(Arc::clone(&shared), lease),
             shared,
             beats: Pipeline::new(Arc::clone(&store), BEATS),
@@ -96,6 +99,7 @@ impl<C: Core> Driver<C> {
                     return Some(end);
                 }
             }
+            self.telling.tell();
             // Also those that the actions just confirmed: starts that were withdrawn.
             let confirmed = self.shared.queue(Queue::take_confirmed);
             if confirmed.is_empty() {
@@ -139,6 +143,9 @@ impl<C: Core> Driver<C> {
     }
 
     fn drive_action(&mut self, now: Time, action: Action) -> Option<End> {
+        if is_seen(&action) {
+            self.telling.tell();
+        }
         match action {
             Action::Write(id, write, span) => {
                 let pipeline = if is_beat(&write) { &mut self.beats } else { &mut self.writes };
@@ -155,16 +162,16 @@ impl<C: Core> Driver<C> {
             }
             Action::Start(key, token) => {
                 tracing::debug!(%key, %token, "key starts");
-                self.shared.queue(|queue| queue.start(key, token));
+                self.telling.add(Told::Start(key, token));
             }
             Action::Stop(key, token, reason, until) => {
                 tracing::debug!(%key, %token, ?reason, "key has to stop");
-                self.shared.queue(|queue| queue.stop(key, token, reason.into(), until));
+                self.telling.add(Told::Stop(key, token, reason.into(), until));
             }
             Action::Lost(key, token, reason, until) => {
                 tracing::debug!(%key, %token, ?reason, "key lost");
                 self.shared.meters.lost.increment(1);
-                self.shared.queue(|queue| queue.lose(key, token, reason.into(), until));
+                self.telling.add(Told::Lost(key, token, reason.into(), until));
             }
             Action::Reply(id, reply) => self.drive_reply(id, reply),
             Action::Notice(notice) => self.drive_notice(now, &notice),
@@ -210,6 +217,22 @@ impl<C: Core> Driver<C> {
     fn due(&self) -> Option<Time> {
         let starting = self.starting.as_ref().map(|starting| starting.deadline);
         [self.core.poll_timeout(), starting].into_iter().flatten().min()
+    }
+}
+
+/// Whether the application can see that this came before or after what it was told.
+fn is_seen(action: &Action) -> bool {
+    match action {
+        Action::Session(_) | Action::Lease { .. } | Action::Reply(..) | Action::End(_) => true,
+        Action::Write(..)
+        | Action::Read(..)
+        | Action::Watch(..)
+        | Action::Unwatch(_)
+        | Action::Info
+        | Action::Start(..)
+        | Action::Stop(..)
+        | Action::Lost(..)
+        | Action::Notice(_) => false,
     }
 }
 

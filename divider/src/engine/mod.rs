@@ -22,6 +22,7 @@ mod requests;
 mod runs;
 mod shared;
 mod starting;
+mod telling;
 #[cfg(test)]
 mod tests;
 mod thread;

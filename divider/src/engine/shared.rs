@@ -16,8 +16,8 @@ use crate::key::Key;
 use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
-/// The meeting place of the engine and the application. Nobody holds its lock for longer than a few
-/// operations on a map, and nobody waits for anything else while holding it.
+/// The meeting place of the engine and the application. Nobody holds its lock for longer than a
+/// few dozen operations on a map, and nobody waits for anything else while holding it.
 #[derive(Debug)]
 pub(crate) struct Shared {
     node: NodeId,

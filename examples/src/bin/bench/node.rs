@@ -53,14 +53,16 @@ impl Node {
         setup: &Setup,
         url: &str,
         number: u32,
-        seen: UnboundedSender<Seen>,
+        seen: UnboundedSender<Vec<Seen>>,
     ) -> Result<Self, Failure> {
         let lease = setup.lease();
         match setup.layout {
             Layout::Tasks => {
                 let (divider, events) = join(url, number, lease).await?;
-                tell(&seen, number, What::Joined);
-                tokio::spawn(follow(events, move |what| tell(&seen, number, what)));
+                let mut batch = Batch { seen, number, collected: Vec::new() };
+                batch.say(Some(What::Joined));
+                batch.say(None);
+                tokio::spawn(follow(events, move |what| batch.say(what)));
                 Ok(Self::Task(divider))
             }
             Layout::Processes => {
@@ -73,7 +75,7 @@ impl Node {
                 let lines = BufReader::new(child.stdout.take().ok_or("no standard output")?);
                 std::thread::spawn(move || {
                     for line in lines.lines().map_while(Result::ok) {
-                        parse(&line, number).map(|line| seen.send(line).ok());
+                        parse(&line, number).map(|line| seen.send(vec![line]).ok());
                     }
                 });
                 Ok(Self::Process(child))
@@ -156,10 +158,22 @@ pub(crate) async fn be_a_node(args: NodeArgs) -> Result<(), Failure> {
     Ok(following.await?)
 }
 
-fn tell(seen: &UnboundedSender<Seen>, node: u32, what: impl Into<Option<What>>) {
-    if let Some(what) = what.into() {
-        // Nobody listens any more when the measurement is over.
-        let _ = seen.send(Seen { node, what, at_ns: now_ns() });
+/// Collects what a node sees while there is more to see: who listens is not woken for each key, which
+/// would be measured, too.
+struct Batch {
+    seen: UnboundedSender<Vec<Seen>>,
+    number: u32,
+    collected: Vec<Seen>,
+}
+
+impl Batch {
+    fn say(&mut self, what: Option<What>) {
+        if let Some(what) = what {
+            self.collected.push(Seen { node: self.number, what, at_ns: now_ns() });
+        } else if !self.collected.is_empty() {
+            // Nobody listens any more when the measurement is over.
+            let _ = self.seen.send(std::mem::take(&mut self.collected));
+        }
     }
 }
 
@@ -214,4 +228,5 @@ async fn follow(mut events: Events, mut say: impl FnMut(Option<What>)) {
             events.next().await
         };
     }
+    say(None);
 }

@@ -61,8 +61,8 @@ pub(crate) struct Stage {
     pub(crate) nodes: Vec<Node>,
     /// Everything that the nodes were told, as it was heard of.
     pub(crate) seen: Vec<Seen>,
-    news: mpsc::UnboundedReceiver<Seen>,
-    tell: mpsc::UnboundedSender<Seen>,
+    news: mpsc::UnboundedReceiver<Vec<Seen>>,
+    tell: mpsc::UnboundedSender<Vec<Seen>>,
     running: i64,
     // Last: the nodes go before it does.
     pub(crate) servers: Servers,
@@ -162,13 +162,15 @@ impl Stage {
         }
     }
 
-    fn hear(&mut self, seen: Seen) {
-        match seen.what {
-            What::Start(_) => self.running += 1,
-            What::Stop(_) | What::Lost(_) => self.running -= 1,
-            What::Joined => {}
+    fn hear(&mut self, news: Vec<Seen>) {
+        for seen in &news {
+            match seen.what {
+                What::Start(_) => self.running += 1,
+                What::Stop(_) | What::Lost(_) => self.running -= 1,
+                What::Joined => {}
+            }
         }
-        self.seen.push(seen);
+        self.seen.extend(news);
     }
 
     /// A node was killed with so many keys, which it will not be told to stop.
