@@ -124,7 +124,7 @@ impl<'a> Announcer<'a> {
     }
 
     /// How many keys may be on their way without an answer, at least 1; 1000 unless set. More is
-    /// faster over long distances, up to what the client's buffers hold.
+    /// faster over long distances, up to the 4096 that a [`NatsStore`](crate::NatsStore) has under way.
     pub fn window(mut self, window: usize) -> Self {
         self.window = window.max(1);
         self

@@ -40,7 +40,9 @@ impl Bed {
         match self {
             Self::Memory(store) => Arc::new(store.clone()),
             Self::Nats(server) => {
-                let options = NatsStore::options().create_if_missing(StreamOptions::default());
+                // What the tests write themselves has an answer, however busy the machine is.
+                let options = NatsStore::options().request_timeout(PATIENCE / 2);
+                let options = options.create_if_missing(StreamOptions::default());
                 Arc::new(options.connect(server.url(), group()).await.expect("a group"))
             }
         }

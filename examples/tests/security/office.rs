@@ -33,8 +33,8 @@ impl Office {
 
     /// The group as somebody sees it, who comes from this address.
     pub(crate) async fn try_at(&self, url: &str, user: &str) -> Result<NatsStore, OpenError> {
-        let options = NatsStore::options().connect_options(connect_as(user));
-        options.connect(url, group()).await
+        let options = NatsStore::options().request_timeout(PATIENCE / 2);
+        options.connect_options(connect_as(user)).connect(url, group()).await
     }
 
     pub(crate) async fn store(&self, user: &str) -> NatsStore {

@@ -25,7 +25,9 @@ impl Bed {
 
     /// What the group's records are written to, for who writes what no node would.
     pub(crate) async fn store(&self) -> NatsStore {
-        NatsStore::connect(self.server.url(), name()).await.expect("the group")
+        // A busy machine takes its time for two thousand writes at once.
+        let options = NatsStore::options().request_timeout(Duration::from_secs(30));
+        options.connect(self.server.url(), name()).await.expect("the group")
     }
 
     /// Announces so many keys.
