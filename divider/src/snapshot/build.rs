@@ -113,6 +113,7 @@ impl NodeStatus {
             keys: 0,
             held: 0,
             stopping: 0,
+            left: false,
             last_beat: None,
             lease: Duration::ZERO,
             seen: Revision::NONE,
@@ -144,7 +145,7 @@ impl KeyStatus {
 impl UnconfirmedStop {
     /// A stop that was told then.
     pub fn new(key: Key, token: Token, told: Moment) -> Self {
-        Self { key, token, told }
+        Self { key, token, told, given: false }
     }
 }
 
@@ -166,6 +167,7 @@ impl Wish {
             planned: Revision::NONE,
             drained_from: 0,
             adrift: 0,
+            taken_over: 0,
         }
     }
 }

@@ -34,8 +34,11 @@ pub struct NodeStatus {
     pub keys: u64,
     /// The keys it has, by its own last word.
     pub held: u64,
-    /// Those of them it was told to stop and has not handed over, by its own last word.
+    /// The runs that it was told to end and that are not confirmed over, by its own last word: also
+    /// those whose key it gave away unconfirmed or lost.
     pub stopping: u64,
+    /// Its last session ended in order: it ended it itself, and no run of it was unconfirmed.
+    pub left: bool,
     /// When its last heartbeat came in here; none before the first.
     pub last_beat: Option<Moment>,
     /// How long its lease lasts. A heartbeat comes six times in it.
@@ -70,8 +73,12 @@ pub enum NodeState {
     /// It is drained, and keys are left that it has, or that nobody has since.
     Draining,
     /// It is drained: no claim names it, it says that it stops nothing any more, and each of the keys
-    /// that were seen to leave it has a live owner (or was to be freed).
+    /// that were seen to leave it has a live owner.
     Drained,
+    /// It is drained and has nothing left, but not as it should be: keys of it have no owner since the
+    /// drain's deadline freed them, or were taken over from a session of it that died, whose stops
+    /// nobody confirmed.
+    Emptied,
     /// It hands over everything, by its own wish.
     Leaving,
     /// It keeps what it has and gets nothing new.
@@ -92,6 +99,7 @@ impl NodeState {
             Self::Late => "late",
             Self::Draining => "draining",
             Self::Drained => "drained",
+            Self::Emptied => "emptied",
             Self::Leaving => "leaving",
             Self::Cordoned => "cordoned",
             Self::Joining => "joining",
@@ -107,6 +115,10 @@ impl NodeState {
 pub struct Unconfirmed {
     /// How many there are.
     pub count: u64,
+    /// How many of them are of keys that the node gave away without waiting any longer
+    /// ([`stop_timeout`](crate::Builder::stop_timeout)), or lost: that work may still run, beside the
+    /// next owner's.
+    pub given: u64,
     /// The oldest of them, oldest first, at most 32.
     pub oldest: Vec<UnconfirmedStop>,
 }
@@ -121,6 +133,8 @@ pub struct UnconfirmedStop {
     pub token: Token,
     /// When it was told: by the node's word, counted back from when that came in.
     pub told: Moment,
+    /// The key was given away all the same, or lost.
+    pub given: bool,
 }
 
 /// What an operator wants of a node.
@@ -156,4 +170,7 @@ pub struct Wish {
     pub drained_from: u64,
     /// How many of the keys that left it since then have no live owner.
     pub adrift: u64,
+    /// How many of the keys that left it since then were taken over, since their session was over
+    /// before it had confirmed their stops.
+    pub taken_over: u64,
 }

@@ -133,6 +133,9 @@ pub struct StopsRecord {
     pub session: Session,
     /// How many there are.
     pub count: u64,
+    /// How many of them are runs whose key is not the session's any more, or is given away as soon as
+    /// this is recorded: they may go on beside the next owner's.
+    pub given: u64,
     /// The oldest of them, at most [`MAX_STOPS`], oldest first.
     pub oldest: Vec<OldestStop>,
 }
@@ -146,6 +149,8 @@ pub struct OldestStop {
     pub token: Token,
     /// How long ago it was told when this was written, in milliseconds.
     pub since_ms: u64,
+    /// The key is given away, confirmed or not.
+    pub given: bool,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -153,6 +158,8 @@ struct StopsJson {
     v: u32,
     session: String,
     count: u64,
+    #[serde(default, skip_serializing_if = "is_none")]
+    given: u64,
     oldest: Vec<OldestJson>,
 }
 
@@ -161,6 +168,13 @@ struct OldestJson {
     key: String,
     token: u64,
     since_ms: u64,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    given: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+fn is_none(count: &u64) -> bool {
+    *count == 0
 }
 
 impl StopsRecord {
@@ -179,10 +193,12 @@ impl StopsRecord {
                     key: Key::new(stop.key)?,
                     token: Token(stop.token),
                     since_ms: stop.since_ms,
+                    given: stop.given,
                 })
             })
             .collect::<Result<_, Malformed>>()?;
-        Ok(Self { session: json.session.parse()?, count: json.count, oldest })
+        let (session, count, given) = (json.session.parse()?, json.count, json.given);
+        Ok(Self { session, count, given, oldest })
     }
 
     /// The value of this stops record; keys are left out at the end until it fits.
@@ -191,6 +207,7 @@ impl StopsRecord {
             v: 1,
             session: self.session.to_string(),
             count: self.count,
+            given: self.given,
             oldest: self
                 .oldest
                 .iter()
@@ -199,6 +216,7 @@ impl StopsRecord {
                     key: stop.key.as_str().to_owned(),
                     token: stop.token.0,
                     since_ms: stop.since_ms,
+                    given: stop.given,
                 })
                 .collect(),
         };

@@ -133,8 +133,14 @@ fn stops_are_cut_to_what_a_record_holds() {
         key: Key::new(key).expect("short enough"),
         token: Token(1),
         since_ms: 41_000,
+        given: false,
     };
-    let few = StopsRecord { session: session(), count: 2, oldest: vec![stop("a"), stop("ü b")] };
+    let few = StopsRecord {
+        session: session(),
+        count: 2,
+        given: 0,
+        oldest: vec![stop("a"), stop("ü b")],
+    };
     assert_eq!(StopsRecord::decode(&few.encode()).expect("its own"), few);
 
     let many = StopsRecord { count: 100, oldest: vec![stop("a"); 100], ..few.clone() };

@@ -61,12 +61,17 @@ impl Node {
     /// all the same. This gives exclusivity up for that key, as the setting's documentation says.
     pub(super) fn stop_timed_out(&mut self, now: Now, ix: KeyIx) {
         let Some(hold) = self.holds.keys.get(&ix) else { return };
-        if let Phase::Stopping(stop) = hold.phase
-            && stop.until.is_some_and(|until| until <= now.at || broken!(StopTimeout))
-        {
-            let run = Unconfirmed { token: hold.token, until: now.at };
-            self.holds.unconfirmed.insert(ix, run);
-            self.hand(now, ix, stop, false);
+        let Phase::Stopping(stop) = hold.phase else { return };
+        let Some(until) = stop.until else { return };
+        let run = Unconfirmed { token: hold.token, told: hold.since, until: now.at };
+        if until <= now.at {
+            if !self.is_announced_given(now, until) {
+                return self.look_later(now.at + self.timing.retry, ix);
+            }
+        } else if !broken!(StopTimeout) {
+            return;
         }
+        self.holds.unconfirmed.insert(ix, run);
+        self.hand(now, ix, stop, false);
     }
 }

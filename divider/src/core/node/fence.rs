@@ -142,7 +142,8 @@ impl Node {
         match hold.phase {
             // One that was told to stop is told too, since now it has a deadline.
             Phase::Running | Phase::Stopping(_) => {
-                self.holds.unconfirmed.insert(ix, Unconfirmed { token: hold.token, until });
+                let told = if hold.phase == Phase::Running { until } else { hold.since };
+                self.holds.unconfirmed.insert(ix, Unconfirmed { token: hold.token, told, until });
                 if let Some(key) = self.view.keys.key(ix) {
                     self.actions.push_back(Action::Lost(key, hold.token, reason, until));
                 }

@@ -40,7 +40,7 @@ impl Node {
             lease_ms: u64::try_from(self.timing.lease.as_millis()).unwrap_or(u64::MAX),
             state,
             held: self.holds.held() as u64,
-            stopping: self.holds.stopping() as u64,
+            stopping: self.holds.open_count() as u64,
             seen: self.view.seen,
             by: None,
         };

@@ -111,8 +111,20 @@ pub(super) enum Doubt {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Unconfirmed {
     pub(super) token: Token,
+    /// When the application was told to stop; of a run that was just lost, when it has to be over.
+    pub(super) told: Time,
     /// Until when the application may still go by it.
     pub(super) until: Time,
+}
+
+/// A run that the application was told to end, and that is not confirmed over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Open {
+    pub(super) ix: KeyIx,
+    pub(super) token: Token,
+    pub(super) told: Time,
+    /// The key is not this node's any more, or may be another's at any moment.
+    pub(super) given: bool,
 }
 
 /// Claims of a key that are not started as they stand.
@@ -165,15 +177,36 @@ impl Holds {
         self.unconfirmed.get(&ix).map(|run| run.until).filter(|until| *until > now)
     }
 
-    /// How many stops were told and not confirmed.
-    pub(super) fn stopping(&self) -> usize {
-        self.tally.stopping.len()
+    /// How many runs were told to end and are not confirmed over, also those whose key was lost, or was
+    /// handed over because the stop took too long.
+    pub(super) fn open_count(&self) -> usize {
+        self.tally.stopping.len() + self.unconfirmed.len()
     }
 
-    /// The stops that were told and not confirmed, the oldest first, as (key, token, since).
-    pub(super) fn stops(&self) -> impl Iterator<Item = (KeyIx, Token, Time)> {
-        let stop = |&(since, ix): &(Time, KeyIx)| Some((ix, self.keys.get(&ix)?.token, since));
-        self.tally.stopping.iter().filter_map(stop)
+    /// The keys of those that are not this node's any more, or may be another's at any moment.
+    pub(super) fn given(&self, now: Time) -> impl Iterator<Item = KeyIx> {
+        let timed_out = self.tally.until.iter().take_while(move |(until, _)| *until <= now);
+        timed_out.map(|(_, ix)| *ix).chain(self.unconfirmed.keys().copied())
+    }
+
+    /// The oldest of all these, no more than so many.
+    pub(super) fn open(&self, now: Time, most: usize) -> Vec<Open> {
+        let stop = |&(told, ix): &(Time, KeyIx)| {
+            let hold = self.keys.get(&ix)?;
+            let given = hold.stop_until().is_some_and(|until| until <= now);
+            Some(Open { told, ix, token: hold.token, given })
+        };
+        let stopping = self.tally.stopping.iter().take(most).filter_map(stop);
+        let given = self.unconfirmed.iter().map(|(ix, run)| Open {
+            told: run.told,
+            ix: *ix,
+            token: run.token,
+            given: true,
+        });
+        let mut open: Vec<_> = stopping.chain(given).collect();
+        open.sort_unstable_by_key(|open| (open.told, open.ix));
+        open.truncate(most);
+        open
     }
 
     /// What is wrong with what is counted, if something is.
@@ -194,6 +227,8 @@ pub(super) struct Tally {
     held: usize,
     /// Those told to stop, by when they were.
     stopping: BTreeSet<(Time, KeyIx)>,
+    /// Those of them that are given away at a certain time, confirmed or not.
+    until: BTreeSet<(Time, KeyIx)>,
 }
 
 impl Tally {
@@ -202,6 +237,7 @@ impl Tally {
         self.held += usize::from(hold.is_held());
         if let Phase::Stopping(_) = hold.phase {
             self.stopping.insert((hold.since, ix));
+            self.until.extend(hold.stop_until().map(|until| (until, ix)));
         }
     }
 
@@ -210,6 +246,9 @@ impl Tally {
         self.held -= usize::from(hold.is_held());
         if let Phase::Stopping(_) = hold.phase {
             self.stopping.remove(&(hold.since, ix));
+            if let Some(until) = hold.stop_until() {
+                self.until.remove(&(until, ix));
+            }
         }
     }
 }
@@ -218,6 +257,14 @@ impl Hold {
     /// Whether the application has the key, be it told to stop.
     pub(super) fn is_held(&self) -> bool {
         matches!(self.phase, Phase::Running | Phase::Stopping(_))
+    }
+
+    /// When it is given away although its stop is not confirmed.
+    fn stop_until(&self) -> Option<Time> {
+        match self.phase {
+            Phase::Stopping(stop) => stop.until,
+            _ => None,
+        }
     }
 
     /// The write that is on its way for it.

@@ -8,6 +8,7 @@ use super::outcome::{ReadFor, WriteFor};
 use crate::core::config::RebalancePolicy;
 use crate::core::time::{Now, Time};
 use crate::core::timing::{SETTLE, SETTLE_AT_MOST, TOMBSTONE};
+use crate::core::view::KeyIx;
 use crate::id::{Revision, Session};
 use crate::store::{Outcome, Record, StoreError, Write};
 use crate::wire::{MAX_STOPS, MemberRecord, MemberState, OldestStop, RecordName, StopsRecord};
@@ -37,10 +38,14 @@ pub(super) struct MemberOut {
 #[derive(Debug, Default)]
 struct StopsOut {
     revision: Revision,
-    written: Option<(u64, Time)>,
+    written: Option<(u64, u64, Time)>,
     writing: bool,
     /// When it is written again though nothing changed.
     again: Time,
+    /// When the newest one was made that is on its way or recorded.
+    made: Option<Time>,
+    /// When the newest one was made that is recorded.
+    recorded: Option<Time>,
 }
 
 impl MemberOut {
@@ -272,29 +277,43 @@ impl Node {
         self.member.written = found.filter(|found| *found == wrote);
     }
 
+    /// Whether the record says since this time which runs outlast their claims, so that a key may be
+    /// given away whose run is not confirmed over: no viewer takes it for confirmed. Has it written if
+    /// not. After a lease without it the key is given away all the same: the right may be missing.
+    pub(super) fn is_announced_given(&mut self, now: Now, since: Time) -> bool {
+        let recorded = self.member.stops.recorded.is_some_and(|made| made >= since);
+        if !recorded && self.member.stops.made.is_none_or(|made| made < since) {
+            self.member.stops.again = now.at;
+            self.write_stops(now);
+        }
+        recorded || since + self.timing.lease <= now.at
+    }
+
     /// Writes which stops are told and not confirmed, with a heartbeat and on change.
     pub(super) fn write_stops(&mut self, now: Now) {
         if !matches!(self.life, Life::Active(_)) || self.member.stops.writing {
             return;
         }
-        let count = self.holds.stopping() as u64;
-        let oldest = self.holds.stops().next();
-        let state = (count, oldest.map_or(Time::default(), |(_, _, since)| since));
+        let count = self.holds.open_count() as u64;
+        let given = self.holds.given(now.at).count() as u64;
+        let oldest = self.holds.open(now.at, MAX_STOPS);
+        let state = (count, given, oldest.first().map_or(Time::default(), |open| open.told));
         let before = self.member.stops.written;
         let is_known = before == Some(state) && now.at < self.member.stops.again;
-        if is_known || count == 0 && before.is_none_or(|(count, _)| count == 0) {
+        if is_known || count == 0 && before.is_none_or(|(count, ..)| count == 0) {
             return;
         }
         // Whoever comes to look later counts the ages from when it read the record: they are to be
         // short by no more than a fifth. And the record must not go before its stops do.
-        let again = (now.at.since(state.1) / 4).clamp(self.timing.heartbeat * 2, TOMBSTONE / 4);
+        let again = (now.at.since(state.2) / 4).clamp(self.timing.heartbeat * 2, TOMBSTONE / 4);
         self.member.stops.again = now.at + again;
-        let oldest = self.holds.stops().take(MAX_STOPS).filter_map(|(ix, token, since)| {
-            let key = self.view.keys.key(ix)?;
-            let since_ms = u64::try_from(now.at.since(since).as_millis()).unwrap_or(u64::MAX);
-            Some(OldestStop { key, token, since_ms })
+        let oldest = oldest.into_iter().filter_map(|open| {
+            let key = self.view.keys.key(open.ix)?;
+            let since_ms = u64::try_from(now.at.since(open.told).as_millis()).unwrap_or(u64::MAX);
+            Some(OldestStop { key, token: open.token, since_ms, given: open.given })
         });
-        let record = StopsRecord { session: self.member.session, count, oldest: oldest.collect() };
+        let session = self.member.session;
+        let record = StopsRecord { session, count, given, oldest: oldest.collect() };
         let write = Write {
             name: RecordName::Stops(self.config.node.clone()).to_string(),
             value: (count > 0).then(|| record.encode()),
@@ -303,6 +322,7 @@ impl Node {
             expires_in: None,
         };
         self.member.stops.writing = true;
+        self.member.stops.made = Some(now.at);
         self.member.stops.written = Some(state);
         self.write(WriteFor::Stops, write);
     }
@@ -312,9 +332,17 @@ impl Node {
         if let Outcome::Acked(revision) = outcome {
             stops.revision = *revision;
             stops.writing = false;
+            stops.recorded = stops.made;
+            // What waited for it can be given away now.
+            let made = stops.made.unwrap_or_default();
+            let given: Vec<KeyIx> = self.holds.given(made).collect();
+            for ix in given {
+                self.look_later(made, ix);
+            }
         } else {
             // Until it is read, what stands there is taken for something that has to go.
-            stops.written = Some((u64::MAX, Time::default()));
+            stops.written = Some((u64::MAX, 0, Time::default()));
+            stops.made = stops.recorded;
             let name = RecordName::Stops(self.config.node.clone());
             self.read(ReadFor::Stops, &name);
         }

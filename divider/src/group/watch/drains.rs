@@ -19,23 +19,31 @@ struct Drain {
     id: Option<String>,
     from: u64,
     adrift: u64,
+    taken_over: u64,
 }
 
 impl Drains {
-    /// A node is drained; it has this many keys. Says how many it had at the drain's beginning, and
-    /// how many are adrift.
+    /// A node is drained; it has this many keys. Says how many it had at the drain's beginning, how
+    /// many are adrift, and how many were taken over.
     pub(super) fn on_drain(
         &mut self,
         node: &NodeId,
         wish: &ControlRecord,
         keys: u64,
-    ) -> (u64, u64) {
-        let fresh = || Drain { id: wish.drain_id.clone(), from: keys, adrift: 0 };
+    ) -> (u64, u64, u64) {
+        let fresh = || Drain { id: wish.drain_id.clone(), from: keys, adrift: 0, taken_over: 0 };
         let drain = self.by_node.entry(node.clone()).or_insert_with(fresh);
         if drain.id != wish.drain_id {
             *drain = Drain { adrift: drain.adrift, ..fresh() };
         }
-        (drain.from, drain.adrift)
+        (drain.from, drain.adrift, drain.taken_over)
+    }
+
+    /// A key of a node was taken by another since its session was over.
+    pub(super) fn on_taken_over(&mut self, node: &NodeId) {
+        if let Some(drain) = self.by_node.get_mut(node) {
+            drain.taken_over += 1;
+        }
     }
 
     /// A node is not drained (any more).

@@ -88,8 +88,7 @@ impl Model {
             Pulse::Over | Pulse::Silent | Pulse::None => NodeState::Lost,
             Pulse::Begins => NodeState::Joining,
             Pulse::Late(_) => NodeState::Late,
-            Pulse::Fresh(_) if mode == Mode::Drain && is_drained(status, now) => NodeState::Drained,
-            Pulse::Fresh(_) if mode == Mode::Drain => NodeState::Draining,
+            Pulse::Fresh(_) if mode == Mode::Drain => self.judge_drain(status, now),
             Pulse::Fresh(_) if member.record.state == MemberState::Leaving => NodeState::Leaving,
             Pulse::Fresh(_) if mode == Mode::Cordon => NodeState::Cordoned,
             Pulse::Fresh(_) if self.is_joining(member.joined()) => NodeState::Joining,
@@ -97,17 +96,29 @@ impl Model {
         })
     }
 
+    /// How far a node is that is drained: whether it has nothing left, and what it had has live owners.
+    fn judge_drain(&self, status: &NodeStatus, now: Now) -> NodeState {
+        let wish = status.wish.as_ref();
+        let freed = wish.is_some_and(|wish| is_freed(wish, now));
+        let is_whole = wish.is_some_and(|wish| wish.revision > self.came);
+        // Who came later cannot tell whose the keys were that have no owner.
+        let adrift = match wish.map_or(0, |wish| wish.adrift) {
+            0 if freed && !is_whole => self.snapshot.counts.orphaned,
+            adrift => adrift,
+        };
+        let left = status.keys + status.stopping + status.unconfirmed.count;
+        if left > 0 || adrift > 0 && !freed {
+            NodeState::Draining
+        } else if adrift > 0 || wish.is_some_and(|wish| wish.taken_over > 0) {
+            NodeState::Emptied
+        } else {
+            NodeState::Drained
+        }
+    }
+
     fn is_joining(&self, joined: Revision) -> bool {
         self.planner.unsettled(&self.view).is_some() && joined > self.view.settled()
     }
-}
-
-/// Whether a drained node has nothing left, and what it had has live owners.
-fn is_drained(status: &NodeStatus, now: Now) -> bool {
-    let wish = status.wish.as_ref();
-    let freed = wish.is_some_and(|wish| is_freed(wish, now));
-    let adrift = wish.map_or(0, |wish| wish.adrift);
-    status.keys == 0 && status.stopping == 0 && (adrift == 0 || freed)
 }
 
 /// Whether keys without a receiver were to be freed by now.

@@ -5,10 +5,11 @@ use crate::core::time::Now;
 use crate::core::view::{KeyIx, OwnerIx};
 use crate::id::{NodeId, Token};
 use crate::key::Key;
-use crate::snapshot::{Changed, KeyStatus, Moment, Phase};
+use crate::snapshot::{Changed, KeyStatus, Moment, NodeState, NodeStatus, Phase};
 
 impl Model {
     pub(super) fn publish_keys(&mut self, now: Now, changed: &mut Changed) {
+        let orphaned = self.snapshot.counts.orphaned;
         for ix in std::mem::take(&mut self.dirty_keys) {
             let Some(key) = self.view.keys.key(ix) else { continue };
             let status = self.key_status(ix, now);
@@ -18,6 +19,13 @@ impl Model {
             self.view.keys.forget_if_idle(ix);
         }
         changed.keys.sort_unstable();
+        if (orphaned == 0) != (self.snapshot.counts.orphaned == 0) {
+            // Whether a drain that freed keys is done depends on it.
+            let done =
+                |node: &NodeStatus| matches!(node.state, NodeState::Drained | NodeState::Emptied);
+            let nodes = self.snapshot.nodes.values().filter(|node| done(node));
+            self.dirty_nodes.extend(nodes.map(|node| node.node.clone()));
+        }
         self.snapshot.counts.unplaced = self.planner.unplaced() as u64;
     }
 

@@ -6,9 +6,10 @@ use super::drains::Drains;
 use crate::core::planner::Planner;
 use crate::core::time::{Now, Time};
 use crate::core::view::{Effect, Expiry, KeyEntry, KeyIx, OwnerIx, View};
-use crate::id::{GroupName, NodeId};
+use crate::id::{GroupName, NodeId, Revision};
 use crate::snapshot::{Changed, Moment, NodeState, Snapshot};
 use crate::store::Record;
+use crate::wire::LeaseState;
 
 /// What a viewer knows, what it has shown, and what of that is out of date.
 #[derive(Debug)]
@@ -30,6 +31,8 @@ pub(super) struct Model {
     stale: Stale,
     /// A snapshot of the store is being read: nothing is planned or judged before its end.
     reading: bool,
+    /// Up to which revision the store was read at once: of what was before, only the end is known.
+    pub(super) came: Revision,
 }
 
 /// What else of the snapshot may be out of date.
@@ -57,6 +60,7 @@ impl Model {
             due_of: HashMap::new(),
             stale: Stale::default(),
             reading: true,
+            came: Revision::NONE,
         }
     }
 
@@ -79,6 +83,7 @@ impl Model {
         }
         self.planner.on_caught_up(&mut self.view, now);
         self.reading = false;
+        self.came = self.view.seen;
         self.dirty_keys.extend(self.view.keys.iter().map(|(ix, _)| ix));
         self.all_nodes();
         self.stale = Stale { shares: true, group: true, problems: true };
@@ -112,6 +117,9 @@ impl Model {
             Effect::Claim(ix, from) => {
                 let to = self.view.keys.get(ix).map_or(OwnerIx::NONE, |e| e.claim.owner);
                 self.planner.on_claim(&mut self.view, now, ix, from);
+                if from != to {
+                    self.note_take_over(from);
+                }
                 self.on_key(ix);
                 self.on_owner(from);
                 self.on_owner(to);
@@ -151,6 +159,19 @@ impl Model {
     fn on_key(&mut self, ix: KeyIx) {
         self.dirty_keys.insert(ix);
         self.stale.shares = true;
+    }
+
+    /// A claim does not name this session any more. Where that is over, it did not give it away.
+    fn note_take_over(&mut self, from: OwnerIx) {
+        let Some(owner) = self.view.owners.get(from) else { return };
+        let lease = self.view.leases.get(&owner.node).map(|lease| &lease.record);
+        let gave = lease.filter(|lease| lease.session == owner.session).is_some_and(|lease| {
+            lease.state == LeaseState::Live
+                || lease.state == LeaseState::Ended && lease.stopping == 0
+        });
+        if !gave {
+            self.drains.on_taken_over(&owner.node);
+        }
     }
 
     fn on_owner(&mut self, owner: OwnerIx) {

@@ -9,7 +9,7 @@ use crate::core::time::{Now, Time};
 use crate::core::view::{KeyEntry, OwnerIx};
 use crate::id::{NodeId, Revision};
 use crate::snapshot::{Changed, Moment, NodeState, NodeStatus, Unconfirmed, UnconfirmedStop, Wish};
-use crate::wire::Mode;
+use crate::wire::{LeaseState, Mode};
 
 /// Each session's share of the keys by affinity, in thousandths of a key.
 type Targets = HashMap<OwnerIx, u128>;
@@ -114,6 +114,7 @@ impl Model {
         status.session = Some(lease.record.session);
         status.held = lease.record.held;
         status.stopping = lease.record.stopping;
+        status.left = lease.record.state == LeaseState::Ended && lease.record.stopping == 0;
         status.seen = lease.record.seen;
         status.lease = Duration::from_millis(lease.record.lease_ms);
         status.last_beat = Some(Moment(lease.received));
@@ -128,17 +129,22 @@ impl Model {
             key: stop.key.clone(),
             token: stop.token,
             told: Moment(stops.received - Duration::from_millis(stop.since_ms)),
+            given: stop.given,
         };
         let owner = self.view.owners.find(&status.node, stops.record.session);
         let stands = |stop: &&crate::wire::OldestStop| {
             let entry = self.view.keys.find(&stop.key).and_then(|ix| self.view.keys.get(ix));
-            entry.is_some_and(|e| Some(e.claim.owner) == owner && e.claim.token == stop.token)
+            let is_its =
+                entry.is_some_and(|e| Some(e.claim.owner) == owner && e.claim.token == stop.token);
+            is_its || stop.given
         };
-        // A node says it once a heartbeat: what it gave away since is confirmed.
+        // A node says it once a heartbeat: what it gave away since is confirmed, unless it said before
+        // that it gives it away unconfirmed.
         let oldest: Vec<_> = stops.record.oldest.iter().filter(stands).map(stop).collect();
         let gone = (stops.record.oldest.len() - oldest.len()) as u64;
-        let count = stops.record.count.saturating_sub(gone).min(status.keys);
-        status.unconfirmed = Unconfirmed { count, oldest };
+        let given = stops.record.given.min(stops.record.count);
+        let waiting = (stops.record.count - given).saturating_sub(gone).min(status.keys);
+        status.unconfirmed = Unconfirmed { count: waiting + given, given, oldest };
     }
 
     fn wish(&mut self, status: &NodeStatus) -> Option<Wish> {
@@ -146,11 +152,11 @@ impl Model {
             self.drains.on_no_drain(&status.node);
             return None;
         };
-        let (drained_from, adrift) = if control.record.mode == Mode::Drain {
+        let (drained_from, adrift, taken_over) = if control.record.mode == Mode::Drain {
             self.drains.on_drain(&status.node, &control.record, status.keys)
         } else {
             self.drains.on_no_drain(&status.node);
-            (0, 0)
+            (0, 0, 0)
         };
         let (record, revision) = (&control.record, control.revision);
         Some(Wish {
@@ -168,6 +174,7 @@ impl Model {
             planned: Revision(record.plan_rev),
             drained_from,
             adrift,
+            taken_over,
         })
     }
 

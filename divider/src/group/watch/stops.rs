@@ -45,7 +45,8 @@ impl Model {
         let stops = &self.view.stops.get(node)?.record;
         let owner = self.view.owners.find(node, stops.session)?;
         let keys = self.view.owners.get(owner)?.keys.len() as u64;
-        let all = stops.count > stops.oldest.len() as u64 && stops.count >= keys && keys > 0;
+        let waiting = stops.count.saturating_sub(stops.given);
+        let all = stops.count > stops.oldest.len() as u64 && waiting >= keys && keys > 0;
         (all && self.planner.is_member(owner)).then_some(owner)
     }
 }

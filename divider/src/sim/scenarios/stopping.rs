@@ -1,7 +1,33 @@
 //! Stops that may take only so long.
 
+use std::time::Duration;
+
+use super::fate::{Fate, Verb};
 use super::play::Play;
-use super::{LEASE, MS};
+use super::{BEAT, LEASE, MS};
+use crate::id::Revision;
+use crate::wire::StopsRecord;
+
+/// Two processes that give a stop up after a tenth of a heartbeat; one has the key and confirms nothing.
+fn hasty() -> (Play, usize) {
+    let mut play = Play::new(LEASE);
+    for id in ["a", "b"] {
+        play.start_with(id, 0, |config| config.stop_timeout = Some(BEAT / 10));
+    }
+    play.run(LEASE);
+    play.announce("k");
+    play.until_running(&["k"]);
+    let donor = play.runner("k").expect("it runs");
+    play.players[donor].app.confirms = false;
+    (play, donor)
+}
+
+fn stops(play: &mut Play, donor: usize) -> Option<(Revision, StopsRecord)> {
+    let name = format!("stops.{}", play.players[donor].id);
+    let record = play.record(&name)?;
+    let stops = StopsRecord::decode(record.value.as_deref()?).expect("it can be read");
+    Some((record.revision, stops))
+}
 
 #[test]
 fn a_stop_that_is_not_confirmed_in_the_time_it_has_is_handed_over_then_and_not_before() {
@@ -20,5 +46,37 @@ fn a_stop_that_is_not_confirmed_in_the_time_it_has_is_handed_over_then_and_not_b
     let before = play.revision("claim.k");
     play.run(LEASE - MS);
     assert_eq!(play.revision("claim.k"), before, "it may still be at work");
-    play.until(MS * 10, |play| play.runs(1 - donor, "k"));
+    play.until(MS * 30, |play| play.runs(1 - donor, "k"));
+}
+
+#[test]
+fn a_key_is_given_away_unconfirmed_only_when_that_is_on_record_and_until_it_is_confirmed() {
+    let (mut play, donor) = hasty();
+    play.drain(donor);
+    play.until(LEASE, |play| play.runs(1 - donor, "k"));
+    let (revision, record) = stops(&mut play, donor).expect("it says so");
+    assert!(revision < play.revision("claim.k"), "before the key is another's");
+    assert_eq!((record.count, record.given, record.oldest.len()), (1, 1, 1));
+    assert!(record.oldest[0].given && record.oldest[0].key.as_str() == "k");
+    play.run(LEASE * 3);
+    let (_, record) = stops(&mut play, donor).expect("it still may run");
+    assert_eq!((record.count, record.given), (1, 1));
+    let id = play.players[donor].id.to_string();
+    assert_eq!(play.lease(&id).expect("it lives").stopping, 1);
+    play.confirm(donor, "k");
+    play.run(BEAT * 2);
+    assert!(stops(&mut play, donor).is_none(), "now it is over");
+    assert_eq!(play.lease(&id).expect("it lives").stopping, 0);
+}
+
+#[test]
+fn a_key_is_given_away_after_a_lease_where_that_cannot_be_put_on_record() {
+    let (mut play, donor) = hasty();
+    let name = format!("stops.{}", play.players[donor].id);
+    play.rule(donor, Verb::Write, &name, Fate::Refused);
+    play.drain(donor);
+    play.until(BEAT, |play| play.told(donor, "k") == "+-");
+    play.run(LEASE - BEAT);
+    assert!(!play.runs(1 - donor, "k"), "it tries for a lease");
+    play.until(BEAT + LEASE + Duration::from_secs(1), |play| play.runs(1 - donor, "k"));
 }

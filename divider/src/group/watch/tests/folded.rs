@@ -73,8 +73,13 @@ impl Paper {
                 self.put(&format!("control.{}", n(by)), ControlRecord::new(mode).encode()).await;
             }
             Step::Stops(by, at) => {
-                let oldest = vec![OldestStop { key: key(&k(at)), token: Token(7), since_ms: 1 }];
-                let stops = StopsRecord { session: session(&n(by), 1), count: 1, oldest };
+                let oldest = vec![OldestStop {
+                    key: key(&k(at)),
+                    token: Token(7),
+                    since_ms: 1,
+                    given: false,
+                }];
+                let stops = StopsRecord { session: session(&n(by), 1), count: 1, given: 0, oldest };
                 self.put(&format!("stops.{}", n(by)), stops.encode()).await;
             }
             Step::Look => self.look(watch).await,
@@ -100,7 +105,8 @@ fn agreed(snapshot: &Snapshot) -> (Vec<String>, Vec<String>, crate::snapshot::Co
     };
     // A drain's history is what its viewer has seen of it.
     let of_node = |n: &crate::snapshot::NodeStatus| {
-        let state = if n.state == NodeState::Drained { NodeState::Draining } else { n.state };
+        let is_empty = matches!(n.state, NodeState::Drained | NodeState::Emptied);
+        let state = if is_empty { NodeState::Draining } else { n.state };
         let wish = n.wish.as_ref().map(|wish| wish.mode);
         format!("{} {state:?} {} {} {:?} {wish:?}", n.node, n.keys, n.effective_affinity, n.session)
     };

@@ -25,12 +25,17 @@ async fn a_stop_that_is_not_confirmed_is_shown_with_its_age() {
     paper.claim("a", "w1", 5).await;
     paper.claim("b", "w1", 6).await;
     let mut watch = paper.watch().await;
-    let stop =
-        |text: &str, token| OldestStop { key: key(text), token: Token(token), since_ms: 41_000 };
+    let stop = |text: &str, token| OldestStop {
+        key: key(text),
+        token: Token(token),
+        since_ms: 41_000,
+        given: false,
+    };
     // The second is of an earlier assignment: that one is over.
     let stops = StopsRecord {
         session: session("w1", 1),
         count: 2,
+        given: 0,
         oldest: vec![stop("a", 5), stop("b", 3)],
     };
     paper.put("stops.w1", stops.encode()).await;
@@ -58,8 +63,8 @@ async fn a_node_that_was_told_to_stop_everything_stops_the_keys_that_it_does_not
     paper.claim("b", "w1", 6).await;
     paper.claim("c", "w2", 7).await;
     let mut watch = paper.watch().await;
-    let stop = OldestStop { key: key("a"), token: Token(5), since_ms: 41_000 };
-    let stops = StopsRecord { session: session("w1", 1), count: 2, oldest: vec![stop] };
+    let stop = OldestStop { key: key("a"), token: Token(5), since_ms: 41_000, given: false };
+    let stops = StopsRecord { session: session("w1", 1), count: 2, given: 0, oldest: vec![stop] };
     let phases =
         |snapshot: &crate::snapshot::Snapshot| ["a", "b", "c"].map(|k| phase(snapshot, k).1);
     let (stopping, running) = (Phase::Stopping, Phase::Running);
@@ -156,6 +161,71 @@ async fn a_drained_node_is_drained_when_every_key_has_a_new_owner() {
 }
 
 #[tokio::test]
+async fn a_stop_that_was_given_up_keeps_a_node_from_being_drained_until_it_is_confirmed() {
+    let paper = Paper::with(&["w1", "w2"]).await;
+    paper.announce(&["a"]).await;
+    paper.claim("a", "w1", 1).await;
+    let mut watch = paper.watch().await;
+    paper.group.drain(&[node("w1")], &DrainOptions::new()).await.expect("drained");
+    // It says so before it gives the key away, and by no heartbeat yet.
+    let stop = OldestStop { key: key("a"), token: Token(1), since_ms: 1, given: true };
+    let stops = StopsRecord { session: session("w1", 1), count: 1, given: 1, oldest: vec![stop] };
+    paper.put("stops.w1", stops.encode()).await;
+    paper.claim("a", "w2", 2).await;
+    let update = watch.next().await;
+    let w1 = update.snapshot.node(&node("w1")).expect("w1");
+    assert_eq!((w1.state, w1.keys, w1.stopping), (NodeState::Draining, 0, 0));
+    assert_eq!((w1.unconfirmed.count, w1.unconfirmed.given), (1, 1));
+    assert!(w1.unconfirmed.oldest[0].given);
+    assert_eq!(phase(&update.snapshot, "a"), (Some("w2".to_owned()), Phase::Running, 2));
+    paper.write("stops.w1", None).await;
+    assert_eq!(state(&watch.next().await.snapshot, "w1"), NodeState::Drained);
+}
+
+#[tokio::test]
+async fn keys_that_were_taken_from_a_dead_session_are_not_drained() {
+    let over = |state, stopping| LeaseRecord { state, stopping, ..lease("w1", 1) };
+    for (lease, taken_over, shown) in [
+        (over(LeaseState::Dead, 0), 1, NodeState::Emptied),
+        (over(LeaseState::Ended, 1), 1, NodeState::Emptied),
+        (over(LeaseState::Ended, 0), 0, NodeState::Drained),
+        (over(LeaseState::Live, 0), 0, NodeState::Drained),
+    ] {
+        let paper = Paper::with(&["w1", "w2"]).await;
+        paper.announce(&["a"]).await;
+        paper.claim("a", "w1", 1).await;
+        let mut watch = paper.watch().await;
+        paper.group.drain(&[node("w1")], &DrainOptions::new()).await.expect("drained");
+        watch.next().await;
+        paper.put("lease.w1", lease.encode()).await;
+        paper.claim("a", "w2", 2).await;
+        let again = LeaseRecord { beat: 2, ..super::lease("w1", 2) };
+        paper.put("lease.w1", again.encode()).await;
+        paper.put("member.w1", member("w1", 2).encode()).await;
+        let update = watch.next().await;
+        let w1 = update.snapshot.node(&node("w1")).expect("w1");
+        let wish = w1.wish.as_ref().expect("a drain");
+        assert_eq!((wish.taken_over, w1.state), (taken_over, shown), "{lease:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_viewer_that_came_late_takes_no_freed_drain_for_done_while_keys_have_no_owner() {
+    let paper = Paper::with(&["w1", "w2"]).await;
+    paper.announce(&["a"]).await;
+    let freed = ControlRecord {
+        deadline_ms: Some(1),
+        on_deadline: crate::wire::OnDeadline::Free,
+        ..ControlRecord::new(Mode::Drain)
+    };
+    paper.put("control.w1", freed.encode()).await;
+    let mut watch = paper.watch().await;
+    assert_eq!(state(watch.snapshot(), "w1"), NodeState::Emptied);
+    paper.claim("a", "w2", 2).await;
+    assert_eq!(state(&watch.next().await.snapshot, "w1"), NodeState::Drained);
+}
+
+#[tokio::test]
 async fn a_node_says_that_it_leaves_and_an_operator_that_it_is_cordoned() {
     let paper = Paper::with(&["w1", "w2"]).await;
     let mut watch = paper.watch().await;
@@ -228,8 +298,8 @@ async fn a_node_that_is_not_there_and_has_been_let_go_is_not_shown() {
 #[tokio::test]
 async fn what_a_session_said_of_its_stops_is_over_with_it() {
     let paper = Paper::with(&["w1"]).await;
-    let stop = OldestStop { key: key("a"), token: Token(2), since_ms: 1 };
-    let stops = StopsRecord { session: session("w1", 1), count: 1, oldest: vec![stop] };
+    let stop = OldestStop { key: key("a"), token: Token(2), since_ms: 1, given: false };
+    let stops = StopsRecord { session: session("w1", 1), count: 1, given: 0, oldest: vec![stop] };
     paper.put("stops.w1", stops.encode()).await;
     paper.announce(&["a"]).await;
     paper.put("lease.w1", lease("w1", 2).encode()).await;

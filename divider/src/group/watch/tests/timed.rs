@@ -106,7 +106,7 @@ fn a_state_has_lasted_since_it_began() {
 }
 
 #[test]
-fn a_drain_that_frees_is_done_at_its_deadline_whatever_has_no_owner() {
+fn a_drain_that_frees_empties_its_node_at_the_deadline_and_has_drained_it_when_all_has_owners() {
     let mut timed = Timed::new();
     timed.put("lease.w1", lease("w1", 1).encode());
     timed.put("member.w1", member("w1", 1).encode());
@@ -123,5 +123,9 @@ fn a_drain_that_frees_is_done_at_its_deadline_whatever_has_no_owner() {
     assert_eq!(timed.state(), NodeState::Draining, "it had no receiver before the deadline");
     timed.now.unix_us += 20_000_000;
     timed.put("lease.w1", LeaseRecord { beat: 2, ..lease("w1", 1) }.encode());
+    assert_eq!(timed.state(), NodeState::Emptied);
+    timed.put("lease.w2", lease("w2", 1).encode());
+    timed.put("member.w2", member("w2", 1).encode());
+    timed.put("claim.a", claim("w2", 1, 3).encode());
     assert_eq!(timed.state(), NodeState::Drained);
 }
