@@ -30,6 +30,9 @@ pub(crate) enum Exit {
     ConnectionLost,
     /// What was decided on has changed meanwhile; nothing was changed.
     Conflict,
+    /// Nothing is left on the nodes of a drain, and not every stop was confirmed or not every key has
+    /// an owner.
+    NotDrained,
     /// Ctrl-C: it is watched no more, and nothing else.
     Interrupted,
 }
@@ -45,6 +48,7 @@ impl Exit {
             Self::NotFound => 5,
             Self::ConnectionLost => 6,
             Self::Conflict => 7,
+            Self::NotDrained => 8,
             Self::Interrupted => 130,
         }
     }
@@ -117,6 +121,9 @@ fn exit_of(error: &(dyn Error + 'static)) -> Exit {
             exit_of_store(source)
         }
         Some(AnnounceError::OutsidePrefix { .. }) => Exit::Usage,
+        Some(AnnounceError::EmptyList { .. } | AnnounceError::TooManyRetracted { .. }) => {
+            Exit::Refused
+        }
         _ => Exit::Failed,
     }
 }
@@ -126,7 +133,7 @@ fn exit_of_wish(error: &OperateError) -> Exit {
         OperateError::UnknownNode { .. } => Exit::NotFound,
         OperateError::NoNode | OperateError::TooLong { .. } => Exit::Usage,
         OperateError::NotDraining { .. } => Exit::Refused,
-        OperateError::Contended { .. } => Exit::Conflict,
+        OperateError::Contended { .. } | OperateError::Overtaken { .. } => Exit::Conflict,
         OperateError::Store { source, .. } => exit_of_store(source),
         _ => Exit::Failed,
     }

@@ -1,12 +1,13 @@
 //! Emptying nodes.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Edited, Group, OperateError, Why};
 use crate::id::{NodeId, Revision};
-use crate::store::MAX_VALUE;
+use crate::store::{MAX_VALUE, Record};
 use crate::wire::{ControlRecord, DEFAULT_PARALLEL, Mode, OnDeadline, RecordName};
 
 /// The longest drain record, in bytes: there is room for fields of newer versions.
@@ -108,7 +109,9 @@ impl DrainOptions {
         self
     }
 
-    /// The revision of the preview that was decided on; the newest unless set.
+    /// The revision of the preview that was decided on. Where another node was drained or cordoned
+    /// between that and this drain, the preview does not hold, and nothing is drained
+    /// ([`OperateError::Overtaken`]). Not set, the drain begins in any case.
     pub fn planned(mut self, revision: Revision) -> Self {
         self.planned = Some(revision);
         self
@@ -130,7 +133,8 @@ impl Group {
     ///
     /// # Errors
     /// [`OperateError::UnknownNode`] and [`OperateError::NoNode`] before anything is written,
-    /// [`OperateError::Partly`] after; and those of every wish, as [`cordon`](Self::cordon) has them.
+    /// [`OperateError::Partly`] and [`OperateError::Overtaken`] after; and those of every wish, as
+    /// [`cordon`](Self::cordon) has them.
     ///
     /// # Cancel safety
     /// Dropped before it is done, some of the nodes may be cordoned or drain.
@@ -151,11 +155,19 @@ impl Group {
         }
         let drain = DrainId::new();
         let wanted = self.drain_record(&drain, options).await?;
-        let mut told = Vec::new();
+        // Only a drain that may be taken back needs to know what was before.
+        let before = match options.planned {
+            Some(_) => self.controls().await?,
+            None => BTreeMap::new(),
+        };
+        let (mut told, mut first) = (Vec::new(), Revision(u64::MAX));
         for (at, node) in nodes.iter().enumerate() {
             let also = nodes[at + 1..].iter().map(ToString::to_string).collect();
             match self.tell(node, &ControlRecord { also, ..wanted.clone() }).await {
-                Ok(_) => told.push(node.clone()),
+                Ok(Edited::Changed(revision) | Edited::Already(revision)) => {
+                    told.push(node.clone());
+                    first = first.min(revision);
+                }
                 Err(error) if told.is_empty() => return Err(error),
                 Err(error) => {
                     let (node, source) = (node.clone(), Box::new(error));
@@ -163,7 +175,62 @@ impl Group {
                 }
             }
         }
+        if let Some(planned) = options.planned
+            && let Some((node, by)) = self.overtaken_by(&nodes, planned, first).await?
+        {
+            for told in &nodes {
+                let before = before.get(told).map(|(_, record)| record);
+                self.take_back(told, &drain, before).await?;
+            }
+            return Err(OperateError::Overtaken { node, by });
+        }
         Ok(drain)
+    }
+
+    /// Another node that was drained or cordoned after a plan was made and before the first of these
+    /// was told, and by whom. Of two drains at once, the one that comes later in the log finds the other.
+    async fn overtaken_by(
+        &self,
+        nodes: &[NodeId],
+        planned: Revision,
+        told: Revision,
+    ) -> Result<Option<(NodeId, String)>, OperateError> {
+        let controls = self.controls().await?;
+        let other = controls.into_iter().find(|(node, (revision, record))| {
+            let between = planned < *revision && *revision < told;
+            between && record.mode != Mode::Active && !nodes.contains(node)
+        });
+        Ok(other.map(|(node, (_, record))| (node, record.by)))
+    }
+
+    /// What operators want of each node. What cannot be read is not listed.
+    async fn controls(&self) -> Result<BTreeMap<NodeId, (Revision, ControlRecord)>, OperateError> {
+        let fail = |source| OperateError::Store { name: "control.>".to_owned(), source };
+        let records = self.records("control.>").await.map_err(fail)?;
+        let read = |record: Record| {
+            let Ok(RecordName::Control(node)) = RecordName::parse(&record.name) else {
+                return None;
+            };
+            let control = ControlRecord::decode(&record.value?).ok()?;
+            Some((node, (record.revision, control)))
+        };
+        Ok(records.into_iter().filter_map(read).collect())
+    }
+
+    /// Puts back what was wanted of a node before a drain, unless somebody wants something else by now.
+    async fn take_back(
+        &self,
+        node: &NodeId,
+        drain: &DrainId,
+        before: Option<&ControlRecord>,
+    ) -> Result<(), OperateError> {
+        let name = RecordName::Control(node.clone());
+        let edited = self.edit(&name, |record: Option<ControlRecord>| {
+            let is_it = |record: &ControlRecord| record.drain_id.as_deref() == Some(drain.as_str());
+            let active = || ControlRecord::new(Mode::Active);
+            Ok(record.filter(is_it).map(|_| before.cloned().unwrap_or_else(active)))
+        });
+        edited.await.map(drop)
     }
 
     /// Has a draining node tell no further stops; those told go on.

@@ -40,6 +40,35 @@ pub enum AnnounceError {
         /// The first such key.
         key: Key,
     },
+    /// The list to reconcile with has no key, and keys would be retracted; nothing was changed. Where
+    /// that is meant, allow it: [`ReconcileOptions::allow_empty`](super::ReconcileOptions::allow_empty).
+    #[error(
+        "the list is empty, {retracted} keys under the prefix {prefix:?} would be retracted; nothing \
+         was changed, an empty list has to be allowed"
+    )]
+    EmptyList {
+        /// The prefix.
+        prefix: String,
+        /// How many keys would be retracted.
+        retracted: u64,
+    },
+    /// More keys would be retracted than may be at once; nothing was changed. Look at the list; where
+    /// it is right, allow more:
+    /// [`ReconcileOptions::max_retract`](super::ReconcileOptions::max_retract).
+    #[error(
+        "{retracted} of the {existing} keys under the prefix {prefix:?} would be retracted, at most \
+         {most} may be at once; nothing was changed, more has to be allowed"
+    )]
+    TooManyRetracted {
+        /// The prefix.
+        prefix: String,
+        /// How many keys would be retracted.
+        retracted: u64,
+        /// How many keys there are.
+        existing: u64,
+        /// How many may be retracted.
+        most: u64,
+    },
 }
 
 /// An operator's wish was not written.
@@ -106,6 +135,20 @@ pub enum OperateError {
         name: String,
         /// What the store said last.
         source: StoreError,
+    },
+    /// A drain was decided on by a preview, and another node was drained or cordoned after that and
+    /// before this drain began: keys would go elsewhere, or nowhere. The drain was taken back. Look at a
+    /// new preview, and drain again, or name both nodes in one drain.
+    #[error(
+        "the plan does not hold any more, {} is draining or cordoned by {} since it was made; this \
+         drain was taken back, look at its plan again and run it again, or drain both nodes at once: {}",
+        node, if by.is_empty() { "somebody" } else { by.as_str() }, node
+    )]
+    Overtaken {
+        /// The other node.
+        node: NodeId,
+        /// Who wants that.
+        by: String,
     },
     /// Some nodes of a drain were told and one could not be. It and those after it get nothing new
     /// either until something is said to them: drain again (the same nodes may be named), or resume

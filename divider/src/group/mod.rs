@@ -26,7 +26,7 @@ pub use announce::Announcer;
 pub use control::{AfterResume, Edited, Why};
 pub use drain::{DrainId, DrainOptions};
 pub use error::{AnnounceError, OperateError};
-pub use reconcile::{Difference, Reconciled};
+pub use reconcile::{Difference, MaxRetract, ReconcileOptions, Reconciled};
 pub use watch::GroupWatch;
 
 /// A group as announcers and operators know it: they make keys exist, say what they want of nodes,

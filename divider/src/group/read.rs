@@ -1,17 +1,21 @@
 //! Reading all records of a kind once.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
-use super::Group;
 use super::backoff::retried;
+use super::{AnnounceError, Group};
 use crate::core::view::{Manifests, hash_of};
 use crate::id::{NodeId, Revision};
+use crate::key::Key;
 use crate::store::{Change, Filter, Record, StoreError};
 use crate::wire::{ManifestRecord, Named, RecordName};
 
 /// How long a snapshot may make no progress.
 const NO_PROGRESS: Duration = Duration::from_secs(10);
+
+/// So many keys are asked for one by one; for more, all are read.
+const SINGLY: usize = 64;
 
 impl Group {
     /// The newest record of that name, a tombstone included.
@@ -26,6 +30,16 @@ impl Group {
 
     /// The newest records below a name, tombstones left out.
     pub(super) async fn records(&self, below: &str) -> Result<Vec<Record>, StoreError> {
+        let mut records = self.records_and_tombstones(below).await?;
+        records.retain(|record| record.value.is_some());
+        Ok(records)
+    }
+
+    /// The newest records below a name.
+    pub(super) async fn records_and_tombstones(
+        &self,
+        below: &str,
+    ) -> Result<Vec<Record>, StoreError> {
         retried(|| self.read_once(below)).await
     }
 
@@ -45,9 +59,20 @@ impl Group {
         result.map(|()| newest(records))
     }
 
-    /// The `key` records that count: no tombstones, nothing whose time is over, and nothing that was
-    /// superseded and came back.
-    pub(super) async fn standing_keys(&self) -> Result<Vec<Record>, StoreError> {
+    /// The newest record of every key. One whose time is over, and one that was superseded and came back,
+    /// is given as the tombstone that it stands for.
+    pub(super) async fn key_records(&self) -> Result<Vec<Record>, StoreError> {
+        let manifests = self.manifests().await?;
+        let mut keys = self.records_and_tombstones("key.>").await?;
+        for record in &mut keys {
+            if !stands(&manifests, record) {
+                record.value = None;
+            }
+        }
+        Ok(keys)
+    }
+
+    async fn manifests(&self) -> Result<Manifests, StoreError> {
         let mut manifests = Manifests::default();
         for record in self.records("manifest.>").await? {
             let (Ok(RecordName::Manifest(part)), Some(value)) =
@@ -59,13 +84,38 @@ impl Group {
                 manifests.put(part, manifest, record.revision);
             }
         }
-        let mut keys = self.records("key.>").await?;
-        keys.retain(|record| {
-            let hash = Named::read(&record.name).ok().and_then(|name| hash_of(&name));
-            let back = hash.is_some_and(|hash| manifests.is_superseded(hash, record.revision));
-            record.expires_in != Some(Duration::ZERO) && !back
-        });
-        Ok(keys)
+        Ok(manifests)
+    }
+
+    /// Those of the keys that exist now. It takes the rights of a viewer.
+    ///
+    /// # Errors
+    /// [`AnnounceError::Unread`].
+    ///
+    /// # Cancel safety
+    /// Cancel safe: it changes nothing.
+    pub async fn existing(&self, keys: &[Key]) -> Result<BTreeSet<Key>, AnnounceError> {
+        let mut existing = BTreeSet::new();
+        if keys.len() <= SINGLY {
+            let manifests = self.manifests().await?;
+            for key in keys {
+                let record = self.record(&RecordName::Key(key.clone()).to_string()).await?;
+                if record.is_some_and(|record| stands(&manifests, &record)) {
+                    existing.insert(key.clone());
+                }
+            }
+            return Ok(existing);
+        }
+        let wanted: BTreeSet<&Key> = keys.iter().collect();
+        for record in self.key_records().await? {
+            if let Ok(RecordName::Key(key)) = RecordName::parse(&record.name)
+                && record.value.is_some()
+                && wanted.contains(&key)
+            {
+                existing.insert(key);
+            }
+        }
+        Ok(existing)
     }
 
     /// The nodes that have a member record.
@@ -81,13 +131,20 @@ impl Group {
     }
 }
 
+/// Whether a key exists by its record.
+fn stands(manifests: &Manifests, record: &Record) -> bool {
+    let hash = Named::read(&record.name).ok().and_then(|name| hash_of(&name));
+    let back = hash.is_some_and(|hash| manifests.is_superseded(hash, record.revision));
+    record.value.is_some() && record.expires_in != Some(Duration::ZERO) && !back
+}
+
 /// A record that changed while it was read was delivered twice; the later one counts.
 fn newest(records: Vec<Record>) -> Vec<Record> {
     let mut by_name = HashMap::with_capacity(records.len());
     for record in records {
         by_name.insert(record.name.clone(), record);
     }
-    by_name.into_values().filter(|record| record.value.is_some()).collect()
+    by_name.into_values().collect()
 }
 
 fn no_progress(below: &str) -> StoreError {

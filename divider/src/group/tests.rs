@@ -130,12 +130,34 @@ async fn nodes_are_drained_under_one_name() {
     assert_eq!(control(&store, "w2").await.also, [""; 0]);
     group.pause_drain(&node("w1")).await.expect("paused");
     assert_eq!(control(&store, "w1").await.also, [""; 0], "w2 was told, and may be resumed");
-    let planned = DrainOptions::new().planned(Revision(1)).paused();
+    let seen = group.newest_revision().await.expect("in memory");
+    let planned = DrainOptions::new().planned(seen).paused();
     let other = group.drain(&[node("w1")], &planned).await.expect("drained");
     assert_ne!(other, drain);
     let record = control(&store, "w1").await;
-    assert_eq!((record.plan_rev, record.paused, record.deadline_ms), (1, true, None));
+    assert_eq!((record.plan_rev, record.paused, record.deadline_ms), (seen.0, true, None));
     assert_eq!(record.drain_id.as_deref(), Some(other.as_str()));
+}
+
+#[tokio::test]
+async fn of_two_drains_at_once_the_second_finds_the_first_and_is_taken_back() {
+    let (store, group) = group().await;
+    group.cordon(&node("w2"), &Why::new("eve", "disk")).await.expect("cordoned");
+    let seen = group.newest_revision().await.expect("in memory");
+    let plan = DrainOptions::new().planned(seen).why(why());
+    group.drain(&[node("w1")], &plan).await.expect("nothing else changed");
+    let error = group.drain(&[node("w2")], &plan).await.expect_err("w1 drains by now");
+    let OperateError::Overtaken { node: other, by } = &error else { panic!("{error:?}") };
+    assert_eq!((other.as_str(), by.as_str()), ("w1", "ana@ops"));
+    assert!(error.to_string().contains("w1 is draining or cordoned by ana@ops"), "{error}");
+    let record = control(&store, "w2").await;
+    assert_eq!((record.mode, record.by.as_str()), (Mode::Cordon, "eve"), "as it was before");
+    assert_eq!(control(&store, "w1").await.mode, Mode::Drain, "the first goes on");
+
+    let both = [node("w1"), node("w2")];
+    group.drain(&both, &plan).await.expect("what it drains itself does not count");
+    group.resume(&node("w1"), AfterResume::MoveNothing, &why()).await.expect("resumed");
+    group.drain(&[node("w2")], &plan).await.expect("nor does what takes keys");
 }
 
 #[tokio::test]

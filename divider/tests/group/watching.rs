@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use divider::group::{AfterResume, DrainOptions, GroupWatch, Why};
+use divider::group::{AfterResume, DrainOptions, GroupWatch, ReconcileOptions, Why};
 use divider::snapshot::{NodeState, Phase, Snapshot};
 use divider::{Group, Key, NodeId};
 
@@ -181,7 +181,8 @@ async fn keys_are_reconciled_while_nodes_work_on_them(bed: Bed) {
     let ledger = Ledger::default();
     let (group, _workers, mut watch) = group::<2>(&bed, &ledger, 20).await;
     let wanted = keys(30).split_off(10);
-    let difference = group.difference("k", wanted.clone()).await.expect("read");
+    let difference =
+        group.difference("k", wanted.clone(), &ReconcileOptions::new()).await.expect("read");
     assert_eq!((difference.missing().len(), difference.extra().len()), (10, 10));
     let before = ledger.len();
     let done = group.reconcile("k", wanted.clone()).await.expect("reconciled");
