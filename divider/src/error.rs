@@ -59,12 +59,21 @@ pub enum InvalidKey {
         start: String,
     },
     /// Another text stands for the same key; taking this one too would make it two keys.
-    #[error("key is not in its canonical wire form: {wire:?}")]
+    #[error("key is not in its canonical wire form: {wire:?}{}", meant(wire))]
     NotCanonical {
         /// The text, cut at 64 characters.
         wire: String,
     },
 }
+
+/// What a wire form should have been, if it is not cut.
+fn meant(wire: &str) -> String {
+    let meant = Key::meant_by(wire).filter(|_| wire.chars().count() < CUT);
+    meant.map_or_else(String::new, |key| format!(", it should be {}", key.wire()))
+}
+
+/// So many characters are kept of a text that is no key.
+const CUT: usize = 64;
 
 /// Why a node did not start. Nothing of it is left running, and it holds nothing.
 #[derive(thiserror::Error)]

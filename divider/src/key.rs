@@ -53,6 +53,27 @@ impl Key {
         read_wire(wire).map(|text| Self::of_known(&text))
     }
 
+    /// The key that somebody meant who wrote this where the wire form of a key belongs: what is not
+    /// escaped stands for itself. None where it is no key's text in any way.
+    pub fn meant_by(wire: &str) -> Option<Self> {
+        let mut bytes = Vec::with_capacity(wire.len());
+        let mut rest = wire.as_bytes();
+        while let Some((&byte, after)) = rest.split_first() {
+            let hex = |at: usize| after.get(at).and_then(|b| hex_digit(b.to_ascii_uppercase()));
+            match (byte, hex(0), hex(1)) {
+                (b'=', Some(high), Some(low)) => {
+                    bytes.push(high << 4 | low);
+                    rest = &after[2..];
+                }
+                _ => {
+                    bytes.push(byte);
+                    rest = after;
+                }
+            }
+        }
+        Self::new(String::from_utf8(bytes).ok()?).ok()
+    }
+
     /// The key of a text that was a key's before.
     pub(crate) fn of_known(text: &str) -> Self {
         debug_assert!(Self::new(text).is_ok(), "not a key's text: {text:?}");
@@ -192,6 +213,28 @@ mod tests {
         assert!(Key::new("x".repeat(512)).is_ok());
         assert!(Key::new("x".repeat(513)).is_err());
         assert!(Key::new(" ".repeat(171)).is_err());
+    }
+
+    #[test]
+    fn what_was_meant_by_a_bad_wire_form_is_found() {
+        let check = |wire: &str, meant: Option<&str>| {
+            assert_eq!(Key::meant_by(wire).map(|key| key.wire()).as_deref(), meant, "{wire}");
+        };
+        check("user:42", Some("user=3A42"));
+        check("a.*", Some("a.=2A"));
+        check("a=2e", Some("a=2E"));
+        check("a=41", Some("aA"));
+        check("a=2", Some("a=3D2"));
+        check("a b=20c", Some("a=20b=20c"));
+        check("ü=3a", Some("=C3=BC=3A"));
+        check("=FF", None);
+        check("", None);
+        check(&":".repeat(171), None);
+        let error = Key::from_wire("user:42").expect_err("it is not encoded").to_string();
+        assert_eq!(
+            error,
+            "key is not in its canonical wire form: \"user:42\", it should be user=3A42"
+        );
     }
 
     proptest! {

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use clap::Args;
 use divider::Group;
-use divider::group::Announcer;
+use divider::group::{AnnounceError, Announcer};
+use divider::store::StoreError;
 use futures_util::stream;
 
 use crate::exit::{Exit, Failure, Outcome};
@@ -28,10 +29,16 @@ pub(crate) struct AnnounceArgs {
 }
 
 /// Make keys stop existing: their owners stop with them
+///
+/// Ends with 5 where a key does not exist; the others are retracted all the same. A user who may not
+/// read the group retracts without knowing.
 #[derive(Debug, Args)]
 pub(crate) struct RetractArgs {
     #[command(flatten)]
     keys: KeyArgs,
+    /// End with 0 also where a key does not exist
+    #[arg(long)]
+    ignore_missing: bool,
 }
 
 /// `divider.announced.v1`
@@ -41,6 +48,8 @@ struct Done<'a> {
     group: &'a str,
     action: &'a str,
     keys: u64,
+    /// Those that did not exist; null where that is not known, and of an announcement.
+    missing: Option<&'a [String]>,
 }
 
 impl AnnounceArgs {
@@ -56,28 +65,56 @@ impl AnnounceArgs {
             None => announcer,
         };
         let acked = announcer.announce(stream::iter(keys)).await?;
-        say_done(shell, &group, "announced", acked)
+        say_done(shell, &group, "announced", acked, None)
     }
 }
 
 impl RetractArgs {
     pub(crate) async fn run(self, shell: &Shell) -> Outcome {
-        let keys = read_keys(&self.keys)?;
+        let mut keys = read_keys(&self.keys)?;
         let group = shell.open().await?.group;
+        let missing = match group.existing(&keys).await {
+            Ok(existing) => {
+                let missing = keys.extract_if(.., |key| !existing.contains(key));
+                Some(missing.map(|key| key.to_string()).collect::<Vec<_>>())
+            }
+            Err(AnnounceError::Unread { source: StoreError::Denied { what } }) => {
+                let words = "whether the keys exist is not known, this user may not read";
+                shell.output.say(&format!("{words}: {what}"));
+                None
+            }
+            Err(error) => return Err(error.into()),
+        };
         let announcer = announcer(&group, Counter::new(shell, "retracted", keys.len() as u64));
         let acked = announcer.retract(stream::iter(keys)).await?;
-        say_done(shell, &group, "retracted", acked)
+        say_done(shell, &group, "retracted", acked, missing.as_deref())?;
+        match missing.as_deref() {
+            Some([first, more @ ..]) if !self.ignore_missing => Err(unknown(first, more.len())),
+            _ => Ok(()),
+        }
     }
+}
+
+fn unknown(first: &str, more: usize) -> Failure {
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    let hint = "a record that no node understands is removed by `divider repair`";
+    Failure::new(Exit::NotFound, format!("no such key: {first}{more}; {hint}"))
 }
 
 fn announcer(group: &Group, mut counter: Counter) -> Announcer<'_> {
     group.announcer().on_progress(move |acked| counter.on_progress(acked))
 }
 
-fn say_done(shell: &Shell, group: &Group, action: &str, keys: u64) -> Outcome {
+fn say_done(
+    shell: &Shell,
+    group: &Group,
+    action: &str,
+    keys: u64,
+    missing: Option<&[String]>,
+) -> Outcome {
     if shell.output.format(&[Format::Plain, Format::Json])? == Format::Json {
         let group = group.name().as_str();
-        return answer_json(&Done { schema: "divider.announced.v1", group, action, keys });
+        return answer_json(&Done { schema: "divider.announced.v1", group, action, keys, missing });
     }
     Ok(answer(&format!("{} {action}\n", count(keys, "key")))?)
 }

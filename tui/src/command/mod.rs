@@ -21,6 +21,7 @@ pub(crate) mod moves;
 pub(crate) mod nodes;
 pub(crate) mod rebalance;
 pub(crate) mod reconcile;
+pub(crate) mod repair;
 pub(crate) mod resume;
 pub(crate) mod status;
 pub(crate) mod watch;

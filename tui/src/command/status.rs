@@ -63,6 +63,9 @@ impl StatusArgs {
         let mut watch = opened.group.watch();
         let first = self.every.first(&mut watch).await?;
         let mut seen = Seen::at_once(&first.snapshot, info);
+        // The same holds for what no watch shows.
+        let strays = opened.account.strays(opened.group.name()).await.unwrap_or_default();
+        seen.strays = strays.into_iter().map(|stray| stray.subject).collect();
         let place = Place { server: &opened.server, context: opened.context.as_deref() };
         shell
             .repeat(watch, first, &self.every, |look, changed| match changed {
@@ -117,6 +120,7 @@ fn nodes_line(summary: &Summary) -> String {
         (summary.cordoned, "cordoned"),
         (summary.draining, "draining"),
         (summary.drained, "drained"),
+        (summary.emptied, "emptied"),
         (summary.leaving, "leaving"),
         (summary.late, "late"),
         (summary.lost, "lost"),

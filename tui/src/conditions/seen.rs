@@ -30,6 +30,8 @@ pub(crate) struct Seen {
     pub(super) generation: Option<(Revision, Moment)>,
     /// What the store said of the log as a whole.
     pub(super) info: Option<Info>,
+    /// The announcements that no watch shows, by their subjects.
+    pub(crate) strays: Vec<String>,
 }
 
 impl Seen {

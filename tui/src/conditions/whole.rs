@@ -19,7 +19,7 @@ const BALANCING: Duration = Duration::from_mins(1);
 
 pub(super) fn look(snapshot: &Snapshot, seen: &Seen, now: Clock, found: &mut Vec<Condition>) {
     found.extend(unbalanced(snapshot, seen, now));
-    found.extend(problems(snapshot));
+    found.extend(problems(snapshot, &seen.strays));
     found.extend(seen.info.as_ref().and_then(full));
     found.extend(seen.info.as_ref().and_then(one_replica));
     found.extend(frozen(snapshot, now));
@@ -52,13 +52,18 @@ fn unbalanced(snapshot: &Snapshot, seen: &Seen, now: Clock) -> Option<Condition>
     Some(Condition { severity, code: Code::Unbalanced, sentence, count: behind, subjects })
 }
 
-fn problems(snapshot: &Snapshot) -> Option<Condition> {
+fn problems(snapshot: &Snapshot, strays: &[String]) -> Option<Condition> {
     let problems = &snapshot.problems().shown;
-    let first = problems.first()?;
-    let many = problems.len() as u64;
+    let first = match (problems.first(), strays.first()) {
+        (Some(first), _) => format!("{}: {}", first.name, first.why),
+        (None, Some(first)) => format!("{first}: stored as it was published, no node sees it"),
+        (None, None) => return None,
+    };
+    let many = (problems.len() + strays.len()) as u64;
     let sentence =
-        format!("{} cannot be read: {}: {}", count(many, "record"), first.name, first.why);
-    let subjects = problems.iter().take(MOST_SUBJECTS).map(|p| p.name.clone()).collect();
+        format!("{} cannot be read (`divider repair` lists them): {first}", count(many, "record"));
+    let names = problems.iter().map(|problem| &problem.name).chain(strays);
+    let subjects = names.take(MOST_SUBJECTS).cloned().collect();
     let severity = Severity::Warning;
     Some(Condition { severity, code: Code::Problems, sentence, count: many, subjects })
 }

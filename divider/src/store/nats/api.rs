@@ -79,7 +79,7 @@ impl Api {
         decode(&message.payload)
     }
 
-    fn request_error(
+    pub(super) fn request_error(
         &self,
         subject: &str,
         kind: RequestErrorKind,

@@ -20,6 +20,7 @@ mod publisher;
 mod rights;
 mod server_clock;
 mod silence;
+mod stray;
 mod stream;
 mod subjects;
 mod version;
@@ -49,6 +50,7 @@ pub use self::error::OpenError;
 pub use self::inspect::{Copy, Inspection};
 pub use self::options::{NatsOptions, StreamOptions};
 pub use self::rights::{Right, Role};
+pub use self::stray::Stray;
 pub use self::stream::BrokenRule;
 
 /// A group's records in the stream `KV_divider_<group>` of a NATS server.

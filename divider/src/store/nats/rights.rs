@@ -95,8 +95,7 @@ fn wanted(api: &Api, group: &GroupName, below: &str) -> Vec<(Role, &'static str,
 async fn probe(api: &Api, subject: &str) -> Option<StoreError> {
     let mut headers = HeaderMap::new();
     headers.insert("Nats-Expected-Stream", NO_STREAM);
-    // For the API: a request that is for another stream than its subject says.
-    let body = format!("{{\"stream_name\":\"{NO_STREAM}\",\"seq\":0}}");
+    let body = body_of(subject);
     let request =
         async_nats::Request::new().payload(body.into()).headers(headers).timeout(Some(api.timeout));
     let since = api.connection.denial_count();
@@ -109,5 +108,18 @@ async fn probe(api: &Api, subject: &str) -> Option<StoreError> {
         Ok(_) | Err(RequestErrorKind::NoResponders) => None,
         Err(RequestErrorKind::TimedOut) => Some(api.timeout_error(subject)),
         Err(_) => Some(StoreError::Unreachable { what: subject.to_owned() }),
+    }
+}
+
+/// For the API: a request that it reads and that changes nothing. The server warns in its log of those
+/// that it cannot read.
+fn body_of(subject: &str) -> String {
+    if subject.contains(".CONSUMER.CREATE.") {
+        // For another stream than its subject says.
+        format!("{{\"stream_name\":\"{NO_STREAM}\",\"config\":{{\"ack_policy\":\"none\"}}}}")
+    } else if subject.contains(".STREAM.MSG.GET.") {
+        format!("{{\"last_by_subj\":\"{PROBE}\"}}")
+    } else {
+        String::new()
     }
 }

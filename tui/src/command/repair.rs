@@ -1,0 +1,169 @@
+//! `divider repair`
+
+use clap::Args;
+use divider::snapshot::Problem;
+use divider::store::Stray;
+use divider::wire::RecordName;
+use divider::{Key, Revision};
+use serde::Serialize;
+
+use crate::connection::Opened;
+use crate::exit::{Exit, Failure, Outcome};
+use crate::output::{Column, Format, List, answer, answer_json, count};
+use crate::shell::Shell;
+
+/// List the records that no node understands, and remove them
+///
+/// An announcement under a subject that is not encoded as it has to be makes no key exist: it is shown
+/// which key was meant. Without --yes nothing is changed. What nodes go by, and what they mend
+/// themselves, is never removed. A control or rebalance record that cannot be read is removed only
+/// where it is named: it may be of a newer version.
+#[derive(Debug, Args)]
+pub(crate) struct RepairArgs {
+    /// Only these records; as they are listed
+    #[arg(value_name = "RECORD")]
+    records: Vec<String>,
+    /// Announce the keys that were meant, too
+    #[arg(long)]
+    announce: bool,
+    /// Do it
+    #[arg(short, long)]
+    yes: bool,
+}
+
+/// `divider.repaired.v1`
+#[derive(Serialize)]
+struct Document<'a> {
+    schema: &'static str,
+    group: &'a str,
+    dry_run: bool,
+    records: &'a [Row],
+}
+
+/// A record that no node understands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+struct Row {
+    record: String,
+    revision: u64,
+    why: String,
+    /// The key that was meant; null where it is not known.
+    meant: Option<String>,
+    action: Action,
+    #[serde(skip)]
+    stray: Stray,
+}
+
+/// What becomes of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Action {
+    Remove,
+    RemoveAndAnnounce,
+    Keep,
+}
+
+impl Action {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Remove => "remove",
+            Self::RemoveAndAnnounce => "remove, announce the key",
+            Self::Keep => "keep",
+        }
+    }
+}
+
+const COLUMNS: &[Column<Row>] = &[
+    Column::new("RECORD", |row: &Row| row.record.clone()),
+    Column::new("MEANT", |row: &Row| row.meant.clone().unwrap_or_else(|| "-".to_owned())),
+    Column::new("ACTION", |row: &Row| row.action.as_str().to_owned()),
+    Column::new("WHY", |row: &Row| row.why.clone()),
+];
+
+impl RepairArgs {
+    pub(crate) async fn run(self, shell: &Shell) -> Outcome {
+        let is_json = shell.output.format(&[Format::Table, Format::Json])? == Format::Json;
+        let opened = shell.open().await?;
+        let rows = self.rows(&opened).await?;
+        if let Some(unknown) =
+            self.records.iter().find(|r| rows.iter().all(|row| row.record != **r))
+        {
+            let words = "no such record, or nodes can read it";
+            return Err(Failure::new(Exit::NotFound, format!("{words}: {unknown}")));
+        }
+        let changes = || rows.iter().filter(|row| row.action != Action::Keep);
+        if self.yes {
+            for row in changes() {
+                row.repair(&opened).await?;
+            }
+        }
+        let group = opened.group.name();
+        if is_json {
+            return answer_json(&Document {
+                schema: "divider.repaired.v1",
+                group: group.as_str(),
+                dry_run: !self.yes,
+                records: &rows,
+            });
+        }
+        answer(
+            &shell.output.table(&List { columns: COLUMNS, rows: &rows, kind: "record" }, |_| true),
+        )?;
+        let changed = count(changes().count() as u64, "record");
+        shell.output.say(&match (rows.is_empty(), self.yes) {
+            (true, _) => "every record can be read".to_owned(),
+            (_, true) => format!("{changed} removed"),
+            (_, false) => format!("{changed} to remove; nothing was changed, --yes does it"),
+        });
+        Ok(())
+    }
+
+    async fn rows(&self, opened: &Opened) -> Result<Vec<Row>, Failure> {
+        let (group, account) = (opened.group.name(), &opened.account);
+        let snapshot = opened.group.snapshot().await?;
+        let of_problem = |problem: &Problem| {
+            let stray = account.stray_of(group, &problem.name, problem.revision);
+            self.row(problem.name.clone(), problem.revision, problem.why.clone(), stray)
+        };
+        let mut rows: Vec<Row> = snapshot.problems().shown.iter().map(of_problem).collect();
+        for stray in account.strays(group).await? {
+            let why = "stored as it was published: it has a wildcard in it".to_owned();
+            rows.push(self.row(stray.subject.clone(), stray.revision, why, stray));
+        }
+        let is_wanted = |row: &Row| self.records.is_empty() || self.records.contains(&row.record);
+        rows.retain(is_wanted);
+        Ok(rows)
+    }
+
+    fn row(&self, record: String, revision: Revision, why: String, stray: Stray) -> Row {
+        let announced =
+            record.strip_prefix("key.").or_else(|| record.split_once(".key.").map(|p| p.1));
+        let meant = announced.and_then(Key::meant_by);
+        let is_removed = match RecordName::parse(&record) {
+            Err(_) => true,
+            Ok(RecordName::Control(_) | RecordName::Rebalance | RecordName::Stops(_)) => {
+                self.records.contains(&record)
+            }
+            Ok(_) => false,
+        };
+        let action = match (is_removed, &meant) {
+            (false, _) => Action::Keep,
+            (true, Some(_)) if self.announce => Action::RemoveAndAnnounce,
+            (true, _) => Action::Remove,
+        };
+        let meant = meant.map(|key| key.to_string());
+        Row { record, revision: revision.0, why, meant, action, stray }
+    }
+}
+
+impl Row {
+    /// The key first: a removed record cannot be found again.
+    async fn repair(&self, opened: &Opened) -> Outcome {
+        if let (Action::RemoveAndAnnounce, Some(meant)) = (self.action, &self.meant) {
+            let key =
+                Key::new(meant).map_err(|error| Failure::new(Exit::Failed, error.to_string()))?;
+            opened.group.announce(&key).await?;
+        }
+        opened.account.remove_stray(opened.group.name(), &self.stray).await?;
+        Ok(())
+    }
+}
