@@ -17,7 +17,8 @@ pub(super) fn look(snapshot: &Snapshot, now: Clock, found: &mut Vec<Condition>) 
 /// The wish of a node that is drained and has something left.
 fn unfinished(node: &NodeStatus) -> Option<&Wish> {
     let wish = node.wish.as_ref().filter(|wish| wish.mode == Mode::Drain)?;
-    let done = node.state == NodeState::Drained || node.keys == 0 && wish.adrift == 0;
+    let left = node.keys + node.unconfirmed.count + wish.adrift;
+    let done = matches!(node.state, NodeState::Drained | NodeState::Emptied) || left == 0;
     (!done).then_some(wish)
 }
 

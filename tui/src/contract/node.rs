@@ -45,6 +45,9 @@ pub(crate) struct NodeRow {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct UnconfirmedRow {
     pub(crate) count: u64,
+    /// How many of them are of keys that were given away all the same.
+    #[serde(default)]
+    pub(crate) given: u64,
     pub(crate) oldest: Vec<StopRow>,
 }
 
@@ -54,6 +57,9 @@ pub(crate) struct StopRow {
     pub(crate) key: String,
     pub(crate) token: u64,
     pub(crate) age_ms: u64,
+    /// The key was given away all the same.
+    #[serde(default)]
+    pub(crate) given: bool,
 }
 
 /// What an operator wants of a node.
@@ -74,6 +80,8 @@ pub(crate) struct IntentRow {
     pub(crate) planned: u64,
     pub(crate) drained_from: u64,
     pub(crate) adrift: u64,
+    #[serde(default)]
+    pub(crate) taken_over: u64,
 }
 
 impl NodeRow {
@@ -82,6 +90,7 @@ impl NodeRow {
             key: stop.key.to_string(),
             token: stop.token.0,
             age_ms: millis(viewer.anchor.moment().since(stop.told)),
+            given: stop.given,
         };
         let unconfirmed = &status.unconfirmed;
         Self {
@@ -106,6 +115,7 @@ impl NodeRow {
             build: status.build.clone(),
             unconfirmed: UnconfirmedRow {
                 count: unconfirmed.count,
+                given: unconfirmed.given,
                 oldest: unconfirmed.oldest.iter().map(stop).collect(),
             },
             intent: status.wish.as_ref().map(IntentRow::new),
@@ -137,11 +147,14 @@ impl NodeRow {
         status.build = self.build;
         let stop = |stop: StopRow| {
             let key = Key::new(&stop.key).map_err(|error| error.to_string())?;
-            Ok(UnconfirmedStop::new(key, Token(stop.token), ago(stop.age_ms)))
+            let mut row = UnconfirmedStop::new(key, Token(stop.token), ago(stop.age_ms));
+            row.given = stop.given;
+            Ok(row)
         };
         let oldest = self.unconfirmed.oldest.into_iter().map(stop);
         let mut unconfirmed = Unconfirmed::default();
         unconfirmed.count = self.unconfirmed.count;
+        unconfirmed.given = self.unconfirmed.given;
         unconfirmed.oldest = oldest.collect::<Result<_, String>>()?;
         status.unconfirmed = unconfirmed;
         status.wish = self.intent.map(IntentRow::wish).transpose()?;
@@ -170,6 +183,7 @@ impl IntentRow {
             planned: wish.planned.0,
             drained_from: wish.drained_from,
             adrift: wish.adrift,
+            taken_over: wish.taken_over,
         }
     }
 
@@ -191,6 +205,7 @@ impl IntentRow {
         wish.planned = Revision(self.planned);
         wish.drained_from = self.drained_from;
         wish.adrift = self.adrift;
+        wish.taken_over = self.taken_over;
         Ok(wish)
     }
 }
@@ -211,6 +226,7 @@ pub(crate) fn state_of(word: &str) -> Result<NodeState, String> {
         NodeState::Late,
         NodeState::Draining,
         NodeState::Drained,
+        NodeState::Emptied,
         NodeState::Leaving,
         NodeState::Cordoned,
         NodeState::Joining,

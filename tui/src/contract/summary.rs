@@ -12,6 +12,8 @@ pub(crate) struct Summary {
     pub(crate) cordoned: u64,
     pub(crate) draining: u64,
     pub(crate) drained: u64,
+    #[serde(default)]
+    pub(crate) emptied: u64,
     pub(crate) leaving: u64,
     pub(crate) late: u64,
     pub(crate) lost: u64,
@@ -42,6 +44,7 @@ impl Summary {
             cordoned: of(NodeState::Cordoned),
             draining: of(NodeState::Draining),
             drained: of(NodeState::Drained),
+            emptied: of(NodeState::Emptied),
             leaving: of(NodeState::Leaving),
             late: of(NodeState::Late),
             lost: of(NodeState::Lost),

@@ -8,9 +8,12 @@ use divider::store::{NatsStore, StreamOptions};
 use divider::{Assignment, Divider, Event, Events, Finish, Group, GroupName, Key};
 use divider_local_server::{LocalServer, Scratch};
 use serde_json::Value;
+use tokio::sync::oneshot::{self, Sender};
 
 /// How long a condition is waited for; far longer than any takes.
 pub(crate) const PATIENCE: Duration = Duration::from_mins(2);
+
+const LEASE: Duration = Duration::from_secs(6);
 
 /// The group that the commands go to unless they say otherwise.
 pub(crate) const GROUP: &str = "orders";
@@ -138,9 +141,34 @@ impl Bed {
         divider
     }
 
+    /// A node that gives a stop up after a moment, and whose work goes on all the same until it is told
+    /// to end.
+    pub(crate) async fn overrunning(&self, id: &str) -> (Divider, Sender<()>) {
+        let builder = Divider::builder(self.make(GROUP).await).node(id).lease(LEASE);
+        let builder = builder.stop_timeout(Duration::from_millis(200));
+        let (divider, mut events) = builder.start().await.expect("a node");
+        let (end, mut ended) = oneshot::channel();
+        tokio::spawn(async move {
+            let mut told = Vec::new();
+            loop {
+                tokio::select! {
+                    event = events.next() => match event {
+                        Some(Event::Stop(handoff)) => told.push(handoff),
+                        Some(_) => {}
+                        None => return,
+                    },
+                    Ok(()) = &mut ended => break,
+                }
+            }
+            told.into_iter().for_each(divider::Handoff::confirm);
+            while events.next().await.is_some() {}
+        });
+        (divider, end)
+    }
+
     async fn start_node(&self, id: &str) -> (Divider, Events) {
         let builder = Divider::builder(self.make(GROUP).await).node(id);
-        builder.lease(Duration::from_secs(6)).start().await.expect("a node")
+        builder.lease(LEASE).start().await.expect("a node")
     }
 
     /// Waits until every key runs and every node has its share.

@@ -90,6 +90,107 @@ async fn a_stop_that_is_never_confirmed_fails_the_drain_and_is_listed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn keys_that_are_freed_at_the_deadline_are_not_drained() {
+    let bed = Bed::with_group().await;
+    bed.announce(20).await;
+    let only = bed.node("w1").await;
+    bed.settled(1, 20).await;
+    let free = ["drain", "w1", "--yes", "--on-deadline", "free", "--deadline", "2s"];
+    let output = bed.run(&free).await;
+    assert_eq!(output.status.code(), Some(8), "{}", words(&output));
+    assert!(answered(&output).contains("node/w1 emptied (20 keys, "), "{}", answered(&output));
+    let said = words(&output);
+    assert!(said.contains("node/w1: 20 keys freed at the deadline, without an owner"), "{said}");
+    let nodes = bed.json(&["nodes"]).await;
+    assert_eq!(nodes["nodes"][0]["state"], "emptied", "{nodes}");
+    assert_eq!(nodes["summary"]["orphaned"], 20, "{nodes}");
+
+    let output = bed.run(&["drain", "w1", "--monitor", "-j"]).await;
+    assert_eq!(output.status.code(), Some(8), "{}", words(&output));
+    let document: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    crate::json::check(&document);
+    assert_eq!(document["outcome"], "emptied", "{document}");
+    assert_eq!(document["nodes"][0]["unseen"], true, "whose they were was not seen: {document}");
+
+    // With an owner for each, it is drained.
+    let second = bed.node("w2").await;
+    bed.until(&["nodes"], |answer| answer["summary"]["running"] == 20).await;
+    let done = bed.answer(&["drain", "w1", "--monitor"]).await;
+    assert!(done.starts_with("node/w1 drained ("), "{done}");
+    only.cancel().await;
+    second.cancel().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn work_that_outlasts_its_stop_keeps_its_node_from_being_drained() {
+    let bed = Bed::with_group().await;
+    bed.announce(4).await;
+    let (first, end) = bed.overrunning("w1").await;
+    let second = bed.node("w2").await;
+    bed.settled(2, 4).await;
+    let output = bed.run(&["drain", "w1", "--yes", "--deadline", "4s", "-j"]).await;
+    assert_eq!(output.status.code(), Some(3), "{}", words(&output));
+    let document: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    crate::json::check(&document);
+    let left = document["left"].as_array().expect("a list");
+    assert_eq!(left.len(), 2, "{document}");
+    assert!(left.iter().all(|key| key["why"] == "runs_on"), "{document}");
+    let owners = owners(&bed).await;
+    assert!(owners.values().all(|owner| owner == "w2"), "they were given away: {owners:?}");
+    let nodes = bed.json(&["nodes", "w1"]).await;
+    crate::json::check(&nodes);
+    let node = &nodes["nodes"][0];
+    assert_eq!((&node["state"], &node["unconfirmed"]["given"]), (&"draining".into(), &2.into()));
+
+    end.send(()).expect("it runs");
+    let done = bed.answer(&["drain", "w1", "--monitor"]).await;
+    assert!(done.starts_with("node/w1 drained ("), "{done}");
+    first.cancel().await;
+    second.cancel().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_is_over_in_its_drain_is_not_drained() {
+    let bed = Bed::with_group().await;
+    bed.announce(4).await;
+    let (first, second) = (bed.stubborn("w1").await, bed.node("w2").await);
+    bed.settled(2, 4).await;
+    let mut child = bed.spawn(&["drain", "w1", "--yes"]);
+    read_to(&mut child, "node/w1 draining");
+    bed.until(&["moves"], |answer| answer["moves"][0]["step"] == "stopping").await;
+    first.cancel().await;
+    let output = wait(child).await;
+    assert_eq!(output.status.code(), Some(8), "{}", words(&output));
+    let said = words(&output);
+    assert!(said.contains("node/w1: 2 keys taken over when its session was over"), "{said}");
+    let output = bed.run(&["drain", "w1", "--monitor"]).await;
+    assert_eq!(output.status.code(), Some(8), "it was not seen: {}", words(&output));
+    second.cancel().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_drains_at_once_one_is_refused_or_says_why_nothing_moves() {
+    let bed = Bed::with_group().await;
+    bed.announce(10).await;
+    let (first, second) = (bed.node("w1").await, bed.node("w2").await);
+    bed.settled(2, 10).await;
+    let both = ["w1", "w2"].map(|node| bed.spawn(&["drain", node, "--yes", "--deadline", "2m"]));
+    let [one, other] = both.map(|child| tokio::spawn(wait(child)));
+    let (one, other) = (one.await.expect("it ended"), other.await.expect("it ended"));
+    let mut codes = [&one, &other].map(|output| output.status.code());
+    codes.sort_unstable();
+    let said = format!("{}\n{}", words(&one), words(&other));
+    // Whoever came later found the other's drain, before it wrote or after.
+    assert!(codes == [Some(0), Some(4)] || codes == [Some(0), Some(7)], "{codes:?} {said}");
+    let nodes = bed.json(&["nodes"]).await;
+    let kinds = nodes["nodes"].as_array().expect("a list").iter();
+    let drains = kinds.filter(|node| node["intent"]["kind"] == "drain").count();
+    assert_eq!(drains, 1, "{nodes}");
+    first.cancel().await;
+    second.cancel().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn ctrl_c_stops_watching_and_not_the_drain() {
     let bed = Bed::with_group().await;
     bed.announce(2).await;

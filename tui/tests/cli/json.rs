@@ -36,7 +36,7 @@ fn close(schema: &mut Value) {
     }
 }
 
-fn check(document: &Value) {
+pub(crate) fn check(document: &Value) {
     let validator = jsonschema::validator_for(&schema(document)).expect("a schema");
     let wrong: Vec<_> =
         validator.iter_errors(document).map(|e| format!("{e} at {}", e.instance_path())).collect();
@@ -77,6 +77,7 @@ async fn every_document_is_as_its_schema_says() {
         &["cordon", "w2", "--dry-run"],
         &["reconcile", "--prefix", "/other/", "--file", "/dev/null", "--dry-run"],
         &["reconcile", "--prefix", "/other/", "--file", "/dev/null"],
+        &["repair"],
         &["context", "ls"],
         &["context", "info"],
     ] {

@@ -2,6 +2,7 @@
 
 mod bed;
 mod contexts;
+mod doctor;
 mod drain;
 mod exit_codes;
 mod generated;

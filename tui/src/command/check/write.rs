@@ -122,6 +122,7 @@ impl Report {
                 state("cordoned", summary.cordoned),
                 state("draining", summary.draining),
                 state("drained", summary.drained),
+                state("emptied", summary.emptied),
                 state("leaving", summary.leaving),
                 state("late", summary.late),
                 state("lost", summary.lost),

@@ -1,5 +1,7 @@
 //! `divider doctor`
 
+mod trial;
+
 use std::time::{Duration, UNIX_EPOCH};
 
 use clap::Args;
@@ -9,12 +11,15 @@ use serde::Serialize;
 
 use crate::connection::Connected;
 use crate::exit::{Exit, Failure, Outcome};
-use crate::output::{Column, Format, List, age, answer, answer_json, chain, now_ms, tone_of};
+use crate::output::{
+    Column, Format, List, age, answer, answer_json, chain, count, now_ms, tone_of,
+};
 use crate::shell::Shell;
 
 /// Check the server, the group and this user's rights, and say how to mend what is wrong
 ///
-/// Each right is tried on its own; nothing is changed. Ends with 1 when something is found that keeps
+/// Each right is tried on its own, by what changes nothing. Then a tombstone that goes after a second is
+/// written and read back, and a watch is opened, as far as the user may. Ends with 1 when something is found that keeps
 /// the group from working, or this user from looking at it.
 #[derive(Debug, Args)]
 pub(crate) struct DoctorArgs {}
@@ -187,6 +192,8 @@ async fn examine(connected: &Connected, group: &GroupName, findings: &mut Vec<Fi
         findings.push(finding);
     }
     let rights = connected.account.rights(group).await;
+    trial::try_it(connected, group, &rights, findings).await;
+    findings.extend(strays(connected, group).await);
     for role in [Role::Viewer, Role::Announcer, Role::Operator, Role::Worker] {
         findings.extend(of_role(role, &rights));
     }
@@ -266,6 +273,18 @@ async fn protocol(connected: &Connected, group: &GroupName) -> Option<Finding> {
         // The reason stands in another line.
         Err(_) => None,
     }
+}
+
+/// Announcements that no node sees.
+async fn strays(connected: &Connected, group: &GroupName) -> Option<Finding> {
+    let strays = connected.account.strays(group).await.ok()?;
+    let first = strays.first()?;
+    let found = format!(
+        "{} announced that no node sees: {}",
+        count(strays.len() as u64, "key"),
+        first.subject
+    );
+    Some(Finding::warn("records", found, "`divider repair` lists them, and removes them"))
 }
 
 /// The rights of a role: one line where all are there, else one for each that lacks.

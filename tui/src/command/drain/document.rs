@@ -21,7 +21,13 @@ pub(super) struct Document<'a> {
 pub(super) struct NodeRow {
     pub(super) node: String,
     pub(super) outcome: &'static str,
-    /// How many keys it had; null where it is not drained.
+    /// How many keys it had; null where it has some left.
     pub(super) keys: Option<u64>,
     pub(super) took_ms: Option<u64>,
+    /// How many keys were freed at the deadline and have no owner; null where it has some left.
+    pub(super) freed: Option<u64>,
+    /// How many keys were taken over, their stops not confirmed; null where it has some left.
+    pub(super) taken_over: Option<u64>,
+    /// Whether a part of it was not seen; null where it has some left.
+    pub(super) unseen: Option<bool>,
 }

@@ -1,6 +1,6 @@
 //! What a drain has left, and why.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use divider::snapshot::{KeyStatus, NodeStatus, Phase, Snapshot};
 use divider::{Key, NodeId};
@@ -23,6 +23,8 @@ pub(super) struct LeftKey {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Reason {
+    /// It was told to stop and that is not confirmed; another node has the key by now.
+    RunsOn,
     /// It was told to stop and that is not confirmed.
     NotConfirmed,
     /// It left the node, and nobody has it.
@@ -36,6 +38,9 @@ pub(super) enum Reason {
 impl Reason {
     const fn as_str(self) -> &'static str {
         match self {
+            Self::RunsOn => {
+                "given away, and its stop is not confirmed: it may still run there, too"
+            }
             Self::NotConfirmed => "stop not confirmed",
             Self::NoOwner => "left the node, and nobody has it",
             Self::NoReceiver => "nobody else may take it",
@@ -64,8 +69,17 @@ pub(super) fn left_of(
     let told = node.unconfirmed.oldest.iter().map(|stop| (&stop.key, stop.told));
     let told: HashMap<_, _> = told.collect();
     let now = viewer.anchor.moment();
+    let given = node.unconfirmed.oldest.iter().filter(|stop| stop.given);
+    let runs_on = given.clone().map(|stop| LeftKey {
+        key: stop.key.to_string(),
+        node: node.node.to_string(),
+        why: Reason::RunsOn,
+        age_ms: Some(millis(now.since(stop.told))),
+    });
+    let given: HashSet<_> = given.map(|stop| &stop.key).collect();
     let mut left: Vec<LeftKey> = snapshot
         .keys()
+        .filter(|(key, _)| !given.contains(key))
         .filter_map(|(key, status)| {
             let why = reason(node, planned.get(key), status)?;
             let since = told.get(key).copied().or_else(|| viewer.seen(status.since));
@@ -78,6 +92,7 @@ pub(super) fn left_of(
                 age_ms: since.map(|since| millis(now.since(since))),
             })
         })
+        .chain(runs_on)
         .collect();
     left.sort_by(|a, b| a.why.cmp(&b.why).then(b.age_ms.cmp(&a.age_ms)));
     left

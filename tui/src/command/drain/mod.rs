@@ -37,7 +37,8 @@ use crate::span::parse_span;
 ///
 /// Ends with 0 when everything is drained, 3 when keys are left at the deadline, 4 when it was
 /// refused, 6 when the connection was lost and the drain goes on, 7 when the plan changed before it
-/// was confirmed.
+/// was confirmed, 8 when nothing is left on the nodes and yet they are not drained: keys were freed at
+/// the deadline and have no owner, or were taken over from a node that died with its stops unconfirmed.
 #[derive(Debug, Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own on the command line")]
 pub(crate) struct DrainArgs {
@@ -120,7 +121,7 @@ impl DrainArgs {
             return Ok(());
         }
         plan.check(self.allows_left())?;
-        self.confirm(&mut watch, &nodes, &preview).await?;
+        let preview = self.confirm(&mut watch, &nodes, preview).await?;
         let drain = group.drain(&nodes, &self.options(&preview)).await?;
         let wait = wait.begun(&drain, preview, self.deadline(), self.on_deadline.into());
         if self.detach {
@@ -164,15 +165,15 @@ impl DrainArgs {
         }
     }
 
-    /// Has the plan confirmed. What was seen has to be what is done.
+    /// Has the plan confirmed, and gives it as it is then. What was seen has to be what is done.
     async fn confirm(
         &self,
         watch: &mut GroupWatch,
         nodes: &[NodeId],
-        preview: &DrainPreview,
-    ) -> Outcome {
+        preview: DrainPreview,
+    ) -> Result<DrainPreview, Failure> {
         if self.yes {
-            return Ok(());
+            return Ok(preview);
         }
         let names = nodes.iter().map(NodeId::as_str).collect::<Vec<_>>().join(", ");
         let keys = count(preview.moves.len() as u64 - preview.without_receiver, "key");
@@ -192,7 +193,7 @@ impl DrainArgs {
         while tokio::time::timeout(Duration::ZERO, watch.next()).await.is_ok() {}
         let now = watch.preview_drain(nodes)?;
         if now.moves == preview.moves {
-            return Ok(());
+            return Ok(now);
         }
         let (before, after) = (preview.moves.len(), now.moves.len());
         let words = "the plan changed before it was confirmed, nothing was changed; run it again";
@@ -218,6 +219,9 @@ fn begun(format: Format, group: &str, drain_id: &str, nodes: &[NodeId]) -> Outco
         outcome: "draining",
         keys: None,
         took_ms: None,
+        freed: None,
+        taken_over: None,
+        unseen: None,
     };
     answer_json(&Document {
         schema: SCHEMA,

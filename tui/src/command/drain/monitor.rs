@@ -1,10 +1,10 @@
 //! Judging how far a drain is: pure, so that it can be tested without one.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
-use divider::snapshot::{NodeState, NodeStatus, Snapshot};
+use divider::snapshot::{KeyStatus, NodeState, NodeStatus, Phase, Snapshot};
 use divider::wire::Mode;
-use divider::{Key, NodeId};
+use divider::{Key, NodeId, Session};
 
 use super::left::{LeftKey, left_of};
 use crate::contract::Viewer;
@@ -17,8 +17,8 @@ pub(super) struct Monitor {
     drain: Option<String>,
     /// Where each key was that the plan moves. All of them need an owner elsewhere.
     planned: HashMap<Key, NodeId>,
-    /// Whether keys that nobody else may take are freed by now.
-    freed: bool,
+    /// A part of the drain was not seen: it went on before, or the store was lost meanwhile.
+    blind: bool,
 }
 
 /// One node of a drain.
@@ -28,14 +28,50 @@ struct Tracked {
     from: u64,
     /// Whether its drain was seen: before, it is in whatever state it was.
     begun: bool,
-    drained: bool,
+    session: Option<Session>,
+    /// Another session of it began after the drain.
+    restarted: bool,
+    end: Option<Empty>,
+}
+
+/// A node has nothing left. It is drained where nothing of this is so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Empty {
+    /// How many keys were freed at the deadline and have no owner.
+    pub(super) freed: u64,
+    /// How many keys were taken over from a session that was over: their stops are not confirmed.
+    pub(super) taken_over: u64,
+    /// What a former session of it had was not seen.
+    pub(super) unseen: bool,
+}
+
+impl Empty {
+    pub(super) fn is_drained(self) -> bool {
+        self == Self::default()
+    }
+
+    /// Why it is not drained, in words.
+    pub(super) fn words(self) -> String {
+        let freed = (self.freed > 0).then(|| {
+            format!("{} freed at the deadline, without an owner", count(self.freed, "key"))
+        });
+        let taken_over = (self.taken_over > 0).then(|| {
+            let keys = count(self.taken_over, "key");
+            format!("{keys} taken over when its session was over, the stops not confirmed")
+        });
+        let unseen = self
+            .unseen
+            .then(|| "not all was seen: whether every stop was confirmed is not known".to_owned());
+        let all: Vec<_> = [freed, taken_over, unseen].into_iter().flatten().collect();
+        all.join(", ")
+    }
 }
 
 /// What a snapshot shows of one node that it did not show before.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum News {
-    /// It is drained; it had so many keys.
-    Drained(NodeId, u64),
+    /// It has nothing left; it had so many keys.
+    Empty(NodeId, u64, Empty),
     /// Somebody said something else of it.
     Undone(NodeId),
 }
@@ -52,22 +88,24 @@ impl Monitor {
             node: node.clone(),
             from: from(node),
             begun: false,
-            drained: false,
+            session: None,
+            restarted: false,
+            end: None,
         };
         let nodes = nodes.iter().map(tracked).collect();
-        Self { nodes, drain, planned, freed: false }
+        Self { nodes, drain, planned, blind: false }
     }
 
-    /// The deadline is over, and what nobody else may take is nobody's.
-    pub(super) fn on_freed(&mut self) {
-        self.freed = true;
+    /// A part of the drain is not seen.
+    pub(super) fn on_gap(&mut self) {
+        self.blind = true;
     }
 
     /// Looks at a complete snapshot.
     pub(super) fn on_snapshot(&mut self, snapshot: &Snapshot) -> Vec<News> {
         let mut news = Vec::new();
         let mut nodes = std::mem::take(&mut self.nodes);
-        for tracked in nodes.iter_mut().filter(|tracked| !tracked.drained) {
+        for tracked in nodes.iter_mut().filter(|tracked| tracked.end.is_none()) {
             let status = snapshot.node(&tracked.node);
             let Some(status) = status.filter(|status| self.is_meant(status)) else {
                 if tracked.begun {
@@ -75,31 +113,32 @@ impl Monitor {
                 }
                 continue;
             };
-            tracked.begun = true;
-            tracked.from = tracked.from.max(status.wish.as_ref().map_or(0, |w| w.drained_from));
-            if self.is_drained(status, snapshot) {
-                tracked.drained = true;
-                news.push(News::Drained(tracked.node.clone(), tracked.from));
+            tracked.follow(status);
+            if let Some(end) = self.end_of(tracked, status, snapshot) {
+                tracked.end = Some(end);
+                news.push(News::Empty(tracked.node.clone(), tracked.from, end));
             }
         }
         self.nodes = nodes;
         news
     }
 
-    /// Whether every node is drained.
-    pub(super) fn is_done(&self) -> bool {
-        self.nodes.iter().all(|tracked| tracked.drained)
+    /// Whether no node has anything left.
+    pub(super) fn is_over(&self) -> bool {
+        self.nodes.iter().all(|tracked| tracked.end.is_some())
     }
 
-    pub(super) fn is_node_drained(&self, node: &NodeId) -> bool {
-        self.nodes.iter().any(|tracked| tracked.node == *node && tracked.drained)
+    /// The nodes that have nothing left.
+    pub(super) fn ended(&self) -> impl Iterator<Item = (&NodeId, Empty)> {
+        self.nodes.iter().filter_map(|tracked| Some((&tracked.node, tracked.end?)))
     }
 
     /// How far it is, in one line.
     pub(super) fn line(&self, snapshot: &Snapshot, viewer: &Viewer) -> String {
         let of: u64 = self.nodes.iter().map(|tracked| tracked.from).sum();
         let status = |tracked: &Tracked| snapshot.node(&tracked.node);
-        let undone = || self.nodes.iter().filter(|tracked| !tracked.drained).filter_map(status);
+        let undone =
+            || self.nodes.iter().filter(|tracked| tracked.end.is_none()).filter_map(status);
         let left: u64 = undone().map(|status| status.keys).sum();
         let stopping: u64 = undone().map(|status| status.stopping).sum();
         // What left a node and nobody has is on its way, and not there.
@@ -117,20 +156,30 @@ impl Monitor {
             let span = age(viewer.anchor.moment().since(stop.told));
             format!("; oldest stop not confirmed: {} on {}, {span}", stop.key, status.node)
         });
+        let wait: HashSet<&NodeId> = undone().map(|status| &status.node).collect();
+        let waits = |key: &KeyStatus| {
+            let is_of = key.owner.as_ref().is_some_and(|owner| wait.contains(owner));
+            is_of && key.to.is_none() && key.phase == Phase::Running
+        };
+        let waiting = snapshot.keys().filter(|(_, key)| waits(key)).count() as u64;
+        if waiting > 0 {
+            line =
+                format!("{line}; {} without a receiver{}", count(waiting, "key"), closed(snapshot));
+        }
         let paused = undone().any(|status| status.wish.as_ref().is_some_and(|wish| wish.paused));
         line + &oldest.unwrap_or_default() + if paused { "; paused" } else { "" }
     }
 
     /// What is left of every node that is not drained.
     pub(super) fn left(&self, snapshot: &Snapshot, viewer: &Viewer) -> Vec<LeftKey> {
-        let undone = self.nodes.iter().filter(|tracked| !tracked.drained);
+        let undone = self.nodes.iter().filter(|tracked| !tracked.is_drained());
         let status = undone.filter_map(|tracked| snapshot.node(&tracked.node));
         status.flat_map(|status| left_of(status, &self.planned, snapshot, viewer)).collect()
     }
 
     /// What is left in one sentence.
     pub(super) fn left_words(&self, left: &[LeftKey]) -> String {
-        let undone = self.nodes.iter().filter(|tracked| !tracked.drained);
+        let undone = self.nodes.iter().filter(|tracked| !tracked.is_drained());
         let each = undone.map(|tracked| {
             let keys = left.iter().filter(|key| key.node == tracked.node.as_str()).count();
             format!("node/{} {}", tracked.node, count(keys as u64, "key"))
@@ -144,24 +193,72 @@ impl Monitor {
         wish.is_some_and(|wish| self.drain.is_none() || wish.drain_id == self.drain)
     }
 
-    /// No claim names it, it stops nothing, and what it had has live owners elsewhere.
-    fn is_drained(&self, status: &NodeStatus, snapshot: &Snapshot) -> bool {
-        let adrift = status.wish.as_ref().map_or(0, |wish| wish.adrift);
-        let is_gone = status.state == NodeState::Absent && status.keys == 0 && adrift == 0;
-        let is_empty = is_gone || status.state == NodeState::Drained;
-        is_empty
-            && self
-                .planned
-                .iter()
-                .filter(|(_, from)| **from == status.node)
-                .all(|(key, _)| self.is_settled(key, &status.node, snapshot))
-    }
-
-    /// Whether a key has a live owner elsewhere, or exists no more.
-    fn is_settled(&self, key: &Key, from: &NodeId, snapshot: &Snapshot) -> bool {
-        let Some(status) = snapshot.key(key) else { return true };
-        let Some(owner) = &status.owner else { return self.freed };
-        let is_live = snapshot.node(owner).is_some_and(|node| node.state != NodeState::Lost);
-        owner != from && is_live
+    /// How it ended, where no claim names the node, it stops nothing, and what it had has live owners
+    /// elsewhere or was freed.
+    fn end_of(&self, tracked: &Tracked, status: &NodeStatus, snapshot: &Snapshot) -> Option<Empty> {
+        let (adrift, taken_over) =
+            status.wish.as_ref().map_or((0, 0), |wish| (wish.adrift, wish.taken_over));
+        let is_gone = status.state == NodeState::Absent
+            && status.keys + status.unconfirmed.count + adrift == 0;
+        let is_emptied = status.state == NodeState::Emptied;
+        if !is_gone && !is_emptied && status.state != NodeState::Drained {
+            return None;
+        }
+        let mut ownerless = 0;
+        for (key, _) in self.planned.iter().filter(|(_, from)| **from == status.node) {
+            match snapshot.key(key).map(|key| &key.owner) {
+                None => {}
+                Some(None) => ownerless += 1,
+                Some(Some(owner)) => {
+                    let is_live =
+                        snapshot.node(owner).is_some_and(|node| node.state != NodeState::Lost);
+                    if *owner == status.node || !is_live {
+                        return None;
+                    }
+                }
+            }
+        }
+        if ownerless > 0 && !is_emptied {
+            return None;
+        }
+        let freed = if is_emptied { ownerless.max(adrift) } else { 0 };
+        let died = is_gone && !status.left;
+        // One that came late sees keys without an owner, and not whose they were.
+        let unsure = is_emptied && freed + taken_over == 0;
+        let unseen = self.blind && (tracked.restarted || died || unsure);
+        Some(Empty { freed, taken_over, unseen })
     }
 }
+
+impl Tracked {
+    fn is_drained(&self) -> bool {
+        self.end.is_some_and(Empty::is_drained)
+    }
+
+    fn follow(&mut self, status: &NodeStatus) {
+        let wish = status.wish.as_ref();
+        let began_later = wish.is_some_and(|wish| status.joined > wish.revision);
+        let is_other = self.session.is_some() && self.session != status.session;
+        self.restarted |= if self.begun { is_other } else { began_later };
+        self.session = status.session.or(self.session);
+        self.begun = true;
+        self.from = self.from.max(wish.map_or(0, |wish| wish.drained_from));
+    }
+}
+
+/// Which other nodes take nothing, as a reason.
+fn closed(snapshot: &Snapshot) -> String {
+    let takes_nothing = |node: &&NodeStatus| {
+        !matches!(node.state, NodeState::Ready | NodeState::Joining | NodeState::Absent)
+    };
+    let named: Vec<_> = snapshot
+        .nodes()
+        .filter(takes_nothing)
+        .take(NAMED)
+        .map(|node| format!("{} is {}", node.node, node.state.as_str()))
+        .collect();
+    if named.is_empty() { String::new() } else { format!(": {}", named.join(", ")) }
+}
+
+/// So many nodes are named.
+const NAMED: usize = 5;

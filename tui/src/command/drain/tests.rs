@@ -8,7 +8,7 @@ use divider::wire::Mode;
 use divider::{Key, NodeId, Revision, Token};
 
 use super::left::Reason;
-use super::monitor::{Monitor, News};
+use super::monitor::{Empty, Monitor, News};
 use crate::contract::Viewer;
 
 fn node(id: &str) -> NodeId {
@@ -63,8 +63,9 @@ fn drained_means_that_every_planned_key_has_a_live_owner_elsewhere() {
     let check = |first: NodeState, left: u64, second: NodeState, keys: &str, done: bool| {
         let mut monitor = monitor();
         let news = monitor.on_snapshot(&snapshot(status("w1", first, left), second, keys));
-        let expected = if done { vec![News::Drained(node("w1"), 2)] } else { vec![] };
-        assert_eq!((news, monitor.is_done()), (expected, done), "{first:?} {keys}");
+        let drained = Empty::default();
+        let expected = if done { vec![News::Empty(node("w1"), 2, drained)] } else { vec![] };
+        assert_eq!((news, monitor.is_over()), (expected, done), "{first:?} {keys}");
     };
     check(Drained, 0, Ready, "a=w2 b=w2", true);
     check(Drained, 0, Late, "a=w2 b=w2", true);
@@ -81,12 +82,86 @@ fn drained_means_that_every_planned_key_has_a_live_owner_elsewhere() {
     check(Absent, 1, Ready, "a=w2 b", false);
 }
 
+/// How the drain of a node ends, by what is known of it.
+fn end(monitor: &mut Monitor, status: NodeStatus, keys: &str) -> Option<Empty> {
+    let news = monitor.on_snapshot(&snapshot(status, NodeState::Ready, keys));
+    assert_eq!(news.len(), usize::from(monitor.is_over()), "{news:?}");
+    monitor.ended().next().map(|(_, end)| end)
+}
+
 #[test]
-fn what_was_to_be_freed_needs_no_owner() {
+fn what_was_freed_or_taken_over_is_told_and_is_no_drain() {
+    let check = |state, taken_over, keys, expected: Option<Empty>, words: &str| {
+        let mut status = status("w1", state, 0);
+        status.wish.as_mut().expect("a drain").taken_over = taken_over;
+        let end = end(&mut monitor(), status, keys);
+        assert_eq!(end, expected, "{state:?} {keys}");
+        assert_eq!(end.map_or(String::new(), Empty::words), words);
+        assert!(end.is_none_or(|end| !end.is_drained()));
+    };
+    let empty = |freed, taken_over| Some(Empty { freed, taken_over, unseen: false });
+    check(NodeState::Drained, 0, "a=w2 b", None, "");
+    let freed = "1 key freed at the deadline, without an owner";
+    check(NodeState::Emptied, 0, "a=w2 b", empty(1, 0), freed);
+    let taken = "2 keys taken over when its session was over, the stops not confirmed";
+    check(NodeState::Emptied, 2, "a=w2 b=w2", empty(0, 2), taken);
+    check(NodeState::Absent, 2, "a=w2 b=w2", empty(0, 2), taken);
+    check(NodeState::Emptied, 2, "a b=w2", empty(1, 2), &format!("{freed}, {taken}"));
+}
+
+#[test]
+fn a_stop_that_was_given_up_keeps_a_node_from_being_drained() {
+    for state in [NodeState::Draining, NodeState::Absent] {
+        let mut status = status("w1", state, 0);
+        let mut stop = UnconfirmedStop::new(key("a"), Token(1), Moment::now());
+        stop.given = true;
+        (status.unconfirmed.count, status.unconfirmed.given) = (1, 1);
+        status.unconfirmed.oldest = vec![stop];
+        let mut monitor = monitor();
+        assert_eq!(end(&mut monitor, status.clone(), "a=w2 b=w2"), None, "{state:?}");
+        let snapshot = snapshot(status, NodeState::Ready, "a=w2 b=w2");
+        let left = monitor.left(&snapshot, &Viewer::of_first(&snapshot));
+        let told: Vec<_> = left.iter().map(|left| (left.key.as_str(), left.why)).collect();
+        assert_eq!(told, [("a", Reason::RunsOn)]);
+        assert!(left[0].line().contains("it may still run there, too for"), "{}", left[0].line());
+    }
+}
+
+#[test]
+fn what_was_not_seen_is_not_taken_for_confirmed() {
+    let gone = |left| {
+        let mut status = status("w1", NodeState::Absent, 0);
+        status.left = left;
+        status
+    };
+    let moved = "a=w2 b=w2";
+    let seen = Some(Empty::default());
+    let unseen = Some(Empty { unseen: true, ..Empty::default() });
+    let late = || {
+        let mut monitor = monitor();
+        monitor.on_gap();
+        monitor
+    };
+    assert_eq!(end(&mut monitor(), gone(false), moved), seen, "it had nothing when it died");
+    assert_eq!(end(&mut late(), gone(false), moved), unseen);
+    assert_eq!(end(&mut late(), gone(true), moved), seen, "it ended in order");
+    assert_eq!(end(&mut late(), status("w1", NodeState::Drained, 0), moved), seen);
+    assert_eq!(end(&mut late(), status("w1", NodeState::Emptied, 0), moved), unseen);
+    let mut again = status("w1", NodeState::Drained, 0);
+    again.joined = Revision(9);
+    assert_eq!(end(&mut late(), again.clone(), moved), unseen, "it began after the drain");
+    assert_eq!(end(&mut monitor(), again, moved), seen, "the former session's end was seen");
+}
+
+#[test]
+fn a_drain_that_nobody_can_take_from_says_so() {
     let mut monitor = monitor();
-    monitor.on_freed();
-    let snapshot = snapshot(status("w1", NodeState::Drained, 0), NodeState::Ready, "a=w2 b");
-    assert_eq!(monitor.on_snapshot(&snapshot), [News::Drained(node("w1"), 2)]);
+    let first = status("w1", NodeState::Draining, 2);
+    let snapshot = snapshot(first, NodeState::Draining, "a=w1 b=w1");
+    monitor.on_snapshot(&snapshot);
+    let line = monitor.line(&snapshot, &Viewer::of_first(&snapshot));
+    let why = "2 keys without a receiver: w1 is draining, w2 is draining";
+    assert!(line.contains(why), "{line}");
 }
 
 #[test]

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use super::document::{Document, NodeRow, SCHEMA};
 use super::left::LeftKey;
-use super::monitor::{Monitor, News};
+use super::monitor::{Empty, Monitor, News};
 use crate::contract::Viewer;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::output::{Format, age, ago, answer, answer_json, millis};
@@ -27,8 +27,8 @@ pub(super) struct Wait<'a> {
     begun: Instant,
     deadline: Option<Instant>,
     on_deadline: OnDeadline,
-    /// When each node was seen to be drained, and how many keys it had.
-    drained: Vec<(NodeId, u64, Duration)>,
+    /// When each node was seen to have nothing left, and how many keys it had.
+    emptied: Vec<(NodeId, u64, Duration)>,
     /// Since when the store is lost.
     lost: Option<Instant>,
     /// The last line of progress.
@@ -38,6 +38,8 @@ pub(super) struct Wait<'a> {
 /// How a watch of a drain ends.
 enum End {
     Drained,
+    /// Nothing is left, and not every stop is confirmed or not every key has an owner.
+    Emptied,
     Deadline,
     Lost,
     Interrupted,
@@ -69,7 +71,7 @@ impl<'a> Wait<'a> {
             begun: Instant::now(),
             deadline: None,
             on_deadline: OnDeadline::Keep,
-            drained: Vec::new(),
+            emptied: Vec::new(),
             lost: None,
             told: String::new(),
         }
@@ -94,6 +96,7 @@ impl<'a> Wait<'a> {
 
     /// The drain that goes on already.
     pub(super) async fn running(mut self, watch: &mut GroupWatch, first: &Snapshot) -> Outcome {
+        self.monitor.on_gap();
         let wish = |node: &NodeId| first.node(node).and_then(|status| status.wish.as_ref());
         for node in &self.nodes {
             let drains = |wish: &&Wish| wish.mode == divider::wire::Mode::Drain;
@@ -167,24 +170,30 @@ impl<'a> Wait<'a> {
         for news in self.monitor.on_snapshot(snapshot) {
             match news {
                 News::Undone(node) => return Ok(Some(End::Undone(node))),
-                News::Drained(node, keys) => {
+                News::Empty(node, keys, end) => {
                     let took = self.begun.elapsed();
                     self.clear_line();
                     if self.shell.output.format(&[Format::Plain, Format::Json])? == Format::Plain {
                         let keys = crate::output::count(keys, "key");
-                        answer(&format!("node/{node} drained ({keys}, {})\n", age(took)))?;
+                        let word = word_of(end);
+                        answer(&format!("node/{node} {word} ({keys}, {})\n", age(took)))?;
                     }
-                    self.drained.push((node, keys, took));
+                    self.emptied.push((node, keys, took));
                 }
             }
         }
-        Ok(self.monitor.is_done().then_some(End::Drained))
+        if !self.monitor.is_over() {
+            return Ok(None);
+        }
+        let drained = self.monitor.ended().all(|(_, end)| end.is_drained());
+        Ok(Some(if drained { End::Drained } else { End::Emptied }))
     }
 
     fn on_link(&mut self, link: &Link) {
         match link {
             Link::Lost { error, .. } if self.lost.is_none() => {
                 self.lost = Some(Instant::now());
+                self.monitor.on_gap();
                 self.clear_line();
                 let words = "lost the store, trying again; the drain goes on by itself";
                 self.shell.output.say(&format!("{words}: {error}"));
@@ -204,7 +213,6 @@ impl<'a> Wait<'a> {
         }
         self.on_deadline = OnDeadline::Keep;
         self.deadline = Some(Instant::now() + GRACE);
-        self.monitor.on_freed();
         None
     }
 
@@ -243,6 +251,14 @@ impl<'a> Wait<'a> {
         let again = format!("divider drain {} --monitor", names.join(" "));
         match end {
             End::Drained => Ok(()),
+            End::Emptied => {
+                self.list(&left);
+                let emptied = self.monitor.ended().filter(|(_, end)| !end.is_drained());
+                let each: Vec<_> =
+                    emptied.map(|(node, end)| format!("node/{node}: {}", end.words())).collect();
+                let words = format!("nothing is left, and it is not drained: {}", each.join("; "));
+                Err(Failure::new(Exit::NotDrained, words))
+            }
             End::Deadline => {
                 let what = self.monitor.left_words(&left);
                 self.list(&left);
@@ -277,19 +293,23 @@ impl<'a> Wait<'a> {
     fn answer_document(&self, end: &End, snapshot: &Snapshot, left: &[LeftKey]) -> Outcome {
         let outcome = match end {
             End::Drained => "drained",
+            End::Emptied => "emptied",
             End::Deadline => "left",
             End::Lost => "connection_lost",
             End::Interrupted => "interrupted",
             End::Undone(_) => "undone",
         };
         let row = |node: &NodeId| {
-            let drained = self.drained.iter().find(|(drained, ..)| drained == node);
-            let is_drained = self.monitor.is_node_drained(node);
+            let emptied = self.emptied.iter().find(|(emptied, ..)| emptied == node);
+            let end = self.monitor.ended().find(|(ended, _)| *ended == node).map(|(_, end)| end);
             NodeRow {
                 node: node.to_string(),
-                outcome: if is_drained { "drained" } else { "draining" },
-                keys: drained.map(|(_, keys, _)| *keys),
-                took_ms: drained.map(|(_, _, took)| millis(*took)),
+                outcome: end.map_or("draining", word_of),
+                keys: emptied.map(|(_, keys, _)| *keys),
+                took_ms: emptied.map(|(_, _, took)| millis(*took)),
+                freed: end.map(|end| end.freed),
+                taken_over: end.map(|end| end.taken_over),
+                unseen: end.map(|end| end.unseen),
             }
         };
         answer_json(&Document {
@@ -301,6 +321,10 @@ impl<'a> Wait<'a> {
             left,
         })
     }
+}
+
+fn word_of(end: Empty) -> &'static str {
+    if end.is_drained() { "drained" } else { "emptied" }
 }
 
 const STANDS: &str = "they are still drained, nothing is undone";

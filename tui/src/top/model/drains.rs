@@ -39,6 +39,11 @@ pub(crate) struct Part {
     pub(crate) stopping: u64,
     /// How many that left it nobody has.
     pub(crate) adrift: u64,
+    /// How many were taken over, their stops not confirmed.
+    pub(crate) taken_over: u64,
+    /// It has nothing left, and is not drained.
+    pub(crate) emptied: bool,
+    /// It has nothing left.
     pub(crate) done: bool,
 }
 
@@ -47,6 +52,8 @@ pub(crate) struct Part {
 pub(crate) enum End {
     /// Everything was handed over, after so long.
     Done(Duration),
+    /// Nothing is left after so long, and not all of it was handed over and confirmed.
+    Emptied(Duration),
     /// Somebody undid it, with so many keys left.
     Undone(u64),
 }
@@ -110,7 +117,8 @@ impl Drains {
             return;
         }
         // One that was done before this viewer looked is no news.
-        let over = node.state == NodeState::Drained || node.keys == 0;
+        let over = matches!(node.state, NodeState::Drained | NodeState::Emptied)
+            || node.keys + node.unconfirmed.count == 0;
         let before = self.came.is_some_and(|came| wish.revision <= came);
         if over && before && wish.drained_from == 0
             || self.dismissed.contains(id)
@@ -161,7 +169,9 @@ impl Drain {
         for (id, part) in &mut self.nodes {
             let node = snapshot.node(id);
             match node.and_then(|node| Some((node, drained(node)?))) {
-                Some((node, (drain, wish))) if drain == self.id => *part = Part::of(node, wish),
+                Some((node, (drain, wish))) if drain == self.id => {
+                    *part = Part::of(*part, node, wish)
+                }
                 _ => {
                     undone += 1;
                     part.left = node.map_or(0, |node| node.keys);
@@ -173,7 +183,8 @@ impl Drain {
             self.end = Some(End::Undone(self.total().left));
         } else if self.nodes.values().all(|part| part.done) {
             let asked = Duration::from_millis(now.unix_ms.saturating_sub(self.asked_ms));
-            self.end = Some(End::Done(asked));
+            let emptied = self.total().emptied;
+            self.end = Some(if emptied { End::Emptied(asked) } else { End::Done(asked) });
         }
     }
 
@@ -190,6 +201,8 @@ impl Drain {
             total.left += part.left;
             total.stopping += part.stopping;
             total.adrift += part.adrift;
+            total.taken_over += part.taken_over;
+            total.emptied |= part.emptied;
             total.done &= part.done;
         }
         // One that was done between two looks is known by its moves alone.
@@ -204,14 +217,20 @@ impl Drain {
 }
 
 impl Part {
-    fn of(node: &NodeStatus, wish: &Wish) -> Self {
-        let gone = node.state == NodeState::Absent && node.keys == 0 && wish.adrift == 0;
+    fn of(before: Self, node: &NodeStatus, wish: &Wish) -> Self {
+        let left = node.keys + node.unconfirmed.count + wish.adrift;
+        let gone = node.state == NodeState::Absent && left == 0;
+        // What it had when it was last seen nobody confirmed, if it died with that.
+        let died = if gone && !node.left { before.left } else { 0 };
+        let taken_over = wish.taken_over.max(before.taken_over).max(died);
         Self {
             from: wish.drained_from.max(node.keys),
             left: node.keys,
             stopping: node.stopping.min(node.keys),
             adrift: wish.adrift,
-            done: gone || node.state == NodeState::Drained,
+            taken_over,
+            emptied: node.state == NodeState::Emptied || taken_over > 0,
+            done: gone || matches!(node.state, NodeState::Drained | NodeState::Emptied),
         }
     }
 

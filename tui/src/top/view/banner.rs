@@ -157,6 +157,18 @@ fn ended(model: &Model, drain: &Drain, end: &End) -> Words {
             );
             said(text, Role::Strong)
         }
+        End::Emptied(after) => {
+            let total = drain.total();
+            let why = match (total.adrift, total.taken_over) {
+                (0, 0) => "keys have no owner".to_owned(),
+                (freed, 0) => format!("{} without an owner", count(freed, "key")),
+                (0, taken) => format!("{} taken over, stops not confirmed", count(taken, "key")),
+                (freed, taken) => format!("{freed} without an owner, {taken} taken over"),
+            };
+            let after = age(*after);
+            let text = format!(" {names} emptied after {after}, and not drained: {why}. esc");
+            said(text, Role::Late)
+        }
         End::Undone(left) => {
             let left = count(*left, "key");
             said(format!(" The drain of {names} was undone: {left} stay there. esc"), Role::Late)

@@ -72,6 +72,7 @@ impl Theme {
             NodeState::Cordoned => "=",
             NodeState::Draining => self.sign("▼", "v"),
             NodeState::Drained => self.sign("▽", "o"),
+            NodeState::Emptied => self.sign("◇", "e"),
             NodeState::Leaving => self.sign("◁", "<"),
             NodeState::Late => "!",
             NodeState::Lost => self.sign("✖", "x"),
@@ -96,7 +97,7 @@ pub(crate) fn state_role(state: NodeState) -> Role {
         NodeState::Joining => Role::Joining,
         NodeState::Cordoned | NodeState::Drained => Role::Cordoned,
         NodeState::Draining | NodeState::Leaving => Role::Draining,
-        NodeState::Late => Role::Late,
+        NodeState::Late | NodeState::Emptied => Role::Late,
         NodeState::Lost => Role::Lost,
         _ => Role::Dim,
     }
