@@ -15,6 +15,7 @@ use super::super::{StoreError, Write};
 use super::account::NatsAccount;
 use super::api::{Api, ApiError, NO_MESSAGE, Refusal};
 use super::message::{StoredMessage, headers};
+use super::server_clock::ServerClock;
 use super::stream::Names;
 use crate::id::{GroupName, Revision};
 use crate::wire::RecordName;
@@ -59,11 +60,13 @@ impl NatsAccount {
         let info = api.request(&format!("STREAM.INFO.{}", names.stream), &wanted).await;
         let info: Subjects = info.map_err(|error| api.store_error(error))?;
         let mut strays = Vec::new();
+        // Only whether it is a tombstone counts here.
+        let clock = ServerClock::default();
         for subject in info.state.subjects.into_keys() {
             // A wildcard in it stands for itself, too.
             if let Some(message) = newest(&api, &names, &subject).await? {
                 let (subject, revision) = (message.subject().to_owned(), message.sequence());
-                let is_deleted = message.record(&subject)?.value.is_none();
+                let is_deleted = message.record(&subject, &clock)?.value.is_none();
                 if !is_deleted {
                     strays.push(Stray { subject, revision: Revision(revision) });
                 }
@@ -97,7 +100,13 @@ impl NatsAccount {
         }
         let api = self.api(Some(group));
         let expected = Some(stray.revision);
-        let write = Write { name: String::new(), value: None, expected, ttl: Some(TOMBSTONE) };
+        let write = Write {
+            name: String::new(),
+            value: None,
+            expected,
+            ttl: Some(TOMBSTONE),
+            expires_in: None,
+        };
         let subject = format!("{}{}", self.options.records_prefix(), stray.subject);
         publish(&api, subject, headers(&write)).await
     }

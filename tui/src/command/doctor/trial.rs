@@ -47,7 +47,13 @@ async fn write(store: &NatsStore, name: Option<String>) -> Finding {
     let Some(name) = name else {
         return Finding::ok("write", "not tried: this user may write nothing");
     };
-    let tombstone = Write { name: name.clone(), value: None, expected: None, ttl: Some(LIFE) };
+    let tombstone = Write {
+        name: name.clone(),
+        value: None,
+        expected: None,
+        ttl: Some(LIFE),
+        expires_in: None,
+    };
     let revision = match store.write(tombstone).await {
         Outcome::Acked(revision) => revision,
         Outcome::Refused(error) | Outcome::Unknown(error) => {
