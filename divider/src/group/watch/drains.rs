@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use crate::id::NodeId;
+use crate::id::{NodeId, Session};
 use crate::key::Key;
 use crate::wire::ControlRecord;
 
@@ -20,6 +20,9 @@ struct Drain {
     from: u64,
     adrift: u64,
     taken_over: u64,
+    /// The node's session, and how many keys left it since its last heartbeat that was seen.
+    session: Option<Session>,
+    unproved: u64,
 }
 
 impl Drains {
@@ -30,13 +33,38 @@ impl Drains {
         node: &NodeId,
         wish: &ControlRecord,
         keys: u64,
+        session: Option<Session>,
     ) -> (u64, u64, u64) {
-        let fresh = || Drain { id: wish.drain_id.clone(), from: keys, adrift: 0, taken_over: 0 };
+        let fresh = || Drain {
+            id: wish.drain_id.clone(),
+            from: keys,
+            adrift: 0,
+            taken_over: 0,
+            session,
+            unproved: 0,
+        };
         let drain = self.by_node.entry(node.clone()).or_insert_with(fresh);
         if drain.id != wish.drain_id {
             *drain = Drain { adrift: drain.adrift, ..fresh() };
         }
         (drain.from, drain.adrift, drain.taken_over)
+    }
+
+    /// A key left a node whose session lives, as far as is known.
+    pub(super) fn on_given(&mut self, node: &NodeId) {
+        if let Some(drain) = self.by_node.get_mut(node) {
+            drain.unproved += 1;
+        }
+    }
+
+    /// A node's lease shows that this session lives, or how it ended. What left it before it gave away
+    /// itself. Where the record of its end was replaced unseen, that is not known.
+    pub(super) fn on_lease(&mut self, node: &NodeId, session: Session) {
+        let Some(drain) = self.by_node.get_mut(node) else { return };
+        let unproved = std::mem::take(&mut drain.unproved);
+        if drain.session.replace(session).is_some_and(|before| before != session) {
+            drain.taken_over += unproved;
+        }
     }
 
     /// A key of a node was taken by another since its session was over.

@@ -135,6 +135,9 @@ impl Model {
                 self.dirty_nodes.insert(node);
             }
             Effect::Lease(node) => {
+                if let Some(lease) = self.view.leases.get(&node) {
+                    self.drains.on_lease(&node, lease.record.session);
+                }
                 self.dirty_nodes.insert(node);
             }
             Effect::Stops(node) => self.on_stops(node),
@@ -165,12 +168,11 @@ impl Model {
     fn note_take_over(&mut self, from: OwnerIx) {
         let Some(owner) = self.view.owners.get(from) else { return };
         let lease = self.view.leases.get(&owner.node).map(|lease| &lease.record);
-        let gave = lease.filter(|lease| lease.session == owner.session).is_some_and(|lease| {
-            lease.state == LeaseState::Live
-                || lease.state == LeaseState::Ended && lease.stopping == 0
-        });
-        if !gave {
-            self.drains.on_taken_over(&owner.node);
+        let its_own = lease.filter(|lease| lease.session == owner.session);
+        match its_own.map(|lease| (lease.state, lease.stopping)) {
+            Some((LeaseState::Live, _)) => self.drains.on_given(&owner.node),
+            Some((LeaseState::Ended, 0)) => {}
+            _ => self.drains.on_taken_over(&owner.node),
         }
     }
 

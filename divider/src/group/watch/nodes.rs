@@ -153,7 +153,7 @@ impl Model {
             return None;
         };
         let (drained_from, adrift, taken_over) = if control.record.mode == Mode::Drain {
-            self.drains.on_drain(&status.node, &control.record, status.keys)
+            self.drains.on_drain(&status.node, &control.record, status.keys, status.session)
         } else {
             self.drains.on_no_drain(&status.node);
             (0, 0, 0)
