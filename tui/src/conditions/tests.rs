@@ -221,7 +221,7 @@ fn what_cannot_be_read_and_who_holds_back_moves_is_told() {
     let mut scene = Scene::new();
     let problem = Problem::new("claim.a", Revision(7), "not JSON");
     scene.snapshot = scene.snapshot.problems(vec![problem], 4);
-    let said = "1 record cannot be read: claim.a: not JSON";
+    let said = "1 record cannot be read (`divider repair` lists them): claim.a: not JSON";
     check(scene, 0, (Severity::Warning, Code::Problems, 1), said);
     let freeze = |until| Freeze { by: "ana@ops".into(), reason: "release".into(), until };
     let mut scene = Scene::new();

@@ -114,7 +114,7 @@ async fn keys_that_are_freed_at_the_deadline_are_not_drained() {
 
     // With an owner for each, it is drained.
     let second = bed.node("w2").await;
-    bed.until(&["nodes"], |answer| answer["summary"]["running"] == 20).await;
+    bed.until(&["nodes", "w1"], |answer| answer["nodes"][0]["state"] == "drained").await;
     let done = bed.answer(&["drain", "w1", "--monitor"]).await;
     assert!(done.starts_with("node/w1 drained ("), "{done}");
     only.cancel().await;
@@ -143,6 +143,7 @@ async fn work_that_outlasts_its_stop_keeps_its_node_from_being_drained() {
     assert_eq!((&node["state"], &node["unconfirmed"]["given"]), (&"draining".into(), &2.into()));
 
     end.send(()).expect("it runs");
+    bed.until(&["nodes", "w1"], |answer| answer["nodes"][0]["state"] == "drained").await;
     let done = bed.answer(&["drain", "w1", "--monitor"]).await;
     assert!(done.starts_with("node/w1 drained ("), "{done}");
     first.cancel().await;

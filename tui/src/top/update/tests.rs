@@ -332,6 +332,22 @@ fn a_drain_is_followed_to_its_end_which_stays_until_it_is_put_away() {
 }
 
 #[test]
+fn a_drain_after_which_keys_have_no_owner_is_not_called_drained() {
+    use crate::top::model::drains::End;
+    let mut play = group();
+    let mut node = play.model.data.live.node(&node_id("node-07")).expect("there").clone();
+    (node.state, node.keys, node.stopping) = (NodeState::Emptied, 0, 0);
+    node.wish.as_mut().expect("it drains").adrift = 3;
+    let live = &play.model.data.live;
+    let done =
+        divider::snapshot::Snapshot::builder(live.group().clone(), Revision(184_400), play.at(3));
+    play.show(done.node(node).build());
+    let drain = play.model.data.drains.iter().next().expect("one");
+    assert!(matches!(drain.end, Some(End::Emptied(_))), "{drain:?}");
+    assert_eq!(drain.total().adrift, 3);
+}
+
+#[test]
 fn a_drain_that_was_done_before_anybody_looked_is_no_news() {
     let mut play = Play::new(Settings::default());
     let group = play.model.place.group.clone();

@@ -363,11 +363,12 @@ fn many_nodes(count: usize) -> Play {
     })
 }
 
-const STATES: [NodeState; 9] = [
+const STATES: [NodeState; 10] = [
     NodeState::Lost,
     NodeState::Late,
     NodeState::Draining,
     NodeState::Drained,
+    NodeState::Emptied,
     NodeState::Leaving,
     NodeState::Cordoned,
     NodeState::Joining,
