@@ -74,7 +74,9 @@ impl Builder {
         }
     }
 
-    /// The node's name in the group, 1 to 64 of `A-Z a-z 0-9 _ -`.
+    /// The node's name in the group: a [`NodeId`], at most 64 bytes of `A-Z a-z 0-9 _ -`, and dots
+    /// between them as a host name has. Longer host names have to be shortened: `worker-1` of
+    /// `worker-1.shop.svc.cluster.local`.
     ///
     /// One process at a time may have it. A fixed name (a pod's of a stateful set, a machine's) lets
     /// an operator drain the node by name across restarts, and lets a restarted process find that it
@@ -303,7 +305,7 @@ mod tests {
             let error = builder.into_config().expect_err(want);
             assert_eq!(error.to_string(), want);
         };
-        check(builder().node(""), "node id is empty: expected 1 to 64 of A-Z a-z 0-9 _ -");
+        check(builder().node(""), "node id is empty: expected 1 to 64 of A-Z a-z 0-9 _ - .");
         check(builder().prefix("a").prefix(""), "not a prefix that a key can have: \"\"");
         let lease = |ms| builder().lease(Duration::from_millis(ms));
         check(lease(299), "lease is out of range, from 300 ms to 5 min: 299ms");

@@ -12,7 +12,7 @@ use crate::store::StoreError;
 #[non_exhaustive]
 pub enum InvalidId {
     /// Nothing was given.
-    #[error("{what} is empty: expected 1 to 64 of A-Z a-z 0-9 _ -")]
+    #[error("{what} is empty: expected 1 to 64 of {}", legal(.what))]
     Empty {
         /// Which kind of name.
         what: &'static str,
@@ -25,13 +25,23 @@ pub enum InvalidId {
         /// Its length in bytes.
         len: usize,
     },
-    /// It would not be one token of a NATS subject.
-    #[error("{what} has a character that is not one of A-Z a-z 0-9 _ -: {found:?} in {id:?}")]
+    /// It could not stand in a NATS subject.
+    #[error("{what} has a character that is not one of {}: {found:?} in {id:?}", legal(.what))]
     BadCharacter {
         /// Which kind of name.
         what: &'static str,
         /// The first such character.
         found: char,
+        /// The whole text.
+        id: String,
+    },
+    /// A dot that does not stand between two other characters.
+    #[error(
+        "{what} has a dot at an end or next to another, expected none or one between two: {id:?}"
+    )]
+    BadDot {
+        /// Which kind of name.
+        what: &'static str,
         /// The whole text.
         id: String,
     },
@@ -41,6 +51,11 @@ pub enum InvalidId {
         /// The text, cut at 64 characters.
         id: String,
     },
+}
+
+/// What that kind of name is made of.
+fn legal(what: &str) -> &'static str {
+    if what == "node id" { "A-Z a-z 0-9 _ - ." } else { "A-Z a-z 0-9 _ -" }
 }
 
 /// A text that is not a key, or a wire form that is not the canonical one of a key.

@@ -1,5 +1,6 @@
 //! Names and numbers with a meaning of their own, parsed once where they enter.
 
+use std::borrow::Borrow;
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -9,34 +10,72 @@ use crate::error::InvalidId;
 /// The longest group name or node id, in bytes.
 pub const MAX_ID: usize = 64;
 
-fn check_id(what: &'static str, text: &str) -> Result<(), InvalidId> {
+fn check_id(what: &'static str, text: &str, is_legal: fn(char) -> bool) -> Result<(), InvalidId> {
     if text.is_empty() {
         return Err(InvalidId::Empty { what });
     }
     if text.len() > MAX_ID {
         return Err(InvalidId::TooLong { what, len: text.len() });
     }
-    match text.chars().find(|c| !c.is_ascii_alphanumeric() && *c != '_' && *c != '-') {
-        Some(found) => Err(InvalidId::BadCharacter { what, found, id: text.to_owned() }),
-        None => Ok(()),
+    if let Some(found) = text.chars().find(|c| !is_legal(*c)) {
+        return Err(InvalidId::BadCharacter { what, found, id: text.to_owned() });
     }
+    if text.split('.').any(str::is_empty) {
+        return Err(InvalidId::BadDot { what, id: text.to_owned() });
+    }
+    Ok(())
+}
+
+/// One token of a NATS subject.
+fn is_in_group_name(c: char) -> bool {
+    c.is_ascii_alphanumeric() || matches!(c, '_' | '-')
+}
+
+/// Host names have dots; on the wire each divides two tokens, as in a key.
+fn is_in_node_id(c: char) -> bool {
+    is_in_group_name(c) || c == '.'
+}
+
+/// Whether [`NodeId::new`] takes it. Every node asks this of the owner in every claim.
+pub(crate) fn is_node_id(text: &[u8]) -> bool {
+    let mut after_dot = true;
+    for &byte in text {
+        let dot = byte == b'.';
+        if dot && after_dot || !is_in_node_id(char::from(byte)) {
+            return false;
+        }
+        after_dot = dot;
+    }
+    !after_dot && text.len() <= MAX_ID
 }
 
 macro_rules! name_type {
-    ($(#[$doc:meta])* $name:ident, $what:literal) => {
+    ($(#[$doc:meta])* $name:ident, $what:literal, $of:literal, $is_legal:ident) => {
         $(#[$doc])*
         #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub struct $name(Arc<str>);
 
         impl $name {
-            /// Parses it: 1 to [`MAX_ID`] of `A-Z a-z 0-9 _ -`.
+            #[doc = concat!("Parses it: 1 to [`MAX_ID`] bytes ", $of, ".")]
             pub fn new(text: impl AsRef<str>) -> Result<Self, InvalidId> {
-                check_id($what, text.as_ref())?;
+                check_id($what, text.as_ref(), $is_legal)?;
                 Ok(Self(text.as_ref().into()))
             }
 
             /// The text of it.
             pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl AsRef<str> for $name {
+            fn as_ref(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl Borrow<str> for $name {
+            fn borrow(&self) -> &str {
                 &self.0
             }
         }
@@ -64,12 +103,15 @@ macro_rules! name_type {
 
 name_type! {
     /// The name of a group: a set of nodes that share one set of keys.
-    GroupName, "group name"
+    GroupName, "group name", "of `A-Z a-z 0-9 _ -`", is_in_group_name
 }
 
 name_type! {
     /// The name of a node: one running [`Divider`](crate::Divider) in a group.
-    NodeId, "node id"
+    ///
+    /// A host name is one, as `worker-1.internal`, unless it is longer than [`MAX_ID`]: then take its
+    /// first label.
+    NodeId, "node id", "of `A-Z a-z 0-9 _ -`, with single dots between them", is_in_node_id
 }
 
 /// One incarnation of a node: 128 random bits, used once and never again.
@@ -142,6 +184,19 @@ pub struct Token(pub u64);
 impl Token {
     /// The highest token that is taken for one; a record with a higher one is malformed.
     pub const MAX: Self = Self(1 << 62);
+
+    /// The token for a signed column, as SQL has them (`bigint`): no record has one above
+    /// [`MAX`](Self::MAX), which is far below what 63 bits hold, so their order stays the same.
+    ///
+    /// ```
+    /// # use divider::Token;
+    /// // update feed set position = $1, token = $2 where id = $3 and token <= $2
+    /// assert_eq!(Token(1_700_000_000_000_000).as_i64(), 1_700_000_000_000_000);
+    /// ```
+    pub fn as_i64(self) -> i64 {
+        // Of what was made by hand the highest stay the highest.
+        i64::try_from(self.0).unwrap_or(i64::MAX)
+    }
 }
 
 impl fmt::Display for Token {
@@ -179,6 +234,10 @@ impl fmt::Debug for Revision {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -186,10 +245,45 @@ mod tests {
         let check = |text: &str, want: &str| {
             assert_eq!(NodeId::new(text).expect_err(text).to_string(), want);
         };
-        check("", "node id is empty: expected 1 to 64 of A-Z a-z 0-9 _ -");
-        check("a.b", "node id has a character that is not one of A-Z a-z 0-9 _ -: '.' in \"a.b\"");
+        check("", "node id is empty: expected 1 to 64 of A-Z a-z 0-9 _ - .");
+        check(
+            "a$b",
+            "node id has a character that is not one of A-Z a-z 0-9 _ - .: '$' in \"a$b\"",
+        );
+        let dot =
+            "node id has a dot at an end or next to another, expected none or one between two";
+        for text in [".a", "a.", "a..b", "."] {
+            check(text, &format!("{dot}: {text:?}"));
+        }
         check(&"x".repeat(65), "node id is too long, at most 64 bytes: 65");
-        assert_eq!(NodeId::new("w-1_A").expect("legal").as_str(), "w-1_A");
+        for legal in ["w-1_A", "worker-1.shop.internal", &"x".repeat(64)] {
+            assert_eq!(NodeId::new(legal).expect("legal").as_str(), legal);
+        }
+        let group = GroupName::new("a.b").expect_err("it is one token of a subject").to_string();
+        assert_eq!(
+            group,
+            "group name has a character that is not one of A-Z a-z 0-9 _ -: '.' in \"a.b\""
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn both_ways_of_checking_a_node_id_agree(text in "[a-c._$]{0,6}|[a.]{60,66}") {
+            prop_assert_eq!(is_node_id(text.as_bytes()), NodeId::new(&text).is_ok());
+        }
+    }
+
+    #[test]
+    fn names_are_found_by_their_text() {
+        let ids = BTreeSet::from([NodeId::new("w1").expect("legal")]);
+        assert!(ids.contains("w1") && !ids.contains("w2"));
+    }
+
+    #[test]
+    fn a_token_fits_into_a_signed_column_in_its_order() {
+        assert_eq!(Token::MAX.as_i64(), 1 << 62);
+        assert_eq!(Token(u64::MAX).as_i64(), i64::MAX);
+        assert!(Token(1).as_i64() < Token(2).as_i64());
     }
 
     #[test]

@@ -1,9 +1,11 @@
 //! The unit of work, and its text on the wire.
 
-use std::borrow::Cow;
+use std::borrow::{Borrow, Cow};
 use std::fmt::{self, Write};
 use std::str::FromStr;
 use std::sync::Arc;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::error::InvalidKey;
 
@@ -78,6 +80,27 @@ impl Key {
     pub(crate) fn of_known(text: &str) -> Self {
         debug_assert!(Self::new(text).is_ok(), "not a key's text: {text:?}");
         Self(text.into())
+    }
+}
+
+/// As its text.
+impl Serialize for Key {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
+    }
+}
+
+/// From its text; one that is no key's is an error.
+impl<'de> Deserialize<'de> for Key {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Self::new(String::deserialize(deserializer)?).map_err(serde::de::Error::custom)
+    }
+}
+
+/// A map by keys can be asked by a text.
+impl Borrow<str> for Key {
+    fn borrow(&self) -> &str {
+        &self.0
     }
 }
 
@@ -186,6 +209,8 @@ impl fmt::Debug for Key {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashMap;
+
     use super::*;
     use proptest::prelude::*;
 
@@ -235,6 +260,17 @@ mod tests {
             error,
             "key is not in its canonical wire form: \"user:42\", it should be user=3A42"
         );
+    }
+
+    #[test]
+    fn a_key_is_its_text_in_json_and_in_a_map() {
+        let key = Key::new("a b").expect("a key");
+        assert_eq!(serde_json::to_string(&key).expect("a text"), "\"a b\"");
+        assert_eq!(serde_json::from_str::<Key>("\"a\\u0020b\"").expect("its text"), key);
+        let error = serde_json::from_str::<Key>("\"\"").expect_err("no key").to_string();
+        assert!(error.starts_with("key is empty"), "{error}");
+        let states = HashMap::from([(key, 1)]);
+        assert_eq!(states.get("a b"), Some(&1));
     }
 
     proptest! {

@@ -4,7 +4,7 @@
 
 use std::io::Write;
 
-use crate::id::{MAX_ID, Session, Token};
+use crate::id::{Session, Token, is_node_id};
 
 /// A claim as it is written where nobody has released the key lately.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,8 +25,7 @@ impl<'a> Plain<'a> {
         let rest = value.strip_prefix(NODE.as_bytes())?;
         let length = rest.iter().position(|&byte| byte == b'"')?;
         let (node, rest) = rest.split_at(length);
-        let letter = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
-        if node.is_empty() || node.len() > MAX_ID || !node.iter().all(letter) {
+        if !is_node_id(node) {
             return None;
         }
         let (session, rest) = rest.strip_prefix(SESSION.as_bytes())?.split_at_checked(32)?;
@@ -97,7 +96,7 @@ mod tests {
 
         #[test]
         fn what_looks_different_is_json_s_or_says_the_same(
-            node in "[A-Za-z0-9_-]{1,66}",
+            node in "[A-Za-z0-9_.-]{1,66}",
             bits: u128,
             token: u64,
             at: prop::sample::Index,

@@ -110,7 +110,7 @@ fn a_claim_beyond_its_bounds_is_malformed() {
     check(r#"{"v":3,"owner":"w1"}"#, "another version, this one reads 1: 3");
     check(r#"{"v":1,"node":null,"session":null,"token":4611686018427387905}"#, "bounds: token");
     check(r#"{"v":1,"node":"w1","session":null,"token":1}"#, "bounds: session");
-    check(&format!(r#"{{"v":1,"node":"a.b","session":"{session}","token":1}}"#), "node id has");
+    check(&format!(r#"{{"v":1,"node":"a..b","session":"{session}","token":1}}"#), "node id has");
     check(r#"{"v":1,"node":"w1","session":"ab","token":1}"#, "hexadecimal");
     check(r#"{"v":1,"node":null,"session":null,"token":-1}"#, "not a record of its kind");
     check(r#"{"v":1,"node":null,"session":null}"#, "missing field `token`");
@@ -216,7 +216,7 @@ fn a_name_of_no_record_is_told_apart() {
         "key.a=2e",
         "lease",
         "lease.",
-        "lease.a.b",
+        "lease.a..b",
         "member.a b",
         "group.",
         "group.x",
