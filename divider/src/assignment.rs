@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use crate::core::time::Time;
-use crate::engine::{SessionLease, clock};
+use crate::engine::SessionLease;
 use crate::id::{Session, Token};
 use crate::key::Key;
 use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -71,7 +71,7 @@ impl Assignment {
         if self.0.over.load(Ordering::Acquire) {
             return Duration::ZERO;
         }
-        self.until().since(clock::time())
+        self.until().since(self.0.lease.clock().time())
     }
 
     /// Whether the key is this node's at this moment: its lease runs and its stop was not confirmed.
@@ -127,6 +127,11 @@ impl Assignment {
     pub(crate) fn mark_over(&self) {
         self.0.over.store(true, Ordering::Release);
         self.mark_stopping();
+    }
+
+    /// Whether the application has stopped, and said so.
+    pub(crate) fn is_over(&self) -> bool {
+        self.0.over.load(Ordering::Acquire)
     }
 
     /// Wakes those who wait for its end.

@@ -9,6 +9,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::core::config::{Config, JoinPolicy, RebalancePolicy, WORTH};
 use crate::divider::Divider;
+use crate::engine::clock::Clock;
 use crate::engine::{self, Launch, Shared};
 use crate::error::{Ended, StartError};
 use crate::events::Events;
@@ -156,14 +157,19 @@ impl Builder {
     /// Hand a key over this long after its stop was told, confirmed or not.
     ///
     /// This gives up exclusivity for a key whose stop takes longer: the old work may still run when
-    /// the new one starts. Unless set, a key waits for its confirmation for ever, which blocks that
-    /// key alone.
+    /// the new one starts. [`run`](crate::run()) drops the handler at its next `await` then, and a log
+    /// line says so; work that blocks goes on all the same. Unless set, a key waits for its
+    /// confirmation for ever, which blocks that key alone.
     pub fn stop_timeout(mut self, after: Duration) -> Self {
         self.stop_timeout = Some(after);
         self
     }
 
     /// How long a key that this node released does not come back to it. 30 s unless set.
+    ///
+    /// A key that every node which may take it has released is idle until the first of their cool-downs
+    /// ends; so is one that eight nodes have, since a claim names no more of them. Each time a log line
+    /// says so.
     pub fn cool_down(mut self, span: Duration) -> Self {
         self.cool_down = span;
         self
@@ -191,9 +197,14 @@ impl Builder {
         let lease = self.lease;
         let store = Arc::clone(&self.store);
         let config = self.into_config()?;
+        let clock = Clock::of_caller();
+        if clock.runtime().is_some() && !store.keeps_paused_time() {
+            return Err(StartError::PausedClock);
+        }
 
         let group = store.group().clone();
-        let shared = Arc::new(Shared::new(group, config.node.clone(), config.affinity));
+        let shared = Shared::new(group, config.node.clone(), config.affinity, clock);
+        let shared = Arc::new(shared);
         let (commands, requests) = mpsc::channel(engine::QUEUE);
         let (answer, started) = oneshot::channel();
         // Made before the wait: dropped with it, it cancels the node.

@@ -2,12 +2,14 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 
 use crate::assignment::Assignment;
 use crate::builder::Builder;
 use crate::core::edge::{Command, Reply};
+use crate::engine::clock::Clock;
 use crate::engine::{Request, Shared};
 use crate::error::{Ended, KeyError};
 use crate::id::{GroupName, NodeId, Session, Token};
@@ -80,6 +82,41 @@ impl Divider {
         self.shared.session()
     }
 
+    /// Whether the node may work at this moment: it is a member, its lease is not about to end, and
+    /// neither [`flush`](Self::flush) nor [`cancel`](Self::cancel) was called. For readiness probes.
+    ///
+    /// It is true from [`start`](Builder::start) on, also without any key. While the store is away it
+    /// stays true for as long as work may go on, four sixths to five sixths of a lease; it is false from
+    /// the loss of the keys until the node is a member again. It reads the clock by itself, so it is
+    /// right also where the node's engine does not get to run. Do not make it a liveness probe: a node
+    /// that is not ready comes back by itself, and a restart helps nothing.
+    ///
+    /// ```
+    /// # use divider::{Divider, GroupName, MemoryStore};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let store = MemoryStore::new(GroupName::new("orders")?);
+    /// let (divider, events) = Divider::builder(store).start().await?;
+    /// // In the handler of `/readyz`:
+    /// let status = if divider.is_ready() { 200 } else { 503 };
+    /// # assert_eq!(status, 200);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn is_ready(&self) -> bool {
+        self.shared.is_ready()
+    }
+
+    /// How long the node's keys stay its own if nothing is heard of the store any more; zero when it
+    /// holds nothing. Measured on a clock that runs on while the machine is suspended.
+    ///
+    /// Each heartbeat that the store acknowledges, six a lease, sets it to nearly a whole lease. At a
+    /// sixth of one the keys are lost ([`Event::Lost`](crate::Event::Lost)), and what is left is for
+    /// stopping: [`is_ready`](Self::is_ready) is false then.
+    pub fn lease_remaining(&self) -> Duration {
+        self.shared.lease_remaining()
+    }
+
     /// The keys that the application was told to start and has not stopped, in the order of the keys.
     /// It includes keys that were lost and not confirmed: [`Assignment::is_valid`] tells.
     pub fn assigned(&self) -> Vec<Assignment> {
@@ -102,26 +139,31 @@ impl Divider {
     ///
     /// It is this run of the key that ends; a later one of the same key is left alone.
     ///
-    /// The node does not get it back for a while (the cool-down). Returns when the key is on its
-    /// way: it is written to the best other node, or, where there is none, left without an owner
-    /// until the cool-down is over.
+    /// The node does not get it back for a while (the [`cool_down`](Builder::cool_down)). Returns when
+    /// the key is on its way: it is written to the best other node, or, where every one has released it
+    /// lately, left without an owner until a cool-down is over.
     ///
     /// # Errors
-    /// [`KeyError::NotHeld`]: nothing was done. [`KeyError::Over`].
+    /// [`KeyError::NotHeld`], [`KeyError::Lost`]: the key was not this node's any more.
+    /// [`KeyError::Over`].
     ///
     /// # Cancel safety
     /// Dropped before it has sent the command, it has done nothing; after that, the key is released.
     pub async fn release(&self, assignment: &Assignment) -> Result<(), KeyError> {
-        self.stop_with(assignment, Command::Release).await
+        self.stop_with(assignment, Command::Release).await?;
+        self.shared.key_released();
+        Ok(())
     }
 
     /// Ends the key: "I have stopped with it, for the work is done". It exists no more, on any node,
-    /// until somebody announces it again. No stop follows.
+    /// until somebody announces it again. No stop follows. A key that was told to stop can be completed
+    /// too, in place of its confirmation.
     ///
     /// # Errors
     /// [`KeyError::AnnouncedAgain`]: somebody announced it since it started here, so there is more to
-    /// do; it is started again, here or elsewhere. [`KeyError::NotHeld`]: nothing was done.
-    /// [`KeyError::Over`].
+    /// do; it is started again, here or elsewhere. [`KeyError::NotHeld`], [`KeyError::Lost`]: the key was
+    /// not this node's any more, so nothing was deleted. [`KeyError::Unknown`]: it was lost while it was
+    /// deleted. [`KeyError::Over`].
     ///
     /// # Cancel safety
     /// Dropped before it has sent the command, it has done nothing; after that, the key is completed.
@@ -214,6 +256,11 @@ impl Divider {
         self.shared.wait_ended().await
     }
 
+    /// The clock that the node goes by.
+    pub(crate) fn clock(&self) -> &Clock {
+        self.shared.clock()
+    }
+
     /// Counts a failure of a handler.
     pub(crate) fn handler_failed(&self) {
         self.shared.handler_failed();
@@ -242,17 +289,23 @@ impl Divider {
         match reply.await {
             Ok(Reply::Done) => Ok(()),
             Ok(Reply::NotHeld) => Err(KeyError::NotHeld { key: key.clone() }),
+            Ok(Reply::Lost) => Err(KeyError::Lost { key: key.clone() }),
+            Ok(Reply::Doubtful) => Err(KeyError::Unknown { key: key.clone() }),
             Ok(Reply::AnnouncedAgain) => Err(KeyError::AnnouncedAgain { key: key.clone() }),
             _ => Err(KeyError::Over(self.shared.wait_ended().await)),
         }
     }
 
     async fn ask(&self, command: Command) -> Result<Reply, Ended> {
+        let leaves = command == Command::Flush;
         let (answer, reply) = oneshot::channel();
-        if self.commands.send(Request { command, answer }).await.is_ok()
-            && let Ok(reply) = reply.await
-        {
-            return Ok(reply);
+        if self.commands.send(Request { command, answer }).await.is_ok() {
+            if leaves {
+                self.shared.set_leaving();
+            }
+            if let Ok(reply) = reply.await {
+                return Ok(reply);
+            }
         }
         Err(self.shared.wait_ended().await)
     }

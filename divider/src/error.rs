@@ -168,6 +168,10 @@ pub enum StartError {
         /// This build's.
         spoken: u32,
     },
+    /// Tokio's clock is paused, and the store is a real one, which cannot wait for it. Tests with
+    /// paused time need a [`MemoryStore`](crate::MemoryStore).
+    #[error("tokio's clock is paused, which only a store in memory can follow: do not pause it")]
+    PausedClock,
     /// The node was over before it was a member.
     #[error("the node was over before it was a member")]
     Over(#[source] Ended),
@@ -227,9 +231,25 @@ pub enum Ended {
 #[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum KeyError {
-    /// The node does not hold the key (any more). Nothing was done.
+    /// This run of the key was over before: it was confirmed, released or completed, or it never was
+    /// this node's. This call did nothing.
     #[error("the node does not hold the key: {key}")]
     NotHeld {
+        /// The key.
+        key: Key,
+    },
+    /// The key was lost before, or given away after its
+    /// [`stop_timeout`](crate::Builder::stop_timeout): it exists still, and another node may run it.
+    /// This call counts as the confirmation.
+    #[error("the node lost the key before, it may run elsewhere: {key}")]
+    Lost {
+        /// The key.
+        key: Key,
+    },
+    /// The key was lost after [`complete`](crate::Divider::complete) had asked the store to delete it.
+    /// Nobody here knows whether it was: it is gone, or it is started again, most likely elsewhere.
+    #[error("the key was lost while it was deleted, it is gone or is started again: {key}")]
+    Unknown {
         /// The key.
         key: Key,
     },
@@ -245,4 +265,29 @@ pub enum KeyError {
     Over(#[from] Ended),
 }
 
-debug_as_report!(InvalidId, InvalidKey, StartError, Ended, KeyError);
+/// Why [`run`](crate::run()) did not end well. Every handler has ended, and the node is over.
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RunError {
+    /// The node was over without a shutdown. It does not come back by itself: let the process end.
+    #[error(transparent)]
+    Over(#[from] Ended),
+    /// The node lost its lease while it shut down. Other nodes start these keys when the lease is over.
+    #[error("keys were lost in the shutdown, and not handed over: {keys}")]
+    Lost {
+        /// How many keys.
+        keys: u64,
+    },
+    /// Not every key was handed over within [`shutdown_timeout`](crate::Run::shutdown_timeout). Other
+    /// nodes start the rest when the lease is over.
+    #[error("not every key was handed over within {after:?}: {keys} were lost")]
+    TimedOut {
+        /// How long the shutdown was given.
+        after: Duration,
+        /// How many keys still ran. Those that had stopped, and whose hand-over was not written, are
+        /// not among them.
+        keys: u64,
+    },
+}
+
+debug_as_report!(InvalidId, InvalidKey, StartError, Ended, KeyError, RunError);

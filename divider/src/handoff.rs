@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::assignment::Assignment;
 use crate::core::time::Time;
-use crate::engine::{Shared, clock};
+use crate::engine::Shared;
 use crate::event::Reason;
 use crate::id::Token;
 use crate::key::Key;
@@ -16,7 +16,7 @@ use crate::key::Key;
 /// A loss may follow a stop of the same assignment, with a hand-off of its own; confirming either is
 /// enough.
 ///
-/// Dropping it confirms nothing: the key stays unconfirmed, visibly (in `divider_dropped_handoffs`,
+/// Dropping it confirms nothing: the key stays unconfirmed, visibly (in `divider_dropped_handoffs_total`,
 /// in the log and in the group's view), and can still be confirmed with
 /// [`Divider::confirm_stop`](crate::Divider::confirm_stop).
 #[must_use = "the key is handed over only after `confirm()`"]
@@ -63,7 +63,7 @@ impl Handoff {
     /// After a loss: until the key may run elsewhere. For a stop it is `None` ("as long as it
     /// takes"), unless [`Builder::stop_timeout`](crate::Builder::stop_timeout) is set.
     pub fn remaining(&self) -> Option<Duration> {
-        self.deadline.map(|deadline| deadline.since(clock::time()))
+        self.deadline.map(|deadline| deadline.since(self.shared.clock().time()))
     }
 
     /// Says that the work on the key has stopped here. Never blocks; confirming what was confirmed

@@ -17,14 +17,14 @@
 //! async fn work(assignment: Assignment) -> Finish {
 //!     println!("working on {}", assignment.key());
 //!     assignment.cancelled().await; // stopped, lost, or the node shuts down
-//!     Finish::Release // what a cancelled handler returns does not count
+//!     Finish::Release // `Finish::Done` would end the key, on every node
 //! }
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let store = MemoryStore::new(GroupName::new("chat")?);
 //! let (divider, events) = Divider::builder(store).node("worker-1").start().await?;
-//! let shutdown = async { /* e.g. tokio::signal::ctrl_c() */ };
+//! let shutdown = async { /* SIGTERM and Ctrl-C: see `run` */ };
 //! run(divider, events, work).with_graceful_shutdown(shutdown).await?;
 //! # Ok(())
 //! # }
@@ -41,6 +41,7 @@
 //! | one task a key | [`run`]: starts, cancels, waits for and restarts an async handler, which returns a [`Finish`] |
 //! | giving up a key | [`Divider::release`] (somebody else should), [`Divider::complete`] (it is done) |
 //! | the node's weight | [`Divider::set_affinity`], [`Divider::alter_affinity`] |
+//! | readiness probes | [`Divider::is_ready`], [`Divider::lease_remaining`] |
 //! | shutting down | [`Divider::flush_and_cancel`], or its halves [`flush`](Divider::flush) and [`cancel`](Divider::cancel) |
 //! | making keys exist | [`Group::announce`], [`Group::announce_for`], [`Group::announcer`] for streams of keys, [`Group::reconcile`] with a list |
 //! | operating | [`Group::drain`], [`Group::cordon`], [`Group::resume`], [`Group::set_affinity`], [`Group::rebalance`], [`Group::freeze`]; previews of a drain and a rebalance |
@@ -91,7 +92,7 @@
 //! # Shutting down
 //!
 //! [`flush_and_cancel`](Divider::flush_and_cancel), or [`Run::with_graceful_shutdown`] on SIGTERM,
-//! hands every key over without a pause. Dropping the [`Events`] or the [`Run`] ends the node without
+//! hands every key over without a pause; [`run`] ends with an error where that was not all. Dropping the [`Events`] or the [`Run`] ends the node without
 //! handing anything over. Dropping an [`Assignment`] changes nothing, and dropping a [`Handoff`]
 //! leaves its key unconfirmed; both are seen in [`Divider::assigned`]. A process that just exits looks
 //! like a crash. When a node ends of another reason ([`Ended`]), let the process end, too: it does not
@@ -147,7 +148,7 @@ pub mod wire;
 pub use assignment::Assignment;
 pub use builder::{Builder, MAX_LEASE, MIN_LEASE, Rebalance};
 pub use divider::{Affinity, Divider, Flushed};
-pub use error::{Ended, InvalidId, InvalidKey, KeyError, StartError};
+pub use error::{Ended, InvalidId, InvalidKey, KeyError, RunError, StartError};
 pub use event::{Event, Reason};
 pub use events::{Events, Starts, Stops};
 pub use group::Group;

@@ -264,6 +264,8 @@ async fn answers_become_results() {
     }
     check(Reply::Done, Ok(())).await;
     check(Reply::NotHeld, Err(KeyError::NotHeld { key: key("k") })).await;
+    check(Reply::Lost, Err(KeyError::Lost { key: key("k") })).await;
+    check(Reply::Doubtful, Err(KeyError::Unknown { key: key("k") })).await;
     check(Reply::AnnouncedAgain, Err(KeyError::AnnouncedAgain { key: key("k") })).await;
 }
 
@@ -365,4 +367,40 @@ fn the_handles_go_wherever_they_are_needed() {
     check::<crate::Builder>();
     check::<Ended>();
     check::<crate::StartError>();
+}
+
+#[tokio::test]
+async fn a_node_is_ready_as_a_member_with_time_left() {
+    let (played, divider, _events) = Played::new();
+    assert!(!divider.is_ready(), "it is no member yet");
+    played.join();
+    assert!(divider.is_ready() && divider.lease_remaining() > HOUR / 2);
+    played.extend(HOUR, Duration::ZERO);
+    assert!(!divider.is_ready(), "its keys are about to be lost, whatever its engine does");
+    assert!(divider.lease_remaining() > HOUR / 2, "which is for stopping");
+    played.extend(HOUR, HOUR);
+    assert!(divider.is_ready());
+    played.fence();
+    assert!(!divider.is_ready(), "it was given up before its time");
+    played.begin(2);
+    assert_eq!((divider.is_ready(), divider.lease_remaining()), (false, Duration::ZERO));
+    played.extend(HOUR, HOUR);
+    assert!(!divider.is_ready(), "the others do not know it yet");
+    played.join();
+    assert!(divider.is_ready());
+    played.end(Ended::Failed);
+    assert_eq!((divider.is_ready(), divider.lease_remaining()), (false, Duration::ZERO));
+}
+
+#[tokio::test]
+async fn a_node_that_leaves_is_not_ready() {
+    let (mut played, divider, _events) = Played::new();
+    played.join();
+    let flushed = Reply::Flushed { handed: 0, freed: 0, lost: 0 };
+    tokio::join!(divider.flush(), played.answer(flushed)).0.expect("answered");
+    assert!(!divider.is_ready());
+    let (played, divider, events) = Played::new();
+    played.join();
+    drop(events);
+    assert!(!divider.is_ready(), "nobody listens");
 }

@@ -69,8 +69,13 @@ pub(crate) enum Command {
 pub(crate) enum Reply {
     /// Done, or on its way and certain: the key is no longer this node's.
     Done,
-    /// The node does not hold that key.
+    /// The node has no such run of the key, so that nothing was done.
     NotHeld,
+    /// The run was lost, or handed over after its stop timed out, before it was asked. It counts as
+    /// confirmed now.
+    Lost,
+    /// The key was lost while its deletion was on its way: it is gone, or it is started elsewhere.
+    Doubtful,
     /// The key was announced again since: it will be started again here or elsewhere.
     AnnouncedAgain,
     /// The affinity is this now.
@@ -217,6 +222,11 @@ pub(crate) enum Notice {
     TakenOver {
         /// From the first attempt to claim it to the acknowledgement.
         after: Duration,
+    },
+    /// A key was released, and every node that may take it has released it lately.
+    Unwanted {
+        /// The key.
+        key: Key,
     },
     /// All keys of a drain or flush are handed over.
     Drained {

@@ -6,7 +6,6 @@ use std::time::Duration;
 use tokio::select;
 
 use super::Core;
-use super::clock;
 use super::notice::Teller;
 use super::pipeline::{Job, Pipeline};
 use super::queue::Queue;
@@ -72,7 +71,7 @@ impl<C: Core> Driver<C> {
             }
             let due = self.due();
             let inputs = select! {
-                () = clock::sleep_towards(due, self.nap) => Vec::new(),
+                () = self.shared.clock().sleep_towards(due, self.nap) => Vec::new(),
                 () = self.shared.wake.notified() => Vec::new(),
                 inputs = self.beats.next_batch() => inputs,
                 inputs = self.reads.next_batch() => inputs,
@@ -81,13 +80,14 @@ impl<C: Core> Driver<C> {
                 (id, command) = self.requests.next() => vec![Input::Command(id, command)],
             };
             // Read after the inputs came, so that nothing counts as received before it was.
-            self.drive_inputs(clock::now(), inputs);
+            let now = self.shared.clock().now();
+            self.drive_inputs(now, inputs);
         }
     }
 
     /// Timers, wishes and actions, until the core has nothing more to do now.
     fn drive_core(&mut self) -> Option<End> {
-        let now = clock::now();
+        let now = self.shared.clock().now();
         if self.core.poll_timeout().is_some_and(|due| due <= now.at) {
             self.core.handle_timeout(now);
         }
@@ -197,10 +197,15 @@ impl<C: Core> Driver<C> {
 
     fn drive_notice(&mut self, now: Time, notice: &Notice) {
         self.teller.tell(now, notice);
-        if matches!(notice, Notice::Joined { .. })
-            && let Some(starting) = self.starting.take()
-        {
-            starting.answer(Ok(()));
+        match notice {
+            Notice::Joined { .. } => {
+                self.shared.queue(|queue| queue.set_member(true));
+                if let Some(starting) = self.starting.take() {
+                    starting.answer(Ok(()));
+                }
+            }
+            Notice::Fenced { .. } => self.shared.queue(|queue| queue.set_member(false)),
+            _ => {}
         }
     }
 

@@ -1,21 +1,36 @@
 //! How long the assignments of one session are valid, read without the engine.
 
+use super::clock::Clock;
 use crate::core::time::Time;
 use crate::id::Session;
-use crate::sync::atomic::{AtomicU64, Ordering};
+use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// The lease of one session, shared by the engine that renews it and the assignments under it.
 #[derive(Debug)]
 pub(crate) struct SessionLease {
     session: Session,
+    clock: Clock,
+    /// The others know the session as a member's, and it was not given up.
+    member: AtomicBool,
     until: AtomicU64,
     start_until: AtomicU64,
 }
 
 impl SessionLease {
     /// A session that holds nothing yet.
-    pub(crate) fn new(session: Session) -> Self {
-        Self { session, until: AtomicU64::new(0), start_until: AtomicU64::new(0) }
+    pub(crate) fn new(session: Session, clock: Clock) -> Self {
+        Self {
+            session,
+            clock,
+            member: AtomicBool::new(false),
+            until: AtomicU64::new(0),
+            start_until: AtomicU64::new(0),
+        }
+    }
+
+    /// The clock that the lease is measured on.
+    pub(crate) fn clock(&self) -> &Clock {
+        &self.clock
     }
 
     /// The session.
@@ -31,6 +46,16 @@ impl SessionLease {
     /// The last moment at which the application may take a start.
     pub(crate) fn start_until(&self) -> Time {
         Time(self.start_until.load(Ordering::Acquire))
+    }
+
+    /// Whether the node may work under it now: a member, with a lease that is not about to end.
+    pub(crate) fn is_good(&self) -> bool {
+        self.member.load(Ordering::Acquire) && self.clock.time() < self.start_until()
+    }
+
+    /// The session became a member's, or was given up.
+    pub(crate) fn set_member(&self, member: bool) {
+        self.member.store(member, Ordering::Release);
     }
 
     /// The engine renewed it, or gave it up.

@@ -11,6 +11,7 @@ pub(crate) struct Meters {
     pub(super) held: Gauge,
     pub(super) started: Counter,
     pub(super) stopped: Counter,
+    pub(super) released: Counter,
     pub(super) lost: Counter,
     pub(super) handover: Histogram,
     pub(super) takeover: Histogram,
@@ -35,8 +36,9 @@ impl Meters {
     /// Asks the recorder for them, and tells it what they are.
     pub(crate) fn new(group: &GroupName, node: &NodeId) -> Self {
         describe();
-        let labels =
-            vec![Label::new("group", group.to_string()), Label::new("node", node.to_string())];
+        // Not `node`: that is the machine where Prometheus finds its targets in Kubernetes.
+        let node = Label::new("divider_node", node.to_string());
+        let labels = vec![Label::new("group", group.to_string()), node];
         let counter = |name| metrics::counter!(name, labels.clone());
         let gauge = |name| metrics::gauge!(name, labels.clone());
         let histogram = |name| metrics::histogram!(name, labels.clone());
@@ -44,6 +46,7 @@ impl Meters {
             held: gauge(HELD),
             started: counter(STARTED),
             stopped: counter(STOPPED),
+            released: counter(RELEASED),
             lost: counter(LOST),
             handover: histogram(HANDOVER),
             takeover: histogram(TAKEOVER),
@@ -108,18 +111,19 @@ impl std::fmt::Debug for Meters {
 }
 
 const HELD: &str = "divider_held";
-const STARTED: &str = "divider_started";
-const STOPPED: &str = "divider_stopped";
-const LOST: &str = "divider_lost";
+const STARTED: &str = "divider_started_total";
+const STOPPED: &str = "divider_stopped_total";
+const RELEASED: &str = "divider_released_total";
+const LOST: &str = "divider_lost_total";
 const HANDOVER: &str = "divider_handover_seconds";
 const TAKEOVER: &str = "divider_takeover_seconds";
-const FENCES: &str = "divider_fences";
-const RESYNCS: &str = "divider_resyncs";
-const CAS_CONFLICTS: &str = "divider_cas_conflicts";
+const FENCES: &str = "divider_fences_total";
+const RESYNCS: &str = "divider_resyncs_total";
+const CAS_CONFLICTS: &str = "divider_cas_conflicts_total";
 const VIEW_LAG: &str = "divider_view_lag";
 const UNOWNED: &str = "divider_unowned_keys";
-const DROPPED_HANDOFFS: &str = "divider_dropped_handoffs";
-const STORE_FAILURES: &str = "divider_store_failures";
+const DROPPED_HANDOFFS: &str = "divider_dropped_handoffs_total";
+const STORE_FAILURES: &str = "divider_store_failures_total";
 const PROBLEMS: &str = "divider_problems";
 const UNCONFIRMED: &str = "divider_unconfirmed_stops";
 const OLDEST_UNCONFIRMED: &str = "divider_oldest_unconfirmed_seconds";
@@ -127,7 +131,7 @@ const UNTAKEN: &str = "divider_untaken_events";
 const LEASE_REMAINING: &str = "divider_lease_remaining_seconds";
 const STORE_BYTES: &str = "divider_store_bytes";
 const STORE_LIMIT: &str = "divider_store_limit_bytes";
-const HANDLER_FAILURES: &str = "divider_handler_failures";
+const HANDLER_FAILURES: &str = "divider_handler_failures_total";
 
 #[cfg(test)]
 mod tests {
@@ -148,7 +152,8 @@ mod tests {
     impl Register {
         fn add(&self, key: &Key, kind: &str) {
             let labels: Vec<_> = key.labels().map(|l| (l.key(), l.value())).collect();
-            assert_eq!(labels, [("group", "g"), ("node", "n")]);
+            assert_eq!(labels, [("group", "g"), ("divider_node", "n")]);
+            assert_eq!(kind == "counter", key.name().ends_with("_total"), "{key:?}");
             lock(&self.registered).insert(format!("{} {kind}", key.name()));
         }
 
@@ -196,7 +201,7 @@ mod tests {
             Meters::new(&GroupName::new("g").expect("legal"), &NodeId::new("n").expect("legal"));
         });
         let registered = lock(&register.registered);
-        assert_eq!(registered.len(), 21);
+        assert_eq!(registered.len(), 22);
         assert_eq!(*registered, *lock(&register.described));
     }
 }

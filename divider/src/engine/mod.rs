@@ -13,6 +13,7 @@ mod failures;
 mod lease;
 mod meters;
 mod notice;
+mod outage;
 mod pipeline;
 #[cfg(test)]
 pub(crate) mod played;
@@ -28,6 +29,7 @@ mod tests;
 mod thread;
 #[cfg(all(test, shuttle))]
 mod threads;
+mod unwanted;
 mod watches;
 mod window;
 

@@ -6,7 +6,9 @@ use std::time::Duration;
 use super::debts::Collector;
 use super::failures::Failures;
 use super::meters::gauge;
+use super::outage::Outage;
 use super::shared::Shared;
+use super::unwanted::Unwanted;
 use crate::core::edge::Notice;
 use crate::core::node::Numbers;
 use crate::core::time::Time;
@@ -22,6 +24,8 @@ pub(super) struct Teller {
     lease: Duration,
     failures: Failures,
     collector: Collector,
+    outage: Outage,
+    unwanted: Unwanted,
     /// Whether it was told that the log is being read again.
     is_reading: bool,
 }
@@ -29,7 +33,15 @@ pub(super) struct Teller {
 impl Teller {
     pub(super) fn new(shared: Arc<Shared>, lease: Duration) -> Self {
         let collector = Collector::new(lease);
-        Self { shared, lease, failures: Failures::default(), collector, is_reading: false }
+        Self {
+            shared,
+            lease,
+            failures: Failures::default(),
+            collector,
+            outage: Outage::default(),
+            unwanted: Unwanted::default(),
+            is_reading: false,
+        }
     }
 
     /// Writes the notice's log line and counts it.
@@ -37,11 +49,13 @@ impl Teller {
         let meters = &self.shared.meters;
         match notice {
             Notice::Joined { joined } => {
+                self.outage.joined(now);
                 let session = self.shared.session();
                 tracing::info!(%session, lease = ?self.lease, revision = joined.0, "node joined");
             }
             Notice::Fenced { held, why } => {
                 meters.fences.increment(1);
+                self.outage.fenced(now, *held);
                 tracing::warn!(held, why, "node fenced: everything it held is lost");
             }
             Notice::Resync { why } => self.on_resync(why),
@@ -69,6 +83,7 @@ impl Teller {
                 meters.takeover.record(after.as_secs_f64());
                 tracing::debug!(?after, "key taken over");
             }
+            Notice::Unwanted { key } => self.unwanted.add(key),
             Notice::Drained { handed, freed } => tracing::info!(handed, freed, "node drained"),
             Notice::Problems { count } => {
                 meters.problems.set(gauge(*count));
@@ -102,7 +117,7 @@ impl Teller {
     /// The gauges that are read off now and then, and what the application owes.
     pub(super) fn measure(&mut self, now: Time, numbers: Numbers) {
         let (held, owed, until) =
-            self.shared.queue(|queue| (queue.len(), queue.owed(), queue.lease_until()));
+            self.shared.queue(|queue| (queue.len(), queue.owed(), queue.lease().until()));
         let meters = &self.shared.meters;
         let age = owed.oldest.as_ref().map_or(Duration::ZERO, |(_, since)| now.since(*since));
         meters.held.set(gauge(held as u64));
@@ -113,6 +128,8 @@ impl Teller {
         meters.untaken.set(gauge(owed.untaken as u64));
         meters.lease_remaining.set(until.since(now).as_secs_f64());
         self.collector.look(now, &owed);
+        self.outage.look(now, held, self.lease);
+        self.unwanted.tell(now);
     }
 }
 

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
+use super::Shared;
+use super::clock::Clock;
 use super::requests::{QUEUE, Request};
-use super::{Shared, clock};
 use crate::core::edge::{Command, Reply};
 use crate::divider::Divider;
 use crate::error::Ended;
@@ -25,7 +26,8 @@ impl Played {
     /// A node with a session and an hour of lease.
     pub(crate) fn new() -> (Self, Divider, Events) {
         let group = GroupName::new("g").expect("legal");
-        let shared = Arc::new(Shared::new(group, NodeId::new("n").expect("legal"), 100));
+        let shared =
+            Arc::new(Shared::new(group, NodeId::new("n").expect("legal"), 100, Clock::of_caller()));
         let (commands, requests) = mpsc::channel(QUEUE);
         let divider = Divider::new(Arc::clone(&shared), commands);
         let events = Events::new(Arc::clone(&shared));
@@ -39,9 +41,19 @@ impl Played {
         self.shared.queue(|queue| queue.begin(Session::from_bits(session)));
     }
 
+    /// The session becomes a member's.
+    pub(crate) fn join(&self) {
+        self.shared.queue(|queue| queue.set_member(true));
+    }
+
+    /// The session is given up.
+    pub(crate) fn fence(&self) {
+        self.shared.queue(|queue| queue.set_member(false));
+    }
+
     /// Sets what is left of the lease, and of the time for starts.
     pub(crate) fn extend(&self, lease: Duration, start: Duration) {
-        let now = clock::time();
+        let now = self.shared.clock().time();
         self.shared.queue(|queue| queue.extend(now + lease, now + start));
     }
 
@@ -53,9 +65,15 @@ impl Played {
         self.shared.queue(|queue| queue.stop(self::key(key), Token(token), Reason::Drain, None));
     }
 
+    /// Tells a stop that ends by itself after that span.
+    pub(crate) fn stop_within(&self, key: &str, token: u64, span: Duration) {
+        let until = Some(self.shared.clock().time() + span);
+        self.shared.queue(|queue| queue.stop(self::key(key), Token(token), Reason::Drain, until));
+    }
+
     /// Loses a key after that span.
     pub(crate) fn lose(&self, key: &str, token: u64, after: Duration) {
-        let until = clock::time() + after;
+        let until = self.shared.clock().time() + after;
         self.shared.queue(|queue| queue.lose(self::key(key), Token(token), Reason::Fenced, until));
     }
 
@@ -85,6 +103,11 @@ impl Played {
     /// Waits for the application's next command.
     pub(crate) async fn request(&mut self) -> Request {
         self.requests.recv().await.expect("the application has its handle")
+    }
+
+    /// The application's next command, if it has sent one.
+    pub(crate) fn try_request(&mut self) -> Option<Request> {
+        self.requests.try_recv().ok()
     }
 
     /// Waits for the application's next command and answers it.

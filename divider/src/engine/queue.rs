@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::task::Waker;
 
-use super::clock;
+use super::clock::Clock;
 use super::debts::{Debts, Owed};
 use super::effects::Effects;
 use super::lease::SessionLease;
@@ -55,7 +55,7 @@ pub(super) enum Look<T> {
 }
 
 impl Queue {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(clock: Clock) -> Self {
         Self {
             runs: Runs::default(),
             starts: BTreeMap::new(),
@@ -63,7 +63,7 @@ impl Queue {
             next: 0,
             confirmed: Vec::new(),
             debts: Debts::default(),
-            lease: Arc::new(SessionLease::new(Session::from_bits(0))),
+            lease: Arc::new(SessionLease::new(Session::from_bits(0), clock)),
             start_waker: None,
             end_waker: None,
             closed: false,
@@ -80,8 +80,13 @@ impl Queue {
 
     /// A session begins. Starts of the one before are withdrawn.
     pub(super) fn begin(&mut self, session: Session) {
-        self.lease = Arc::new(SessionLease::new(session));
+        self.lease = Arc::new(SessionLease::new(session, self.lease.clock().clone()));
         self.withdraw_starts();
+    }
+
+    /// The node is a member by its session, or was fenced.
+    pub(super) fn set_member(&self, member: bool) {
+        self.lease.set_member(member);
     }
 
     /// The lease of the session lasts until then.
@@ -240,9 +245,9 @@ impl Queue {
         self.debts.owed(self.starts.len() + self.ends.len())
     }
 
-    /// When the lease ends if nothing more is heard.
-    pub(super) fn lease_until(&self) -> Time {
-        self.lease.until()
+    /// The lease of the current session.
+    pub(super) fn lease(&self) -> &SessionLease {
+        &self.lease
     }
 
     /// The current session.
@@ -270,7 +275,7 @@ impl Queue {
 
     fn end(&mut self, key: Key, reason: Reason, deadline: Option<Time>) {
         let number = self.number();
-        self.debts.stop(&key, clock::time());
+        self.debts.stop(&key, self.lease.clock().time());
         let run = self.runs.get_mut(&key).expect("the caller looked");
         self.effects.cancel.push(run.assignment.clone());
         let ending = Ending { waits: Some(number), reason, deadline };

@@ -2,10 +2,11 @@
 
 use std::sync::PoisonError;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use tokio::sync::{Notify, watch};
 
-use super::clock;
+use super::clock::Clock;
 use super::meters::Meters;
 use super::queue::{Look, Queue, Taken};
 use crate::assignment::Assignment;
@@ -22,10 +23,13 @@ use crate::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 pub(crate) struct Shared {
     node: NodeId,
     group: GroupName,
+    clock: Clock,
     queue: Mutex<Queue>,
     /// Wakes the engine: something was confirmed, or the node is to be cancelled.
     pub(super) wake: Notify,
     cancel: AtomicBool,
+    /// The application has asked for everything to be handed over.
+    leaving: AtomicBool,
     affinity: AtomicU32,
     warned_of_drop: AtomicBool,
     ended: watch::Sender<Option<Ended>>,
@@ -33,14 +37,16 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    pub(crate) fn new(group: GroupName, node: NodeId, affinity: u32) -> Self {
+    pub(crate) fn new(group: GroupName, node: NodeId, affinity: u32, clock: Clock) -> Self {
         Self {
             meters: Meters::new(&group, &node),
             node,
             group,
-            queue: Mutex::new(Queue::new()),
+            queue: Mutex::new(Queue::new(clock.clone())),
+            clock,
             wake: Notify::new(),
             cancel: AtomicBool::new(false),
+            leaving: AtomicBool::new(false),
             affinity: AtomicU32::new(affinity),
             warned_of_drop: AtomicBool::new(false),
             ended: watch::Sender::new(None),
@@ -53,6 +59,11 @@ impl Shared {
 
     pub(crate) fn group(&self) -> &GroupName {
         &self.group
+    }
+
+    /// The clock that the node goes by.
+    pub(crate) fn clock(&self) -> &Clock {
+        &self.clock
     }
 
     /// Changes or reads the queue, then carries out what that entails, outside the lock.
@@ -71,7 +82,7 @@ impl Shared {
     /// The next start, taken at this very moment.
     pub(crate) fn poll_start(&self, cx: &mut Context<'_>) -> Poll<Option<Assignment>> {
         // The clock is read under the lock, at the very moment of taking.
-        match self.queue(|queue| queue.take_start(clock::time(), Some(cx.waker()))) {
+        match self.queue(|queue| queue.take_start(self.clock.time(), Some(cx.waker()))) {
             Look::Item(assignment) => {
                 self.meters.started.increment(1);
                 Poll::Ready(Some(assignment))
@@ -121,6 +132,11 @@ impl Shared {
         self.meters.handler_failures.increment(1);
     }
 
+    /// A key was released.
+    pub(crate) fn key_released(&self) {
+        self.meters.released.increment(1);
+    }
+
     /// The application has stopped with the key by itself.
     pub(crate) fn give_up(&self, key: &Key, token: Token) {
         self.queue(|queue| queue.give_up(key, token));
@@ -132,6 +148,25 @@ impl Shared {
 
     pub(crate) fn session(&self) -> Session {
         self.queue(|queue| queue.session())
+    }
+
+    /// Whether the node may work: a member with a lease that is not about to end, and not leaving.
+    pub(crate) fn is_ready(&self) -> bool {
+        let leaves = self.leaving.load(Ordering::Acquire) || self.is_cancel_requested();
+        !leaves && self.ended.borrow().is_none() && self.queue(|queue| queue.lease().is_good())
+    }
+
+    /// How long the keys stay this node's if nothing is heard of the store any more.
+    pub(crate) fn lease_remaining(&self) -> Duration {
+        if self.ended.borrow().is_some() {
+            return Duration::ZERO;
+        }
+        self.queue(|queue| queue.lease().until()).since(self.clock.time())
+    }
+
+    /// The node is asked to hand over everything.
+    pub(crate) fn set_leaving(&self) {
+        self.leaving.store(true, Ordering::Release);
     }
 
     /// Wants the node to end; the engine does it.

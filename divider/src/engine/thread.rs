@@ -1,4 +1,5 @@
-//! Where the engine runs: on the thread of the store's connection, or on one of its own.
+//! Where the engine runs: on the thread of the store's connection, or on one of its own. Where a test
+//! has paused the time of its runtime, it runs there, since nowhere else would that time be.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,7 +8,6 @@ use tokio::select;
 use tokio::sync::{mpsc, oneshot};
 use tracing::Instrument;
 
-use super::clock;
 use super::driver::Driver;
 use super::requests::{Request, Requests};
 use super::shared::Shared;
@@ -41,7 +41,8 @@ pub(crate) fn launch(launch: Launch) -> Result<(), StartError> {
     let span = tracing::error_span!(
         "divider", group = %launch.shared.group(), node = %launch.shared.node()
     );
-    if let Some(runtime) = launch.store.runtime() {
+    let paused = launch.shared.clock().runtime().cloned();
+    if let Some(runtime) = paused.or_else(|| launch.store.runtime()) {
         runtime.spawn(run_to_end(launch).instrument(span));
         return Ok(());
     }
@@ -76,7 +77,7 @@ impl Drop for Farewell {
 
 async fn run(launch: Launch) -> Ended {
     let Launch { store, mut config, lease, timeout, shared, requests, answer } = launch;
-    let begun = clock::time();
+    let begun = shared.clock().time();
     match choose_lease(&*store, &shared, lease, timeout).await {
         Ok(lease) => config.lease = lease,
         Err(error) => {
@@ -87,7 +88,7 @@ async fn run(launch: Launch) -> Ended {
     let lease = config.lease;
     let timeout = timeout.unwrap_or(config.lease * 2 + START_TIMEOUT);
     let starting = Starting::new(answer, begun, timeout);
-    let core = Node::new(config, clock::now());
+    let core = Node::new(config, shared.clock().now());
     let driver = Driver::new(core, store, shared, Requests::new(requests), starting, lease);
     Box::pin(driver.drive()).await
 }

@@ -13,7 +13,7 @@ use std::time::Duration;
 use shuttle::future::block_on;
 use shuttle::thread;
 
-use super::clock;
+use super::clock::Clock;
 use super::queue::Queue;
 use super::shared::Shared;
 use crate::core::time::Time;
@@ -27,7 +27,7 @@ const ORDERS: usize = 20_000;
 fn shared() -> Arc<Shared> {
     let group = GroupName::new("g").expect("a legal name");
     let node = NodeId::new("n").expect("a legal id");
-    Arc::new(Shared::new(group, node, 1))
+    Arc::new(Shared::new(group, node, 1, Clock::Machine))
 }
 
 fn key() -> Key {
@@ -35,7 +35,7 @@ fn key() -> Key {
 }
 
 fn later() -> Time {
-    clock::time() + Duration::from_secs(3600)
+    Clock::Machine.time() + Duration::from_secs(3600)
 }
 
 /// The engine: a session with a good lease.

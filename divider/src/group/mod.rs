@@ -17,7 +17,7 @@ mod whole;
 use std::fmt;
 use std::sync::Arc;
 
-use crate::engine::clock;
+use crate::engine::clock::Clock;
 use crate::id::GroupName;
 use crate::store::{Info, Store, StoreError};
 
@@ -77,7 +77,7 @@ impl Group {
 /// The wall clock in Unix milliseconds: what people read, and drains' deadlines. No lease depends on
 /// it.
 fn unix_ms() -> u64 {
-    clock::now().unix_us / 1000
+    Clock::of_caller().now().unix_us / 1000
 }
 
 impl fmt::Debug for Group {

@@ -16,7 +16,7 @@ use tracing::Instrument;
 
 use crate::assignment::Assignment;
 use crate::divider::Divider;
-use crate::error::Ended;
+use crate::error::RunError;
 use crate::events::Events;
 use supervisor::Supervisor;
 
@@ -28,8 +28,11 @@ pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 #[non_exhaustive]
 pub enum Finish {
     /// The work is done: the key exists no more until it is announced again, on any node.
+    ///
+    /// It counts after a stop too, as long as the key is this node's: return it only for work that is
+    /// done, and [`Release`](Self::Release) for work that gives way.
     Done,
-    /// This node cannot go on: another one shall.
+    /// This node cannot go on: another one shall. After a cancellation: the work has stopped.
     Release,
     /// It failed: the handler is called again, on this node, after a pause.
     Retry(BoxError),
@@ -53,9 +56,17 @@ impl From<Infallible> for Finish {
 ///
 /// Each start spawns one task on the current Tokio runtime, which calls the handler. A stop or loss
 /// fires the assignment's [`cancelled`](Assignment::cancelled); the handler then has to come to an
-/// end, and what it returns does not count any more. When it has ended, and only then, the stop is
-/// confirmed, so that the next node never starts too early. A handler that has not ended when a lost
-/// key's time is over is dropped at its next `await`.
+/// end. When it has ended, and only then, the stop is confirmed, so that the next node never starts too
+/// early. What it returns after a cancellation makes no difference, but for [`Finish::Done`]: that ends
+/// the key instead of moving it, unless it was lost before. A handler that has not ended when its time
+/// is over ([`Handoff::remaining`](crate::Handoff::remaining): after a loss, or with
+/// [`stop_timeout`](crate::Builder::stop_timeout)) is dropped at its next `await`, and a log line says
+/// so.
+///
+/// [`Finish::Release`] moves the key to another node. One that every node releases is idle until a
+/// [cool-down](crate::Builder::cool_down) ends, is tried again by each of them, and so on; a log line
+/// and `divider_unowned_keys` tell. For work that failed, and that this node can try again,
+/// [`Finish::Retry`] is the right answer.
 ///
 /// What a handler returns of its own accord is a [`Finish`], or a `Result<Finish, E>` whose error
 /// means [`Finish::Retry`]. A panic is caught and counts as one too. The pauses between attempts
@@ -63,7 +74,8 @@ impl From<Infallible> for Finish {
 /// begin anew after an attempt that lasted longer than the longest pause.
 ///
 /// Await the result. It ends when the node does and every handler has; with
-/// [`with_graceful_shutdown`](Run::with_graceful_shutdown), that is when all keys were handed over.
+/// [`with_graceful_shutdown`](Run::with_graceful_shutdown), that is when all keys were handed over, or
+/// with an error when they were not.
 ///
 /// ```no_run
 /// # use std::time::Duration;
@@ -86,9 +98,14 @@ impl From<Infallible> for Finish {
 /// }
 ///
 /// # async fn example(divider: Divider, events: Events) -> Result<(), BoxError> {
-/// let mut sigterm = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+/// use tokio::signal::unix::{SignalKind, signal};
+///
+/// let (mut term, mut int) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+/// let shutdown = async move {
+///     tokio::select! { _ = term.recv() => {}, _ = int.recv() => {} }
+/// };
 /// divider::run(divider, events, work)
-///     .with_graceful_shutdown(async move { _ = sigterm.recv().await })
+///     .with_graceful_shutdown(shutdown)
 ///     .shutdown_timeout(Duration::from_secs(20))
 ///     .await?;
 /// # Ok(())
@@ -109,8 +126,8 @@ impl From<Infallible> for Finish {
 /// Log lines of a handler are in a span `key` with the key and its token.
 ///
 /// # Errors
-/// [`Ended`], where the node was not just cancelled. It does not come back by itself: let the process
-/// end, and its supervisor start it anew.
+/// [`RunError`]: the node was over without being cancelled, or a shutdown lost keys instead of handing
+/// them over. Either way let the process end; in the first case its supervisor has to start it again.
 ///
 /// # Panics
 /// Outside a Tokio runtime with its timers enabled.
@@ -172,8 +189,8 @@ impl<H, S> Run<H, S> {
     /// How long a graceful shutdown waits for handlers to end: for ever unless set.
     ///
     /// After it the node is [cancelled](Divider::cancel): what was not handed over is lost, its
-    /// handlers are dropped at their next `await` when the lease is over, and other nodes start the
-    /// keys after that. Take what your platform gives a process from SIGTERM to SIGKILL, less a lease.
+    /// handlers are dropped at their next `await` when the lease is over, other nodes start the keys
+    /// after that, and the run ends with [`RunError::TimedOut`]. Take what your platform gives a process from SIGTERM to SIGKILL, less a lease.
     /// A process that is killed instead costs its keys a lease, too, and the others find it dead.
     pub fn shutdown_timeout(mut self, after: Duration) -> Self {
         self.settings.shutdown_timeout = Some(after);
@@ -193,8 +210,8 @@ where
     Fut: Future<Output: Into<Finish>> + Send + 'static,
     S: Future<Output = ()> + Send + 'static,
 {
-    type Output = Result<(), Ended>;
-    type IntoFuture = BoxFuture<'static, Result<(), Ended>>;
+    type Output = Result<(), RunError>;
+    type IntoFuture = BoxFuture<'static, Result<(), RunError>>;
 
     fn into_future(self) -> Self::IntoFuture {
         let Self { divider, events, handler, shutdown, settings } = self;

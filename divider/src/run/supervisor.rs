@@ -15,10 +15,10 @@ use super::work::work;
 use super::{Finish, Settings};
 use crate::assignment::Assignment;
 use crate::core::time::Time;
-use crate::divider::Divider;
-use crate::engine::clock;
-use crate::error::Ended;
-use crate::event::Event;
+use crate::divider::{Divider, Flushed};
+use crate::engine::clock::Clock;
+use crate::error::{Ended, RunError};
+use crate::event::{Event, Reason};
 use crate::events::Events;
 use crate::handoff::Handoff;
 use crate::key::Key;
@@ -31,8 +31,10 @@ pub(super) struct Supervisor<H> {
     tasks: JoinSet<()>,
     running: HashMap<Key, Running>,
     keys: HashMap<Id, Key>,
-    /// When the tasks of lost keys are dropped, if they have not ended by then.
-    abandon_at: BTreeMap<(Time, Key), AbortHandle>,
+    /// When tasks that have to stop in time are dropped, if they have not ended by then.
+    abandon_at: BTreeMap<(Time, Key), Abandoned>,
+    /// Keys that were lost since the shutdown began.
+    lost: u64,
 }
 
 struct Running {
@@ -40,6 +42,13 @@ struct Running {
     abort: AbortHandle,
     /// What is confirmed when the task has ended.
     handoff: Option<Handoff>,
+}
+
+/// A task that is dropped if it has not ended in time.
+struct Abandoned {
+    abort: AbortHandle,
+    assignment: Assignment,
+    reason: Reason,
 }
 
 impl<H, Fut> Supervisor<H>
@@ -56,11 +65,12 @@ where
             running: HashMap::new(),
             keys: HashMap::new(),
             abandon_at: BTreeMap::new(),
+            lost: 0,
         }
     }
 
     /// Until the node is over and every task has ended.
-    pub(super) async fn run<S>(mut self, mut events: Events, shutdown: S) -> Result<(), Ended>
+    pub(super) async fn run<S>(mut self, mut events: Events, shutdown: S) -> Result<(), RunError>
     where
         S: Future<Output = ()>,
     {
@@ -70,33 +80,39 @@ where
         let mut shutdown = pin!(async {
             shutdown.await;
             begun.store(true, Ordering::Relaxed);
-            shut_down(&divider, at_most).await;
+            shut_down(&divider, at_most).await
         });
-        let (mut open, mut pending) = (true, true);
+        let (mut open, mut pending, mut timed_out) = (true, true, None);
         // A shutdown that was begun is seen to its end, which it says.
         while open || !self.tasks.is_empty() || pending && begun.load(Ordering::Relaxed) {
             let abandon_at = self.abandon_at.keys().next().map(|(at, _)| *at);
             select! {
                 event = events.next(), if open => match event {
-                    Some(event) => self.on_event(event),
+                    Some(event) => self.on_event(event, begun.load(Ordering::Relaxed)),
                     None => open = false,
                 },
                 Some(ended) = self.tasks.join_next_with_id() => self.on_task_ended(ended),
-                () = sleep_until(abandon_at) => self.on_time_over(),
-                () = &mut shutdown, if pending => pending = false,
+                () = sleep_until(divider.clock(), abandon_at) => self.on_time_over(),
+                after = &mut shutdown, if pending => (pending, timed_out) = (false, after),
             }
         }
-        match self.divider.ended().await {
-            Ended::Cancelled => Ok(()),
-            ended => Err(ended),
+        let keys = self.lost;
+        match (self.divider.ended().await, timed_out) {
+            (Ended::Cancelled, Some(after)) => Err(RunError::TimedOut { after, keys }),
+            (Ended::Cancelled, None) if keys > 0 => Err(RunError::Lost { keys }),
+            (Ended::Cancelled, None) => Ok(()),
+            (ended, _) => Err(RunError::Over(ended)),
         }
     }
 
-    fn on_event(&mut self, event: Event) {
+    fn on_event(&mut self, event: Event, shutting_down: bool) {
         match event {
             Event::Start(assignment) => self.on_start(assignment),
             Event::Stop(handoff) => self.on_stop(handoff),
-            Event::Lost(handoff) => self.on_lost(handoff),
+            Event::Lost(handoff) => {
+                self.lost += u64::from(shutting_down);
+                self.on_stop(handoff);
+            }
         }
     }
 
@@ -114,31 +130,28 @@ where
 
     /// The assignment is cancelled already; its task's end is what confirms.
     fn on_stop(&mut self, handoff: Handoff) {
-        match self.running.get_mut(handoff.key()) {
-            // A loss may come after a stop: one confirmation is enough.
-            Some(running) => running.handoff = Some(handoff),
+        let Some(running) = self.running.get_mut(handoff.key()) else {
             // Its task ended in the moment before.
-            None => handoff.confirm(),
+            return handoff.confirm();
+        };
+        if let Some(at) = handoff.deadline() {
+            let (assignment, reason) = (handoff.assignment().clone(), handoff.reason());
+            let abandoned = Abandoned { abort: running.abort.clone(), assignment, reason };
+            self.abandon_at.insert((at, handoff.key().clone()), abandoned);
         }
-    }
-
-    fn on_lost(&mut self, handoff: Handoff) {
-        if let Some(running) = self.running.get(handoff.key())
-            && let Some(at) = handoff.deadline()
-        {
-            self.abandon_at.insert((at, handoff.key().clone()), running.abort.clone());
-        }
-        self.on_stop(handoff);
+        // A loss may come after a stop: one confirmation is enough.
+        running.handoff = Some(handoff);
     }
 
     fn on_time_over(&mut self) {
-        let now = clock::time();
+        let now = self.divider.clock().time();
         while let Some(entry) = self.abandon_at.first_entry()
             && entry.key().0 <= now
         {
-            let ((_, key), abort) = entry.remove_entry();
-            if !abort.is_finished() {
-                tracing::warn!(%key, "handler of a lost key has not ended in time; dropping it");
+            let ((_, key), Abandoned { abort, assignment, reason }) = entry.remove_entry();
+            // One that is over was completed: its handler has ended, and its task waits for the answer.
+            if !abort.is_finished() && !assignment.is_over() {
+                tracing::warn!(%key, %reason, "handler has not ended in time; dropping it");
                 abort.abort();
             }
         }
@@ -164,8 +177,9 @@ where
     }
 }
 
-/// Hands over every key, then ends the node; after the time-out it ends all the same.
-async fn shut_down(divider: &Divider, at_most: Option<Duration>) {
+/// Hands over every key, then ends the node; after the time-out, which it returns, it ends all the
+/// same.
+async fn shut_down(divider: &Divider, at_most: Option<Duration>) -> Option<Duration> {
     tracing::info!("shutting down: handing over every key");
     let flush = divider.flush();
     let flushed = match at_most {
@@ -176,20 +190,26 @@ async fn shut_down(divider: &Divider, at_most: Option<Duration>) {
         let left = divider.assigned().len();
         tracing::warn!(left, ?at_most, "not all handed over in time: the rest is lost");
         divider.cancel().await;
-        return;
+        return at_most;
     };
     match flushed {
         Ok(flushed) => {
             divider.cancel().await;
-            tracing::info!(handed = flushed.handed, freed = flushed.freed, "node shut down");
+            let Flushed { handed, freed, lost } = flushed;
+            if lost == 0 {
+                tracing::info!(handed, freed, "node shut down");
+            } else {
+                tracing::warn!(handed, freed, lost, "node shut down, but lost keys before that");
+            }
         }
         Err(ended) => tracing::warn!(%ended, "node over before all was handed over"),
     }
+    None
 }
 
-async fn sleep_until(at: Option<Time>) {
+async fn sleep_until(clock: &Clock, at: Option<Time>) {
     match at {
-        Some(at) => clock::sleep_until(at).await,
+        Some(at) => clock.sleep_until(at).await,
         None => std::future::pending().await,
     }
 }

@@ -11,9 +11,10 @@ use super::{Finish, run};
 use crate::core::edge::{Command, Reply};
 use crate::engine::played::{Played, key};
 use crate::id::Token;
-use crate::{Assignment, Ended};
+use crate::{Assignment, Ended, RunError};
 
 const SHORT: Duration = Duration::from_millis(1);
+const HOUR: Duration = Duration::from_hours(1);
 const DEADLINE: Duration = Duration::from_secs(20);
 
 async fn within<T>(future: impl Future<Output = T>) -> T {
@@ -23,7 +24,7 @@ async fn within<T>(future: impl Future<Output = T>) -> T {
 /// Runs a handler that tells of every call and then does what it is told.
 fn scripted(
     mut script: Vec<fn() -> Finish>,
-) -> (Played, tokio::task::JoinHandle<Result<(), Ended>>, mpsc::UnboundedReceiver<Assignment>) {
+) -> (Played, tokio::task::JoinHandle<Result<(), RunError>>, mpsc::UnboundedReceiver<Assignment>) {
     let (played, divider, events) = Played::new();
     let (called, calls) = mpsc::unbounded_channel();
     script.reverse();
@@ -36,7 +37,7 @@ fn scripted(
                 return next();
             }
             assignment.cancelled().await;
-            Finish::Done
+            Finish::Release
         }
     })
     .backoff(SHORT, SHORT);
@@ -72,7 +73,7 @@ async fn a_handler_that_fails_or_panics_is_called_again_with_the_same_assignment
 }
 
 #[tokio::test]
-async fn a_stop_is_confirmed_when_the_handler_has_ended_and_its_result_does_not_count() {
+async fn a_stop_is_confirmed_when_the_handler_has_ended() {
     let (played, _run, mut calls) = scripted(vec![]);
     played.start("a", 1);
     within(calls.recv()).await.expect("called");
@@ -94,7 +95,7 @@ async fn a_stop_is_not_confirmed_while_the_handler_winds_up() {
             let _ = begun.send(());
             let proceeds = proceeds.lock().await.take().expect("called once");
             let _ = proceeds.await;
-            Finish::Done
+            Finish::Release
         }
     });
     tokio::spawn(running.into_future());
@@ -205,7 +206,7 @@ async fn a_graceful_shutdown_flushes_then_cancels_and_ends_well() {
     let (shut, down) = oneshot::channel::<()>();
     let running = run(divider, events, |assignment: Assignment| async move {
         assignment.cancelled().await;
-        Finish::Done
+        Finish::Release
     })
     .with_graceful_shutdown(async { _ = down.await });
     let running = tokio::spawn(running.into_future());
@@ -244,7 +245,108 @@ async fn a_shutdown_that_takes_too_long_cancels_the_node() {
     played.lose("a", 1, SHORT);
     assert_eq!(within(played.confirmed()).await, [("a".to_owned(), 1)]);
     played.end(Ended::Cancelled);
-    assert_eq!(within(running).await.expect("no panic"), Ok(()));
+    let timed_out = RunError::TimedOut { after: SHORT, keys: 1 };
+    assert_eq!(within(running).await.expect("no panic"), Err(timed_out));
+}
+
+#[tokio::test]
+async fn a_shutdown_in_which_keys_were_lost_is_an_error() {
+    let (mut played, divider, events) = Played::new();
+    let (shut, down) = oneshot::channel::<()>();
+    let running = run(divider, events, |assignment: Assignment| async move {
+        assignment.cancelled().await;
+        Finish::Release
+    })
+    .with_graceful_shutdown(async { _ = down.await });
+    let running = tokio::spawn(running.into_future());
+    for (name, token) in [("before", 1), ("a", 2), ("b", 3)] {
+        played.start(name, token);
+        while played.is_untold(name) {
+            tokio::task::yield_now().await;
+        }
+    }
+    played.lose("before", 1, HOUR);
+    assert_eq!(within(played.confirmed()).await, [("before".to_owned(), 1)]);
+    shut.send(()).expect("it waits");
+    let flush = within(played.request()).await;
+    for (name, token) in [("a", 2), ("b", 3)] {
+        played.lose(name, token, HOUR);
+        assert_eq!(within(played.confirmed()).await, [(name.to_owned(), token)]);
+    }
+    flush.answer.send(Reply::Flushed { handed: 0, freed: 0, lost: 2 }).expect("it waits");
+    within(played.cancelled()).await;
+    played.end(Ended::Cancelled);
+    let lost = RunError::Lost { keys: 2 };
+    assert_eq!(within(running).await.expect("no panic"), Err(lost), "not what was lost before");
+}
+
+#[tokio::test]
+async fn a_key_that_is_done_after_its_stop_is_completed_and_not_handed_over() {
+    let (mut played, divider, events) = Played::new();
+    let running = run(divider, events, |assignment: Assignment| async move {
+        assignment.cancelled().await;
+        Finish::Done
+    });
+    tokio::spawn(running.into_future());
+    played.start("a", 1);
+    while played.is_untold("a") {
+        tokio::task::yield_now().await;
+    }
+    played.stop("a", 1);
+    let request = within(played.request()).await;
+    assert_eq!(request.command, Command::Complete(key("a"), Token(1)));
+    assert_eq!(played.take_confirmed(), [], "a confirmation would hand it over");
+    request.answer.send(Reply::Done).expect("it waits");
+    played.start("a", 2);
+    while played.is_untold("a") {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(played.take_confirmed(), [], "it is over by the completion");
+}
+
+#[tokio::test]
+async fn a_key_that_gives_way_to_a_stop_is_not_released() {
+    let (mut played, _run, mut calls) = scripted(vec![]);
+    played.start("a", 1);
+    within(calls.recv()).await.expect("called");
+    played.stop("a", 1);
+    assert_eq!(within(played.confirmed()).await, [("a".to_owned(), 1)]);
+    assert!(played.try_request().is_none());
+}
+
+#[tokio::test]
+async fn a_handler_that_ignores_a_stop_with_a_deadline_is_dropped_then() {
+    let (played, divider, events) = Played::new();
+    let (begun, mut begins) = mpsc::unbounded_channel();
+    let running = run(divider, events, move |_| {
+        let _ = begun.send(());
+        pending::<Finish>()
+    });
+    tokio::spawn(running.into_future());
+    played.start("a", 1);
+    within(begins.recv()).await.expect("called");
+    played.stop_within("a", 1, SHORT);
+    assert_eq!(within(played.confirmed()).await, [("a".to_owned(), 1)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_handler_that_is_done_in_time_is_waited_for_however_long_its_answer_takes() {
+    let (mut played, divider, events) = Played::new();
+    let running = run(divider, events, |assignment: Assignment| async move {
+        assignment.cancelled().await;
+        Finish::Done
+    });
+    tokio::spawn(running.into_future());
+    played.start("a", 1);
+    while played.is_untold("a") {
+        tokio::task::yield_now().await;
+    }
+    played.stop_within("a", 1, SHORT);
+    let mut request = within(played.request()).await;
+    tokio::time::sleep(SHORT * 2).await;
+    let dropped = tokio::time::timeout(SHORT, request.answer.closed()).await;
+    assert!(dropped.is_err(), "it waits for the answer");
+    request.answer.send(Reply::Done).expect("it waits");
 }
 
 #[tokio::test]
@@ -254,7 +356,10 @@ async fn a_node_that_was_replaced_is_an_error_and_its_handlers_are_ended() {
     let assignment = within(calls.recv()).await.expect("called");
     let session = crate::Session::from_bits(9);
     played.end(Ended::Replaced { session });
-    assert_eq!(within(run).await.expect("no panic"), Err(Ended::Replaced { session }));
+    assert_eq!(
+        within(run).await.expect("no panic"),
+        Err(RunError::Over(Ended::Replaced { session }))
+    );
     assert!(assignment.is_cancelled());
 }
 

@@ -10,7 +10,6 @@ use super::{Finish, Pauses};
 use crate::assignment::Assignment;
 use crate::backoff::Backoff;
 use crate::divider::Divider;
-use crate::engine::clock;
 use crate::error::KeyError;
 use crate::report::chain;
 
@@ -24,21 +23,18 @@ pub(super) async fn work<H, Fut>(
     H: Fn(Assignment) -> Fut + Send + Sync + 'static,
     Fut: Future<Output: Into<Finish>> + Send + 'static,
 {
-    let finish = attempt_until_finished(&divider, &assignment, &*handler, pauses).await;
-    // After a stop or loss, what the handler returned does not count: one that gives way says
-    // nothing about the work. The supervisor confirms.
-    if assignment.is_cancelled() {
-        return;
-    }
-    let result = match finish {
+    let result = match attempt_until_finished(&divider, &assignment, &*handler, pauses).await {
+        // After a stop as well: until that is confirmed the key is this node's, and none other may do
+        // the work once more. The core refuses it where the key was lost.
         Finish::Done => divider.complete(&assignment).await,
-        Finish::Release => divider.release(&assignment).await,
-        Finish::Retry(_) => return,
+        Finish::Release if !assignment.is_cancelled() => divider.release(&assignment).await,
+        // It has to stop: the supervisor confirms.
+        Finish::Release | Finish::Retry(_) => return,
     };
     match result {
-        // Announced again: it is started again, here or elsewhere. Not held: it was lost meanwhile.
-        Ok(()) | Err(KeyError::AnnouncedAgain { .. } | KeyError::NotHeld { .. }) => {}
-        Err(KeyError::Over(ended)) => tracing::debug!(%ended, "node over before the key was"),
+        // It is started again, here or elsewhere.
+        Ok(()) | Err(KeyError::AnnouncedAgain { .. }) => {}
+        Err(error) => tracing::debug!(%error, "key over before its work was"),
     }
 }
 
@@ -55,7 +51,7 @@ where
 {
     let mut backoff = Backoff::new(pauses.first, pauses.longest);
     loop {
-        let begun = clock::time();
+        let begun = divider.clock().time();
         let error = match attempt(assignment, handler).await {
             Finish::Retry(error) => error,
             finish => return finish,
@@ -63,7 +59,7 @@ where
         if assignment.is_cancelled() {
             return Finish::Retry(error);
         }
-        if clock::time().since(begun) > pauses.longest {
+        if divider.clock().time().since(begun) > pauses.longest {
             backoff.reset();
         }
         divider.handler_failed();

@@ -13,7 +13,7 @@ pub struct Moment(pub(crate) Time);
 impl Moment {
     /// This moment.
     pub fn now() -> Self {
-        Self(crate::engine::clock::now().at)
+        Self(crate::engine::clock::Clock::of_caller().time())
     }
 
     /// How long after `earlier` this is; zero if it is not.

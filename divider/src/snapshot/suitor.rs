@@ -29,6 +29,8 @@ pub enum Unfit {
     OtherPrefix,
     /// It released the key, and may have it again after this time.
     Released(Duration),
+    /// Eight other nodes released the key lately, so that no node takes it before this time is over.
+    Resting(Duration),
 }
 
 impl Suitor {

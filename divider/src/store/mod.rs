@@ -65,6 +65,12 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     fn runtime(&self) -> Option<Handle> {
         None
     }
+
+    /// Whether it needs nothing from outside this process and measures its times on tokio's clock, so
+    /// that a test may pause that. A node does not start on any other store while it is paused.
+    fn keeps_paused_time(&self) -> bool {
+        false
+    }
 }
 
 /// A shared store is a store.
@@ -86,6 +92,9 @@ impl<S: Store + ?Sized> Store for Arc<S> {
     }
     fn runtime(&self) -> Option<Handle> {
         (**self).runtime()
+    }
+    fn keeps_paused_time(&self) -> bool {
+        (**self).keeps_paused_time()
     }
 }
 

@@ -20,6 +20,7 @@ macro_rules! over_each_store {
 
 mod bed;
 mod ledger;
+mod readiness;
 mod scenarios;
 mod watching;
 mod worker;

@@ -122,6 +122,7 @@ impl SuitorRow {
             }
             Unfit::OtherPrefix => "no, it takes other prefixes".to_owned(),
             Unfit::Released(left) => format!("no, it released it; again in {}", age(left)),
+            Unfit::Resting(left) => format!("no, many released it; again in {}", age(left)),
             _ => "no".to_owned(),
         });
         Self {
@@ -200,10 +201,12 @@ fn why_nowhere(snapshot: &Snapshot, status: &KeyStatus, suitors: &[Suitor]) -> S
     let nothing = of(|unfit| matches!(unfit, Unfit::TakesNothing));
     let prefix = of(|unfit| matches!(unfit, Unfit::OtherPrefix));
     let released = of(|unfit| matches!(unfit, Unfit::Released(_)));
+    let resting = of(|unfit| matches!(unfit, Unfit::Resting(_)));
     let reasons = [
         (nothing, "that take nothing new (cordoned, drained, leaving, or of affinity 0)"),
         (prefix, "that take other prefixes"),
         (released, "that released it a moment ago"),
+        (resting, "that wait, since many released it a moment ago"),
     ];
     let reasons: Vec<_> = reasons.iter().filter(|(nodes, _)| *nodes > 0).collect();
     let reasons = reasons.iter().map(|(nodes, what)| format!("{} {what}", count(*nodes, "node")));

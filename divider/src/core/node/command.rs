@@ -49,8 +49,7 @@ impl Node {
 
     fn on_release(&mut self, now: Now, request: RequestId, key: &Key, token: Token) {
         let Some(ix) = self.held(key, token) else {
-            self.confirm_lost(now, key, token);
-            return self.reply(request, Reply::NotHeld);
+            return self.refuse_lost(now, request, key, token);
         };
         let stop = match self.holds.keys.get(&ix).map(|h| &h.phase) {
             Some(Phase::Stopping(stop)) => *stop,
@@ -60,17 +59,16 @@ impl Node {
         self.reply(request, Reply::Done);
     }
 
-    /// What the caller has stopped with was lost, perhaps.
-    fn confirm_lost(&mut self, now: Now, key: &Key, token: Token) {
-        if let Some(ix) = self.view.keys.find(key) {
-            self.confirm_unconfirmed(now, ix, token);
-        }
+    /// What the caller has stopped with is not held: it may have been lost.
+    fn refuse_lost(&mut self, now: Now, request: RequestId, key: &Key, token: Token) {
+        let ix = self.view.keys.find(key);
+        let lost = ix.is_some_and(|ix| self.confirm_unconfirmed(now, ix, token));
+        self.reply(request, if lost { Reply::Lost } else { Reply::NotHeld });
     }
 
     fn on_complete(&mut self, now: Now, request: RequestId, key: &Key, token: Token) {
         let Some(ix) = self.held(key, token) else {
-            self.confirm_lost(now, key, token);
-            return self.reply(request, Reply::NotHeld);
+            return self.refuse_lost(now, request, key, token);
         };
         let slot = match self.holds.keys.get(&ix).map(|h| &h.phase) {
             Some(Phase::Stopping(stop)) => stop.slot,
@@ -177,9 +175,9 @@ impl Node {
         self.hand(now, ix, stop, false);
     }
 
-    /// The key that was to be completed was lost meanwhile.
-    pub(super) fn answer_lost(&mut self, request: RequestId) {
-        self.reply(request, Reply::NotHeld);
+    /// The key was lost while its deletion was on its way.
+    pub(super) fn answer_doubtful(&mut self, request: RequestId) {
+        self.reply(request, Reply::Doubtful);
     }
 
     /// The node is over: nothing can be asked of it any more.

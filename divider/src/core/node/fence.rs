@@ -148,7 +148,7 @@ impl Node {
                     self.actions.push_back(Action::Lost(key, hold.token, reason, until));
                 }
             }
-            Phase::Completing { request, .. } => self.answer_lost(request),
+            Phase::Completing { request, .. } => self.answer_doubtful(request),
             Phase::Taking(_) => self.takes.end(),
             Phase::Handing(_) | Phase::Handed => {}
         }

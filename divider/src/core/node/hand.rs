@@ -30,6 +30,21 @@ impl Node {
             doubt: Doubt::Retry(now.at),
         }));
         self.write_hand(now, ix, stop.reason);
+        if released {
+            self.notice_unwanted(ix);
+        }
+    }
+
+    /// Says so if a released key has nowhere to go: it is idle until a cool-down ends.
+    fn notice_unwanted(&mut self, ix: KeyIx) {
+        let Some(Hold { phase: Phase::Handing(giving), .. }) = self.holds.keys.get(&ix) else {
+            return;
+        };
+        if giving.next == Next::Free
+            && let Some(key) = self.view.keys.key(ix)
+        {
+            self.notice(Notice::Unwanted { key });
+        }
     }
 
     /// A claim that names this session and that it may not run: it is written free, with this node

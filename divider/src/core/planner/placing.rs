@@ -199,11 +199,14 @@ fn home(standings: &Standings, view: &View, entry: &KeyEntry, class: &Class) -> 
     class.position(now.owner)
 }
 
-/// The candidates that released the key lately.
+/// The candidates that do not get the key yet: those that released it lately, or all of them.
 pub(super) fn cooling(view: &View, ix: KeyIx, class: &Class, now: Now) -> Vec<usize> {
     let not = view.keys.not(ix);
     if not.is_empty() || broken!(CoolDown) {
         return Vec::new();
+    }
+    if view.rests(now, ix) {
+        return (0..class.nodes.len()).collect();
     }
     let cools = |node: &crate::id::NodeId| not.iter().any(|n| n.node == *node && n.until > now.at);
     let cooling = |(at, &owner): (usize, &OwnerIx)| {

@@ -28,7 +28,7 @@ use super::guard::broken;
 use super::time::{Now, Time};
 use super::timing::UNKNOWN_LEASE;
 use crate::id::{NodeId, Revision};
-use crate::wire::{ControlRecord, GroupRecord, LeaseRecord, MemberRecord, StopsRecord};
+use crate::wire::{ControlRecord, GroupRecord, LeaseRecord, MAX_NOT, MemberRecord, StopsRecord};
 
 /// A record with its place in the log.
 #[derive(Debug, Clone)]
@@ -88,10 +88,18 @@ pub(crate) struct View {
 }
 
 impl View {
-    /// Whether the session released the key lately.
+    /// Whether the session does not get the key yet: it released it lately, or the key rests.
     pub(crate) fn is_kept_away(&self, now: Now, ix: KeyIx, owner: OwnerIx) -> bool {
         let node = self.owners.get(owner).map(|o| &o.node).filter(|_| !broken!(CoolDown));
         self.keys.not(ix).iter().any(|n| Some(&n.node) == node && n.until > now.at)
+            || self.rests(now, ix)
+    }
+
+    /// Whether as many nodes released the key lately as a claim can name: nobody takes it before the
+    /// first of their cool-downs ends. A large group would hand it on and on without a pause otherwise.
+    pub(crate) fn rests(&self, now: Now, ix: KeyIx) -> bool {
+        let not = self.keys.not(ix);
+        not.len() >= MAX_NOT && not.iter().all(|n| n.until > now.at)
     }
 
     /// The session that the node's member record names.

@@ -2,6 +2,7 @@
 
 mod node;
 mod operations;
+mod paused;
 mod starting;
 mod watches;
 
@@ -15,12 +16,13 @@ use futures_util::future::{BoxFuture, FutureExt};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
+use super::clock::Clock;
 use super::driver::Driver;
 use super::played::key;
 use super::requests::{QUEUE, Request, Requests};
 use super::starting::Starting;
 use super::thread::choose_lease;
-use super::{Core, Shared, clock};
+use super::{Core, Shared};
 use crate::core::edge::{
     Action, Command, End, Input, Notice, ReadId, Reply, RequestId, WatchId, WriteId,
 };
@@ -189,7 +191,7 @@ impl Bench {
     fn starting_within(start_timeout: Duration) -> Self {
         let group = GroupName::new("g").expect("legal");
         let node = NodeId::new("n").expect("legal");
-        let shared = Arc::new(Shared::new(group.clone(), node, 100));
+        let shared = Arc::new(Shared::new(group.clone(), node, 100, Clock::Machine));
         let wishes = Arc::new(Mutex::new(Wishes::default()));
         let (tells, told) = mpsc::unbounded_channel();
         let (asks, asked) = mpsc::unbounded_channel();
@@ -202,7 +204,7 @@ impl Bench {
             store,
             Arc::clone(&shared),
             Requests::new(requests),
-            Starting::new(answer, clock::time(), start_timeout),
+            Starting::new(answer, Clock::Machine.time(), start_timeout),
             Duration::from_secs(6),
         );
         let divider = Divider::new(Arc::clone(&shared), commands.clone());

@@ -5,12 +5,12 @@ use super::*;
 #[tokio::test(start_paused = true)]
 async fn the_core_is_looked_after_when_it_is_due() {
     let bench = Bench::new();
-    lock(&bench.wishes).timeout = Some(clock::time());
+    lock(&bench.wishes).timeout = Some(Clock::Machine.time());
     bench.shared.wake.notify_one();
     while lock(&bench.wishes).timeouts == 0 {
         tokio::task::yield_now().await;
     }
-    lock(&bench.wishes).timeout = Some(clock::time() + HOUR);
+    lock(&bench.wishes).timeout = Some(Clock::Machine.time() + HOUR);
     bench.settle().await;
     assert_eq!(lock(&bench.wishes).timeouts, 1, "not before it is due");
 }
@@ -57,7 +57,10 @@ async fn unanswered_commands_hold_others_back_but_not_a_cancel() {
 #[tokio::test(start_paused = true)]
 async fn the_application_is_told_and_what_it_confirms_goes_to_the_core() {
     let mut bench = Bench::new();
-    let lease = Action::Lease { until: clock::time() + HOUR, start_until: clock::time() + HOUR };
+    let lease = Action::Lease {
+        until: Clock::Machine.time() + HOUR,
+        start_until: Clock::Machine.time() + HOUR,
+    };
     bench.act([Action::Session(Session::from_bits(1)), lease]);
     bench.act([Action::Start(key("a"), Token(1)), Action::Start(key("b"), Token(2))]);
     let Some(crate::Event::Start(a)) = bench.events.next().await else { panic!("a start") };
@@ -75,7 +78,10 @@ async fn the_application_is_told_and_what_it_confirms_goes_to_the_core() {
 #[tokio::test(start_paused = true)]
 async fn an_application_that_does_not_read_costs_no_heartbeat() {
     let mut bench = Bench::new();
-    let lease = Action::Lease { until: clock::time() + HOUR, start_until: clock::time() + HOUR };
+    let lease = Action::Lease {
+        until: Clock::Machine.time() + HOUR,
+        start_until: Clock::Machine.time() + HOUR,
+    };
     bench.act([Action::Session(Session::from_bits(1)), lease]);
     bench.act((0..10_000).map(|n| Action::Start(key(&format!("k{n}")), Token(n))));
     for beat in 0..60 {
@@ -113,7 +119,10 @@ async fn what_the_application_has_not_done_yet_is_known() {
         let owed = bench.shared.queue(|queue| queue.owed());
         (owed.untaken, owed.unconfirmed, owed.oldest.map(|(key, _)| key.to_string()))
     };
-    let lease = Action::Lease { until: clock::time() + HOUR, start_until: clock::time() + HOUR };
+    let lease = Action::Lease {
+        until: Clock::Machine.time() + HOUR,
+        start_until: Clock::Machine.time() + HOUR,
+    };
     let start = |name: &str, token| Action::Start(key(name), Token(token));
     let stop = |name: &str, token| Action::Stop(key(name), Token(token), StopReason::Drain, None);
     bench.act([Action::Session(Session::from_bits(1)), lease, start("a", 1), start("b", 2)]);

@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 
 use crate::core::time::Time;
-use crate::engine::clock;
+use crate::engine::clock::Clock;
 use crate::id::Revision;
 use crate::store::{Info, Store, StoreError};
 
@@ -46,41 +46,41 @@ impl Audit {
     /// Ends when something is wrong.
     ///
     /// Cancel safe: a question that was asked is kept.
-    pub(super) async fn failure(&mut self, store: &Arc<dyn Store>) -> StoreError {
+    pub(super) async fn failure(&mut self, store: &Arc<dyn Store>, clock: &Clock) -> StoreError {
         loop {
             let Some(question) = &mut self.asking else {
-                if let Err(error) = self.wait(store).await {
+                if let Err(error) = self.wait(store, clock).await {
                     return error;
                 }
                 continue;
             };
             let (seen, answer) = (question.seen, (&mut question.answer).await);
             self.asking = None;
-            if let Err(error) = answer.and_then(|info| self.on_answer(&info, seen)) {
+            if let Err(error) = answer.and_then(|info| self.on_answer(&info, seen, clock)) {
                 return error;
             }
         }
     }
 
     /// Waits for the time to ask, and asks.
-    async fn wait(&mut self, store: &Arc<dyn Store>) -> Result<(), StoreError> {
-        let next = *self.next.get_or_insert_with(|| clock::now().at + INTERVAL);
+    async fn wait(&mut self, store: &Arc<dyn Store>, clock: &Clock) -> Result<(), StoreError> {
+        let next = *self.next.get_or_insert_with(|| clock.time() + INTERVAL);
         let by = self.overdue.map_or(next, |(_, by)| by.min(next));
-        clock::sleep_until(by).await;
-        if let Some((than, _)) = self.overdue.take_if(|(_, by)| *by <= clock::now().at)
+        clock.sleep_until(by).await;
+        if let Some((than, _)) = self.overdue.take_if(|(_, by)| *by <= clock.time())
             && self.seen <= than
         {
             let what = format!("nothing newer than revision {than} came for {LAG:?}");
             return Err(StoreError::gap(what));
         }
-        if clock::now().at >= next {
-            self.next = Some(clock::now().at + INTERVAL);
+        if clock.time() >= next {
+            self.next = Some(clock.time() + INTERVAL);
             self.asking = Some(Question { seen: self.seen, answer: store.info() });
         }
         Ok(())
     }
 
-    fn on_answer(&mut self, info: &Info, seen: Revision) -> Result<(), StoreError> {
+    fn on_answer(&mut self, info: &Info, seen: Revision, clock: &Clock) -> Result<(), StoreError> {
         if info.last < seen {
             let what = format!("the log ends at {}, and {seen} was seen", info.last);
             return Err(StoreError::gap(what));
@@ -92,7 +92,7 @@ impl Audit {
         }
         // Only of what came since: the newest record may have outlived its time before it was read.
         if info.last > before.last && self.seen <= before.last && self.overdue.is_none() {
-            self.overdue = Some((before.last, clock::now().at + LAG));
+            self.overdue = Some((before.last, clock.time() + LAG));
         }
         Ok(())
     }

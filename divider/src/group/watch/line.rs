@@ -10,8 +10,8 @@ use futures_util::future::BoxFuture;
 
 use super::audit::Audit;
 use crate::backoff::Backoff;
-use crate::core::time::Time;
-use crate::engine::clock;
+use crate::core::time::{Now, Time};
+use crate::engine::clock::Clock;
 use crate::id::Revision;
 use crate::snapshot::{Link, Moment};
 use crate::store::{Change, Filter, Record, Store, StoreError, Watch};
@@ -19,6 +19,7 @@ use crate::store::{Change, Filter, Record, Store, StoreError, Watch};
 /// One watch after another on the same store.
 pub(super) struct Line {
     store: Arc<dyn Store>,
+    clock: Clock,
     state: State,
     link: Link,
     /// The link is not as it was last shown.
@@ -54,10 +55,12 @@ const FIRST_RETRY: Duration = Duration::from_millis(50);
 const LONGEST_RETRY: Duration = Duration::from_secs(5);
 
 impl Line {
-    pub(super) fn new(store: Arc<dyn Store>, now: Time) -> Self {
-        let (state, link, audit) = (State::Down(now), Link::Opening, Audit::default());
+    pub(super) fn new(store: Arc<dyn Store>, clock: Clock) -> Self {
+        let state = State::Down(clock.time());
+        let (link, audit) = (Link::Opening, Audit::default());
         Self {
             store,
+            clock,
             state,
             link,
             link_changed: true,
@@ -65,6 +68,11 @@ impl Line {
             waits: Backoff::new(FIRST_RETRY, LONGEST_RETRY),
             audit,
         }
+    }
+
+    /// What the viewer's clock says.
+    pub(super) fn now(&self) -> Now {
+        self.clock.now()
     }
 
     pub(super) fn link(&self) -> &Link {
@@ -80,14 +88,14 @@ impl Line {
     pub(super) async fn news(&mut self, due: Option<Time>) -> Option<News> {
         match &mut self.state {
             State::Down(retry) => {
-                clock::sleep_until(*retry).await;
+                self.clock.sleep_until(*retry).await;
                 let filter = Filter { names: vec![">".to_owned()] };
                 self.state = State::Opening(self.store.watch(filter));
                 None
             }
             State::Opening(opening) => match opening.await {
                 Ok(watch) => {
-                    self.state = State::Open(watch, Some(clock::now().at + NO_PROGRESS));
+                    self.state = State::Open(watch, Some(self.clock.time() + NO_PROGRESS));
                     self.set_link(Link::Reading { records: 0 });
                     Some(News::Begun)
                 }
@@ -98,8 +106,8 @@ impl Line {
                 let result = tokio::select! {
                     biased;
                     result = watch.next() => Some(result),
-                    error = self.audit.failure(&self.store) => Some(Err(error)),
-                    () = sleep_to(until) => None,
+                    error = self.audit.failure(&self.store, &self.clock) => Some(Err(error)),
+                    () = sleep_to(&self.clock, until) => None,
                 };
                 match result {
                     Some(result) => self.on_result(result),
@@ -149,13 +157,13 @@ impl Line {
             self.link_changed = true;
         }
         if let State::Open(_, Some(progress)) = &mut self.state {
-            *progress = clock::now().at + NO_PROGRESS;
+            *progress = self.clock.time() + NO_PROGRESS;
         }
     }
 
     fn on_time(&mut self) -> Option<News> {
         let State::Open(_, Some(progress)) = self.state else { return None };
-        if clock::now().at < progress {
+        if self.clock.time() < progress {
             return None;
         }
         let what = "reading the whole log: nothing came".to_owned();
@@ -163,7 +171,7 @@ impl Line {
     }
 
     fn lose(&mut self, error: StoreError) -> Option<News> {
-        let now = clock::now().at;
+        let now = self.clock.time();
         let (since, before) = self.trouble.unwrap_or((Moment(now), 0));
         let attempts = before.saturating_add(1);
         self.trouble = Some((since, attempts));
@@ -180,9 +188,9 @@ impl Line {
     }
 }
 
-async fn sleep_to(until: Option<Time>) {
+async fn sleep_to(clock: &Clock, until: Option<Time>) {
     match until {
-        Some(until) => clock::sleep_until(until).await,
+        Some(until) => clock.sleep_until(until).await,
         None => pending().await,
     }
 }

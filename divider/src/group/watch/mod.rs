@@ -20,7 +20,7 @@ use std::fmt;
 use self::line::{Line, News};
 use self::model::Model;
 use super::{Group, OperateError};
-use crate::engine::clock;
+use crate::engine::clock::Clock;
 use crate::id::NodeId;
 use crate::key::Key;
 use crate::snapshot::{Changed, DrainPreview, Link, RebalancePreview, Snapshot, Suitor, Update};
@@ -57,8 +57,9 @@ impl Group {
     /// # }
     /// ```
     pub fn watch(&self) -> GroupWatch {
-        let model = Model::new(self.name().clone(), clock::now());
-        GroupWatch { line: Line::new(self.store.clone(), clock::now().at), model }
+        let clock = Clock::of_caller();
+        let model = Model::new(self.name().clone(), clock.now());
+        GroupWatch { line: Line::new(self.store.clone(), clock), model }
     }
 
     /// What a drain of these nodes would do now. It changes nothing.
@@ -166,7 +167,7 @@ impl GroupWatch {
         self.check_complete()?;
         self.check_known(nodes)?;
         let nodes: BTreeSet<NodeId> = nodes.iter().cloned().collect();
-        Ok(self.model.preview_drain(clock::now(), &nodes))
+        Ok(self.model.preview_drain(self.line.now(), &nodes))
     }
 
     /// What a rebalance would do if it was asked for now.
@@ -198,7 +199,7 @@ impl GroupWatch {
     /// [`OperateError::Incomplete`].
     pub fn suitors(&self, key: &Key) -> Result<Vec<Suitor>, OperateError> {
         self.check_complete()?;
-        Ok(self.model.suitors(clock::now(), key))
+        Ok(self.model.suitors(self.line.now(), key))
     }
 
     /// Ends it, and what the store keeps for it.
@@ -224,14 +225,15 @@ impl GroupWatch {
     fn on_news(&mut self, news: News) {
         match news {
             News::Begun => self.model.begin(),
-            News::Record(record) => self.model.on_record(clock::now(), &record),
-            News::CaughtUp => self.model.on_caught_up(clock::now()),
+            News::Record(record) => self.model.on_record(self.line.now(), &record),
+            News::CaughtUp => self.model.on_caught_up(self.line.now()),
         }
     }
 
     fn update(&mut self) -> Update {
         let live = self.line.link() == &Link::Live;
-        let mut changed = if live { self.model.publish(clock::now()) } else { Changed::default() };
+        let mut changed =
+            if live { self.model.publish(self.line.now()) } else { Changed::default() };
         changed.link = self.line.take_link_change();
         self.model.snapshot.complete = live;
         let (snapshot, link) = (self.model.snapshot.clone(), self.line.link().clone());

@@ -1,7 +1,5 @@
 //! Why a key is where it is: how well each node suits it.
 
-use std::time::Duration;
-
 use super::model::Model;
 use crate::core::plan::score;
 use crate::core::planner::Standing;
@@ -14,12 +12,16 @@ impl Model {
     /// Every member, those that may take the key first, by score.
     pub(super) fn suitors(&self, now: Now, key: &Key) -> Vec<Suitor> {
         let keys = &self.view.keys;
-        let found = keys.find(key).and_then(|ix| Some((keys.get(ix)?.hash, keys.not(ix))));
-        let Some((hash, not)) = found else { return Vec::new() };
+        let Some(ix) = keys.find(key) else { return Vec::new() };
+        let (Some(entry), not) = (keys.get(ix), keys.not(ix)) else { return Vec::new() };
+        let hash = entry.hash;
+        let rests = self.view.rests(now, ix).then(|| not.iter().map(|n| n.until).min()).flatten();
+        let rests = rests.map(|until| Unfit::Resting(until.since(now.at)));
         let suitor = |(node, standing): (&NodeId, &Standing)| {
             let score = score(standing.hash, hash, standing.affinity).as_f64();
             let released = not.iter().find(|not| not.node == *node && not.until > now.at);
-            let unfit = unfit(key, standing, released.map(|not| not.until.since(now.at)));
+            let released = released.map(|not| Unfit::Released(not.until.since(now.at)));
+            let unfit = unfit(key, standing).or(released).or(rests);
             Suitor { unfit, ..Suitor::new(node.clone(), standing.affinity, score) }
         };
         let mut suitors: Vec<Suitor> = self.planner.standings().iter().map(suitor).collect();
@@ -31,14 +33,12 @@ impl Model {
     }
 }
 
-/// Why a node does not take a key, which it has released for so long, if at all.
-fn unfit(key: &Key, standing: &Standing, released: Option<Duration>) -> Option<Unfit> {
+/// Why a node does not take a key, whoever has released it.
+fn unfit(key: &Key, standing: &Standing) -> Option<Unfit> {
     if standing.affinity == 0 {
         return Some(Unfit::TakesNothing);
     }
     let has = |prefix: &String| key.as_str().starts_with(prefix.as_str());
-    if !standing.prefixes.is_empty() && !standing.prefixes.iter().any(has) {
-        return Some(Unfit::OtherPrefix);
-    }
-    released.map(Unfit::Released)
+    let other = !standing.prefixes.is_empty() && !standing.prefixes.iter().any(has);
+    other.then_some(Unfit::OtherPrefix)
 }

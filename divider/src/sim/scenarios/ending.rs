@@ -59,7 +59,7 @@ fn a_completion_whose_key_was_lost_meanwhile_is_answered_with_that() {
     let claim = play.claim("k").expect("a claim");
     let other = ClaimRecord { owner: None, token: Token(claim.token.0 + 1), ..claim };
     play.put("claim.k", Some(other.encode()), None);
-    play.until(BEAT, |play| play.reply(a, complete) == Some(&Reply::NotHeld));
+    play.until(BEAT, |play| play.reply(a, complete) == Some(&Reply::Doubtful));
 }
 
 #[test]
@@ -71,6 +71,42 @@ fn a_completion_of_a_key_that_was_retracted_already_is_done_at_once() {
     let complete = play.complete(a, "k");
     assert_eq!(play.reply(a, complete), Some(&Reply::Done));
     assert_eq!(deletions(&play, a), [], "there is nothing to delete");
+}
+
+#[test]
+fn a_key_that_is_done_when_it_is_told_to_stop_is_not_started_elsewhere() {
+    let (mut play, owner, other) = pair();
+    play.players[owner].app.confirms = false;
+    play.drain(owner);
+    play.until(LEASE, |play| play.told(owner, "k") == "+-");
+    let complete = play.complete(owner, "k");
+    play.run(LEASE);
+    assert_eq!(play.reply(owner, complete), Some(&Reply::Done));
+    assert_eq!(play.told(other, "k"), "");
+    assert_eq!(play.claim("k"), None);
+}
+
+#[test]
+fn a_key_that_was_given_away_unconfirmed_is_not_completed_by_the_old_run() {
+    let mut play = Play::new(LEASE);
+    let places =
+        ["a", "b"].map(|id| play.start_with(id, 0, |config| config.stop_timeout = Some(BEAT)));
+    play.run(LEASE);
+    play.announce("k");
+    play.until_running(&["k"]);
+    let owner = play.runner("k").expect("it runs");
+    let key = Key::new("k").expect("a legal key");
+    let token = play.claim("k").expect("a claim").token;
+    play.players[owner].app.confirms = false;
+    play.drain(owner);
+    play.run(LEASE);
+    assert!(play.claim("k").is_some_and(|claim| claim.token != token), "it is another's");
+    let complete = play.command(owner, Command::Complete(key.clone(), token));
+    assert_eq!(play.reply(owner, complete), Some(&Reply::Lost));
+    let again = play.command(owner, Command::Complete(key, token));
+    assert_eq!(play.reply(owner, again), Some(&Reply::NotHeld));
+    play.run(LEASE);
+    assert!(play.runs(places[1 - owner], "k"));
 }
 
 #[test]

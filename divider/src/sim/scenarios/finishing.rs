@@ -67,7 +67,7 @@ fn a_lost_run_that_is_released_instead_of_confirmed_lets_the_key_start_again() {
         play.run(LEASE * 3);
         assert_eq!(play.told(a, "k"), "+!", "it is a member again, and its old run goes on");
         let request = if complete { play.complete(a, "k") } else { play.release(a, "k") };
-        assert_eq!(play.reply(a, request), Some(&Reply::NotHeld));
+        assert_eq!(play.reply(a, request), Some(&Reply::Lost));
         play.until(LEASE, |play| play.runs(a, "k"));
     }
 }

@@ -184,10 +184,12 @@ fn of_those_who_released_a_key_the_first_is_forgotten_when_there_are_too_many() 
         play.run(LEASE);
         let not =
             |at| NotNode { node: format!("n{at}").parse().expect("a legal id"), for_ms: 600_000 };
-        let claim =
-            ClaimRecord { owner: None, token: Token(1), not: (0..others).map(not).collect() };
-        play.put("claim.k", Some(claim.encode()), None);
+        let node = play.players[a].id.clone();
+        let session = play.member("a").expect("a member").session;
+        let owner = Some(Owner { node, session });
+        let claim = ClaimRecord { owner, token: Token(1), not: (0..others).map(not).collect() };
         play.announce("k");
+        play.put("claim.k", Some(claim.encode()), None);
         play.until_running(&["k"]);
         play.release(a, "k");
         play.run(MS * 10);

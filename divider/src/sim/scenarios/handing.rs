@@ -6,7 +6,8 @@ use super::play::Play;
 use super::{BEAT, LEASE, MS};
 use crate::core::edge::{Command, Notice, Reply};
 use crate::id::{Revision, Token};
-use crate::wire::{ClaimRecord, ControlRecord, Mode, OnDeadline, Owner};
+use crate::key::Key;
+use crate::wire::{ClaimRecord, ControlRecord, MAX_NOT, Mode, OnDeadline, Owner};
 
 fn set_mode(play: &mut Play, place: usize, mode: Mode) {
     let id = play.players[place].id.to_string();
@@ -202,6 +203,41 @@ fn a_key_that_everybody_released_stays_free_until_the_first_cool_down_ends() {
     assert_eq!(play.revision("claim.k"), revision, "nobody writes it back and forth");
     play.until(cool_down, |play| play.runs(donor, "k"));
     assert_eq!(play.told(other, "k"), "+");
+}
+
+#[test]
+fn a_key_that_has_nowhere_to_go_is_told_of_by_the_last_node_that_released_it() {
+    let (mut play, donor, other) = pair();
+    let unwanted = Notice::Unwanted { key: Key::new("k").expect("a legal key") };
+    let told =
+        |play: &Play, place| play.notices(place).filter(|notice| **notice == unwanted).count();
+    play.release(donor, "k");
+    play.until(BEAT, |play| play.runs(other, "k"));
+    assert_eq!((told(&play, donor), told(&play, other)), (0, 0), "it goes on elsewhere");
+    play.release(other, "k");
+    play.run(BEAT);
+    assert_eq!((told(&play, donor), told(&play, other)), (0, 1));
+}
+
+#[test]
+fn a_key_that_every_node_of_a_large_group_releases_is_not_handed_on_without_a_pause() {
+    let mut play = Play::new(LEASE);
+    let places: Vec<_> = (0..12).map(|at| play.start(&format!("n{at:02}"))).collect();
+    play.run(LEASE);
+    play.announce("k");
+    let mut runs = 0;
+    let until = play.now + LEASE;
+    while play.now < until {
+        if let Some(runner) = places.iter().find(|place| play.runs(**place, "k")) {
+            runs += 1;
+            play.release(*runner, "k");
+        }
+        play.run(MS);
+    }
+    // Two cool-downs begin in that time; within each every node of a full list is tried once more.
+    assert!((10..=2 * (MAX_NOT + 1)).contains(&runs), "it ran {runs} times");
+    let told = |place: &usize| play.notices(*place).any(|n| matches!(n, Notice::Unwanted { .. }));
+    assert!(places.iter().any(told));
 }
 
 // V5

@@ -29,6 +29,20 @@ fn a_released_key_that_nobody_else_may_take_comes_back_when_its_cool_down_is_ove
 }
 
 #[test]
+fn keys_that_nobody_works_on_have_no_owner_by_the_numbers_of_the_node_that_lost_them() {
+    let (mut play, a) = alone();
+    assert_eq!(unowned(&play, a), 0);
+    play.cut(a);
+    play.until(LEASE, |play| play.is_fenced(a));
+    play.run(LEASE * 3);
+    assert_eq!(unowned(&play, a), 1, "its store is away");
+    play.mend(a);
+    play.until_running(&["k"]);
+    play.run(BEAT);
+    assert_eq!(unowned(&play, a), 0);
+}
+
+#[test]
 fn a_freeze_that_runs_out_lets_a_generation_go_at_that_moment() {
     let mut play = Play::new(LEASE);
     let a = play.start("a");

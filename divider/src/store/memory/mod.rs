@@ -28,7 +28,27 @@ pub use self::faults::Fault;
 /// live, limits, the order of a watch) and the same bytes, so a service can run without a server on
 /// one machine, and its tests anywhere. Clones are the same group: give one to every node.
 ///
-/// Times to live are measured on tokio's clock, so that a test which pauses the clock rules them.
+/// Times to live are measured on tokio's clock. A test may pause that before it starts its nodes:
+/// then they run on the test's runtime and go by its clock too, so that an hour passes as soon as
+/// nothing is left to do, with all heartbeats in it. `tokio::time::advance` by more than a lease is a
+/// pause of the whole process, which costs the lease.
+///
+/// ```
+/// # use std::time::Duration;
+/// # use divider::{Divider, GroupName, MemoryStore};
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// tokio::time::pause();
+/// let store = MemoryStore::new(GroupName::new("orders")?);
+/// let (divider, _events) = Divider::builder(store.clone()).start().await?;
+/// tokio::time::sleep(Duration::from_secs(3600)).await; // a blink
+/// assert!(divider.is_ready());
+/// store.freeze(); // an outage
+/// tokio::time::sleep(Duration::from_secs(6)).await;
+/// assert!(!divider.is_ready());
+/// # Ok(())
+/// # }
+/// ```
 ///
 /// ```
 /// # use divider::{GroupName, MemoryStore, Revision};
@@ -137,6 +157,10 @@ impl Store for MemoryStore {
     fn info(&self) -> BoxFuture<'static, Result<Info, StoreError>> {
         let this = self.clone();
         Box::pin(async move { this.with_log("info", Log::info).await })
+    }
+
+    fn keeps_paused_time(&self) -> bool {
+        true
     }
 }
 

@@ -152,6 +152,7 @@ fn unfit_words(unfit: Unfit) -> String {
         Unfit::TakesNothing => "takes nothing new".to_owned(),
         Unfit::OtherPrefix => "takes other keys".to_owned(),
         Unfit::Released(left) => format!("released it, again in {}", age(left)),
+        Unfit::Resting(left) => format!("many released it, again in {}", age(left)),
         _ => "may not".to_owned(),
     }
 }
