@@ -16,3 +16,14 @@ pub mod worker;
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]
 struct Readme;
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_readme_names_this_version_in_its_lines_to_copy() {
+        let version = env!("CARGO_PKG_VERSION");
+        let (minor, _patch) = version.rsplit_once('.').expect("three numbers");
+        let line = format!("divider = \"{minor}\"\n");
+        assert!(include_str!("../../README.md").contains(&line), "{line}");
+    }
+}

@@ -1,5 +1,5 @@
 //! One node of a service, in as few lines as it takes. Start it in two or three terminals, announce
-//! some keys, and stop one of the nodes with Ctrl-C:
+//! some keys, and stop one of the nodes with Ctrl-C or SIGTERM:
 //!
 //! ```text
 //! nats-server -c nats.conf
@@ -12,9 +12,18 @@ use std::time::Duration;
 
 use divider::store::{NatsStore, StreamOptions};
 use divider::{Assignment, Divider, Finish};
+use tokio::signal::unix::{SignalKind, signal};
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
+    // Before the node joins, so that a signal never just kills it.
+    let (mut term, mut int) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let shutdown = async move {
+        tokio::select! {
+            _ = term.recv() => {}
+            _ = int.recv() => {}
+        }
+    };
     let store = NatsStore::options()
         .create_if_missing(StreamOptions::default())
         .connect("nats://127.0.0.1:4222", "quickstart".parse()?)
@@ -22,7 +31,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let (divider, events) = Divider::builder(store).start().await?;
     eprintln!("{} is a node of the group now", divider.node());
 
-    divider::run(divider, events, work).with_graceful_shutdown(ctrl_c()).await?;
+    divider::run(divider, events, work).with_graceful_shutdown(shutdown).await?;
     Ok(())
 }
 
@@ -41,9 +50,4 @@ async fn work(mine: Assignment) -> Finish {
     }
     eprintln!("done with {}", mine.key());
     Finish::Done
-}
-
-async fn ctrl_c() {
-    // Without a handler for the signal it would just end the process.
-    let _ = tokio::signal::ctrl_c().await;
 }
