@@ -17,9 +17,10 @@ use crate::wire::{LeaseState, MemberRecord};
 pub(super) struct Observer {
     /// Whose leases it ends: of the others it only keeps what it sees.
     pub(super) ring: Ring,
-    /// Since when nothing could be missed for longer than a heartbeat.
+    /// Since when nobody can have been kept from renewing unseen: no reading anew left out more than a
+    /// heartbeat, and the watch was never silent for half a lease.
     pub(super) whole_since: Time,
-    /// Since when the watch is being read anew.
+    /// What the last thing was that a watch showed before it was read anew.
     gap_since: Option<Time>,
     pub(super) seen: BTreeMap<NodeId, Seen>,
     /// The nodes whose leases the snapshot has shown so far.
@@ -56,9 +57,9 @@ impl Observer {
     }
 
     /// The watch is read anew, and shows every lease again.
-    pub(super) fn begin_snapshot(&mut self, now: Time) {
+    pub(super) fn begin_snapshot(&mut self, shown: Time) {
         self.shown.clear();
-        self.gap_since.get_or_insert(now);
+        self.gap_since.get_or_insert(shown);
     }
 
     /// The node's session as its lease was last received, and whether it is over.
@@ -109,8 +110,16 @@ impl Seen {
 }
 
 impl Node {
+    /// A watch that shows not even the own heartbeats is silent because the store is: nobody can renew.
+    pub(super) fn note_silence(&mut self, now: Now) {
+        if self.watch.is_live() && now.at.since(self.watch.shown()) > self.timing.lease / 2 {
+            self.observer.whole_since = now.at;
+        }
+    }
+
     /// Kills and clears up.
     pub(super) fn drive_observer(&mut self, now: Now) {
+        self.note_silence(now);
         if !self.watch.is_live() || !matches!(self.life, Life::Active(_) | Life::Entering(_)) {
             return;
         }

@@ -73,6 +73,11 @@ impl LogWatch {
         self.opened
     }
 
+    /// When it last showed something.
+    pub(super) fn shown(&self) -> Time {
+        self.progress
+    }
+
     /// No heartbeat is expected back (any more).
     pub(super) fn forget_heartbeats(&mut self) {
         self.missing.clear();
@@ -134,12 +139,13 @@ impl Node {
         let id = self.watch_id();
         let names = FOLLOWED.map(str::to_owned).to_vec();
         self.actions.push_back(Action::Watch(id, Filter { names }, delay));
+        let shown = if self.watch.live { self.watch.progress } else { now.at };
+        self.observer.begin_snapshot(shown);
         self.watch.id = Some(id);
         self.watch.live = false;
         self.watch.opened = now.at;
         self.watch.progress = now.at + delay;
         self.watch.begin_snapshot();
-        self.observer.begin_snapshot(now.at);
         self.holds.floor = Token(self.view.highest_token);
         self.newest = Revision::NONE;
         #[cfg(test)]
@@ -187,6 +193,7 @@ impl Node {
         if self.watch.id != Some(id) {
             return;
         }
+        self.note_silence(now);
         self.watch.progress = now.at;
         match change {
             Change::Record(record) => {

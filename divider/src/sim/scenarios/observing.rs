@@ -102,6 +102,30 @@ fn a_long_gap_keeps_an_observer_from_ending_sessions_for_a_lease() {
     assert!(play.now.since(mended) >= LEASE);
 }
 
+// V13
+#[test]
+fn after_an_outage_of_the_store_nobody_is_ended_before_everybody_could_renew() {
+    let check = |opened_again: bool| {
+        let (mut play, a, b) = sharing();
+        // No watch says that it shows nothing.
+        play.players[a].cut = true;
+        play.players[b].cut = true;
+        play.run(LEASE / 2 + BEAT / 2);
+        play.players[b].cut = false;
+        if opened_again {
+            play.break_watches(b);
+        }
+        // The other one finds its way back later, and was not heard of for longer than its lease.
+        play.run(LEASE / 2 + BEAT);
+        play.mend(a);
+        play.run(LEASE * 2);
+        assert!(!play.is_fenced(b), "{}", play.story());
+        assert_eq!(play.writes(b, "lease.a"), [], "{opened_again}:\n{}", play.story());
+    };
+    check(true);
+    check(false);
+}
+
 // The log shows the end of the session before once more: the newer one's lease was lost.
 #[test]
 fn a_session_whose_lease_is_lost_is_waited_for_though_an_older_one_has_ended() {
