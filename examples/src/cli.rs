@@ -2,10 +2,13 @@
 
 use std::error::Error;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Args;
 use divider::GroupName;
 use divider::store::{NatsStore, OpenError, StreamOptions};
+
+use crate::span::parse_span;
 
 /// Where the group is.
 #[derive(Debug, Clone, Args)]
@@ -19,6 +22,12 @@ pub struct Place {
     /// Make the group if it does not exist
     #[arg(long)]
     pub create: bool,
+    /// Connect to the given addresses only, not to those that the servers tell of each other
+    #[arg(long)]
+    pub ignore_discovered_servers: bool,
+    /// How long a server is waited for that is not there yet, as 30s
+    #[arg(long, value_name = "SPAN", value_parser = parse_span)]
+    pub wait_for_server: Option<Duration>,
 }
 
 impl Place {
@@ -28,6 +37,12 @@ impl Place {
     /// See [`OpenError`].
     pub async fn open(&self) -> Result<NatsStore, Box<dyn Error>> {
         let mut options = NatsStore::options();
+        if let Some(longest) = self.wait_for_server {
+            options = options.wait_for_server(longest);
+        }
+        if self.ignore_discovered_servers {
+            options = options.ignore_discovered_servers();
+        }
         if self.create {
             options = options.create_if_missing(StreamOptions::default());
         }

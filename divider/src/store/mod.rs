@@ -22,7 +22,7 @@ use crate::report::debug_as_report;
 pub use memory::{Fault, MemoryStore};
 pub use nats::{
     BrokenRule, Copy, Inspection, NatsAccount, NatsOptions, NatsStore, OpenError, Right, Role,
-    Server, Stray, StreamOptions,
+    Server, Storage, Stray, StreamOptions, credentials_file,
 };
 
 /// The longest value of a record, in bytes.

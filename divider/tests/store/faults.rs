@@ -114,6 +114,8 @@ async fn a_restarted_server_ends_its_watches_and_has_what_was_acked() {
         nats.server.restart().expect("it starts again");
         let end = end_of(&mut watching).await;
         assert!(is_gap(&end), "{end}");
+        // Not by its silence, which takes seconds to be noticed.
+        assert!(end.to_string().contains("the connection was made anew"), "{end}");
         let mut again = watch(&nats.store, &["key.>"]).await;
         let view = snapshot(&mut again).await;
         assert_eq!(view.get(&name).map(|record| record.revision), Some(Revision(revision)));
@@ -148,6 +150,34 @@ async fn a_frozen_server_leaves_a_write_unknown() {
     .await;
 }
 
+/// What was on its way when the connection was cut is given up when there is another one, long before
+/// its own time is over.
+#[tokio::test]
+async fn what_was_on_its_way_when_the_connection_was_cut_ends_with_the_next_one() {
+    let Nats { store, mut server } = Nats::start().await;
+    let options = NatsStore::options().request_timeout(PATIENCE * 10);
+    let patient = options.connect(server.url(), group()).await.expect("the group");
+    // It takes what is sent, and answers nothing; then it loses that.
+    server.freeze();
+    let write = tokio::spawn(patient.write(put("key.a", "", Some(0))));
+    let read = tokio::spawn(patient.read("key.a"));
+    // Once it notices that nobody answers, the client has sent both long ago.
+    until(|| async {
+        matches!(
+            store.write(put("key.b", "", None)).await,
+            Outcome::Refused(StoreError::Unreachable { .. })
+        )
+    })
+    .await;
+    server.kill();
+    server.restart().expect("it starts again");
+    let outcome = in_time(write).await.expect("no panic");
+    assert!(matches!(outcome, Outcome::Unknown(StoreError::Unreachable { .. })), "{outcome:?}");
+    let read = in_time(read).await.expect("no panic");
+    assert!(matches!(read, Err(StoreError::Unreachable { .. })), "{read:?}");
+    assert!(in_time(patient.read("group")).await.is_ok());
+}
+
 #[tokio::test]
 async fn what_was_refused_without_a_connection_never_lands() {
     let mut nats = Nats::start().await;
@@ -171,7 +201,7 @@ async fn what_was_refused_without_a_connection_never_lands() {
     // What the client kept while it had no connection goes out before this.
     fill(&store, [put("group", "", None)].into_iter()).await;
     for name in refused {
-        assert_eq!(nats.store.read(&name).await, Ok(None));
+        assert_eq!(nats.store.read(&name).await, Ok(None), "{name}");
     }
 }
 

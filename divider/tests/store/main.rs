@@ -5,6 +5,8 @@
 mod faults;
 mod garbage;
 mod open;
+mod said;
+mod start;
 mod subjects;
 mod suite;
 mod support;

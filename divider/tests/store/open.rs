@@ -8,7 +8,8 @@ use divider::{GroupName, NatsStore, OpenError};
 use divider_local_server::LocalServer;
 use serde_json::{Value, json};
 
-use crate::support::{api, creating, group, names, put, write};
+use crate::said::Said;
+use crate::support::{Nats, api, creating, group, names, put, watch, write};
 
 fn server() -> LocalServer {
     LocalServer::start().expect("a nats-server")
@@ -117,6 +118,43 @@ async fn every_broken_rule_of_a_stream_is_listed() {
     // It is not for us to change it.
     let error = creating().connect(server.url(), group()).await.expect_err("still wrong");
     assert!(matches!(error, OpenError::Rules { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn a_rule_that_is_broken_while_the_group_is_open_is_told_with_the_next_look() {
+    let nats = Nats::start().await;
+    let client = nats.client().await;
+    let info = api(&client, "STREAM.INFO.KV_divider_suite", Value::Null).await;
+    let edit = async |setting: &str, value: Value| {
+        let mut config = info["config"].clone();
+        config[setting] = value;
+        let done = api(&client, "STREAM.UPDATE.KV_divider_suite", config).await;
+        assert_eq!(done["error"], Value::Null, "{setting}");
+    };
+    let said = Said::listen();
+    nats.store.info().await.expect("an answer");
+    assert!(said.with("the stream").is_empty(), "{:?}", said.with(""));
+
+    edit("max_age", json!(600_000_000_000u64)).await;
+    nats.store.info().await.expect("an answer");
+    let lines = said.with("ERROR the stream breaks rules");
+    assert_eq!(lines.len(), 1, "{:?}", said.with(""));
+    assert!(lines[0].contains("max_age is 600000000000, needed 0"), "{lines:?}");
+    // A node that misses keys reads the log again: that is a look, too, and what was told is told.
+    watch(&nats.store, &[">"]).await.close().await;
+    assert_eq!(said.with("breaks rules").len(), 1, "{:?}", said.with(""));
+
+    // What is harmless is told, too, and locks nobody out.
+    edit("allow_direct", json!(true)).await;
+    creating().connect(nats.server.url(), group()).await.expect("it opens all the same");
+    nats.store.info().await.expect("an answer");
+    let lines = said.with("WARN the stream has settings of its own");
+    assert!(lines.iter().all(|line| line.contains("allow_direct is true")), "{lines:?}");
+    assert_eq!(lines.len(), 2, "one of each store: {lines:?}");
+
+    edit("allow_direct", json!(false)).await;
+    nats.store.info().await.expect("an answer");
+    assert_eq!(said.with("INFO the stream keeps the rules again").len(), 1, "{:?}", said.with(""));
 }
 
 #[tokio::test]

@@ -3,14 +3,14 @@
 use std::fs;
 
 use async_nats::ConnectOptions;
-use divider::store::{OpenError, Outcome, Store, StoreError, StreamOptions};
+use divider::store::{OpenError, Outcome, Store, StoreError, StreamOptions, credentials_file};
 use divider::{NatsStore, Revision};
 use divider_examples::cli::chain;
 use divider_local_server::{LocalServer, Scratch};
 use nkeys::KeyPair;
 
 use crate::jwt::Chain;
-use crate::office::{create, group};
+use crate::office::{create, group, in_time};
 
 /// What the user may do here: all that a group needs, but for claims.
 const RIGHTS: [&str; 4] =
@@ -67,4 +67,57 @@ async fn a_user_is_known_by_its_credentials_file() {
     let secret = strange.lines().find(|line| line.starts_with("SU")).unwrap();
     let connect = ConnectOptions::with_credentials(&strange).unwrap();
     assert_is_refused(connect, &server, secret).await;
+}
+
+/// The user in the file is another one after it was written again, as is a user's renewed JWT.
+#[tokio::test]
+async fn a_credentials_file_is_read_again_when_the_connection_is_made_again() {
+    let chain = Chain::new();
+    let mut server = LocalServer::builder().config(chain.config()).start().unwrap();
+    let folder = Scratch::new().unwrap();
+    let file = folder.path().join("worker.creds");
+    fs::write(&file, chain.credentials(&RIGHTS)).unwrap();
+    assert_is_the_user(credentials_file(&file).unwrap(), &server).await;
+
+    let options = NatsStore::options().connect_options(credentials_file(&file).unwrap());
+    let store = options.connect(server.url(), group()).await.unwrap();
+    let renewed = folder.path().join("renewed");
+    fs::write(&renewed, chain.credentials(&["$JS.API.>", "$KV.divider_orders.>"])).unwrap();
+    fs::rename(&renewed, &file).unwrap();
+    // What it connected with still counts, until it connects again.
+    let refused = store.write(create("claim.a")).await;
+    assert!(matches!(refused, Outcome::Refused(StoreError::Denied { .. })), "{refused:?}");
+    server.kill();
+    server.restart().unwrap();
+    wait_for_claim(&store).await;
+
+    // A file that is broken for a while leaves what was read before.
+    fs::write(&file, "half").unwrap();
+    server.kill();
+    server.restart().unwrap();
+    wait_for_claim(&store).await;
+}
+
+/// Waits until claims can be written.
+async fn wait_for_claim(store: &NatsStore) {
+    in_time(async {
+        loop {
+            match store.write(create("claim.a")).await {
+                Outcome::Acked(_) | Outcome::Conflict => return,
+                Outcome::Refused(_) | Outcome::Unknown(_) => {}
+            }
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_file_without_credentials_is_refused_before_anything_is_connected() {
+    let folder = Scratch::new().unwrap();
+    let file = folder.path().join("worker.creds");
+    let missing = credentials_file(&file).unwrap_err().to_string();
+    assert!(missing.contains("worker.creds"), "{missing}");
+    fs::write(&file, "nothing").unwrap();
+    let empty = credentials_file(&file).unwrap_err().to_string();
+    assert!(empty.contains("no user JWT in it"), "{empty}");
 }

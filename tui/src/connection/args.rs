@@ -54,6 +54,9 @@ pub(crate) struct ConnectionArgs {
     /// Begin with TLS, before the server's greeting
     #[arg(long, global = true, hide_short_help = true)]
     tlsfirst: bool,
+    /// Connect to the given addresses only, not to those that the servers tell of each other
+    #[arg(long, global = true, hide_short_help = true)]
+    ignore_discovered_servers: bool,
     /// The domain of the JetStream that has the group
     #[arg(long, global = true, value_name = "NAME", hide_short_help = true)]
     js_domain: Option<String>,
@@ -104,6 +107,9 @@ impl ConnectionArgs {
             Field::TlsKey => &self.tlskey,
             Field::TlsCa => &self.tlsca,
             Field::TlsFirst => return self.tlsfirst.then(|| "true".to_owned()),
+            Field::IgnoreDiscovered => {
+                return self.ignore_discovered_servers.then(|| "true".to_owned());
+            }
             Field::JsDomain => &self.js_domain,
             Field::JsApiPrefix => &self.js_api_prefix,
             Field::InboxPrefix => &self.inbox_prefix,

@@ -17,6 +17,7 @@ pub(crate) enum Field {
     TlsKey,
     TlsCa,
     TlsFirst,
+    IgnoreDiscovered,
     JsDomain,
     JsApiPrefix,
     InboxPrefix,
@@ -45,7 +46,7 @@ pub(crate) enum Login {
 }
 
 impl Field {
-    pub(crate) const ALL: [Self; 18] = [
+    pub(crate) const ALL: [Self; 19] = [
         Self::Server,
         Self::User,
         Self::Password,
@@ -58,6 +59,7 @@ impl Field {
         Self::TlsKey,
         Self::TlsCa,
         Self::TlsFirst,
+        Self::IgnoreDiscovered,
         Self::JsDomain,
         Self::JsApiPrefix,
         Self::InboxPrefix,
@@ -81,6 +83,7 @@ impl Field {
             Self::TlsKey => "tlskey",
             Self::TlsCa => "tlsca",
             Self::TlsFirst => "tlsfirst",
+            Self::IgnoreDiscovered => "ignore-discovered-servers",
             Self::JsDomain => "js-domain",
             Self::JsApiPrefix => "js-api-prefix",
             Self::InboxPrefix => "inbox-prefix",
@@ -107,6 +110,7 @@ impl Field {
             Self::Timeout => Some("NATS_TIMEOUT"),
             Self::SocksProxy => Some("NATS_SOCKS_PROXY"),
             Self::TlsFirst
+            | Self::IgnoreDiscovered
             | Self::JsDomain
             | Self::JsApiPrefix
             | Self::InboxPrefix
@@ -133,7 +137,7 @@ impl Field {
             Self::JsApiPrefix => Some("jetstream_api_prefix"),
             Self::InboxPrefix => Some("inbox_prefix"),
             Self::SocksProxy => Some("socks_proxy"),
-            Self::ConnectionName | Self::Timeout => None,
+            Self::IgnoreDiscovered | Self::ConnectionName | Self::Timeout => None,
         }
     }
 

@@ -1,6 +1,7 @@
 //! Settings as the client takes them.
 
 use async_nats::ConnectOptions;
+use divider::store::credentials_file;
 use divider::{NatsOptions, NatsStore};
 
 use super::field::Login;
@@ -16,7 +17,7 @@ pub(super) fn store_options(
     settings: &Settings,
     environment: &Environment,
 ) -> Result<NatsOptions, Failure> {
-    let options = with_login(ConnectOptions::new(), settings, environment)?;
+    let options = with_login(settings, environment)?;
     let options = with_tls(options, settings, environment)?;
     let name = settings.text(Field::ConnectionName).unwrap_or("divider command");
     let mut options = options.name(name).read_buffer_capacity(READ_AT_ONCE);
@@ -28,6 +29,10 @@ pub(super) fn store_options(
         .connect_options(options)
         .connect_timeout(timeout)
         .request_timeout(timeout);
+    let store = match settings.text(Field::IgnoreDiscovered) {
+        Some(_) => store.ignore_discovered_servers(),
+        None => store,
+    };
     // The prefix is the more exact of the two.
     Ok(match (settings.text(Field::JsApiPrefix), settings.text(Field::JsDomain)) {
         (Some(prefix), _) => store.api_prefix(prefix),
@@ -36,16 +41,10 @@ pub(super) fn store_options(
     })
 }
 
-fn with_login(
-    options: ConnectOptions,
-    settings: &Settings,
-    environment: &Environment,
-) -> Result<ConnectOptions, Failure> {
+fn with_login(settings: &Settings, environment: &Environment) -> Result<ConnectOptions, Failure> {
     let text = |field| settings.text(field).unwrap_or_default().to_owned();
-    let read = |field| {
-        let path = files::expanded(field, &text(field), environment)?;
-        files::read(field, &path)
-    };
+    let path = |field| files::expanded(field, &text(field), environment);
+    let options = ConnectOptions::new();
     let options = match settings.text(Field::Token) {
         Some(token) => options.token(token.to_owned()),
         None => options,
@@ -54,11 +53,11 @@ fn with_login(
     Ok(match login {
         Login::Token => options,
         Login::Password => options.user_and_password(text(Field::User), text(Field::Password)),
-        Login::Creds => options.credentials(&read(Field::Creds)?).map_err(|error| {
-            Failure::new(Exit::Failed, format!("the file of creds has no credentials: {error}"))
+        Login::Creds => credentials_file(path(Field::Creds)?).map_err(|error| {
+            Failure::new(Exit::Failed, format!("cannot read the file of creds: {error}"))
         })?,
         Login::Nkey => {
-            let file = read(Field::Nkey)?;
+            let file = files::read(Field::Nkey, &path(Field::Nkey)?)?;
             let no_seed = || Failure::new(Exit::Failed, "the file of nkey has no seed in it");
             options.nkey(files::seed_in(&file).ok_or_else(no_seed)?.to_owned())
         }

@@ -11,6 +11,7 @@ use super::connect::Connection;
 use super::error::OpenError;
 use super::open::open_error;
 use super::options::{NatsOptions, StreamOptions};
+use super::patience::Patience;
 use super::stream::Names;
 use super::version::Version;
 use crate::id::GroupName;
@@ -37,6 +38,36 @@ pub struct Server {
     pub needed: String,
     /// Whether its version will do.
     pub is_new_enough: bool,
+}
+
+/// How much of its storage an account uses.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Storage {
+    /// Bytes that all its streams take now, on disk.
+    pub used: u64,
+    /// What the limits (`max_bytes`) of its streams add up to. It keeps further streams from being
+    /// made, but no place free: a stream without a limit fills it (tried with 2.15.1).
+    pub reserved: u64,
+    /// The limit, if there is one; else the server's own limit counts, which no account sees.
+    pub limit: Option<u64>,
+}
+
+/// What the server says about an account.
+#[derive(Deserialize)]
+struct AccountInfo {
+    #[serde(default)]
+    storage: u64,
+    #[serde(default)]
+    reserved_storage: u64,
+    #[serde(default)]
+    limits: Limits,
+}
+
+#[derive(Default, Deserialize)]
+struct Limits {
+    #[serde(default)]
+    max_storage: i64,
 }
 
 /// Most streams are found in one page of the answer; nobody has more pages than this.
@@ -90,6 +121,26 @@ impl NatsAccount {
         Ok(groups)
     }
 
+    /// How full the account is: when it is full, or the server is, leases are not renewed any more, and
+    /// all work stops. It takes the right to publish to `$JS.API.INFO`.
+    ///
+    /// # Errors
+    /// [`OpenError::NoJetStream`], [`OpenError::Denied`], [`OpenError::Timeout`],
+    /// [`OpenError::Store`].
+    ///
+    /// # Cancel safety
+    /// Cancel safe: it changes nothing.
+    pub async fn storage(&self) -> Result<Storage, OpenError> {
+        let api = self.api(None);
+        let info: Result<AccountInfo, _> = api.request("INFO", &()).await;
+        let info = info.map_err(|error| open_error(&api, error))?;
+        Ok(Storage {
+            used: info.storage,
+            reserved: info.reserved_storage,
+            limit: u64::try_from(info.limits.max_storage).ok().filter(|&limit| limit > 0),
+        })
+    }
+
     /// Opens a group, or makes it where that was asked for with
     /// [`create_if_missing`](NatsOptions::create_if_missing).
     ///
@@ -99,7 +150,7 @@ impl NatsAccount {
     /// # Cancel safety
     /// As [`NatsOptions::connect`].
     pub async fn open(&self, group: GroupName) -> Result<NatsStore, OpenError> {
-        self.options.clone().open_on(self.connection.clone(), group).await
+        self.open_by(&self.options, group).await
     }
 
     /// Opens a group, or makes it where there is none.
@@ -115,7 +166,15 @@ impl NatsAccount {
         stream: StreamOptions,
     ) -> Result<NatsStore, OpenError> {
         let options = self.options.clone().create_if_missing(stream);
-        options.open_on(self.connection.clone(), group).await
+        self.open_by(&options, group).await
+    }
+
+    async fn open_by(
+        &self,
+        options: &NatsOptions,
+        group: GroupName,
+    ) -> Result<NatsStore, OpenError> {
+        options.open_with(&self.connection, group, Patience::new(options.wait)).await
     }
 
     pub(super) fn api(&self, group: Option<&GroupName>) -> Api {

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use async_nats::{Message, StatusCode, Subject, Subscriber};
+use async_nats::{Client, Message, StatusCode, Subject, Subscriber};
 use futures_util::StreamExt;
 use serde::Deserialize;
 use tokio::sync::{oneshot, watch as signal};
@@ -12,7 +12,7 @@ use tokio::task::AbortHandle;
 
 use super::super::{Outcome, StoreError};
 use super::api::Refusal;
-use super::connect::Connection;
+use super::connect::{Connection, connects, reconnected};
 use crate::id::Revision;
 
 /// The inbox of all acknowledgements, and the task that reads it.
@@ -20,6 +20,7 @@ use crate::id::Revision;
 pub(super) struct Acks {
     /// With a dot at the end.
     inbox: String,
+    client: Client,
     waiting: Arc<Waiting>,
     next: AtomicU64,
     reader: AbortHandle,
@@ -36,14 +37,15 @@ impl Acks {
         let waiting = Arc::new(Waiting::default());
         let reader = read_acks(waiting.clone(), subscriber, connection.clone());
         let reader = runtime.spawn(reader).abort_handle();
-        Ok(Self { inbox, waiting, next: AtomicU64::new(0), reader })
+        Ok(Self { inbox, client: client.clone(), waiting, next: AtomicU64::new(0), reader })
     }
 
     /// A place among those who wait, for a publish to this subject.
     pub(super) fn take_ticket(&self, subject: Subject) -> Ticket<'_> {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let (tell, answer) = oneshot::channel();
-        self.waiting.lock().insert(number, Waiter { subject, answer: tell });
+        let connects = connects(&self.client);
+        self.waiting.lock().insert(number, Waiter { subject, connects, answer: tell });
         Ticket { acks: self, number, answer }
     }
 }
@@ -61,6 +63,8 @@ struct Waiting(Mutex<HashMap<u64, Waiter>>);
 #[derive(Debug)]
 struct Waiter {
     subject: Subject,
+    /// How often the connection had been made when it was sent.
+    connects: u64,
     answer: oneshot::Sender<Answer>,
 }
 
@@ -113,6 +117,17 @@ impl Waiting {
         }
     }
 
+    /// Ends the wait of those that were sent on an earlier connection. The answer may have been on its
+    /// way; one that still comes, as from another server of a cluster, is for nobody.
+    fn end_cut(&self, connects: u64) {
+        for (_, waiter) in self.lock().extract_if(|_, waiter| waiter.connects < connects) {
+            let what = "the connection was cut before the answer came".to_owned();
+            let cut = Outcome::Unknown(StoreError::Unreachable { what });
+            // It may have given up in this moment.
+            let _ = waiter.answer.send(Answer::Outcome(cut));
+        }
+    }
+
     /// Answers those whose subject the server refused.
     fn deny(&self, denied: &HashMap<String, String>) {
         let mut waiting = self.lock();
@@ -131,6 +146,7 @@ async fn read_acks(waiting: Arc<Waiting>, mut subscriber: Subscriber, connection
     let (_unused, silent) = signal::channel(0);
     let mut denied = connection.denials.as_ref().map_or(silent, |denials| denials.subscribe());
     let mut heard = connection.denial_count();
+    let mut connected = connects(&connection.client);
     loop {
         tokio::select! {
             biased;
@@ -142,6 +158,10 @@ async fn read_acks(waiting: Arc<Waiting>, mut subscriber: Subscriber, connection
                 waiting.deny(&denials.publishes_since(heard));
                 heard = *denied.borrow_and_update();
             },
+            () = reconnected(&connection.client, connected) => {
+                connected = connects(&connection.client);
+                waiting.end_cut(connected);
+            }
         }
     }
 }

@@ -69,10 +69,15 @@ impl Api {
         let body = serde_json::to_vec(body).expect("requests have text keys and no failing parts");
         let request = async_nats::Request::new().payload(body.into()).timeout(Some(self.timeout));
         let since = self.connection.denial_count();
+        let cut = self.connection.cut();
         let answer = tokio::select! {
             answer = self.connection.client.send_request(subject.clone(), request) => answer,
             what = self.connection.denied(&subject, since) => {
                 return Err(ApiError::Store(StoreError::Denied { what }));
+            }
+            () = cut => {
+                let what = format!("the connection was cut before an answer came: {subject}");
+                return Err(ApiError::Store(StoreError::Unreachable { what }));
             }
         };
         let message = answer.map_err(|error| self.request_error(&subject, error.kind(), &error))?;

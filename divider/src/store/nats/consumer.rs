@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::super::{Filter, StoreError};
 use super::NatsStore;
-use super::api::{ApiError, NO_CONSUMER, NO_MESSAGE};
+use super::api::{Api, ApiError, NO_CONSUMER, NO_MESSAGE};
 use super::message::StoredMessage;
 use super::stream::{StreamInfo, unix_ns};
 
@@ -107,14 +107,21 @@ impl NatsStore {
 
     /// The stream as the server describes it.
     pub(super) async fn stream_info(&self) -> Result<StreamInfo, StoreError> {
-        self.request(&format!("STREAM.INFO.{}", self.inner.names.stream), &json!({})).await
+        self.stream_info_by(&self.inner.api).await
     }
 
     /// The same, from a server that has much to do.
     pub(super) async fn stream_info_at_leisure(&self) -> Result<StreamInfo, StoreError> {
-        let api = self.inner.api.within(PATIENCE);
-        let what = format!("STREAM.INFO.{}", self.inner.names.stream);
-        api.request(&what, &json!({})).await.map_err(|error| api.store_error(error))
+        self.stream_info_by(&self.inner.api.within(PATIENCE)).await
+    }
+
+    async fn stream_info_by(&self, api: &Api) -> Result<StreamInfo, StoreError> {
+        let names = &self.inner.names;
+        let what = format!("STREAM.INFO.{}", names.stream);
+        let info: StreamInfo =
+            api.request(&what, &json!({})).await.map_err(|error| api.store_error(error))?;
+        self.inner.rules.look(&names.stream, names.broken_rules(&info.config));
+        Ok(info)
     }
 
     /// The first message of the subject above a sequence.

@@ -21,6 +21,15 @@ pub enum OpenError {
         /// What went wrong.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// The server was not there, or not ready, in the time that was given with
+    /// [`wait_for_server`](super::NatsOptions::wait_for_server). Start it, or wait longer.
+    #[error("no server that is ready within {waited:?}, start it or wait longer")]
+    NotThere {
+        /// How long it was waited for.
+        waited: Duration,
+        /// What the last attempt ended with.
+        source: Box<OpenError>,
+    },
     /// The server lacks what this needs. Use a newer one: the latest is best.
     #[error("nats-server is too old, install a newer one: found {found}, needed {needed}")]
     ServerTooOld {

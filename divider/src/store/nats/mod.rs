@@ -6,6 +6,7 @@ mod address;
 mod api;
 mod connect;
 mod consumer;
+mod credentials;
 mod denials;
 mod error;
 mod inspect;
@@ -14,11 +15,14 @@ mod mend;
 mod message;
 mod open;
 mod options;
+mod patience;
 mod place;
 mod progress;
 mod publisher;
 mod rights;
+mod rules;
 mod server_clock;
+mod servers;
 mod silence;
 mod stray;
 mod stream;
@@ -30,14 +34,13 @@ use std::fmt;
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
-use serde::Serialize;
-use serde::de::DeserializeOwned;
 use serde_json::json;
 use tokio::runtime::Handle;
 
 use self::api::Api;
 use self::left::Left;
 use self::publisher::Publisher;
+use self::rules::Rules;
 use self::server_clock::ServerClock;
 use self::stream::Names;
 use self::watch::NatsWatch;
@@ -45,7 +48,8 @@ use super::check::{check_filter, check_name};
 use super::{Filter, Info, Outcome, Record, Store, StoreError, Watch, Write};
 use crate::id::{GroupName, Revision};
 
-pub use self::account::{NatsAccount, Server};
+pub use self::account::{NatsAccount, Server, Storage};
+pub use self::credentials::credentials_file;
 pub use self::error::OpenError;
 pub use self::inspect::{Copy, Inspection};
 pub use self::options::{NatsOptions, StreamOptions};
@@ -73,6 +77,7 @@ struct Inner {
     publisher: Publisher,
     left: Left,
     clock: ServerClock,
+    rules: Rules,
 }
 
 impl NatsStore {
@@ -103,15 +108,6 @@ impl NatsStore {
     /// yet.
     pub fn options() -> NatsOptions {
         NatsOptions::default()
-    }
-
-    async fn request<T: DeserializeOwned>(
-        &self,
-        what: &str,
-        body: &impl Serialize,
-    ) -> Result<T, StoreError> {
-        let api = &self.inner.api;
-        api.request(what, body).await.map_err(|error| api.store_error(error))
     }
 }
 

@@ -9,7 +9,9 @@ use super::connect::Connection;
 use super::error::OpenError;
 use super::left::Left;
 use super::options::{DEFAULT_PREFIX, NatsOptions, StreamOptions};
+use super::patience::Patience;
 use super::publisher::Publisher;
+use super::rules::Rules;
 use super::server_clock::ServerClock;
 use super::stream::{Names, StreamInfo};
 use super::subjects::Subjects;
@@ -22,8 +24,23 @@ use crate::wire::{GroupRecord, PROTOCOL, RecordName};
 const CREATE_TIMEOUT: Duration = Duration::from_secs(10);
 
 impl NatsOptions {
-    pub(super) async fn open_on(
-        self,
+    /// Opens the group as soon as the server is ready, if that comes in time.
+    pub(super) async fn open_with(
+        &self,
+        connection: &Connection,
+        group: GroupName,
+        mut patience: Patience,
+    ) -> Result<NatsStore, OpenError> {
+        loop {
+            match self.open_on(connection.clone(), group.clone()).await {
+                Ok(store) => return Ok(store),
+                Err(error) => patience.after(error).await?,
+            }
+        }
+    }
+
+    async fn open_on(
+        &self,
         connection: Connection,
         group: GroupName,
     ) -> Result<NatsStore, OpenError> {
@@ -32,9 +49,11 @@ impl NatsOptions {
         let api = self.api(connection, Some(&group));
         let stream = self.find_or_create(&api, &names).await?;
         let broken = names.broken_rules(&stream.config);
-        if !broken.is_empty() {
+        if broken.iter().any(|rule| !rule.is_harmless) {
             return Err(OpenError::Rules { stream: names.stream, broken });
         }
+        let rules = Rules::default();
+        rules.look(&names.stream, broken);
         let publisher = Publisher::new(api.clone(), self.subjects(&names)).await?;
         let store = NatsStore {
             inner: Arc::new(Inner {
@@ -44,6 +63,7 @@ impl NatsOptions {
                 publisher,
                 left: Left::default(),
                 clock: ServerClock::default(),
+                rules,
             }),
         };
         store.check_group_record(self.create.is_some()).await?;
@@ -116,8 +136,9 @@ pub(super) fn open_error(api: &Api, error: ApiError) -> OpenError {
 
 fn check_version(connection: &Connection) -> Result<(), OpenError> {
     let Some(info) = connection.client.try_server_info() else {
-        let what = "the client that was handed in has not connected yet".into();
-        return Err(OpenError::Store(StoreError::Unreachable { what }));
+        let what = "the client that was handed in has not connected yet, connect it first or set \
+                    wait_for_server";
+        return Err(OpenError::Store(StoreError::Unreachable { what: what.into() }));
     };
     let found = info.version;
     if Version::is_enough(&found) {

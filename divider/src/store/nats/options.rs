@@ -8,6 +8,7 @@ use super::NatsStore;
 use super::account::NatsAccount;
 use super::connect::{Connection, Pace};
 use super::error::OpenError;
+use super::patience::Patience;
 use crate::id::GroupName;
 
 /// How to open a group on a NATS server; begins with [`NatsStore::options`].
@@ -30,6 +31,8 @@ pub struct NatsOptions {
     pub(super) request_timeout: Duration,
     ping_interval: Duration,
     connect_timeout: Duration,
+    pub(super) wait: Option<Duration>,
+    only_given: bool,
     connect: Option<ConnectOptions>,
 }
 
@@ -41,6 +44,8 @@ impl Default for NatsOptions {
             request_timeout: Duration::from_secs(2),
             ping_interval: Duration::from_millis(700),
             connect_timeout: Duration::from_secs(2),
+            wait: None,
+            only_given: false,
             connect: None,
         }
     }
@@ -94,18 +99,47 @@ impl NatsOptions {
     }
 
     /// How long a single attempt to connect to a server may take, with TLS and log-in: 2 s unless
-    /// set. Nodes with short leases lose them while an attempt hangs at a server that is frozen;
-    /// tools far from their server may give it more.
+    /// set. Nodes with short leases lose them while an attempt hangs at a server that is frozen, or at
+    /// an address that nobody answers at: keep it at a third of a lease or below, but not below a few
+    /// times of what a connection takes. Tools far from their server may give it more.
     #[must_use]
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.connect_timeout = timeout;
         self
     }
 
+    /// How long a server is waited for that is not there yet, or whose `JetStream` is not ready, when a
+    /// group is opened; unless set, not at all. The last attempt may take a little longer. It ends with
+    /// [`OpenError::NotThere`], which names the last reason; at once where waiting does not help, as
+    /// with a group that does not exist or a user that is not let in.
+    ///
+    /// For services that start beside their server. It is for the start only: a connection that was
+    /// made once comes back by itself, for ever.
+    #[must_use]
+    pub fn wait_for_server(mut self, longest: Duration) -> Self {
+        self.wait = Some(longest);
+        self
+    }
+
+    /// Connects to the addresses that are given and to no others. Unless set, the client tries those
+    /// as well that the servers tell of each other, after the given ones have failed some times.
+    ///
+    /// For where those cannot be reached: behind a forwarded port, from outside a container network.
+    /// Each of them takes the [time of an attempt](Self::connect_timeout), which short leases do not
+    /// outlast. Give every server's address then.
+    #[must_use]
+    pub fn ignore_discovered_servers(mut self) -> Self {
+        self.only_given = true;
+        self
+    }
+
     /// Credentials, TLS, the connection's name and inbox prefix for [`connect`](Self::connect).
     ///
-    /// The store sets by itself what leases rest on: ping interval, reconnecting, time-out,
-    /// capacity of subscriptions and the event callback.
+    /// The store sets by itself what leases rest on: ping interval, reconnecting, which server comes
+    /// next, time-out, capacity of subscriptions and the event callback. For credentials that expire
+    /// use [`credentials_file`](super::credentials_file). With `retry_on_initial_connect` the first
+    /// connection is still waited for: as long as an attempt may take, or as
+    /// [`wait_for_server`](Self::wait_for_server) says.
     #[must_use]
     pub fn connect_options(mut self, options: ConnectOptions) -> Self {
         self.connect = Some(options);
@@ -115,7 +149,7 @@ impl NatsOptions {
     /// Connects to a server (or several, divided by commas) and opens the group.
     ///
     /// Each server is tried once: where none is there yet this fails, so that a wrong address is
-    /// noticed. A connection that was made once comes back by itself, for ever.
+    /// noticed, unless [`wait_for_server`](Self::wait_for_server) is set. A connection that was made once comes back by itself, for ever.
     ///
     /// The connection has a thread of its own, so that nothing that blocks the application's
     /// executor stops the heartbeats. It ends when the store and everything made of it is dropped.
@@ -132,11 +166,10 @@ impl NatsOptions {
         urls: impl AsRef<str>,
         group: GroupName,
     ) -> Result<NatsStore, OpenError> {
-        let connect = self.connect.take();
-        let connect =
-            connect.unwrap_or_else(|| ConnectOptions::new().name(format!("divider {group}")));
-        let account = self.connect_options(connect).account(urls).await?;
-        account.open(group).await
+        self.connect.get_or_insert_with(|| ConnectOptions::new().name(format!("divider {group}")));
+        let mut patience = Patience::new(self.wait);
+        let account = self.account_with(urls.as_ref(), &mut patience).await?;
+        account.options.open_with(&account.connection, group, patience).await
     }
 
     /// Connects without opening a group: to list the groups that there are, make one, or open
@@ -145,16 +178,32 @@ impl NatsOptions {
     /// The connection has a thread of its own, as with [`connect`](Self::connect).
     ///
     /// # Errors
-    /// [`OpenError::Connect`].
+    /// [`OpenError::Connect`], [`OpenError::NotThere`].
     ///
     /// # Cancel safety
     /// Cancel safe: a connection that is half made is closed.
-    pub async fn account(mut self, urls: impl AsRef<str>) -> Result<NatsAccount, OpenError> {
+    pub async fn account(self, urls: impl AsRef<str>) -> Result<NatsAccount, OpenError> {
+        let mut patience = Patience::new(self.wait);
+        self.account_with(urls.as_ref(), &mut patience).await
+    }
+
+    async fn account_with(
+        mut self,
+        urls: &str,
+        patience: &mut Patience,
+    ) -> Result<NatsAccount, OpenError> {
         let connect = self.connect.take();
-        let connect = connect.unwrap_or_else(|| ConnectOptions::new().name("divider"));
+        let mut connect = connect.unwrap_or_else(|| ConnectOptions::new().name("divider"));
+        if self.only_given {
+            connect = connect.ignore_discovered_servers();
+        }
         let pace = Pace { ping: self.ping_interval, timeout: self.connect_timeout };
-        let connection = Connection::open(urls.as_ref(), connect, pace).await?;
-        Ok(NatsAccount { connection, options: self })
+        loop {
+            match Connection::open(urls, connect.clone(), pace).await {
+                Ok(connection) => return Ok(NatsAccount { connection, options: self }),
+                Err(error) => patience.after(error).await?,
+            }
+        }
     }
 
     /// Opens the group on a client that the application has.
@@ -171,7 +220,8 @@ impl NatsOptions {
     /// # Cancel safety
     /// Cancel safe, as [`connect`](Self::connect).
     pub async fn open(self, client: Client, group: GroupName) -> Result<NatsStore, OpenError> {
-        self.open_on(Connection::of_client(client), group).await
+        let patience = Patience::new(self.wait);
+        self.open_with(&Connection::of_client(client), group, patience).await
     }
 }
 

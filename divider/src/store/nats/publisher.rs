@@ -21,9 +21,6 @@ const MAX_IN_FLIGHT: usize = 4096;
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
 const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 
-/// How often a write that waits for the connection looks for it.
-const CONNECTION_CHECK: Duration = Duration::from_millis(20);
-
 /// Publishes writes and waits for what becomes of them.
 #[derive(Debug)]
 pub(super) struct Publisher {
@@ -97,7 +94,7 @@ impl Publisher {
             let what = error.to_string();
             return Answer::Outcome(Outcome::Refused(StoreError::Unreachable { what }));
         }
-        let lost = || Answer::Outcome(Outcome::Unknown(self.unreachable()));
+        let lost = || Answer::Outcome(Outcome::Unknown(self.api.connection.unreachable()));
         ticket.answer().await.unwrap_or_else(lost)
     }
 
@@ -108,24 +105,17 @@ impl Publisher {
         }
         // One looks, the others queue behind it.
         let _turn = self.looking.lock().await;
-        while !self.api.connection.is_up() {
-            tokio::time::sleep(CONNECTION_CHECK).await;
-        }
+        self.api.connection.up().await;
     }
 
     /// Why a write was not sent in its time.
     fn no_turn(&self) -> StoreError {
         if !self.api.connection.is_up() {
-            return self.unreachable();
+            return self.api.connection.unreachable();
         }
         let after = self.api.timeout;
         let what = format!("not sent: {MAX_IN_FLIGHT} others had no answer within {after:?}");
         StoreError::Unreachable { what }
-    }
-
-    fn unreachable(&self) -> StoreError {
-        let state = self.api.connection.client.connection_state();
-        StoreError::Unreachable { what: format!("the connection is {state}") }
     }
 }
 

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use super::super::StoreError;
 use super::NatsStore;
-use super::connect::connects;
+use super::connect::{connects, reconnected};
 use super::consumer::IDLE_HEARTBEAT;
 
 /// After how long without a word the consumer counts as gone, if the server answers otherwise: three
@@ -22,6 +22,9 @@ const QUICK: Duration = Duration::from_millis(250);
 
 /// After how long the consumer counts as gone in any case.
 const LONG_SILENCE: Duration = SILENCE.saturating_mul(4);
+
+/// Why a watch ends whose connection was cut: what was sent meanwhile does not come any more.
+pub(super) const RECONNECTED: &str = "the connection was made anew";
 
 /// A silence, while it lasts.
 #[derive(Default)]
@@ -77,11 +80,13 @@ impl NatsStore {
     /// once has none, and to be asked again would give it more to do.
     pub(super) async fn lose_patience(&self, reader: &Client, before: u64) -> StoreError {
         let api = &self.inner.api;
-        let asker = connects(&api.connection.client);
+        let asker = &api.connection.client;
+        let before_asking = connects(asker);
         loop {
-            tokio::time::sleep(api.timeout).await;
-            if connects(reader) != before || connects(&api.connection.client) != asker {
-                return StoreError::gap("the connection was made anew");
+            tokio::select! {
+                () = reconnected(reader, before) => return StoreError::gap(RECONNECTED),
+                () = reconnected(asker, before_asking) => return StoreError::gap(RECONNECTED),
+                () = tokio::time::sleep(api.timeout) => {}
             }
             if self.answers_quickly().await {
                 return api.timeout_error(&format!("{}.CONSUMER.CREATE", api.prefix));

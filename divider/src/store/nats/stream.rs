@@ -67,6 +67,7 @@ impl Names {
                 setting,
                 found: found.to_string(),
                 needed: needed.to_string(),
+                is_harmless: is_harmless(setting, found),
             })
         };
         self.rules().into_iter().filter_map(broken).collect()
@@ -106,6 +107,22 @@ impl Names {
     }
 }
 
+/// Whether the protocol holds although a setting is not as it makes it: by itself it deletes nothing,
+/// loses nothing and refuses nothing.
+fn is_harmless(setting: &str, found: &Value) -> bool {
+    match setting {
+        // Nothing here reads directly or sends message ids; and it takes somebody who deletes, with a
+        // right of the API that no role has.
+        "allow_direct" | "duplicate_window" | "deny_delete" | "deny_purge" => true,
+        // Values are not longer for it.
+        "max_msg_size" => {
+            let needed = i64::try_from(MAX_VALUE + HEADER_ROOM).expect("a constant below it");
+            found.as_i64().is_some_and(|found| found < 0 || found > needed)
+        }
+        _ => false,
+    }
+}
+
 /// Whether a setting is as needed. What is off is sometimes left out, and lists have no order.
 fn same(found: &Value, needed: &Value) -> bool {
     let off = |value: &Value| match value {
@@ -124,7 +141,7 @@ fn same(found: &Value, needed: &Value) -> bool {
     }
 }
 
-/// A setting of a stream that the protocol cannot work with.
+/// A setting of a stream that is not as the protocol needs it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct BrokenRule {
@@ -134,6 +151,8 @@ pub struct BrokenRule {
     pub found: String,
     /// What it has to be, as JSON.
     pub needed: String,
+    /// Whether the protocol holds all the same: the group opens, with a word about it.
+    pub is_harmless: bool,
 }
 
 impl fmt::Display for BrokenRule {
@@ -227,8 +246,11 @@ mod tests {
             for (setting, value) in changed {
                 config[setting] = value;
             }
-            let broken: Vec<_> = names.broken_rules(&config).iter().map(|b| b.setting).collect();
-            json!({"broken": broken})
+            let which = |harmless: bool| {
+                let broken = names.broken_rules(&config).into_iter();
+                broken.filter(|b| b.is_harmless == harmless).map(|b| b.setting).collect::<Vec<_>>()
+            };
+            json!({"broken": which(false), "harmless": which(true)})
         });
     }
 
@@ -269,5 +291,27 @@ mod tests {
         check("mirror", json!({"name": "other"}), true);
         check("num_replicas", json!(5), false);
         check("metadata", json!({"_nats.ver": "2.15.1"}), false);
+    }
+
+    #[test]
+    fn what_deletes_loses_or_refuses_nothing_is_harmless() {
+        let check = |setting: &'static str, found: Value, harmless: bool| {
+            let mut config = names().config(&StreamOptions::default());
+            config[setting] = found;
+            let rules = names().broken_rules(&config);
+            let named: Vec<_> = rules.iter().map(|r| (r.setting, r.is_harmless)).collect();
+            assert_eq!(named, [(setting, harmless)]);
+        };
+        check("allow_direct", json!(true), true);
+        check("duplicate_window", json!(120_000_000_000u64), true);
+        check("deny_purge", json!(false), true);
+        check("max_msg_size", json!(-1), true);
+        check("max_msg_size", json!(1 << 20), true);
+        check("max_msg_size", json!(1024), false);
+        check("max_age", json!(10_000_000_000u64), false);
+        check("max_msgs", json!(20), false);
+        check("discard", json!("old"), false);
+        check("allow_rollup_hdrs", json!(true), false);
+        check("storage", json!("memory"), false);
     }
 }

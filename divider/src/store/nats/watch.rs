@@ -1,5 +1,7 @@
 //! A watch: an ordered consumer of our own, which says at once when it lost its place.
 
+use std::time::Duration;
+
 use async_nats::{Client, Message, StatusCode, Subscriber};
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
@@ -8,12 +10,12 @@ use tokio::time::Instant;
 
 use super::super::{Change, Filter, StoreError, Watch};
 use super::NatsStore;
-use super::connect::connects;
+use super::connect::{connects, reconnected};
 use super::consumer;
 use super::message;
 use super::place::Place;
 use super::progress::Progress;
-use super::silence::{SILENCE, Silence, answer_of};
+use super::silence::{RECONNECTED, SILENCE, Silence, answer_of};
 
 /// Follows one consumer, checks that nothing is missing, and proves when everything has come.
 pub(super) struct NatsWatch {
@@ -37,9 +39,17 @@ pub(super) struct NatsWatch {
     silence: Silence,
 }
 
+/// How long a watch that is to be opened waits for the connection.
+const UP: Duration = Duration::from_secs(10);
+
 impl NatsWatch {
     pub(super) async fn open(store: NatsStore, filter: &Filter) -> Result<Self, StoreError> {
-        let reader = store.inner.api.connection.reader().await?;
+        let connection = &store.inner.api.connection;
+        // Whoever tried again and again instead would be between two attempts when it is back.
+        if tokio::time::timeout(UP, connection.up()).await.is_err() {
+            return Err(connection.unreachable());
+        }
+        let reader = connection.reader().await?;
         let connects = connects(&reader);
         let deliver = reader.new_inbox();
         let deliveries = reader
@@ -119,7 +129,7 @@ impl NatsWatch {
             if let Some(Err(what)) = place.map(|place| self.progress.on_delivery(place)) {
                 return Err(StoreError::gap(what));
             }
-            return Err(StoreError::gap("the connection was made anew"));
+            return Err(StoreError::gap(RECONNECTED));
         }
         if let Some(place) = place {
             return self.on_delivery(place, message);
@@ -236,6 +246,7 @@ impl NatsWatch {
                 self.progress.on_answer(newer?);
                 Ok(None)
             }
+            () = reconnected(&self.reader, self.connects) => Err(StoreError::gap(RECONNECTED)),
             error = self.silence.outlast(&self.store) => Err(error),
         }
     }

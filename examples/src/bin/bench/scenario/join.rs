@@ -28,12 +28,7 @@ pub(super) async fn measure(setup: &Setup) -> Result<Vec<Row>, Failure> {
     let even = f64::from(setup.keys.div_ceil(setup.nodes));
     let spread = Row::pair(setup.name("  most keys of a node before it"), most, even, "");
     let lost = Row::alone(setup.name("  keys lost to fences"), f64::from(lost), "");
-    Ok(vec![
-        rate.at_least(0.7),
-        count.at_most(1.0),
-        spread.at_most(1.0),
-        lost.at_most(0.0),
-    ])
+    Ok(vec![rate.at_least(0.7), count.at_most(1.0), spread.at_most(1.0), lost.at_most(0.0)])
 }
 
 /// What each of the first so many nodes has.
