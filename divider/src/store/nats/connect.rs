@@ -19,8 +19,11 @@ use super::servers::{good_first, next_server};
 /// flow control stops at 32 MiB, a few hundred thousand small records.
 const SUBSCRIPTION_CAPACITY: usize = 1 << 20;
 
-/// How often a connection is looked at: the client tells nobody that it was made again.
+/// How often a connection is looked at that is waited for.
 const CHECK: Duration = Duration::from_millis(20);
+
+/// How often one that is there is looked at: the client tells nobody that it was made again.
+const RECONNECT_CHECK: Duration = Duration::from_millis(50);
 
 /// The longest wait between two attempts to reconnect.
 const MAX_RECONNECT_DELAY_MS: u64 = 500;
@@ -302,7 +305,7 @@ pub(super) fn connects(client: &Client) -> u64 {
 /// Cancel safe.
 pub(super) async fn reconnected(client: &Client, before: u64) {
     while connects(client) == before {
-        tokio::time::sleep(CHECK).await;
+        tokio::time::sleep(RECONNECT_CHECK).await;
     }
 }
 
