@@ -206,7 +206,7 @@ impl Grouping {
             }
         }
         if !shared.is_empty() {
-            self.place_shared(shared, suit, &mut places);
+            self.place_shared(&shared, suit, &mut places);
         }
         for at in fresh {
             self.set_live(at, false);
@@ -216,7 +216,7 @@ impl Grouping {
 
     fn place_shared(
         &self,
-        batches: Vec<&[Orphan]>,
+        batches: &[&[Orphan]],
         suit: impl Fn(KeyIx, &Class) -> (Option<usize>, Vec<usize>),
         places: &mut Vec<(KeyIx, OwnerIx)>,
     ) {

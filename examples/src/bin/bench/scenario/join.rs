@@ -13,18 +13,18 @@ pub(super) async fn measure(setup: &Setup) -> Result<Vec<Row>, Failure> {
     let mark = stage.seen.len();
     // As they lie, which on a machine with more to do than it can need not be evenly.
     let loads = loads(&stage, setup.nodes + 1)?;
-    let least = f64::from(u32::try_from(least_moves(&loads))?);
+    let least = u32::try_from(least_moves(&loads))?;
     let most = f64::from(u32::try_from(loads.iter().map(|load| load.held).max().unwrap_or(0))?);
     stage.join(setup.nodes..setup.nodes + 1).await?;
-    let share = i64::from(setup.keys / (setup.nodes + 1));
-    let came = |stage: &Stage| stage.keys_of(setup.nodes) >= share;
+    let came = |stage: &Stage| stage.since(mark).len() > 2 * least as usize;
     stage.until("the share of the new node", came).await?;
     stage.settle().await?;
     let moved = Moved::since(&stage, mark);
     let lost = u32::try_from(stage.count(|what| matches!(what, What::Lost(_))))?;
     stage.close().await;
     let rate = moved.rate_row(setup, "join", setup.nodes)?;
-    let count = Row::pair(setup.name("  moves on a join, and the least"), moved.count(), least, "");
+    let moves = setup.name("  moves on a join, and the least");
+    let count = Row::pair(moves, moved.count(), f64::from(least), "");
     let even = f64::from(setup.keys.div_ceil(setup.nodes));
     let spread = Row::pair(setup.name("  most keys of a node before it"), most, even, "");
     let lost = Row::alone(setup.name("  keys lost to fences"), f64::from(lost), "");
