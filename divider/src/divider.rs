@@ -143,6 +143,10 @@ impl Divider {
     /// the key is on its way: it is written to the best other node, or, where every one has released it
     /// lately, left without an owner until a cool-down is over.
     ///
+    /// # How long it takes
+    /// It returns at once, whatever the store does. Where the store refuses the hand-over for lack of
+    /// a right, the node is fenced two leases later, so that others can take the key.
+    ///
     /// # Errors
     /// [`KeyError::NotHeld`], [`KeyError::Lost`]: the key was not this node's any more.
     /// [`KeyError::Over`].
@@ -159,11 +163,18 @@ impl Divider {
     /// until somebody announces it again. No stop follows. A key that was told to stop can be completed
     /// too, in place of its confirmation.
     ///
+    /// # How long it takes
+    /// It returns when the key is deleted, within three leases in any case. A deletion that the store
+    /// refuses for lack of a right is answered at once; anything else that fails is tried again for two
+    /// leases.
+    ///
     /// # Errors
     /// [`KeyError::AnnouncedAgain`]: somebody announced it since it started here, so there is more to
-    /// do; it is started again, here or elsewhere. [`KeyError::NotHeld`], [`KeyError::Lost`]: the key was
-    /// not this node's any more, so nothing was deleted. [`KeyError::Unknown`]: it was lost while it was
-    /// deleted. [`KeyError::Over`].
+    /// do; it is started again, here or elsewhere. [`KeyError::NotDeleted`]: the store refused the
+    /// deletion or did not answer, so the key is given to another node, which does the work again; a
+    /// worker needs the right to write `$KV.divider_<group>.key.>`. [`KeyError::NotHeld`],
+    /// [`KeyError::Lost`]: the key was not this node's any more, so nothing was deleted.
+    /// [`KeyError::Unknown`]: it was lost while it was deleted. [`KeyError::Over`].
     ///
     /// # Cancel safety
     /// Dropped before it has sent the command, it has done nothing; after that, the key is completed.
@@ -178,7 +189,7 @@ impl Divider {
     }
 
     /// Sets the node's own affinity. Nothing that runs moves; new keys and the next balancing go by
-    /// it once the node's record is written, a moment after this returns.
+    /// it once the node's record is written. It returns at once, a moment before that.
     ///
     /// # Errors
     /// The node is over.
@@ -190,7 +201,8 @@ impl Divider {
     }
 
     /// Changes the node's own affinity by that much, at most to 0 and to `u32::MAX`. Changes of
-    /// several callers add up; several in a short time are one write.
+    /// several callers add up; several in a short time are one write. It returns at once, like
+    /// [`set_affinity`](Self::set_affinity).
     ///
     /// # Errors
     /// The node is over.
@@ -205,9 +217,15 @@ impl Divider {
     /// [`cancel`](Self::cancel) makes sense. Returns when all stops are confirmed and handed over.
     ///
     /// Each key gets its [`Event::Stop`](crate::Event::Stop): go on reading the events and confirming
-    /// while this runs. It takes as long as the slowest confirmation; put a time-out around it and
-    /// call [`cancel`](Self::cancel) where that may be for ever. A node that cannot keep its lease
-    /// meanwhile has nothing to hand over any more, and says so in [`Flushed::lost`].
+    /// while this runs. A node that cannot keep its lease meanwhile has nothing to hand over any more,
+    /// and says so in [`Flushed::lost`].
+    ///
+    /// # How long it takes
+    /// As long as the slowest confirmation: put a time-out around it and call
+    /// [`cancel`](Self::cancel) where that may be for ever. The store does not hold it up for ever:
+    /// where the application owes no confirmation and for four leases no key could be handed over (a
+    /// right is missing, the group is full), the node ends its session, and counts the keys that are
+    /// left as [`Flushed::lost`].
     ///
     /// # Errors
     /// The node is over before all of it was done.
@@ -225,7 +243,11 @@ impl Divider {
     /// Ends the node: every key it still holds is lost
     /// ([`Reason::Cancelled`](crate::Reason::Cancelled)), not handed over. Returns when the node is
     /// over, and nothing of it is left running: once all is confirmed and the session's end is
-    /// written, at the latest when its lease is over.
+    /// written.
+    ///
+    /// # How long it takes
+    /// A lease at most, whatever the store and the application do, and two seconds for closing the
+    /// watch.
     ///
     /// # Cancel safety
     /// Once polled, the node ends, whether or not this is waited for.
@@ -235,7 +257,7 @@ impl Divider {
     }
 
     /// Hands over every key, then ends the node: the way to shut down. See [`flush`](Self::flush) for
-    /// what the application does meanwhile.
+    /// what the application does meanwhile, and how long both take.
     ///
     /// # Errors
     /// The node was over before all keys were handed over.
@@ -292,6 +314,7 @@ impl Divider {
             Ok(Reply::Lost) => Err(KeyError::Lost { key: key.clone() }),
             Ok(Reply::Doubtful) => Err(KeyError::Unknown { key: key.clone() }),
             Ok(Reply::AnnouncedAgain) => Err(KeyError::AnnouncedAgain { key: key.clone() }),
+            Ok(Reply::NotDeleted(source)) => Err(KeyError::NotDeleted { key: key.clone(), source }),
             _ => Err(KeyError::Over(self.shared.wait_ended().await)),
         }
     }

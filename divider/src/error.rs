@@ -260,6 +260,16 @@ pub enum KeyError {
         /// The key.
         key: Key,
     },
+    /// The key could not be deleted, so it still exists: it is given to another node, as by
+    /// [`release`](crate::Divider::release), and its work is done again. The source says what the
+    /// store refused, and which right the user needs.
+    #[error("the key could not be deleted, it still exists and goes to another node: {key}")]
+    NotDeleted {
+        /// The key.
+        key: Key,
+        /// What the store said last.
+        source: StoreError,
+    },
     /// The node is over, or was before it could answer; another node finds the key without an owner.
     #[error(transparent)]
     Over(#[from] Ended),

@@ -9,6 +9,7 @@ use futures_util::StreamExt;
 
 use crate::core::edge::{Command, Reply};
 use crate::engine::played::{Played, key};
+use crate::store::StoreError;
 use crate::{Divider, Ended, Event, Events, Handoff, KeyError, Token};
 
 const HOUR: Duration = Duration::from_hours(1);
@@ -267,6 +268,9 @@ async fn answers_become_results() {
     check(Reply::Lost, Err(KeyError::Lost { key: key("k") })).await;
     check(Reply::Doubtful, Err(KeyError::Unknown { key: key("k") })).await;
     check(Reply::AnnouncedAgain, Err(KeyError::AnnouncedAgain { key: key("k") })).await;
+    let source = StoreError::Denied { what: "publish to x".into() };
+    let error = KeyError::NotDeleted { key: key("k"), source: source.clone() };
+    check(Reply::NotDeleted(source), Err(error)).await;
 }
 
 #[tokio::test]

@@ -262,6 +262,7 @@ impl Host {
                 Action::End(_) => self.over = true,
                 Action::Session(_)
                 | Action::Lease { .. }
+                | Action::Withdraw
                 | Action::Reply(..)
                 | Action::Notice(_) => {}
             }

@@ -36,6 +36,8 @@ pub(crate) enum Input {
     WatchEnded(WatchId, StoreError),
     /// A write's outcome; exactly one for each write, at the latest when its time-out has passed.
     Wrote(WriteId, Outcome),
+    /// A write was withdrawn before it was sent ([`Action::Withdraw`]), in place of its outcome.
+    Withdrawn(WriteId),
     /// A leader read's answer; exactly one for each read, at the latest when its time-out has passed.
     Read(ReadId, Result<Option<Record>, StoreError>),
     /// The answer to [`Action::Info`].
@@ -78,6 +80,8 @@ pub(crate) enum Reply {
     Doubtful,
     /// The key was announced again since: it will be started again here or elsewhere.
     AnnouncedAgain,
+    /// The key could not be deleted: it exists, and goes to another node.
+    NotDeleted(StoreError),
     /// The affinity is this now.
     Affinity {
         /// The node's own affinity.
@@ -103,6 +107,8 @@ pub(crate) enum Reply {
 pub(crate) enum Action {
     /// Write this; without an outcome within the span, say [`Outcome::Unknown`].
     Write(WriteId, Write, Duration),
+    /// Withdraw every write that was not sent: their session is over.
+    Withdraw,
     /// Read this record from the leader, at most for the span.
     Read(ReadId, String, Duration),
     /// Open a watch, not before the span has passed.

@@ -14,7 +14,7 @@ use super::shared::Shared;
 use super::starting::Starting;
 use super::telling::{Telling, Told};
 use super::watches::Watches;
-use crate::core::edge::{Action, Command, End, Input, Notice, Reply, RequestId};
+use crate::core::edge::{Action, Command, End, Input, Notice, Reply, RequestId, WriteId};
 use crate::core::time::{Now, Time};
 use crate::error::Ended;
 use crate::store::{Store, Write};
@@ -30,6 +30,8 @@ pub(super) struct Driver<C> {
     requests: Requests,
     starting: Option<Starting>,
     cancelled: bool,
+    /// Writes that were withdrawn; the core has not heard of it yet.
+    withdrawn: Vec<WriteId>,
     nap: Duration,
     telling: Telling,
     teller: Teller,
@@ -57,6 +59,7 @@ impl<C: Core> Driver<C> {
             requests,
             starting: Some(starting),
             cancelled: false,
+            withdrawn: Vec::new(),
             nap: lease / NAPS_PER_LEASE,
             numbers_at: Time::default(),
         }
@@ -102,9 +105,12 @@ impl<C: Core> Driver<C> {
             self.telling.tell();
             // Also those that the actions just confirmed: starts that were withdrawn.
             let confirmed = self.shared.queue(Queue::take_confirmed);
-            if confirmed.is_empty() {
+            if confirmed.is_empty() && self.withdrawn.is_empty() {
                 self.drive_numbers(now.at);
                 return None;
+            }
+            for id in std::mem::take(&mut self.withdrawn) {
+                self.core.handle(now, Input::Withdrawn(id));
             }
             for (key, token) in confirmed {
                 self.core.handle(now, Input::Confirm(key, token));
@@ -150,6 +156,10 @@ impl<C: Core> Driver<C> {
             Action::Write(id, write, span) => {
                 let pipeline = if is_beat(&write) { &mut self.beats } else { &mut self.writes };
                 pipeline.push(Job::Write(id, write, span));
+            }
+            Action::Withdraw => {
+                self.withdrawn.extend(self.beats.withdraw());
+                self.withdrawn.extend(self.writes.withdraw());
             }
             Action::Read(id, name, span) => self.reads.push(Job::Read(id, name, span)),
             Action::Watch(id, filter, delay) => self.watches.open(id, filter, delay),
@@ -234,6 +244,7 @@ fn is_seen(action: &Action) -> bool {
         | Action::Watch(..)
         | Action::Unwatch(_)
         | Action::Info
+        | Action::Withdraw
         | Action::Start(..)
         | Action::Stop(..)
         | Action::Lost(..)

@@ -59,6 +59,19 @@ impl Pipeline {
         self.refill();
     }
 
+    /// Withdraws the writes that were not sent.
+    pub(super) fn withdraw(&mut self) -> Vec<WriteId> {
+        let (writes, others) = std::mem::take(&mut self.waiting)
+            .into_iter()
+            .partition::<Vec<_>, _>(|job| matches!(job, Job::Write(..)));
+        self.waiting = others.into();
+        let id = |job| match job {
+            Job::Write(id, ..) => Some(id),
+            Job::Read(..) | Job::Info => None,
+        };
+        writes.into_iter().filter_map(id).collect()
+    }
+
     /// The next outcomes, at least one and at most [`BATCH`]; pending while nothing is under way.
     ///
     /// # Cancel safety

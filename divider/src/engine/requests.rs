@@ -16,11 +16,8 @@ pub(crate) struct Request {
 /// How many commands may wait to be taken.
 pub(crate) const QUEUE: usize = 64;
 
-/// How many commands may wait to be answered by the core; while there are so many, no further one is
-/// taken.
-const AT_MOST: usize = 1024;
-
-/// The commands that were taken and not answered.
+/// The commands that were taken and not answered: completions, each of a key that the node holds, and
+/// flushes. None holds up another one.
 #[derive(Debug)]
 pub(super) struct Requests {
     incoming: mpsc::Receiver<Request>,
@@ -33,14 +30,11 @@ impl Requests {
         Self { incoming, answers: HashMap::new(), next: 0 }
     }
 
-    /// The next command; pending while too many are unanswered, or nobody is left to ask.
+    /// The next command; pending while nobody is left to ask.
     ///
     /// # Cancel safety
     /// Cancel safe.
     pub(super) async fn next(&mut self) -> (RequestId, Command) {
-        if self.answers.len() >= AT_MOST {
-            return std::future::pending().await;
-        }
         let Some(request) = self.incoming.recv().await else {
             return std::future::pending().await;
         };

@@ -60,7 +60,7 @@ pub(crate) fn launch(launch: Launch) -> Result<(), StartError> {
 async fn run_to_end(launch: Launch) {
     // Dropped last, also in a panic: whoever waits for the node is woken when nothing of it is left.
     let mut farewell = Farewell { shared: Arc::clone(&launch.shared), ended: Ended::Failed };
-    farewell.ended = run(launch).await;
+    farewell.ended = Box::pin(run(launch)).await;
 }
 
 /// Says that the node is over.

@@ -32,9 +32,10 @@ pub(super) async fn work<H, Fut>(
         Finish::Release | Finish::Retry(_) => return,
     };
     match result {
-        // It is started again, here or elsewhere.
+        // Announced again: it is started again, here or elsewhere.
         Ok(()) | Err(KeyError::AnnouncedAgain { .. }) => {}
-        Err(error) => tracing::debug!(%error, "key over before its work was"),
+        // Not deleted: it is started again elsewhere. The node has told what its store refused.
+        Err(error) => tracing::debug!(%error, "key not ended"),
     }
 }
 

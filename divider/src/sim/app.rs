@@ -22,6 +22,8 @@ pub(super) struct App {
     /// What runs.
     pub(super) runs: BTreeMap<Key, Run>,
     pub(super) manners: Manners,
+    /// When it last confirmed something, or one of its keys was handed over.
+    pub(super) stirred: Time,
 }
 
 /// How an application goes about what it is told.

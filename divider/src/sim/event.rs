@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 use super::faults::Fault;
-use crate::core::edge::{Input, ReadId, WatchId, WriteId};
+use crate::core::edge::{Input, ReadId, RequestId, WatchId, WriteId};
 use crate::core::time::Time;
 use crate::id::Token;
 use crate::key::Key;
@@ -31,6 +31,8 @@ pub(super) enum Event {
     Panic(usize, u32, Key, Token),
     /// Something goes wrong, or right again.
     Fault(Fault),
+    /// Something that was asked of a process has to be answered by now.
+    Due(usize, u32, RequestId),
     /// Two owners at a time: are they still?
     Overlap,
 }
@@ -44,7 +46,8 @@ impl Event {
             | Self::Settle(at, epoch)
             | Self::Take(at, epoch, ..)
             | Self::Stopped(at, epoch, ..)
-            | Self::Panic(at, epoch, ..) => Some((*at, *epoch)),
+            | Self::Panic(at, epoch, ..)
+            | Self::Due(at, epoch, _) => Some((*at, *epoch)),
             Self::Arrive(..) | Self::Feed(..) | Self::Fault(_) | Self::Overlap => None,
         }
     }
@@ -62,6 +65,7 @@ impl Event {
             Self::Panic(at, ..) => (11, *at),
             Self::Fault(_) => (12, 0),
             Self::Overlap => (13, 0),
+            Self::Due(at, ..) => (14, *at),
         };
         kind << 32 | at as u64
     }

@@ -26,6 +26,8 @@ pub(super) struct Host {
     pub(super) clock: Clock,
     /// Since when it does nothing.
     pub(super) paused: Option<Time>,
+    /// When it last went on after that.
+    pub(super) resumed: Time,
     /// What arrived meanwhile.
     pub(super) deferred: Vec<Event>,
     pub(super) link: Link,

@@ -1,6 +1,6 @@
 //! Messages between processes and the store.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
 use super::event::{Event, Message};
@@ -14,7 +14,6 @@ use crate::store::{Info, Outcome, StoreError, Write};
 
 /// A process's connection. Its messages are handled in the order they were sent, as are the answers;
 /// those of different processes overtake each other.
-#[expect(clippy::struct_excessive_bools, reason = "each is a fault of its own")]
 #[derive(Debug, Default)]
 pub(super) struct Link {
     /// Nothing that the process sends gets through.
@@ -27,8 +26,8 @@ pub(super) struct Link {
     pub(super) slow: u16,
     /// How far its watches may lag, in microseconds.
     pub(super) lag: u64,
-    /// Its writes of claims are refused.
-    pub(super) denied: bool,
+    /// Its writes of records whose names begin so are refused.
+    pub(super) denied: BTreeSet<&'static str>,
     /// Watches that it opens deliver nothing, and do not say so.
     pub(super) silent: bool,
     /// Writes that a trap may wait for the acknowledgement of.
@@ -157,7 +156,8 @@ impl World {
 
     fn written(&mut self, place: usize, epoch: u32, write: &Write) -> Outcome {
         let dice = self.rng.u16(..1_000);
-        let outcome = if self.hosts[place].link.denied && write.name.starts_with("claim.") {
+        let denied = &self.hosts[place].link.denied;
+        let outcome = if denied.iter().any(|kind| write.name.starts_with(kind)) {
             Outcome::Refused(StoreError::Denied { what: "simulated".into() })
         } else if dice < self.weather.ambiguous {
             Outcome::Unknown(no_answer())

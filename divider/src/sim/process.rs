@@ -51,6 +51,7 @@ impl World {
             usurped: None,
             prefixes: setting.prefixes.clone(),
             resume: None,
+            resumed: self.now,
         };
         if place == self.hosts.len() {
             self.hosts.push(host);
@@ -83,6 +84,7 @@ impl World {
     pub(super) fn resume(&mut self, place: usize) {
         let host = &mut self.hosts[place];
         let Some(since) = host.paused.take() else { return };
+        host.resumed = self.now;
         if crate::core::guard::broken!(ClockInSuspend) {
             host.clock.stop(self.now.since(since));
         }
@@ -104,6 +106,9 @@ impl World {
             return;
         }
         self.learn(place, &input);
+        if let Input::Confirm(..) = input {
+            self.hosts[place].app.stirred = self.now;
+        }
         let host = &mut self.hosts[place];
         if host.paused.is_some() {
             return host.deferred.push(Event::Input(place, host.epoch, input));
@@ -140,7 +145,9 @@ impl World {
 
     pub(super) fn command(&mut self, place: usize, command: Command) {
         let epoch = self.hosts[place].epoch;
-        let input = Input::Command(RequestId(self.queue.count()), command);
+        let request = RequestId(self.queue.count());
+        self.note_asked(place, request, command.clone());
+        let input = Input::Command(request, command);
         self.at(self.now, Event::Input(place, epoch, input));
     }
 
@@ -197,8 +204,13 @@ impl World {
                 }
             }
             Action::Info => self.send(place, Message::Info),
+            // What was written is on its way already.
+            Action::Withdraw => {}
             Action::Notice(notice) => self.note(place, &notice),
-            Action::Reply(..) => {}
+            Action::Reply(request, reply) => {
+                self.tell_of(place, || format!("answers {request:?}: {reply:?}"));
+                self.note_answered(place, request);
+            }
             action => self.act_on_app(place, action),
         }
     }
@@ -248,7 +260,10 @@ impl World {
         match notice {
             Notice::Fenced { .. } => self.counts.fences += 1,
             Notice::Killed { .. } => self.counts.kills += 1,
-            Notice::HandedOver { .. } => self.counts.handed += 1,
+            Notice::HandedOver { .. } => {
+                self.counts.handed += 1;
+                self.hosts[place].app.stirred = self.now;
+            }
             Notice::TakenOver { .. } => self.counts.taken += 1,
             Notice::Resync { .. } => self.counts.resyncs += 1,
             _ => {}

@@ -5,7 +5,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::app::Manners;
-use super::faults::Fault;
+use super::faults::{Fault, RIGHTS};
 use super::style::{self, Style};
 use super::traps::Trap;
 use super::{Class, SECOND};
@@ -132,6 +132,25 @@ fn season(schedule: &mut Schedule) {
         for _ in 0..rng.u8(1..4) {
             let when = schedule.span.mul_f64(rng.f64());
             schedule.faults.push((when, Fault::StoreCrash(rng.usize(..10_000))));
+        }
+    }
+    if rng.u8(..4) == 0 {
+        revoke(schedule, &mut rng);
+    }
+}
+
+/// Rights are taken away and do not come back, and what is asked of those nodes after that ends all the
+/// same.
+fn revoke(schedule: &mut Schedule, rng: &mut fastrand::Rng) {
+    for _ in 0..rng.usize(1..4) {
+        let at = rng.usize(..schedule.nodes.len());
+        let when = schedule.span.mul_f64(rng.f64());
+        let kind = RIGHTS[rng.usize(..RIGHTS.len())];
+        schedule.faults.push((when, Fault::Deny(at, kind)));
+        for _ in 0..rng.usize(1..4) {
+            let later = schedule.lease.mul_f64(rng.f64() * 3.0);
+            let asked = (when + later).min(schedule.span.mul_f64(0.99));
+            schedule.faults.push((asked, Fault::Command(at, rng.u8(..6))));
         }
     }
 }

@@ -110,7 +110,7 @@ fn place_of(fault: &Fault) -> Option<usize> {
         | Fault::Heal(at)
         | Fault::BreakWatches(at)
         | Fault::SilenceWatches(at)
-        | Fault::Deny(at)
+        | Fault::Deny(at, _)
         | Fault::Control(at, _)
         | Fault::Command(at, _)
         | Fault::DeleteMember(at) => Some(*at),

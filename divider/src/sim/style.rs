@@ -98,12 +98,12 @@ fn rare_fault(schedule: &Schedule, at: usize, rng: &mut fastrand::Rng) -> Fault 
     match rng.u8(first..7) {
         0 => Fault::Twin(at, JoinPolicy::Observe),
         // Where the log loses a take-over, two processes with one id believe in their promise.
-        1 if schedule.class == Class::Lossy => Fault::Deny(at),
+        1 if schedule.class == Class::Lossy => Fault::Deny(at, "claim."),
         1 => Fault::Twin(at, JoinPolicy::TakeOver),
         2 => Fault::Twin(at, JoinPolicy::FailIfInUse),
         3 => Fault::Skew([-3_600, 3_600, 600][rng.usize(..3)]),
         4 => Fault::Litter(rng.u8(..)),
-        5 => Fault::Deny(at),
+        5 => Fault::Deny(at, "claim."),
         _ => [Fault::Ghost(0, 0), Fault::Ghost(1, 1), Fault::Ghost(1, 9)][rng.usize(..3)].clone(),
     }
 }

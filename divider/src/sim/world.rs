@@ -139,6 +139,7 @@ impl World {
             Event::Panic(place, _, key, token) => self.panic(place, &key, token),
             Event::Fault(fault) => self.fault(fault),
             Event::Overlap => self.on_overlap(),
+            Event::Due(place, _, request) => self.check_end(place, request),
         }
     }
 }

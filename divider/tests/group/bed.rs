@@ -5,8 +5,8 @@ use std::fmt;
 use std::future::Future;
 use std::ops::Range;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -156,11 +156,12 @@ pub(crate) struct Cable {
     store: Arc<dyn Store>,
     cut: Arc<watch::Sender<bool>>,
     burnt: Arc<AtomicBool>,
+    denied: Arc<Mutex<Vec<String>>>,
 }
 
 impl Cable {
     pub(crate) fn new(store: Arc<dyn Store>) -> Self {
-        Self { store, cut: Arc::default(), burnt: Arc::default() }
+        Self { store, cut: Arc::default(), burnt: Arc::default(), denied: Arc::default() }
     }
 
     pub(crate) fn cut(&self) {
@@ -170,6 +171,11 @@ impl Cable {
     /// Makes the next write panic, on whatever thread it is.
     pub(crate) fn burn(&self) {
         self.burnt.store(true, Ordering::Release);
+    }
+
+    /// Refuses every write of a record whose name begins so, from now on.
+    pub(crate) fn deny(&self, prefix: &str) {
+        self.denied.lock().expect("no test panics with it").push(prefix.to_owned());
     }
 
     pub(crate) fn mend(&self) {
@@ -197,6 +203,12 @@ impl Store for Cable {
     }
     fn write(&self, write: Write) -> BoxFuture<Outcome> {
         assert!(!self.burnt.load(Ordering::Acquire), "as the test wants it");
+        let denied = self.denied.lock().expect("no test panics with it");
+        if denied.iter().any(|prefix| write.name.starts_with(prefix)) {
+            let error = StoreError::Denied { what: format!("publish to {}", write.name) };
+            return Box::pin(async { Outcome::Refused(error) });
+        }
+        drop(denied);
         self.through(self.store.write(write))
     }
     fn read(&self, name: &str) -> BoxFuture<Result<Option<Record>, StoreError>> {

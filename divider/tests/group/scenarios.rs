@@ -25,6 +25,8 @@ over_each_store! {
     a_node_id_in_use_is_refused_by_name
     a_node_that_is_taken_over_ends
     an_application_that_does_not_read_loses_nothing
+    a_key_that_may_not_be_deleted_is_done_again_and_that_is_answered
+    a_node_leaves_whatever_it_may_not_write
 }
 
 async fn workers<const N: usize>(bed: &Bed, ledger: &Ledger) -> [Worker; N] {
@@ -297,5 +299,33 @@ async fn a_group_that_does_not_exist_is_said_at_once() {
     match in_time(started).await {
         Err(StartError::Store(StoreError::NoGroup { group })) => assert_eq!(group, "suite"),
         other => panic!("expected the missing group, found {other:?}"),
+    }
+}
+
+async fn a_key_that_may_not_be_deleted_is_done_again_and_that_is_answered(bed: Bed) {
+    let ledger = Ledger::default();
+    bed.announce(1).await;
+    let [first, second] = workers(&bed, &ledger).await;
+    until("it runs", || ledger.held() == 1).await;
+    let (owner, other) = if ledger.share("w0") == 1 { (first, second) } else { (second, first) };
+    owner.cable.deny("key.");
+    let assignment = owner.divider.assigned().pop().expect("it runs here");
+    ledger.leave("k0");
+    let error = in_time(owner.divider.complete(&assignment)).await.expect_err("no right to it");
+    assert!(matches!(error, KeyError::NotDeleted { .. }), "{error}");
+    until("the other does it", || ledger.share(&other.name) == 1).await;
+    ledger.check();
+}
+
+async fn a_node_leaves_whatever_it_may_not_write(bed: Bed) {
+    bed.announce(2).await;
+    for (right, lost) in [("claim.", 2), ("member.", 2), ("key.", 0), ("stops.", 0)] {
+        let ledger = Ledger::default();
+        let name = format!("w-{}", right.trim_end_matches('.'));
+        let worker = Worker::start(&name, bed.store().await, &ledger).await;
+        until("it has both", || ledger.held() == 2).await;
+        worker.cable.deny(right);
+        assert_eq!(worker.leave().await.lost, lost, "{right}");
+        ledger.check();
     }
 }

@@ -1,5 +1,7 @@
 //! What announcers and operators ask for, and what a viewer sees of it, with real nodes.
 
+use std::time::Duration;
+
 use std::collections::BTreeMap;
 
 use divider::group::{AfterResume, DrainOptions, GroupWatch, ReconcileOptions, Why};
@@ -17,6 +19,7 @@ over_each_store! {
     a_frozen_group_moves_nothing_for_a_join
     a_crashed_node_is_late_and_its_keys_are_taken
     keys_are_reconciled_while_nodes_work_on_them
+    nodes_stay_ready_when_the_one_that_settled_their_joins_leaves
 }
 
 fn node(id: &str) -> NodeId {
@@ -200,4 +203,23 @@ fn sorted(keys: &[Key]) -> Vec<&Key> {
     let mut sorted: Vec<&Key> = keys.iter().collect();
     sorted.sort_unstable();
     sorted
+}
+
+async fn nodes_stay_ready_when_the_one_that_settled_their_joins_leaves(bed: Bed) {
+    let ledger = Ledger::default();
+    let (_group, [first, _second, _third], _watch) = group::<3>(&bed, &ledger, 12).await;
+    first.leave().await;
+    // A viewer that comes now knows of the joins what the log says.
+    let store = bed.store().await;
+    let ready = async {
+        loop {
+            let snapshot = Group::open(store.clone()).snapshot().await.expect("a snapshot");
+            let states: Vec<_> = snapshot.nodes().map(|node| node.state).collect();
+            if states == [NodeState::Ready; 2] {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    in_time(ready).await;
 }

@@ -1,7 +1,9 @@
 //! What the application asks for.
 
+use std::time::Duration;
+
 use super::Node;
-use super::hold::{Doubt, Hold, Phase, Stop};
+use super::hold::{Completing, Doubt, Hold, Phase, Why};
 use super::outcome::{ReadFor, WriteFor};
 use crate::core::edge::{Action, Command, Input, Reply, RequestId, WriteId};
 use crate::core::guard::broken;
@@ -24,7 +26,7 @@ impl Node {
                 let altered = altered.clamp(0, i64::from(u32::MAX));
                 self.on_affinity(request, u32::try_from(altered).expect("clamped to u32"));
             }
-            Command::Flush => self.on_flush(request),
+            Command::Flush => self.on_flush(now, request),
             Command::Cancel => self.on_cancel(now, request),
         }
     }
@@ -51,11 +53,8 @@ impl Node {
         let Some(ix) = self.held(key, token) else {
             return self.refuse_lost(now, request, key, token);
         };
-        let stop = match self.holds.keys.get(&ix).map(|h| &h.phase) {
-            Some(Phase::Stopping(stop)) => *stop,
-            _ => Stop { reason: StopReason::Rebalance, slot: false, until: None },
-        };
-        self.hand(now, ix, stop, true);
+        let slot = self.has_slot_for(ix);
+        self.hand(now, ix, Why::Released, slot);
         self.reply(request, Reply::Done);
     }
 
@@ -66,22 +65,26 @@ impl Node {
         self.reply(request, if lost { Reply::Lost } else { Reply::NotHeld });
     }
 
+    /// Whether the key was told to stop and counts against the moves that may be under way.
+    fn has_slot_for(&self, ix: KeyIx) -> bool {
+        let phase = self.holds.keys.get(&ix).map(|hold| &hold.phase);
+        matches!(phase, Some(Phase::Stopping(stop)) if stop.slot)
+    }
+
     fn on_complete(&mut self, now: Now, request: RequestId, key: &Key, token: Token) {
         let Some(ix) = self.held(key, token) else {
             return self.refuse_lost(now, request, key, token);
         };
-        let slot = match self.holds.keys.get(&ix).map(|h| &h.phase) {
-            Some(Phase::Stopping(stop)) => stop.slot,
-            _ => false,
-        };
-        if slot {
+        if self.has_slot_for(ix) {
             self.drop_slot(ix);
         }
         let announced = self.view.keys.get(ix).map(|e| e.announced).unwrap_or_default();
         if let Some(hold) = self.holds.keys.get_mut(&ix) {
             self.holds.tally.leave(ix, hold);
             hold.since = now.at;
-            hold.phase = Phase::Completing { request, announced, doubt: Doubt::Retry(now.at) };
+            let doubt = Doubt::Retry(now.at);
+            hold.phase =
+                Phase::Completing(Box::new(Completing { request, announced, failed: None, doubt }));
         }
         if announced == Revision::NONE {
             return self.on_completed(now, ix, announced);
@@ -94,7 +97,8 @@ impl Node {
         let (Some(hold), Some(key)) = (self.holds.keys.get(&ix), self.view.keys.text(ix)) else {
             return;
         };
-        let Phase::Completing { announced, .. } = hold.phase else { return };
+        let Phase::Completing(completing) = &hold.phase else { return };
+        let announced = completing.announced;
         let write = Write {
             name: Named::Key(key).to_string(),
             value: None,
@@ -119,13 +123,52 @@ impl Node {
         }
         match outcome {
             Outcome::Acked(revision) => self.on_completed(now, ix, *revision),
-            Outcome::Refused(_) => self.set_doubt(ix, Doubt::Retry(now.at + self.timing.heartbeat)),
-            Outcome::Conflict | Outcome::Unknown(_) => {
-                let Some(key) = self.view.keys.key(ix) else { return };
-                self.read(ReadFor::Complete(ix), &RecordName::Key(key));
-                self.set_doubt(ix, Doubt::Reading);
+            Outcome::Refused(error) => {
+                self.complete_failed(now, ix, Some(error), self.timing.heartbeat);
+            }
+            Outcome::Conflict => self.read_completed(ix),
+            Outcome::Unknown(error) => {
+                self.note_failed(ix, error);
+                self.read_completed(ix);
             }
         }
+    }
+
+    fn read_completed(&mut self, ix: KeyIx) {
+        let Some(key) = self.view.keys.key(ix) else { return };
+        self.read(ReadFor::Complete(ix), &RecordName::Key(key));
+        self.set_doubt(ix, Doubt::Reading);
+    }
+
+    fn note_failed(&mut self, ix: KeyIx, error: &StoreError) {
+        let hold = self.holds.keys.get_mut(&ix);
+        if let Some(Phase::Completing(completing)) = hold.map(|hold| &mut hold.phase) {
+            completing.failed = Some(error.clone());
+        }
+    }
+
+    /// The key could not be deleted (yet). It is tried again, unless the right to it lacks, and not for
+    /// ever: then whoever waits is told why, and the key, which exists, goes to another node.
+    fn complete_failed(
+        &mut self,
+        now: Now,
+        ix: KeyIx,
+        error: Option<&StoreError>,
+        pause: Duration,
+    ) {
+        if let Some(error) = error {
+            self.note_failed(ix, error);
+        }
+        let Some(hold) = self.holds.keys.get(&ix) else { return };
+        let Phase::Completing(completing) = &hold.phase else { return };
+        let denied = matches!(error, Some(StoreError::Denied { .. }));
+        if !denied && hold.since + self.timing.lease * 2 > now.at {
+            return self.set_doubt(ix, Doubt::Retry(now.at + pause));
+        }
+        let unsaid = || StoreError::Other { what: "conflicts over an unchanged record".into() };
+        let error = completing.failed.clone().unwrap_or_else(unsaid);
+        self.completed(ix, Reply::NotDeleted(error));
+        self.hand(now, ix, Why::Released, false);
     }
 
     pub(super) fn on_complete_read(
@@ -138,7 +181,8 @@ impl Node {
         if hold.doubt_mut().is_none_or(|doubt| *doubt != Doubt::Reading) {
             return;
         }
-        let Phase::Completing { announced, .. } = hold.phase else { return };
+        let Phase::Completing(completing) = &hold.phase else { return };
+        let announced = completing.announced;
         match answer {
             Ok(record) if record.as_ref().is_none_or(|r| r.value.is_none()) => {
                 let deleted = Self::answer_revision(record.as_ref());
@@ -148,7 +192,9 @@ impl Node {
                 self.completed(ix, Reply::AnnouncedAgain);
                 self.hand_completed(now, ix);
             }
-            _ => self.set_doubt(ix, Doubt::Retry(now.at + self.timing.retry)),
+            answer => {
+                self.complete_failed(now, ix, answer.err().as_ref(), self.timing.retry);
+            }
         }
     }
 
@@ -165,14 +211,13 @@ impl Node {
 
     fn completed(&mut self, ix: KeyIx, reply: Reply) {
         let Some(hold) = self.holds.keys.get(&ix) else { return };
-        if let Phase::Completing { request, .. } = hold.phase {
-            self.reply(request, reply);
+        if let Phase::Completing(completing) = &hold.phase {
+            self.reply(completing.request, reply);
         }
     }
 
     fn hand_completed(&mut self, now: Now, ix: KeyIx) {
-        let stop = Stop { reason: StopReason::Retracted, slot: false, until: None };
-        self.hand(now, ix, stop, false);
+        self.hand(now, ix, Why::Stopped(StopReason::Retracted), false);
     }
 
     /// The key was lost while its deletion was on its way.

@@ -1,7 +1,7 @@
 //! Stopping a key, and what its confirmation brings about.
 
 use super::Node;
-use super::hold::{Phase, Stop, Unconfirmed};
+use super::hold::{Phase, Stop, Unconfirmed, Why};
 use crate::core::edge::Action;
 use crate::core::guard::broken;
 use crate::core::time::Now;
@@ -27,7 +27,7 @@ impl Node {
             self.look_later(at, ix);
         }
         if broken!(HandAfterStop) {
-            self.hand(now, ix, stop, false);
+            self.hand(now, ix, Why::Stopped(reason), slot);
         }
     }
 
@@ -42,7 +42,8 @@ impl Node {
         if let Phase::Stopping(stop) = hold.phase
             && (hold.token == token || broken!(ConfirmToken))
         {
-            self.hand(now, ix, stop, false);
+            self.leaving.note_progress(now);
+            self.hand(now, ix, Why::Stopped(stop.reason), stop.slot);
         }
     }
 
@@ -72,6 +73,6 @@ impl Node {
             return;
         }
         self.holds.unconfirmed.insert(ix, run);
-        self.hand(now, ix, stop, false);
+        self.hand(now, ix, Why::Stopped(stop.reason), stop.slot);
     }
 }

@@ -42,7 +42,7 @@ impl Node {
         if let Life::Cancelling(_) = self.life {
             return self.on_session_over(now);
         }
-        let held = self.holds.held() as u64;
+        let (held, kept) = (self.holds.held() as u64, self.holds.kept() as u64);
         self.notice(Notice::Fenced { held, why });
         self.lose_all(LostReason::Fenced, until);
         if self.old_sessions.len() == OLD_SESSIONS {
@@ -52,17 +52,18 @@ impl Node {
         self.life = Life::Fenced { until, rejoin: now.at };
         self.me = OwnerIx::NONE;
         self.watch.forget_heartbeats();
-        self.fenced_leaving(held);
+        self.fenced_leaving(kept);
         // What kept the lease from being renewed may have kept the watch from showing what came and
         // went; the next session begins with a view that is proved.
         self.resync(now, "the session is over");
     }
 
-    /// A claim that names this session is to be given away or written anew, and was not. Where that goes on for two leases, which were
-    /// renewed, the session ends, so that others can take what it has. Since its next session would be
-    /// no better, the node stays away until it is told that it may write there.
+    /// A claim that names this session is to be given away or written anew, and was not. Where that
+    /// goes on for two leases, which were renewed, the session ends, so that others can take what it
+    /// has. Since its next session would be no better, the node stays away until it is told that it may
+    /// write there.
     pub(super) fn fence_if_stuck(&mut self, now: Now, ix: KeyIx) -> bool {
-        let named = self.view.keys.get(ix).is_some_and(|entry| entry.claim.owner == self.me);
+        let named = self.is_named(ix);
         let Some(hold) = self.holds.keys.get_mut(&ix) else { return false };
         let since = match &mut hold.phase {
             Phase::Handing(giving) => *giving.unwritten.get_or_insert(now.at),
@@ -71,12 +72,35 @@ impl Node {
         };
         let stuck = since + self.timing.lease * 2 <= now.at;
         if stuck {
-            let claim = self.view.keys.key(ix).map(RecordName::Claim);
-            self.fence(now, "its hand-overs do not get written");
-            self.probe = claim;
-            self.wait_to_rejoin(now);
+            let Some(key) = self.view.keys.key(ix) else { return false };
+            let claim = RecordName::Claim(key);
+            self.fence_until_it_may_write(now, "its hand-overs do not get written", claim);
         }
         stuck
+    }
+
+    /// When a node whose member record does not come back gives its session up. The record of its
+    /// session before may stand, and while the lease is renewed nobody ends that.
+    pub(super) fn shut_out_at(&self) -> Option<Time> {
+        matches!(self.life, Life::Entering(_)).then(|| self.member.begun() + self.timing.lease * 2)
+    }
+
+    /// Ends the session, since a record does not get written; the node stays away until it may write it.
+    pub(super) fn fence_until_it_may_write(
+        &mut self,
+        now: Now,
+        why: &'static str,
+        record: RecordName,
+    ) {
+        self.fence(now, why);
+        self.probe = Some(record);
+        self.wait_to_rejoin(now);
+    }
+
+    /// Whether the newest claim of the key that is known names this session, so that nobody else takes
+    /// it while the session lives.
+    pub(super) fn is_named(&self, ix: KeyIx) -> bool {
+        self.view.keys.get(ix).is_some_and(|entry| entry.claim.owner == self.me)
     }
 
     fn wait_to_rejoin(&mut self, now: Now) {
@@ -85,16 +109,16 @@ impl Node {
         }
     }
 
-    /// Whether a fenced node may come back now. One that could not write a claim tries to over a
+    /// Whether a fenced node may come back now. One that could not write a record tries to over a
     /// revision that there never is: a conflict tells that it may.
     pub(super) fn drive_rejoin(&mut self, now: Now) -> bool {
         let Life::Fenced { rejoin, .. } = self.life else { return false };
         if rejoin > now.at {
             return false;
         }
-        let Some(claim) = &self.probe else { return true };
+        let Some(record) = &self.probe else { return true };
         let write = Write {
-            name: claim.to_string(),
+            name: record.to_string(),
             value: None,
             expected: Some(NEVER),
             ttl: Some(TOMBSTONE),
@@ -114,6 +138,8 @@ impl Node {
 
     /// Every run is over for this session; those that the application has are told `Lost`.
     pub(super) fn lose_all(&mut self, reason: LostReason, until: Time) {
+        // What was not sent belongs to a session that writes nothing any more.
+        self.actions.push_back(Action::Withdraw);
         let mut keys: Vec<KeyIx> = self.holds.keys.keys().copied().collect();
         keys.sort_unstable();
         for ix in keys {
@@ -132,7 +158,7 @@ impl Node {
         // Over garbage, a write that was to mend the claim may still land.
         let stays = |e: &KeyEntry| e.claim.revision <= hold.revision || e.claim.garbled;
         let stays = self.view.keys.get(ix).is_some_and(stays);
-        let ran_here = hold.is_held() || matches!(hold.phase, Phase::Completing { .. });
+        let ran_here = hold.is_held() || matches!(hold.phase, Phase::Completing(_));
         if stays || ran_here {
             // Where the log lost its tail its revisions tell nothing, and the token still does.
             let revision = if stays { hold.revision } else { Revision::NONE };
@@ -148,7 +174,7 @@ impl Node {
                     self.actions.push_back(Action::Lost(key, hold.token, reason, until));
                 }
             }
-            Phase::Completing { request, .. } => self.answer_doubtful(request),
+            Phase::Completing(completing) => self.answer_doubtful(completing.request),
             Phase::Taking(_) => self.takes.end(),
             Phase::Handing(_) | Phase::Handed => {}
         }

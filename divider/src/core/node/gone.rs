@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::Node;
-use super::hold::Phase;
+use super::hold::{Doubt, Phase};
 use super::outcome::{ReadFor, WriteFor};
 use crate::core::guard::broken;
 use crate::core::time::Now;
@@ -66,6 +66,17 @@ impl Node {
                 if claim.revision != hold.revision || claim.token != giving.ran =>
             {
                 self.lose_claim(now, ix);
+            }
+            Phase::Taking(Doubt::Won) => {
+                let (token, revision) = (hold.token, hold.revision);
+                self.end_take(ix);
+                if stands {
+                    self.start(now, ix, token, revision);
+                }
+            }
+            // What waited for the view goes out now.
+            Phase::Handing(giving) if matches!(giving.doubt, Doubt::Retry(_)) => {
+                self.set_doubt(ix, Doubt::Retry(now.at));
             }
             // It was given away, and a snapshot that was begun after that does not show it: the log
             // lost it, or will show it yet. Either way it is looked at as if nothing was known.

@@ -1,7 +1,7 @@
 //! Giving a claim away after its run is confirmed over: one write, which names the next owner.
 
 use super::Node;
-use super::hold::{Doubt, Giving, Hold, Mark, Next, Phase, Stop};
+use super::hold::{Doubt, Giving, Hold, Mark, Next, Phase, Why};
 use super::look::claim_write;
 use super::outcome::WriteFor;
 use crate::core::edge::Notice;
@@ -14,7 +14,7 @@ use crate::wire::{ClaimRecord, MAX_NOT, NotNode};
 impl Node {
     /// The run is over: the claim goes to the next owner. From here on this revision of it is never
     /// started again here.
-    pub(super) fn hand(&mut self, now: Now, ix: KeyIx, stop: Stop, released: bool) {
+    pub(super) fn hand(&mut self, now: Now, ix: KeyIx, why: Why, slot: bool) {
         let Some(hold) = self.holds.keys.get_mut(&ix) else { return };
         // Of its own accord: no stop was told.
         let told = if hold.phase == Phase::Running { now.at } else { hold.since };
@@ -24,13 +24,13 @@ impl Node {
             next: Next::Free,
             ran: hold.token,
             told,
-            slot: stop.slot,
-            released,
+            slot,
+            why,
             unwritten: None,
             doubt: Doubt::Retry(now.at),
         }));
-        self.write_hand(now, ix, stop.reason);
-        if released {
+        self.write_hand(now, ix);
+        if why == Why::Released {
             self.notice_unwanted(ix);
         }
     }
@@ -56,34 +56,44 @@ impl Node {
             ran: token,
             told: now.at,
             slot: false,
-            released: true,
+            why: Why::GivenBack,
             unwritten: None,
             doubt,
         }));
         self.holds.keys.insert(ix, Hold { token, revision, since: now.at, phase });
         let Some(entry) = self.view.keys.get_mut(ix) else { return };
         entry.note(Note::Pinned);
-        let next = if entry.exists() { Next::Free } else { Next::Gone };
-        self.send_hand(now, ix, next);
+        self.write_hand(now, ix);
     }
 
     /// Sends a hand-over (again): to whoever is next as things are now. It is a compare-and-set over
-    /// the same revision each time, so at most one of the attempts lands.
-    fn write_hand(&mut self, now: Now, ix: KeyIx, reason: StopReason) {
-        let next = self.choose_next(now, ix, reason);
+    /// the same revision each time, so at most one of the attempts lands. Who is next a view that is
+    /// not complete does not tell: until it is, nothing is sent.
+    fn write_hand(&mut self, now: Now, ix: KeyIx) {
+        let works = self.is_working(now);
+        let Some(Hold { phase: Phase::Handing(giving), .. }) = self.holds.keys.get_mut(&ix) else {
+            return;
+        };
+        if !works {
+            giving.unwritten = None;
+            return self.set_doubt(ix, Doubt::Retry(now.at + self.timing.heartbeat));
+        }
+        let why = giving.why;
+        let next = self.choose_next(now, ix, why);
         self.send_hand(now, ix, next);
     }
 
-    fn choose_next(&mut self, now: Now, ix: KeyIx, reason: StopReason) -> Next {
-        let (Some(hold), Some(entry)) = (self.holds.keys.get(&ix), self.view.keys.get(ix)) else {
-            return Next::Free;
-        };
+    fn choose_next(&mut self, now: Now, ix: KeyIx, why: Why) -> Next {
+        let Some(entry) = self.view.keys.get(ix) else { return Next::Free };
         if !entry.exists() {
             return Next::Gone;
         }
-        let released = matches!(&hold.phase, Phase::Handing(giving) if giving.released);
+        if why == Why::GivenBack {
+            return Next::Free;
+        }
+        let released = why == Why::Released;
         let leaves = self.departs();
-        let balance = reason == StopReason::Rebalance && self.planner.has_gives(self.me);
+        let balance = why == Why::Stopped(StopReason::Rebalance) && self.planner.has_gives(self.me);
         if released || leaves || balance || entry.is(Note::Pledged) {
             if let Some(entry) = self.view.keys.get_mut(ix) {
                 entry.unnote(Note::Pledged);
@@ -105,11 +115,11 @@ impl Node {
             return;
         };
         giving.next = to;
-        let released = giving.released;
+        let unwanted = matches!(giving.why, Why::Released | Why::GivenBack);
         let Some(hold) = self.holds.keys.get(&ix) else { return };
         let (revision, last) = (hold.revision, hold.token);
         let mut not = self.not_of(now, ix);
-        if released {
+        if unwanted {
             self.add_self(&mut not);
         }
         let token = self.next_token(now, last);
@@ -138,13 +148,10 @@ impl Node {
 
     /// A doubtful write is tried again.
     pub(super) fn retry(&mut self, now: Now, ix: KeyIx) {
-        if !self.is_working(now) {
-            return self.set_doubt(ix, Doubt::Retry(now.at + self.timing.heartbeat));
-        }
-        match self.holds.keys.get(&ix).map(|h| h.phase.clone()) {
-            Some(Phase::Taking(_)) => self.write_take(now, ix),
-            Some(Phase::Completing { .. }) => self.write_complete(ix),
-            Some(Phase::Handing(_)) => self.write_hand(now, ix, StopReason::Rebalance),
+        match self.holds.keys.get(&ix).map(|h| &h.phase) {
+            Some(Phase::Taking(_)) => self.retry_take(now, ix),
+            Some(Phase::Completing(_)) => self.write_complete(ix),
+            Some(Phase::Handing(_)) => self.write_hand(now, ix),
             _ => {}
         }
     }
@@ -205,7 +212,7 @@ impl Node {
         let Phase::Handing(giving) = &hold.phase else { return };
         let Giving { next, told, .. } = **giving;
         let token = hold.token;
-        self.leaving.count(next);
+        self.leaving.count(now, next);
         self.notice(Notice::HandedOver { after: now.at.since(told) });
         if next == Next::Again {
             self.free_slot(ix);
@@ -213,7 +220,7 @@ impl Node {
             if self.holds.is_unconfirmed(ix) {
                 self.give_back(now, ix, token, revision);
             } else {
-                self.start(now, ix, token, revision);
+                self.start_own(now, ix, token, revision);
             }
             return;
         }

@@ -4,7 +4,7 @@ use super::Node;
 use super::join::Life;
 use super::lease::Step;
 use super::outcome::{ReadFor, WriteFor};
-use crate::core::edge::{Action, End, Notice};
+use crate::core::edge::{Action, End, Notice, WriteId};
 use crate::core::guard::broken;
 use crate::core::time::{Now, Time};
 use crate::id::Revision;
@@ -58,9 +58,9 @@ impl Node {
     }
 
     /// What became of an attempt.
-    pub(super) fn on_lease_wrote(&mut self, now: Now, beat: u64, outcome: &Outcome) {
-        let Some(lease) = self.lease().filter(|lease| lease.beat == beat) else { return };
-        if !matches!(lease.step, Step::Writing(_)) {
+    pub(super) fn on_lease_wrote(&mut self, now: Now, beat: u64, id: WriteId, outcome: &Outcome) {
+        // By its number, since each session counts its attempts from 1.
+        if self.lease().is_none_or(|lease| lease.step != Step::Writing(id)) {
             return;
         }
         if let Outcome::Acked(revision) = outcome {

@@ -20,6 +20,7 @@ use crate::core::time::Time;
 use crate::core::view::{KeyIx, OwnerIx};
 use crate::event::StopReason;
 use crate::id::{Revision, Token};
+use crate::store::StoreError;
 
 /// A key that this node has, gets or gives away.
 #[derive(Debug)]
@@ -43,17 +44,34 @@ pub(super) enum Phase {
     /// The application was told to stop, and has not confirmed.
     Stopping(Stop),
     /// The application has stopped because the work is done; the key is being deleted.
-    Completing {
-        request: RequestId,
-        /// The announcement whose work is done: a later one is not.
-        announced: Revision,
-        doubt: Doubt,
-    },
+    Completing(Box<Completing>),
     /// The run is confirmed over; the claim is being given away. From here on the key is never
     /// started again on this revision.
     Handing(Box<Giving>),
     /// The claim was given away; the watch has not shown it yet.
     Handed,
+}
+
+/// A key whose work is done. In a box, likewise.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Completing {
+    pub(super) request: RequestId,
+    /// The announcement whose work is done: a later one is not.
+    pub(super) announced: Revision,
+    /// What the store said last where the key could not be deleted.
+    pub(super) failed: Option<StoreError>,
+    pub(super) doubt: Doubt,
+}
+
+/// Why a claim is given away: it decides who gets it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Why {
+    /// A stop that was told for this reason is confirmed.
+    Stopped(StopReason),
+    /// The application does not want the key.
+    Released,
+    /// It named this session, which may not run it.
+    GivenBack,
 }
 
 /// A claim that is being given away. In a box, since few are at a time and a hold is there for each
@@ -67,8 +85,8 @@ pub(super) struct Giving {
     pub(super) told: Time,
     /// It counts against the number of moves that may be under way.
     pub(super) slot: bool,
-    pub(super) released: bool,
-    /// Since when it is known not to have been written.
+    pub(super) why: Why,
+    /// Since when it has been tried to no effect.
     pub(super) unwritten: Option<Time>,
     pub(super) doubt: Doubt,
 }
@@ -105,6 +123,8 @@ pub(super) enum Doubt {
     Reading,
     /// It is to be tried again at this time.
     Retry(Time),
+    /// It is in the log; what follows from that waits for a complete view.
+    Won,
 }
 
 /// A run that was lost and is not confirmed over.
@@ -167,6 +187,12 @@ impl Holds {
         self.tally.held
     }
 
+    /// How many keys this node has and has not given away.
+    pub(super) fn kept(&self) -> usize {
+        let kept = |hold: &&Hold| !matches!(hold.phase, Phase::Taking(_) | Phase::Handed);
+        self.keys.values().filter(kept).count()
+    }
+
     /// Whether a run of the key is not confirmed over although the key is not this node's any more.
     pub(super) fn is_unconfirmed(&self, ix: KeyIx) -> bool {
         self.unconfirmed.contains_key(&ix) && !broken!(OneRun)
@@ -175,6 +201,11 @@ impl Holds {
     /// Until when a lost run of the key may go on, if that is not over.
     pub(super) fn lasts_until(&self, ix: KeyIx, now: Time) -> Option<Time> {
         self.unconfirmed.get(&ix).map(|run| run.until).filter(|until| *until > now)
+    }
+
+    /// Whether a stop was told and is not confirmed.
+    pub(super) fn is_any_stopping(&self) -> bool {
+        !self.tally.stopping.is_empty()
     }
 
     /// How many runs were told to end and are not confirmed over, also those whose key was lost, or was
@@ -270,7 +301,8 @@ impl Hold {
     /// The write that is on its way for it.
     pub(super) fn doubt_mut(&mut self) -> Option<&mut Doubt> {
         match &mut self.phase {
-            Phase::Taking(doubt) | Phase::Completing { doubt, .. } => Some(doubt),
+            Phase::Taking(doubt) => Some(doubt),
+            Phase::Completing(completing) => Some(&mut completing.doubt),
             Phase::Handing(giving) => Some(&mut giving.doubt),
             Phase::Running | Phase::Stopping(_) | Phase::Handed => None,
         }

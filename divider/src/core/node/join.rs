@@ -74,12 +74,21 @@ impl Node {
             Life::Fenced { until, rejoin } => {
                 [*until, *rejoin].into_iter().filter(|at| *at > self.looked).min()
             }
-            Life::Claiming(lease) | Life::Entering(lease) | Life::Active(lease) => lease_at(lease),
+            Life::Claiming(lease) | Life::Active(lease) => lease_at(lease),
+            Life::Entering(lease) => lease_at(lease).into_iter().chain(self.shut_out_at()).min(),
             Life::Cancelling(lease) => self.cancel_timeout(lease),
         }
     }
 
     pub(super) fn drive_life(&mut self, now: Now) {
+        if self.shut_out_at().is_some_and(|at| at <= now.at) {
+            let member = self.member_name();
+            return self.fence_until_it_may_write(
+                now,
+                "its member record does not get written",
+                member,
+            );
+        }
         match &self.life {
             Life::Opening if self.watch.is_live() => self.check_lease_record(now),
             Life::Checking { ask_at: Some(at) } if *at <= now.at => {
@@ -228,7 +237,7 @@ impl Node {
         self.life = Life::Entering(lease);
         self.me = self.view.owners.intern(&self.config.node, session, joined).unwrap_or_default();
         let stands = self.view.members.get(&self.config.node).map(|m| m.revision);
-        self.member.begin(session, joined, stands.unwrap_or_default());
+        self.member.begin(now, session, joined, stands.unwrap_or_default());
         self.watch.forget_heartbeats();
         self.watch.on_lease_acked(now.at, joined);
         self.holds.marks.clear();

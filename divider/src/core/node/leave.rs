@@ -13,6 +13,9 @@ use crate::id::Revision;
 use crate::store::{Outcome, Write};
 use crate::wire::{LeaseState, RecordName};
 
+/// For how many leases a flush may stand still while the application owes nothing.
+const FLUSH_LEASES: u32 = 4;
+
 /// How far the leaving is, of a drain too.
 #[derive(Debug, Default)]
 pub(super) struct Leaving {
@@ -22,6 +25,8 @@ pub(super) struct Leaving {
     handed: u64,
     freed: u64,
     lost: u64,
+    /// When the application last confirmed a stop, or a key was handed over, since the flush began.
+    progress: Time,
     /// That the drain is done has been said.
     drained: bool,
     /// The lease is ended; the member record is being deleted.
@@ -31,8 +36,14 @@ pub(super) struct Leaving {
 }
 
 impl Leaving {
+    /// The flush goes on.
+    pub(super) fn note_progress(&mut self, now: Now) {
+        self.progress = now.at;
+    }
+
     /// A key was given away.
-    pub(super) fn count(&mut self, next: Next) {
+    pub(super) fn count(&mut self, now: Now, next: Next) {
+        self.note_progress(now);
         match next {
             Next::To(_) => self.handed += 1,
             Next::Free => self.freed += 1,
@@ -51,7 +62,10 @@ impl Leaving {
 
 impl Node {
     /// The application wants everything handed over.
-    pub(super) fn on_flush(&mut self, request: RequestId) {
+    pub(super) fn on_flush(&mut self, now: Now, request: RequestId) {
+        if self.leaving.flushes.is_empty() {
+            self.leaving.note_progress(now);
+        }
         self.leaving.flushes.push(request);
         if !self.member.is_leaving() {
             self.member.leave();
@@ -86,9 +100,9 @@ impl Node {
     }
 
     /// The node was fenced, perhaps while it was leaving: then nothing is left to be handed over.
-    pub(super) fn fenced_leaving(&mut self, held: u64) {
+    pub(super) fn fenced_leaving(&mut self, kept: u64) {
         if !self.leaving.flushes.is_empty() {
-            self.leaving.lost += held;
+            self.leaving.lost += kept;
             self.answer_flushed();
         }
     }
@@ -101,8 +115,28 @@ impl Node {
         }
     }
 
+    /// When a flush that does not go on is given up.
+    pub(super) fn leaving_timeout(&self) -> Option<Time> {
+        let waits = !self.leaving.flushes.is_empty();
+        waits.then_some(self.leaving.progress + self.timing.lease * FLUSH_LEASES)
+    }
+
+    /// Gives a flush up that does not go on though the application owes nothing: something that it has
+    /// to write is not written. Others take what is left when the session is over.
+    fn drive_flush(&mut self, now: Now) {
+        if self.leaving_timeout().is_none_or(|at| at > now.at) {
+            return;
+        }
+        if self.holds.is_any_stopping() {
+            self.leaving.note_progress(now);
+        } else {
+            self.fence(now, "its keys do not get handed over");
+        }
+    }
+
     /// Says when everything of a flush or a drain is handed over.
     pub(super) fn drive_leaving(&mut self, now: Now) {
+        self.drive_flush(now);
         let departs = self.departs();
         if !departs {
             self.leaving.drained = false;

@@ -27,7 +27,7 @@ impl Node {
             Some(Phase::Running) => self.look_at_running(now, ix),
             #[cfg(test)]
             Some(Phase::Stopping(_)) if broken!(StopIsFinal) => self.take_stop_back(now, ix),
-            Some(Phase::Stopping(_) | Phase::Completing { .. }) => {
+            Some(Phase::Stopping(_) | Phase::Completing(_)) => {
                 self.follow_claim(now, ix);
             }
             Some(Phase::Handing(_) | Phase::Handed) => self.look_at_handing(now, ix),
@@ -102,6 +102,16 @@ impl Node {
             return self.want(now, ix);
         }
         self.start(now, ix, token, revision);
+    }
+
+    /// The claim is known to stand as this node wrote it. The key is started when the view is complete.
+    pub(super) fn start_own(&mut self, now: Now, ix: KeyIx, token: Token, revision: Revision) {
+        if self.is_working(now) {
+            return self.start(now, ix, token, revision);
+        }
+        self.takes.begin();
+        let phase = Phase::Taking(Doubt::Won);
+        self.holds.keys.insert(ix, Hold { token, revision, since: now.at, phase });
     }
 
     /// The key is this node's: the application is told.

@@ -19,6 +19,8 @@ pub(super) struct MemberOut {
     pub(super) affinity: u32,
     session: Session,
     joined: Revision,
+    /// When the session began.
+    begun: Time,
     leaving: bool,
     balanced: Revision,
     settled: Revision,
@@ -27,9 +29,9 @@ pub(super) struct MemberOut {
     written: Option<MemberRecord>,
     writing: Option<MemberRecord>,
     retry_at: Option<Time>,
-    /// The newest join that has not settled, and since when it is the newest.
+    /// The newest join that no member's record calls settled, and since when it is the newest.
     join: Option<(Revision, Time)>,
-    /// Since when joins are held to be unsettled.
+    /// Since when there has been such a join.
     unsettled_since: Option<Time>,
     stops: StopsOut,
 }
@@ -54,6 +56,7 @@ impl MemberOut {
             affinity,
             session: Session::from_bits(0),
             joined: Revision::NONE,
+            begun: Time::default(),
             leaving: false,
             balanced: Revision::NONE,
             settled: Revision::NONE,
@@ -68,9 +71,20 @@ impl MemberOut {
     }
 
     /// A session began; the member record that stands has this revision.
-    pub(super) fn begin(&mut self, session: Session, joined: Revision, revision: Revision) {
+    pub(super) fn begin(
+        &mut self,
+        now: Now,
+        session: Session,
+        joined: Revision,
+        revision: Revision,
+    ) {
         let (affinity, leaving) = (self.affinity, self.leaving);
-        *self = Self { session, joined, leaving, revision, ..Self::new(affinity) };
+        let begun = now.at;
+        *self = Self { session, joined, begun, leaving, revision, ..Self::new(affinity) };
+    }
+
+    pub(super) fn begun(&self) -> Time {
+        self.begun
     }
 
     pub(super) fn joined(&self) -> Revision {
@@ -113,7 +127,7 @@ impl MemberOut {
 }
 
 impl Node {
-    fn member_name(&self) -> RecordName {
+    pub(super) fn member_name(&self) -> RecordName {
         RecordName::Member(self.config.node.clone())
     }
 
@@ -139,7 +153,8 @@ impl Node {
     /// The members, or what is wanted of them, changed.
     pub(super) fn on_members(&mut self, now: Now) {
         self.on_own_member_delivered();
-        if let Some(joined) = self.planner.unsettled(&self.view) {
+        let joined = self.view.newest_join();
+        if joined > self.view.settled() {
             self.member.unsettled_since.get_or_insert(now.at);
             if self.member.join.is_none_or(|(newest, _)| newest != joined) {
                 self.member.join = Some((joined, now.at));
@@ -200,12 +215,20 @@ impl Node {
 
     /// When it is this node's turn to say that the joins have settled: the first by id does so when
     /// nobody has joined for the settle time, each other one a little later if nobody did.
+    ///
+    /// Joins that settled before are settled for good, but a node that starts to read the log knows
+    /// that from the members' records alone. When the last record that said so is gone, it is said
+    /// again, at once.
     fn settle_at(&self) -> Option<Time> {
         let (joined, at) = self.member.join?;
         if !self.watch.is_live() || joined <= self.member.settled {
             return None;
         }
-        let due = (at + SETTLE).min(self.member.unsettled_since? + SETTLE_AT_MOST);
+        let due = if self.planner.unsettled(&self.view).is_none() {
+            at
+        } else {
+            (at + SETTLE).min(self.member.unsettled_since? + SETTLE_AT_MOST)
+        };
         let active = self.planner.standings().iter().filter(|(_, s)| !s.departs);
         let rank = active.take_while(|(_, s)| s.owner != self.me).count();
         let pause = (self.timing.heartbeat / 2).max(Duration::from_millis(100));
@@ -234,10 +257,12 @@ impl Node {
             return;
         }
         self.member.retry_at = None;
-        let record = self.member_record();
-        if self.member.written.as_ref() == Some(&record) {
+        if self.member.written.as_ref() == Some(&self.member_record()) {
             return;
         }
+        // Where it is written anyway, it also keeps what it knows of settled joins.
+        self.member.settled = self.member.settled.max(self.planner.settled());
+        let record = self.member_record();
         let write = Write {
             name: self.member_name().to_string(),
             value: Some(record.encode()),

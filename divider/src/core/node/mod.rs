@@ -47,7 +47,7 @@ use self::member::MemberOut;
 use self::moves::MovesOut;
 pub(crate) use self::numbers::Numbers;
 use self::observe::Observer;
-use self::outcome::{ReadFor, WriteFor};
+use self::outcome::{Asked, ReadFor, WriteFor};
 use self::proof::Proofs;
 use self::take::Takes;
 use self::turn::Turns;
@@ -72,7 +72,7 @@ pub(crate) struct Node {
     life: Life,
     /// The sessions of this process that were fenced; a record of the last may still stand.
     old_sessions: Vec<Session>,
-    /// The claim that could not be written, where that is why the node is away.
+    /// The record that could not be written, where that is why the node is away.
     probe: Option<RecordName>,
     /// This session's place among the owners; nobody while there is none.
     me: OwnerIx,
@@ -89,11 +89,11 @@ pub(crate) struct Node {
     collector: Collector,
     /// What to look at again, and when.
     later: BTreeSet<(Time, KeyIx)>,
-    /// What was asked for, with the newest revision that was known when it was.
-    writes: HashMap<WriteId, (WriteFor, Revision)>,
+    /// What was asked for, with the newest revision that was known when it was, and for which key.
+    writes: HashMap<WriteId, (WriteFor, Revision, Asked)>,
     /// The newest revision of the log as far as it is known, since the view was last read anew.
     newest: Revision,
-    reads: HashMap<ReadId, ReadFor>,
+    reads: HashMap<ReadId, (ReadFor, Asked)>,
     last_id: u64,
     /// When everything that was due was last done.
     looked: Time,
@@ -151,6 +151,7 @@ impl Node {
             Input::Change(id, change) => self.on_change(now, id, change),
             Input::WatchEnded(id, error) => self.on_watch_ended(now, id, error),
             Input::Wrote(id, outcome) => self.on_wrote(now, id, &outcome),
+            Input::Withdrawn(id) => self.on_withdrawn(now, id),
             Input::Read(id, answer) => self.on_read(now, id, answer),
             Input::Info(info) => self.on_info(now, info),
             Input::Confirm(key, token) => self.on_confirm(now, &key, token),
@@ -201,7 +202,8 @@ impl Node {
             self.member_timeout(),
             self.moves_timeout(),
             self.collect_timeout(),
-            self.turns.next(self.take_patience()),
+            self.leaving_timeout(),
+            self.turns.next(),
         ]
         .into_iter()
         .flatten()
@@ -268,14 +270,16 @@ impl Node {
 
     fn write(&mut self, purpose: WriteFor, write: Write) -> WriteId {
         let id = WriteId(self.next_id());
-        self.writes.insert(id, (purpose, self.newest.max(self.view.seen)));
+        let asked = self.asked(purpose.key());
+        self.writes.insert(id, (purpose, self.newest.max(self.view.seen), asked));
         self.actions.push_back(Action::Write(id, write, self.timing.ack));
         id
     }
 
     fn read(&mut self, purpose: ReadFor, name: &RecordName) -> ReadId {
         let id = ReadId(self.next_id());
-        self.reads.insert(id, purpose);
+        let asked = self.asked(purpose.key());
+        self.reads.insert(id, (purpose, asked));
         self.actions.push_back(Action::Read(id, name.to_string(), self.timing.ack));
         id
     }

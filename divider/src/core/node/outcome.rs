@@ -37,7 +37,7 @@ pub(super) enum WriteFor {
     Collect(Box<str>),
     /// A manifest.
     Manifest,
-    /// Nothing: whether a claim may be written.
+    /// Nothing: whether a record may be written.
     Probe,
 }
 
@@ -73,9 +73,72 @@ pub(super) enum ReadFor {
     Collect(Box<str>),
 }
 
+impl WriteFor {
+    /// The key that it is about, where its outcome is that key's alone.
+    pub(super) fn key(&self) -> Option<KeyIx> {
+        match self {
+            Self::Claim(ix) | Self::Complete(ix) | Self::Reassert(ix) | Self::Expire(ix, _) => {
+                Some(*ix)
+            }
+            Self::Lease(_)
+            | Self::End
+            | Self::Member
+            | Self::MemberGone(_)
+            | Self::Stops
+            | Self::Kill(..)
+            | Self::Litter(_)
+            | Self::Collect(_)
+            | Self::Manifest
+            | Self::Probe => None,
+        }
+    }
+}
+
+impl ReadFor {
+    /// The key that it is about.
+    pub(super) fn key(&self) -> Option<KeyIx> {
+        match self {
+            Self::Claim(ix)
+            | Self::Complete(ix)
+            | Self::KeyGone(ix, _)
+            | Self::ClaimGone(ix, _)
+            | Self::Audit(ix)
+            | Self::AuditKey(ix) => Some(*ix),
+            Self::Join
+            | Self::OwnLease
+            | Self::End
+            | Self::Member
+            | Self::Stops
+            | Self::Proof(..)
+            | Self::Collect(_) => None,
+        }
+    }
+}
+
+/// Which key was asked about. Its place may be another key's when the answer comes, which has another
+/// hash.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Asked(Option<(KeyIx, u64)>);
+
 impl Node {
+    pub(super) fn asked(&self, ix: Option<KeyIx>) -> Asked {
+        Asked(ix.and_then(|ix| Some((ix, self.view.keys.get(ix)?.hash))))
+    }
+
+    /// Whether the key that was asked about is the one that has its place now.
+    fn is_asked(&self, Asked(asked): Asked) -> bool {
+        asked.is_none_or(|(ix, hash)| self.view.keys.get(ix).is_some_and(|e| e.hash == hash))
+    }
+
+    /// A write was withdrawn before it was sent: it is not in the log and never will be.
+    pub(super) fn on_withdrawn(&mut self, now: Now, id: WriteId) {
+        let Some((purpose, _, asked)) = self.writes.remove(&id) else { return };
+        let what = "not sent, since the session is over".to_owned();
+        self.settle_write(now, id, purpose, asked, &Outcome::Refused(StoreError::Other { what }));
+    }
+
     pub(super) fn on_wrote(&mut self, now: Now, id: WriteId, outcome: &Outcome) {
-        let Some((purpose, seen)) = self.writes.remove(&id) else { return };
+        let Some((purpose, seen, asked)) = self.writes.remove(&id) else { return };
         match outcome {
             Outcome::Acked(revision) => {
                 if *revision <= seen && seen <= self.newest.max(self.view.seen) {
@@ -91,8 +154,22 @@ impl Node {
             }
             _ => {}
         }
+        self.settle_write(now, id, purpose, asked, outcome);
+    }
+
+    fn settle_write(
+        &mut self,
+        now: Now,
+        id: WriteId,
+        purpose: WriteFor,
+        asked: Asked,
+        outcome: &Outcome,
+    ) {
+        if !self.is_asked(asked) {
+            return;
+        }
         match purpose {
-            WriteFor::Lease(beat) => self.on_lease_wrote(now, beat, outcome),
+            WriteFor::Lease(beat) => self.on_lease_wrote(now, beat, id, outcome),
             WriteFor::End => self.on_end_wrote(now, outcome),
             WriteFor::Member => self.on_member_wrote(now, outcome),
             WriteFor::MemberGone(node) => self.on_member_gone_wrote(now, &node),
@@ -115,7 +192,10 @@ impl Node {
         id: ReadId,
         answer: Result<Option<Record>, StoreError>,
     ) {
-        let Some(purpose) = self.reads.remove(&id) else { return };
+        let Some((purpose, asked)) = self.reads.remove(&id) else { return };
+        if !self.is_asked(asked) {
+            return;
+        }
         match purpose {
             ReadFor::Join => self.on_join_read(now, answer),
             ReadFor::OwnLease => self.on_own_lease_read(now, answer),
@@ -162,6 +242,6 @@ fn what(purpose: &WriteFor) -> &'static str {
         WriteFor::Expire(..) => "delete a key whose time is over",
         WriteFor::Collect(_) => "delete a record that is of no use",
         WriteFor::Manifest => "list the records that stand",
-        WriteFor::Probe => "find out whether claims may be written",
+        WriteFor::Probe => "find out whether a record may be written",
     }
 }

@@ -1,6 +1,7 @@
 //! Taking orphans.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::ops::Bound::{Excluded, Unbounded};
 
 use super::Node;
 use super::hold::{Doubt, Hold, Phase};
@@ -23,6 +24,8 @@ pub(super) struct Takes {
     /// Keys planned for this node, in the order in which keys lie in memory: about the same on every
     /// node, so that each follows the claims of all with hardly a cache miss.
     wanted: BTreeSet<KeyIx>,
+    /// The key that was taken last: those after it come next, so that none waits for ever.
+    last: Option<KeyIx>,
     in_flight: usize,
     /// Since when an unreadable claim is known, at its revision: between two of them there may have been
     /// one of an owner that lives.
@@ -35,6 +38,15 @@ impl Takes {
     pub(super) fn clear(&mut self) {
         self.wanted.clear();
         self.in_flight = 0;
+    }
+
+    /// The key to take next.
+    fn pop(&mut self) -> Option<KeyIx> {
+        let after = self.last.and_then(|ix| self.wanted.range((Excluded(ix), Unbounded)).next());
+        let next = after.or_else(|| self.wanted.first()).copied()?;
+        self.wanted.remove(&next);
+        self.last = Some(next);
+        Some(next)
     }
 
     /// A claim is on its way.
@@ -81,7 +93,7 @@ impl Node {
         }
         self.drive_watched(now);
         while self.takes.in_flight < IN_FLIGHT
-            && let Some(ix) = self.takes.wanted.pop_first()
+            && let Some(ix) = self.takes.pop()
         {
             self.take(now, ix);
         }
@@ -157,9 +169,30 @@ impl Node {
                 self.start_again(now, ix);
             }
             Outcome::Conflict | Outcome::Unknown(_) => self.read_claim(ix),
-            Outcome::Refused(StoreError::Denied { .. }) if self.fence_if_stuck(now, ix) => {}
-            Outcome::Refused(_) => self.set_doubt(ix, Doubt::Retry(now.at + self.timing.heartbeat)),
+            Outcome::Refused(error) => {
+                // A right that lacks keeps the node from giving its keys away for good. What is full
+                // has room again some day: until then keys that run are better off here.
+                let matters = matches!(error, StoreError::Denied { .. }) || self.leaving.is_asked();
+                if !matters || !self.fence_if_stuck(now, ix) {
+                    self.set_doubt(ix, Doubt::Retry(now.at + self.timing.heartbeat));
+                }
+            }
         }
+    }
+
+    /// A take that was refused, or of which nothing is known, is tried again for two heartbeats. Then its
+    /// place is another key's, and it is looked at again whether it has to be taken. If an attempt
+    /// lands nevertheless, the claim names this session, and is treated like any other that does.
+    pub(super) fn retry_take(&mut self, now: Now, ix: KeyIx) {
+        if !self.is_working(now) {
+            return self.set_doubt(ix, Doubt::Retry(now.at + self.timing.heartbeat));
+        }
+        let old = |hold: &Hold| hold.since + self.timing.heartbeat * 2 <= now.at;
+        if self.is_named(ix) || !self.holds.keys.get(&ix).is_some_and(old) {
+            return self.write_take(now, ix);
+        }
+        self.end_take(ix);
+        self.planner.look_at([ix]);
     }
 
     /// The claim stands as this node wrote it.
@@ -189,7 +222,12 @@ impl Node {
             return;
         }
         let retry = Doubt::Retry(now.at + self.timing.retry);
-        let Ok(record) = answer else { return self.set_doubt(ix, retry) };
+        let Ok(record) = answer else {
+            if !self.fence_if_stuck(now, ix) {
+                self.set_doubt(ix, retry);
+            }
+            return;
+        };
         let revision = Self::answer_revision(record.as_ref());
         let value = record.as_ref().and_then(|r| r.value.as_deref());
         let claim = value.and_then(|v| ClaimRecord::decode(v).ok());
@@ -238,10 +276,14 @@ impl Node {
 
     /// Another node has the key, or is about to; the watch shows which.
     fn drop_take(&mut self, now: Now, ix: KeyIx) {
+        self.end_take(ix);
+        self.look_later(now.at + self.timing.heartbeat, ix);
+    }
+
+    pub(super) fn end_take(&mut self, ix: KeyIx) {
         self.holds.keys.remove(&ix);
         self.takes.end();
         self.unpin_if_done(ix);
-        self.look_later(now.at + self.timing.heartbeat, ix);
     }
 
     /// The claim is this session's.
@@ -250,6 +292,6 @@ impl Node {
         let (token, since) = (hold.token, hold.since);
         self.takes.end();
         self.notice(Notice::TakenOver { after: now.at.since(since) });
-        self.start(now, ix, token, revision);
+        self.start_own(now, ix, token, revision);
     }
 }

@@ -8,7 +8,8 @@ use crate::core::guard::broken;
 use crate::core::time::{Now, Time};
 use crate::core::view::{KeyIx, Note, OwnerIx, OwnerMap};
 
-/// What a planned owner is given for each claim that it has to write: ten times what it needs.
+/// What planned owners are given for each claim that is to be written: more than a server needs that a
+/// large group keeps busy.
 const A_CLAIM: Duration = Duration::from_millis(1);
 
 /// The orphans that this node watches others take.
@@ -23,24 +24,20 @@ pub(super) struct Turns {
 /// An orphan that another node is to take.
 #[derive(Debug, Clone, Copy)]
 struct Watched {
-    /// When it was seen planned.
-    since: Time,
-    /// How often the patience with its planned owner has been renewed, the first time included.
+    /// When it is looked at again.
+    due: Time,
+    /// For how many turns it may have been let lie: nodes of a rank up to this take it then.
     round: u32,
     /// Until when having others to take excuses its planned owner.
     excused: Time,
+    /// Who that is.
+    target: OwnerIx,
     ix: KeyIx,
 }
 
-impl Watched {
-    fn due(self, patience: Duration) -> Time {
-        self.since + patience * self.round
-    }
-}
-
 impl Turns {
-    pub(super) fn next(&self, patience: Duration) -> Option<Time> {
-        self.watched.front().map(|watched| watched.due(patience))
+    pub(super) fn next(&self) -> Option<Time> {
+        self.watched.front().map(|watched| watched.due)
     }
 
     /// Forgets the sessions that are gone.
@@ -59,7 +56,7 @@ impl Node {
     }
 
     /// How long a planned owner may write no claim before others take what is planned for it.
-    pub(super) fn take_patience(&self) -> Duration {
+    fn take_patience(&self) -> Duration {
         self.timing.heartbeat * 2
     }
 
@@ -69,21 +66,34 @@ impl Node {
             return self.want(now, ix);
         }
         let Some(entry) = self.view.keys.get_mut(ix) else { return };
-        if !entry.note(Note::Watched) {
-            return;
+        let target = entry.target;
+        if entry.note(Note::Watched) {
+            let watched = self.new_turn(now, ix, target);
+            self.turns.watched.push_back(watched);
         }
-        let planned = self.planner.planned_for(entry.target);
-        let backlog = A_CLAIM * u32::try_from(planned).unwrap_or(u32::MAX);
-        let excused = now.at + self.take_patience() + backlog;
-        self.turns.watched.push_back(Watched { since: now.at, round: 1, excused, ix });
+    }
+
+    fn new_turn(&self, now: Now, ix: KeyIx, target: OwnerIx) -> Watched {
+        let backlog = A_CLAIM * u32::try_from(self.planner.planned()).unwrap_or(u32::MAX);
+        let due = now.at + self.take_patience();
+        Watched { due, round: 1, excused: due + backlog, target, ix }
+    }
+
+    /// The view was read anew: nobody was seen to let anything lie meanwhile.
+    pub(super) fn forget_turns(&mut self) {
+        for watched in std::mem::take(&mut self.turns.watched) {
+            if let Some(entry) = self.view.keys.get_mut(watched.ix) {
+                entry.unnote(Note::Watched);
+            }
+            self.view.keys.forget_if_idle(watched.ix);
+        }
     }
 
     /// Orphans that their planned owners do not take: the next in the key's order of scores does,
     /// each two heartbeats after the one before it.
     pub(super) fn drive_watched(&mut self, now: Now) {
-        let patience = self.take_patience();
         while let Some(&watched) = self.turns.watched.front()
-            && watched.due(patience) <= now.at
+            && watched.due <= now.at
         {
             self.turns.watched.pop_front();
             self.look_at_watched(now, watched);
@@ -98,25 +108,42 @@ impl Node {
         let ix = watched.ix;
         let target = self.view.keys.get(ix).map_or(OwnerIx::NONE, |e| e.target);
         let waits = target.is_some() && target != self.me && self.planner.is_orphan(&self.view, ix);
-        if waits {
-            if self.is_neglected(now, watched, target) {
-                self.want(now, ix);
+        if !waits {
+            if let Some(entry) = self.view.keys.get_mut(ix) {
+                entry.unnote(Note::Watched);
+                self.view.keys.forget_if_idle(ix);
             }
-            self.turns.watched.push_back(Watched { round: watched.round + 1, ..watched });
-        } else if let Some(entry) = self.view.keys.get_mut(ix) {
-            entry.unnote(Note::Watched);
-            self.view.keys.forget_if_idle(ix);
+            return;
         }
+        let next = if target == watched.target {
+            self.take_turn(now, watched)
+        } else {
+            // Who has it planned now has let nothing lie yet.
+            self.new_turn(now, ix, target)
+        };
+        self.turns.watched.push_back(next);
     }
 
-    /// Whether its planned owner has let it lie. One that writes claims may have others before this
-    /// one; but it may also have planned this one for somebody else, who thinks the same of it. So
-    /// being busy excuses it only for as long as what was planned for it can take.
-    fn is_neglected(&self, now: Now, watched: Watched, target: OwnerIx) -> bool {
-        let last = self.turns.last_claim.get(target);
-        let busy = last.is_some_and(|at| *at + self.take_patience() > now.at);
-        let busy = busy && watched.excused > now.at;
+    /// It is still to be taken: by this node, if its turn has come. What its planned owner is excused for
+    /// is nobody's turn.
+    fn take_turn(&mut self, now: Now, watched: Watched) -> Watched {
+        let due = now.at + self.take_patience();
+        if self.is_excused(now, watched) {
+            return Watched { due, ..watched };
+        }
         let rank = self.planner.rank(&self.view, now, watched.ix, self.me);
-        !busy && rank.is_some_and(|rank| rank <= watched.round) && !broken!(Fallback)
+        if rank.is_some_and(|rank| rank <= watched.round) && !broken!(Fallback) {
+            self.want(now, watched.ix);
+        }
+        Watched { due, round: watched.round + 1, ..watched }
+    }
+
+    /// Whether its planned owner is not to blame for letting it lie. One that writes claims may have
+    /// others before this one; but it may also have planned this one for somebody else, who thinks the
+    /// same of it. So being busy excuses it only for as long as everything that was planned can take.
+    fn is_excused(&self, now: Now, watched: Watched) -> bool {
+        let last = self.turns.last_claim.get(watched.target);
+        let busy = last.is_some_and(|at| *at + self.take_patience() > now.at);
+        busy && watched.excused > now.at
     }
 }

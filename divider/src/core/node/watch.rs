@@ -284,6 +284,7 @@ impl Node {
         self.observe_members(now);
         let own = self.view.members.get(&self.config.node).map(|m| (m.revision, &m.record));
         self.member.on_snapshot(self.view.seen, own);
+        self.forget_turns();
         self.planner.on_caught_up(&mut self.view, now);
         self.on_members(now);
         self.planner.look_at(self.view.keys.iter().map(|(ix, _)| ix));

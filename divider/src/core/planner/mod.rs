@@ -92,6 +92,11 @@ impl Planner {
         Some(view.newest_join()).filter(|&joined| joined > self.settled)
     }
 
+    /// The joins up to here are settled.
+    pub(crate) fn settled(&self) -> Revision {
+        self.settled
+    }
+
     /// How often moves were worked out; they may be again for the same generation.
     pub(crate) fn round(&self) -> u64 {
         self.round
@@ -112,9 +117,9 @@ impl Planner {
         self.targeted.len(owner) > 0
     }
 
-    /// How many keys are planned for the session.
-    pub(crate) fn planned_for(&self, owner: OwnerIx) -> usize {
-        self.targeted.len(owner)
+    /// How many keys are planned for anybody.
+    pub(crate) fn planned(&self) -> usize {
+        self.targeted.live()
     }
 
     /// How many keys exist that nobody may take, or that wait for joins to settle.
@@ -242,14 +247,12 @@ impl Planner {
         if view.settled() > self.settled {
             self.settled = view.settled();
             self.place_waiting(view, now);
-            self.act_on_generation(view, now);
         } else if self.unsettled(view).is_none() {
             // Who had joined last has left before it settled: nothing waits for it any more.
             self.place_waiting(view, now);
         }
-        if stale {
-            self.act_on_generation(view, now);
-        }
+        // Also where prefixes are others than before, or nobody wants joins to move nothing any more.
+        self.act_on_generation(view, now);
     }
 
     /// A balance generation was asked for, or balance moves were frozen or thawed.

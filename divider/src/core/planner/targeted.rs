@@ -5,7 +5,11 @@ use crate::core::view::{KeyIx, OwnerIx, OwnerMap, View};
 /// For each session a list of keys that were planned for it, some of them no more: what an entry
 /// says is its target counts. So adding and removing cost no search.
 #[derive(Debug, Default)]
-pub(super) struct Targeted(OwnerMap<List>);
+pub(super) struct Targeted {
+    lists: OwnerMap<List>,
+    /// How many keys are planned in all.
+    live: usize,
+}
 
 #[derive(Debug, Default)]
 struct List {
@@ -19,18 +23,25 @@ const SHORT: usize = 64;
 
 impl Targeted {
     pub(super) fn clear(&mut self) {
-        self.0.clear();
+        self.lists.clear();
+        self.live = 0;
+    }
+
+    /// How many keys are planned for anybody.
+    pub(super) fn live(&self) -> usize {
+        self.live
     }
 
     /// How many keys are planned for the session.
     pub(super) fn len(&self, owner: OwnerIx) -> usize {
-        self.0.get(owner).map_or(0, |list| list.live)
+        self.lists.get(owner).map_or(0, |list| list.live)
     }
 
     /// A key is planned for the session, if that is one.
     pub(super) fn add(&mut self, owner: OwnerIx, ix: KeyIx) {
         if owner.is_some() {
-            let list = self.0.entry(owner);
+            self.live += 1;
+            let list = self.lists.entry(owner);
             list.keys.push(ix);
             list.live += 1;
         }
@@ -38,10 +49,11 @@ impl Targeted {
 
     /// One key's target is this session no more.
     pub(super) fn remove(&mut self, view: &View, owner: OwnerIx) {
-        let Some(list) = self.0.get_mut(owner) else { return };
+        let Some(list) = self.lists.get_mut(owner) else { return };
+        self.live -= 1;
         list.live -= 1;
         if list.live == 0 {
-            return self.0.remove(owner);
+            return self.lists.remove(owner);
         }
         if list.keys.len() > list.live * 2 + SHORT {
             list.keys.retain(|ix| is_target(view, *ix, owner));
@@ -52,14 +64,14 @@ impl Targeted {
 
     /// The keys that are planned for the session, some of them perhaps twice.
     pub(super) fn of(&self, view: &View, owner: OwnerIx) -> impl Iterator<Item = KeyIx> {
-        let keys = self.0.get(owner).map_or(&[][..], |list| &list.keys[..]);
+        let keys = self.lists.get(owner).map_or(&[][..], |list| &list.keys[..]);
         keys.iter().copied().filter(move |ix| is_target(view, *ix, owner))
     }
 
     /// Every key that is planned for somebody, once.
     #[cfg(test)]
     pub(super) fn all(&self, view: &View) -> Vec<KeyIx> {
-        let planned = self.0.iter().flat_map(|(_, list)| list.keys.iter().copied());
+        let planned = self.lists.iter().flat_map(|(_, list)| list.keys.iter().copied());
         let target = |ix: KeyIx| view.keys.get(ix).is_some_and(|entry| entry.target.is_some());
         let mut all: Vec<_> = planned.filter(|ix| target(*ix)).collect();
         all.sort_unstable();
@@ -96,13 +108,13 @@ mod tests {
         targeted.add(OwnerIx::NONE, ix);
         for live in (1..1_000).rev() {
             targeted.remove(&view, owner);
-            assert_eq!(targeted.len(owner), live);
-            let kept = targeted.0.get(owner).expect("some are left").keys.len();
+            assert_eq!((targeted.len(owner), targeted.live()), (live, live));
+            let kept = targeted.lists.get(owner).expect("some are left").keys.len();
             let cleaned = 1_000 > (live * 2 + SHORT);
             assert_eq!(kept, if cleaned { 0 } else { 1_000 }, "{live} are left");
         }
         targeted.remove(&view, owner);
-        assert_eq!(targeted.len(owner), 0);
-        assert!(targeted.0.get(owner).is_none());
+        assert_eq!((targeted.len(owner), targeted.live()), (0, 0));
+        assert!(targeted.lists.get(owner).is_none());
     }
 }

@@ -23,9 +23,7 @@ use super::requests::{QUEUE, Request, Requests};
 use super::starting::Starting;
 use super::thread::choose_lease;
 use super::{Core, Shared};
-use crate::core::edge::{
-    Action, Command, End, Input, Notice, ReadId, Reply, RequestId, WatchId, WriteId,
-};
+use crate::core::edge::{Action, Command, End, Input, Notice, ReadId, Reply, WatchId, WriteId};
 use crate::core::node::Numbers;
 use crate::core::time::{Now, Time};
 use crate::divider::Divider;

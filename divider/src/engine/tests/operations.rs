@@ -84,3 +84,31 @@ async fn the_time_of_a_write_begins_when_it_is_sent() {
     answer.send(Outcome::Acked(Revision(9))).expect("its time is not over");
     assert!(matches!(bench.told().await, Input::Wrote(WriteId(64), Outcome::Acked(_))));
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_was_not_sent_when_the_session_ends_is_never_sent() {
+    let mut bench = Bench::new();
+    bench.act((0..1_000).map(|id| write(id, "claim.a")));
+    bench.act((1_000..1_100).map(|id| write(id, "lease.n")));
+    bench.settle().await;
+    bench.act([Action::Withdraw, write(2_000, "lease.n"), write(2_001, "claim.b")]);
+    bench.settle().await;
+    let mut answers = Vec::new();
+    while let Ok(Asked::Write(write, answer)) = bench.asked.try_recv() {
+        assert_ne!(write.name, "claim.b", "there is no room yet");
+        answers.push(answer);
+    }
+    assert_eq!(answers.len(), 64 + 64);
+    let mut withdrawn = Vec::new();
+    while let Ok(Input::Withdrawn(WriteId(id))) = bench.told.try_recv() {
+        withdrawn.push(id);
+    }
+    withdrawn.sort_unstable();
+    assert!(withdrawn.into_iter().eq((64..1_000).chain(1_064..1_100)));
+    for answer in answers {
+        answer.send(Outcome::Conflict).expect("the driver waits");
+    }
+    let mut names = [bench.asked_write().await.0.name, bench.asked_write().await.0.name];
+    names.sort_unstable();
+    assert_eq!(names, ["claim.b", "lease.n"], "and nothing of before");
+}

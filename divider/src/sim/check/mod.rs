@@ -3,6 +3,7 @@
 
 mod balance;
 mod cool_down;
+mod ends;
 mod garbage;
 mod idle;
 mod keys;
@@ -44,6 +45,8 @@ pub(super) enum Check {
     CoolDown,
     /// Who has nothing to do does nothing.
     Idle,
+    /// Everything that is asked of a node is answered in the time that its documentation states.
+    Ends,
     /// What a node keeps is bounded.
     Queues,
     /// What cannot be read is counted, and harms nobody.
@@ -67,6 +70,7 @@ pub(super) struct Checks {
     keys: keys::Announced,
     pub(super) overlaps: overlap::Overlaps,
     pub(super) plans: plans::Plans,
+    ends: ends::Ends,
 }
 
 impl World {

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use super::Check;
 use crate::id::Revision;
+use crate::sim::host::Host;
 use crate::sim::world::World;
+use crate::store::Record;
 use crate::wire::{ClaimRecord, ControlRecord, MemberRecord, RecordName};
 
 impl World {
@@ -35,7 +37,27 @@ impl World {
         matches!(RecordName::parse(name), Ok(RecordName::Key(key)) if self.is_uncertain(&key))
     }
 
+    /// A node that reads the log for the first time takes no join for unsettled.
+    fn check_newcomers_view(&mut self) {
+        let records = self.log.records().filter(|record| record.name.starts_with("member."));
+        let decode = |record: &Record| {
+            let member = MemberRecord::decode(record.value.as_deref()?).ok()?;
+            // What a record says of later revisions than its own does not count.
+            let past = |said: Revision| if said < record.revision { said } else { Revision::NONE };
+            Some((past(member.joined), past(member.settled)))
+        };
+        let members: Vec<_> = records.filter_map(decode).collect();
+        let newest = members.iter().map(|(joined, _)| *joined).max().unwrap_or_default();
+        let settled = members.iter().map(|(_, settled)| *settled).max().unwrap_or_default();
+        // Nobody is left who could say so otherwise.
+        if newest > settled && self.hosts.iter().any(Host::is_up) {
+            let what = format!("the join at {newest:?} seems unsettled, only {settled:?} is");
+            self.violate(Check::Views, what);
+        }
+    }
+
     pub(in crate::sim) fn check_views(&mut self) {
+        self.check_newcomers_view();
         let shown = self.shown();
         for place in 0..self.hosts.len() {
             let host = &self.hosts[place];

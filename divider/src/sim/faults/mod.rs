@@ -15,6 +15,9 @@ use crate::core::edge::Command;
 use crate::key::Key;
 use crate::wire::Mode;
 
+/// What a right is for that a process may lose: records whose names begin so.
+pub(super) const RIGHTS: [&str; 5] = ["claim.", "key.", "member.", "lease.", "stops."];
+
 /// One thing that happens. The number is the process's place.
 #[derive(Debug, Clone)]
 pub(super) enum Fault {
@@ -33,8 +36,8 @@ pub(super) enum Fault {
     Heal(usize),
     BreakWatches(usize),
     SilenceWatches(usize),
-    /// Its claims are refused from now on.
-    Deny(usize),
+    /// Its writes of records whose names begin so are refused from now on.
+    Deny(usize, &'static str),
     // The store.
     /// Nobody leads for a while.
     Outage(Duration),
@@ -88,7 +91,7 @@ impl World {
             Fault::Heal(at) => self.heal(at),
             Fault::BreakWatches(at) => self.break_watches(at),
             Fault::SilenceWatches(at) => self.silence_watches(at),
-            Fault::Deny(at) => self.hosts[at].link.denied = true,
+            Fault::Deny(at, kind) => _ = self.hosts[at].link.denied.insert(kind),
             Fault::Outage(span) => self.outage(span),
             Fault::StoreCrash(number) => self.crash_store(number),
             // Known: what has just been taken over would not be, for a heartbeat.

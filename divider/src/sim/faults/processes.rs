@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::Fault;
+use super::{Fault, RIGHTS};
 use crate::core::config::JoinPolicy;
 use crate::id::NodeId;
 use crate::sim::app::Manners;
@@ -77,7 +77,10 @@ impl World {
             1 => self.pause(at),
             2 => self.hosts[at].link.silent = true,
             3 => self.hosts[at].link.lost = 900,
-            7 => self.hosts[at].link.denied = true,
+            7 => {
+                let kind = RIGHTS[self.rng.usize(..RIGHTS.len())];
+                self.hosts[at].link.denied.insert(kind);
+            }
             4 => (self.hosts[at].link.cut_out, self.hosts[at].link.cut_in) = (true, true),
             5 => (self.hosts[at].link.cut_out, self.hosts[at].link.cut_in) = (false, true),
             _ => (self.hosts[at].link.cut_out, self.hosts[at].link.cut_in) = (true, false),

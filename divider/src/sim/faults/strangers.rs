@@ -35,7 +35,7 @@ impl World {
     pub(super) fn smother(&mut self, key: &Key) {
         let owner = self.hosts.iter().position(|h| h.is_up() && h.app.runs.contains_key(key));
         let Some(owner) = owner else { return };
-        self.hosts[owner].link.denied = true;
+        self.hosts[owner].link.denied.insert("claim.");
         self.garble(key.clone());
         self.newcomer();
     }

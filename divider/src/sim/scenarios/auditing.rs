@@ -147,3 +147,19 @@ fn a_node_that_has_nothing_asks_for_nothing() {
     play.run(LEASE * 2);
     assert_eq!(asked(&play, a, "").len(), before);
 }
+
+#[test]
+fn an_answer_about_a_key_that_is_gone_says_nothing_of_the_one_in_its_place() {
+    let (mut play, a) = alone();
+    play.once(a, Verb::Read, "claim.k", Fate::Held);
+    play.until(LEASE, |play| !play.players[a].held.is_empty());
+    play.retract("k");
+    play.run(MS * 20);
+    play.announce("j");
+    play.until(MS * 100, |play| play.runs(a, "j"));
+    let before = play.resyncs(a);
+    play.land(a);
+    play.run(BEAT);
+    assert_eq!(play.resyncs(a), before);
+    assert_eq!(play.told(a, "j"), "+");
+}

@@ -7,6 +7,7 @@ use super::fate::{Fate, Verb};
 use super::play::Play;
 use super::{BEAT, LEASE, MS};
 use crate::core::config::{Config, RebalancePolicy};
+use crate::core::edge::Command;
 use crate::wire::{ControlRecord, Mode};
 
 /// Many keys, all on the first of the nodes that follow, which confirms no stop.
@@ -212,4 +213,31 @@ fn who_comes_late_to_a_group_that_balances_on_request_does_not_do_it_again() {
         play.run(MS * 20);
     }
     assert!(KEYS.iter().all(|key| play.told(b, key).ends_with('+')));
+}
+
+#[test]
+fn joins_move_nothing_while_a_member_wants_that_and_what_is_due_when_it_is_gone() {
+    for reads_anew in [false, true] {
+        let mut play = Play::new(LEASE);
+        let a = play.start_with("a", 0, |config| {
+            config.rebalance = RebalancePolicy::Manual;
+            config.affinity = 0;
+        });
+        let b = play.start("b");
+        play.run(LEASE);
+        play.announce_all(&KEYS);
+        play.until_running(&KEYS);
+        let c = play.start("c");
+        play.run(LEASE * 2);
+        let shares =
+            |play: &Play| [b, c].map(|at| KEYS.iter().filter(|k| play.runs(at, k)).count());
+        assert_eq!(shares(&play), [6, 0]);
+        play.command(a, Command::Cancel);
+        play.run(BEAT);
+        if reads_anew {
+            play.break_watches(b);
+        }
+        play.run(LEASE);
+        assert_eq!(shares(&play), [3, 3], "reads anew: {reads_anew}");
+    }
 }

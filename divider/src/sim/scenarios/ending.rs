@@ -20,11 +20,9 @@ fn deletions(play: &Play, place: usize) -> Vec<Time> {
 fn a_completion_that_did_not_arrive_is_written_again_after_a_pause() {
     let timing = Timing::of(LEASE);
     let unanswered = timing.ack + timing.retry;
-    for (fate, asked, pause) in [
-        (Fate::Lost, true, unanswered),
-        (Fate::Lost, false, unanswered + timing.ack),
-        (Fate::Refused, true, timing.heartbeat),
-    ] {
+    for (fate, asked, pause) in
+        [(Fate::Lost, true, unanswered), (Fate::Lost, false, unanswered + timing.ack)]
+    {
         let (mut play, a) = alone();
         play.once(a, Verb::Write, "key.k", fate);
         if !asked {

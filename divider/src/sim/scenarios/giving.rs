@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::casts::pair;
+use super::casts::{claiming, pair};
 use super::fate::{Fate, Verb};
 use super::play::Play;
 use super::{BEAT, LEASE, MS};
@@ -160,20 +160,77 @@ fn a_claim_that_somebody_deletes_or_takes_before_it_is_handed_over_does_not_coun
 
 #[test]
 fn a_key_that_stopped_for_another_reason_is_not_given_to_a_node_that_others_move_to() {
-    let mut play = Play::new(LEASE);
-    let a = play.start("a");
-    let keys = ["k", "k2", "k3", "k4"];
-    play.announce_all(&keys);
-    play.until_running(&keys);
-    play.players[a].app.confirms = false;
-    play.retract("k");
-    play.until(BEAT, |play| play.told(a, "k") == "+-");
-    play.announce("k");
-    play.start("b");
-    let moving = |play: &Play| keys[1..].iter().any(|key| play.told(a, key) == "+-");
-    play.until(LEASE, moving);
-    play.confirm(a, "k");
-    play.until(BEAT, |play| play.runs(a, "k"));
+    for first_attempt_is_lost in [false, true] {
+        let mut play = Play::new(LEASE);
+        let a = play.start("a");
+        let keys = ["k", "k2", "k3", "k4"];
+        play.announce_all(&keys);
+        play.until_running(&keys);
+        play.players[a].app.confirms = false;
+        play.retract("k");
+        play.until(BEAT, |play| play.told(a, "k") == "+-");
+        play.announce("k");
+        play.start("b");
+        let moving = |play: &Play| keys[1..].iter().any(|key| play.told(a, key) == "+-");
+        play.until(LEASE, moving);
+        if first_attempt_is_lost {
+            play.once(a, Verb::Write, "claim.k", Fate::Lost);
+        }
+        play.confirm(a, "k");
+        play.until(BEAT * 2, |play| play.runs(a, "k"));
+    }
+}
+
+#[test]
+fn what_a_node_may_not_run_it_gives_back_free_however_often_it_tries() {
+    let (mut play, _, other) = pair();
+    let session = play.member(if other == 0 { "a" } else { "b" }).expect("a member").session;
+    let node = play.players[other].id.clone();
+    play.control(node.as_str(), &ControlRecord::new(Mode::Cordon));
+    play.run(MS * 50);
+    play.once(other, Verb::Write, "claim.odd", Fate::Lost);
+    let owner = Some(Owner { node, session });
+    let claim = ClaimRecord { owner, token: Token(5), not: Vec::new() };
+    play.announce("odd");
+    play.put("claim.odd", Some(claim.encode()), None);
+    play.run(BEAT * 2);
+    let writes = play.writes(other, "claim.odd");
+    let owners: Vec<_> = writes
+        .iter()
+        .map(|(_, write)| ClaimRecord::decode(write.value.as_deref().expect("a claim")))
+        .map(|claim| claim.expect("it can be read").owner)
+        .collect();
+    assert_eq!(owners, [None, None]);
+}
+
+#[test]
+fn nothing_is_handed_over_before_the_view_is_complete() {
+    let (mut play, donor, other) = stopping();
+    play.players[donor].pace = BEAT;
+    play.break_watches(donor);
+    play.run(MS * 50);
+    let before = play.writes(donor, "claim.k").len();
+    play.confirm(donor, "k");
+    play.run(BEAT);
+    assert_eq!(play.writes(donor, "claim.k").len(), before, "who is next is not known");
+    play.players[donor].pace = MS;
+    play.until(LEASE, |play| play.runs(other, "k"));
+    assert_eq!(play.told(donor, "k"), "+-");
+}
+
+#[test]
+fn nothing_starts_before_the_view_is_complete() {
+    let (mut play, a) = claiming();
+    play.players[a].pace = BEAT;
+    play.break_watches(a);
+    play.run(MS * 50);
+    play.land(a);
+    play.run(MS * 20);
+    assert!(play.claim("k").is_some(), "it is in the log");
+    assert_eq!(play.told(a, "k"), "");
+    play.players[a].pace = MS;
+    play.until(LEASE, |play| play.runs(a, "k"));
+    assert_eq!(play.told(a, "k"), "+");
 }
 
 #[test]

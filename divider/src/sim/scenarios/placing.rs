@@ -6,6 +6,7 @@ use super::casts::{pair, two};
 use super::fate::{Fate, Verb};
 use super::play::Play;
 use super::{BEAT, LEASE, MS};
+use crate::core::edge::Notice;
 use crate::core::plan::{key_hash, node_hash, score};
 use crate::core::time::Time;
 use crate::id::Token;
@@ -294,4 +295,31 @@ fn a_key_that_was_placed_while_a_join_settles_is_not_placed_again_when_it_has() 
     assert!(before.as_ref().is_some_and(|plan| plan.matches(" to ").count() == 8), "{before:?}");
     play.run(BEAT + MS * 100);
     assert_eq!(play.players[a].core.plan(), before);
+}
+
+#[test]
+fn after_an_outage_every_key_goes_back_to_where_it_ran_without_a_scramble() {
+    let mut play = Play::new(LEASE);
+    let nodes = ["a", "b", "c"].map(|id| play.start(id));
+    play.run(LEASE * 2);
+    let keys: Vec<_> = (0..60).map(|at| format!("k{at}")).collect();
+    play.announce_all(&keys);
+    play.until(LEASE, |play| keys.iter().all(|key| play.runner(key).is_some()));
+    let before: Vec<_> = keys.iter().map(|key| play.runner(key)).collect();
+    for at in nodes {
+        play.cut(at);
+    }
+    play.run(LEASE * 4);
+    for at in nodes {
+        play.mend(at);
+    }
+    let runs = |play: &Play| keys.iter().all(|key| play.runner(key).is_some());
+    play.until(LEASE * 3, runs);
+    play.run(LEASE);
+    let after: Vec<_> = keys.iter().map(|key| play.runner(key)).collect();
+    assert_eq!(after, before);
+    for at in nodes {
+        let of_a_claim = |n: &&Notice| matches!(n, Notice::CasConflict { what: "write a claim" });
+        assert_eq!(play.notices(at).filter(of_a_claim).count(), 0);
+    }
 }

@@ -195,7 +195,7 @@ impl Play {
                 self.players[place].watches.clear();
                 self.players[place].end = Some(end);
             }
-            Action::Reply(..) | Action::Notice(_) => {}
+            Action::Withdraw | Action::Reply(..) | Action::Notice(_) => {}
         }
     }
 

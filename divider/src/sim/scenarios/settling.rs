@@ -6,6 +6,7 @@ use super::casts::one;
 use super::fate::{Fate, Verb};
 use super::play::Play;
 use super::{BEAT, LEASE, MS};
+use crate::core::config::{Config, RebalancePolicy};
 use crate::core::edge::Command;
 use crate::core::time::Time;
 use crate::core::timing::{SETTLE, SETTLE_AT_MOST, Timing};
@@ -54,7 +55,8 @@ fn the_first_member_calls_a_join_settled_after_half_a_second() {
     let (mut play, joined, at) = joining(&["a", "b"], |_| ());
     check_settled(&mut play, 0, joined, at, SETTLE);
     for later in [1, 2] {
-        assert_eq!(settled(&play, later, joined), None, "once is enough");
+        let alone = |m: &MemberRecord| m.settled >= joined && m.balanced < joined;
+        assert!(!members(&play, later).iter().any(|(_, m)| alone(m)), "once is enough");
     }
 }
 
@@ -170,4 +172,61 @@ fn keys_that_start_after_a_join_has_settled_go_on_to_who_joined() {
     }
     let member = play.member("a").expect("a member");
     assert!(member.balanced >= play.member("b").expect("a member").joined);
+}
+
+/// Whether a node that reads the log for the first time takes all joins for settled.
+fn seems_settled(play: &mut Play, nodes: &[&str]) -> bool {
+    let members: Vec<_> = nodes.iter().filter_map(|node| play.member(node)).collect();
+    let settled = members.iter().map(|m| m.settled).max().unwrap_or_default();
+    members.iter().all(|m| m.joined <= settled)
+}
+
+#[test]
+fn joins_stay_settled_when_the_node_that_said_so_is_gone() {
+    for crashes in [false, true] {
+        let mut play = Play::new(LEASE);
+        // Who has no generation to be done with writes nothing else by itself.
+        let manual = |config: &mut Config| config.rebalance = RebalancePolicy::Manual;
+        let [a, b, c] = ["a", "b", "c"].map(|id| play.start_with(id, 0, manual));
+        play.run(LEASE * 2);
+        let newest = play.member("c").expect("a member").joined;
+        assert!(settled(&play, a, newest).is_some(), "it has said so");
+        assert_eq!([b, c].map(|place| settled(&play, place, newest)), [None, None]);
+        if crashes {
+            play.crash(a);
+        } else {
+            play.command(a, Command::Cancel);
+        }
+        let gone = |play: &Play| !play.log.has_value("member.a");
+        play.until(LEASE * 3, gone);
+        play.run(MS * 20);
+        assert!(seems_settled(&mut play, &["b", "c"]), "crashes: {crashes}");
+        assert_eq!(settled(&play, c, newest), None, "once is enough");
+    }
+}
+
+#[test]
+fn joins_stay_settled_when_the_nodes_that_said_so_end_one_after_another_and_another_one_joins() {
+    let mut play = Play::new(LEASE);
+    let [a, b, _, _] = ["a", "b", "c", "d"].map(|id| play.start(id));
+    play.run(LEASE * 2);
+    play.command(a, Command::Cancel);
+    play.start("e");
+    play.run(MS * 100);
+    play.command(b, Command::Cancel);
+    play.run(LEASE);
+    assert!(seems_settled(&mut play, &["c", "d", "e"]));
+}
+
+#[test]
+fn a_member_record_that_is_written_keeps_what_is_settled() {
+    let mut play = Play::new(LEASE);
+    let [_, b, c] = ["a", "b", "c"].map(|id| play.start(id));
+    play.run(LEASE * 2);
+    let newest = play.member("c").expect("a member").joined;
+    for place in [b, c] {
+        play.command(place, Command::SetAffinity(7));
+        play.run(MS * 50);
+        assert!(settled(&play, place, newest).is_some());
+    }
 }

@@ -113,10 +113,10 @@ fn a_trial_write_that_finds_another_record_is_what_it_was_for() {
     play.drain(donor);
     play.until(LEASE * 4, |play| play.runs(other, "k"));
     play.run(LEASE * 9);
-    assert!(refused(&play, donor).contains(&"find out whether claims may be written"));
+    assert!(refused(&play, donor).contains(&"find out whether a record may be written"));
     play.players[donor].rules.clear();
     play.run(LEASE * 2);
-    assert!(!conflicts(&play, donor).contains(&"find out whether claims may be written"));
+    assert!(!conflicts(&play, donor).contains(&"find out whether a record may be written"));
     let id = play.players[donor].id.to_string();
     assert!(play.member(&id).is_some(), "its right is back, and so is it");
 }
