@@ -1,8 +1,7 @@
 //! What announcers and operators ask for, and what a viewer sees of it, with real nodes.
 
-use std::time::Duration;
-
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use divider::group::{AfterResume, DrainOptions, GroupWatch, ReconcileOptions, Why};
 use divider::snapshot::{NodeState, Phase, Snapshot};
