@@ -212,7 +212,7 @@ async fn keys_go_only_where_their_prefix_is_taken(bed: Bed) {
     let _both =
         Worker::with("both", bed.store().await, &ledger, |node| node.prefix("a/").prefix("b/"))
             .await;
-    until("all", || ledger.held() == 4 && ledger.share("a") == 1).await;
+    until("all", || ledger.held() == 4 && ledger.share("both") == 2).await;
     assert!(ledger.shares()["a"].iter().all(|key| key.starts_with("a/")));
     ledger.check();
 }

@@ -30,21 +30,6 @@ impl Node {
             doubt: Doubt::Retry(now.at),
         }));
         self.write_hand(now, ix);
-        if why == Why::Released {
-            self.notice_unwanted(ix);
-        }
-    }
-
-    /// Says so if a released key has nowhere to go: it is idle until a cool-down ends.
-    fn notice_unwanted(&mut self, ix: KeyIx) {
-        let Some(Hold { phase: Phase::Handing(giving), .. }) = self.holds.keys.get(&ix) else {
-            return;
-        };
-        if giving.next == Next::Free
-            && let Some(key) = self.view.keys.key(ix)
-        {
-            self.notice(Notice::Unwanted { key });
-        }
     }
 
     /// A claim that names this session and that it may not run: it is written free, with this node
@@ -71,15 +56,23 @@ impl Node {
     /// not complete does not tell: until it is, nothing is sent.
     fn write_hand(&mut self, now: Now, ix: KeyIx) {
         let works = self.is_working(now);
-        let Some(Hold { phase: Phase::Handing(giving), .. }) = self.holds.keys.get_mut(&ix) else {
+        let Some(Hold { phase: Phase::Handing(giving), token, .. }) = self.holds.keys.get_mut(&ix)
+        else {
             return;
         };
         if !works {
             giving.unwritten = None;
             return self.set_doubt(ix, Doubt::Retry(now.at + self.timing.heartbeat));
         }
-        let why = giving.why;
+        let (why, is_first) = (giving.why, *token == giving.ran);
         let next = self.choose_next(now, ix, why);
+        // A released key that has nowhere to go is idle until a cool-down ends.
+        if is_first
+            && (why, next) == (Why::Released, Next::Free)
+            && let Some(key) = self.view.keys.key(ix)
+        {
+            self.notice(Notice::Unwanted { key });
+        }
         self.send_hand(now, ix, next);
     }
 

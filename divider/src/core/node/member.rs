@@ -182,6 +182,11 @@ impl Node {
                     self.member.written = None;
                 }
                 self.member.revision = self.member.revision.max(revision);
+                // Where the log lost its tail the record may stand below what it speaks of: that does
+                // not count for anybody, and is not to count here.
+                if own.is_some_and(|m| m.record.settled > m.settled()) {
+                    self.member.settled = Revision::NONE;
+                }
                 self.on_own_member();
             }
             // It was deleted or overwritten; a session that lives writes it again.

@@ -160,6 +160,10 @@ impl Planner {
         self.set_target(view, ix, to);
         if let Some(entry) = view.keys.get_mut(ix) {
             entry.note(Note::Pledged);
+            // Where the log lost its claim it may wait as an orphan.
+            let place = (entry.hash, ix);
+            self.waiting.remove(&place);
+            self.stranded.remove(&place);
         }
         Some(to)
     }

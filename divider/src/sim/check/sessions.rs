@@ -112,7 +112,9 @@ impl World {
         let value = before.and_then(|record| record.value.as_deref());
         let Some(Ok(member)) = value.map(MemberRecord::decode) else { return };
         let own = self.hosts[place].session == Some(member.session);
-        let begun = self.checks.sessions.begun.contains(&member.session) && !own;
+        // One that a crash brought back was deleted long ago.
+        let back = before.is_some_and(|record| self.log.is_back(record));
+        let begun = self.checks.sessions.begun.contains(&member.session) && !own && !back;
         if begun && !self.checks.sessions.over.contains(&member.session) {
             let what = format!("{} is deleted, and its session lives", write.name);
             self.violate(Check::Sessions, what);
