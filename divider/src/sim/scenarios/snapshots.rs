@@ -8,6 +8,7 @@ use super::casts::{KEYS, alone, sharing};
 use super::fate::{Fate, Verb};
 use super::play::Play;
 use super::{BEAT, LEASE, MS};
+use crate::core::guard::{Guard, break_guard};
 use crate::id::Token;
 use crate::wire::ClaimRecord;
 
@@ -23,6 +24,18 @@ fn a_key_that_a_snapshot_does_not_show_is_asked_for_before_it_is_stopped() {
     play.announce("k");
     play.run(LEASE);
     assert_eq!(play.told(a, "k"), "+");
+}
+
+/// The simulation cannot tell this guard: such a stop looks like one of a watch that lags.
+#[test]
+fn a_node_that_does_not_ask_stops_a_key_that_exists() {
+    break_guard(Some(Guard::AbsenceIsAsked));
+    let (mut play, a) = alone();
+    play.players[a].hidden.insert("key.k".into());
+    play.break_watches(a);
+    play.run(BEAT * 2);
+    break_guard(None);
+    assert_eq!(play.told(a, "k"), "+-");
 }
 
 // U5
