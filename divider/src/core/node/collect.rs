@@ -34,10 +34,16 @@ pub(super) struct Collector {
     at: Time,
     /// What was known when there was last nothing to do.
     idle: Option<(u64, u64)>,
-    /// What was known when something was last done by anybody, and when that was.
-    progress: ((u64, u64), Time),
+    /// What was done of it by anybody, as of the last look.
+    done: (u64, u64),
+    /// Since when there is something to do, and nothing of it was done.
+    waits: Option<Time>,
+    /// This node's turn has come, until nothing is left to do.
+    turn: bool,
     /// A manifest is on its way.
     writing: bool,
+    /// At which revision a part's record stands that the watch showed otherwise, by the leader.
+    stands: Option<(Part, Revision)>,
     /// The deletions that are on their way or done, by name, of the records at these revisions.
     deleting: HashMap<Box<str>, Revision>,
 }
@@ -47,10 +53,18 @@ impl Collector {
         Self {
             at: now,
             idle: None,
-            progress: ((0, 0), now),
+            done: (0, 0),
+            waits: None,
+            turn: false,
             writing: false,
+            stands: None,
             deleting: HashMap::new(),
         }
+    }
+
+    /// The view was read anew: what was deleted and is there all the same was lost.
+    pub(super) fn forget(&mut self) {
+        self.deleting.clear();
     }
 }
 
@@ -67,25 +81,27 @@ impl Node {
     }
 
     /// Collects, if it is this node's turn: the best by score does it, and the others one after
-    /// another where nothing happens for a lease each.
+    /// another where there is something to do and nothing of it is done for a lease each.
     pub(super) fn drive_collect(&mut self, now: Now) {
         if self.collect_timeout().is_none_or(|at| at > now.at) || !self.is_working(now) {
             return;
         }
-        self.collector.at = now.at + self.timing.heartbeat;
-        let changes = self.leftover_changes();
-        if self.collector.progress.0 != changes {
-            self.collector.progress = (changes, now.at);
-        }
+        let rank = u32::try_from(self.collector_rank()).unwrap_or(u32::MAX);
+        // A look costs what waits to be collected: who waits for others looks seldom.
+        let first = rank == 0 || self.collector.turn;
+        let pause = if first { self.timing.heartbeat } else { self.timing.lease };
+        self.collector.at = now.at + pause;
         self.forget_deleted();
         let due = self.due();
         let part = self.worthy_part();
         if due.is_empty() && part.is_none() {
-            self.collector.idle = Some(changes);
+            (self.collector.waits, self.collector.turn) = (None, false);
+            // What is on its way may fail.
+            let nothing = self.collector.deleting.is_empty();
+            self.collector.idle = nothing.then(|| self.leftover_changes());
             return;
         }
-        let rank = u32::try_from(self.collector_rank()).unwrap_or(u32::MAX);
-        if self.collector.progress.1 + self.timing.lease * rank > now.at {
+        if !self.is_turn(now, rank) {
             return;
         }
         if !due.is_empty() {
@@ -97,6 +113,18 @@ impl Node {
         if let Some((part, seed)) = part.filter(|_| !self.collector.writing) {
             self.write_manifest(part, seed);
         }
+    }
+
+    /// Whether it is this node's turn to do what there is to do.
+    fn is_turn(&mut self, now: Now, rank: u32) -> bool {
+        let done = (self.view.leftovers.collected(), self.view.manifests.changes());
+        let collector = &mut self.collector;
+        if collector.done != done {
+            (collector.done, collector.waits) = (done, None);
+        }
+        let waits = *collector.waits.get_or_insert(now.at);
+        collector.turn |= waits + self.timing.lease * rank <= now.at;
+        collector.turn
     }
 
     /// How many members suit the collection better than this one.
@@ -196,7 +224,11 @@ impl Node {
     ) {
         let known = self.collector.deleting.contains_key(name);
         if known && matches!(answer, Ok(None)) {
-            return self.delete_leftover(name, Revision::NONE, Some(TOMBSTONE));
+            let hash = Named::read(name).ok().and_then(|name| hash_of(&name));
+            let left = hash.and_then(|hash| self.view.leftovers.get(hash, name));
+            // A tombstone that no manifest covers stays.
+            let ttl = left.is_some_and(|left| left.cause != Cause::Expired).then_some(TOMBSTONE);
+            return self.delete_leftover(name, Revision::NONE, ttl);
         }
         self.collector.deleting.remove(name);
     }
@@ -211,8 +243,13 @@ impl Node {
             }
             part = part.half(seed);
         };
-        let before = self.view.manifests.get(part);
-        let expected = before.map_or(Revision::NONE, |(_, revision)| revision);
+        let shown = self.view.manifests.get(part).map_or(Revision::NONE, |(_, revision)| revision);
+        let stands = self.collector.stands.filter(|(of, _)| *of == part);
+        let expected = stands.map_or(shown, |(_, revision)| revision);
+        if expected > upto {
+            // What stands there may cover more than this view knows of.
+            return;
+        }
         let write = Write {
             name: RecordName::Manifest(part).to_string(),
             value: Some(value),
@@ -221,13 +258,35 @@ impl Node {
             expires_in: None,
         };
         self.collector.writing = true;
-        self.write(WriteFor::Manifest, write);
+        self.collector.stands = None;
+        self.write(WriteFor::Manifest(part), write);
     }
 
-    pub(super) fn on_manifest_wrote(&mut self, now: Now, outcome: &Outcome) {
+    /// After a conflict the leader is asked what stands there: the view does not know a record that
+    /// cannot be read or believed, nor a tombstone.
+    pub(super) fn on_manifest_wrote(&mut self, now: Now, part: Part, outcome: &Outcome) {
+        match outcome {
+            Outcome::Acked(_) => self.collector.writing = false,
+            Outcome::Conflict => {
+                _ = self.read(ReadFor::Manifest(part), &RecordName::Manifest(part))
+            }
+            Outcome::Refused(_) | Outcome::Unknown(_) => {
+                self.collector.writing = false;
+                self.collector.at = now.at + self.timing.lease;
+            }
+        }
+    }
+
+    pub(super) fn on_manifest_read(
+        &mut self,
+        now: Now,
+        part: Part,
+        answer: &Result<Option<Record>, StoreError>,
+    ) {
         self.collector.writing = false;
-        if !matches!(outcome, Outcome::Acked(_)) {
-            self.collector.at = now.at + self.timing.lease;
+        self.collector.at = now.at + self.timing.heartbeat;
+        if let Ok(record) = answer {
+            self.collector.stands = Some((part, Self::answer_revision(record.as_ref())));
         }
     }
 

@@ -7,6 +7,7 @@ use crate::core::time::Now;
 use crate::core::view::KeyIx;
 use crate::id::{NodeId, Revision, Session};
 use crate::store::{Outcome, Record, StoreError};
+use crate::wire::Part;
 
 /// What a write is for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,8 +36,8 @@ pub(super) enum WriteFor {
     Expire(KeyIx, Revision),
     /// Deleting a record of this name that is of no use.
     Collect(Box<str>),
-    /// A manifest.
-    Manifest,
+    /// The manifest of a part.
+    Manifest(Part),
     /// Nothing: whether a record may be written.
     Probe,
 }
@@ -71,6 +72,8 @@ pub(super) enum ReadFor {
     AuditKey(KeyIx),
     /// A record of no use, which was not as it was shown.
     Collect(Box<str>),
+    /// The record of a part's manifest, likewise.
+    Manifest(Part),
 }
 
 impl WriteFor {
@@ -88,7 +91,7 @@ impl WriteFor {
             | Self::Kill(..)
             | Self::Litter(_)
             | Self::Collect(_)
-            | Self::Manifest
+            | Self::Manifest(_)
             | Self::Probe => None,
         }
     }
@@ -110,7 +113,8 @@ impl ReadFor {
             | Self::Member
             | Self::Stops
             | Self::Proof(..)
-            | Self::Collect(_) => None,
+            | Self::Collect(_)
+            | Self::Manifest(_) => None,
         }
     }
 }
@@ -181,7 +185,7 @@ impl Node {
             WriteFor::Reassert(ix) => self.on_reassert_wrote(now, ix, outcome),
             WriteFor::Expire(ix, known) => self.on_expire_wrote(now, ix, known, outcome),
             WriteFor::Collect(name) => self.on_collect_wrote(now, &name, outcome),
-            WriteFor::Manifest => self.on_manifest_wrote(now, outcome),
+            WriteFor::Manifest(part) => self.on_manifest_wrote(now, part, outcome),
             WriteFor::Probe => self.on_probe_wrote(now, outcome),
         }
     }
@@ -210,6 +214,7 @@ impl Node {
             ReadFor::Audit(ix) => self.on_audit_read(now, ix, answer),
             ReadFor::AuditKey(ix) => self.on_audit_key_read(now, ix, answer),
             ReadFor::Collect(name) => self.on_collect_read(&name, &answer),
+            ReadFor::Manifest(part) => self.on_manifest_read(now, part, &answer),
         }
     }
 
@@ -241,7 +246,7 @@ fn what(purpose: &WriteFor) -> &'static str {
         WriteFor::Reassert(_) => "write a claim again over garbage",
         WriteFor::Expire(..) => "delete a key whose time is over",
         WriteFor::Collect(_) => "delete a record that is of no use",
-        WriteFor::Manifest => "list the records that stand",
+        WriteFor::Manifest(_) => "list the records that stand",
         WriteFor::Probe => "find out whether a record may be written",
     }
 }

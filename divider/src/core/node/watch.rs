@@ -285,6 +285,7 @@ impl Node {
         let own = self.view.members.get(&self.config.node).map(|m| (m.revision, &m.record));
         self.member.on_snapshot(self.view.seen, own);
         self.forget_turns();
+        self.collector.forget();
         self.planner.on_caught_up(&mut self.view, now);
         self.on_members(now);
         self.planner.look_at(self.view.keys.iter().map(|(ix, _)| ix));

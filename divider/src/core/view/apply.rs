@@ -117,10 +117,10 @@ impl View {
         };
         let value = record.value.as_deref();
         let (at, revision) = (now.at, record.revision);
-        if value.is_none() && record.ttl.is_none() {
-            self.leftovers.add(&name, revision, Cause::Deleted);
-        } else {
-            self.leftovers.remove(&name);
+        match (value, record.ttl) {
+            (None, None) => self.leftovers.add(&name, revision, Cause::Deleted),
+            (None, Some(_)) => self.leftovers.collect(&name),
+            (Some(_), _) => _ = self.leftovers.remove(&name),
         }
         let done = match name {
             Named::Key(key) => {

@@ -31,6 +31,7 @@ pub(crate) struct Leftover {
 pub(crate) struct Leftovers {
     by_name: BTreeMap<(u64, Box<str>), Leftover>,
     changes: u64,
+    collected: u64,
 }
 
 /// The hash that says in which part of the manifests a name is. They list keys and members: no other
@@ -57,16 +58,20 @@ impl Leftovers {
         self.changes += 1;
     }
 
-    /// The name has another record now.
-    pub(super) fn remove<K: AsRef<str>>(&mut self, name: &Named<K>) {
+    /// The name has another record now; whether there was a leftover of it.
+    pub(super) fn remove<K: AsRef<str>>(&mut self, name: &Named<K>) -> bool {
         if self.by_name.is_empty() {
-            return;
+            return false;
         }
-        if let Some(hash) = hash_of(name)
-            && self.by_name.remove(&(hash, name.to_string().into())).is_some()
-        {
-            self.changes += 1;
-        }
+        let removed = hash_of(name)
+            .is_some_and(|hash| self.by_name.remove(&(hash, name.to_string().into())).is_some());
+        self.changes += u64::from(removed);
+        removed
+    }
+
+    /// The name has a tombstone now that goes by itself.
+    pub(super) fn collect<K: AsRef<str>>(&mut self, name: &Named<K>) {
+        self.collected += u64::from(self.remove(name));
     }
 
     pub(crate) fn get(&self, hash: u64, name: &str) -> Option<&Leftover> {
@@ -80,6 +85,11 @@ impl Leftovers {
     /// A number that is another one whenever there are others.
     pub(crate) fn changes(&self) -> u64 {
         self.changes
+    }
+
+    /// How many were ever collected, by anybody.
+    pub(crate) fn collected(&self) -> u64 {
+        self.collected
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &Leftover)> {

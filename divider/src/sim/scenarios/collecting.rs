@@ -13,9 +13,9 @@ use crate::store::{Outcome, Record, Write};
 use crate::wire::ManifestRecord;
 
 /// Keys that come and go, as many as are worth a manifest here.
-const GONE: [&str; 3] = ["x", "y", "z"];
+pub(super) const GONE: [&str; 3] = ["x", "y", "z"];
 
-fn start(play: &mut Play, id: &str) -> usize {
+pub(super) fn start(play: &mut Play, id: &str) -> usize {
     play.start_with(id, 0, |config| config.worth = GONE.len())
 }
 
@@ -33,7 +33,7 @@ fn used() -> (Play, usize, usize) {
     (play, a, b)
 }
 
-fn is_collected(play: &Play, key: &str) -> bool {
+pub(super) fn is_collected(play: &Play, key: &str) -> bool {
     let record = play.log.newest(&format!("key.{key}"));
     record.is_none_or(|record| record.value.is_none() && record.ttl == Some(TOMBSTONE))
 }

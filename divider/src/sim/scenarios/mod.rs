@@ -49,6 +49,7 @@ mod stopping;
 mod stops;
 mod telling;
 mod timing;
+mod uncollected;
 mod watches;
 
 use std::time::Duration;

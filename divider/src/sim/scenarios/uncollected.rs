@@ -1,0 +1,125 @@
+//! What keeps records that are of no use from being collected, and for how long.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::collecting::{GONE, is_collected, start};
+use super::fate::{Fate, Verb};
+use super::play::Play;
+use super::{BEAT, LEASE};
+use crate::id::Revision;
+use crate::wire::ManifestRecord;
+
+fn are_collected(play: &Play) -> bool {
+    GONE.iter().all(|key| is_collected(play, key))
+}
+
+fn use_up(play: &mut Play) {
+    play.announce_all(&GONE);
+    play.until_running(&GONE);
+    for key in GONE {
+        play.retract(key);
+    }
+}
+
+#[test]
+fn a_deletion_that_failed_is_tried_again_though_nothing_else_happens() {
+    for fate in [Fate::Lost, Fate::Refused] {
+        let mut play = Play::new(LEASE);
+        let a = start(&mut play, "a");
+        play.announce_all(&GONE);
+        play.until_running(&GONE);
+        for key in GONE {
+            play.once(a, Verb::Write, &format!("key.{key}"), fate.clone());
+        }
+        for key in GONE {
+            play.retract(key);
+        }
+        play.until(LEASE * 4, are_collected);
+    }
+}
+
+#[test]
+fn a_manifest_that_says_nothing_is_written_over() {
+    let forged = ManifestRecord { upto: Revision(1 << 40), live: Vec::new() };
+    for value in [Some(Bytes::from_static(b"garbage")), Some(forged.encode()), None] {
+        for later in [false, true] {
+            let mut play = Play::new(LEASE);
+            play.put("manifest.0-0", value.clone(), None);
+            if later {
+                play.log.forget("manifest.0-0");
+            }
+            start(&mut play, "a");
+            if later {
+                play.run(LEASE * 2);
+                play.put("manifest.0-0", value.clone(), None);
+            }
+            use_up(&mut play);
+            play.until(LEASE * 4, are_collected);
+        }
+    }
+}
+
+#[test]
+fn a_manifest_that_expired_unseen_is_written_again() {
+    let mut play = Play::new(LEASE);
+    start(&mut play, "a");
+    use_up(&mut play);
+    play.until(LEASE * 2, are_collected);
+    play.log.forget("manifest.0-0");
+    use_up(&mut play);
+    play.until(LEASE * 4, are_collected);
+}
+
+#[test]
+fn one_that_may_not_collect_is_followed_though_keys_come_and_go() {
+    for denied in 0..2 {
+        let mut play = Play::new(LEASE);
+        let (_, _) = (start(&mut play, "a"), start(&mut play, "b"));
+        play.announce("busy");
+        play.until_running(&["busy"]);
+        play.rule(denied, Verb::Write, "manifest.0-0", Fate::Refused);
+        use_up(&mut play);
+        for _ in 0..20 {
+            play.retract("busy");
+            play.run(LEASE / 4);
+            play.announce("busy");
+            play.run(LEASE / 4);
+        }
+        assert!(are_collected(&play), "{denied} may not");
+    }
+}
+
+#[test]
+fn who_follows_one_that_may_not_collect_is_as_quick() {
+    let keys: Vec<_> = (0..1_000).map(|n| format!("k{n}")).collect();
+    for denied in 0..2 {
+        let mut play = Play::new(LEASE);
+        start(&mut play, "a");
+        start(&mut play, "b");
+        play.rule(denied, Verb::Write, "manifest.0-0", Fate::Refused);
+        play.rule(denied, Verb::Write, "key.", Fate::Refused);
+        play.announce_all(&keys);
+        play.run(LEASE * 4);
+        for key in &keys {
+            play.retract(key);
+        }
+        play.until(LEASE * 5, |play| keys.iter().all(|key| is_collected(play, key)));
+    }
+}
+
+#[test]
+fn what_the_store_lost_of_the_deletions_is_deleted_again() {
+    let mut play = Play::new(LEASE);
+    start(&mut play, "a");
+    play.announce_all(&GONE);
+    play.until_running(&GONE);
+    play.run(Duration::from_millis(100));
+    use_up(&mut play);
+    let first = |play: &Play| is_collected(play, GONE[0]);
+    play.until(LEASE * 2, first);
+    play.log.lose_tail(GONE.len());
+    play.run(BEAT);
+    play.until(LEASE * 4, are_collected);
+}
