@@ -108,6 +108,11 @@ impl Progress {
         complete
     }
 
+    /// Whether the snapshot's end was said: what comes now was stored since.
+    pub(super) fn is_live(&self) -> bool {
+        self.snapshot == Snapshot::Said
+    }
+
     /// Looks whether the last delivery completes the snapshot, or whether that has to be asked.
     fn look_for_end(&mut self) {
         if self.snapshot != Snapshot::Reading || self.pending > 0 {

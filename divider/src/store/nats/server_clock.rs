@@ -17,16 +17,31 @@ impl ServerClock {
     }
 
     /// How long ago a message was stored, by the time that the server gave it. Zero where nothing is
-    /// known of the clock. A message that is stored ahead of it shows that the clock is late.
+    /// known of the clock.
     pub(super) fn age(&self, stored_ns: u64) -> Duration {
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let Some((at, unix_ns)) = *known else { return Duration::ZERO };
         let gone = u64::try_from(at.elapsed().as_nanos()).unwrap_or(u64::MAX);
-        let now = unix_ns.saturating_add(gone);
-        if stored_ns > now {
-            *known = Some((Instant::now(), stored_ns));
+        Duration::from_nanos(unix_ns.saturating_add(gone).saturating_sub(stored_ns))
+    }
+
+    /// The same for a message that was stored while its watch was listening. One that is stored ahead of
+    /// the clock shows that the clock is late; any other may have been stored by a wrong one.
+    pub(super) fn age_of_new(&self, stored_ns: u64) -> Duration {
+        let age = self.age(stored_ns);
+        if age.is_zero() {
+            self.set(stored_ns);
         }
-        Duration::from_nanos(now.saturating_sub(stored_ns))
+        age
+    }
+
+    /// A message was stored while its watch was listening, after one that has this other time. With an
+    /// earlier one it shows that the server's clock was set back: what is stored from then on would be
+    /// old at once otherwise.
+    pub(super) fn note_new(&self, stored_ns: u64, before_ns: u64) {
+        if stored_ns < before_ns {
+            self.set(stored_ns);
+        }
     }
 }
 
@@ -43,7 +58,21 @@ mod tests {
         assert_eq!(clock.age(90 * SECOND), Duration::from_secs(10));
         tokio::time::advance(Duration::from_secs(5)).await;
         assert_eq!(clock.age(90 * SECOND), Duration::from_secs(15));
-        assert_eq!(clock.age(200 * SECOND), Duration::ZERO, "the server's clock was set");
+        assert_eq!(clock.age(200 * SECOND), Duration::ZERO, "it was stored by a wrong clock");
+        assert_eq!(clock.age(90 * SECOND), Duration::from_secs(15));
+    }
+    #[tokio::test(start_paused = true)]
+    async fn what_is_new_is_not_old_when_the_servers_clock_was_set_back() {
+        const SECOND: u64 = 1_000_000_000;
+        let clock = ServerClock::default();
+        clock.set(100 * SECOND);
+        assert_eq!(clock.age_of_new(200 * SECOND), Duration::ZERO, "set ahead");
         assert_eq!(clock.age(190 * SECOND), Duration::from_secs(10));
+        assert_eq!(clock.age_of_new(101 * SECOND), Duration::from_secs(99));
+        clock.note_new(101 * SECOND, 200 * SECOND);
+        assert_eq!(clock.age_of_new(101 * SECOND), Duration::ZERO, "set back");
+        tokio::time::advance(Duration::from_secs(5)).await;
+        assert_eq!(clock.age_of_new(103 * SECOND), Duration::from_secs(3));
+        assert_eq!(clock.age(101 * SECOND), Duration::from_secs(5));
     }
 }

@@ -32,6 +32,8 @@ pub(super) struct NatsWatch {
     /// Whether the deliveries ended with the connection.
     cut: bool,
     progress: Progress,
+    /// When the newest delivery was stored, by the server's clock.
+    stored_ns: u64,
     /// The leader's answer to whether anything is missing of the snapshot.
     answer: Option<BoxFuture<'static, Result<Option<u64>, StoreError>>>,
     /// Since when heartbeats say that the deliveries wait for our answer, although it was given.
@@ -67,6 +69,7 @@ impl NatsWatch {
             connects,
             cut: false,
             progress: Progress::new(1, u64::MAX),
+            stored_ns: 0,
             answer: None,
             stalled_since: None,
             silence: Silence::default(),
@@ -168,12 +171,18 @@ impl NatsWatch {
     /// A message that is the next delivery.
     fn on_record(&mut self, place: Place, message: Message) -> Option<Change> {
         self.stalled_since = None;
+        let (stored, before) = (place.stored_ns, self.stored_ns);
+        let (clock, live) = (&self.store.inner.clock, self.progress.is_live());
+        self.stored_ns = stored;
+        if live {
+            clock.note_new(stored, before);
+        }
         let name = message.subject.strip_prefix(self.store.inner.names.records.as_str())?;
         if !self.filter.covers(name) {
             return None;
         }
         let (headers, value) = (message.headers.as_ref(), message.payload);
-        let age = || self.store.inner.clock.age(place.stored_ns);
+        let age = || if live { clock.age_of_new(stored) } else { clock.age(stored) };
         Some(Change::Record(message::record(name, place.sequence, headers, value, age)))
     }
 
