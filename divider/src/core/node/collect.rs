@@ -13,7 +13,7 @@ use crate::core::guard::broken;
 use crate::core::plan::{key_hash, score};
 use crate::core::time::{Now, Time};
 use crate::core::timing::TOMBSTONE;
-use crate::core::view::{Cause, Leftover, hash_of};
+use crate::core::view::{Cause, InOrder, Leftover, hash_of};
 use crate::id::Revision;
 use crate::store::{MAX_VALUE, Outcome, Record, StoreError, Write};
 use crate::wire::{ManifestRecord, Named, Part, RecordName};
@@ -93,8 +93,10 @@ impl Node {
         self.collector.at = now.at + pause;
         self.forget_deleted();
         let due = self.due();
-        let part = self.worthy_part();
-        if due.is_empty() && part.is_none() {
+        // To look for more costs what waits: not while there is enough to do.
+        let busy = self.collector.deleting.len() + due.len() >= WINDOW;
+        let part = if busy { None } else { self.worthy_part() };
+        if due.is_empty() && part.is_none() && !busy {
             (self.collector.waits, self.collector.turn) = (None, false);
             // What is on its way may fail.
             let nothing = self.collector.deleting.is_empty();
@@ -147,20 +149,19 @@ impl Node {
     }
 
     /// A tombstone goes when a manifest covers it; all else of no use at once.
-    fn is_due(&self, leftover: &Leftover) -> bool {
+    fn is_due(manifests: &mut InOrder<'_>, leftover: &Leftover) -> bool {
         leftover.cause != Cause::Deleted
-            || self.view.manifests.is_superseded(leftover.hash, leftover.revision)
+            || manifests.is_superseded(leftover.hash, leftover.revision)
             || broken!(CoveredGoes)
     }
 
     /// What may go now and is not on its way, as many as may be at a time.
     fn due(&self) -> Vec<(Box<str>, Leftover)> {
         let deleting = &self.collector.deleting;
-        let due = self
-            .view
-            .leftovers
-            .iter()
-            .filter(|(name, leftover)| self.is_due(leftover) && !deleting.contains_key(*name));
+        let mut manifests = self.view.manifests.in_order();
+        let due = self.view.leftovers.iter().filter(|(name, leftover)| {
+            Self::is_due(&mut manifests, leftover) && !deleting.contains_key(*name)
+        });
         let room = WINDOW.saturating_sub(deleting.len());
         due.take(room).map(|(name, leftover)| (name.into(), *leftover)).collect()
     }
@@ -169,7 +170,9 @@ impl Node {
     fn worthy_part(&self) -> Option<(Part, u64)> {
         let bits = part_bits(self.view.keys.announced());
         let mut counted = (None, 0);
-        let waiting = self.view.leftovers.iter().filter(|(_, left)| !self.is_due(left));
+        let mut manifests = self.view.manifests.in_order();
+        let all = self.view.leftovers.iter();
+        let waiting = all.filter(|(_, left)| !Self::is_due(&mut manifests, left));
         for (_, leftover) in waiting {
             let part = Some(Part::of(leftover.hash, bits));
             counted = (part, if counted.0 == part { counted.1 + 1 } else { 1 });
@@ -245,7 +248,9 @@ impl Node {
         };
         let shown = self.view.manifests.get(part).map_or(Revision::NONE, |(_, revision)| revision);
         let stands = self.collector.stands.filter(|(of, _)| *of == part);
-        let expected = stands.map_or(shown, |(_, revision)| revision);
+        let stands = stands.map(|(_, revision)| revision);
+        let stands = stands.filter(|at| *at == Revision::NONE || *at > shown);
+        let expected = stands.unwrap_or(shown);
         if expected > upto {
             // What stands there may cover more than this view knows of.
             return;

@@ -19,7 +19,7 @@ pub(crate) use entry::{Claim, KeyEntry, NotUntil, Note};
 pub(crate) use expiry::Expiry;
 pub(crate) use keys::{KeyIx, Keys};
 pub(crate) use leftovers::{Cause, Leftover, Leftovers, hash_of};
-pub(crate) use manifests::Manifests;
+pub(crate) use manifests::{InOrder, Manifests};
 pub(crate) use owner_map::OwnerMap;
 pub(crate) use owners::{OwnerIx, Owners};
 pub(crate) use problems::Problems;
