@@ -7,6 +7,8 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use bytes::Bytes;
+
 use super::Node;
 use super::outcome::{ReadFor, WriteFor};
 use crate::core::guard::broken;
@@ -75,8 +77,9 @@ impl Node {
     }
 
     pub(super) fn collect_timeout(&self) -> Option<Time> {
-        let idle =
-            self.view.leftovers.is_empty() || self.collector.idle == Some(self.leftover_changes());
+        let view = &self.view;
+        let nothing = view.leftovers.is_empty() && view.manifests.lost().is_none();
+        let idle = nothing || self.collector.idle == Some(self.leftover_changes());
         (!idle && self.me.is_some()).then_some(self.collector.at)
     }
 
@@ -96,7 +99,8 @@ impl Node {
         // To look for more costs what waits: not while there is enough to do.
         let busy = self.collector.deleting.len() + due.len() >= WINDOW;
         let part = if busy { None } else { self.worthy_part() };
-        if due.is_empty() && part.is_none() && !busy {
+        let lost = self.view.manifests.lost().is_some();
+        if due.is_empty() && part.is_none() && !busy && !lost {
             (self.collector.waits, self.collector.turn) = (None, false);
             // What is on its way may fail.
             let nothing = self.collector.deleting.is_empty();
@@ -112,7 +116,12 @@ impl Node {
         for (name, leftover) in due {
             self.collect(&name, leftover);
         }
-        if let Some((part, seed)) = part.filter(|_| !self.collector.writing) {
+        if self.collector.writing {
+            return;
+        }
+        if lost {
+            self.restore_manifest();
+        } else if let Some((part, seed)) = part {
             self.write_manifest(part, seed);
         }
     }
@@ -255,6 +264,23 @@ impl Node {
             // What stands there may cover more than this view knows of.
             return;
         }
+        self.collector.stands = None;
+        self.send_manifest(part, value, expected);
+    }
+
+    /// Writes a manifest again as it was, over what says nothing: tombstones have gone that it covers.
+    fn restore_manifest(&mut self) {
+        if let Some((part, over, manifest)) = self.view.manifests.lost() {
+            let value = manifest.encode();
+            // That may have gone by itself. Anything else that stands there the watch shows.
+            let nothing = self.collector.stands == Some((part, Revision::NONE));
+            let over = if nothing { Revision::NONE } else { over };
+            self.collector.stands = None;
+            self.send_manifest(part, value, over);
+        }
+    }
+
+    fn send_manifest(&mut self, part: Part, value: Bytes, expected: Revision) {
         let write = Write {
             name: RecordName::Manifest(part).to_string(),
             value: Some(value),
@@ -263,7 +289,6 @@ impl Node {
             expires_in: None,
         };
         self.collector.writing = true;
-        self.collector.stands = None;
         self.write(WriteFor::Manifest(part), write);
     }
 

@@ -182,9 +182,13 @@ impl View {
         revision: Revision,
         value: Option<&[u8]>,
     ) -> Result<Effect, Malformed> {
-        match value.map(ManifestRecord::decode).transpose()? {
-            Some(record) => self.manifests.put(part, record, revision),
-            None => self.manifests.remove(part),
+        match value.map(ManifestRecord::decode).transpose() {
+            Ok(Some(record)) => self.manifests.put(part, record, revision),
+            Ok(None) => self.manifests.lose(part, revision),
+            Err(error) => {
+                self.manifests.lose(part, revision);
+                return Err(error);
+            }
         }
         Ok(Effect::Nothing)
     }

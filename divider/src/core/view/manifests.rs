@@ -14,6 +14,8 @@ pub(crate) struct Manifests {
     by_part: HashMap<Part, (ManifestRecord, Revision)>,
     /// How many there are of each fineness.
     by_bits: BTreeMap<u8, u32>,
+    /// The parts whose manifest was written over by what says nothing, and the revision of that.
+    lost: BTreeMap<Part, Revision>,
     changes: u64,
 }
 
@@ -25,20 +27,28 @@ impl Manifests {
     /// Takes one in. One that speaks of what comes after it is of another log, or forged.
     pub(crate) fn put(&mut self, part: Part, record: ManifestRecord, revision: Revision) {
         if record.upto >= revision {
-            return;
+            return self.lose(part, revision);
         }
+        self.lost.remove(&part);
         if self.by_part.insert(part, (record, revision)).is_none() {
             *self.by_bits.entry(part.bits()).or_default() += 1;
         }
         self.changes += 1;
     }
 
-    pub(super) fn remove(&mut self, part: Part) {
-        if self.by_part.remove(&part).is_some()
-            && let Some(count) = self.by_bits.get_mut(&part.bits())
-        {
-            *count -= 1;
+    /// The part's record says nothing (any more). What it said before is still true, but nobody who
+    /// comes later knows it.
+    pub(super) fn lose(&mut self, part: Part, revision: Revision) {
+        if self.by_part.contains_key(&part) {
+            self.lost.insert(part, revision);
+            self.changes += 1;
         }
+    }
+
+    /// A manifest that is to be written again, over a record at this revision.
+    pub(crate) fn lost(&self) -> Option<(Part, Revision, &ManifestRecord)> {
+        let (part, over) = self.lost.first_key_value()?;
+        self.by_part.get(part).map(|(manifest, _)| (*part, *over, manifest))
     }
 
     /// The part's manifest, and its revision.

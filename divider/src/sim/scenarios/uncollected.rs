@@ -123,3 +123,38 @@ fn what_the_store_lost_of_the_deletions_is_deleted_again() {
     play.run(BEAT);
     play.until(LEASE * 4, are_collected);
 }
+
+#[test]
+fn a_manifest_that_is_written_over_is_restored() {
+    let forged = ManifestRecord { upto: Revision(1 << 40), live: Vec::new() };
+    for value in [Some(Bytes::from_static(b"garbage")), Some(forged.encode()), None] {
+        let mut play = Play::new(LEASE);
+        let (a, b) = (start(&mut play, "a"), start(&mut play, "b"));
+        use_up(&mut play);
+        play.until(LEASE * 2, are_collected);
+        play.put("manifest.0-0", value, None);
+        play.run(LEASE * 3);
+        play.crash(a);
+        play.crash(b);
+        play.log.crash(play.now, Duration::ZERO, |_| Some(0));
+        assert!(GONE.iter().any(|key| play.log.has_value(&format!("key.{key}"))), "it is back");
+        let c = start(&mut play, "c");
+        play.run(LEASE * 6);
+        for key in GONE {
+            assert_eq!(play.told(c, key), "", "{key}");
+        }
+    }
+}
+
+#[test]
+fn a_manifest_whose_tombstone_has_gone_is_restored() {
+    let mut play = Play::new(LEASE);
+    let a = start(&mut play, "a");
+    use_up(&mut play);
+    play.until(LEASE * 2, are_collected);
+    play.once(a, Verb::Write, "manifest.0-0", Fate::Lost);
+    play.put("manifest.0-0", None, None);
+    play.run(BEAT);
+    play.log.forget("manifest.0-0");
+    play.until(LEASE * 2, |play| play.log.has_value("manifest.0-0"));
+}
