@@ -260,11 +260,11 @@ impl Node {
         let stands = stands.map(|(_, revision)| revision);
         let stands = stands.filter(|at| *at == Revision::NONE || *at > shown);
         let expected = stands.unwrap_or(shown);
+        self.collector.stands = None;
         if expected > upto {
-            // What stands there may cover more than this view knows of.
+            // What stands there may cover more than this view knows of. It is asked for again.
             return;
         }
-        self.collector.stands = None;
         self.send_manifest(part, value, expected);
     }
 

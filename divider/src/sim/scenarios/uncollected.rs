@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::collecting::{GONE, is_collected, start};
 use super::fate::{Fate, Verb};
 use super::play::Play;
-use super::{BEAT, LEASE};
+use super::{BEAT, LEASE, MS};
 use crate::id::Revision;
 use crate::wire::ManifestRecord;
 
@@ -157,4 +157,43 @@ fn a_manifest_whose_tombstone_has_gone_is_restored() {
     play.run(BEAT);
     play.log.forget("manifest.0-0");
     play.until(LEASE * 2, |play| play.log.has_value("manifest.0-0"));
+}
+
+#[test]
+fn another_log_is_collected_although_a_manifest_of_the_former_stood_higher() {
+    let mut play = Play::new(LEASE);
+    let a = start(&mut play, "a");
+    play.log.skip(1 << 20);
+    use_up(&mut play);
+    play.put("manifest.0-0", Some(Bytes::from_static(b"garbage")), None);
+    play.until(LEASE, |play| play.reads(a, "manifest.0-0") > 0);
+    // The answer, which says at which revision it stands, is the last from that log.
+    play.run(MS * 3);
+    play.log.recreate();
+    play.break_watches(a);
+    play.run(LEASE * 2);
+    use_up(&mut play);
+    play.until(LEASE * 4, are_collected);
+}
+
+#[test]
+fn a_key_that_is_announced_again_while_it_is_collected_runs_and_stays() {
+    let mut play = Play::new(LEASE);
+    let a = start(&mut play, "a");
+    play.announce_all(&GONE);
+    play.until_running(&GONE);
+    let name = format!("key.{}", GONE[0]);
+    play.once(a, Verb::Write, &name, Fate::Held);
+    for key in GONE {
+        play.retract(key);
+    }
+    play.until(LEASE * 2, |play| play.players[a].held.len() == 1);
+    play.announce(GONE[0]);
+    play.until_running(&GONE[..1]);
+    play.land(a);
+    play.run(LEASE);
+    play.break_watches(a);
+    play.run(LEASE);
+    assert!(play.runs(a, GONE[0]) && play.log.has_value(&name));
+    assert_eq!(play.told(a, GONE[0]), "+-+");
 }
