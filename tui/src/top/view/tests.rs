@@ -277,10 +277,10 @@ fn by_zone() -> Play {
     let mut play = Play::new(Settings { group_by: Some("zone".to_owned()), ..Settings::default() });
     let mut group = Snapshot::builder(play.model.place.group.clone(), Revision(7), play.at(0));
     for at in 0..70 {
-        let mut node = NodeStatus::new(node_id(&format!("node-{at:02}")), STATES[7], now());
+        let mut node = NodeStatus::new(node_id(&format!("node-{at:02}")), NodeState::Ready, now());
         (node.keys, node.target, node.effective_affinity, node.affinity) = (100, 100, 1, 1);
-        if at < 9 {
-            node.state = STATES[at];
+        if let Some(state) = STATES.get(at) {
+            node.state = *state;
         }
         node.keys = [100, 79, 111, 101][at % 4];
         let zone = ["eu-1a", "eu-1b", "eu-1c"].get(at % 5).copied();
