@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use crate::contract::{Export, Viewer};
 use crate::exit::{Exit, Failure, Outcome};
-use crate::output::answer;
+use crate::output::{answer, is_read};
 use crate::shell::Shell;
 use crate::span::parse_span;
 
@@ -95,7 +95,7 @@ impl Shell {
         };
         let mut ticks = tokio::time::interval(every);
         let mut lost = false;
-        loop {
+        while is_read() {
             tokio::select! {
                 _ = ticks.tick() => {
                     if stdout().is_terminal() {
@@ -112,6 +112,8 @@ impl Shell {
                 }
             }
         }
+        watch.close().await;
+        Ok(())
     }
 
     /// Says that the store is lost or back, each once.

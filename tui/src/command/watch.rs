@@ -11,7 +11,7 @@ use crate::contract::{Event, Happening, Viewer};
 use crate::exit::Outcome;
 use crate::glob::is_meant;
 use crate::look::Look;
-use crate::output::{Format, answer, answer_json_line};
+use crate::output::{Format, answer, answer_json_line, is_read};
 use crate::shell::Shell;
 use crate::span::parse_span;
 
@@ -60,7 +60,7 @@ impl WatchArgs {
         let mut log = Log { args: &self, as_json, shell, left: self.count };
         log.on_first(&snapshot, &viewer)?;
         let (mut before, mut lost) = (snapshot, false);
-        while log.left != Some(0) {
+        while log.left != Some(0) && is_read() {
             let update = match end {
                 None => watch.next().await,
                 Some(end) => match tokio::time::timeout_at(end, watch.next()).await {

@@ -7,6 +7,7 @@ mod tone;
 mod when;
 
 use std::io::{self, ErrorKind, IsTerminal, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::Args;
 use serde::Serialize;
@@ -134,16 +135,25 @@ fn json_line(item: &impl Serialize) -> Result<String, serde_json::Error> {
     serde_json::to_string(item).map(|text| json_escaped(&text) + "\n")
 }
 
-/// Writes data. Whoever reads it may stop early, as `head` does.
+/// Whether nobody reads the answers any more.
+static UNREAD: AtomicBool = AtomicBool::new(false);
+
+/// Writes data. Its reader may stop early, as `head` does: the command ends with the same exit code as
+/// with a reader.
 pub(crate) fn answer(text: &str) -> io::Result<()> {
     let mut out = io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Err(error) if error.kind() == ErrorKind::BrokenPipe => {
-            // Nobody reads any more: there is nothing left to do for anybody.
-            std::process::exit(0)
+            UNREAD.store(true, Ordering::Relaxed);
+            Ok(())
         }
         result => result,
     }
+}
+
+/// Whether somebody may still read the answers: without, what only answers has no more to do.
+pub(crate) fn is_read() -> bool {
+    !UNREAD.load(Ordering::Relaxed)
 }
 
 /// Writes a line of words.

@@ -1,6 +1,8 @@
 //! The exit codes, so that a script can tell what happened.
 
-use crate::bed::{Bed, words};
+use std::process::Stdio;
+
+use crate::bed::{Bed, wait, words};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn each_end_has_its_exit_code() {
@@ -44,6 +46,27 @@ async fn each_end_has_its_exit_code() {
     check(5, &["nodes", "--context", "nobody"], "no such context").await;
     check(5, &["cordon", "--label", "zone=x"], "no node has these labels").await;
     node.cancel().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_nobody_reads_ends_as_it_would_and_what_only_answers_ends_soon() {
+    let bed = Bed::with_group().await;
+    bed.announce(3).await;
+    // A process whose standard output is closed by its reader.
+    let unread = |args: &[&str]| {
+        let mut command = bed.command(args);
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+        drop(child.stdout.take());
+        Ok::<_, std::io::Error>(child)
+    };
+    let check = async |code: i32, args: &[&str]| {
+        let output = wait(unread(args).expect("it can be run")).await;
+        assert_eq!(output.status.code(), Some(code), "{args:?}: {}", words(&output));
+    };
+    check(0, &["keys"]).await;
+    check(0, &["nodes", "--watch", "100ms"]).await;
+    check(0, &["watch"]).await;
+    check(2, &["check"]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
