@@ -39,8 +39,16 @@ fn find<'a>(document: &'a Value, check: &str) -> &'a Value {
 }
 
 fn assert_failed(document: &Value, check: &str, found: &str, remedy: &str) {
+    assert_found(document, (check, "fail"), found, remedy);
+}
+
+fn assert_warned(document: &Value, check: &str, found: &str, remedy: &str) {
+    assert_found(document, (check, "warn"), found, remedy);
+}
+
+fn assert_found(document: &Value, (check, result): (&str, &str), found: &str, remedy: &str) {
     let row = find(document, check);
-    assert_eq!(row["result"], "fail", "{document:#}");
+    assert_eq!(row["result"], result, "{document:#}");
     for (field, expected) in [("found", found), ("remedy", remedy)] {
         let text = row[field].as_str().expect("a text");
         assert!(text.contains(expected), "{field}: {text}");
@@ -50,14 +58,18 @@ fn assert_failed(document: &Value, check: &str, found: &str, remedy: &str) {
 #[tokio::test(flavor = "multi_thread")]
 async fn it_tries_what_the_user_may_and_leaves_nothing_behind() {
     let bed = Bed::with_group().await;
+    // A slow machine's server warns of its own start.
+    let before = bed.server.log().len();
     let (code, document) = checks(&bed, &[]).await;
     assert_eq!(code, Some(0), "{document:#}");
     for check in ["write", "watch"] {
         assert_eq!(find(&document, check)["result"], "ok", "{document:#}");
     }
-    let warnings = bed.server.log();
-    let warnings: Vec<_> = warnings.lines().filter(|line| line.contains("[WRN]")).collect();
+    let log = bed.server.log();
+    let warnings: Vec<_> = log[before..].lines().filter(|line| line.contains("[WRN]")).collect();
     assert!(warnings.is_empty(), "{warnings:#?}");
+    let crashes = find(&document, "crashes")["found"].as_str().expect("a text");
+    assert!(crashes.contains("superseded records"), "{document:#}");
     assert_eq!(bed.json(&["nodes"]).await["nodes"], serde_json::json!([]));
     assert_eq!(bed.json(&["repair"]).await["records"], serde_json::json!([]));
 }
@@ -90,6 +102,50 @@ async fn a_full_account_is_named() {
     let (code, document) = checks(&bed, &[]).await;
     assert_eq!(code, Some(1), "{document:#}");
     assert_failed(&document, "write", "the store is full", "account's storage limit");
+    assert_warned(&document, "account", " of 65536 bytes (9", "storage limit");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn how_full_the_account_is_is_told_as_far_as_the_user_may_know() {
+    let bed = Bed::with_group().await;
+    let (_, document) = checks(&bed, &[]).await;
+    let row = find(&document, "account");
+    assert_eq!(row["result"], "ok", "{document:#}");
+    assert!(row["found"].as_str().expect("a text").contains("no limit can be seen"), "{row}");
+
+    let deny = "authorization { users: [
+        {user: a, password: a}
+        {user: b, password: b, permissions: {publish: {deny: \"$JS.API.INFO\"}}}] }
+        no_auth_user: a";
+    let server = LocalServer::builder().config(deny).start().expect("a server");
+    let bed = Bed::with(server);
+    bed.make("orders").await;
+    let (code, document) = checks(&bed, &["--user", "b", "--password", "b"]).await;
+    assert_eq!(code, Some(0), "{document:#}");
+    let row = find(&document, "account");
+    assert_eq!(row["result"], "ok", "{document:#}");
+    assert!(row["found"].as_str().expect("a text").contains("$JS.API.INFO"), "{row}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_setting_without_harm_is_a_warning_and_one_with_harm_fails() {
+    let bed = Bed::with_group().await;
+    let client = async_nats::connect(bed.server.url()).await.expect("connected");
+    let log = async_nats::jetstream::new(client);
+    let mut stream = log.get_stream("KV_divider_orders").await.expect("it is there");
+    let mut config = stream.info().await.expect("it is there").config.clone();
+    config.allow_direct = !config.allow_direct;
+    log.update_stream(&config).await.expect("updated");
+    let (code, document) = checks(&bed, &[]).await;
+    assert_eq!(code, Some(0), "{document:#}");
+    assert_warned(&document, "stream", "works all the same: allow_direct is", "nats stream edit");
+
+    config.max_age = std::time::Duration::from_hours(1);
+    log.update_stream(&config).await.expect("updated");
+    let (code, document) = checks(&bed, &[]).await;
+    assert_eq!(code, Some(1), "{document:#}");
+    assert_failed(&document, "stream", "max_age is", "nats stream edit");
+    assert_failed(&document, "stream", "harmless: allow_direct is", "divider init");
 }
 
 #[tokio::test(flavor = "multi_thread")]

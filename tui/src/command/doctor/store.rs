@@ -1,0 +1,97 @@
+//! How the group's stream and its account are.
+
+use divider::store::{Inspection, Storage};
+use divider::{GroupName, OpenError};
+
+use super::Finding;
+use crate::output::chain;
+
+pub(super) fn rules(group: &GroupName, found: &Inspection) -> Finding {
+    if found.broken.is_empty() {
+        return Finding::ok("stream", format!("{group} keeps the rules of the protocol"));
+    }
+    let words = |is_harmless: bool| {
+        let rules = found.broken.iter().filter(|rule| rule.is_harmless == is_harmless);
+        rules.map(ToString::to_string).collect::<Vec<_>>().join("; ")
+    };
+    let (harmful, harmless) = (words(false), words(true));
+    let edit = format!("update the stream KV_divider_{group} with `nats stream edit`");
+    if harmful.is_empty() {
+        let what = format!("{group} works all the same: {harmless}");
+        return Finding::warn("stream", what, &edit);
+    }
+    let all =
+        if harmless.is_empty() { harmful } else { format!("{harmful}; harmless: {harmless}") };
+    let remedy = format!(
+        "{edit}; where a setting cannot be changed, delete the stream, make it again with `divider \
+         init`, and announce all keys again"
+    );
+    Finding::fail("stream", all, &remedy)
+}
+
+pub(super) fn replicas(group: &GroupName, found: &Inspection) -> Finding {
+    let away: Vec<_> = found.copies.iter().filter(|copy| copy.is_offline).collect();
+    let behind = found.copies.iter().any(|copy| !copy.is_current);
+    let all = format!("{} of {group}", found.replicas);
+    if !away.is_empty() {
+        let names: Vec<_> = away.iter().map(|copy| copy.server.as_str()).collect();
+        let what = format!("{all}, and away: {}", names.join(", "));
+        return Finding::fail("replicas", what, "bring these servers back");
+    }
+    if behind {
+        let what = format!("{all}, and one is behind");
+        return Finding::warn("replicas", what, "wait until it has caught up, or look at its disk");
+    }
+    if found.replicas < 3 {
+        let remedy = format!(
+            "no server may fail: on a cluster, `nats stream edit KV_divider_{group} --replicas 3`"
+        );
+        return Finding::warn("replicas", all, &remedy);
+    }
+    Finding::ok("replicas", all)
+}
+
+pub(super) fn size(group: &GroupName, found: &Inspection) -> Finding {
+    let Some(max) = found.max_bytes else {
+        return Finding::ok("size", format!("{} bytes, no limit of its own", found.bytes));
+    };
+    let percent = found.bytes.saturating_mul(100) / max.max(1);
+    let what = format!("{} of {max} bytes ({percent}%)", found.bytes);
+    let remedy = format!("raise it: `nats stream edit KV_divider_{group} --max-bytes`");
+    match percent {
+        0..80 => Finding::ok("size", what),
+        80..95 => Finding::warn("size", what, &remedy),
+        _ => Finding::fail("size", what, &remedy),
+    }
+}
+
+/// How full the account is: what all its streams take counts, and not the group's alone.
+pub(super) fn account(found: Result<Storage, OpenError>) -> Finding {
+    let Storage { used, reserved, limit, .. } = match found {
+        Ok(storage) => storage,
+        Err(error @ OpenError::Denied { .. }) => {
+            let found = format!("not looked at, how full it is is not known: {}", chain(&error));
+            return Finding::ok("account", found);
+        }
+        Err(error) => {
+            let remedy = "see whether JetStream is on for the account; where the stream is imported \
+                          from another account, look there";
+            return Finding::warn("account", chain(&error), remedy);
+        }
+    };
+    let Some(limit) = limit else {
+        let found = format!(
+            "{used} bytes, {reserved} reserved; no limit can be seen: the server's max_file_store \
+             and its disk count"
+        );
+        return Finding::ok("account", found);
+    };
+    let percent = used.saturating_mul(100) / limit;
+    let found = format!("{used} of {limit} bytes ({percent}%), {reserved} reserved");
+    if used.saturating_mul(100) <= limit.saturating_mul(80) {
+        return Finding::ok("account", found);
+    }
+    let remedy = "raise the account's storage limit, or make room: when it is full, no lease is \
+                  renewed and all work stops";
+    Finding::warn("account", found, remedy)
+}
