@@ -90,13 +90,13 @@ impl ReconcileArgs {
             changes.map(|(key, action)| Change { key: key.to_string(), action }).collect();
         if self.dry_run {
             done.keys = &changes;
-            if !is_json {
+            if is_json {
+                answer_json(&done)?;
+            } else {
                 let list = List { columns: COLUMNS, rows: &changes, kind: "key" };
                 answer(&shell.output.table(&list, |_| true))?;
                 let (new, old) = (count(done.announced, "key"), count(done.retracted, "key"));
                 shell.output.say(&format!("{new} to announce, {old} to retract"));
-            } else {
-                answer_json(&done)?;
             }
             return difference.check(&options).map_err(refused);
         }

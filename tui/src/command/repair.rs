@@ -108,11 +108,11 @@ impl RepairArgs {
         answer(
             &shell.output.table(&List { columns: COLUMNS, rows: &rows, kind: "record" }, |_| true),
         )?;
-        let changed = count(changes().count() as u64, "record");
+        let records = count(changes().count() as u64, "record");
         shell.output.say(&match (rows.is_empty(), self.yes) {
             (true, _) => "every record can be read".to_owned(),
-            (_, true) => format!("{changed} removed"),
-            (_, false) => format!("{changed} to remove; nothing was changed, --yes does it"),
+            (_, true) => format!("{records} removed"),
+            (_, false) => format!("{records} to remove; nothing was changed, --yes does it"),
         });
         Ok(())
     }

@@ -6,6 +6,7 @@ use super::{Environment, Field};
 
 /// Where the server and the group are, and how to log in.
 #[derive(Debug, Clone, Default, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own on the command line")]
 #[expect(clippy::doc_markdown, reason = "these comments are shown as they are")]
 #[command(next_help_heading = "Connection (--help shows all)")]
 pub(crate) struct ConnectionArgs {

@@ -170,7 +170,7 @@ impl Drain {
             let node = snapshot.node(id);
             match node.and_then(|node| Some((node, drained(node)?))) {
                 Some((node, (drain, wish))) if drain == self.id => {
-                    *part = Part::of(*part, node, wish)
+                    *part = Part::of(*part, node, wish);
                 }
                 _ => {
                     undone += 1;
