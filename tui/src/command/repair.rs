@@ -109,11 +109,19 @@ impl RepairArgs {
             &shell.output.table(&List { columns: COLUMNS, rows: &rows, kind: "record" }, |_| true),
         )?;
         let records = count(changes().count() as u64, "record");
-        shell.output.say(&match (rows.is_empty(), self.yes) {
-            (true, _) => "every record can be read".to_owned(),
-            (_, true) => format!("{records} removed"),
-            (_, false) => format!("{records} to remove; nothing was changed, --yes does it"),
+        shell.output.say(&match (rows.is_empty(), changes().next().is_some(), self.yes) {
+            (true, ..) => "every record can be read".to_owned(),
+            (_, false, _) => "nothing was changed: these records are kept".to_owned(),
+            (_, true, true) => format!("{records} removed"),
+            (_, true, false) => format!("{records} to remove; nothing was changed, --yes does it"),
         });
+        if let Some(row) = rows.iter().find(|row| row.action == Action::Keep && row.is_removable())
+        {
+            let name = &row.record;
+            shell
+                .output
+                .say(&format!("{name} is removed only by its name: `divider repair {name} --yes`"));
+        }
         Ok(())
     }
 
@@ -140,10 +148,7 @@ impl RepairArgs {
         let meant = announced.and_then(Key::meant_by);
         let is_removed = match RecordName::parse(&record) {
             Err(_) => true,
-            Ok(RecordName::Control(_) | RecordName::Rebalance | RecordName::Stops(_)) => {
-                self.records.contains(&record)
-            }
-            Ok(_) => false,
+            Ok(name) => is_removable(&name) && self.records.contains(&record),
         };
         let action = match (is_removed, &meant) {
             (false, _) => Action::Keep,
@@ -155,7 +160,16 @@ impl RepairArgs {
     }
 }
 
+/// Whether a record with that name is removed where somebody names it.
+fn is_removable(name: &RecordName) -> bool {
+    matches!(name, RecordName::Control(_) | RecordName::Rebalance | RecordName::Stops(_))
+}
+
 impl Row {
+    fn is_removable(&self) -> bool {
+        RecordName::parse(&self.record).is_ok_and(|name| is_removable(&name))
+    }
+
     /// The key first: a removed record cannot be found again.
     async fn repair(&self, opened: &Opened) -> Outcome {
         if let (Action::RemoveAndAnnounce, Some(meant)) = (self.action, &self.meant) {

@@ -153,3 +153,17 @@ async fn a_list_becomes_what_there_is_under_a_prefix() {
     assert!(words(&wrong).contains("line 2: key is too long"), "{}", words(&wrong));
     assert_eq!(bed.answer(&["keys", "/c/", "--count"]).await, "0\n");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_record_of_operators_that_nobody_can_read_goes_by_its_name_alone() {
+    let bed = Bed::with_group().await;
+    let client = async_nats::connect(bed.server.url()).await.expect("connected");
+    let log = async_nats::jetstream::new(client);
+    let ack = log.publish("$KV.divider_orders.control.w9", "garbage".into()).await.expect("sent");
+    ack.await.expect("the server stores it");
+    let said = words(&bed.run(&["repair", "--yes"]).await);
+    assert!(said.contains("nothing was changed"), "{said}");
+    assert!(said.contains("`divider repair control.w9 --yes`"), "{said}");
+    bed.answer(&["repair", "control.w9", "--yes"]).await;
+    assert_eq!(bed.json(&["repair"]).await["records"], serde_json::json!([]));
+}

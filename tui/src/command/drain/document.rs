@@ -21,8 +21,9 @@ pub(super) struct Document<'a> {
 pub(super) struct NodeRow {
     pub(super) node: String,
     pub(super) outcome: &'static str,
-    /// How many keys it had; null where it has some left.
+    /// How many keys it had; null where it has some left, and where it was empty before it was watched.
     pub(super) keys: Option<u64>,
+    /// How long it took; null likewise.
     pub(super) took_ms: Option<u64>,
     /// How many keys were freed at the deadline and have no owner; null where it has some left.
     pub(super) freed: Option<u64>,

@@ -14,7 +14,7 @@ use super::left::LeftKey;
 use super::monitor::{Empty, Monitor, News};
 use crate::contract::Viewer;
 use crate::exit::{Exit, Failure, Outcome};
-use crate::output::{Format, age, ago, answer, answer_json, millis};
+use crate::output::{Format, age, ago, answer, answer_json, count, millis};
 use crate::shell::Shell;
 
 /// Somebody who watches a drain.
@@ -27,8 +27,11 @@ pub(super) struct Wait<'a> {
     begun: Instant,
     deadline: Option<Instant>,
     on_deadline: OnDeadline,
-    /// When each node was seen to have nothing left, and how many keys it had.
-    emptied: Vec<(NodeId, u64, Duration)>,
+    /// The nodes that were seen to become empty: how many keys each had, and how long it took. Of one
+    /// that was empty before, neither is known.
+    emptied: Vec<(NodeId, Option<(u64, Duration)>)>,
+    /// Whether anything of the drain was seen yet.
+    watched: bool,
     /// Since when the store is lost.
     lost: Option<Instant>,
     /// The last line of progress.
@@ -72,6 +75,7 @@ impl<'a> Wait<'a> {
             deadline: None,
             on_deadline: OnDeadline::Keep,
             emptied: Vec::new(),
+            watched: false,
             lost: None,
             told: String::new(),
         }
@@ -86,6 +90,7 @@ impl<'a> Wait<'a> {
         on_deadline: OnDeadline,
     ) -> Self {
         self.begun = Instant::now();
+        self.watched = true;
         self.deadline = deadline.map(|span| self.begun + span);
         self.on_deadline = on_deadline;
         self.drain = Some(drain.to_string());
@@ -121,6 +126,7 @@ impl<'a> Wait<'a> {
         if let Some(end) = self.on_snapshot(first)? {
             return self.end(end, first);
         }
+        self.watched = true;
         self.finish(watch).await
     }
 
@@ -171,14 +177,16 @@ impl<'a> Wait<'a> {
             match news {
                 News::Undone(node) => return Ok(Some(End::Undone(node))),
                 News::Empty(node, keys, end) => {
-                    let took = self.begun.elapsed();
+                    let seen = self.watched.then(|| (keys, self.begun.elapsed()));
                     self.clear_line();
                     if self.shell.output.format(&[Format::Plain, Format::Json])? == Format::Plain {
-                        let keys = crate::output::count(keys, "key");
-                        let word = word_of(end);
-                        answer(&format!("node/{node} {word} ({keys}, {})\n", age(took)))?;
+                        let how = seen.map_or_else(
+                            || "before it was watched".to_owned(),
+                            |(keys, took)| format!("{}, {}", count(keys, "key"), age(took)),
+                        );
+                        answer(&format!("node/{node} {} ({how})\n", word_of(end)))?;
                     }
-                    self.emptied.push((node, keys, took));
+                    self.emptied.push((node, seen));
                 }
             }
         }
@@ -300,13 +308,14 @@ impl<'a> Wait<'a> {
             End::Undone(_) => "undone",
         };
         let row = |node: &NodeId| {
-            let emptied = self.emptied.iter().find(|(emptied, ..)| emptied == node);
+            let emptied = self.emptied.iter().find(|(emptied, _)| emptied == node);
+            let seen = emptied.and_then(|(_, seen)| *seen);
             let end = self.monitor.ended().find(|(ended, _)| *ended == node).map(|(_, end)| end);
             NodeRow {
                 node: node.to_string(),
                 outcome: end.map_or("draining", word_of),
-                keys: emptied.map(|(_, keys, _)| *keys),
-                took_ms: emptied.map(|(_, _, took)| millis(*took)),
+                keys: seen.map(|(keys, _)| keys),
+                took_ms: seen.map(|(_, took)| millis(took)),
                 freed: end.map(|end| end.freed),
                 taken_over: end.map(|end| end.taken_over),
                 unseen: end.map(|end| end.unseen),
