@@ -154,9 +154,11 @@ async fn a_frozen_server_leaves_a_write_unknown() {
 /// its own time is over.
 #[tokio::test]
 async fn what_was_on_its_way_when_the_connection_was_cut_ends_with_the_next_one() {
-    let Nats { store, mut server } = Nats::start().await;
+    let Nats { store: _, mut server } = Nats::start().await;
     let options = NatsStore::options().request_timeout(PATIENCE * 10);
     let patient = options.connect(server.url(), group()).await.expect("the group");
+    // A write waits for its connection, for as long as it may: this one's ends soon.
+    let store = impatient(&server).await;
     // It takes what is sent, and answers nothing; then it loses that.
     server.freeze();
     let write = tokio::spawn(patient.write(put("key.a", "", Some(0))));
