@@ -62,15 +62,12 @@ impl Key {
         let mut rest = wire.as_bytes();
         while let Some((&byte, after)) = rest.split_first() {
             let hex = |at: usize| after.get(at).and_then(|b| hex_digit(b.to_ascii_uppercase()));
-            match (byte, hex(0), hex(1)) {
-                (b'=', Some(high), Some(low)) => {
-                    bytes.push(high << 4 | low);
-                    rest = &after[2..];
-                }
-                _ => {
-                    bytes.push(byte);
-                    rest = after;
-                }
+            if let (b'=', Some(high), Some(low)) = (byte, hex(0), hex(1)) {
+                bytes.push(high << 4 | low);
+                rest = &after[2..];
+            } else {
+                bytes.push(byte);
+                rest = after;
             }
         }
         Self::new(String::from_utf8(bytes).ok()?).ok()

@@ -105,7 +105,11 @@ impl Tenants {
             joined: Revision(1),
             lease_ms: 6_000,
             affinity: 100,
-            prefixes: if node % 10 == 0 { Vec::new() } else { vec![format!("tenant.{node:04}.")] },
+            prefixes: if node.is_multiple_of(10) {
+                Vec::new()
+            } else {
+                vec![format!("tenant.{node:04}.")]
+            },
             state: MemberState::Active,
             balanced: Revision(balanced),
             settled: Revision(1),

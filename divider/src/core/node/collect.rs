@@ -298,7 +298,7 @@ impl Node {
         match outcome {
             Outcome::Acked(_) => self.collector.writing = false,
             Outcome::Conflict => {
-                _ = self.read(ReadFor::Manifest(part), &RecordName::Manifest(part))
+                _ = self.read(ReadFor::Manifest(part), &RecordName::Manifest(part));
             }
             Outcome::Refused(_) | Outcome::Unknown(_) => {
                 self.collector.writing = false;

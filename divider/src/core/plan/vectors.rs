@@ -134,14 +134,14 @@ fn shared() {
             keys: class.orphans.len() as u64,
         };
         let streams = given.classes.iter().zip(&holdings).map(stream).collect();
-        let mut placer = SharedPlacer::new(vessels.clone(), streams);
+        let mut picker = SharedPlacer::new(vessels.clone(), streams);
         let mut places = Vec::new();
         for (at, class) in given.classes.iter().enumerate() {
             let find = |node: &String| class.has.iter().position(|(name, _)| name == node);
             for Orphan { key, home, not } in &class.orphans {
                 let not: Vec<_> = not.iter().filter_map(find).collect();
                 let home = home.as_ref().and_then(find);
-                let to = placer.place(at, key_hash(key), home, &not);
+                let to = picker.place(at, key_hash(key), home, &not);
                 places.push(json!([key, to.map(|to| &class.has[to].0)]));
             }
         }

@@ -198,10 +198,10 @@ impl Grouping {
         let mut places = Vec::with_capacity(batch.len());
         for orphans in alone {
             let class = &self.all[orphans[0].0];
-            let mut placer = Placer::new(&class.candidates, orphans.len() as u64);
+            let mut picker = Placer::new(&class.candidates, orphans.len() as u64);
             for &(_, hash, ix) in orphans {
                 let (home, not) = suit(ix, class);
-                let at = placer.place(hash, home, &not);
+                let at = picker.place(hash, home, &not);
                 places.push((ix, at.map_or(OwnerIx::NONE, |at| class.nodes[at])));
             }
         }
@@ -228,12 +228,12 @@ impl Grouping {
         let mut streams: Vec<_> = batches.iter().map(|of| (stream(of), *of)).collect();
         streams.sort_by(|left, right| left.0.to.cmp(&right.0.to));
         let (streams, batches): (Vec<Stream>, Vec<_>) = streams.into_iter().unzip();
-        let mut placer = SharedPlacer::new(vessels.all, streams);
+        let mut picker = SharedPlacer::new(vessels.all, streams);
         for (stream, orphans) in batches.into_iter().enumerate() {
             let class = &self.all[orphans[0].0];
             for &(_, hash, ix) in orphans {
                 let (home, not) = suit(ix, class);
-                let at = placer.place(stream, hash, home, &not);
+                let at = picker.place(stream, hash, home, &not);
                 places.push((ix, at.map_or(OwnerIx::NONE, |at| class.nodes[at])));
             }
         }
@@ -291,9 +291,9 @@ impl Grouping {
         }
         if !shared.is_empty() {
             let (vessels, _, holdings) = self.holdings(shared);
-            let shares = shares(&vessels.all, &holdings).into_iter();
-            targets
-                .extend(vessels.owners.into_iter().zip(shares.map(|keys| u128::from(keys) * 1000)));
+            let each = shares(&vessels.all, &holdings).into_iter();
+            let each = each.map(|keys| u128::from(keys) * 1000);
+            targets.extend(vessels.owners.into_iter().zip(each));
         }
         targets
     }

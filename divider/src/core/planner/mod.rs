@@ -225,7 +225,9 @@ impl Planner {
         if stale {
             self.on_prefixes(view, unknown);
         }
-        if old != self.standings {
+        if old == self.standings {
+            self.keep_open_moves(view);
+        } else {
             if !stale {
                 self.keep_open_moves(view);
                 self.rebuild();
@@ -241,8 +243,6 @@ impl Planner {
             affected.retain(|&ix| view.keys.get(ix).is_some_and(|e| !e.is(Note::Pledged)));
             self.plan_keys(view, now, &affected, Patience::None);
             self.replan_stranded(view, now);
-        } else {
-            self.keep_open_moves(view);
         }
         if view.settled() > self.settled {
             self.settled = view.settled();

@@ -31,7 +31,7 @@ pub struct Stray {
 }
 
 /// For how long the tombstone of one is kept.
-const TOMBSTONE: Duration = Duration::from_secs(60);
+const TOMBSTONE: Duration = Duration::from_mins(1);
 
 #[derive(Deserialize)]
 struct Subjects {
