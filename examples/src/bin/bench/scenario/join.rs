@@ -23,8 +23,8 @@ pub(super) async fn measure(setup: &Setup) -> Result<Vec<Row>, Failure> {
     let lost = u32::try_from(stage.count(|what| matches!(what, What::Lost(_))))?;
     stage.close().await;
     let rate = moved.rate_row(setup, "join", setup.nodes)?;
-    let moves = setup.name("  moves on a join, and the least");
-    let count = Row::pair(moves, moved.count(), f64::from(least), "");
+    let counted = setup.name("  moves on a join, and the least");
+    let count = Row::pair(counted, moved.count(), f64::from(least), "");
     let even = f64::from(setup.keys.div_ceil(setup.nodes));
     let spread = Row::pair(setup.name("  most keys of a node before it"), most, even, "");
     let lost = Row::alone(setup.name("  keys lost to fences"), f64::from(lost), "");
