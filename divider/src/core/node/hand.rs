@@ -239,7 +239,8 @@ impl Node {
         if let Phase::Handing(giving) = &hold.phase {
             let Giving { next, ran, .. } = **giving;
             let claim = &entry.claim;
-            if claim.exists && claim.token == ran && claim.owner == self.me {
+            // Under garbage token and owner are the last ones shown: the hand-over may have landed below.
+            if claim.exists && !claim.garbled && claim.token == ran && claim.owner == self.me {
                 let revision = claim.revision;
                 return self.hand_over_again(now, ix, revision);
             }

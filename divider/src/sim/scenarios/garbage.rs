@@ -168,3 +168,22 @@ fn a_claim_that_is_mended_after_its_work_was_done_starts_no_run_with_its_token()
     play.land(a);
     play.until_running(&["k"]);
 }
+
+#[test]
+fn garbage_over_a_hand_over_that_was_not_shown_is_not_taken_for_the_claim_before_it() {
+    let (mut play, donor, other) = pair();
+    play.once(donor, Verb::Write, "claim.k", Fate::Unanswered);
+    play.rule(donor, Verb::Read, "claim.k", Fate::Held);
+    let before = play.writes(donor, "claim.k").len();
+    play.drain(donor);
+    play.until(LEASE, |play| play.writes(donor, "claim.k").len() > before);
+    play.players[donor].silent = true;
+    play.until(LEASE, |play| play.runs(other, "k"));
+    // The receiver cannot write its claim again, and the donor is shown no more than this.
+    play.cut(other);
+    play.put("claim.k", Some(Bytes::from_static(b"{garbage")), None);
+    play.players[donor].silent = false;
+    play.wake();
+    play.run(BEAT * 3);
+    assert_eq!(play.writes(donor, "claim.k").len(), before + 1, "it is another's, maybe");
+}
