@@ -165,14 +165,7 @@ impl<'a> Announcer<'a> {
     /// # Cancel safety
     /// Dropped before it is done, some keys are retracted and some are not; nothing goes on.
     pub async fn retract(self, keys: impl Stream<Item = Key>) -> Result<u64, AnnounceError> {
-        self.write_all(keys, |name| Write {
-            name,
-            value: None,
-            expected: None,
-            ttl: None,
-            expires_in: None,
-        })
-        .await
+        self.write_all(keys, |name| Write::delete(name, None)).await
     }
 
     async fn write_all(

@@ -297,7 +297,7 @@ async fn retract_at(
     seen: Revision,
 ) -> Result<Retracted, Failed> {
     let name = RecordName::Key(key.clone()).to_string();
-    let write = Write { name, value: None, expected: Some(seen), ttl: None, expires_in: None };
+    let write = Write::delete(name, Some(seen));
     let mut attempts = Attempts::new();
     let source = loop {
         let source = match store.write(write.clone()).await {

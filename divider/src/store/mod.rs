@@ -170,6 +170,13 @@ pub struct Write {
     pub expires_in: Option<Duration>,
 }
 
+impl Write {
+    /// Deletes a record, with a tombstone that stays. `expected` is as in [the field](Self::expected).
+    pub fn delete(name: impl Into<String>, expected: Option<Revision>) -> Self {
+        Self { name: name.into(), value: None, expected, ttl: None, expires_in: None }
+    }
+}
+
 /// What became of a write.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {

@@ -201,13 +201,7 @@ impl Node {
     }
 
     fn delete_leftover(&mut self, name: &str, over: Revision, ttl: Option<Duration>) {
-        let write = Write {
-            name: name.to_owned(),
-            value: None,
-            expected: Some(over),
-            ttl,
-            expires_in: None,
-        };
+        let write = Write { ttl, ..Write::delete(name, Some(over)) };
         self.write(WriteFor::Collect(name.into()), write);
     }
 

@@ -99,13 +99,10 @@ impl Node {
         };
         let Phase::Completing(completing) = &hold.phase else { return };
         let announced = completing.announced;
-        let write = Write {
-            name: Named::Key(key).to_string(),
-            value: None,
-            expected: Some(announced).filter(|_| !broken!(CompleteCas)),
-            ttl: None,
-            expires_in: None,
-        };
+        let write = Write::delete(
+            Named::Key(key).to_string(),
+            Some(announced).filter(|_| !broken!(CompleteCas)),
+        );
         let id = self.write(WriteFor::Complete(ix), write);
         self.set_doubt(ix, Doubt::Writing(id));
     }

@@ -117,13 +117,8 @@ impl Node {
             return false;
         }
         let Some(record) = &self.probe else { return true };
-        let write = Write {
-            name: record.to_string(),
-            value: None,
-            expected: Some(NEVER),
-            ttl: Some(TOMBSTONE),
-            expires_in: None,
-        };
+        let write =
+            Write { ttl: Some(TOMBSTONE), ..Write::delete(record.to_string(), Some(NEVER)) };
         self.write(WriteFor::Probe, write);
         self.wait_to_rejoin(now);
         false

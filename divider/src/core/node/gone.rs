@@ -102,13 +102,7 @@ impl Node {
             return self.on_key_expired(now, ix);
         }
         let Some(key) = self.view.keys.text(ix) else { return };
-        let write = Write {
-            name: Named::Key(key).to_string(),
-            value: None,
-            expected: Some(known),
-            ttl: None,
-            expires_in: None,
-        };
+        let write = Write::delete(Named::Key(key).to_string(), Some(known));
         self.write(WriteFor::Expire(ix, known), write);
     }
 

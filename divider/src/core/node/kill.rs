@@ -140,13 +140,7 @@ impl Node {
         }
         let name = RecordName::Member(node.clone()).to_string();
         let stands = self.view.problems.revision(&name).unwrap_or(member.revision);
-        let write = Write {
-            name,
-            value: None,
-            expected: Some(stands).filter(|_| !broken!(MemberCas)),
-            ttl: None,
-            expires_in: None,
-        };
+        let write = Write::delete(name, Some(stands).filter(|_| !broken!(MemberCas)));
         self.observer.deleting.insert(node.clone());
         self.write(WriteFor::MemberGone(node.clone()), write);
     }

@@ -267,13 +267,8 @@ impl Node {
         if revision == Revision::NONE {
             return self.end(End::Cancelled);
         }
-        let write = Write {
-            name: RecordName::Member(self.config.node.clone()).to_string(),
-            value: None,
-            expected: Some(revision),
-            ttl: None,
-            expires_in: None,
-        };
+        let write =
+            Write::delete(RecordName::Member(self.config.node.clone()).to_string(), Some(revision));
         self.leaving.ended = true;
         self.leaving.end_at = Some(now.at + self.timing.ack);
         self.write(WriteFor::MemberGone(self.config.node.clone()), write);

@@ -100,13 +100,7 @@ impl NatsAccount {
         }
         let api = self.api(Some(group));
         let expected = Some(stray.revision);
-        let write = Write {
-            name: String::new(),
-            value: None,
-            expected,
-            ttl: Some(TOMBSTONE),
-            expires_in: None,
-        };
+        let write = Write { ttl: Some(TOMBSTONE), ..Write::delete(String::new(), expected) };
         let subject = format!("{}{}", self.options.records_prefix(), stray.subject);
         publish(&api, subject, headers(&write)).await
     }
