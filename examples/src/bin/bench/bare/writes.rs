@@ -1,5 +1,6 @@
 //! The same writes and deliveries as a cold start or a move of keys: each writer's thread publishes
 //! its part of the claims by compare-and-set, pipelined, and each watcher's consumer is delivered all.
+//! For a move the claims are there already, and it is them that are overwritten.
 
 use std::sync::{Arc, Barrier};
 use std::thread;
@@ -8,6 +9,7 @@ use std::time::Duration;
 use async_nats::{Client, HeaderMap, Subscriber};
 use divider_examples::journal::now_ns;
 use futures_util::StreamExt;
+use serde::Deserialize;
 use serde_json::json;
 use tokio::runtime;
 
@@ -15,7 +17,7 @@ use crate::setup::{Failure, servers};
 use crate::stage::{Servers, key};
 
 /// How many publishes wait for their acknowledgement at once.
-const WINDOW: u64 = 4096;
+const WINDOW: usize = 4096;
 
 /// As long as a claim is.
 pub(super) const CLAIM: &str = r#"{"v":1,"node":"node-1","session":"0123456789abcdef0123456789abcdef","token":1764000000000000,"not":[]}"#;
@@ -27,6 +29,16 @@ pub(crate) struct Writes {
     pub(crate) writers: u32,
     pub(crate) watchers: u32,
     pub(crate) replicas: usize,
+    pub(crate) over: Over,
+}
+
+/// What the claims are written over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Over {
+    /// Nothing, as in a cold start.
+    Nothing,
+    /// Claims that stand, as in a move: they are written before, and that is not measured.
+    Claims,
 }
 
 /// What one thread does.
@@ -37,6 +49,7 @@ struct Part {
     mine: Vec<u32>,
     /// The claims that are delivered to it; none: it only writes.
     all: Option<u32>,
+    over: Over,
 }
 
 /// Claims a second, from the first publish to the last acknowledgement and the last delivery.
@@ -54,6 +67,7 @@ pub(crate) fn rate(writes: Writes) -> Result<f64, Failure> {
                 url: servers.url(),
                 mine: mine.step_by(writes.writers as usize).collect(),
                 all: (at < writes.watchers).then_some(writes.keys),
+                over: writes.over,
             };
             let barrier = Arc::clone(&barrier);
             thread::spawn(move || run_part(part, &barrier))
@@ -73,17 +87,27 @@ fn run_part(part: Part, barrier: &Barrier) -> Result<(u64, u64), Failure> {
     runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
         let options = async_nats::ConnectOptions::new().subscription_capacity(1 << 20);
         let client = options.connect(servers(&part.url)).await?;
-        let deliveries = match part.all {
+        let mut deliveries = match part.all {
             Some(all) => Some((consume(&client, GROUP, "new").await?.0, all)),
             None => None,
         };
+        let mut claims: Vec<Claim> = part.mine.into_iter().map(|key| (key, 0)).collect();
+        if part.over == Over::Claims {
+            barrier.wait();
+            let (written, ()) =
+                tokio::try_join!(publish(&client, &claims), receive(deliveries.as_mut(), &client))?;
+            claims = written;
+        }
         // All of them begin together.
         barrier.wait();
         let begun = now_ns();
-        tokio::try_join!(publish(&client, part.mine), receive(&client, deliveries))?;
+        tokio::try_join!(publish(&client, &claims), receive(deliveries.as_mut(), &client))?;
         Ok((begun, now_ns()))
     })
 }
+
+/// A key's number and the sequence of its claim, 0 where there is none.
+type Claim = (u32, u64);
 
 /// The group that is written to.
 const GROUP: &str = "bare";
@@ -96,13 +120,10 @@ pub(super) async fn consume(
 ) -> Result<(Subscriber, u64), Failure> {
     let (deliver, name) = (client.new_inbox(), client.new_inbox().replace('.', "-"));
     let deliveries = client.subscribe(deliver.clone()).await?;
-    let kinds = ["key.>", "claim.>", "member.>", "stops.>", "control.>", "rebalance", "group"];
-    let filters: Vec<String> =
-        kinds.iter().map(|kind| format!("$KV.divider_{group}.{kind}")).collect();
     let body = json!({"stream_name": format!("KV_divider_{group}"), "action": "create", "config": {
         "name": name, "deliver_subject": deliver, "deliver_policy": policy, "ack_policy": "none",
         "flow_control": true, "idle_heartbeat": 1_000_000_000u64, "max_deliver": 1,
-        "mem_storage": true, "num_replicas": 1, "filter_subjects": filters,
+        "mem_storage": true, "num_replicas": 1, "filter_subject": format!("$KV.divider_{group}.>"),
     }});
     let subject = format!("$JS.API.CONSUMER.CREATE.KV_divider_{group}.{name}");
     let answer = client.request(subject, body.to_string().into()).await?;
@@ -113,37 +134,46 @@ pub(super) async fn consume(
     Ok((deliveries, answer["num_pending"].as_u64().unwrap_or(0)))
 }
 
-/// Publishes the claims of these keys, each expected not to be there.
-async fn publish(client: &Client, keys: Vec<u32>) -> Result<(), Failure> {
+/// Publishes these claims, each over what it is expected to be, and returns them as they are then.
+async fn publish(client: &Client, claims: &[Claim]) -> Result<Vec<Claim>, Failure> {
     let inbox = client.new_inbox();
     let mut acks = client.subscribe(inbox.clone()).await?;
-    let mut headers = HeaderMap::new();
-    headers.insert("Nats-Expected-Last-Subject-Sequence", "0");
-    let (mut sent, mut acked, total) = (0, 0, keys.len() as u64);
-    let mut keys = keys.into_iter();
-    while acked < total {
-        while sent - acked < WINDOW
-            && let Some(key_number) = keys.next()
+    let (mut sent, mut written) = (0, Vec::with_capacity(claims.len()));
+    while written.len() < claims.len() {
+        while sent - written.len() < WINDOW
+            && let Some(&(key_number, sequence)) = claims.get(sent)
         {
             let subject = format!("$KV.divider_bare.claim.{}", key(key_number));
-            let (inbox, headers) = (inbox.clone(), headers.clone());
+            let mut headers = HeaderMap::new();
+            headers.insert("Nats-Expected-Last-Subject-Sequence", sequence.to_string());
+            let inbox = inbox.clone();
             client.publish_with_reply_and_headers(subject, inbox, headers, CLAIM.into()).await?;
             sent += 1;
         }
         let ack = acks.next().await.ok_or("the connection is closed")?;
-        if !ack.payload.starts_with(br#"{"stream""#) {
-            return Err(String::from_utf8_lossy(&ack.payload).into());
+        // They come in the order of the publishes; with another one the next compare-and-set fails.
+        let ack: Ack = serde_json::from_slice(&ack.payload)?;
+        if let Some(error) = ack.error {
+            return Err(error.to_string().into());
         }
-        acked += 1;
+        written.push((claims[written.len()].0, ack.seq));
     }
-    Ok(())
+    Ok(written)
+}
+
+/// The acknowledgement of a publish.
+#[derive(Deserialize)]
+struct Ack {
+    #[serde(default)]
+    seq: u64,
+    error: Option<serde_json::Value>,
 }
 
 /// Receives every claim.
-async fn receive(client: &Client, deliveries: Option<(Subscriber, u32)>) -> Result<(), Failure> {
-    let Some((mut deliveries, all)) = deliveries else { return Ok(()) };
+async fn receive(deliveries: Option<&mut Deliveries>, client: &Client) -> Result<(), Failure> {
+    let Some((deliveries, all)) = deliveries else { return Ok(()) };
     let mut received = 0;
-    while received < all {
+    while received < *all {
         let message = deliveries.next().await.ok_or("the connection is closed")?;
         match (message.status, message.reply) {
             (None, _) => received += 1,
@@ -154,3 +184,6 @@ async fn receive(client: &Client, deliveries: Option<(Subscriber, u32)>) -> Resu
     }
     Ok(())
 }
+
+/// A consumer's messages, and how many each round brings.
+type Deliveries = (Subscriber, u32);

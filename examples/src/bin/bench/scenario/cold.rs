@@ -6,14 +6,15 @@ use divider_examples::journal::now_ns;
 use rustix::time::{ClockId, clock_gettime};
 use serde_json::{Value, json};
 
-use crate::bare::{self, Writes};
+use crate::bare::{self, Over, Writes};
 use crate::report::Row;
 use crate::setup::{Failure, Setup, servers};
 use crate::stage::{GROUP, Stage};
 
 pub(super) async fn measure(setup: &Setup) -> Result<Vec<Row>, Failure> {
     let Setup { keys, nodes, replicas, .. } = *setup;
-    let writes = Writes { keys, writers: nodes, watchers: nodes, replicas };
+    let over = Over::Nothing;
+    let writes = Writes { keys, writers: nodes, watchers: nodes, replicas, over };
     let bare = tokio::task::block_in_place(|| bare::rate(writes))?;
     let mut stage = Stage::open(setup).await?;
     stage.announce(0..keys).await?;

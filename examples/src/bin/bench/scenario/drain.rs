@@ -19,5 +19,5 @@ pub(super) async fn measure(setup: &Setup) -> Result<Vec<Row>, Failure> {
     stage.settle().await?;
     let moved = Moved::since(&stage, mark);
     stage.close().await;
-    Ok(vec![moved.rate_row(setup, "drain, no pacing", 1)?.at_least(0.7)])
+    Ok(vec![moved.rate_row(setup, "drain, no pacing", [1, setup.nodes])?.at_least(0.7)])
 }

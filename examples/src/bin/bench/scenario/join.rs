@@ -22,7 +22,7 @@ pub(super) async fn measure(setup: &Setup) -> Result<Vec<Row>, Failure> {
     let moved = Moved::since(&stage, mark);
     let lost = u32::try_from(stage.count(|what| matches!(what, What::Lost(_))))?;
     stage.close().await;
-    let rate = moved.rate_row(setup, "join", setup.nodes)?;
+    let rate = moved.rate_row(setup, "join", [setup.nodes, setup.nodes + 1])?;
     let counted = setup.name("  moves on a join, and the least");
     let count = Row::pair(counted, moved.count(), f64::from(least), "");
     let even = f64::from(setup.keys.div_ceil(setup.nodes));

@@ -13,5 +13,5 @@ pub(super) async fn measure(setup: &Setup) -> Result<Vec<Row>, Failure> {
     stage.settle().await?;
     let moved = Moved::since(&stage, mark);
     stage.close().await;
-    Ok(vec![moved.rate_row(setup, "graceful leave", 1)?.at_least(0.7)])
+    Ok(vec![moved.rate_row(setup, "graceful leave", [1, setup.nodes])?.at_least(0.7)])
 }

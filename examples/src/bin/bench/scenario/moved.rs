@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use crate::bare::{self, Writes};
+use crate::bare::{self, Over, Writes};
 use crate::node::What;
 use crate::report::{Row, Spread};
 use crate::setup::{Failure, Setup};
@@ -45,10 +45,15 @@ impl Moved {
         f64::from(self.moves)
     }
 
-    /// Its rate next to as many bare writes by so many writers before as many watchers as nodes.
-    pub(super) fn rate_row(&self, setup: &Setup, what: &str, writers: u32) -> Result<Row, Failure> {
-        let Setup { nodes, replicas, .. } = *setup;
-        let alike = Writes { keys: self.moves, writers, watchers: nodes, replicas };
+    /// Its rate next to as many bare writes by so many writers before so many watchers.
+    pub(super) fn rate_row(
+        &self,
+        setup: &Setup,
+        what: &str,
+        [writers, watchers]: [u32; 2],
+    ) -> Result<Row, Failure> {
+        let (keys, replicas, over) = (self.moves, setup.replicas, Over::Claims);
+        let alike = Writes { keys, writers, watchers, replicas, over };
         let bare = tokio::task::block_in_place(|| bare::rate(alike))?;
         Ok(Row::rates(setup.name(what), self.count() / self.took.as_secs_f64(), bare))
     }

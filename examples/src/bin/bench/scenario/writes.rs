@@ -1,13 +1,14 @@
 //! The ceilings: what the server takes, by how many watch.
 
-use crate::bare::{Writes, rate};
+use crate::bare::{Over, Writes, rate};
 use crate::report::Row;
 use crate::setup::{Failure, Setup};
 
 pub(super) fn measure(setup: &Setup) -> Result<Vec<Row>, Failure> {
     let mut rows = Vec::new();
     for watchers in [0, 3, 10, 30] {
-        let writes = Writes { keys: setup.keys, writers: 3, watchers, replicas: setup.replicas };
+        let Setup { keys, replicas, .. } = *setup;
+        let writes = Writes { keys, writers: 3, watchers, replicas, over: Over::Nothing };
         let what = format!("bare claims, {} keys, 3 write, {watchers} watch", setup.keys);
         rows.push(Row::bare(what, block(writes)?, "/s"));
     }
