@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::core::time::Time;
 use crate::engine::SessionLease;
 use crate::id::{Session, Token};
 use crate::key::Key;
 use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use divider_core::time::Time;
 
 /// A key that is this node's, from [`Event::Start`](crate::Event::Start) to its confirmed stop or
 /// the end of its lease. Cheap to clone; all clones tell the same. Dropping it changes nothing: the

@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 
-use crate::core::config::{Config, JoinPolicy, RebalancePolicy, WORTH};
 use crate::divider::Divider;
 use crate::engine::clock::Clock;
 use crate::engine::{self, Launch, Shared};
@@ -17,7 +16,8 @@ use crate::host;
 use crate::id::{NodeId, Revision};
 use crate::key::Key;
 use crate::store::{MAX_VALUE, Store};
-use crate::wire::{MemberRecord, MemberState};
+use divider_core::config::{Config, JoinPolicy, RebalancePolicy, WORTH};
+use divider_core::wire::{MemberRecord, MemberState};
 
 /// The settings of a node, and the way to start it: see [`Divider::builder`].
 ///

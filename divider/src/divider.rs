@@ -8,13 +8,13 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::assignment::Assignment;
 use crate::builder::Builder;
-use crate::core::edge::{Command, Reply};
 use crate::engine::clock::Clock;
 use crate::engine::{Request, Shared};
 use crate::error::{Ended, KeyError};
 use crate::id::{GroupName, NodeId, Session, Token};
 use crate::key::Key;
 use crate::store::Store;
+use divider_core::edge::{Command, Reply};
 
 /// A node of a group: the application's handle on it.
 ///

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use divider_core::edge::{LostReason, StopReason};
+
 use crate::assignment::Assignment;
 use crate::handoff::Handoff;
 
@@ -71,33 +73,6 @@ impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.as_str())
     }
-}
-
-/// Why the core asks for a stop.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum StopReason {
-    /// A balance generation moves it to another node.
-    Rebalance,
-    /// The operator drains this node.
-    Drain,
-    /// This node leaves (`flush`).
-    Leave,
-    /// The key was retracted, or its time to live is over.
-    Retracted,
-}
-
-/// Why the core says that a key is no longer this node's without having been handed over.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum LostReason {
-    /// The lease was not renewed in time, or another node ended this session.
-    Fenced,
-    /// The claim is not this node's any more: removed, overwritten, or not to be proved after a
-    /// resynchronisation.
-    ClaimLost,
-    /// The node was cancelled.
-    Cancelled,
-    /// Another process took this node's id over.
-    Replaced,
 }
 
 impl From<StopReason> for Reason {

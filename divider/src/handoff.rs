@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::assignment::Assignment;
-use crate::core::time::Time;
 use crate::engine::Shared;
 use crate::event::Reason;
 use crate::id::Token;
 use crate::key::Key;
+use divider_core::time::Time;
 
 /// A key that has to stop on this node. [`confirm`](Self::confirm) it when the work has stopped.
 ///

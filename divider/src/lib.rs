@@ -116,11 +116,7 @@
 
 mod assignment;
 mod backoff;
-#[cfg(any(test, feature = "bench"))]
-#[doc(hidden)]
-pub mod bench;
 mod builder;
-mod core;
 mod divider;
 mod engine;
 mod error;
@@ -129,31 +125,25 @@ mod events;
 pub mod group;
 mod handoff;
 mod host;
-pub mod id;
-pub mod key;
 pub mod operations;
 mod report;
 mod run;
-#[cfg(test)]
-mod sim;
 pub mod snapshot;
 pub mod store;
 mod sync;
 #[cfg(test)]
 mod tests;
-#[cfg(test)]
-mod vectors;
-pub mod wire;
 
 pub use assignment::Assignment;
 pub use builder::{Builder, MAX_LEASE, MIN_LEASE, Rebalance};
 pub use divider::{Affinity, Divider, Flushed};
-pub use error::{Ended, InvalidId, InvalidKey, KeyError, RunError, StartError};
+pub use divider_core::error::{InvalidId, InvalidKey};
+pub use divider_core::id::{self, GroupName, NodeId, Revision, Session, Token};
+pub use divider_core::key::{self, Key};
+pub use error::{Ended, KeyError, RunError, StartError};
 pub use event::{Event, Reason};
 pub use events::{Events, Starts, Stops};
 pub use group::Group;
 pub use handoff::Handoff;
-pub use id::{GroupName, NodeId, Revision, Session, Token};
-pub use key::Key;
 pub use run::{BoxError, Finish, Run, run};
 pub use store::{MemoryStore, NatsOptions, NatsStore, OpenError};

@@ -7,10 +7,10 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use futures_util::StreamExt;
 
-use crate::core::edge::{Command, Reply};
 use crate::engine::played::{Played, key};
 use crate::store::StoreError;
 use crate::{Divider, Ended, Event, Events, Handoff, KeyError, Token};
+use divider_core::edge::{Command, Reply};
 
 const HOUR: Duration = Duration::from_hours(1);
 

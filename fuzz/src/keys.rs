@@ -1,8 +1,8 @@
 //! Keys, ids, and the names of records.
 
 use divider::key::MAX_KEY;
-use divider::wire::RecordName;
 use divider::{GroupName, Key, NodeId, Session};
+use divider_core::wire::RecordName;
 
 /// Two texts, divided by the first zero byte: each has one wire form and back, and two have two.
 pub fn keys(data: &[u8]) {

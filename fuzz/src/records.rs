@@ -3,8 +3,8 @@
 use std::fmt::Debug;
 
 use bytes::Bytes;
-use divider::store::MAX_VALUE;
-use divider::wire::{
+use divider_core::log::MAX_VALUE;
+use divider_core::wire::{
     ClaimRecord, ControlRecord, GroupRecord, LEASE_LEN, LeaseRecord, Malformed, MemberRecord,
     RebalanceRecord, StopsRecord,
 };

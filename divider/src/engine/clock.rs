@@ -19,7 +19,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use tokio::runtime::Handle;
 
-use crate::core::time::{Now, Time};
+use divider_core::time::{Now, Time};
 
 /// The clock of one node, or of one look at a group.
 #[derive(Debug, Clone)]

@@ -4,8 +4,8 @@ use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
 use super::reminder::{Remark, Reminder};
-use crate::core::time::Time;
 use crate::key::Key;
+use divider_core::time::Time;
 
 /// Kept with the queue.
 #[derive(Debug, Default)]

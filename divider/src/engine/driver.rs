@@ -14,10 +14,10 @@ use super::shared::Shared;
 use super::starting::Starting;
 use super::telling::{Telling, Told};
 use super::watches::Watches;
-use crate::core::edge::{Action, Command, End, Input, Notice, Reply, RequestId, WriteId};
-use crate::core::time::{Now, Time};
 use crate::error::Ended;
 use crate::store::{Store, Write};
+use divider_core::edge::{Action, Command, End, Input, Notice, Reply, RequestId, WriteId};
+use divider_core::time::{Now, Time};
 
 /// Drives a core until it ends. It decides nothing.
 pub(super) struct Driver<C> {

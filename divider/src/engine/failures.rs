@@ -5,8 +5,8 @@ use std::mem::{Discriminant, discriminant};
 use std::time::Duration;
 
 use super::reminder::{Remark, Reminder};
-use crate::core::time::Time;
 use crate::store::StoreError;
+use divider_core::time::Time;
 
 /// The failures that go on, by what was asked and how it failed.
 #[derive(Debug, Default)]

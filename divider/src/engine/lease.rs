@@ -1,9 +1,9 @@
 //! How long the assignments of one session are valid, read without the engine.
 
 use super::clock::Clock;
-use crate::core::time::Time;
 use crate::id::Session;
 use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use divider_core::time::Time;
 
 /// The lease of one session, shared by the engine that renews it and the assignments under it.
 #[derive(Debug)]

@@ -38,9 +38,9 @@ pub(crate) use requests::{QUEUE, Request};
 pub(crate) use shared::Shared;
 pub(crate) use thread::{Launch, launch};
 
-use crate::core::edge::{Action, Input};
-use crate::core::node::{Node, Numbers};
-use crate::core::time::{Now, Time};
+use divider_core::edge::{Action, Input};
+use divider_core::node::{Node, Numbers};
+use divider_core::time::{Now, Time};
 
 /// What the engine drives: the verbs of the core's edge.
 pub(crate) trait Core {

@@ -9,10 +9,10 @@ use super::meters::gauge;
 use super::outage::Outage;
 use super::shared::Shared;
 use super::unwanted::Unwanted;
-use crate::core::edge::Notice;
-use crate::core::node::Numbers;
-use crate::core::time::Time;
 use crate::store::Info;
+use divider_core::edge::Notice;
+use divider_core::node::Numbers;
+use divider_core::time::Time;
 
 /// Writes the log lines of one node and counts. The span around the engine names group and node.
 ///

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::core::time::Time;
+use divider_core::time::Time;
 
 /// Whether the node's work is interrupted, and since when.
 #[derive(Debug, Default)]

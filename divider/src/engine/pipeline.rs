@@ -9,8 +9,8 @@ use futures_util::stream::{FuturesUnordered, StreamExt};
 use tokio::time::Instant;
 
 use super::window::Window;
-use crate::core::edge::{Input, ReadId, WriteId};
 use crate::store::{Outcome, Store, StoreError, Write};
+use divider_core::edge::{Input, ReadId, WriteId};
 
 /// The most inputs that one wake-up of a source hands over, so that no source starves the others.
 pub(super) const BATCH: usize = 256;

@@ -8,13 +8,13 @@ use tokio::sync::mpsc;
 use super::Shared;
 use super::clock::Clock;
 use super::requests::{QUEUE, Request};
-use crate::core::edge::{Command, Reply};
 use crate::divider::Divider;
 use crate::error::Ended;
 use crate::event::Reason;
 use crate::events::Events;
 use crate::id::{GroupName, NodeId, Session, Token};
 use crate::key::Key;
+use divider_core::edge::{Command, Reply};
 
 /// The engine's side of one node.
 pub(crate) struct Played {

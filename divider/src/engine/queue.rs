@@ -13,10 +13,10 @@ use super::effects::Effects;
 use super::lease::SessionLease;
 use super::runs::{Ending, Phase, Run, Runs};
 use crate::assignment::Assignment;
-use crate::core::time::Time;
 use crate::event::Reason;
 use crate::id::{Session, Token};
 use crate::key::Key;
+use divider_core::time::Time;
 
 /// The runs of this node that are not confirmed to be over, and what is to be told about them.
 #[derive(Debug)]

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use tokio::sync::{mpsc, oneshot};
 
-use crate::core::edge::{Command, Reply, RequestId};
+use divider_core::edge::{Command, Reply, RequestId};
 
 /// A command, and where its answer goes.
 #[derive(Debug)]

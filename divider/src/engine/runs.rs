@@ -3,10 +3,10 @@
 use hashbrown::HashTable;
 
 use crate::assignment::Assignment;
-use crate::core::plan::key_hash;
-use crate::core::time::Time;
 use crate::event::Reason;
 use crate::key::Key;
+use divider_core::plan::key_hash;
+use divider_core::time::Time;
 
 /// One run that is not confirmed to be over.
 #[derive(Debug)]

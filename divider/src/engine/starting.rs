@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
-use crate::core::edge::{End, Input};
-use crate::core::time::Time;
 use crate::error::{Ended, StartError};
 use crate::store::{Outcome, StoreError};
-use crate::wire::PROTOCOL;
+use divider_core::edge::{End, Input};
+use divider_core::time::Time;
+use divider_core::wire::PROTOCOL;
 
 /// Waits for the node to become a member; then, or when that fails, tells whoever starts it.
 #[derive(Debug)]

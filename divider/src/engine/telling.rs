@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use super::queue::Queue;
 use super::shared::Shared;
-use crate::core::time::Time;
 use crate::event::Reason;
 use crate::id::Token;
 use crate::key::Key;
+use divider_core::time::Time;
 
 /// How many are put into the queue under one lock, and wake the application once.
 const AT_ONCE: usize = 64;

@@ -12,10 +12,10 @@ use super::driver::Driver;
 use super::requests::{Request, Requests};
 use super::shared::Shared;
 use super::starting::Starting;
-use crate::core::config::Config;
-use crate::core::node::Node;
 use crate::error::{Ended, StartError};
 use crate::store::{Info, Store, StoreError};
+use divider_core::config::Config;
+use divider_core::node::Node;
 
 /// All that a node starts with.
 pub(crate) struct Launch {

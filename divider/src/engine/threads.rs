@@ -16,10 +16,10 @@ use shuttle::thread;
 use super::clock::Clock;
 use super::queue::Queue;
 use super::shared::Shared;
-use crate::core::time::Time;
 use crate::event::Reason;
 use crate::id::{GroupName, NodeId, Session, Token};
 use crate::key::Key;
+use divider_core::time::Time;
 
 /// How many orders are tried where there are too many for all.
 const ORDERS: usize = 20_000;

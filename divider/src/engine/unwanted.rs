@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use crate::core::time::Time;
 use crate::key::Key;
+use divider_core::time::Time;
 
 /// The keys with nowhere to go that were not told of yet.
 #[derive(Debug, Default)]

@@ -10,8 +10,8 @@ use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::pipeline::BATCH;
-use crate::core::edge::{Input, WatchId};
 use crate::store::{Filter, Store, StoreError, Watch};
+use divider_core::edge::{Input, WatchId};
 
 /// All watches of the node. Each is closed properly, so that nothing of it is left on the server.
 pub(super) struct Watches {

@@ -12,7 +12,7 @@ use super::pipeline::{Failed, WINDOW, pipelined};
 use super::{AnnounceError, Group};
 use crate::key::Key;
 use crate::store::{Outcome, Store, StoreError, Write};
-use crate::wire::RecordName;
+use divider_core::wire::RecordName;
 
 impl Group {
     /// Makes a key exist until it is retracted or completed. One that exists already stays as it is,

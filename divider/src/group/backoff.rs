@@ -62,10 +62,8 @@ pub(super) fn is_worth_a_retry(error: &StoreError) -> bool {
         | StoreError::NoGroup { .. }
         | StoreError::Full { .. }
         | StoreError::Invalid { .. } => false,
-        StoreError::Timeout { .. }
-        | StoreError::Unreachable { .. }
-        | StoreError::Gap { .. }
-        | StoreError::Other { .. } => true,
+        // A time-out, no connection, and what else may pass.
+        _ => true,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::{Group, OperateError};
 use crate::id::{NodeId, Revision};
-use crate::wire::{ControlRecord, Mode, RecordName};
+use divider_core::wire::{ControlRecord, Mode, RecordName};
 
 /// Who asks, and why: kept on record and shown to whoever looks.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::{Edited, Group, OperateError, Why};
 use crate::id::{NodeId, Revision};
 use crate::store::{MAX_VALUE, Record};
-use crate::wire::{ControlRecord, DEFAULT_PARALLEL, Mode, OnDeadline, RecordName};
+use divider_core::wire::{ControlRecord, DEFAULT_PARALLEL, Mode, OnDeadline, RecordName};
 
 /// The longest drain record, in bytes: there is room for fields of newer versions.
 const MAX_TOLD: usize = MAX_VALUE - 1024;

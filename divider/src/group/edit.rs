@@ -4,7 +4,7 @@ use super::backoff::Attempts;
 use super::{Edited, Group, OperateError};
 use crate::id::Revision;
 use crate::store::{Outcome, Record, StoreError, Write};
-use crate::wire::{ControlRecord, GroupRecord, Malformed, RebalanceRecord, RecordName};
+use divider_core::wire::{ControlRecord, GroupRecord, Malformed, RebalanceRecord, RecordName};
 
 use bytes::Bytes;
 

@@ -4,7 +4,7 @@ use crate::id::NodeId;
 use crate::key::Key;
 use crate::report::debug_as_report;
 use crate::store::StoreError;
-use crate::wire::Malformed;
+use divider_core::wire::Malformed;
 
 use super::DrainId;
 

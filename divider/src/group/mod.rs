@@ -21,9 +21,9 @@ use crate::engine::clock::Clock;
 use crate::id::GroupName;
 use crate::store::{Info, Store, StoreError};
 
-pub use crate::wire::OnDeadline;
 pub use announce::Announcer;
 pub use control::{AfterResume, Edited, Why};
+pub use divider_core::wire::OnDeadline;
 pub use drain::{DrainId, DrainOptions};
 pub use error::{AnnounceError, OperateError};
 pub use reconcile::{Difference, MaxRetract, ReconcileOptions, Reconciled};

@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use super::backoff::retried;
 use super::{AnnounceError, Group};
-use crate::core::view::{Manifests, hash_of};
 use crate::id::{NodeId, Revision};
 use crate::key::Key;
 use crate::store::{Change, Filter, Record, StoreError};
-use crate::wire::{ManifestRecord, Named, RecordName};
+use divider_core::view::{Manifests, hash_of};
+use divider_core::wire::{ManifestRecord, Named, RecordName};
 
 /// How long a snapshot may make no progress.
 const NO_PROGRESS: Duration = Duration::from_secs(10);

@@ -11,7 +11,7 @@ use super::{AnnounceError, Group};
 use crate::id::Revision;
 use crate::key::Key;
 use crate::store::{Outcome, Store, StoreError, Write};
-use crate::wire::RecordName;
+use divider_core::wire::RecordName;
 
 /// What is to be done so that the keys under a prefix are exactly those of a list.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

@@ -7,7 +7,7 @@ use futures_util::future::BoxFuture;
 use super::*;
 use crate::id::{NodeId, Revision};
 use crate::store::{Fault, Filter, Info, MemoryStore, Outcome, Record, StoreError, Watch, Write};
-use crate::wire::{ControlRecord, GroupRecord, Mode, RebalanceRecord};
+use divider_core::wire::{ControlRecord, GroupRecord, Mode, RebalanceRecord};
 
 fn node(id: &str) -> NodeId {
     NodeId::new(id).expect(id)

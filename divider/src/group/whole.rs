@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{Edited, Group, OperateError, Why};
-use crate::wire::{Freeze, GroupRecord, PROTOCOL, RebalanceRecord, RecordName};
+use divider_core::wire::{Freeze, GroupRecord, PROTOCOL, RebalanceRecord, RecordName};
 
 impl Group {
     /// Has as few keys move as bring every node to its share.

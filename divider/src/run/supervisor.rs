@@ -14,7 +14,6 @@ use tracing::Instrument;
 use super::work::work;
 use super::{Finish, Settings};
 use crate::assignment::Assignment;
-use crate::core::time::Time;
 use crate::divider::{Divider, Flushed};
 use crate::engine::clock::Clock;
 use crate::error::{Ended, RunError};
@@ -22,6 +21,7 @@ use crate::event::{Event, Reason};
 use crate::events::Events;
 use crate::handoff::Handoff;
 use crate::key::Key;
+use divider_core::time::Time;
 
 /// The tasks of all keys of a node.
 pub(super) struct Supervisor<H> {

@@ -8,10 +8,10 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 
 use super::{Finish, run};
-use crate::core::edge::{Command, Reply};
 use crate::engine::played::{Played, key};
 use crate::id::Token;
 use crate::{Assignment, Ended, RunError};
+use divider_core::edge::{Command, Reply};
 
 const SHORT: Duration = Duration::from_millis(1);
 const HOUR: Duration = Duration::from_hours(1);

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::id::{GroupName, NodeId, Revision, Token};
 use crate::key::Key;
-use crate::wire::{DEFAULT_PARALLEL, Freeze, Mode, OnDeadline};
+use divider_core::wire::{DEFAULT_PARALLEL, Freeze, Mode, OnDeadline};
 
 /// Makes a [`Snapshot`] by hand; begins with [`Snapshot::builder`].
 ///

@@ -15,7 +15,8 @@ use std::sync::Arc;
 
 use crate::id::{GroupName, NodeId, Revision};
 use crate::key::Key;
-use crate::wire::Freeze;
+
+pub use divider_core::wire::{Freeze, Mode, RecordName};
 
 pub use build::SnapshotBuilder;
 pub use key::{KeyStatus, Phase};

@@ -3,7 +3,7 @@
 use std::ops::{Add, Sub};
 use std::time::Duration;
 
-use crate::core::time::Time;
+use divider_core::time::Time;
 
 /// A point on this process's clock, for the ages of what a viewer sees. It says nothing to another
 /// process; the clock runs on while the machine is suspended.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::Moment;
 use crate::id::{NodeId, Revision, Session, Token};
 use crate::key::Key;
-use crate::wire::{Mode, OnDeadline};
+use divider_core::wire::{Mode, OnDeadline};
 
 /// How a node does.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,8 +1,8 @@
 //! What happens to groups.
 
 use divider::store::StoreError;
-use divider::wire::{ControlRecord, Mode};
 use divider::{Builder, Divider, Ended, Event, KeyError, Rebalance, StartError};
+use divider_core::wire::{ControlRecord, Mode};
 
 use crate::bed::{Bed, Cable, in_time, until};
 use crate::ledger::{Ledger, What};

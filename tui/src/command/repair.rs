@@ -2,8 +2,8 @@
 
 use clap::Args;
 use divider::snapshot::Problem;
+use divider::snapshot::RecordName;
 use divider::store::Stray;
-use divider::wire::RecordName;
 use divider::{Key, Revision};
 use serde::Serialize;
 

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use divider::snapshot::Mode;
 use divider::snapshot::{NodeState, NodeStatus, Snapshot, Wish};
-use divider::wire::Mode;
 
 use super::{Clock, Code, Condition, Severity};
 use crate::conditions::keys::names;

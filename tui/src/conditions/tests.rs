@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
+use divider::snapshot::{Freeze, Mode};
 use divider::snapshot::{
     KeyStatus, NodeState, NodeStatus, Phase, Problem, SnapshotBuilder, UnconfirmedStop, Wish,
 };
 use divider::store::Info;
-use divider::wire::{Freeze, Mode};
 use divider::{GroupName, Key, NodeId, Revision, Token};
 
 use super::*;

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use divider::Revision;
+use divider::snapshot::Freeze;
 use divider::snapshot::{NodeState, NodeStatus, Snapshot};
 use divider::store::Info;
-use divider::wire::Freeze;
 
 use super::keys::names;
 use super::{Clock, Code, Condition, MOST_SUBJECTS, Seen, Severity};

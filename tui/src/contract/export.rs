@@ -1,8 +1,8 @@
 //! A whole group in a file.
 
 use divider::Revision;
+use divider::snapshot::Freeze;
 use divider::snapshot::{Problem, Snapshot};
-use divider::wire::Freeze;
 use serde::{Deserialize, Serialize};
 
 use super::anchor::unix_ms;

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use divider::group::OnDeadline;
+use divider::snapshot::Mode;
 use divider::snapshot::{NodeState, NodeStatus, Unconfirmed, UnconfirmedStop, Wish};
-use divider::wire::{Mode, OnDeadline};
 use divider::{Key, Revision, Token};
 use serde::{Deserialize, Serialize};
 

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
+use divider::snapshot::Mode;
 use divider::snapshot::{
     Changed, DrainPreview, KeyStatus, Link, Moment, NodeState, NodeStatus, Phase, Snapshot,
     UnconfirmedStop, Wish,
 };
 use divider::store::Info;
-use divider::wire::Mode;
 use divider::{GroupName, Key, NodeId, Revision, Token};
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 

@@ -1,10 +1,10 @@
 //! A group as large as it may be, and the memory that it takes.
 
 use divider::store::{NatsStore, Outcome, Store, Write};
-use divider::wire::{
+use divider::{Key, NodeId, Revision, Session, Token};
+use divider_core::wire::{
     ClaimRecord, LeaseRecord, LeaseState, MemberRecord, MemberState, Owner, RecordName,
 };
-use divider::{Key, NodeId, Revision, Session, Token};
 use futures_util::{StreamExt, stream};
 
 use crate::bed::Bed;

@@ -23,15 +23,17 @@ use super::requests::{QUEUE, Request, Requests};
 use super::starting::Starting;
 use super::thread::choose_lease;
 use super::{Core, Shared};
-use crate::core::edge::{Action, Command, End, Input, Notice, ReadId, Reply, WatchId, WriteId};
-use crate::core::node::Numbers;
-use crate::core::time::{Now, Time};
 use crate::divider::Divider;
 use crate::error::{Ended, StartError};
-use crate::event::{Reason, StopReason};
+use crate::event::Reason;
 use crate::events::Events;
 use crate::id::{GroupName, NodeId, Revision, Session, Token};
 use crate::store::{Change, Filter, Info, Outcome, Record, Store, StoreError, Watch, Write};
+use divider_core::edge::{
+    Action, Command, End, Input, Notice, ReadId, Reply, StopReason, WatchId, WriteId,
+};
+use divider_core::node::Numbers;
+use divider_core::time::{Now, Time};
 
 const SPAN: Duration = Duration::from_secs(10);
 const HOUR: Duration = Duration::from_hours(1);

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 
-use crate::core::time::Time;
 use crate::engine::clock::Clock;
 use crate::id::Revision;
 use crate::store::{Info, Store, StoreError};
+use divider_core::time::Time;
 
 /// Asks now and then what the log is, and compares that with what has come.
 ///

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use crate::id::{NodeId, Session};
 use crate::key::Key;
-use crate::wire::ControlRecord;
+use divider_core::wire::ControlRecord;
 
 /// The drains that go on or are done, by node.
 #[derive(Debug, Default)]

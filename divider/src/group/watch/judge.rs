@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use super::model::Model;
-use crate::core::time::{Now, Time};
-use crate::core::timing::{Timing, UNKNOWN_LEASE, observed};
 use crate::id::{NodeId, Revision};
 use crate::snapshot::{NodeState, NodeStatus, Wish};
-use crate::wire::{LeaseState, MemberState, Mode, OnDeadline};
+use divider_core::time::{Now, Time};
+use divider_core::timing::{Timing, UNKNOWN_LEASE, observed};
+use divider_core::wire::{LeaseState, MemberState, Mode, OnDeadline};
 
 /// What a node's lease says of it, by the time since it came in here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,11 +1,11 @@
 //! Showing keys.
 
 use super::model::Model;
-use crate::core::time::Now;
-use crate::core::view::{KeyIx, OwnerIx};
 use crate::id::{NodeId, Token};
 use crate::key::Key;
 use crate::snapshot::{Changed, KeyStatus, Moment, NodeState, NodeStatus, Phase};
+use divider_core::time::Now;
+use divider_core::view::{KeyIx, OwnerIx};
 
 impl Model {
     pub(super) fn publish_keys(&mut self, now: Now, changed: &mut Changed) {

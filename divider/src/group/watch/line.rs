@@ -10,11 +10,11 @@ use futures_util::future::BoxFuture;
 
 use super::audit::Audit;
 use crate::backoff::Backoff;
-use crate::core::time::{Now, Time};
 use crate::engine::clock::Clock;
 use crate::id::Revision;
 use crate::snapshot::{Link, Moment};
 use crate::store::{Change, Filter, Record, Store, StoreError, Watch};
+use divider_core::time::{Now, Time};
 
 /// One watch after another on the same store.
 pub(super) struct Line {

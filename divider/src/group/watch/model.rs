@@ -3,13 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::drains::Drains;
-use crate::core::planner::Planner;
-use crate::core::time::{Now, Time};
-use crate::core::view::{Effect, Expiry, KeyEntry, KeyIx, OwnerIx, View};
 use crate::id::{GroupName, NodeId, Revision};
 use crate::snapshot::{Changed, Moment, NodeState, Snapshot};
 use crate::store::Record;
-use crate::wire::LeaseState;
+use divider_core::planner::Planner;
+use divider_core::time::{Now, Time};
+use divider_core::view::{Effect, Expiry, KeyEntry, KeyIx, OwnerIx, View};
+use divider_core::wire::LeaseState;
 
 /// What a viewer knows, what it has shown, and what of that is out of date.
 #[derive(Debug)]

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::model::Model;
-use crate::core::time::{Now, Time};
-use crate::core::view::{KeyEntry, OwnerIx};
 use crate::id::{NodeId, Revision};
 use crate::snapshot::{Changed, Moment, NodeState, NodeStatus, Unconfirmed, UnconfirmedStop, Wish};
-use crate::wire::{LeaseState, Mode};
+use divider_core::time::{Now, Time};
+use divider_core::view::{KeyEntry, OwnerIx};
+use divider_core::wire::{LeaseState, Mode};
 
 /// Each session's share of the keys by affinity, in thousandths of a key.
 type Targets = HashMap<OwnerIx, u128>;
@@ -125,14 +125,14 @@ impl Model {
         if status.session != Some(stops.record.session) {
             return;
         }
-        let stop = |stop: &crate::wire::OldestStop| UnconfirmedStop {
+        let stop = |stop: &divider_core::wire::OldestStop| UnconfirmedStop {
             key: stop.key.clone(),
             token: stop.token,
             told: Moment(stops.received - Duration::from_millis(stop.since_ms)),
             given: stop.given,
         };
         let owner = self.view.owners.find(&status.node, stops.record.session);
-        let stands = |stop: &&crate::wire::OldestStop| {
+        let stands = |stop: &&divider_core::wire::OldestStop| {
             let entry = self.view.keys.find(&stop.key).and_then(|ix| self.view.keys.get(ix));
             let is_its =
                 entry.is_some_and(|e| Some(e.claim.owner) == owner && e.claim.token == stop.token);

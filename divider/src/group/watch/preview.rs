@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::model::Model;
-use crate::core::time::Now;
-use crate::core::view::OwnerIx;
 use crate::id::NodeId;
 use crate::snapshot::{DrainPreview, PlannedMove, RebalancePreview, Receiver, Shift};
+use divider_core::time::Now;
+use divider_core::view::OwnerIx;
 
 impl Model {
     pub(super) fn preview_drain(&self, now: Now, nodes: &BTreeSet<NodeId>) -> DrainPreview {

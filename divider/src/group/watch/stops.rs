@@ -1,9 +1,9 @@
 //! Stops that are not confirmed, beyond those that a node names.
 
 use super::model::Model;
-use crate::core::view::{Claim, KeyIx, OwnerIx};
 use crate::id::NodeId;
-use crate::wire::OldestStop;
+use divider_core::view::{Claim, KeyIx, OwnerIx};
+use divider_core::wire::OldestStop;
 
 impl Model {
     /// Whether the session that has this key says that its stop is not confirmed: it names it, or it

@@ -1,12 +1,12 @@
 //! Why a key is where it is: how well each node suits it.
 
 use super::model::Model;
-use crate::core::plan::score;
-use crate::core::planner::Standing;
-use crate::core::time::Now;
 use crate::id::NodeId;
 use crate::key::Key;
 use crate::snapshot::{Suitor, Unfit};
+use divider_core::plan::score;
+use divider_core::planner::Standing;
+use divider_core::time::Now;
 
 impl Model {
     /// Every member, those that may take the key first, by score.

@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::super::check::{check_write, whole_seconds};
 use super::super::{Filter, Info, Outcome, Record, StoreError, Write};
 use crate::id::Revision;
+use divider_core::log::{check_write, whole_seconds};
 
 /// What NATS keeps for a message beyond its subject and value, about.
 const OVERHEAD: usize = 64;

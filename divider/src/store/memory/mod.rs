@@ -16,9 +16,9 @@ use tokio::sync::watch as signal;
 use self::faults::Faults;
 use self::log::Log;
 use self::watch::MemoryWatch;
-use super::check::check_filter;
 use super::{Filter, Info, Outcome, Record, Store, StoreError, Watch, Write};
 use crate::id::GroupName;
+use divider_core::log::check_filter;
 
 pub use self::faults::Fault;
 
@@ -140,7 +140,7 @@ impl Store for MemoryStore {
     fn read(&self, name: &str) -> BoxFuture<'static, Result<Option<Record>, StoreError>> {
         let (this, name) = (self.clone(), name.to_owned());
         Box::pin(async move {
-            super::check::check_name(&name)?;
+            divider_core::log::check_name(&name)?;
             this.with_log("read", |log| log.read(&name)).await
         })
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::super::StoreError;
 use super::stream::BrokenRule;
 use crate::report::debug_as_report;
-use crate::wire::Malformed;
+use divider_core::wire::Malformed;
 
 /// Why a [`NatsStore`](super::NatsStore) could not be opened. Nothing was changed, except that with
 /// `create_if_missing` the group may have been made.

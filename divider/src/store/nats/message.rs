@@ -9,10 +9,10 @@ use async_nats::{HeaderMap, HeaderValue};
 use bytes::Bytes;
 use serde::Deserialize;
 
-use super::super::check::whole_seconds;
 use super::super::{Record, StoreError, Write};
 use super::server_clock::ServerClock;
 use crate::id::Revision;
+use divider_core::log::whole_seconds;
 
 const KV_OPERATION: &str = "KV-Operation";
 
@@ -172,7 +172,7 @@ mod tests {
 
     #[test]
     fn vectors() {
-        crate::vectors::check("messages", |Given { headers: given }| {
+        divider_core::vectors::check("messages", |Given { headers: given }| {
             let mut headers = HeaderMap::new();
             for (name, value) in given {
                 headers.insert(name, value);

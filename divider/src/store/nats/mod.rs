@@ -44,9 +44,9 @@ use self::rules::Rules;
 use self::server_clock::ServerClock;
 use self::stream::Names;
 use self::watch::NatsWatch;
-use super::check::{check_filter, check_name};
 use super::{Filter, Info, Outcome, Record, Store, StoreError, Watch, Write};
 use crate::id::{GroupName, Revision};
+use divider_core::log::{check_filter, check_name};
 
 pub use self::account::{NatsAccount, Server, Storage};
 pub use self::credentials::credentials_file;

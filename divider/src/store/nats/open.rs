@@ -18,7 +18,7 @@ use super::subjects::Subjects;
 use super::version::Version;
 use super::{Inner, NatsStore};
 use crate::id::{GroupName, Revision};
-use crate::wire::{GroupRecord, PROTOCOL, RecordName};
+use divider_core::wire::{GroupRecord, PROTOCOL, RecordName};
 
 /// Making a stream with several replicas needs an election.
 const CREATE_TIMEOUT: Duration = Duration::from_secs(10);

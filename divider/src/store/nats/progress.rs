@@ -150,7 +150,7 @@ mod tests {
 
     #[test]
     fn vectors() {
-        crate::vectors::check("snapshots", |Given { pending, until, steps }| {
+        divider_core::vectors::check("snapshots", |Given { pending, until, steps }| {
             let mut progress = Progress::new(pending, until);
             let mut said = vec![said(&mut progress)];
             for step in steps {

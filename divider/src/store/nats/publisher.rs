@@ -5,13 +5,13 @@ use std::time::Duration;
 use async_nats::Subject;
 use tokio::sync::{Mutex as AsyncMutex, Semaphore};
 
-use super::super::check::check_write;
 use super::super::{Outcome, StoreError, Write};
 use super::acks::{Acks, Answer};
 use super::api::Api;
 use super::message;
 use super::subjects::Subjects;
 use crate::backoff::Backoff;
+use divider_core::log::check_write;
 
 /// How many writes are on their way at once; further ones wait for their turn, within their time. A
 /// server holds 10 000 for a stream (`max_buffered_msgs`), of all its clients, and drops what is more.

@@ -18,7 +18,7 @@ use super::message::{StoredMessage, headers};
 use super::server_clock::ServerClock;
 use super::stream::Names;
 use crate::id::{GroupName, Revision};
-use crate::wire::RecordName;
+use divider_core::wire::RecordName;
 
 /// A message in a group's stream that is no record of the protocol.
 #[derive(Debug, Clone, PartialEq, Eq)]

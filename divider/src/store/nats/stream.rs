@@ -238,7 +238,7 @@ mod tests {
 
     #[test]
     fn vectors() {
-        crate::vectors::check("stream", |Given { group, replicas, changed }| {
+        divider_core::vectors::check("stream", |Given { group, replicas, changed }| {
             let names = Names::new(&GroupName::new(group).expect("legal"));
             let options = StreamOptions::default().replicas(replicas.unwrap_or(1));
             let mut config = names.config(&options);

@@ -46,7 +46,7 @@ mod tests {
 
     #[test]
     fn vectors() {
-        crate::vectors::check("writes", |given: Given| {
+        divider_core::vectors::check("writes", |given: Given| {
             let group = crate::id::GroupName::new(given.group).expect("legal");
             let names = super::super::stream::Names::new(&group);
             let subjects = Subjects { records: names.records, announce: Some(names.announce) };

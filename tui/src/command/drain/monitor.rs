@@ -2,8 +2,8 @@
 
 use std::collections::{HashMap, HashSet};
 
+use divider::snapshot::Mode;
 use divider::snapshot::{KeyStatus, NodeState, NodeStatus, Phase, Snapshot};
-use divider::wire::Mode;
 use divider::{Key, NodeId, Session};
 
 use super::left::{LeftKey, left_of};

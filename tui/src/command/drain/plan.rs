@@ -1,8 +1,8 @@
 //! What a drain would do, before it is begun.
 
 use divider::NodeId;
+use divider::snapshot::Mode;
 use divider::snapshot::{DrainPreview, NodeState, NodeStatus, Snapshot};
-use divider::wire::Mode;
 
 use crate::contract::{DrainPlan, Planned, Share, Warning};
 use crate::exit::{Exit, Failure, Outcome};

@@ -1,7 +1,7 @@
 //! Pausing, continuing and ending a drain that goes on.
 
 use divider::group::{AfterResume, OperateError, Why};
-use divider::wire::Mode;
+use divider::snapshot::Mode;
 use divider::{Group, NodeId};
 
 use crate::deed::Deed;

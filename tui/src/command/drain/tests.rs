@@ -1,10 +1,10 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use divider::snapshot::Mode;
 use divider::snapshot::{
     KeyStatus, Moment, NodeState, NodeStatus, Phase, Snapshot, UnconfirmedStop, Wish,
 };
-use divider::wire::Mode;
 use divider::{Key, NodeId, Revision, Token};
 
 use super::left::Reason;

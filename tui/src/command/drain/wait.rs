@@ -104,7 +104,7 @@ impl<'a> Wait<'a> {
         self.monitor.on_gap();
         let wish = |node: &NodeId| first.node(node).and_then(|status| status.wish.as_ref());
         for node in &self.nodes {
-            let drains = |wish: &&Wish| wish.mode == divider::wire::Mode::Drain;
+            let drains = |wish: &&Wish| wish.mode == divider::snapshot::Mode::Drain;
             let Some(wish) = wish(node).filter(drains) else {
                 let node = node.clone();
                 return Err(match first.node(&node) {

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use divider::snapshot::Mode;
 use divider::snapshot::{NodeState, NodeStatus, Snapshot, Wish};
-use divider::wire::Mode;
 use divider::{Key, NodeId, Revision};
 
 use super::history::{Step, What};

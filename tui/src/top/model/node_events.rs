@@ -1,7 +1,7 @@
 //! What happened to a node.
 
+use divider::snapshot::Mode;
 use divider::snapshot::{NodeState, NodeStatus, Wish};
-use divider::wire::Mode;
 
 use super::event::{EventKind, Events};
 use crate::conditions::Severity;

@@ -1,8 +1,8 @@
 //! Doing what a key, the menu or the palette asks for.
 
 use divider::NodeId;
+use divider::snapshot::Mode;
 use divider::snapshot::NodeStatus;
-use divider::wire::Mode;
 
 use super::action::Action;
 use super::{Ask, Effect};

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use divider::snapshot::Mode;
 use divider::snapshot::{NodeState, NodeStatus, Wish};
-use divider::wire::Mode;
 
 use super::nodes::{affinity, difference, labels, state};
 use super::theme::{Role, Theme, state_role};

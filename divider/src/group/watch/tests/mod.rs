@@ -12,13 +12,13 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::*;
-use crate::core::time::{Now, Time};
 use crate::group::{DrainOptions, Why};
 use crate::id::{GroupName, Revision, Session, Token};
 use crate::key::Key;
 use crate::snapshot::{KeyStatus, NodeState, Phase, Unfit};
 use crate::store::{MemoryStore, Outcome, Record, Store, StoreError, Write};
-use crate::wire::{
+use divider_core::time::{Now, Time};
+use divider_core::wire::{
     ClaimRecord, ControlRecord, LeaseRecord, LeaseState, MemberRecord, MemberState, Mode,
     OldestStop, Owner, StopsRecord,
 };

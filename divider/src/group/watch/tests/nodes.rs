@@ -229,7 +229,7 @@ async fn a_viewer_that_came_late_takes_no_freed_drain_for_done_while_keys_have_n
     paper.announce(&["a"]).await;
     let freed = ControlRecord {
         deadline_ms: Some(1),
-        on_deadline: crate::wire::OnDeadline::Free,
+        on_deadline: divider_core::wire::OnDeadline::Free,
         ..ControlRecord::new(Mode::Drain)
     };
     paper.put("control.w1", freed.encode()).await;

@@ -1,7 +1,7 @@
 //! What would be, and why.
 
 use super::*;
-use crate::core::plan::{key_hash, node_hash};
+use divider_core::plan::{key_hash, node_hash};
 
 #[tokio::test]
 async fn a_drain_is_previewed_key_by_key() {
@@ -41,7 +41,7 @@ async fn what_one_drain_moves_counts_in_the_preview_of_the_next() {
     let paper = Paper::with(&["w1", "w2", "w3", "w4"]).await;
     // Two keys that would both go to the same node, each by itself.
     let suits = |key: &String| {
-        let score = |id: &str| crate::core::plan::score(node_hash(id), key_hash(key), 100);
+        let score = |id: &str| divider_core::plan::score(node_hash(id), key_hash(key), 100);
         score("w3") > score("w4")
     };
     let keys: Vec<_> = (0..).map(|n| format!("k{n}")).filter(suits).take(2).collect();
@@ -82,7 +82,7 @@ async fn it_is_said_how_well_each_node_suits_a_key_and_why_not() {
     let control = ControlRecord::new(Mode::Cordon);
     paper.put("control.w3", control.encode()).await;
     paper.announce(&["a"]).await;
-    let not = vec![crate::wire::NotNode { node: node("w5"), for_ms: 60_000 }];
+    let not = vec![divider_core::wire::NotNode { node: node("w5"), for_ms: 60_000 }];
     paper.put("claim.a", ClaimRecord { not, ..claim("w1", 1, 5) }.encode()).await;
     let watch = paper.watch().await;
     let suitors = watch.suitors(&key("a")).expect("complete");

@@ -114,7 +114,7 @@ fn a_drain_that_frees_empties_its_node_at_the_deadline_and_has_drained_it_when_a
     timed.put("claim.a", claim("w1", 1, 1).encode());
     timed.state();
     let deadline_ms = Some(timed.now.unix_us / 1000 + 20_000);
-    let on_deadline = crate::wire::OnDeadline::Free;
+    let on_deadline = divider_core::wire::OnDeadline::Free;
     let wish = ControlRecord { deadline_ms, on_deadline, ..ControlRecord::new(Mode::Drain) };
     timed.put("control.w1", wish.encode());
     assert_eq!(timed.state(), NodeState::Draining);

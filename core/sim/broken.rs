@@ -1,0 +1,77 @@
+//! The checker is checked: each guard of the core is broken in turn, and has to be noticed.
+//!
+//! Which seed notices it first is in the table; a change of the core may shift that, so from there on
+//! some more seeds are played. `FIND=1` searches all seeds from 0 on for a new table, `GUARD=Echo` for one guard.
+
+use super::Class::{self, Durable, Live, Lossy};
+use super::sweep::{set, sweep_range};
+use crate::guard::Guard;
+
+/// Each guard with the class that notices it is broken, and the first seed that does.
+const TABLE: &[(Guard, Class, u64)] = &[
+    (Guard::LeaseFromSend, Durable, 898),
+    (Guard::BeatInRecord, Durable, 18),
+    (Guard::HeartbeatCas, Durable, 0),
+    (Guard::SelfFence, Durable, 26),
+    (Guard::QuietBeforeRejoin, Durable, 2006),
+    (Guard::QuietBeforeEnd, Durable, 160),
+    (Guard::ReplacedIsOver, Durable, 31),
+    (Guard::ClockInSuspend, Durable, 0),
+    (Guard::Echo, Durable, 151),
+    (Guard::Grace, Durable, 60),
+    (Guard::KillCas, Durable, 799),
+    (Guard::ProofOfDeath, Durable, 0),
+    (Guard::AbsentIsNotDead, Durable, 561),
+    (Guard::MemberCas, Durable, 225),
+    (Guard::StartAfterAck, Durable, 8),
+    (Guard::StartInTime, Durable, 19),
+    (Guard::OwnSession, Durable, 85),
+    (Guard::ConflictIsFailure, Durable, 13),
+    (Guard::UnknownIsDoubt, Durable, 18),
+    (Guard::OneRun, Durable, 4),
+    (Guard::HandAfterStop, Durable, 0),
+    (Guard::StopIsFinal, Durable, 60),
+    (Guard::StopTimeout, Durable, 32),
+    (Guard::ConfirmToken, Durable, 1668),
+    (Guard::HandOnce, Durable, 164),
+    (Guard::DeleteCas, Durable, 202),
+    (Guard::CompleteCas, Durable, 1141),
+    (Guard::GarbagePatience, Durable, 19),
+    (Guard::Fallback, Live, 48),
+    (Guard::FallbackDelay, Durable, 0),
+    (Guard::CoolDown, Durable, 3),
+    (Guard::TokenAboveLast, Durable, 0),
+    (Guard::TokenNotRevision, Lossy, 1405),
+    (Guard::FreshSnapshot, Lossy, 0),
+    (Guard::TokenFloor, Lossy, 133),
+    (Guard::LossIsFollowed, Lossy, 1158),
+    (Guard::SupersededIsGone, Durable, 74),
+    (Guard::CoveredGoes, Durable, 74),
+];
+
+/// How many seeds from the recorded one on are played before a broken guard counts as unnoticed.
+const MORE: u64 = 400;
+
+/// How many are searched for a new table.
+const MOST: u64 = 10_000;
+
+#[test]
+fn every_broken_guard_is_noticed() {
+    let find = set("FIND").is_some();
+    let mut unnoticed = Vec::new();
+    let only = std::env::var("GUARD").ok();
+    let meant = |guard: Guard| only.as_ref().is_none_or(|only| *only == format!("{guard:?}"));
+    for &(guard, class, seed) in TABLE.iter().filter(|(guard, ..)| meant(*guard)) {
+        let seeds = if find { 0..MOST } else { seed..seed + MORE };
+        let total = sweep_range(class, seeds, Some(guard));
+        match total.failed {
+            Some(found) => {
+                let (seed, steps) = (found.seed, found.steps);
+                let (check, what) = (found.violation.check, found.violation.what);
+                println!("{guard:?} | {class:?} | {seed} | {steps} | {check:?} | {what}");
+            }
+            None => unnoticed.push((guard, class, total.seeds)),
+        }
+    }
+    assert_eq!(unnoticed, [], "broken, and nobody noticed");
+}

@@ -1,0 +1,109 @@
+//! Two owners at a time. A store that keeps what it acknowledges never brings it about; one that loses
+//! its tail, or is made anew, may: then it is bounded, and one of the two says that something is wrong.
+
+use std::time::Duration;
+
+use super::Check;
+use crate::id::Token;
+use crate::key::Key;
+use crate::sim::event::Event;
+use crate::sim::world::World;
+use crate::time::Time;
+use crate::timing::Timing;
+
+/// The overlaps that there are, and how long the longest was.
+#[derive(Debug, Default)]
+pub(in crate::sim) struct Overlaps {
+    open: Vec<Overlap>,
+    /// In leases.
+    pub(in crate::sim) longest: f64,
+}
+
+/// A key that two processes hold.
+#[derive(Debug)]
+pub(in crate::sim) struct Overlap {
+    key: Key,
+    sides: [Side; 2],
+    since: Time,
+    /// When the store had last lost something then.
+    lost: Time,
+}
+
+/// One run of one process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::sim) struct Side {
+    pub(in crate::sim) place: usize,
+    pub(in crate::sim) epoch: u32,
+    pub(in crate::sim) token: Token,
+}
+
+impl World {
+    /// How long two owners may overlap after the store lost something.
+    ///
+    /// The first owner learns of it by its next heartbeat (at most a heartbeat later, with the
+    /// attempts that time out), by the echo that it misses, or by reading its claims one by one; the
+    /// view is then read anew and the key is `Lost`. Where the view cannot be read, the lease ends.
+    fn longest_overlap(&self) -> Duration {
+        let timing = Timing::of(self.lease);
+        self.lease * 2 + timing.heartbeat * 2 + timing.ack * 4
+    }
+
+    pub(in crate::sim) fn begin_overlap(&mut self, key: &Key, mine: Side, other: Side) {
+        let sides = if mine.place < other.place { [mine, other] } else { [other, mine] };
+        if self.checks.overlaps.open.iter().any(|known| known.key == *key && known.sides == sides) {
+            return;
+        }
+        self.tell(|| format!("        two owners: {key} {sides:?}"));
+        self.counts.overlaps += 1;
+        let lost = self.lost.unwrap_or_default();
+        self.checks.overlaps.open.push(Overlap { key: key.clone(), sides, since: self.now, lost });
+        self.after(self.lease / 60, Event::Overlap);
+    }
+
+    fn holds_side(&self, key: &Key, side: Side) -> bool {
+        let host = &self.hosts[side.place];
+        let run = host.app.runs.get(key).filter(|run| run.token == side.token);
+        host.epoch == side.epoch && run.is_some_and(|run| host.holds(self.now, run))
+    }
+
+    /// Looks at every overlap: it ends, or it has lasted too long.
+    pub(in crate::sim) fn on_overlap(&mut self) {
+        let longest = self.longest_overlap();
+        for overlap in std::mem::take(&mut self.checks.overlaps.open) {
+            let Overlap { key, sides, since, .. } = &overlap;
+            let lasted = self.now.since(*since);
+            if sides.iter().all(|side| self.holds_side(key, *side)) {
+                if lasted > longest {
+                    self.violate(
+                        Check::OneOwner,
+                        format!("{key} has two owners for {lasted:?}: {sides:?}"),
+                    );
+                }
+                self.checks.overlaps.open.push(overlap);
+            } else {
+                let leases = lasted.div_duration_f64(self.lease);
+                self.checks.overlaps.longest = self.checks.overlaps.longest.max(leases);
+                self.check_reported(&overlap);
+            }
+        }
+        if !self.checks.overlaps.open.is_empty() {
+            self.after(self.lease / 60, Event::Overlap);
+        }
+    }
+
+    /// An overlap that ended by itself is no secret: one of the two has said that something is wrong,
+    /// unless it was stopped or ended for another reason, or has not been able to.
+    fn check_reported(&mut self, overlap: &Overlap) {
+        let told = |side: &Side| {
+            let host = &self.hosts[side.place];
+            let ended = host.epoch != side.epoch || host.ended.is_some() || host.paused.is_some();
+            let run = host.app.runs.get(&overlap.key).filter(|run| run.token == side.token);
+            let stopped = run.is_none_or(|run| run.lost_at.is_some());
+            ended || stopped || host.alarmed >= overlap.lost
+        };
+        if !overlap.sides.iter().any(told) {
+            let what = format!("nobody said that {} had two owners", overlap.key);
+            self.violate(Check::OneOwner, what);
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! Sessions are used once: what is over stays over, and what is not is left alone.
+
+use std::collections::{HashMap, HashSet};
+
+use super::Check;
+use crate::config::JoinPolicy;
+use crate::id::Session;
+use crate::log::{Record, Write};
+use crate::sim::world::World;
+use crate::wire::{ClaimRecord, LeaseRecord, LeaseState, MemberRecord};
+
+/// What the log has said of sessions.
+#[derive(Debug, Default)]
+pub(in crate::sim) struct Sessions {
+    /// All that ever began.
+    begun: HashSet<Session>,
+    /// Those that are over: ended, dead or replaced.
+    over: HashSet<Session>,
+    /// The last session that each lease record named.
+    last: HashMap<String, Session>,
+}
+
+fn lease_in(write: &Write) -> Option<LeaseRecord> {
+    if !write.name.starts_with("lease.") {
+        return None;
+    }
+    LeaseRecord::decode(write.value.as_deref()?).ok()
+}
+
+impl World {
+    /// The store lost something: a session that was over may not be any more.
+    pub(in crate::sim) fn forget_sessions(&mut self) {
+        self.checks.sessions.over.clear();
+        self.checks.sessions.last.clear();
+    }
+
+    /// A process begins a session: nobody has had that one.
+    pub(in crate::sim) fn check_session(&mut self, session: Session) {
+        if !self.checks.sessions.begun.insert(session) {
+            self.violate(Check::Sessions, format!("{session:?} begins a second time"));
+        }
+    }
+
+    /// A lease was written: a session that was over is not alive again.
+    pub(super) fn check_lease_write(&mut self, place: usize, write: &Write) {
+        let Some(lease) = lease_in(write) else { return };
+        let sessions = &mut self.checks.sessions;
+        let live = lease.state == LeaseState::Live;
+        let back = live && sessions.over.contains(&lease.session);
+        let last = sessions.last.insert(write.name.clone(), lease.session);
+        if !live {
+            sessions.over.insert(lease.session);
+        }
+        if let Some(last) = last.filter(|last| *last != lease.session) {
+            let began = sessions.over.insert(last);
+            if began && self.hosts[place].join == JoinPolicy::TakeOver {
+                self.usurp(place, last);
+            }
+        }
+        if back && self.lost.is_none() {
+            let what = format!("{:?} is over, and {} is renewed", lease.session, write.name);
+            self.violate(Check::Sessions, what);
+        }
+    }
+
+    /// A process took a session's place at once, as it may where the platform promises that there is
+    /// one process to an id.
+    fn usurp(&mut self, by: usize, session: Session) {
+        for (place, host) in self.hosts.iter_mut().enumerate() {
+            if place != by && host.session == Some(session) {
+                host.usurped = Some(self.now);
+            }
+        }
+    }
+
+    /// A claim was written: the one that was there is the writer's own, or its session is over.
+    ///
+    /// What an earlier incarnation sent is left aside: it may have been the owner then.
+    pub(super) fn check_claim_write(
+        &mut self,
+        (place, epoch): (usize, u32),
+        write: &Write,
+        before: Option<&Record>,
+    ) {
+        let now = self.hosts[place].epoch == epoch && self.lost.is_none();
+        if !write.name.starts_with("claim.") || !now {
+            return;
+        }
+        let value = before.and_then(|record| record.value.as_deref());
+        let Some(Ok(claim)) = value.map(ClaimRecord::decode) else { return };
+        let Some(owner) = claim.owner else { return };
+        let sessions = &self.checks.sessions;
+        let lives =
+            sessions.begun.contains(&owner.session) && !sessions.over.contains(&owner.session);
+        if owner.node != self.hosts[place].id && lives {
+            let id = self.hosts[place].id.clone();
+            let what = format!("{id} writes over {} of {owner:?}, which lives", write.name);
+            self.violate(Check::Sessions, what);
+        }
+    }
+
+    /// A member record was deleted: its session is over, or its own node did.
+    pub(super) fn check_member_write(
+        &mut self,
+        place: usize,
+        write: &Write,
+        before: Option<&Record>,
+    ) {
+        if !write.name.starts_with("member.") || write.value.is_some() || self.lost.is_some() {
+            return;
+        }
+        let value = before.and_then(|record| record.value.as_deref());
+        let Some(Ok(member)) = value.map(MemberRecord::decode) else { return };
+        let own = self.hosts[place].session == Some(member.session);
+        // One that a crash brought back was deleted long ago.
+        let back = before.is_some_and(|record| self.log.is_back(record));
+        let begun = self.checks.sessions.begun.contains(&member.session) && !own && !back;
+        if begun && !self.checks.sessions.over.contains(&member.session) {
+            let what = format!("{} is deleted, and its session lives", write.name);
+            self.violate(Check::Sessions, what);
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! What happens at a moment, and what waits to.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
+use super::faults::Fault;
+use crate::edge::{Input, ReadId, RequestId, WatchId, WriteId};
+use crate::id::Token;
+use crate::key::Key;
+use crate::log::{Filter, Write};
+use crate::time::Time;
+
+/// Something that happens at a moment.
+#[derive(Debug, Clone)]
+pub(super) enum Event {
+    /// A message reaches the store.
+    Arrive(usize, u32, Message),
+    /// Something reaches a process.
+    Input(usize, u32, Input),
+    /// A core's timer, set for this moment.
+    Timer(usize, u32, Time),
+    /// A process takes the actions of what reached it.
+    Settle(usize, u32),
+    /// The store sends a watch's next record.
+    Feed(usize, u32, WatchId),
+    /// The application takes a start that it was told.
+    Take(usize, u32, Key, Token),
+    /// The application's run ends: it confirms.
+    Stopped(usize, u32, Key, Token),
+    /// The application fails at a key, and wants to be rid of it.
+    Panic(usize, u32, Key, Token),
+    /// Something goes wrong, or right again.
+    Fault(Fault),
+    /// Something that was asked of a process has to be answered by now.
+    Due(usize, u32, RequestId),
+    /// Two owners at a time: are they still?
+    Overlap,
+}
+
+impl Event {
+    /// The process that it happens to, and which incarnation of it.
+    pub(super) fn host(&self) -> Option<(usize, u32)> {
+        match self {
+            Self::Input(at, epoch, _)
+            | Self::Timer(at, epoch, _)
+            | Self::Settle(at, epoch)
+            | Self::Take(at, epoch, ..)
+            | Self::Stopped(at, epoch, ..)
+            | Self::Panic(at, epoch, ..)
+            | Self::Due(at, epoch, _) => Some((*at, *epoch)),
+            Self::Arrive(..) | Self::Feed(..) | Self::Fault(_) | Self::Overlap => None,
+        }
+    }
+
+    /// A number for its kind and place.
+    pub(super) fn mark(&self) -> u64 {
+        let (kind, at) = match self {
+            Self::Arrive(at, _, message) => (message.mark(), *at),
+            Self::Input(at, ..) => (5, *at),
+            Self::Timer(at, ..) => (6, *at),
+            Self::Settle(at, _) => (7, *at),
+            Self::Feed(at, ..) => (8, *at),
+            Self::Take(at, ..) => (9, *at),
+            Self::Stopped(at, ..) => (10, *at),
+            Self::Panic(at, ..) => (11, *at),
+            Self::Fault(_) => (12, 0),
+            Self::Overlap => (13, 0),
+            Self::Due(at, ..) => (14, *at),
+        };
+        kind << 32 | at as u64
+    }
+}
+
+/// What a process asks of the store.
+#[derive(Debug, Clone)]
+pub(super) enum Message {
+    Write(WriteId, Write),
+    Read(ReadId, String),
+    Open(WatchId, Filter),
+    Info,
+}
+
+impl Message {
+    fn mark(&self) -> u64 {
+        match self {
+            Self::Write(..) => 1,
+            Self::Read(..) => 2,
+            Self::Open(..) => 3,
+            Self::Info => 4,
+        }
+    }
+}
+
+/// What waits to happen, in order of time, and for one time in the order it was said.
+#[derive(Debug, Default)]
+pub(super) struct Queue {
+    order: BinaryHeap<Reverse<(Time, u64, usize)>>,
+    events: Vec<Option<Event>>,
+    free: Vec<usize>,
+    next: u64,
+}
+
+impl Queue {
+    pub(super) fn push(&mut self, when: Time, event: Event) {
+        self.next += 1;
+        let slot = self.free.pop().unwrap_or_else(|| {
+            self.events.push(None);
+            self.events.len() - 1
+        });
+        self.events[slot] = Some(event);
+        self.order.push(Reverse((when, self.next, slot)));
+    }
+
+    /// What happens next, if that is not after `end`.
+    pub(super) fn pop(&mut self, end: Time) -> Option<(Time, Event)> {
+        let Reverse((when, _, slot)) = *self.order.peek()?;
+        if when > end {
+            return None;
+        }
+        self.order.pop();
+        self.free.push(slot);
+        self.events[slot].take().map(|event| (when, event))
+    }
+
+    /// How many things were ever said to happen.
+    pub(super) fn count(&self) -> u64 {
+        self.next
+    }
+}

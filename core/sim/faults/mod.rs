@@ -1,0 +1,157 @@
+//! What goes wrong, and what people do meanwhile.
+
+mod network;
+mod people;
+mod processes;
+mod stores;
+mod strangers;
+
+use std::time::Duration;
+
+use super::host::Fate;
+use super::world::World;
+use crate::config::JoinPolicy;
+use crate::edge::Command;
+use crate::key::Key;
+use crate::wire::Mode;
+
+/// What a right is for that a process may lose: records whose names begin so.
+pub(super) const RIGHTS: [&str; 5] = ["claim.", "key.", "member.", "lease.", "stops."];
+
+/// One thing that happens. The number is the process's place.
+#[derive(Debug, Clone)]
+pub(super) enum Fault {
+    // Processes.
+    /// It stops for a while: frozen, or the machine is suspended.
+    Pause(usize, Duration),
+    Resume(usize, u32),
+    Crash(usize),
+    /// Another one takes its place if it is down, with the same id or a new one.
+    Restart(usize, bool),
+    /// Another process is started with the same id.
+    Twin(usize, JoinPolicy),
+    // The network.
+    /// What it sends, what it is sent, or both does not get through.
+    Cut(usize, bool, bool, Duration),
+    Heal(usize),
+    BreakWatches(usize),
+    SilenceWatches(usize),
+    /// Its writes of records whose names begin so are refused from now on.
+    Deny(usize, &'static str),
+    // The store.
+    /// Nobody leads for a while.
+    Outage(Duration),
+    /// It crashes, and shows again what was superseded, of names of which nothing is left.
+    StoreCrash(usize),
+    /// The server's clock is wrong by that many seconds from now on.
+    Skew(i64),
+    LoseTail(usize),
+    /// The bucket is deleted, and made again after a while.
+    Delete(Duration),
+    Recreate,
+    /// A record that was gone is there again.
+    Resurrect(usize),
+    // People.
+    Announce(Key),
+    AnnounceFor(Key, Duration),
+    Retract(Key),
+    /// Retracted and announced again by turns, that often.
+    Churn(Key, u8),
+    Control(usize, Mode),
+    Rebalance,
+    Command(usize, u8),
+    // Strangers.
+    /// Something unreadable over a claim.
+    Garbage(Key),
+    /// Something that does not belong there, of that kind.
+    Litter(u8),
+    DeleteMember(usize),
+    /// Something unreadable over a claim that its owner can no longer write, and a process that has
+    /// never seen whose it was.
+    Smother(Key),
+    /// A member record of a node that does not exist, which plans by these versions; it is deleted
+    /// when the faults are over.
+    Ghost(u32, u32),
+    // The end.
+    /// Everything works from now on.
+    Calm,
+}
+
+impl World {
+    pub(super) fn fault(&mut self, fault: Fault) {
+        self.counts.faults += 1;
+        self.tell(|| format!("        fault: {fault:?}"));
+        match fault {
+            Fault::Pause(at, span) => self.pause_for(at, span),
+            Fault::Resume(at, epoch) => self.resume_epoch(at, epoch),
+            Fault::Crash(at) => self.crash_if_up(at),
+            Fault::Restart(at, same) => self.restart(at, same),
+            Fault::Twin(at, join) => self.twin(at, join),
+            Fault::Cut(at, out, back, span) => self.cut(at, (out, back), span),
+            Fault::Heal(at) => self.heal(at),
+            Fault::BreakWatches(at) => self.break_watches(at),
+            Fault::SilenceWatches(at) => self.silence_watches(at),
+            Fault::Deny(at, kind) => _ = self.hosts[at].link.denied.insert(kind),
+            Fault::Outage(span) => self.outage(span),
+            Fault::StoreCrash(number) => self.crash_store(number),
+            // Known: what has just been taken over would not be, for a heartbeat.
+            Fault::Skew(_) if self.is_any_usurped() => {}
+            Fault::Skew(seconds) => self.log.set_clock(seconds),
+            Fault::LoseTail(count) => self.lose(|log| log.lose_tail(count)),
+            Fault::Delete(span) => self.delete_group(span),
+            Fault::Recreate => self.recreate_group(),
+            Fault::Resurrect(number) => self.resurrect(number),
+            Fault::Announce(key) => self.announce(key, None),
+            Fault::AnnounceFor(key, ttl) => self.announce(key, Some(ttl)),
+            Fault::Retract(key) => self.retract(key),
+            Fault::Churn(key, times) => self.churn(key, times),
+            Fault::Control(at, mode) => self.control(at, mode),
+            Fault::Rebalance => self.rebalance(),
+            Fault::Command(at, which) => self.random_command(at, which),
+            Fault::Garbage(key) => self.garble(key),
+            Fault::Smother(key) => self.smother(&key),
+            Fault::Litter(kind) => self.litter(kind),
+            Fault::DeleteMember(at) => self.delete_member(at),
+            Fault::Ghost(lowest, highest) => self.ghost((lowest, highest)),
+            Fault::Calm => self.calm(),
+        }
+    }
+
+    /// The faults are over: everything works from now on.
+    fn calm(&mut self) {
+        self.traps.clear();
+        self.weather = super::link::Weather { down_until: self.now, ..Default::default() };
+        self.settle_strangers();
+        for at in 0..self.hosts.len() {
+            self.calm_process(at);
+        }
+    }
+
+    /// The group is there, and has no members that nobody knows.
+    pub(super) fn settle_strangers(&mut self) {
+        if self.log.is_absent() {
+            self.recreate_group();
+        }
+        self.delete_ghost();
+    }
+
+    /// A process that works from now on, or another one in its place.
+    pub(super) fn calm_process(&mut self, at: usize) {
+        let host = &mut self.hosts[at];
+        host.link.heal();
+        let id = host.id.clone();
+        self.resume(at);
+        self.uncontrol(&id);
+        self.hosts[at].app.manners = super::app::Manners::GOOD;
+        self.confirm_all(at);
+        let twin = self.hosts[at].fate == Fate::Twin;
+        if self.hosts[at].fate == Fate::Flushed && self.is_up(at) {
+            self.crash(at);
+        }
+        if !twin {
+            self.restart(at, false);
+        }
+        self.hosts[at].app.manners = super::app::Manners::GOOD;
+        self.command(at, Command::SetAffinity(100));
+    }
+}

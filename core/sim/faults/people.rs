@@ -1,0 +1,127 @@
+//! What announcers, operators and the application want.
+
+use std::time::Duration;
+
+use super::Fault;
+use crate::edge::Command;
+use crate::id::NodeId;
+use crate::key::Key;
+use crate::log::Write;
+use crate::sim::event::Event;
+use crate::sim::host::{Fate, unix_us};
+use crate::sim::world::World;
+use crate::wire::{ControlRecord, Mode, OnDeadline, RebalanceRecord, RecordName};
+
+impl World {
+    /// Somebody writes a record, over anything.
+    pub(super) fn put(
+        &mut self,
+        name: &RecordName,
+        value: Option<&[u8]>,
+        expires_in: Option<Duration>,
+    ) {
+        self.put_named(name.to_string(), value, expires_in);
+    }
+
+    pub(super) fn put_named(
+        &mut self,
+        name: String,
+        value: Option<&[u8]>,
+        expires_in: Option<Duration>,
+    ) {
+        if self.log.is_absent() {
+            return;
+        }
+        let write = Write {
+            name,
+            value: value.map(|v| v.to_vec().into()),
+            expected: None,
+            ttl: None,
+            expires_in,
+        };
+        self.note_token(&write);
+        let _ = self.log.write(self.now, &write);
+        self.wake_feeds();
+    }
+
+    pub(super) fn announce(&mut self, key: Key, ttl: Option<Duration>) {
+        self.note_announced(&key, ttl);
+        self.put(&RecordName::Key(key), Some(b""), ttl);
+    }
+
+    pub(super) fn retract(&mut self, key: Key) {
+        self.note_retracted(&key);
+        self.put(&RecordName::Key(key), None, None);
+    }
+
+    /// Retracts a key, or announces it again, and goes on so soon after.
+    pub(super) fn churn(&mut self, key: Key, times: u8) {
+        let name = RecordName::Key(key.clone()).to_string();
+        if self.log.read(self.now, &name).is_some_and(|record| record.value.is_some()) {
+            self.retract(key.clone());
+        } else {
+            self.announce(key.clone(), None);
+        }
+        if let Some(times) = times.checked_sub(1) {
+            let wait = self.lease.mul_f64(self.rng.f64() / 4.0);
+            self.after(wait, Event::Fault(Fault::Churn(key, times)));
+        }
+    }
+
+    pub(super) fn rebalance(&mut self) {
+        let value = RebalanceRecord::new("sim", "").encode();
+        self.put(&RecordName::Rebalance, Some(&value), None);
+    }
+
+    pub(super) fn control(&mut self, at: usize, mode: Mode) {
+        let mut record = ControlRecord::new(mode);
+        record.parallel = self.rng.u32(0..4);
+        if self.rng.u8(..4) == 0 {
+            record.affinity = Some(self.rng.u32(0..300));
+        }
+        if self.rng.u8(..8) == 0 {
+            record.on_deadline = OnDeadline::Free;
+            let ms = unix_us(self.now) / 1_000;
+            record.deadline_ms = Some(ms + self.rng.u64(..3_000));
+        }
+        let id = self.hosts[at].id.clone();
+        self.put(&RecordName::Control(id), Some(&record.encode()), None);
+    }
+
+    /// Nothing is wanted of a node any more.
+    pub(super) fn uncontrol(&mut self, id: &NodeId) {
+        self.put(&RecordName::Control(id.clone()), None, None);
+    }
+
+    pub(super) fn random_command(&mut self, at: usize, which: u8) {
+        if !self.is_up(at) {
+            return;
+        }
+        let run = self.hosts[at].app.runs.first_key_value();
+        let run = run.map(|(key, run)| (key.clone(), run.token));
+        let command = match (which % 6, run) {
+            (0, Some((key, token))) => {
+                self.hosts[at].app.runs.remove(&key);
+                Command::Release(key, token)
+            }
+            (1, Some((key, token))) => {
+                self.hosts[at].app.runs.remove(&key);
+                if self.rng.bool() {
+                    // There is more to do already.
+                    let wait = self.latency() * 2;
+                    self.after(wait, Event::Fault(Fault::Announce(key.clone())));
+                }
+                Command::Complete(key, token)
+            }
+            (2, _) => Command::Flush,
+            (3, _) => Command::Cancel,
+            (4, _) => Command::SetAffinity(self.rng.u32(..200)),
+            _ => Command::AlterAffinity(self.rng.i64(-50..50)),
+        };
+        self.tell(|| format!("        {at}: {command:?}"));
+        if command == Command::Flush && self.hosts[at].fate == Fate::Stays {
+            self.hosts[at].fate = Fate::Flushed;
+        }
+        self.command(at, command);
+    }
+}

@@ -1,0 +1,244 @@
+//! Playing a schedule: the group comes up, has its troubles, and is looked at when they are over.
+
+use std::time::Duration;
+
+use super::app::Manners;
+use super::event::Event;
+use super::faults::Fault;
+use super::host::{FEW, Host, Setting};
+use super::link::Weather;
+use super::schedule::{Schedule, key};
+use super::world::World;
+use super::{Class, SECOND};
+use crate::id::NodeId;
+use crate::time::Time;
+use crate::timing::{SETTLE_AT_MOST, UNKNOWN_LEASE, observed};
+
+/// One group and what befalls it.
+pub(super) struct Run<'a> {
+    pub(super) world: World,
+    schedule: &'a Schedule,
+}
+
+/// Whether the story is kept as text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Told {
+    Yes,
+    No,
+}
+
+/// Plays a schedule to its end, or to the first violation.
+pub(super) fn play(schedule: &Schedule, told: Told) -> World {
+    let world = World::new(schedule, told);
+    let mut run = Run { world, schedule };
+    run.populate();
+    run.trouble();
+    if schedule.class == Class::Live {
+        run.heal_some();
+    } else {
+        run.calm();
+    }
+    run.world
+}
+
+impl Run<'_> {
+    fn populate(&mut self) {
+        for (place, start) in self.schedule.nodes.iter().enumerate() {
+            let id = NodeId::new(format!("n{place}")).expect("a legal id");
+            let setting = Setting {
+                affinity: start.affinity,
+                prefixes: start.prefixes.clone(),
+                stop_timeout: start.stop_timeout,
+                worth: FEW,
+                ..Setting::new(self.schedule.lease, start.seed)
+            };
+            self.world.start(place, &id, &setting, start.manners);
+            self.world.run(start.wait);
+        }
+        for (number, wait) in self.schedule.keys.iter().enumerate() {
+            self.world.after(*wait, Event::Fault(Fault::Announce(key(number))));
+        }
+    }
+
+    fn trouble(&mut self) {
+        let air = self.schedule.weather;
+        self.world.weather =
+            Weather { ambiguous: air.ambiguous, stale: air.stale, down_until: Time(0) };
+        for host in &mut self.world.hosts {
+            (host.link.lost, host.link.slow, host.link.lag) = (air.lost, air.slow, air.lag);
+        }
+        self.world.traps.clone_from(&self.schedule.traps);
+        for (when, fault) in &self.schedule.faults {
+            self.world.after(*when, Event::Fault(fault.clone()));
+        }
+        self.world.run(self.schedule.span);
+    }
+
+    /// How long after the last fault everything has to be in order.
+    fn patience(&self) -> Duration {
+        let lease = self.schedule.lease;
+        // Applications may be slow to confirm what they were told, and keys of absent sessions wait
+        // for the longest lease there may be.
+        observed(lease) * 7 + lease + SETTLE_AT_MOST + SECOND * 5
+    }
+
+    fn wait_until_settled(&mut self) {
+        self.world.run(self.patience());
+        let nameless = self.world.is_any_proved_late()
+            || self.world.member_deleted
+            || self.world.lost.is_some();
+        if nameless && !self.world.idle_keys().is_empty() {
+            // A session without a lease record, whose member record is gone (deleted by a stranger,
+            // lost by the store, or by whoever ended the session before) is given the longest lease
+            // there is.
+            self.world.run(observed(UNKNOWN_LEASE));
+        }
+    }
+
+    /// Everything works again: the group has to be as it ought to be.
+    fn calm(&mut self) {
+        self.world.fault(Fault::Calm);
+        self.wait_until_settled();
+        if self.schedule.class == Class::Lossy {
+            self.renew_watches();
+        }
+        self.look("the faults");
+        let before = self.world.counts.resyncs;
+        self.balance();
+        if self.schedule.class == Class::Lossy && self.world.counts.resyncs != before {
+            // That the log is another one may have been noticed only just now.
+            self.balance();
+        }
+        self.look("a balance generation");
+        let agreed = !self.world.is_any_kept_away() && !self.world.is_any_uncertain();
+        if self.is_sound() && agreed {
+            self.world.check_balance();
+        }
+        if self.is_sound() && !self.world.is_any_proved_late() {
+            self.world.check_idle(SECOND * 2);
+        }
+        // What vanishes by a clock that was set back is there for some and gone for others.
+        let for_all = |host: &Host| host.is_up() && host.prefixes.is_empty();
+        let clear = self.world.hosts.iter().any(for_all) && !self.world.log.set_back;
+        if self.schedule.exam && clear && self.is_sound() {
+            self.examine();
+        }
+    }
+
+    fn balance(&mut self) {
+        self.world.fault(Fault::Rebalance);
+        self.world.run(SECOND * 3);
+    }
+
+    fn is_sound(&self) -> bool {
+        self.world.violation.is_none()
+    }
+
+    /// What holds whenever the group is quiet.
+    fn look(&mut self, after: &str) {
+        if self.is_sound() {
+            self.world.tell(|| format!("        quiet after {after}"));
+            self.world.check_settled();
+            self.world.check_views();
+            self.world.check_garbage();
+        }
+    }
+
+    /// What was written anew at revisions that a watch had passed already is not seen before the view
+    /// is read again, where nothing of the node's own was lost. Servers that lost something were
+    /// restarted, so every watch breaks at some time.
+    fn renew_watches(&mut self) {
+        for place in 0..self.world.hosts.len() {
+            self.world.break_watches(place);
+        }
+        self.world.run(self.patience());
+    }
+
+    /// A join, new keys, and a death: each moves what it has to, and nothing else.
+    fn examine(&mut self) {
+        let before = self.world.before();
+        let place = self.world.hosts.len();
+        let id = NodeId::new("late").expect("a legal id");
+        let setting = Setting::new(self.schedule.lease, self.schedule.seed);
+        self.world.start(place, &id, &setting, Manners::GOOD);
+        self.world.run(self.schedule.lease + SETTLE_AT_MOST + SECOND * 2);
+        self.world.check_join(&before);
+        self.look("a join");
+        self.world.compare_plans();
+        let before = self.world.before();
+        for number in 24..32 {
+            self.world.fault(Fault::Announce(key(number)));
+        }
+        self.world.run(self.schedule.lease + SECOND);
+        self.look("new keys");
+        if self.is_sound() {
+            self.world.check_new_keys(&before, 8);
+        }
+        if self.is_sound() && self.world.hosts.iter().filter(|h| h.is_up()).count() > 1 {
+            let before = self.world.before();
+            self.world.fault(Fault::Crash(place));
+            self.world.run(observed(self.schedule.lease) * 2 + SECOND * 2);
+            self.world.check_death(&before, place);
+            self.look("a death");
+        }
+    }
+
+    /// Some nodes work again, the others never do: what they have not got goes on.
+    fn heal_some(&mut self) {
+        self.world.traps.clear();
+        self.world.weather = Weather { down_until: self.world.now, ..Weather::default() };
+        self.world.settle_strangers();
+        for place in 0..self.world.hosts.len() {
+            if place < self.schedule.healed {
+                self.world.calm_process(place);
+            } else {
+                self.world.damn(place);
+            }
+        }
+        for _ in 0..5 {
+            self.world.run(self.schedule.lease);
+            for place in 0..self.schedule.healed {
+                // It may have been told to end just before, or a late write of the process before it
+                // looked like another one with its id.
+                if !self.world.is_up(place) {
+                    self.world.calm_process(place);
+                }
+            }
+        }
+        self.wait_until_settled();
+        self.check_progress();
+        self.progress();
+    }
+
+    /// New work is taken up, and work of a node that ends too.
+    fn progress(&mut self) {
+        for number in 24..32 {
+            self.world.fault(Fault::Announce(key(number)));
+        }
+        self.world.run(self.patience());
+        self.check_progress();
+        if self.schedule.healed > 1 && self.is_sound() {
+            // The first takes every key.
+            self.world.fault(Fault::Crash(self.schedule.healed - 1));
+            self.world.run(self.patience());
+            self.check_progress();
+        }
+    }
+
+    /// Every key that exists runs, now or soon: one that is with a node that never works again may be
+    /// on its way.
+    fn check_progress(&mut self) {
+        let mut idle = self.world.idle_keys();
+        for _ in 0..10 {
+            if idle.is_empty() {
+                return;
+            }
+            self.world.run(self.schedule.lease / 2);
+            let now = self.world.idle_keys();
+            idle.retain(|key| now.contains(key));
+        }
+        if self.is_sound() {
+            self.world.check_progress();
+        }
+    }
+}

@@ -1,0 +1,165 @@
+//! What a watch does not show: the node asks for one of its own records now and then.
+
+use std::time::Duration;
+
+use super::casts::{alone, pair};
+use super::fate::{Fate, Verb};
+use super::play::Play;
+use super::{BEAT, LEASE, MS};
+use crate::edge::Action;
+use crate::id::{Revision, Token};
+use crate::log::Record;
+use crate::time::Time;
+use crate::wire::ClaimRecord;
+
+/// When the process asked for a record of that kind.
+fn asked(play: &Play, place: usize, kind: &str) -> Vec<(Time, String)> {
+    let ask = |(at, action): &(Time, Action)| match action {
+        Action::Read(_, name, _) if name.starts_with(kind) => Some((*at, name.clone())),
+        _ => None,
+    };
+    play.players[place].done.iter().filter_map(ask).collect()
+}
+
+#[test]
+fn each_claim_and_its_key_are_asked_for_in_turn_one_a_heartbeat() {
+    let mut play = Play::new(LEASE);
+    let a = play.start("a");
+    let keys = ["k1", "k2", "k3"];
+    play.announce_all(&keys);
+    play.until_running(&keys);
+    play.run(LEASE);
+    let before = asked(&play, a, "").len();
+    play.run(BEAT * 12);
+    let asked: Vec<_> = asked(&play, a, "").into_iter().skip(before).collect();
+    assert_eq!(asked.len(), 12);
+    assert!(asked.windows(2).all(|pair| pair[1].0.since(pair[0].0) == BEAT), "{asked:?}");
+    let names: Vec<&str> = asked.iter().map(|(_, name)| name.as_str()).collect();
+    for key in keys {
+        let at = names.iter().position(|name| *name == format!("claim.{key}")).expect("asked for");
+        let next = names[(at + 1) % 6..].first().expect("there are twelve");
+        assert_eq!(*next, format!("key.{key}"), "{names:?}");
+        assert_eq!(names.iter().filter(|name| name.ends_with(key)).count(), 4);
+    }
+}
+
+#[test]
+fn short_leases_do_not_make_a_node_ask_more_than_ten_times_a_second() {
+    let mut play = Play::new(Duration::from_millis(300));
+    let a = play.start("a");
+    play.announce("k");
+    play.until_running(&["k"]);
+    play.run(LEASE);
+    let before = asked(&play, a, "").len();
+    play.run(Duration::from_secs(2));
+    assert_eq!(asked(&play, a, "").len() - before, 20);
+}
+
+/// What a node does where the leader says that of the claim it holds.
+fn resyncs_on(answer: impl FnOnce(&mut Play) -> Option<Record>) -> bool {
+    let (mut play, a) = alone();
+    let answer = answer(&mut play);
+    play.run(MS * 5);
+    let before = play.resyncs(a);
+    play.rule(a, Verb::Read, "claim.k", Fate::Old(answer));
+    play.run(BEAT * 5);
+    play.resyncs(a) > before
+}
+
+#[test]
+fn a_claim_that_is_not_as_it_is_known_has_the_view_read_anew() {
+    let standing = |play: &mut Play| play.record("claim.k").expect("a claim");
+    let other = |play: &mut Play| {
+        let claim = play.claim("k").expect("a claim");
+        Some(ClaimRecord { token: Token(claim.token.0 + 1), ..claim }.encode())
+    };
+    assert!(resyncs_on(|_| None), "it is gone");
+    assert!(!resyncs_on(|play| Some(standing(play))));
+    assert!(resyncs_on(|play| Some(Record { value: other(play), ..standing(play) })));
+    assert!(resyncs_on(|play| {
+        let record = standing(play);
+        Some(Record { revision: Revision(record.revision.0 - 1), ..record })
+    }));
+    // It must have been shown.
+    let later = |play: &mut Play, by: u64| {
+        play.announce("other");
+        Record { revision: Revision(play.log.last().0 + by), ..standing(play) }
+    };
+    assert!(resyncs_on(|play| Some(Record { value: other(play), ..later(play, 0) })));
+    assert!(!resyncs_on(|play| Some(later(play, 0))), "with its own token it may be mended");
+    // The watch will show it.
+    assert!(!resyncs_on(|play| Some(Record { value: other(play), ..later(play, 1_000) })));
+}
+
+#[test]
+fn a_claim_that_is_gone_without_a_trace_is_missed_within_two_heartbeats() {
+    let (mut play, owner, _) = pair();
+    play.log.forget("claim.k");
+    play.until(BEAT * 2 + MS * 10, |play| play.resyncs(owner) == 1);
+    play.until_running(&["k"]);
+}
+
+#[test]
+fn a_key_that_is_gone_without_a_trace_is_missed_and_stopped() {
+    let (mut play, owner, _) = pair();
+    play.log.forget("key.k");
+    play.until(BEAT * 3, |play| play.told(owner, "k") == "+-");
+    assert_eq!(play.resyncs(owner), 1);
+}
+
+#[test]
+fn a_claim_that_is_stopping_is_asked_for_like_one_that_runs() {
+    let (mut play, owner, _) = pair();
+    play.players[owner].app.confirms = false;
+    play.drain(owner);
+    play.until(BEAT, |play| play.told(owner, "k") == "+-");
+    play.log.forget("claim.k");
+    play.until(BEAT * 3, |play| play.told(owner, "k") == "+-!");
+}
+
+#[test]
+fn another_log_in_the_place_of_this_one_is_noticed_within_half_a_minute() {
+    let mut play = Play::new(LEASE);
+    let a = play.start("a");
+    play.run(LEASE);
+    let info = |play: &Play| -> Vec<Time> {
+        let is_it = |(_, action): &&(Time, Action)| matches!(action, Action::Info);
+        play.players[a].done.iter().filter(is_it).map(|(at, _)| *at).collect()
+    };
+    play.run(Duration::from_mins(1));
+    let times = info(&play);
+    assert!(times.len() > 2);
+    let thirty = Duration::from_secs(30);
+    assert!(times.windows(2).all(|pair| pair[1].since(pair[0]) == thirty), "{times:?}");
+    assert_eq!(play.resyncs(a), 0, "it is the same one");
+    play.log.created += 1;
+    play.until(thirty, |play| play.resyncs(a) == 1);
+    play.run(Duration::from_secs(65));
+    assert_eq!(play.resyncs(a), 1, "it knows that one now");
+}
+
+#[test]
+fn a_node_that_has_nothing_asks_for_nothing() {
+    let mut play = Play::new(LEASE);
+    let a = play.start("a");
+    play.run(LEASE);
+    let before = asked(&play, a, "").len();
+    play.run(LEASE * 2);
+    assert_eq!(asked(&play, a, "").len(), before);
+}
+
+#[test]
+fn an_answer_about_a_key_that_is_gone_says_nothing_of_the_one_in_its_place() {
+    let (mut play, a) = alone();
+    play.once(a, Verb::Read, "claim.k", Fate::Held);
+    play.until(LEASE, |play| !play.players[a].held.is_empty());
+    play.retract("k");
+    play.run(MS * 20);
+    play.announce("j");
+    play.until(MS * 100, |play| play.runs(a, "j"));
+    let before = play.resyncs(a);
+    play.land(a);
+    play.run(BEAT);
+    assert_eq!(play.resyncs(a), before);
+    assert_eq!(play.told(a, "j"), "+");
+}

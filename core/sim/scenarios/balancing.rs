@@ -1,0 +1,243 @@
+//! Moves of a balance generation whose receivers or donors change meanwhile.
+
+use bytes::Bytes;
+
+use super::casts::{KEYS, crowded, sharing};
+use super::fate::{Fate, Verb};
+use super::play::Play;
+use super::{BEAT, LEASE, MS};
+use crate::config::{Config, RebalancePolicy};
+use crate::edge::Command;
+use crate::wire::{ControlRecord, Mode};
+
+/// Many keys, all on the first of the nodes that follow, which confirms no stop.
+fn donor() -> (Play, usize, Vec<String>) {
+    let (mut play, a, keys) = crowded(12);
+    play.players[a].app.confirms = false;
+    (play, a, keys)
+}
+
+fn told(play: &Play, place: usize, keys: &[String], so: &str) -> usize {
+    keys.iter().filter(|key| play.told(place, key) == so).count()
+}
+
+fn confirm_all(play: &mut Play, place: usize, keys: &[String]) {
+    play.players[place].app.confirms = true;
+    for key in keys.iter().filter(|key| play.told(place, key) == "+-").cloned().collect::<Vec<_>>()
+    {
+        play.confirm(place, &key);
+    }
+}
+
+#[test]
+fn two_that_join_at_once_are_given_their_shares_and_no_more() {
+    let (mut play, a, keys) = donor();
+    let (b, c) = (play.start("b"), play.start("c"));
+    play.run(LEASE * 2);
+    assert_eq!(told(&play, a, &keys, "+-"), 8);
+    confirm_all(&mut play, a, &keys);
+    play.run(BEAT);
+    for place in [a, b, c] {
+        assert_eq!(keys.iter().filter(|key| play.runs(place, key)).count(), 4);
+    }
+}
+
+#[test]
+fn keys_whose_receiver_was_cordoned_meanwhile_stay_where_they_are() {
+    for (mode, id) in [(Mode::Cordon, "b"), (Mode::Drain, "b")] {
+        let (mut play, a, keys) = donor();
+        let b = play.start(id);
+        play.until(LEASE * 2, |play| told(play, a, &keys, "+-") == 6);
+        play.control(id, &ControlRecord::new(mode));
+        play.run(MS * 50);
+        confirm_all(&mut play, a, &keys);
+        play.run(LEASE);
+        assert_eq!(told(&play, a, &keys, "+-+"), 6, "{mode:?}");
+        assert_eq!(told(&play, a, &keys, "+"), 6, "{mode:?}: and no other was stopped");
+        assert!(keys.iter().all(|key| play.told(b, key).is_empty()));
+        let member = play.member("a").expect("a member");
+        assert!(
+            member.balanced >= play.member("b").expect("a member").joined,
+            "it is done with it"
+        );
+    }
+}
+
+#[test]
+fn keys_whose_receiver_is_gone_meanwhile_stay_where_they_are() {
+    let (mut play, a, keys) = donor();
+    let b = play.start("b");
+    play.until(LEASE * 2, |play| told(play, a, &keys, "+-") == 6);
+    play.crash(b);
+    play.run(LEASE * 2);
+    confirm_all(&mut play, a, &keys);
+    play.run(LEASE);
+    assert!(keys.iter().all(|key| play.runs(a, key)));
+    assert_eq!(told(&play, a, &keys, "+"), 6, "no other was stopped");
+}
+
+/// What a node was not there for, it takes for done where the donors say so.
+#[test]
+fn who_comes_late_does_not_take_a_generation_for_open_that_is_done() {
+    let (mut play, a, b) = sharing();
+    play.drain(a);
+    play.run(LEASE);
+    play.control("a", &ControlRecord::new(Mode::Active));
+    play.run(LEASE);
+    assert!(KEYS.iter().all(|key| play.runs(b, key)), "nothing comes back by itself");
+    play.rule(a, Verb::Write, "claim.", Fate::Held);
+    play.announce_all(&["l1", "l2", "l3", "l4", "l5"]);
+    play.run(MS * 50);
+    play.break_watches(b);
+    // Which compares the plans of both.
+    play.run(BEAT / 2);
+    assert_eq!(play.resyncs(b), 1);
+}
+
+#[test]
+fn a_key_that_is_retracted_before_it_moves_is_made_up_for_by_no_other() {
+    let (mut play, a, keys) = donor();
+    let b = play.start("b");
+    play.until(LEASE * 2, |play| told(play, a, &keys, "+-") == 6);
+    let gone = keys.iter().find(|key| play.told(a, key) == "+-").expect("one stops").clone();
+    play.retract(&gone);
+    play.run(MS * 50);
+    confirm_all(&mut play, a, &keys);
+    play.run(LEASE);
+    assert_eq!(keys.iter().filter(|key| play.runs(b, key)).count(), 5);
+    assert_eq!(told(&play, a, &keys, "+"), 6);
+    // And by everybody it is known who has fewer.
+    for place in [a, b] {
+        play.rule(place, Verb::Write, "claim.", Fate::Held);
+    }
+    play.announce("new");
+    play.run(MS * 20);
+    assert!(!play.players[b].held.is_empty());
+}
+
+#[test]
+fn after_a_receiver_was_cordoned_new_keys_go_to_who_has_few() {
+    let (mut play, a, keys) = donor();
+    play.control("c", &ControlRecord::new(Mode::Cordon));
+    let c = play.start("c");
+    play.run(LEASE * 2);
+    play.start("b");
+    play.until(LEASE * 2, |play| told(play, a, &keys, "+-") == 6);
+    play.control("b", &ControlRecord::new(Mode::Cordon));
+    play.control("c", &ControlRecord::new(Mode::Active));
+    play.run(MS * 20);
+    let new = ["n1", "n2", "n3", "n4"];
+    play.announce_all(&new);
+    play.run(BEAT);
+    assert!(new.iter().all(|key| play.runs(c, key)), "the first has twelve");
+}
+
+#[test]
+fn new_keys_find_their_places_while_a_generation_is_under_way() {
+    let (mut play, a, keys) = donor();
+    let places = [a, play.start("b"), play.start("c")];
+    play.until(LEASE * 2, |play| told(play, a, &keys, "+-") == 8);
+    play.players[a].app.confirms = true;
+    for (at, key) in keys
+        .iter()
+        .filter(|key| play.told(a, key) == "+-")
+        .cloned()
+        .collect::<Vec<_>>()
+        .iter()
+        .enumerate()
+    {
+        play.confirm(a, key);
+        play.run(MS * 20);
+        for place in places {
+            play.rule(place, Verb::Write, &format!("claim.n{at}"), Fate::Held);
+        }
+        play.announce(&format!("n{at}"));
+        // Which compares the plans.
+        play.run(MS * 20);
+    }
+    for place in places {
+        play.players[place].rules.clear();
+        play.land(place);
+    }
+    play.run(LEASE);
+    let all: Vec<_> = keys.iter().cloned().chain((0..8).map(|at| format!("n{at}"))).collect();
+    let counts = places.map(|place| all.iter().filter(|key| play.runs(place, key)).count());
+    assert_eq!(counts.iter().sum::<usize>(), 20);
+    assert!(counts.iter().all(|count| (6..=7).contains(count)), "{counts:?}");
+}
+
+#[test]
+fn many_donors_of_one_key_each_fill_each_receiver_to_its_share() {
+    let mut play = Play::new(LEASE);
+    let ids: Vec<_> = (0..8).map(|at| format!("n{at}")).collect();
+    for id in &ids {
+        play.start(id);
+    }
+    play.run(LEASE * 2);
+    let keys: Vec<_> = (0..40).map(|at| format!("k{at}")).collect();
+    play.announce_all(&keys);
+    play.run(LEASE);
+    let (y, z) = (play.start("y"), play.start("z"));
+    play.run(LEASE * 2);
+    let of = |play: &Play, place| keys.iter().filter(|key| play.runs(place, key)).count();
+    let counts: Vec<_> = (0..10).map(|place| of(&play, place)).collect();
+    assert_eq!(counts, [4; 10], "{y} and {z} joined");
+    assert_eq!(keys.iter().filter(|key| (0..8).any(|at| play.told(at, key) == "+-")).count(), 8);
+}
+
+/// Only a request moves keys there; who comes late knows of it, and that it was done.
+#[test]
+fn who_comes_late_to_a_group_that_balances_on_request_does_not_do_it_again() {
+    let mut play = Play::new(LEASE);
+    let manual = |config: &mut Config| config.rebalance = RebalancePolicy::Manual;
+    let (a, b) = (play.start_with("a", 0, manual), play.start_with("b", 0, manual));
+    play.run(LEASE);
+    play.announce_all(&KEYS);
+    play.until_running(&KEYS);
+    play.put("rebalance", Some(Bytes::from_static(b"{\"v\":1}")), None);
+    play.run(LEASE);
+    play.drain(a);
+    play.run(LEASE);
+    play.control("a", &ControlRecord::new(Mode::Active));
+    play.run(LEASE);
+    play.control("c", &ControlRecord::new(Mode::Cordon));
+    let c = play.start_with("c", 0, manual);
+    play.run(LEASE);
+    assert!(KEYS.iter().all(|key| play.runs(b, key)));
+    for new in 0..6 {
+        for place in [a, b, c] {
+            play.rule(place, Verb::Write, &format!("claim.l{new}"), Fate::Held);
+        }
+        play.announce(&format!("l{new}"));
+        // Which compares the plans.
+        play.run(MS * 20);
+    }
+    assert!(KEYS.iter().all(|key| play.told(b, key).ends_with('+')));
+}
+
+#[test]
+fn joins_move_nothing_while_a_member_wants_that_and_what_is_due_when_it_is_gone() {
+    for reads_anew in [false, true] {
+        let mut play = Play::new(LEASE);
+        let a = play.start_with("a", 0, |config| {
+            config.rebalance = RebalancePolicy::Manual;
+            config.affinity = 0;
+        });
+        let b = play.start("b");
+        play.run(LEASE);
+        play.announce_all(&KEYS);
+        play.until_running(&KEYS);
+        let c = play.start("c");
+        play.run(LEASE * 2);
+        let shares =
+            |play: &Play| [b, c].map(|at| KEYS.iter().filter(|k| play.runs(at, k)).count());
+        assert_eq!(shares(&play), [6, 0]);
+        play.command(a, Command::Cancel);
+        play.run(BEAT);
+        if reads_anew {
+            play.break_watches(b);
+        }
+        play.run(LEASE);
+        assert_eq!(shares(&play), [3, 3], "reads anew: {reads_anew}");
+    }
+}

@@ -1,0 +1,246 @@
+//! What is gone stays gone, whatever the store shows again after a crash; and it leaves nothing behind.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::fate::{Fate, Verb};
+use super::play::Play;
+use super::{BEAT, LEASE};
+use crate::id::Revision;
+use crate::log::{Outcome, Record, Write};
+use crate::timing::TOMBSTONE;
+use crate::wire::ManifestRecord;
+
+/// Keys that come and go, as many as are worth a manifest here.
+pub(super) const GONE: [&str; 3] = ["x", "y", "z"];
+
+pub(super) fn start(play: &mut Play, id: &str) -> usize {
+    play.start_with(id, 0, |config| config.worth = GONE.len())
+}
+
+/// Two nodes that have run some keys which are gone, and one that stays.
+fn used() -> (Play, usize, usize) {
+    let mut play = Play::new(LEASE);
+    let (a, b) = (start(&mut play, "a"), start(&mut play, "b"));
+    play.announce_all(&GONE);
+    play.announce("stays");
+    play.until_running(&GONE);
+    play.until_running(&["stays"]);
+    for key in GONE {
+        play.retract(key);
+    }
+    (play, a, b)
+}
+
+pub(super) fn is_collected(play: &Play, key: &str) -> bool {
+    let record = play.log.newest(&format!("key.{key}"));
+    record.is_none_or(|record| record.value.is_none() && record.ttl == Some(TOMBSTONE))
+}
+
+fn manifest(play: &Play) -> ManifestRecord {
+    let record = play.log.newest("manifest.0-0").expect("a manifest");
+    ManifestRecord::decode(record.value.as_ref().expect("no tombstone")).expect("it can be read")
+}
+
+/// The store forgets the tombstones that it may, and shows again what they replaced.
+fn crash_store(play: &mut Play) {
+    play.log.crash(play.now, Duration::ZERO, |_| Some(0));
+    for at in 0..play.players.len() {
+        play.break_watches(at);
+    }
+}
+
+fn exists(play: &Play, key: &str) -> bool {
+    play.log.has_value(&format!("key.{key}"))
+}
+
+#[test]
+fn tombstones_stay_until_a_manifest_covers_them() {
+    let (mut play, ..) = used();
+    let deleted: Vec<_> = GONE.iter().map(|key| play.revision(&format!("key.{key}"))).collect();
+    play.until(LEASE * 2, |play| GONE.iter().all(|key| is_collected(play, key)));
+    let manifest = manifest(&play);
+    assert!(deleted.iter().all(|revision| manifest.is_superseded(*revision)), "{manifest:?}");
+    for standing in ["key.stays", "member.a", "member.b"] {
+        assert!(manifest.live.contains(&play.revision(standing)), "{standing}");
+    }
+}
+
+#[test]
+fn fewer_tombstones_than_are_worth_a_manifest_cost_nothing() {
+    let mut play = Play::new(LEASE);
+    let a = start(&mut play, "a");
+    for key in &GONE[1..] {
+        play.announce(key);
+        play.until_running(&[key]);
+        play.retract(key);
+    }
+    play.run(LEASE * 3);
+    assert!(play.log.newest("manifest.0-0").is_none());
+    assert!(play.writes(a, "key.").is_empty());
+}
+
+#[test]
+fn a_retracted_key_that_a_crash_brings_back_is_not_started_by_those_who_knew_it() {
+    let (mut play, a, b) = used();
+    play.until(LEASE * 2, |play| GONE.iter().all(|key| is_collected(play, key)));
+    crash_store(&mut play);
+    assert!(GONE.iter().any(|key| exists(&play, key)), "what was superseded is back");
+    play.until(LEASE, |play| !GONE.iter().any(|key| exists(play, key)));
+    play.run(LEASE);
+    for key in GONE {
+        assert!(is_collected(&play, key), "it is deleted again");
+        assert!([a, b].iter().all(|at| !play.runs(*at, key)));
+        let told = [a, b].map(|at| play.told(at, key)).concat();
+        assert_eq!(told.matches('+').count(), 1, "{key} {told}");
+    }
+}
+
+#[test]
+fn a_retracted_key_that_a_crash_brings_back_is_not_started_by_newcomers() {
+    let (mut play, a, b) = used();
+    play.until(LEASE * 2, |play| GONE.iter().all(|key| is_collected(play, key)));
+    play.crash(a);
+    play.crash(b);
+    crash_store(&mut play);
+    assert!(GONE.iter().any(|key| exists(&play, key)), "what was superseded is back");
+    let c = start(&mut play, "c");
+    play.until(LEASE * 6, |play| play.runs(c, "stays"));
+    play.until(LEASE, |play| !GONE.iter().any(|key| exists(play, key)));
+    for key in GONE {
+        assert_eq!(play.told(c, key), "", "{key}");
+    }
+}
+
+#[test]
+fn a_key_that_was_given_an_end_does_not_outlive_it_when_the_store_crashes() {
+    let mut play = Play::new(LEASE);
+    let a = start(&mut play, "a");
+    play.announce("k");
+    play.until_running(&["k"]);
+    play.put("key.k", Some(Bytes::new()), Some(Duration::from_secs(2)));
+    play.until(LEASE, |play| play.told(a, "k") == "+-");
+    let record = play.record("key.k").expect("a tombstone");
+    assert_eq!((record.value, record.ttl), (None, None));
+    crash_store(&mut play);
+    play.run(LEASE * 2);
+    assert_eq!(play.told(a, "k"), "+-");
+}
+
+#[test]
+fn a_key_whose_end_nobody_saw_is_not_started_and_leaves_a_tombstone() {
+    let mut play = Play::new(LEASE);
+    play.announce("k");
+    play.put("key.k", Some(Bytes::new()), Some(Duration::from_secs(2)));
+    play.run(Duration::from_secs(3));
+    let a = start(&mut play, "a");
+    play.until(LEASE, |play| !exists(play, "k"));
+    let record = play.record("key.k").expect("a tombstone");
+    assert_eq!((record.value, record.ttl), (None, None));
+    assert_eq!(play.told(a, "k"), "");
+}
+
+#[test]
+fn an_announcement_that_the_store_would_remove_without_a_trace_counts_as_none() {
+    let mut play = Play::new(LEASE);
+    let a = start(&mut play, "a");
+    play.announce("k");
+    play.until_running(&["k"]);
+    let write = Write {
+        name: "key.k".into(),
+        value: Some(Bytes::new()),
+        expected: None,
+        ttl: Some(Duration::from_mins(1)),
+        expires_in: None,
+    };
+    assert!(matches!(play.log.write(play.now, &write), Outcome::Acked(_)));
+    play.wake();
+    play.until(LEASE, |play| play.told(a, "k") == "+-");
+    play.until(BEAT * 2, |play| !exists(play, "k"));
+    let record = play.record("key.k").expect("a tombstone");
+    assert_eq!((record.value, record.ttl), (None, None));
+}
+
+#[test]
+fn one_that_may_not_collect_is_followed_by_the_next() {
+    for denied in 0..2 {
+        let (mut play, ..) = used();
+        play.rule(denied, Verb::Write, "manifest.0-0", Fate::Refused);
+        for key in GONE {
+            play.rule(denied, Verb::Write, &format!("key.{key}"), Fate::Refused);
+        }
+        play.until(LEASE * 5, |play| GONE.iter().all(|key| is_collected(play, key)));
+    }
+}
+
+#[test]
+fn what_came_back_on_another_server_than_the_leaders_is_written_over_nothing() {
+    let (mut play, a, b) = used();
+    play.until(LEASE * 2, |play| GONE.iter().all(|key| is_collected(play, key)));
+    let names = GONE.map(|key| format!("key.{key}"));
+    for at in [a, b] {
+        for name in &names {
+            play.once(at, Verb::Write, name, Fate::Held);
+        }
+    }
+    crash_store(&mut play);
+    let back: Vec<_> = names.iter().filter(|name| play.log.has_value(name)).collect();
+    assert!(!back.is_empty());
+    let held = |play: &Play, at: usize| play.players[at].held.len() == back.len();
+    play.until(LEASE, |play| held(play, a) || held(play, b));
+    // The watches have shown what the leader does not know.
+    for name in &back {
+        play.log.forget(name);
+    }
+    let collector = if held(&play, a) { a } else { b };
+    play.land(collector);
+    play.run(BEAT);
+    for name in back {
+        let written = play.writes(collector, name);
+        assert!(written.iter().any(|(_, write)| write.expected == Some(Revision::NONE)));
+        let record = play.record(name).expect("a tombstone");
+        assert_eq!((record.value, record.ttl), (None, Some(TOMBSTONE)));
+    }
+}
+
+#[test]
+fn a_list_that_does_not_fit_is_of_a_smaller_part() {
+    let mut play = Play::new(LEASE);
+    // Revisions so far apart take ten digits each.
+    let keys: Vec<_> = (0..1_000).map(|n| format!("k{n}")).collect();
+    for key in &keys {
+        play.announce(key);
+        play.log.skip(1 << 46);
+    }
+    let a = play.start_with("a", 0, |config| config.worth = 100);
+    play.until(LEASE * 2, |play| keys.iter().all(|key| play.runs(a, key)));
+    let (gone, stay) = keys.split_at(100);
+    for key in gone {
+        play.retract(key);
+    }
+    let manifests = |play: &Play| {
+        let names = play.log.records().map(|record| record.name.clone());
+        names.filter(|name| name.starts_with("manifest.")).collect::<Vec<_>>()
+    };
+    play.until(LEASE, |play| !manifests(play).is_empty());
+    assert_eq!(manifests(&play).iter().filter(|name| name.starts_with("manifest.0")).count(), 0);
+    play.break_watches(a);
+    play.run(LEASE);
+    assert!(stay.iter().all(|key| play.told(a, key) == "+"));
+}
+
+#[test]
+fn what_a_manifest_says_of_later_revisions_is_not_believed() {
+    let mut play = Play::new(LEASE);
+    let forged = ManifestRecord { upto: Revision(1 << 40), live: Vec::new() };
+    play.put("manifest.0-0", Some(forged.encode()), None);
+    let a = start(&mut play, "a");
+    play.announce("k");
+    play.until_running(&["k"]);
+    play.break_watches(a);
+    play.run(LEASE * 2);
+    assert_eq!(play.told(a, "k"), "+");
+    let record: Option<Record> = play.record("key.k");
+    assert!(record.is_some_and(|record| record.value.is_some()));
+}

@@ -1,0 +1,183 @@
+//! Records that nobody honest wrote, and records of a log that is lost: none may hurt the group for
+//! longer than it stands there.
+
+use bytes::Bytes;
+
+use super::casts::{KEYS, sharing, strange_lease};
+use super::fate::{Fate, Verb};
+use super::play::Play;
+use super::{BEAT, LEASE};
+use crate::edge::Command;
+use crate::id::{Revision, Session, Token};
+use crate::timing::SETTLE_AT_MOST;
+use crate::wire::{
+    ClaimRecord, ControlRecord, LeaseRecord, LeaseState, MemberRecord, MemberState, Mode,
+};
+
+fn running(play: &Play, place: usize) -> usize {
+    KEYS.iter().filter(|key| play.runs(place, key)).count()
+}
+
+fn from_the_future(session: u128) -> MemberRecord {
+    let never = Revision(u64::MAX);
+    MemberRecord {
+        session: Session::from_bits(session),
+        joined: never,
+        lease_ms: 300,
+        affinity: 0,
+        prefixes: Vec::new(),
+        state: MemberState::Active,
+        balanced: never,
+        settled: never,
+        manual: false,
+        plan: (1, 1),
+        labels: std::collections::BTreeMap::default(),
+        host: String::new(),
+        build: String::new(),
+    }
+}
+
+#[test]
+fn revisions_from_the_future_in_a_member_record_stop_no_balancing() {
+    let (mut play, ..) = sharing();
+    play.put("member.z", Some(from_the_future(9).encode()), None);
+    play.run(LEASE * 2);
+    assert_eq!(play.member("z"), None, "nobody renews its lease");
+    let c = play.start("c");
+    play.until(LEASE * 2 + SETTLE_AT_MOST, |play| running(play, c) == 2);
+}
+
+#[test]
+fn a_member_record_from_the_future_of_a_session_that_never_was_is_deleted() {
+    let (mut play, ..) = sharing();
+    let lease = LeaseRecord {
+        session: Session::from_bits(8),
+        lease_ms: 300,
+        ..strange_lease(LeaseState::Ended)
+    };
+    play.put("lease.z", Some(lease.encode()), None);
+    play.put("member.z", Some(from_the_future(9).encode()), None);
+    play.run(LEASE * 3);
+    assert_eq!(play.member("z"), None);
+}
+
+#[test]
+fn sessions_that_outlive_their_log_do_not_keep_later_joins_from_balancing() {
+    let mut play = Play::new(LEASE);
+    play.start("a");
+    play.run(LEASE);
+    for round in 0..500 {
+        play.announce(&format!("old{round}"));
+    }
+    for round in 0..500 {
+        play.retract(&format!("old{round}"));
+    }
+    play.start("b");
+    play.run(LEASE * 2);
+    play.log.recreate();
+    play.run(LEASE);
+    play.announce_all(&KEYS);
+    play.until_running(&KEYS);
+    play.run(LEASE * 2);
+    let c = play.start("c");
+    play.until(LEASE * 2 + SETTLE_AT_MOST, |play| running(play, c) == 2);
+}
+
+#[test]
+fn what_is_written_over_a_live_member_record_does_not_stay() {
+    let (mut play, a, b) = sharing();
+    let before = play.member("a").expect("a member");
+    let other = MemberRecord { affinity: 0, ..before.clone() };
+    for damage in [Bytes::from_static(b"{garbage"), other.encode()] {
+        play.put("member.a", Some(damage), None);
+        play.run(BEAT * 3);
+        assert_eq!(play.member("a").as_ref(), Some(&before));
+    }
+    play.run(LEASE * 3);
+    assert_eq!((running(&play, a), running(&play, b)), (3, 3));
+}
+
+fn forge_token(play: &mut Play, token: u64) {
+    let claim = ClaimRecord { owner: None, token: Token(token), not: Vec::new() };
+    play.put("claim.forged", Some(claim.encode()), None);
+    play.announce("forged");
+}
+
+#[test]
+fn who_takes_a_key_with_a_forged_token_gives_honest_ones_to_other_keys() {
+    let mut play = Play::new(LEASE);
+    let a = play.start("a");
+    play.run(LEASE);
+    forge_token(&mut play, Token::MAX.0 - 1);
+    play.until_running(&["forged"]);
+    play.announce("k1");
+    play.until_running(&["k1"]);
+    assert!(play.claim("k1").expect("a claim").token < Token(1 << 60));
+    play.break_watches(a);
+    play.run(BEAT);
+    play.announce("k2");
+    play.until_running(&["k2"]);
+}
+
+#[test]
+fn a_claim_whose_token_cannot_grow_is_given_away_once() {
+    let mut play = Play::new(LEASE);
+    forge_token(&mut play, Token::MAX.0 - 1);
+    let a = play.start("a");
+    play.until_running(&["forged"]);
+    play.run(LEASE);
+    assert_eq!(play.claim("forged").expect("a claim").token, Token::MAX);
+    // The watch shows what became of it before an acknowledgement does.
+    play.once(a, Verb::Write, "claim.forged", Fate::Unanswered);
+    play.command(a, Command::Flush);
+    play.run(LEASE);
+    let writes = play.writes(a, "claim.forged");
+    assert_eq!(writes.len(), 2, "taken, and given away:\n{}", play.story());
+}
+
+#[test]
+fn a_drain_of_a_node_that_does_not_exist_waits_for_it() {
+    let (mut play, ..) = sharing();
+    play.control("c", &ControlRecord::new(Mode::Drain));
+    play.run(LEASE);
+    let c = play.start("c");
+    play.run(LEASE * 3);
+    assert_eq!(running(&play, c), 0);
+    play.control("c", &ControlRecord::new(Mode::Active));
+    play.put("rebalance", Some(Bytes::from_static(b"{\"v\":1}")), None);
+    play.until(LEASE, |play| running(play, c) == 2);
+}
+
+#[test]
+fn huge_numbers_in_a_control_record_stop_nothing() {
+    let (mut play, a, _) = sharing();
+    let mut drain = ControlRecord::new(Mode::Drain);
+    drain.affinity = Some(u32::MAX);
+    drain.deadline_ms = Some(u64::MAX);
+    drain.at_ms = u64::MAX;
+    drain.parallel = u32::MAX;
+    drain.plan_rev = u64::MAX;
+    play.control("a", &drain);
+    play.until(LEASE, |play| running(play, a) == 0);
+    play.run(BEAT);
+    let mut active = ControlRecord::new(Mode::Active);
+    active.affinity = Some(u32::MAX);
+    play.control("a", &active);
+    play.put("rebalance", Some(Bytes::from_static(b"{\"v\":1}")), None);
+    play.until(LEASE, |play| running(play, a) == 5 || running(play, a) == 6);
+}
+
+#[test]
+fn a_member_record_of_a_plan_version_that_never_was_keeps_nobody_out() {
+    let (mut play, a, b) = sharing();
+    let forged = MemberRecord { plan: (0, 0), lease_ms: 300_000, ..from_the_future(9) };
+    play.put("member.z", Some(forged.encode()), None);
+    for place in [a, b] {
+        play.cut(place);
+    }
+    play.run(LEASE * 2);
+    for place in [a, b] {
+        play.mend(place);
+    }
+    play.until_running(&KEYS);
+}

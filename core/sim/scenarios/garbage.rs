@@ -1,0 +1,189 @@
+//! Claims that cannot be read, and tokens that cannot be true.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::casts::{alone, pair};
+use super::fate::{Fate, Verb};
+use super::play::Play;
+use super::{BEAT, LEASE, MS};
+use crate::id::Token;
+use crate::timing::observed;
+use crate::wire::ClaimRecord;
+
+// U6
+#[test]
+fn an_owner_writes_its_claim_again_over_what_cannot_be_read() {
+    for garbage in ["{garbage", "", r#"{"v":2,"node":"b","session":"","token":0}"#] {
+        let (mut play, owner, other) = pair();
+        let before = play.claim("k").expect("a claim");
+        play.put("claim.k", Some(Bytes::from(garbage)), None);
+        play.run(BEAT);
+        assert_eq!(play.claim("k"), Some(before), "{garbage:?}");
+        play.run(LEASE * 5);
+        assert_eq!(play.told(owner, "k"), "+", "{garbage:?}");
+        assert!(play.writes(other, "claim.k").is_empty(), "{garbage:?}");
+    }
+}
+
+// U6
+#[test]
+fn a_node_that_never_knew_whose_an_unreadable_claim_was_waits_before_it_takes_it() {
+    let (mut play, owner, other) = pair();
+    // The owner cannot write its claim again, and after a lease it gives the key up.
+    play.rule(owner, Verb::Write, "claim.k", Fate::Refused);
+    play.put("claim.k", Some(Bytes::from_static(b"{garbage")), None);
+    play.crash(other);
+    let third = play.start("c");
+    let wait = observed(LEASE) * 4;
+    play.run(LEASE - BEAT);
+    assert!(play.runs(owner, "k"), "it still may");
+    play.run(BEAT * 2);
+    assert_eq!(play.told(owner, "k"), "+!");
+    play.run(wait - LEASE - BEAT * 2);
+    assert!(play.writes(third, "claim.k").is_empty());
+    play.until(LEASE * 2, |play| play.runs(third, "k"));
+}
+
+// U6
+#[test]
+fn an_unreadable_claim_of_a_dead_owner_does_not_stay_without_one_for_ever() {
+    let (mut play, owner, other) = pair();
+    play.crash(owner);
+    play.put("claim.k", Some(Bytes::from_static(b"{garbage")), None);
+    play.until(observed(LEASE) * 6, |play| play.runs(other, "k"));
+}
+
+// U6
+#[test]
+fn an_owner_whose_wall_clock_is_a_year_ahead_is_not_disowned() {
+    let year = Duration::from_hours(365 * 24);
+    let mut play = Play::new(LEASE);
+    let ahead = u64::try_from(year.as_micros()).expect("a year");
+    let a = play.start_with("a", ahead, |_| ());
+    play.announce("k");
+    play.until_running(&["k"]);
+    let b = play.start("b");
+    play.run(LEASE * 2);
+    assert_eq!(play.told(a, "k"), "+");
+    let token = play.claim("k").expect("a claim").token;
+    play.crash(a);
+    // The play itself sees to it that this start's token is above the first one's.
+    play.until(LEASE * 2, |play| play.runs(b, "k"));
+    assert!(play.claim("k").expect("a claim").token > token);
+}
+
+// U6
+#[test]
+fn a_forged_token_does_not_raise_those_of_other_keys_nor_break_its_own() {
+    let (mut play, owner, _) = pair();
+    let forged = ClaimRecord { owner: None, token: Token(Token::MAX.0 - 1), not: Vec::new() };
+    play.put("claim.forged", Some(forged.encode()), None);
+    play.announce("forged");
+    play.announce("next");
+    play.until_running(&["k", "forged", "next"]);
+    assert_eq!(play.claim("forged").expect("a claim").token, Token::MAX);
+    assert!(play.claim("next").expect("a claim").token < Token(1 << 60));
+    assert_eq!(play.told(owner, "k"), "+");
+}
+
+#[test]
+fn how_long_garbage_is_known_says_nothing_of_the_garbage_after_a_claim_that_was_missed() {
+    let (mut play, owner, other) = pair();
+    play.once(owner, Verb::Write, "claim.k", Fate::Held);
+    play.put("claim.k", Some(Bytes::from_static(b"{garbage")), None);
+    play.until(BEAT, |play| !play.players[owner].held.is_empty());
+    play.run(MS * 10);
+    play.players[other].silent = true;
+    play.land(owner);
+    play.run(LEASE * 6);
+    play.rule(owner, Verb::Write, "claim.k", Fate::Refused);
+    play.put("claim.k", Some(Bytes::from_static(b"{more")), None);
+    play.mend(other);
+    play.run(LEASE * 3);
+    assert!(play.writes(other, "claim.k").is_empty(), "the owner may still run it");
+}
+
+#[test]
+fn a_claim_that_garbage_was_written_over_before_its_owner_saw_it_is_taken_in_the_end() {
+    for third in [false, true] {
+        let (mut play, owner, other) = pair();
+        play.players[other].silent = true;
+        play.drain(owner);
+        let given = |play: &mut Play| play.claim("k").and_then(|claim| claim.owner);
+        play.run(BEAT / 2);
+        assert_eq!(given(&mut play).map(|o| o.node), Some(play.players[other].id.clone()));
+        play.put("claim.k", Some(Bytes::from_static(b"{garbage")), None);
+        let id = play.players[owner].id.to_string();
+        play.put(&format!("control.{id}"), None, None);
+        play.mend(other);
+        if third {
+            play.start("c");
+        }
+        play.run(BEAT);
+        assert_eq!(play.runner("k"), None, "nobody knows that it is theirs");
+        play.until(observed(LEASE) * 4 + LEASE, |play| play.runner("k").is_some());
+    }
+}
+
+// U6
+#[test]
+fn a_claim_that_is_mended_after_its_key_was_lost_is_not_started_as_it_stands() {
+    for (announced_again, early) in [(false, false), (true, false), (true, true)] {
+        let (mut play, a) = alone();
+        play.rule(a, Verb::Write, "claim.k", Fate::Held);
+        play.put("claim.k", Some(Bytes::from_static(b"{garbage")), None);
+        play.run(BEAT);
+        if early {
+            play.retract("k");
+        }
+        play.run(LEASE);
+        assert_eq!(play.told(a, "k"), "+!", "it could not mend it in time");
+        if announced_again {
+            play.retract("k");
+            play.run(BEAT);
+            play.announce("k");
+            play.run(BEAT);
+        }
+        play.players[a].rules.clear();
+        play.land(a);
+        play.until_running(&["k"]);
+        assert_eq!(play.told(a, "k"), "+!+");
+    }
+}
+
+// U6
+#[test]
+fn a_claim_that_is_mended_after_its_work_was_done_starts_no_run_with_its_token() {
+    let (mut play, a) = alone();
+    play.rule(a, Verb::Write, "claim.k", Fate::Held);
+    play.rule(a, Verb::Write, "key.k", Fate::Lost);
+    play.put("claim.k", Some(Bytes::from_static(b"{garbage")), None);
+    play.run(BEAT / 2);
+    play.complete(a, "k");
+    play.run(LEASE + BEAT);
+    play.players[a].rules.clear();
+    // The play itself sees to it that a start's token is above the last one's.
+    play.land(a);
+    play.until_running(&["k"]);
+}
+
+#[test]
+fn garbage_over_a_hand_over_that_was_not_shown_is_not_taken_for_the_claim_before_it() {
+    let (mut play, donor, other) = pair();
+    play.once(donor, Verb::Write, "claim.k", Fate::Unanswered);
+    play.rule(donor, Verb::Read, "claim.k", Fate::Held);
+    let before = play.writes(donor, "claim.k").len();
+    play.drain(donor);
+    play.until(LEASE, |play| play.writes(donor, "claim.k").len() > before);
+    play.players[donor].silent = true;
+    play.until(LEASE, |play| play.runs(other, "k"));
+    // The receiver cannot write its claim again, and the donor is shown no more than this.
+    play.cut(other);
+    play.put("claim.k", Some(Bytes::from_static(b"{garbage")), None);
+    play.players[donor].silent = false;
+    play.wake();
+    play.run(BEAT * 3);
+    assert_eq!(play.writes(donor, "claim.k").len(), before + 1, "it is another's, maybe");
+}

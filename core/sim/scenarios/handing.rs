@@ -1,0 +1,405 @@
+//! Giving keys away: hand-overs in doubt, stops that are told, releases.
+
+use super::casts::pair;
+use super::fate::{Fate, Verb};
+use super::play::Play;
+use super::{BEAT, LEASE, MS};
+use crate::edge::{Command, Notice, Reply};
+use crate::id::{Revision, Token};
+use crate::key::Key;
+use crate::wire::{ClaimRecord, ControlRecord, MAX_NOT, Mode, OnDeadline, Owner};
+
+fn set_mode(play: &mut Play, place: usize, mode: Mode) {
+    let id = play.players[place].id.to_string();
+    play.control(&id, &ControlRecord::new(mode));
+}
+
+/// A drain of the donor's has sent `k` to the other node, nobody knows with what outcome, when the
+/// other is cordoned and the drain is cancelled: the key is to stay.
+fn doubtful(times_held: usize) -> (Play, usize, usize) {
+    let (mut play, donor, other) = pair();
+    for _ in 0..times_held {
+        play.once(donor, Verb::Write, "claim.k", Fate::Held);
+    }
+    set_mode(&mut play, donor, Mode::Drain);
+    play.until(BEAT, |play| !play.players[donor].held.is_empty());
+    set_mode(&mut play, other, Mode::Cordon);
+    set_mode(&mut play, donor, Mode::Active);
+    (play, donor, other)
+}
+
+// U4
+#[test]
+fn a_key_whose_hand_over_is_in_doubt_is_started_again_only_on_a_claim_of_its_own() {
+    let (mut play, donor, other) = doubtful(1);
+    let before = play.revision("claim.k");
+    play.until_running(&["k"]);
+    assert!(play.runs(donor, "k"));
+    let again = play.revision("claim.k");
+    assert!(again > before, "the claim was written anew first");
+    play.land(donor);
+    play.run(LEASE);
+    assert_eq!(play.revision("claim.k"), again, "the late hand-over finds another revision");
+    assert_eq!(play.told(donor, "k"), "+-+");
+    assert_eq!(play.told(other, "k"), "");
+}
+
+// U4
+#[test]
+fn a_resync_does_not_forget_that_a_hand_over_is_in_doubt() {
+    let (mut play, donor, other) = doubtful(100);
+    play.run(BEAT);
+    play.break_watches(donor);
+    play.run(BEAT * 2);
+    assert_eq!(play.told(donor, "k"), "+-", "the claim still names it, and that means nothing");
+    play.players[donor].rules.clear();
+    play.until_running(&["k"]);
+    play.land(donor);
+    play.run(LEASE);
+    assert_eq!(play.told(donor, "k"), "+-+");
+    assert_eq!(play.told(other, "k"), "");
+}
+
+/// One node with two claims of `k` behind it, both of this session: (the play, the node, the first
+/// claim's revision, how much of the log there was then).
+fn claimed_twice() -> (Play, usize, Revision, Revision) {
+    let mut play = Play::new(LEASE);
+    let a = play.start("a");
+    play.announce("k");
+    play.until_running(&["k"]);
+    play.run(LEASE);
+    let (first, last) = (play.revision("claim.k"), play.log.last());
+    play.players[a].app.confirms = false;
+    play.retract("k");
+    play.run(MS * 5);
+    play.announce("k");
+    play.run(MS * 5);
+    play.players[a].app.confirms = true;
+    play.confirm(a, "k");
+    play.until_running(&["k"]);
+    assert!(play.revision("claim.k") > first, "announced again while it stopped");
+    (play, a, first, last)
+}
+
+/// The log loses everything after that.
+fn lose_since(play: &mut Play, last: Revision) {
+    let count = usize::try_from(play.log.last().0 - last.0).expect("few");
+    play.log.lose_tail(count);
+}
+
+// U4
+#[test]
+fn a_claim_older_than_the_one_that_runs_here_is_no_proof_of_it() {
+    let (mut play, a, first, last) = claimed_twice();
+    lose_since(&mut play, last);
+    assert_eq!(play.revision("claim.k"), first, "it names the same session");
+    play.until(LEASE * 2, |play| play.told(a, "k") == "+-+!");
+    play.until_running(&["k"]);
+    assert!(play.revision("claim.k") > first, "a new claim first");
+}
+
+// U4
+#[test]
+fn a_claim_older_than_one_that_was_given_away_here_starts_nothing_as_it_stands() {
+    let (mut play, a, first, last) = claimed_twice();
+    play.rule(a, Verb::Write, "claim.k", Fate::Held);
+    play.retract("k");
+    play.until(BEAT, |play| !play.players[a].held.is_empty());
+    lose_since(&mut play, last);
+    assert_eq!(play.revision("claim.k"), first, "it names the same session");
+    play.run(BEAT * 4);
+    assert!(play.resyncs(a) > 0);
+    assert_eq!(play.told(a, "k"), "+-+-");
+    play.players[a].rules.clear();
+    play.until_running(&["k"]);
+    assert!(play.revision("claim.k") > first, "a new claim first");
+}
+
+// U4
+#[test]
+fn a_claim_that_is_back_after_the_next_owner_ran_is_not_started_with_its_token() {
+    let (mut play, donor, other) = pair();
+    let (first, last) = (play.revision("claim.k"), play.log.last());
+    play.drain(donor);
+    play.until(BEAT, |play| play.runs(other, "k"));
+    play.crash(other);
+    lose_since(&mut play, last);
+    assert_eq!(play.revision("claim.k"), first, "it names the donor again");
+    // The play itself sees to it that this start's token is above the other's.
+    play.until(LEASE * 2, |play| play.told(donor, "k") == "+-+");
+}
+
+#[test]
+fn a_hand_over_that_the_log_lost_before_anybody_saw_it_is_done_again() {
+    let (mut play, donor, other) = pair();
+    let before = play.revision("claim.k");
+    play.players[donor].app.confirms = false;
+    set_mode(&mut play, donor, Mode::Drain);
+    play.until(BEAT, |play| play.told(donor, "k") == "+-");
+    play.players[donor].silent = true;
+    play.players[other].silent = true;
+    play.confirm(donor, "k");
+    play.run(MS * 5);
+    let handed = play.revision("claim.k");
+    assert!(handed > before, "it is acknowledged");
+    lose_since(&mut play, Revision(handed.0 - 1));
+    assert_eq!(play.revision("claim.k"), before, "it names the donor again");
+    play.mend(donor);
+    play.mend(other);
+    play.until(LEASE, |play| play.runs(other, "k"));
+    assert!(play.revision("claim.k") > before);
+}
+
+// V11
+#[test]
+fn a_stop_once_told_is_never_taken_back() {
+    let (mut play, donor, _) = pair();
+    play.players[donor].app.confirms = false;
+    let before = play.claim("k").expect("a claim");
+    play.retract("k");
+    play.until(BEAT, |play| play.told(donor, "k") == "+-");
+    play.announce("k");
+    play.run(LEASE * 2);
+    assert_eq!(play.told(donor, "k"), "+-");
+    assert_eq!(play.claim("k"), Some(before.clone()));
+    play.confirm(donor, "k");
+    play.until_running(&["k"]);
+    let after = play.claim("k").expect("a claim");
+    assert_eq!(after.owner, before.owner, "it is still planned for it");
+    assert!(after.token > before.token);
+    assert_eq!(play.told(donor, "k"), "+-+");
+}
+
+// V11
+#[test]
+fn a_key_announced_again_while_it_stops_goes_where_it_is_planned_then() {
+    let (mut play, donor, other) = pair();
+    play.players[donor].app.confirms = false;
+    play.retract("k");
+    play.until(BEAT, |play| play.told(donor, "k") == "+-");
+    play.announce("k");
+    set_mode(&mut play, donor, Mode::Drain);
+    play.run(BEAT);
+    play.confirm(donor, "k");
+    play.until_running(&["k"]);
+    assert!(play.runs(other, "k"));
+    assert_eq!(play.told(donor, "k"), "+-");
+}
+
+// V5
+#[test]
+fn a_key_that_everybody_released_stays_free_until_the_first_cool_down_ends() {
+    let (mut play, donor, other) = pair();
+    let cool_down = LEASE;
+    for place in [donor, other] {
+        play.until(BEAT, |play| play.runs(place, "k"));
+        play.release(place, "k");
+        play.run(BEAT);
+    }
+    let freed = play.claim("k").expect("a claim");
+    assert_eq!((freed.owner.as_ref(), freed.not.len()), (None, 2));
+    let revision = play.revision("claim.k");
+    play.run(BEAT / 2);
+    assert_eq!(play.revision("claim.k"), revision, "nobody writes it back and forth");
+    play.until(cool_down, |play| play.runs(donor, "k"));
+    assert_eq!(play.told(other, "k"), "+");
+}
+
+#[test]
+fn a_key_that_has_nowhere_to_go_is_told_of_by_the_last_node_that_released_it() {
+    let (mut play, donor, other) = pair();
+    let unwanted = Notice::Unwanted { key: Key::new("k").expect("a legal key") };
+    let told =
+        |play: &Play, place| play.notices(place).filter(|notice| **notice == unwanted).count();
+    play.release(donor, "k");
+    play.until(BEAT, |play| play.runs(other, "k"));
+    assert_eq!((told(&play, donor), told(&play, other)), (0, 0), "it goes on elsewhere");
+    play.release(other, "k");
+    play.run(BEAT);
+    assert_eq!((told(&play, donor), told(&play, other)), (0, 1));
+}
+
+#[test]
+fn a_key_that_every_node_of_a_large_group_releases_is_not_handed_on_without_a_pause() {
+    let mut play = Play::new(LEASE);
+    let places: Vec<_> = (0..12).map(|at| play.start(&format!("n{at:02}"))).collect();
+    play.run(LEASE);
+    play.announce("k");
+    let mut runs = 0;
+    let until = play.now + LEASE;
+    while play.now < until {
+        if let Some(runner) = places.iter().find(|place| play.runs(**place, "k")) {
+            runs += 1;
+            play.release(*runner, "k");
+        }
+        play.run(MS);
+    }
+    // Two cool-downs begin in that time; within each every node of a full list is tried once more.
+    assert!((10..=2 * (MAX_NOT + 1)).contains(&runs), "it ran {runs} times");
+    let told = |place: &usize| play.notices(*place).any(|n| matches!(n, Notice::Unwanted { .. }));
+    assert!(places.iter().any(told));
+}
+
+// V5
+#[test]
+fn a_release_is_heeded_by_a_node_whose_watch_never_showed_what_was_released() {
+    let mut play = Play::new(LEASE);
+    let a = play.start("a");
+    play.run(LEASE);
+    play.announce("k");
+    play.until(BEAT, |play| !play.writes(a, "claim.k").is_empty());
+    play.players[a].silent = true;
+    play.until(BEAT, |play| play.runs(a, "k"));
+    play.release(a, "k");
+    play.run(BEAT / 2);
+    let freed = play.revision("claim.k");
+    play.players[a].silent = false;
+    play.deliver_now(a);
+    play.run(BEAT);
+    assert_eq!(play.revision("claim.k"), freed, "its cool-down is not over");
+}
+
+// V5
+#[test]
+fn a_node_that_is_handed_a_key_it_may_not_run_frees_it_and_chooses_nobody() {
+    let (mut play, donor, other) = pair();
+    set_mode(&mut play, other, Mode::Cordon);
+    play.run(BEAT);
+    let node = play.players[other].id.clone();
+    let session = play.member(node.as_str()).expect("a member").session;
+    let owner = Some(Owner { node: node.clone(), session });
+    let token = play.claim("k").expect("a claim").token;
+    let claim = ClaimRecord { owner, token: Token(token.0 + 1), not: Vec::new() };
+    play.put("claim.k", Some(claim.encode()), None);
+    play.run(BEAT / 2);
+    assert_eq!(play.told(other, "k"), "");
+    let writes = play.writes(other, "claim.k");
+    let value = writes[0].1.value.as_deref().expect("not a deletion");
+    let freed = ClaimRecord::decode(value).expect("a claim");
+    assert_eq!((freed.owner, freed.not[0].node.clone()), (None, node));
+    play.until_running(&["k"]);
+    assert!(play.runs(donor, "k"));
+}
+
+// V4
+#[test]
+fn the_last_node_frees_what_it_flushes() {
+    let mut play = Play::new(LEASE);
+    let a = play.start("a");
+    play.announce_all(&["k1", "k2"]);
+    play.until_running(&["k1", "k2"]);
+    let flush = play.command(a, Command::Flush);
+    let done = Reply::Flushed { handed: 0, freed: 2, lost: 0 };
+    play.until(LEASE, |play| play.reply(a, flush) == Some(&done));
+    assert_eq!(play.claim("k1").expect("a claim").owner, None);
+}
+
+#[test]
+fn a_flush_that_ends_with_the_lease_says_how_many_keys_were_lost() {
+    let (mut play, donor, _) = pair();
+    play.players[donor].app.confirms = false;
+    let flush = play.command(donor, Command::Flush);
+    play.until(BEAT, |play| play.told(donor, "k") == "+-");
+    play.cut(donor);
+    let done = Reply::Flushed { handed: 0, freed: 0, lost: 1 };
+    play.until(LEASE, |play| play.reply(donor, flush) == Some(&done));
+    play.mend(donor);
+    play.run(LEASE * 2);
+    let id = play.players[donor].id.to_string();
+    assert_eq!(play.member(&id), None, "it does not come back");
+}
+
+// V4
+#[test]
+fn a_drain_keeps_what_nobody_else_may_take_until_its_deadline() {
+    let mut play = Play::new(LEASE);
+    let a = play.start("a");
+    play.announce("k");
+    play.until_running(&["k"]);
+    let deadline = play.players[a].clock(play.now + LEASE * 3).unix_us / 1_000;
+    let mut drain = ControlRecord::new(Mode::Drain);
+    (drain.deadline_ms, drain.on_deadline) = (Some(deadline), OnDeadline::Free);
+    play.control("a", &drain);
+    play.run(LEASE * 3 - BEAT);
+    assert_eq!(play.told(a, "k"), "+");
+    play.run(BEAT * 2);
+    assert_eq!(play.told(a, "k"), "+-");
+    assert_eq!(play.claim("k").expect("a claim").owner, None);
+    let done = Notice::Drained { handed: 0, freed: 1 };
+    assert!(play.notices(a).any(|notice| *notice == done));
+}
+
+// V4
+#[test]
+fn a_drain_without_a_deadline_waits_for_somebody_to_come() {
+    let mut play = Play::new(LEASE);
+    let a = play.start("a");
+    play.announce("k");
+    play.until_running(&["k"]);
+    play.control("a", &ControlRecord::new(Mode::Drain));
+    play.run(LEASE * 5);
+    assert_eq!(play.told(a, "k"), "+");
+    let b = play.start("b");
+    play.until(LEASE * 2, |play| play.runs(b, "k"));
+}
+
+#[test]
+fn a_run_that_was_lost_by_mistake_is_over_before_anybody_else_begins() {
+    let (mut play, donor, other) = pair();
+    play.players[donor].app.confirms = false;
+    let claim = play.claim("k").expect("a claim");
+    // As if an earlier write of its own had landed late.
+    let late = ClaimRecord { token: Token(claim.token.0 + 1), ..claim };
+    play.put("claim.k", Some(late.encode()), None);
+    play.until(BEAT, |play| play.told(donor, "k") == "+!");
+    let until = play.players[donor].app.until;
+    // Which is one more reason to look at it.
+    play.announce("k");
+    play.run(until.since(play.now) - MS);
+    assert_eq!(play.told(other, "k"), "", "the lost run may go on until then");
+    play.until(MS * 20, |play| play.runs(other, "k"));
+}
+
+#[test]
+fn a_node_that_may_not_write_its_hand_overs_does_not_keep_its_keys_for_ever() {
+    let (mut play, donor, other) = pair();
+    play.rule(donor, Verb::Write, "claim.k", Fate::Refused);
+    play.drain(donor);
+    play.until(BEAT, |play| play.told(donor, "k") == "+-");
+    play.run(LEASE * 2 - BEAT);
+    assert!(!play.runs(other, "k"), "its rights may come back");
+    play.until(LEASE * 2, |play| play.runs(other, "k"));
+    assert!(play.is_fenced(donor));
+    let id = play.players[donor].id.to_string();
+    play.run(LEASE * 9);
+    assert!(play.member(&id).is_none(), "it stays away");
+    play.put(&format!("control.{id}"), None, None);
+    play.players[donor].rules.clear();
+    play.run(LEASE * 2);
+    assert!(play.member(&id).is_some(), "its right is back, and so is it");
+}
+
+#[test]
+fn a_claim_that_is_mended_late_after_it_was_given_up_starts_no_run_again() {
+    for drained in [false, true] {
+        let (mut play, donor, _) = pair();
+        play.players[donor].app.confirms = false;
+        if drained {
+            play.drain(donor);
+        } else {
+            play.retract("k");
+        }
+        play.until(BEAT, |play| play.told(donor, "k") == "+-");
+        play.rule(donor, Verb::Write, "claim.k", Fate::Held);
+        play.put("claim.k", Some(bytes::Bytes::from_static(b"{garbage")), None);
+        play.until(BEAT, |play| !play.players[donor].held.is_empty());
+        play.players[donor].rules.clear();
+        play.announce("k");
+        play.run(MS * 5);
+        play.confirm(donor, "k");
+        play.run(MS * 20);
+        play.land(donor);
+        play.until_running(&["k"]);
+        play.run(LEASE);
+    }
+}

@@ -1,0 +1,148 @@
+//! Observers: what they wait for before they end a session, and what does not make them wait.
+
+use super::casts::{KEYS, sharing};
+use super::play::Play;
+use super::{BEAT, LEASE};
+use crate::edge::Notice;
+use crate::id::Revision;
+use crate::timing::observed;
+use crate::wire::LeaseState;
+
+fn has_killed(play: &Play, place: usize) -> bool {
+    play.notices(place).any(|notice| matches!(notice, Notice::Killed { .. }))
+}
+
+// V7
+#[test]
+fn an_absent_lease_is_waited_for_like_a_silent_one_and_ended_where_there_is_none() {
+    let (mut play, a, b) = sharing();
+    play.crash(a);
+    play.log.forget("lease.a");
+    play.until(LEASE * 4, |play| has_killed(play, b));
+    let kills = play.writes(b, "lease.a");
+    let (seen, last) = (&kills[0], kills.last().expect("a kill"));
+    assert_eq!(last.1.expected, Some(Revision::NONE));
+    assert_ne!(seen.1.expected, Some(Revision::NONE), "at first it was thought to be there");
+    assert!(last.0.since(seen.0) >= observed(LEASE), "absent is not dead");
+    assert_eq!(play.lease("a").expect("its end").state, LeaseState::Dead);
+    play.until_running(&KEYS);
+}
+
+// V7
+#[test]
+fn a_session_that_writes_its_lost_lease_again_wins_against_its_observer() {
+    let (mut play, a, b) = sharing();
+    play.log.forget("lease.a");
+    play.break_watches(b);
+    play.run(observed(LEASE) * 3);
+    assert!(!has_killed(&play, b));
+    assert!(!play.is_fenced(a));
+}
+
+// V9
+#[test]
+fn nodes_that_crash_together_cost_one_lease_and_not_one_for_every_three() {
+    let mut play = Play::new(LEASE);
+    let places: Vec<_> = (0..40).map(|at| play.start(&format!("n{at}"))).collect();
+    play.run(LEASE * 2);
+    let keys: Vec<_> = (0..80).map(|at| format!("k{at}")).collect();
+    play.announce_all(&keys);
+    play.until(LEASE, |play| keys.iter().all(|key| play.runner(key).is_some()));
+    play.run(LEASE);
+    for &place in &places[1..] {
+        play.crash(place);
+    }
+    let took = play.until(LEASE * 10, |play| keys.iter().all(|key| play.runs(places[0], key)));
+    assert!(took < observed(LEASE) + BEAT, "{took:?}");
+}
+
+// V9
+#[test]
+fn everybody_observes_everybody_in_a_small_group() {
+    let mut play = Play::new(LEASE);
+    let places: Vec<_> = (0..16).map(|at| play.start(&format!("n{at}"))).collect();
+    play.run(LEASE * 2);
+    play.crash(places[0]);
+    play.run(observed(LEASE) + BEAT);
+    for &place in &places[1..] {
+        assert_eq!(play.writes(place, "lease.n0").len(), 1, "n{place}");
+    }
+}
+
+// V13
+#[test]
+fn a_watch_that_breaks_more_often_than_a_lease_still_ends_dead_sessions() {
+    let (mut play, a, b) = sharing();
+    play.crash(a);
+    let mut breaks = 0;
+    while !has_killed(&play, b) {
+        play.run(LEASE / 3);
+        play.break_watches(b);
+        breaks += 1;
+        assert!(breaks < 6, "never:\n{}", play.story());
+    }
+    play.until_running(&KEYS);
+}
+
+// V13
+#[test]
+fn a_long_gap_keeps_an_observer_from_ending_sessions_for_a_lease() {
+    let (mut play, a, b) = sharing();
+    play.crash(a);
+    play.run(LEASE - BEAT);
+    // Without what was written meanwhile, nobody can say who is silent.
+    let opened = play.now;
+    play.players[b].silent = true;
+    play.break_watches(b);
+    play.run(BEAT * 2);
+    play.mend(b);
+    let mended = play.now;
+    play.until(LEASE * 3, |play| has_killed(play, b));
+    assert!(mended.since(opened) > BEAT);
+    assert!(play.now.since(mended) >= LEASE);
+}
+
+// V13
+#[test]
+fn after_an_outage_of_the_store_nobody_is_ended_before_everybody_could_renew() {
+    let check = |opened_again: bool| {
+        let (mut play, a, b) = sharing();
+        // No watch says that it shows nothing.
+        play.players[a].cut = true;
+        play.players[b].cut = true;
+        play.run(LEASE / 2 + BEAT / 2);
+        play.players[b].cut = false;
+        if opened_again {
+            play.break_watches(b);
+        }
+        // The other one finds its way back later, and was not heard of for longer than its lease.
+        play.run(LEASE / 2 + BEAT);
+        play.mend(a);
+        play.run(LEASE * 2);
+        assert!(!play.is_fenced(b), "{}", play.story());
+        assert_eq!(play.writes(b, "lease.a"), [], "{opened_again}:\n{}", play.story());
+    };
+    check(true);
+    check(false);
+}
+
+// The log shows the end of the session before once more: the newer one's lease was lost.
+#[test]
+fn a_session_whose_lease_is_lost_is_waited_for_though_an_older_one_has_ended() {
+    let (mut play, a, b) = sharing();
+    play.crash(a);
+    play.until(LEASE * 3, |play| has_killed(play, b));
+    let ended = play.revision("lease.a");
+    play.run(BEAT);
+    let longer = LEASE * 3;
+    let again = play.start_with("a", 0, |config| config.lease = longer);
+    play.announce("more");
+    play.until(LEASE * 2, |play| KEYS.iter().any(|key| play.runs(again, key)));
+    play.crash(again);
+    let lost = play.now;
+    let back = usize::try_from(ended.0 - 1).expect("few");
+    assert_eq!(play.log.resurrect(back).as_deref(), Some("lease.a"));
+    play.break_watches(b);
+    play.until(longer * 3, |play| KEYS.iter().all(|key| play.runs(b, key)));
+    assert!(play.now.since(lost) >= observed(longer), "by its own lease, not by the older one");
+}

@@ -1,0 +1,153 @@
+//! When what waits for a place gets one, and what is counted meanwhile.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::casts::{KEYS, alone, sharing};
+use super::fate::{Fate, Verb};
+use super::play::Play;
+use super::{BEAT, LEASE, MS};
+use crate::edge::{Command, Notice};
+use crate::wire::{ControlRecord, Freeze, GroupRecord, Mode};
+
+fn unowned(play: &Play, place: usize) -> u64 {
+    play.players[place].core.numbers().unowned
+}
+
+fn running(play: &Play, place: usize) -> usize {
+    KEYS.iter().filter(|key| play.runs(place, key)).count()
+}
+
+#[test]
+fn a_released_key_that_nobody_else_may_take_comes_back_when_its_cool_down_is_over() {
+    let (mut play, a) = alone();
+    play.release(a, "k");
+    let took = play.until(LEASE, |play| play.runs(a, "k"));
+    let cool_down = Duration::from_secs(2);
+    assert!((cool_down..cool_down + MS * 10).contains(&took), "{took:?}");
+}
+
+#[test]
+fn keys_that_nobody_works_on_have_no_owner_by_the_numbers_of_the_node_that_lost_them() {
+    let (mut play, a) = alone();
+    assert_eq!(unowned(&play, a), 0);
+    play.cut(a);
+    play.until(LEASE, |play| play.is_fenced(a));
+    play.run(LEASE * 3);
+    assert_eq!(unowned(&play, a), 1, "its store is away");
+    play.mend(a);
+    play.until_running(&["k"]);
+    play.run(BEAT);
+    assert_eq!(unowned(&play, a), 0);
+}
+
+#[test]
+fn a_freeze_that_runs_out_lets_a_generation_go_at_that_moment() {
+    let mut play = Play::new(LEASE);
+    let a = play.start("a");
+    play.announce_all(&KEYS);
+    play.until_running(&KEYS);
+    let span = LEASE * 4 + MS * 123;
+    let until = Some(play.players[a].clock(play.now + span).unix_us / 1_000);
+    let freeze = Freeze { by: "ana".into(), reason: String::new(), until };
+    let record = GroupRecord { freeze: Some(freeze), ..GroupRecord::default() };
+    play.put("group", Some(record.encode()), None);
+    let b = play.start("b");
+    play.run(span - MS * 2);
+    assert_eq!(running(&play, b), 0);
+    play.run(MS * 12);
+    assert_eq!(running(&play, b), 3);
+}
+
+#[test]
+fn what_has_no_owner_is_counted_whatever_it_waits_for() {
+    let mut play = Play::new(LEASE);
+    let a = play.start("a");
+    play.run(LEASE);
+    // For somebody who may take it.
+    play.control("a", &ControlRecord::new(Mode::Cordon));
+    play.run(BEAT);
+    play.announce_all(&KEYS[..2]);
+    play.run(BEAT);
+    assert_eq!(unowned(&play, a), 2);
+    // For its claim.
+    play.rule(a, Verb::Write, "claim.", Fate::Held);
+    play.control("a", &ControlRecord::new(Mode::Active));
+    play.run(MS * 50);
+    play.announce(KEYS[2]);
+    play.run(MS * 50);
+    assert_eq!(unowned(&play, a), 3);
+    play.players[a].rules.clear();
+    play.land(a);
+    play.run(MS * 50);
+    assert_eq!(unowned(&play, a), 0);
+    // For a join to settle.
+    play.start("b");
+    play.run(MS * 50);
+    play.announce(KEYS[3]);
+    play.run(MS * 50);
+    assert_eq!(unowned(&play, a), 1);
+    play.run(LEASE);
+    assert_eq!(unowned(&play, a), 0);
+    // What only moves has an owner.
+    play.players[a].app.confirms = false;
+    play.drain(a);
+    play.run(BEAT / 2);
+    assert_eq!(unowned(&play, a), 0);
+}
+
+#[test]
+fn sessions_that_came_and_went_are_forgotten() {
+    let (mut play, a, _) = sharing();
+    for _ in 0..20 {
+        let c = play.start("c");
+        play.run(LEASE);
+        play.command(c, Command::Cancel);
+        play.run(LEASE);
+    }
+    play.run(LEASE);
+    let owners = play.players[a].core.sizes().owners;
+    assert!(owners <= 3, "{owners}");
+}
+
+#[test]
+fn each_record_that_cannot_be_read_is_told_once() {
+    let (mut play, a) = alone();
+    let told = |play: &Play| -> Vec<u64> {
+        let count = |notice: &Notice| match notice {
+            Notice::Problems { count } => Some(*count),
+            _ => None,
+        };
+        play.notices(a).filter_map(count).collect()
+    };
+    play.run(LEASE);
+    assert!(told(&play).is_empty());
+    for at in 1..3 {
+        play.put(&format!("member.x{at}"), Some(Bytes::from_static(b"{garbage")), None);
+        play.run(LEASE);
+    }
+    assert_eq!(told(&play), [1, 2]);
+}
+
+#[test]
+fn a_request_moves_keys_once_and_reading_the_view_anew_does_not_ask_again() {
+    let (mut play, a, b) = sharing();
+    play.drain(a);
+    play.run(LEASE);
+    play.control("a", &ControlRecord::new(Mode::Active));
+    play.run(LEASE);
+    assert_eq!(running(&play, a), 0);
+    play.put("rebalance", Some(Bytes::from_static(b"{\"v\":1}")), None);
+    play.run(LEASE);
+    assert_eq!((running(&play, a), running(&play, b)), (3, 3));
+    play.drain(a);
+    play.run(LEASE);
+    play.control("a", &ControlRecord::new(Mode::Active));
+    play.run(LEASE);
+    for place in [a, b] {
+        play.break_watches(place);
+    }
+    play.run(LEASE);
+    assert_eq!(running(&play, a), 0, "it was asked for once");
+}

@@ -1,0 +1,98 @@
+//! Proof that a session is over: nothing is taken from one without it.
+
+use super::casts::{KEYS, sharing};
+use super::fate::{Fate, Verb};
+use super::play::Play;
+use super::{BEAT, LEASE};
+use crate::edge::Notice;
+use crate::id::{NodeId, Revision, Session, Token};
+use crate::timing::{UNKNOWN_LEASE, observed};
+use crate::wire::{ClaimRecord, LeaseState, Owner};
+
+// U2
+#[test]
+fn a_deleted_member_record_does_not_give_a_live_nodes_keys_away() {
+    let (mut play, a, b) = sharing();
+    let claims = play.writes(b, "claim.").len();
+    play.rule(a, Verb::Write, "member.a", Fate::Held);
+    play.put("member.a", None, None);
+    play.run(LEASE * 4);
+    assert_eq!(play.writes(b, "claim.").len(), claims, "the lease says that it lives");
+    assert!(play.reads(b, "lease.a") > 0);
+    play.players[a].rules.clear();
+    play.run(LEASE);
+    assert!(play.member("a").is_some(), "a session that lives writes it again");
+    for key in KEYS {
+        assert_eq!(play.told(a, key) + &play.told(b, key), "+", "{key}");
+    }
+}
+
+// U2
+#[test]
+fn a_node_claims_nothing_before_its_own_member_record_has_come_back() {
+    let mut play = Play::new(LEASE);
+    play.announce("k");
+    let a = play.start("a");
+    play.until(LEASE, |play| !play.writes(a, "member.a").is_empty());
+    play.players[a].silent = true;
+    play.run(BEAT * 3);
+    assert!(play.member("a").is_some());
+    assert!(!play.notices(a).any(|n| matches!(n, Notice::Joined { .. })), "{}", play.story());
+    assert!(play.writes(a, "claim.").is_empty());
+    play.mend(a);
+    play.until_running(&["k"]);
+}
+
+// U2
+#[test]
+fn a_late_deletion_of_a_member_record_does_not_touch_the_next_session() {
+    let (mut play, a, b) = sharing();
+    play.crash(a);
+    play.rule(b, Verb::Write, "member.a", Fate::Held);
+    play.until(LEASE * 3, |play| !play.players[b].held.is_empty());
+    let a = play.start("a");
+    play.until(LEASE, |play| play.notices(a).any(|n| matches!(n, Notice::Joined { .. })));
+    play.run(LEASE);
+    let member = play.record("member.a");
+    play.players[b].rules.clear();
+    play.land(b);
+    assert_eq!(play.record("member.a"), member);
+    play.run(BEAT);
+    assert_eq!(play.record("member.a"), member);
+    play.until_running(&KEYS);
+}
+
+// U2
+#[test]
+fn a_session_without_any_record_is_watched_for_the_longest_lease_before_it_is_taken_from() {
+    let mut play = Play::new(LEASE);
+    let b = play.start("b");
+    play.run(LEASE);
+    let node = NodeId::new("z").expect("a legal id");
+    let owner = Some(Owner { node, session: Session::from_bits(77) });
+    let claim = ClaimRecord { owner, token: Token(5), not: Vec::new() };
+    for key in KEYS {
+        play.put(&format!("claim.{key}"), Some(claim.encode()), None);
+        play.announce(key);
+    }
+    play.run(UNKNOWN_LEASE);
+    assert!(play.writes(b, "claim.").is_empty(), "absent is not dead");
+    let left = observed(UNKNOWN_LEASE) - UNKNOWN_LEASE + LEASE * 2;
+    play.until(left, |play| KEYS.iter().all(|key| play.runs(b, key)));
+    assert_eq!(play.lease("z").expect("its end").state, LeaseState::Dead);
+    assert_eq!(play.writes(b, "lease.z")[0].1.expected, Some(Revision::NONE));
+    let leases = UNKNOWN_LEASE.as_secs() / LEASE.as_secs();
+    assert!(play.reads(b, "lease.z") < 2 * usize::try_from(leases).expect("few"), "not per key");
+}
+
+// U2
+#[test]
+fn an_observer_that_killed_a_session_itself_asks_nobody() {
+    let (mut play, a, b) = sharing();
+    let old = play.member("a").expect("a member").session;
+    play.crash(a);
+    play.until(LEASE * 3, |play| KEYS.iter().all(|key| play.runs(b, key)));
+    assert_eq!(play.lease("a").expect("its end").session, old);
+    assert!(play.notices(b).any(|n| matches!(n, Notice::Killed { .. })));
+    assert!(play.reads(b, "lease.a") <= 1);
+}

@@ -1,0 +1,153 @@
+//! Keys that come back to a node which had them, or was about to have them.
+
+use bytes::Bytes;
+
+use super::casts::{claiming, one, pair, strange_lease, stranger};
+use super::fate::{Fate, Verb};
+use super::play::Play;
+use super::{BEAT, LEASE, MS};
+use crate::edge::{Command, Reply};
+use crate::id::{NodeId, Token};
+use crate::timing::Timing;
+use crate::wire::{ClaimRecord, LeaseState, Owner};
+
+/// A claim of `k` for a node, as if it had been given to it.
+fn give(play: &mut Play, place: usize) {
+    let node = play.players[place].id.clone();
+    let session = play.member(node.as_str()).expect("a member").session;
+    let token = Token(play.claim("k").expect("a claim").token.0 + 1);
+    let claim = ClaimRecord { owner: Some(Owner { node, session }), token, not: Vec::new() };
+    play.put("claim.k", Some(claim.encode()), None);
+}
+
+#[test]
+fn a_key_that_was_lost_to_another_node_and_given_back_starts_without_a_claim_of_its_own() {
+    let (mut play, owner, other) = pair();
+    play.players[other].silent = true;
+    give(&mut play, other);
+    play.until(BEAT, |play| play.told(owner, "k") == "+!");
+    play.players[other].silent = false;
+    play.deliver_now(other);
+    assert!(play.runs(other, "k"));
+    let before = play.writes(owner, "claim.k").len();
+    play.run(BEAT * 2);
+    play.drain(other);
+    play.until(LEASE, |play| play.runs(owner, "k"));
+    assert_eq!(play.told(owner, "k"), "+!+");
+    assert_eq!(play.writes(owner, "claim.k").len(), before);
+}
+
+#[test]
+fn a_key_starts_with_the_delivery_of_its_claim_where_nobody_answers() {
+    let (mut play, a) = one();
+    play.once(a, Verb::Write, "claim.k", Fate::Unanswered);
+    play.rule(a, Verb::Read, "claim.k", Fate::Lost);
+    play.announce("k");
+    play.until(MS * 20, |play| play.runs(a, "k"));
+}
+
+#[test]
+fn a_mend_that_got_lost_is_tried_again_after_a_pause() {
+    let (mut play, owner, _) = pair();
+    let before = play.writes(owner, "claim.k").len();
+    play.once(owner, Verb::Write, "claim.k", Fate::Lost);
+    play.put("claim.k", Some(Bytes::from_static(b"{garbage")), None);
+    play.until(LEASE, |play| play.writes(owner, "claim.k").len() == before + 2);
+    let writes = play.writes(owner, "claim.k");
+    let (gap, timing) = (writes[before + 1].0.since(writes[before].0), Timing::of(LEASE));
+    assert!(gap >= timing.ack + timing.retry, "{gap:?}");
+    play.run(LEASE * 2);
+    assert_eq!(play.told(owner, "k"), "+");
+}
+
+#[test]
+fn a_mend_that_only_the_watch_shows_is_not_taken_for_another_claim() {
+    let (mut play, owner, _) = pair();
+    let before = play.writes(owner, "claim.k").len();
+    play.once(owner, Verb::Write, "claim.k", Fate::Unanswered);
+    play.put("claim.k", Some(Bytes::from_static(b"{garbage")), None);
+    play.run(LEASE * 2);
+    assert_eq!(play.told(owner, "k"), "+");
+    assert_eq!(play.writes(owner, "claim.k").len(), before + 1);
+}
+
+#[test]
+fn a_key_whose_claim_cannot_be_mended_is_lost_after_a_lease_to_the_moment() {
+    let (mut play, owner, _) = pair();
+    play.rule(owner, Verb::Write, "claim.k", Fate::Lost);
+    play.put("claim.k", Some(Bytes::from_static(b"{garbage")), None);
+    let took = play.until(LEASE * 2, |play| play.told(owner, "k") == "+!");
+    assert!((LEASE..LEASE + MS * 5).contains(&took), "{took:?}");
+}
+
+#[test]
+fn a_new_claim_has_a_higher_token_than_any_that_was_seen() {
+    let mut play = Play::new(LEASE);
+    play.start("a");
+    play.run(LEASE);
+    // A hundred seconds ahead of this node's clock.
+    let token = Token(1_700_000_100_000_000);
+    let other = ClaimRecord { owner: None, token, not: Vec::new() };
+    play.put("claim.other", Some(other.encode()), None);
+    play.run(BEAT);
+    play.announce("k");
+    play.until_running(&["k"]);
+    assert!(play.claim("k").expect("a claim").token > token);
+}
+
+#[test]
+fn a_claim_that_another_won_is_not_tried_again_before_the_watch_has_had_time_to_show_it() {
+    let (mut play, a) = claiming();
+    play.players[a].silent = true;
+    let (node, session) = (NodeId::new("z").expect("a legal id"), stranger());
+    let owner = Some(Owner { node, session });
+    let claim = ClaimRecord { owner, token: Token(5), not: Vec::new() };
+    play.put("claim.k", Some(claim.encode()), None);
+    play.land(a);
+    play.run(BEAT - MS * 5);
+    assert_eq!(play.writes(a, "claim.k").len(), 1);
+    play.players[a].silent = false;
+    play.deliver_now(a);
+    give(&mut play, a);
+    play.until(BEAT, |play| play.runs(a, "k"));
+}
+
+#[test]
+fn a_node_need_not_ask_whether_a_session_is_over_that_it_replaced_itself() {
+    let mut play = Play::new(LEASE);
+    let a = play.start("a");
+    play.announce("k");
+    play.until_running(&["k"]);
+    play.crash(a);
+    let again = play.start("a");
+    play.until_running(&["k"]);
+    assert_eq!(play.reads(again, "lease.a"), 1, "before it joined");
+    play.cut(again);
+    play.until(LEASE, |play| play.is_fenced(again));
+    play.run(BEAT);
+    let before = play.reads(again, "lease.a");
+    play.mend(again);
+    play.until_running(&["k"]);
+    assert_eq!(play.reads(again, "lease.a"), before + 1, "before it joined again");
+}
+
+/// What is on its way counts until it has an outcome, whatever becomes of the key meanwhile.
+#[test]
+fn a_node_whose_claim_was_overtaken_by_the_loss_of_the_record_can_still_leave() {
+    let (mut play, a) = one();
+    let (node, session) = (NodeId::new("z").expect("a legal id"), stranger());
+    let dead = strange_lease(LeaseState::Dead);
+    play.put("lease.z", Some(dead.encode()), None);
+    let owner = Some(Owner { node, session });
+    let claim = ClaimRecord { owner, token: Token(5), not: Vec::new() };
+    play.put("claim.k", Some(claim.encode()), None);
+    play.once(a, Verb::Write, "claim.k", Fate::Held);
+    play.announce("k");
+    play.until(BEAT, |play| !play.players[a].held.is_empty());
+    play.log.forget("claim.k");
+    play.break_watches(a);
+    play.until(LEASE * 3, |play| play.runs(a, "k"));
+    let flush = play.command(a, Command::Flush);
+    let done = Reply::Flushed { handed: 0, freed: 1, lost: 0 };
+    play.until(LEASE, |play| play.reply(a, flush) == Some(&done));
+}

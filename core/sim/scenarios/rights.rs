@@ -1,0 +1,156 @@
+//! Nodes whose writes are refused.
+
+use bytes::Bytes;
+
+use super::casts::{alone, pair};
+use super::fate::{Fate, Verb};
+use super::play::Play;
+use super::{BEAT, LEASE, MS};
+use crate::edge::{Command, Reply};
+use crate::log::StoreError;
+use crate::timing::Timing;
+
+#[test]
+fn a_node_that_may_take_no_orphans_keeps_its_session() {
+    let mut play = Play::new(LEASE);
+    let a = play.start("a");
+    play.announce("had");
+    play.until_running(&["had"]);
+    play.rule(a, Verb::Write, "claim.k", Fate::Refused);
+    play.announce("k");
+    play.run(LEASE * 5);
+    assert!(!play.is_fenced(a), "nobody waits for it");
+    assert_eq!(play.told(a, "had"), "+");
+    play.players[a].rules.clear();
+    play.until(BEAT * 2, |play| play.runs(a, "k"));
+}
+
+#[test]
+fn a_node_that_may_not_write_a_claim_of_its_own_anew_gives_it_up_and_comes_back_when_it_may() {
+    let (mut play, a) = alone();
+    play.rule(a, Verb::Write, "claim.k", Fate::Held);
+    play.put("claim.k", Some(Bytes::from_static(b"{garbage")), None);
+    play.run(LEASE + BEAT);
+    assert_eq!(play.told(a, "k"), "+!", "it could not mend it in time");
+    play.players[a].rules.clear();
+    play.rule(a, Verb::Write, "claim.k", Fate::Refused);
+    play.land(a);
+    play.run(LEASE * 2);
+    assert!(!play.is_fenced(a), "its rights may come back");
+    play.until(BEAT * 2, |play| play.is_fenced(a));
+    let before = play.writes(a, "claim.k").len();
+    play.run(LEASE * 8);
+    let probes = play.writes(a, "claim.k").len() - before;
+    assert!((7..=9).contains(&probes), "one in a lease: {probes}");
+    play.players[a].rules.clear();
+    play.until(LEASE * 2, |play| play.runs(a, "k"));
+}
+
+#[test]
+fn a_completion_without_the_right_to_it_is_answered_and_the_key_runs_again() {
+    let (mut play, a) = alone();
+    play.rule(a, Verb::Write, "key.k", Fate::Refused);
+    let request = play.complete(a, "k");
+    play.until(MS * 10, |play| play.reply(a, request).is_some());
+    let reply = play.reply(a, request);
+    assert!(matches!(reply, Some(Reply::NotDeleted(StoreError::Denied { .. }))), "{reply:?}");
+    play.until(LEASE * 2, |play| play.runs(a, "k"));
+    assert_eq!(play.told(a, "k"), "++");
+}
+
+#[test]
+fn a_completion_that_nobody_answers_is_answered_within_three_leases() {
+    let (mut play, a) = alone();
+    play.rule(a, Verb::Write, "key.k", Fate::Lost);
+    play.rule(a, Verb::Read, "key.k", Fate::Lost);
+    let request = play.complete(a, "k");
+    let took = play.until(LEASE * 3, |play| play.reply(a, request).is_some());
+    assert!(took >= LEASE * 2, "{took:?}");
+    let reply = play.reply(a, request);
+    assert!(matches!(reply, Some(Reply::NotDeleted(StoreError::Timeout { .. }))), "{reply:?}");
+    play.until(LEASE * 2, |play| play.runs(a, "k"));
+}
+
+#[test]
+fn keys_that_may_not_be_taken_keep_no_place_from_others() {
+    let mut play = Play::new(LEASE);
+    let a = play.start("a");
+    play.rule(a, Verb::Write, "claim.no.", Fate::Refused);
+    play.run(LEASE);
+    let keys: Vec<_> = (0..1_100).map(|at| format!("no.{at}")).collect();
+    play.announce_all(&keys);
+    play.run(BEAT);
+    play.announce("yes");
+    play.until(BEAT * 3, |play| play.runs(a, "yes"));
+    let before = play.writes(a, "claim.no.").len();
+    play.run(LEASE);
+    let refused = play.writes(a, "claim.no.").len() - before;
+    assert!((1..=1_024 * 7).contains(&refused), "1 024 in a heartbeat at most: {refused}");
+    play.players[a].rules.clear();
+    play.until(BEAT * 4, |play| keys.iter().all(|key| play.runs(a, key)));
+}
+
+#[test]
+fn a_node_that_may_take_nothing_leaves() {
+    let mut play = Play::new(LEASE);
+    let a = play.start("a");
+    play.rule(a, Verb::Write, "claim.", Fate::Refused);
+    play.announce_all(&["k1", "k2"]);
+    play.run(LEASE);
+    let flush = play.command(a, Command::Flush);
+    let done = Reply::Flushed { handed: 0, freed: 0, lost: 0 };
+    play.until(BEAT * 3, |play| play.reply(a, flush) == Some(&done));
+}
+
+#[test]
+fn a_node_that_may_not_say_that_it_leaves_gives_its_keys_up() {
+    for name in ["member.a", "claim.k"] {
+        let (mut play, a) = alone();
+        play.rule(a, Verb::Write, name, Fate::Refused);
+        let flush = play.command(a, Command::Flush);
+        let lost = Reply::Flushed { handed: 0, freed: 0, lost: 1 };
+        let took = play.until(LEASE * 5, |play| play.reply(a, flush).is_some());
+        assert_eq!(play.reply(a, flush), Some(&lost), "{name}");
+        assert!(took <= LEASE * 4 + MS, "{name}: {took:?}");
+        play.command(a, Command::Cancel);
+        play.until(LEASE, |play| play.players[a].end.is_some());
+    }
+}
+
+#[test]
+fn a_flush_waits_for_the_application_as_long_as_it_takes() {
+    let (mut play, a) = alone();
+    play.players[a].app.confirms = false;
+    let flush = play.command(a, Command::Flush);
+    play.run(LEASE * 20);
+    assert_eq!(play.reply(a, flush), None);
+    play.confirm(a, "k");
+    let done = Reply::Flushed { handed: 0, freed: 1, lost: 0 };
+    play.until(BEAT, |play| play.reply(a, flush) == Some(&done));
+}
+
+#[test]
+fn a_hand_over_that_can_be_neither_written_nor_asked_for_ends_the_session() {
+    let (mut play, donor, other) = pair();
+    play.rule(donor, Verb::Write, "claim.k", Fate::Lost);
+    play.rule(donor, Verb::Read, "claim.k", Fate::Lost);
+    play.drain(donor);
+    let took = play.until(LEASE * 3, |play| play.is_fenced(donor));
+    assert!(took >= LEASE * 2 && took <= LEASE * 2 + Timing::of(LEASE).heartbeat * 2, "{took:?}");
+    play.until(LEASE * 3, |play| play.runs(other, "k"));
+}
+
+#[test]
+fn a_node_that_may_not_become_a_member_again_leaves_its_keys_to_others() {
+    let (mut play, owner, other) = pair();
+    let id = play.players[owner].id.to_string();
+    play.rule(owner, Verb::Write, &format!("member.{id}"), Fate::Refused);
+    play.cut(owner);
+    play.until(LEASE * 2, |play| play.is_fenced(owner));
+    play.mend(owner);
+    // Its new session is recorded before anybody has ended the old one.
+    play.until(LEASE * 8, |play| play.runs(other, "k"));
+    play.players[owner].rules.clear();
+    play.run(LEASE * 3);
+    assert!(play.member(&id).is_some(), "it comes back when it may");
+}

@@ -1,0 +1,122 @@
+//! What is told of writes that the store refuses, or that find another record.
+
+use bytes::Bytes;
+
+use super::casts::{alone, pair};
+use super::fate::{Fate, Verb};
+use super::play::Play;
+use super::{BEAT, LEASE};
+use crate::edge::{Command, Notice};
+use crate::id::Token;
+use crate::wire::ClaimRecord;
+
+fn refused(play: &Play, place: usize) -> Vec<&'static str> {
+    let what = |notice: &Notice| match notice {
+        Notice::StoreFailed { what, .. } => Some(*what),
+        _ => None,
+    };
+    play.notices(place).filter_map(what).collect()
+}
+
+fn conflicts(play: &Play, place: usize) -> Vec<&'static str> {
+    let what = |notice: &Notice| match notice {
+        Notice::CasConflict { what } => Some(*what),
+        _ => None,
+    };
+    play.notices(place).filter_map(what).collect()
+}
+
+/// What a node that runs `k` tells when its next write about that is refused.
+fn told_of(name: &str, act: impl FnOnce(&mut Play, usize)) -> Vec<&'static str> {
+    let (mut play, a) = alone();
+    play.once(a, Verb::Write, name, Fate::Refused);
+    act(&mut play, a);
+    play.run(LEASE);
+    refused(&play, a)
+}
+
+#[test]
+fn a_write_that_is_refused_is_told_by_what_it_was_for() {
+    let stop = |play: &mut Play, a: usize| {
+        play.players[a].app.confirms = false;
+        play.retract("k");
+    };
+    assert_eq!(told_of("claim.k", |play, a| _ = play.release(a, "k")), ["write a claim"]);
+    assert_eq!(
+        told_of("key.k", |play, a| _ = play.complete(a, "k")),
+        ["delete a key that is done"]
+    );
+    assert_eq!(
+        told_of("member.a", |play, a| _ = play.command(a, Command::SetAffinity(7))),
+        ["write the member record"]
+    );
+    assert_eq!(told_of("stops.a", stop), ["write the unconfirmed stops"]);
+    assert_eq!(
+        told_of("claim.k", |play, _| {
+            play.put("claim.k", Some(Bytes::from_static(b"{garbage")), None);
+        }),
+        ["write a claim again over garbage"]
+    );
+    assert_eq!(
+        told_of("lease.a", |play, a| _ = play.command(a, Command::Cancel)),
+        ["end the lease"]
+    );
+    assert_eq!(
+        told_of("member.a", |play, a| _ = play.command(a, Command::Cancel)),
+        ["delete the member record of a session that is over"]
+    );
+    assert_eq!(told_of("lease.a", |_, _| ()), ["renew the lease"]);
+}
+
+#[test]
+fn what_is_refused_of_others_records_is_told_too() {
+    let (mut play, owner, other) = pair();
+    let id = play.players[owner].id.to_string();
+    let names = [format!("lease.{id}"), format!("member.{id}"), "claim.k".into()];
+    for name in &names {
+        play.once(other, Verb::Write, name, Fate::Refused);
+    }
+    play.crash(owner);
+    play.retract("k");
+    play.run(LEASE * 4);
+    let mut told = refused(&play, other);
+    told.sort_unstable();
+    assert_eq!(
+        told,
+        [
+            "delete a claim of a key that is gone",
+            "delete the member record of a session that is over",
+            "end a session that is not renewed",
+        ]
+    );
+}
+
+#[test]
+fn a_write_that_finds_another_record_is_told() {
+    let (mut play, owner, _) = pair();
+    let before = conflicts(&play, owner).len();
+    play.once(owner, Verb::Write, "claim.k", Fate::Held);
+    play.drain(owner);
+    play.until(BEAT, |play| !play.players[owner].held.is_empty());
+    let claim = play.claim("k").expect("a claim");
+    let foreign = ClaimRecord { owner: None, token: Token(claim.token.0 + 1), ..claim };
+    play.put("claim.k", Some(foreign.encode()), None);
+    play.land(owner);
+    play.run(BEAT);
+    assert_eq!(conflicts(&play, owner)[before..], ["write a claim"]);
+}
+
+#[test]
+fn a_trial_write_that_finds_another_record_is_what_it_was_for() {
+    let (mut play, donor, other) = pair();
+    play.rule(donor, Verb::Write, "claim.k", Fate::Refused);
+    play.drain(donor);
+    play.until(LEASE * 4, |play| play.runs(other, "k"));
+    play.run(LEASE * 9);
+    assert!(refused(&play, donor).contains(&"find out whether a record may be written"));
+    play.players[donor].rules.clear();
+    play.run(LEASE * 2);
+    assert!(!conflicts(&play, donor).contains(&"find out whether a record may be written"));
+    let id = play.players[donor].id.to_string();
+    assert!(play.member(&id).is_some(), "its right is back, and so is it");
+}

@@ -1,0 +1,71 @@
+//! When a watch can be believed: late is not dead, and dead is not late.
+
+use super::casts::{KEYS, crowded, one, sharing};
+use super::play::Play;
+use super::{BEAT, LEASE, MS};
+use crate::edge::Action;
+use crate::wire::{ControlRecord, Mode};
+
+// V1
+#[test]
+fn a_node_that_sees_nothing_for_two_leases_lets_go_of_everything() {
+    let (mut play, a, b) = sharing();
+    // Its heartbeats are acknowledged, and it would not see a drain.
+    play.players[a].silent = true;
+    let took = play.until(LEASE * 3, |play| play.is_fenced(a));
+    assert!(took >= LEASE * 2 - BEAT, "{took:?}");
+    play.until(LEASE * 3, |play| KEYS.iter().all(|key| play.runs(b, key)));
+}
+
+// V2
+#[test]
+fn a_node_has_one_watch_and_joins_do_not_change_it() {
+    let (mut play, a) = one();
+    for id in ["b", "c", "d"] {
+        play.start(id);
+        play.run(LEASE);
+    }
+    let opened = play.players[a].done.iter().filter(|(_, act)| matches!(act, Action::Watch(..)));
+    assert_eq!(opened.count(), 1);
+}
+
+// V2
+#[test]
+fn a_snapshot_that_goes_on_is_not_taken_for_a_dead_watch() {
+    let (mut play, a, keys) = crowded(50);
+    // The own heartbeat is queued behind all that, for longer than a dead watch is waited for.
+    play.players[a].pace = MS * 40;
+    play.break_watches(a);
+    play.run(LEASE * 3);
+    assert_eq!(play.resyncs(a), 1);
+    assert!(keys.iter().all(|key| play.told(a, key) == "+"));
+}
+
+// V2
+#[test]
+fn a_burst_of_announcements_before_the_own_heartbeat_is_no_reason_to_resync() {
+    let (mut play, a) = one();
+    play.control("a", &ControlRecord::new(Mode::Cordon));
+    play.run(BEAT);
+    play.players[a].pace = MS * 5;
+    play.announce_all(&(0..800).map(|at| format!("k{at}")).collect::<Vec<_>>());
+    play.run(LEASE * 3);
+    assert_eq!(play.resyncs(a), 0);
+    assert!(!play.is_fenced(a));
+}
+
+// V2
+#[test]
+fn a_watch_that_delivers_nothing_is_opened_again() {
+    let mut play = Play::new(LEASE);
+    let a = play.start("a");
+    play.announce("k");
+    play.until_running(&["k"]);
+    play.run(LEASE);
+    play.players[a].silent = true;
+    let took = play.until(LEASE * 2, |play| play.resyncs(a) == 1);
+    assert!(took > BEAT * 4, "two seconds and the ack time-out");
+    play.players[a].silent = false;
+    play.run(LEASE);
+    assert_eq!(play.told(a, "k"), "+");
+}

@@ -1,0 +1,71 @@
+//! What a node does where a guard is broken that takes more than leaving something out. For tests.
+
+use super::Node;
+use super::hold::Phase;
+use crate::edge::StopReason;
+use crate::guard::broken;
+use crate::id::Revision;
+use crate::time::Now;
+use crate::view::{KeyIx, OwnerIx};
+use crate::wire::Owner;
+
+impl Node {
+    /// Takes the write of a claim to have landed.
+    pub(super) fn believe(&mut self, now: Now, ix: KeyIx) {
+        let Some(hold) = self.holds.keys.get(&ix) else { return };
+        let (token, revision) = (hold.token, self.view.seen.max(hold.revision));
+        match hold.phase {
+            Phase::Taking(_) => self.on_taken(now, ix, revision),
+            Phase::Handing { .. } => self.on_handed(now, ix, revision),
+            _ => self.start(now, ix, token, revision),
+        }
+    }
+
+    pub(super) fn is_handing(&self, ix: KeyIx) -> bool {
+        matches!(self.holds.keys.get(&ix).map(|h| &h.phase), Some(Phase::Handing { .. }))
+    }
+
+    /// Starts a key again whose hand-over is doubtful, on the revision that was to be written over.
+    pub(super) fn start_again(&mut self, now: Now, ix: KeyIx) {
+        let Some(hold) = self.holds.keys.get(&ix) else { return };
+        let (token, revision) = (hold.token, hold.revision);
+        self.free_slot(ix);
+        self.planner.unpledge(&mut self.view, now, ix);
+        self.start(now, ix, token, revision);
+    }
+
+    /// Whether a session is one of this node's, be it an earlier one.
+    pub(super) fn is_this_nodes(&self, owner: OwnerIx) -> bool {
+        broken!(OwnSession)
+            && self.owner_of(owner).is_some_and(|Owner { node, .. }| node == self.config.node)
+    }
+
+    /// Runs a key on that was told to stop and is not to go any more.
+    pub(super) fn take_stop_back(&mut self, now: Now, ix: KeyIx) {
+        let exists = self.view.keys.get(ix).is_some_and(crate::view::KeyEntry::exists);
+        if !self.follow_claim(now, ix) || !exists || self.must_go(now, ix) {
+            return;
+        }
+        if let Some(hold) = self.holds.keys.get_mut(&ix)
+            && let Phase::Stopping(stop) = hold.phase
+            && stop.reason != StopReason::Rebalance
+        {
+            self.holds.tally.leave(ix, hold);
+            hold.phase = Phase::Running;
+            self.holds.tally.enter(ix, hold);
+            if stop.slot {
+                self.drop_slot(ix);
+            }
+        }
+    }
+
+    /// The revision that the log will give out next, as far as this node knows.
+    pub(super) fn next_revision(&self) -> u64 {
+        self.newest.max(self.view.seen).0 + 1
+    }
+
+    /// Goes on with a watch where the one before it ended.
+    pub(super) fn resumes(&self) -> bool {
+        broken!(FreshSnapshot) && self.view.seen != Revision::NONE
+    }
+}

@@ -1,0 +1,343 @@
+//! Collecting what the log keeps of names that are gone, in a way that a crash of the store cannot undo.
+//!
+//! A tombstone stays until a *manifest* covers it: the list of the revisions at which the records of
+//! its part of the names stood. From then on it may go; should the store show again what it replaced,
+//! the manifest tells that this was superseded.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::Node;
+use super::outcome::{ReadFor, WriteFor};
+use crate::guard::broken;
+use crate::id::Revision;
+use crate::log::{MAX_VALUE, Outcome, Record, StoreError, Write};
+use crate::plan::{key_hash, score};
+use crate::time::{Now, Time};
+use crate::timing::TOMBSTONE;
+use crate::view::{Cause, InOrder, Leftover, hash_of};
+use crate::wire::{ManifestRecord, Named, Part, RecordName};
+
+/// How many keys a part has at most: a list of their revisions fits into a record, mostly.
+const PART: usize = 1024;
+
+/// How many records are deleted at a time, so that claims do not wait for them.
+const WINDOW: usize = 128;
+
+/// How often that is looked at while there are any: with the window, some 2 500 a second.
+const PACE: Duration = Duration::from_millis(50);
+
+/// The state of the collection.
+#[derive(Debug)]
+pub(super) struct Collector {
+    /// When it is looked at next.
+    at: Time,
+    /// What was known when there was last nothing to do.
+    idle: Option<(u64, u64)>,
+    /// What was done of it by anybody, as of the last look.
+    done: (u64, u64),
+    /// Since when there is something to do, and nothing of it was done.
+    waits: Option<Time>,
+    /// This node's turn has come, until nothing is left to do.
+    turn: bool,
+    /// A manifest is on its way.
+    writing: bool,
+    /// At which revision a part's record stands that the watch showed otherwise, by the leader.
+    stands: Option<(Part, Revision)>,
+    /// The deletions that are on their way or done, by name, of the records at these revisions.
+    deleting: HashMap<Box<str>, Revision>,
+}
+
+impl Collector {
+    pub(super) fn new(now: Time) -> Self {
+        Self {
+            at: now,
+            idle: None,
+            done: (0, 0),
+            waits: None,
+            turn: false,
+            writing: false,
+            stands: None,
+            deleting: HashMap::new(),
+        }
+    }
+
+    /// The view was read anew: what was deleted and is there all the same was lost.
+    pub(super) fn forget(&mut self) {
+        self.deleting.clear();
+    }
+}
+
+impl Node {
+    /// What changes whenever there are other leftovers or manifests.
+    fn leftover_changes(&self) -> (u64, u64) {
+        (self.view.leftovers.changes(), self.view.manifests.changes())
+    }
+
+    pub(super) fn collect_timeout(&self) -> Option<Time> {
+        let view = &self.view;
+        let nothing = view.leftovers.is_empty() && view.manifests.lost().is_none();
+        let idle = nothing || self.collector.idle == Some(self.leftover_changes());
+        (!idle && self.me.is_some()).then_some(self.collector.at)
+    }
+
+    /// Collects, if it is this node's turn: the best by score does it, and the others one after
+    /// another where there is something to do and nothing of it is done for a lease each.
+    pub(super) fn drive_collect(&mut self, now: Now) {
+        if self.collect_timeout().is_none_or(|at| at > now.at) || !self.is_working(now) {
+            return;
+        }
+        let rank = u32::try_from(self.collector_rank()).unwrap_or(u32::MAX);
+        // A look costs what waits to be collected: who waits for others looks seldom.
+        let first = rank == 0 || self.collector.turn;
+        let pause = if first { self.timing.heartbeat } else { self.timing.lease };
+        self.collector.at = now.at + pause;
+        self.forget_deleted();
+        let due = self.due();
+        // To look for more costs what waits: not while there is enough to do.
+        let busy = self.collector.deleting.len() + due.len() >= WINDOW;
+        let part = if busy { None } else { self.worthy_part() };
+        let lost = self.view.manifests.lost().is_some();
+        if due.is_empty() && part.is_none() && !busy && !lost {
+            (self.collector.waits, self.collector.turn) = (None, false);
+            // What is on its way may fail.
+            let nothing = self.collector.deleting.is_empty();
+            self.collector.idle = nothing.then(|| self.leftover_changes());
+            return;
+        }
+        if !self.is_turn(now, rank) {
+            return;
+        }
+        if !due.is_empty() {
+            self.collector.at = now.at + PACE;
+        }
+        for (name, leftover) in due {
+            self.collect(&name, leftover);
+        }
+        if self.collector.writing {
+            return;
+        }
+        if lost {
+            self.restore_manifest();
+        } else if let Some((part, seed)) = part {
+            self.write_manifest(part, seed);
+        }
+    }
+
+    /// Whether it is this node's turn to do what there is to do.
+    fn is_turn(&mut self, now: Now, rank: u32) -> bool {
+        let done = (self.view.leftovers.collected(), self.view.manifests.changes());
+        let collector = &mut self.collector;
+        if collector.done != done {
+            (collector.done, collector.waits) = (done, None);
+        }
+        let waits = *collector.waits.get_or_insert(now.at);
+        collector.turn |= waits + self.timing.lease * rank <= now.at;
+        collector.turn
+    }
+
+    /// How many members suit the collection better than this one.
+    fn collector_rank(&self) -> usize {
+        let of = |hash, owner| (score(hash, key_hash("manifest"), 1), owner);
+        let standings = self.planner.standings().values();
+        let all: Vec<_> = standings.map(|s| (of(s.hash, s.owner), s.owner)).collect();
+        let mine = all.iter().find(|(_, owner)| *owner == self.me).map(|(score, _)| *score);
+        all.iter().filter(|(score, _)| mine.as_ref().is_some_and(|mine| score > mine)).count()
+    }
+
+    /// Forgets the deletions that the watch has shown.
+    fn forget_deleted(&mut self) {
+        let leftovers = &self.view.leftovers;
+        self.collector.deleting.retain(|name, revision| {
+            let hash = Named::read(name).ok().and_then(|name| hash_of(&name));
+            let left = hash.and_then(|hash| leftovers.get(hash, name));
+            left.is_some_and(|left| left.revision == *revision)
+        });
+    }
+
+    /// A tombstone goes when a manifest covers it; all else of no use at once.
+    fn is_due(manifests: &mut InOrder<'_>, leftover: &Leftover) -> bool {
+        leftover.cause != Cause::Deleted
+            || manifests.is_superseded(leftover.hash, leftover.revision)
+            || broken!(CoveredGoes)
+    }
+
+    /// What may go now and is not on its way, as many as may be at a time.
+    fn due(&self) -> Vec<(Box<str>, Leftover)> {
+        let deleting = &self.collector.deleting;
+        let mut manifests = self.view.manifests.in_order();
+        let due = self.view.leftovers.iter().filter(|(name, leftover)| {
+            Self::is_due(&mut manifests, leftover) && !deleting.contains_key(*name)
+        });
+        let room = WINDOW.saturating_sub(deleting.len());
+        due.take(room).map(|(name, leftover)| (name.into(), *leftover)).collect()
+    }
+
+    /// A part of the names with as many tombstones as are worth a manifest, and a hash of it.
+    fn worthy_part(&self) -> Option<(Part, u64)> {
+        let bits = part_bits(self.view.keys.announced());
+        let mut counted = (None, 0);
+        let mut manifests = self.view.manifests.in_order();
+        let all = self.view.leftovers.iter();
+        let waiting = all.filter(|(_, left)| !Self::is_due(&mut manifests, left));
+        for (_, leftover) in waiting {
+            let part = Some(Part::of(leftover.hash, bits));
+            counted = (part, if counted.0 == part { counted.1 + 1 } else { 1 });
+            if counted.1 >= self.config.worth {
+                return part.map(|part| (part, leftover.hash));
+            }
+        }
+        None
+    }
+
+    /// Deletes a record that is of no use. What has ended by itself gets a tombstone that stays; all
+    /// else is covered by a manifest.
+    fn collect(&mut self, name: &str, leftover: Leftover) {
+        let ttl = (leftover.cause != Cause::Expired).then_some(TOMBSTONE);
+        self.delete_leftover(name, leftover.revision, ttl);
+        self.collector.deleting.insert(name.into(), leftover.revision);
+    }
+
+    fn delete_leftover(&mut self, name: &str, over: Revision, ttl: Option<Duration>) {
+        let write = Write { ttl, ..Write::delete(name, Some(over)) };
+        self.write(WriteFor::Collect(name.into()), write);
+    }
+
+    /// Of a deletion that failed nothing is known but that it is to be looked at again.
+    pub(super) fn on_collect_wrote(&mut self, now: Now, name: &str, outcome: &Outcome) {
+        match outcome {
+            Outcome::Acked(_) => {}
+            Outcome::Conflict => {
+                if let Ok(name) = RecordName::parse(name) {
+                    self.read(ReadFor::Collect(name.to_string().into()), &name);
+                }
+            }
+            Outcome::Refused(_) | Outcome::Unknown(_) => {
+                self.collector.deleting.remove(name);
+                self.collector.at = now.at + self.timing.lease;
+            }
+        }
+    }
+
+    /// The record was not as it was shown. One that the leader does not know came back on another
+    /// server only: what is written over nothing goes to all.
+    pub(super) fn on_collect_read(
+        &mut self,
+        name: &str,
+        answer: &Result<Option<Record>, StoreError>,
+    ) {
+        let known = self.collector.deleting.contains_key(name);
+        if known && matches!(answer, Ok(None)) {
+            let hash = Named::read(name).ok().and_then(|name| hash_of(&name));
+            let left = hash.and_then(|hash| self.view.leftovers.get(hash, name));
+            // A tombstone that no manifest covers stays.
+            let ttl = left.is_some_and(|left| left.cause != Cause::Expired).then_some(TOMBSTONE);
+            return self.delete_leftover(name, Revision::NONE, ttl);
+        }
+        self.collector.deleting.remove(name);
+    }
+
+    /// Lists what stands of the part, or of as much of it around the seed as fits into a record.
+    fn write_manifest(&mut self, mut part: Part, seed: u64) {
+        let upto = self.view.seen;
+        let value = loop {
+            let value = ManifestRecord { upto, live: self.standing_in(part, upto) }.encode();
+            if value.len() <= MAX_VALUE || part.half(seed) == part {
+                break value;
+            }
+            part = part.half(seed);
+        };
+        let shown = self.view.manifests.get(part).map_or(Revision::NONE, |(_, revision)| revision);
+        let stands = self.collector.stands.filter(|(of, _)| *of == part);
+        let stands = stands.map(|(_, revision)| revision);
+        let stands = stands.filter(|at| *at == Revision::NONE || *at > shown);
+        let expected = stands.unwrap_or(shown);
+        self.collector.stands = None;
+        if expected > upto {
+            // What stands there may cover more than this view knows of. It is asked for again.
+            return;
+        }
+        self.send_manifest(part, value, expected);
+    }
+
+    /// Writes a manifest again as it was, over what says nothing: tombstones have gone that it covers.
+    fn restore_manifest(&mut self) {
+        if let Some((part, over, manifest)) = self.view.manifests.lost() {
+            let value = manifest.encode();
+            // That may have gone by itself. Anything else that stands there the watch shows.
+            let nothing = self.collector.stands == Some((part, Revision::NONE));
+            let over = if nothing { Revision::NONE } else { over };
+            self.collector.stands = None;
+            self.send_manifest(part, value, over);
+        }
+    }
+
+    fn send_manifest(&mut self, part: Part, value: Bytes, expected: Revision) {
+        let write = Write {
+            name: RecordName::Manifest(part).to_string(),
+            value: Some(value),
+            expected: Some(expected),
+            ttl: None,
+            expires_in: None,
+        };
+        self.collector.writing = true;
+        self.write(WriteFor::Manifest(part), write);
+    }
+
+    /// After a conflict the leader is asked what stands there: the view does not know a record that
+    /// cannot be read or believed, nor a tombstone.
+    pub(super) fn on_manifest_wrote(&mut self, now: Now, part: Part, outcome: &Outcome) {
+        match outcome {
+            Outcome::Acked(_) => self.collector.writing = false,
+            Outcome::Conflict => {
+                _ = self.read(ReadFor::Manifest(part), &RecordName::Manifest(part));
+            }
+            Outcome::Refused(_) | Outcome::Unknown(_) => {
+                self.collector.writing = false;
+                self.collector.at = now.at + self.timing.lease;
+            }
+        }
+    }
+
+    pub(super) fn on_manifest_read(
+        &mut self,
+        now: Now,
+        part: Part,
+        answer: &Result<Option<Record>, StoreError>,
+    ) {
+        self.collector.writing = false;
+        self.collector.at = now.at + self.timing.heartbeat;
+        if let Ok(record) = answer {
+            self.collector.stands = Some((part, Self::answer_revision(record.as_ref())));
+        }
+    }
+
+    /// The revisions up to `upto` at which records of the part stand. One that cannot be read stands
+    /// too, and so does one whose end nobody has written down yet.
+    fn standing_in(&self, part: Part, upto: Revision) -> Vec<Revision> {
+        let view = &self.view;
+        let keys = view.keys.iter().map(|(_, entry)| (entry.hash, entry.announced));
+        let members = view.members.iter().map(|(node, m)| (key_hash(node.as_str()), m.revision));
+        let ended = view.leftovers.iter().filter(|(_, left)| left.cause == Cause::Expired);
+        let ended = ended.map(|(_, left)| (left.hash, left.revision));
+        let unreadable = view.problems.iter().filter_map(|(name, problem)| {
+            Some((hash_of(&Named::read(name).ok()?)?, problem.revision))
+        });
+        let all = keys.chain(members).chain(ended).chain(unreadable);
+        let of_part = |(hash, revision): &(u64, Revision)| {
+            part.covers(*hash) && *revision <= upto && *revision != Revision::NONE
+        };
+        let mut live: Vec<_> = all.filter(of_part).map(|(_, revision)| revision).collect();
+        live.sort_unstable();
+        live.dedup();
+        live
+    }
+}
+
+/// Into how many parts that many keys are divided, as a power of two.
+fn part_bits(keys: usize) -> u8 {
+    let parts = keys.div_ceil(PART).max(1).next_power_of_two();
+    u8::try_from(parts.trailing_zeros()).unwrap_or(u8::MAX)
+}

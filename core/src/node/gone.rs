@@ -1,0 +1,220 @@
+//! What the view shows no more, and what it cannot prove: asked for once more before anything is
+//! stopped or taken because of it.
+
+use std::time::Duration;
+
+use super::Node;
+use super::hold::{Doubt, Phase};
+use super::outcome::{ReadFor, WriteFor};
+use crate::edge::LostReason;
+use crate::guard::broken;
+use crate::id::Revision;
+use crate::log::{Outcome, Record, StoreError, Write};
+use crate::time::Now;
+use crate::view::{Cause, KeyIx};
+use crate::wire::{ClaimRecord, Named, RecordName};
+
+impl Node {
+    /// A `key` record that the snapshot did not show: if it matters here, it is asked for once more.
+    pub(super) fn on_key_not_shown(&mut self, ix: KeyIx) {
+        let keys = &self.view.keys;
+        let (Some(entry), Some(key)) = (keys.get(ix), keys.key(ix)) else { return };
+        if self.holds.keys.contains_key(&ix) && !broken!(AbsenceIsAsked) {
+            self.read(ReadFor::KeyGone(ix, entry.announced), &RecordName::Key(key));
+        } else {
+            self.view.drop_key(ix);
+        }
+    }
+
+    /// A claim that the snapshot did not show, likewise.
+    pub(super) fn on_claim_not_shown(&mut self, ix: KeyIx) {
+        let keys = &self.view.keys;
+        let (Some(entry), Some(key)) = (keys.get(ix), keys.key(ix)) else { return };
+        if self.holds.keys.contains_key(&ix) && !broken!(AbsenceIsAsked) {
+            self.read(ReadFor::ClaimGone(ix, entry.claim.revision), &RecordName::Claim(key));
+        } else {
+            self.view.drop_claim(ix);
+        }
+    }
+
+    /// Every key that is held and whose claim does not stand as it is held is lost.
+    pub(super) fn prove_holds(&mut self, now: Now) {
+        let mut keys: Vec<_> = self.holds.keys.keys().copied().collect();
+        keys.sort_unstable();
+        for ix in keys {
+            self.prove_hold(now, ix);
+        }
+    }
+
+    fn prove_hold(&mut self, now: Now, ix: KeyIx) {
+        let Some(hold) = self.holds.keys.get_mut(&ix) else { return };
+        let Some(claim) = self.view.keys.get(ix).map(|e| &e.claim) else { return };
+        // One that was acknowledged after the watch was opened may not have been shown yet.
+        let unseen = hold.since >= self.watch.opened() && hold.revision > self.view.seen;
+        let stands = claim.owner == self.me && claim.token == hold.token || unseen;
+        match &hold.phase {
+            // By its token, since a log that lost its tail gives revisions out a second time.
+            Phase::Running | Phase::Stopping(_) if !stands => {
+                self.lose_claim(now, ix);
+            }
+            // What had been written over it, with the same token, may be lost: it is held as it stands
+            // now, or mended again.
+            Phase::Running | Phase::Stopping(_) if !unseen => {
+                hold.revision = if claim.garbled { Revision::NONE } else { claim.revision };
+            }
+            Phase::Handing(giving)
+                if claim.revision != hold.revision || claim.token != giving.ran =>
+            {
+                self.lose_claim(now, ix);
+            }
+            Phase::Taking(Doubt::Won) => {
+                let (token, revision) = (hold.token, hold.revision);
+                self.end_take(ix);
+                if stands {
+                    self.start(now, ix, token, revision);
+                }
+            }
+            // What waited for the view goes out now.
+            Phase::Handing(giving) if matches!(giving.doubt, Doubt::Retry(_)) => {
+                self.set_doubt(ix, Doubt::Retry(now.at));
+            }
+            // It was given away, and a snapshot that was begun after that does not show it: the log
+            // lost it, or will show it yet. Either way it is looked at as if nothing was known.
+            Phase::Handed => self.lose_claim(now, ix),
+            _ => {}
+        }
+        self.look(now, ix);
+    }
+
+    /// A key's claim is not this session's any more.
+    pub(super) fn lose_claim(&mut self, now: Now, ix: KeyIx) {
+        let until = self.lease().and_then(|l| l.until(&self.timing)).unwrap_or(now.at);
+        self.planner.unpledge(&mut self.view, now, ix);
+        self.lose(ix, LostReason::ClaimLost, until);
+    }
+
+    /// A key's time is over. Its owner deletes it, which fails if it was announced again; for
+    /// everybody else it is gone.
+    pub(super) fn on_expired(&mut self, now: Now, ix: KeyIx) {
+        let Some(entry) = self.view.keys.get(ix).filter(|entry| entry.exists()) else { return };
+        let known = entry.announced;
+        if !self.holds.keys.contains_key(&ix) {
+            return self.on_key_expired(now, ix);
+        }
+        let Some(key) = self.view.keys.text(ix) else { return };
+        let write = Write::delete(Named::Key(key).to_string(), Some(known));
+        self.write(WriteFor::Expire(ix, known), write);
+    }
+
+    fn on_key_expired(&mut self, now: Now, ix: KeyIx) {
+        let effect = self.view.leave_key(ix, Cause::Expired);
+        self.on_live_effect(now, &effect);
+    }
+
+    /// What became of that, unless the key was announced again since.
+    pub(super) fn on_expire_wrote(
+        &mut self,
+        now: Now,
+        ix: KeyIx,
+        known: Revision,
+        outcome: &Outcome,
+    ) {
+        if self.view.keys.get(ix).is_none_or(|e| e.announced != known) {
+            return;
+        }
+        match outcome {
+            Outcome::Acked(_) => {
+                let effect = self.view.drop_key(ix);
+                if self.watch.is_live() {
+                    self.on_live_effect(now, &effect);
+                }
+            }
+            Outcome::Conflict => {
+                if let Some(key) = self.view.keys.key(ix) {
+                    self.read(ReadFor::KeyGone(ix, known), &RecordName::Key(key));
+                }
+            }
+            // It is over all the same.
+            Outcome::Refused(_) if self.watch.is_live() => self.on_key_expired(now, ix),
+            Outcome::Refused(_) | Outcome::Unknown(_) => self.ask_again(now, ix),
+        }
+    }
+
+    fn ask_again(&mut self, now: Now, ix: KeyIx) {
+        let again = now.at + Duration::from_secs(1).max(self.timing.heartbeat);
+        self.watch.expiry.set(ix, Some(again));
+    }
+
+    /// The leader's word on a key that seems to be gone. It says nothing of one that was announced
+    /// again since it was asked.
+    pub(super) fn on_key_gone_read(
+        &mut self,
+        now: Now,
+        ix: KeyIx,
+        known: Revision,
+        answer: Result<Option<Record>, StoreError>,
+    ) {
+        let Some(entry) = self.view.keys.get(ix).filter(|e| e.announced == known) else { return };
+        let hash = entry.hash;
+        let back = |record: &Record| self.view.manifests.is_superseded(hash, record.revision);
+        match answer {
+            Err(_) => self.ask_again(now, ix),
+            // A leader of old, which does not know what is known here.
+            Ok(Some(record)) if record.revision < known && !back(&record) => {
+                self.ask_again(now, ix);
+            }
+            Ok(Some(record)) if record.value.is_some() && !back(&record) => {
+                let ends = record.expires_in.map(|left| now.at + left);
+                self.watch.expiry.set(ix, ends);
+            }
+            Ok(_) if known != Revision::NONE => {
+                let effect = self.view.drop_key(ix);
+                if self.watch.is_live() {
+                    self.on_live_effect(now, &effect);
+                }
+            }
+            Ok(_) => {}
+        }
+    }
+
+    /// The leader's word on a claim that a snapshot did not show. It says nothing of one that was
+    /// shown since it was asked: that is judged as if the snapshot had shown it.
+    pub(super) fn on_claim_gone_read(
+        &mut self,
+        now: Now,
+        ix: KeyIx,
+        known: Revision,
+        answer: Result<Option<Record>, StoreError>,
+    ) {
+        let Some(shown) = self.view.keys.get(ix).map(|e| e.claim.revision) else { return };
+        if shown != known {
+            let held = self.holds.keys.get(&ix).filter(|hold| hold.is_held());
+            // Below what is held, it is of a log that lost that.
+            if held.is_some_and(|hold| shown < hold.revision) {
+                self.prove_hold(now, ix);
+            }
+            return;
+        }
+        let Ok(record) = answer else {
+            return self.resync(now, "a claim could be neither seen nor read");
+        };
+        if let Some(value) = record.and_then(|r| r.value) {
+            let token = self.holds.keys.get(&ix).filter(|h| h.is_held()).map(|h| h.token);
+            let claim = ClaimRecord::decode(&value);
+            if let (Some(token), Ok(claim)) = (token, claim)
+                && claim.token != token
+            {
+                self.lose_claim(now, ix);
+            }
+            return;
+        }
+        let from = self.view.keys.get(ix).map(|e| e.claim.owner);
+        if from.is_some() && self.view.keys.get(ix).is_some_and(|e| e.claim.exists) {
+            let effect = self.view.drop_claim(ix);
+            if self.watch.is_live() {
+                self.on_live_effect(now, &effect);
+            }
+            self.lose_claim(now, ix);
+        }
+    }
+}

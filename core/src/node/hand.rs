@@ -1,0 +1,263 @@
+//! Giving a claim away after its run is confirmed over: one write, which names the next owner.
+
+use super::Node;
+use super::hold::{Doubt, Giving, Hold, Mark, Next, Phase, Why};
+use super::look::claim_write;
+use super::outcome::WriteFor;
+use crate::edge::Notice;
+use crate::edge::StopReason;
+use crate::id::{Revision, Token};
+use crate::time::Now;
+use crate::view::{KeyIx, Note};
+use crate::wire::{ClaimRecord, MAX_NOT, NotNode};
+
+impl Node {
+    /// The run is over: the claim goes to the next owner. From here on this revision of it is never
+    /// started again here.
+    pub(super) fn hand(&mut self, now: Now, ix: KeyIx, why: Why, slot: bool) {
+        let Some(hold) = self.holds.keys.get_mut(&ix) else { return };
+        // Of its own accord: no stop was told.
+        let told = if hold.phase == Phase::Running { now.at } else { hold.since };
+        self.holds.tally.leave(ix, hold);
+        hold.since = now.at;
+        hold.phase = Phase::Handing(Box::new(Giving {
+            next: Next::Free,
+            ran: hold.token,
+            told,
+            slot,
+            why,
+            unwritten: None,
+            doubt: Doubt::Retry(now.at),
+        }));
+        self.write_hand(now, ix);
+    }
+
+    /// A claim that names this session and that it may not run: it is written free, with this node
+    /// in `not`; it never chooses a receiver for what it did not have.
+    pub(super) fn give_back(&mut self, now: Now, ix: KeyIx, token: Token, revision: Revision) {
+        let doubt = Doubt::Retry(now.at);
+        let phase = Phase::Handing(Box::new(Giving {
+            next: Next::Free,
+            ran: token,
+            told: now.at,
+            slot: false,
+            why: Why::GivenBack,
+            unwritten: None,
+            doubt,
+        }));
+        self.holds.keys.insert(ix, Hold { token, revision, since: now.at, phase });
+        let Some(entry) = self.view.keys.get_mut(ix) else { return };
+        entry.note(Note::Pinned);
+        self.write_hand(now, ix);
+    }
+
+    /// Sends a hand-over (again): to whoever is next as things are now. It is a compare-and-set over
+    /// the same revision each time, so at most one of the attempts lands. Who is next a view that is
+    /// not complete does not tell: until it is, nothing is sent.
+    fn write_hand(&mut self, now: Now, ix: KeyIx) {
+        let works = self.is_working(now);
+        let Some(Hold { phase: Phase::Handing(giving), token, .. }) = self.holds.keys.get_mut(&ix)
+        else {
+            return;
+        };
+        if !works {
+            giving.unwritten = None;
+            return self.set_doubt(ix, Doubt::Retry(now.at + self.timing.heartbeat));
+        }
+        let (why, is_first) = (giving.why, *token == giving.ran);
+        let next = self.choose_next(now, ix, why);
+        // A released key that has nowhere to go is idle until a cool-down ends.
+        if is_first
+            && (why, next) == (Why::Released, Next::Free)
+            && let Some(key) = self.view.keys.key(ix)
+        {
+            self.notice(Notice::Unwanted { key });
+        }
+        self.send_hand(now, ix, next);
+    }
+
+    fn choose_next(&mut self, now: Now, ix: KeyIx, why: Why) -> Next {
+        let Some(entry) = self.view.keys.get(ix) else { return Next::Free };
+        if !entry.exists() {
+            return Next::Gone;
+        }
+        if why == Why::GivenBack {
+            return Next::Free;
+        }
+        let released = why == Why::Released;
+        let leaves = self.departs();
+        let balance = why == Why::Stopped(StopReason::Rebalance) && self.planner.has_gives(self.me);
+        if released || leaves || balance || entry.is(Note::Pledged) {
+            if let Some(entry) = self.view.keys.get_mut(ix) {
+                entry.unnote(Note::Pledged);
+            }
+            if let Some(to) = self.planner.pledge(&mut self.view, now, ix, self.me) {
+                return Next::To(to);
+            }
+            // Whoever it was promised to before does not get it.
+            self.planner.unpledge(&mut self.view, now, ix);
+            if released || self.leaves_for_good(now) {
+                return Next::Free;
+            }
+        }
+        Next::Again
+    }
+
+    fn send_hand(&mut self, now: Now, ix: KeyIx, to: Next) {
+        let Some(Hold { phase: Phase::Handing(giving), .. }) = self.holds.keys.get_mut(&ix) else {
+            return;
+        };
+        giving.next = to;
+        let unwanted = matches!(giving.why, Why::Released | Why::GivenBack);
+        let Some(hold) = self.holds.keys.get(&ix) else { return };
+        let (revision, last) = (hold.revision, hold.token);
+        let mut not = self.not_of(now, ix);
+        if unwanted {
+            self.add_self(&mut not);
+        }
+        let token = self.next_token(now, last);
+        let claim = match to {
+            Next::Gone => None,
+            Next::Free => Some(ClaimRecord { owner: None, token, not }),
+            Next::Again => Some(ClaimRecord { owner: self.owner_of(self.me), token, not }),
+            Next::To(owner) => Some(ClaimRecord { owner: self.owner_of(owner), token, not }),
+        };
+        if let Some(hold) = self.holds.keys.get_mut(&ix) {
+            hold.token = token;
+        }
+        let Some(key) = self.view.keys.text(ix) else { return };
+        let id = self.write(WriteFor::Claim(ix), claim_write(key, claim.as_ref(), revision));
+        self.set_doubt(ix, Doubt::Writing(id));
+    }
+
+    fn add_self(&self, not: &mut Vec<NotNode>) {
+        not.retain(|n| n.node != self.config.node);
+        let for_ms = u64::try_from(self.config.cool_down.as_millis()).unwrap_or(u64::MAX);
+        not.push(NotNode { node: self.config.node.clone(), for_ms });
+        if not.len() > MAX_NOT {
+            not.remove(0);
+        }
+    }
+
+    /// A doubtful write is tried again.
+    pub(super) fn retry(&mut self, now: Now, ix: KeyIx) {
+        match self.holds.keys.get(&ix).map(|h| &h.phase) {
+            Some(Phase::Taking(_)) => self.retry_take(now, ix),
+            Some(Phase::Completing(_)) => self.write_complete(ix),
+            Some(Phase::Handing(_)) => self.write_hand(now, ix),
+            _ => {}
+        }
+    }
+
+    /// What stands in the log where a hand-over was doubtful: not what was written over.
+    pub(super) fn on_hand_read(
+        &mut self,
+        now: Now,
+        ix: KeyIx,
+        revision: Revision,
+        claim: Option<&ClaimRecord>,
+    ) {
+        let Some(hold) = self.holds.keys.get(&ix) else { return };
+        if revision < hold.revision {
+            // A leader of old answers, or the log lost its tail; a resync tells which.
+            return self.set_doubt(ix, Doubt::Retry(now.at + self.timing.heartbeat));
+        }
+        let owner = self.owner_of(self.me);
+        if let Phase::Handing(giving) = &hold.phase
+            && claim.is_some_and(|c| c.token == giving.ran && c.owner == owner)
+        {
+            return self.hand_over_again(now, ix, revision);
+        }
+        let mine = claim.is_some_and(|c| c.token == hold.token)
+            || claim.is_none()
+                && matches!(&hold.phase, Phase::Handing(giving) if giving.next == Next::Gone);
+        if mine {
+            return self.on_handed(now, ix, revision);
+        }
+        if claim.is_none() {
+            self.mark_given(ix);
+        }
+        self.on_given_away(now, ix);
+    }
+
+    /// Garbage stands where the claim was. A write that was to mend that, from before the run was over,
+    /// may still land and name this session: the run is not started by it again.
+    fn mark_given(&mut self, ix: KeyIx) {
+        if let Some(Hold { phase: Phase::Handing(giving), revision, .. }) = self.holds.keys.get(&ix)
+        {
+            let mark = Mark { revision: *revision, ran: giving.ran };
+            self.holds.marks.insert(ix, mark);
+        }
+    }
+
+    /// The claim stands as it was, at another revision: written again over garbage. It is handed over
+    /// from there.
+    fn hand_over_again(&mut self, now: Now, ix: KeyIx, revision: Revision) {
+        if let Some(hold) = self.holds.keys.get_mut(&ix) {
+            hold.revision = revision;
+        }
+        self.set_doubt(ix, Doubt::Retry(now.at + self.timing.retry));
+    }
+
+    /// The hand-over is in the log.
+    pub(super) fn on_handed(&mut self, now: Now, ix: KeyIx, revision: Revision) {
+        let Some(hold) = self.holds.keys.get(&ix) else { return };
+        let Phase::Handing(giving) = &hold.phase else { return };
+        let Giving { next, told, .. } = **giving;
+        let token = hold.token;
+        self.leaving.count(now, next);
+        self.notice(Notice::HandedOver { after: now.at.since(told) });
+        if next == Next::Again {
+            self.free_slot(ix);
+            self.planner.unpledge(&mut self.view, now, ix);
+            if self.holds.is_unconfirmed(ix) {
+                self.give_back(now, ix, token, revision);
+            } else {
+                self.start_own(now, ix, token, revision);
+            }
+            return;
+        }
+        self.on_given_away(now, ix);
+    }
+
+    /// The claim is another's: what is left is that the watch shows it.
+    fn on_given_away(&mut self, now: Now, ix: KeyIx) {
+        self.free_slot(ix);
+        if let Some(hold) = self.holds.keys.get_mut(&ix) {
+            hold.phase = Phase::Handed;
+        }
+        self.look_at_handing(now, ix);
+    }
+
+    pub(super) fn look_at_handing(&mut self, now: Now, ix: KeyIx) {
+        let (Some(hold), Some(entry)) = (self.holds.keys.get(&ix), self.view.keys.get(ix)) else {
+            return;
+        };
+        if entry.claim.revision <= hold.revision {
+            return;
+        }
+        if let Phase::Handing(giving) = &hold.phase {
+            let Giving { next, ran, .. } = **giving;
+            let claim = &entry.claim;
+            // Under garbage token and owner are the last ones shown: the hand-over may have landed below.
+            if claim.exists && !claim.garbled && claim.token == ran && claim.owner == self.me {
+                let revision = claim.revision;
+                return self.hand_over_again(now, ix, revision);
+            }
+            // The watch was faster than the acknowledgement.
+            let revision = claim.revision;
+            let landed =
+                claim.token == hold.token && claim.exists || !claim.exists && next == Next::Gone;
+            if landed {
+                return self.on_handed(now, ix, revision);
+            }
+            if claim.garbled {
+                self.mark_given(ix);
+            }
+            self.free_slot(ix);
+        }
+        self.holds.keys.remove(&ix);
+        self.unpin_if_done(ix);
+        self.planner.look_at([ix]);
+    }
+}

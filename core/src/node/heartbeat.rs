@@ -1,0 +1,205 @@
+//! Renewing the lease.
+
+use super::Node;
+use super::join::Life;
+use super::lease::Step;
+use super::outcome::{ReadFor, WriteFor};
+use crate::edge::{Action, End, Notice, WriteId};
+use crate::guard::broken;
+use crate::id::Revision;
+use crate::log::{Outcome, Record, StoreError, Write};
+use crate::time::{Now, Time};
+use crate::wire::{LeaseRecord, LeaseState};
+
+/// How many leases long a lease record outlives its last renewal, as garbage of the dead.
+const LIFE_IN_LEASES: u32 = 10;
+
+impl Node {
+    /// Sends the next attempt if it is time.
+    pub(super) fn drive_heartbeat(&mut self, now: Now) {
+        let Some(lease) = self.lease() else { return };
+        if lease.step != Step::Idle || lease.next > now.at {
+            return;
+        }
+        let beat = lease.beat + 1;
+        let write = self.lease_write(LeaseState::Live, beat);
+        let id = self.write(WriteFor::Lease(beat), write);
+        if let Some(lease) = self.lease_mut() {
+            let sent = lease.send(now.at, id);
+            debug_assert_eq!(sent, beat);
+        }
+        self.write_stops(now);
+    }
+
+    /// The next lease record, over the one that is known.
+    pub(super) fn lease_write(&self, state: LeaseState, beat: u64) -> Write {
+        let lease = self.lease().expect("only asked for while there is a lease");
+        let record = LeaseRecord {
+            session: lease.session,
+            beat,
+            lease_ms: u64::try_from(self.timing.lease.as_millis()).unwrap_or(u64::MAX),
+            state,
+            held: self.holds.held() as u64,
+            stopping: self.holds.open_count() as u64,
+            seen: self.view.seen,
+            by: None,
+        };
+        let ttl = match state {
+            LeaseState::Live => self.timing.lease * LIFE_IN_LEASES,
+            LeaseState::Ended | LeaseState::Dead => crate::timing::OBITUARY,
+        };
+        Write {
+            name: self.lease_name().to_string(),
+            value: Some(record.encode()),
+            expected: Some(lease.revision).filter(|_| !broken!(HeartbeatCas)),
+            ttl: Some(ttl),
+            expires_in: None,
+        }
+    }
+
+    /// What became of an attempt.
+    pub(super) fn on_lease_wrote(&mut self, now: Now, beat: u64, id: WriteId, outcome: &Outcome) {
+        // By its number, since each session counts its attempts from 1.
+        if self.lease().is_none_or(|lease| lease.step != Step::Writing(id)) {
+            return;
+        }
+        if let Outcome::Acked(revision) = outcome {
+            if self.lease_mut().is_some_and(|lease| lease.shows_loss(*revision)) {
+                self.on_log_lost(now);
+            }
+            return self.on_lease_seen(now, beat, *revision);
+        }
+        if let Outcome::Refused(error) | Outcome::Unknown(error) = outcome {
+            self.notice(Notice::StoreFailed { what: "renew the lease", error: error.clone() });
+        }
+        let id = self.read(ReadFor::OwnLease, &self.lease_name());
+        if let Some(lease) = self.lease_mut() {
+            lease.step = Step::Reading(id);
+        }
+    }
+
+    /// The record is known to hold this attempt, at this revision: from an acknowledgement, a read
+    /// or the watch.
+    pub(super) fn on_lease_seen(&mut self, now: Now, beat: u64, revision: Revision) {
+        let (heartbeat, retry) = (self.timing.heartbeat, self.timing.retry);
+        let Some(lease) = self.lease_mut() else { return };
+        let newest = beat == lease.beat;
+        let news = lease.proved(beat, revision);
+        #[cfg(test)]
+        if news && broken!(LeaseFromSend) {
+            lease.count_from(now.at);
+        }
+        if newest {
+            lease.step = Step::Idle;
+            lease.next = (lease.next + heartbeat).max(now.at);
+        } else if matches!(lease.step, Step::Reading(_)) {
+            lease.step = Step::Idle;
+            lease.next = now.at + retry;
+        }
+        self.watch.on_lease_acked(now.at, revision);
+        if !news {
+            return;
+        }
+        if let Life::Claiming(_) = self.life {
+            self.on_session_began(now);
+        } else {
+            self.tell_lease();
+        }
+    }
+
+    /// The leader's answer where an attempt's outcome was doubtful.
+    pub(super) fn on_own_lease_read(
+        &mut self,
+        now: Now,
+        answer: Result<Option<Record>, StoreError>,
+    ) {
+        let retry = self.timing.retry;
+        let Some(lease) = self.lease_mut() else { return };
+        if !matches!(lease.step, Step::Reading(_)) {
+            return;
+        }
+        let Ok(record) = answer else {
+            lease.step = Step::Idle;
+            lease.next = now.at + retry;
+            return;
+        };
+        let value = record.as_ref().and_then(|r| r.value.as_deref());
+        let revision = record.as_ref().map_or(Revision::NONE, |r| r.revision);
+        if let Some(found) = value.and_then(|v| LeaseRecord::decode(v).ok()) {
+            return self.on_own_lease(now, &found, revision, true);
+        }
+        // Absent is not dead, and neither is garbage: a session that lives writes it again.
+        lease.retry_over(revision, now.at + retry);
+    }
+
+    /// The own lease record as it stands in the log, read or delivered.
+    pub(super) fn on_own_lease(
+        &mut self,
+        now: Now,
+        found: &LeaseRecord,
+        revision: Revision,
+        read: bool,
+    ) {
+        let joined = self.member.joined();
+        let Some(lease) = self.lease() else { return };
+        let (session, proved) = (lease.session, lease.is_proved());
+        if !read && revision <= lease.revision {
+            return;
+        }
+        match found.state {
+            _ if read && proved && found.session != session && revision < joined => {
+                // A leader of old answers, or the log lost its tail: the compare-and-set tells.
+                let next = now.at + self.timing.retry;
+                if let Some(lease) = self.lease_mut() {
+                    lease.retry_over(revision, next);
+                }
+            }
+            LeaseState::Live if found.session == session => {
+                self.on_lease_seen(now, found.beat, revision);
+                if let Some(lease) = self.lease_mut().filter(|_| read) {
+                    lease.revision = revision;
+                }
+            }
+            _ if !proved && found.session != session => {
+                self.on_base_read(now, found, revision, read);
+            }
+            _ if found.session == session
+                || self.old_sessions.contains(&found.session)
+                || broken!(ReplacedIsOver) =>
+            {
+                self.fence(now, "another node ended the session");
+            }
+            _ => {
+                let session = found.session;
+                self.end(End::Replaced { session });
+            }
+        }
+    }
+
+    /// The session is not recorded yet: what stands there instead.
+    fn on_base_read(&mut self, now: Now, found: &LeaseRecord, revision: Revision, read: bool) {
+        let (own, retry) = (self.old_sessions.contains(&found.session), self.timing.retry);
+        let Some(lease) = self.lease_mut() else { return };
+        if !read {
+            return;
+        }
+        if own || revision == lease.revision {
+            // Nobody else was here: the same session tries again. A new one could not tell its own
+            // late writes from another process's.
+            lease.retry_over(revision, now.at + retry);
+        } else {
+            self.check_lease_record(now);
+        }
+    }
+
+    /// Tells until when the lease lasts.
+    pub(super) fn tell_lease(&mut self) {
+        let Some(lease) = self.lease() else { return };
+        if let (Some(until), Some(start_until)) =
+            (lease.until(&self.timing), lease.fence_at(&self.timing))
+        {
+            let start_until = if broken!(StartInTime) { Time(u64::MAX) } else { start_until };
+            self.actions.push_back(Action::Lease { until, start_until });
+        }
+    }
+}

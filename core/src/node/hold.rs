@@ -1,0 +1,310 @@
+//! What this node has to do with a key: at most one thing at a time.
+//!
+//! A claim that names this session is started as it stands, unless one of these knows better. Each is
+//! there for a way in which an earlier write, run or owner can come back:
+//!
+//! | | remembers | so that | until |
+//! |---|---|---|---|
+//! | [`Holds::unconfirmed`] | a run that was lost, or handed over unconfirmed | a key has one run here at a time | the application confirms it |
+//! | [`Holds::marks`] | the claims of a key that were run or given away here | a late write of this node's that names another owner over one of them finds it gone | it starts on another, or the session ends |
+//! | [`Holds::floor`] | the highest token before the view was read anew | a claim that a lost tail brought back is written again first, with a higher token | the view is read anew |
+//! | [`Holds::reasserts`] | own claims that garbage was written over | the owner mends its claim, or lets go within a lease | it is mended or lost |
+//! | `Takes::garbage` | since when each claim has been unreadable | nobody takes what an owner may still be mending | it is swept, readable |
+//! | `Takes::litter` | claims whose deletion is on its way | one is not deleted twice at a time | it has an outcome |
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use crate::edge::StopReason;
+use crate::edge::{RequestId, WriteId};
+use crate::guard::broken;
+use crate::id::{Revision, Token};
+use crate::log::StoreError;
+use crate::time::Time;
+use crate::view::{KeyIx, OwnerIx};
+
+/// A key that this node has, gets or gives away.
+#[derive(Debug)]
+pub(super) struct Hold {
+    /// The token of the claim that is held, or being written.
+    pub(super) token: Token,
+    /// The revision of the claim that is held; while it is taken, the one that is written over.
+    pub(super) revision: Revision,
+    /// When it came into this phase.
+    pub(super) since: Time,
+    pub(super) phase: Phase,
+}
+
+/// How far it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// The claim is being written.
+    Taking(Doubt),
+    /// The application was told to start.
+    Running,
+    /// The application was told to stop, and has not confirmed.
+    Stopping(Stop),
+    /// The application has stopped because the work is done; the key is being deleted.
+    Completing(Box<Completing>),
+    /// The run is confirmed over; the claim is being given away. From here on the key is never
+    /// started again on this revision.
+    Handing(Box<Giving>),
+    /// The claim was given away; the watch has not shown it yet.
+    Handed,
+}
+
+/// A key whose work is done. In a box, likewise.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Completing {
+    pub(super) request: RequestId,
+    /// The announcement whose work is done: a later one is not.
+    pub(super) announced: Revision,
+    /// What the store said last where the key could not be deleted.
+    pub(super) failed: Option<StoreError>,
+    pub(super) doubt: Doubt,
+}
+
+/// Why a claim is given away: it decides who gets it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Why {
+    /// A stop that was told for this reason is confirmed.
+    Stopped(StopReason),
+    /// The application does not want the key.
+    Released,
+    /// It named this session, which may not run it.
+    GivenBack,
+}
+
+/// A claim that is being given away. In a box, since few are at a time and a hold is there for each
+/// key that runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Giving {
+    pub(super) next: Next,
+    /// The token of the run that is over.
+    pub(super) ran: Token,
+    /// When the application was told to stop, or stopped by itself.
+    pub(super) told: Time,
+    /// It counts against the number of moves that may be under way.
+    pub(super) slot: bool,
+    pub(super) why: Why,
+    /// Since when it has been tried to no effect.
+    pub(super) unwritten: Option<Time>,
+    pub(super) doubt: Doubt,
+}
+
+/// A stop that the application was told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Stop {
+    pub(super) reason: StopReason,
+    /// It counts against the number of moves that may be under way.
+    pub(super) slot: bool,
+    /// When the key is handed over, confirmed or not.
+    pub(super) until: Option<Time>,
+}
+
+/// What becomes of a claim whose run is over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Next {
+    /// It names the next owner.
+    To(OwnerIx),
+    /// It names nobody.
+    Free,
+    /// It is deleted: the key does not exist any more.
+    Gone,
+    /// It is written anew, with a new token: the key is started here again.
+    Again,
+}
+
+/// What is known of a write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Doubt {
+    /// It is on its way.
+    Writing(WriteId),
+    /// Its outcome is not certain; the record is being read from the leader.
+    Reading,
+    /// It is to be tried again at this time.
+    Retry(Time),
+    /// It is in the log; what follows from that waits for a complete view.
+    Won,
+}
+
+/// A run that was lost and is not confirmed over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Unconfirmed {
+    pub(super) token: Token,
+    /// When the application was told to stop; of a run that was just lost, when it has to be over.
+    pub(super) told: Time,
+    /// Until when the application may still go by it.
+    pub(super) until: Time,
+}
+
+/// A run that the application was told to end, and that is not confirmed over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Open {
+    pub(super) ix: KeyIx,
+    pub(super) token: Token,
+    pub(super) told: Time,
+    /// The key is not this node's any more, or may be another's at any moment.
+    pub(super) given: bool,
+}
+
+/// Claims of a key that are not started as they stand.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Mark {
+    /// Those up to this revision.
+    pub(super) revision: Revision,
+    /// The one that was run: it may be written again, over garbage, and land late.
+    pub(super) ran: Token,
+}
+
+impl Mark {
+    pub(super) fn covers(self, revision: Revision, token: Token) -> bool {
+        revision <= self.revision || token == self.ran
+    }
+}
+
+/// The keys that this node has to do with.
+#[derive(Debug, Default)]
+pub(super) struct Holds {
+    pub(super) keys: BTreeMap<KeyIx, Hold>,
+    /// What is counted of them.
+    pub(super) tally: Tally,
+    /// Runs that are not confirmed over although the key is not this node's any more: until they
+    /// are, the key is not started here.
+    pub(super) unconfirmed: HashMap<KeyIx, Unconfirmed>,
+    /// What was run here or given away of a key, where the view has not gone beyond it.
+    pub(super) marks: HashMap<KeyIx, Mark>,
+    /// The highest token that was known when the view was last read anew: no claim at or below it is
+    /// started as it stands.
+    pub(super) floor: Token,
+    /// Claims of this node's that garbage was written over: since when, and whether a write to mend
+    /// that is on its way.
+    pub(super) reasserts: HashMap<KeyIx, (Time, bool)>,
+}
+
+impl Holds {
+    /// How many keys the application has or is told to stop.
+    pub(super) fn held(&self) -> usize {
+        self.tally.held
+    }
+
+    /// How many keys this node has and has not given away.
+    pub(super) fn kept(&self) -> usize {
+        let kept = |hold: &&Hold| !matches!(hold.phase, Phase::Taking(_) | Phase::Handed);
+        self.keys.values().filter(kept).count()
+    }
+
+    /// Whether a run of the key is not confirmed over although the key is not this node's any more.
+    pub(super) fn is_unconfirmed(&self, ix: KeyIx) -> bool {
+        self.unconfirmed.contains_key(&ix) && !broken!(OneRun)
+    }
+
+    /// Until when a lost run of the key may go on, if that is not over.
+    pub(super) fn lasts_until(&self, ix: KeyIx, now: Time) -> Option<Time> {
+        self.unconfirmed.get(&ix).map(|run| run.until).filter(|until| *until > now)
+    }
+
+    /// Whether a stop was told and is not confirmed.
+    pub(super) fn is_any_stopping(&self) -> bool {
+        !self.tally.stopping.is_empty()
+    }
+
+    /// How many runs were told to end and are not confirmed over, also those whose key was lost, or was
+    /// handed over because the stop took too long.
+    pub(super) fn open_count(&self) -> usize {
+        self.tally.stopping.len() + self.unconfirmed.len()
+    }
+
+    /// The keys of those that are not this node's any more, or may be another's at any moment.
+    pub(super) fn given(&self, now: Time) -> impl Iterator<Item = KeyIx> {
+        let timed_out = self.tally.until.iter().take_while(move |(until, _)| *until <= now);
+        timed_out.map(|(_, ix)| *ix).chain(self.unconfirmed.keys().copied())
+    }
+
+    /// The oldest of all these, no more than so many.
+    pub(super) fn open(&self, now: Time, most: usize) -> Vec<Open> {
+        let stop = |&(told, ix): &(Time, KeyIx)| {
+            let hold = self.keys.get(&ix)?;
+            let given = hold.stop_until().is_some_and(|until| until <= now);
+            Some(Open { told, ix, token: hold.token, given })
+        };
+        let stopping = self.tally.stopping.iter().take(most).filter_map(stop);
+        let given = self.unconfirmed.iter().map(|(ix, run)| Open {
+            told: run.told,
+            ix: *ix,
+            token: run.token,
+            given: true,
+        });
+        let mut open: Vec<_> = stopping.chain(given).collect();
+        open.sort_unstable_by_key(|open| (open.told, open.ix));
+        open.truncate(most);
+        open
+    }
+
+    /// What is wrong with what is counted, if something is.
+    #[cfg(test)]
+    pub(super) fn wrong_tally(&self) -> Option<String> {
+        let mut fresh = Tally::default();
+        for (&ix, hold) in &self.keys {
+            fresh.enter(ix, hold);
+        }
+        (fresh != self.tally).then(|| format!("{:?} is counted, but it is {fresh:?}", self.tally))
+    }
+}
+
+/// What each heartbeat tells of the keys that are held, counted as they change: there may be many.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Tally {
+    /// Keys that the application has, those that are told to stop included.
+    held: usize,
+    /// Those told to stop, by when they were.
+    stopping: BTreeSet<(Time, KeyIx)>,
+    /// Those of them that are given away at a certain time, confirmed or not.
+    until: BTreeSet<(Time, KeyIx)>,
+}
+
+impl Tally {
+    /// The hold came into its phase.
+    pub(super) fn enter(&mut self, ix: KeyIx, hold: &Hold) {
+        self.held += usize::from(hold.is_held());
+        if let Phase::Stopping(_) = hold.phase {
+            self.stopping.insert((hold.since, ix));
+            self.until.extend(hold.stop_until().map(|until| (until, ix)));
+        }
+    }
+
+    /// The hold is about to go, or into another phase.
+    pub(super) fn leave(&mut self, ix: KeyIx, hold: &Hold) {
+        self.held -= usize::from(hold.is_held());
+        if let Phase::Stopping(_) = hold.phase {
+            self.stopping.remove(&(hold.since, ix));
+            if let Some(until) = hold.stop_until() {
+                self.until.remove(&(until, ix));
+            }
+        }
+    }
+}
+
+impl Hold {
+    /// Whether the application has the key, be it told to stop.
+    pub(super) fn is_held(&self) -> bool {
+        matches!(self.phase, Phase::Running | Phase::Stopping(_))
+    }
+
+    /// When it is given away although its stop is not confirmed.
+    fn stop_until(&self) -> Option<Time> {
+        match self.phase {
+            Phase::Stopping(stop) => stop.until,
+            _ => None,
+        }
+    }
+
+    /// The write that is on its way for it.
+    pub(super) fn doubt_mut(&mut self) -> Option<&mut Doubt> {
+        match &mut self.phase {
+            Phase::Taking(doubt) => Some(doubt),
+            Phase::Completing(completing) => Some(&mut completing.doubt),
+            Phase::Handing(giving) => Some(&mut giving.doubt),
+            Phase::Running | Phase::Stopping(_) | Phase::Handed => None,
+        }
+    }
+}

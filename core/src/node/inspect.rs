@@ -1,0 +1,96 @@
+//! What tests may see of a node's inside.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+
+use super::Node;
+use crate::id::Revision;
+use crate::view::{KeyEntry, Note};
+use crate::wire::RecordName;
+
+/// How many of each a node keeps.
+#[derive(Debug, Clone, Copy)]
+pub struct Sizes {
+    pub writes: usize,
+    pub reads: usize,
+    pub later: usize,
+    pub unconfirmed: usize,
+    pub marks: usize,
+    pub owners: usize,
+    pub proofs: usize,
+}
+
+impl Node {
+    /// Up to where the view has followed the log; none while it is incomplete.
+    pub fn seen(&self) -> Option<Revision> {
+        self.watch.is_live().then_some(self.view.seen)
+    }
+
+    /// How much of what a node keeps for a while there is.
+    pub fn sizes(&self) -> Sizes {
+        Sizes {
+            writes: self.writes.len(),
+            reads: self.reads.len(),
+            later: self.later.len(),
+            unconfirmed: self.holds.unconfirmed.len(),
+            marks: self.holds.marks.len(),
+            owners: self.view.owners.len(),
+            proofs: self.proofs.len(),
+        }
+    }
+
+    /// What is wrong with the plan's counts.
+    pub fn wrong_counts(&self) -> Option<String> {
+        let plan = || self.planner.wrong_counts(&self.view);
+        self.holds.wrong_tally().or_else(|| self.watch.is_live().then(plan).flatten())
+    }
+
+    /// The records that the view knows, with their revisions; none while it is incomplete.
+    pub fn known(&self) -> Option<BTreeMap<String, Revision>> {
+        if !self.watch.is_live() {
+            return None;
+        }
+        let mut known = BTreeMap::new();
+        for (ix, entry) in self.view.keys.iter() {
+            let Some(key) = self.view.keys.key(ix) else { continue };
+            if entry.exists() {
+                known.insert(RecordName::Key(key.clone()).to_string(), entry.announced);
+            }
+            if entry.claim.exists && !entry.claim.garbled {
+                let name = RecordName::Claim(key).to_string();
+                known.insert(name, entry.claim.revision);
+            }
+        }
+        for (node, member) in &self.view.members {
+            known.insert(RecordName::Member(node.clone()).to_string(), member.revision);
+        }
+        for (node, control) in &self.view.controls {
+            known.insert(RecordName::Control(node.clone()).to_string(), control.revision);
+        }
+        Some(known)
+    }
+
+    /// The names of the records that are known to be unreadable.
+    pub fn problems(&self) -> BTreeSet<String> {
+        self.view.problems.iter().map(|(name, _)| name.clone()).collect()
+    }
+
+    /// Where every key is to go, as text; none while the view is incomplete.
+    pub fn plan(&self) -> Option<String> {
+        if !self.watch.is_live() {
+            return None;
+        }
+        let node = |owner| self.view.owners.get(owner).map(|o| o.node.to_string());
+        let keyed = |(ix, entry)| Some((self.view.keys.key(ix)?, entry));
+        let mut keys: Vec<(_, &KeyEntry)> = self.view.keys.iter().filter_map(keyed).collect();
+        keys.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+        let mut plan = String::new();
+        // What is pledged is under way from this node, and known to it alone.
+        for (key, entry) in keys.into_iter().filter(|(_, entry)| !entry.is(Note::Pledged)) {
+            if let Some(target) = node(entry.target) {
+                let _ = write!(plan, "{key} to {target}, ");
+            }
+        }
+        Some(plan)
+    }
+}

@@ -1,0 +1,180 @@
+//! The node's own lease: when it was last proved to be renewed, and what may still be on its way.
+
+use crate::edge::{ReadId, WriteId};
+use crate::guard::broken;
+use crate::id::{Revision, Session};
+use crate::time::Time;
+use crate::timing::Timing;
+
+/// The most attempts that may be without an answer before the oldest is forgotten; more than fit
+/// into one lease.
+const UNANSWERED: usize = 64;
+
+/// A lease that this node holds, or is about to.
+#[derive(Debug)]
+pub(super) struct Lease {
+    pub(super) session: Session,
+    /// The revision of the lease record as far as it is known.
+    pub(super) revision: Revision,
+    /// The number of the newest attempt to renew it.
+    pub(super) beat: u64,
+    /// When the newest attempt that is known to have been recorded was sent; `None`: none is yet.
+    good: Option<Time>,
+    /// The highest revision that is known to have held an attempt of this session.
+    recorded: Revision,
+    /// What the newest attempt was written over.
+    over: Revision,
+    /// The attempts that nothing is known of, with the time each was sent.
+    sent: Vec<(u64, Time)>,
+    pub(super) step: Step,
+    /// When the next attempt goes out.
+    pub(super) next: Time,
+}
+
+/// Where the current attempt is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Step {
+    /// None is on its way.
+    Idle,
+    /// It was written; its outcome is not known.
+    Writing(WriteId),
+    /// Its outcome is doubtful; the record is being read back.
+    Reading(ReadId),
+}
+
+impl Lease {
+    /// A new session, to be written over the record at `revision`.
+    pub(super) fn new(session: Session, revision: Revision, now: Time) -> Self {
+        Self {
+            session,
+            revision,
+            beat: 0,
+            good: None,
+            recorded: Revision::NONE,
+            over: Revision::NONE,
+            sent: Vec::new(),
+            step: Step::Idle,
+            next: now,
+        }
+    }
+
+    /// An attempt goes out now: its number.
+    pub(super) fn send(&mut self, now: Time, write: WriteId) -> u64 {
+        self.beat += 1;
+        if self.sent.len() == UNANSWERED {
+            self.sent.remove(0);
+        }
+        self.sent.push((self.beat, now));
+        self.over = self.revision;
+        self.step = Step::Writing(write);
+        self.beat
+    }
+
+    /// The record was seen with this attempt in it: the lease counts from before that attempt was
+    /// sent, and from no later one. Whether that is news.
+    pub(super) fn proved(&mut self, beat: u64, revision: Revision) -> bool {
+        self.revision = self.revision.max(revision);
+        self.recorded = self.recorded.max(revision);
+        let shown = |(sent, _): &&(u64, Time)| *sent == beat || broken!(BeatInRecord);
+        let Some(&(_, at)) = self.sent.iter().rev().find(shown) else { return false };
+        self.sent.retain(|(sent, _)| *sent > beat);
+        let news = self.good.is_none_or(|good| at > good);
+        self.good = self.good.max(Some(at));
+        news
+    }
+
+    /// Counts the lease from its acknowledgement, as it must not be.
+    #[cfg(test)]
+    pub(super) fn count_from(&mut self, acked: Time) {
+        self.good = Some(acked);
+    }
+
+    /// Whether an acknowledgement at this revision of the newest attempt shows that the log has lost
+    /// an earlier one: it was written over a record that an attempt before it had replaced.
+    pub(super) fn shows_loss(&mut self, revision: Revision) -> bool {
+        let lost = self.over < self.recorded || revision <= self.recorded;
+        if lost {
+            self.recorded = revision;
+            self.revision = revision;
+        }
+        lost
+    }
+
+    /// The record to write over is another one than was thought; the next attempt goes out then.
+    pub(super) fn retry_over(&mut self, revision: Revision, next: Time) {
+        self.revision = revision;
+        self.step = Step::Idle;
+        self.next = next;
+    }
+
+    /// Whether the session has ever been recorded.
+    pub(super) fn is_proved(&self) -> bool {
+        self.good.is_some()
+    }
+
+    /// From when on nothing is held under this lease.
+    pub(super) fn until(&self, timing: &Timing) -> Option<Time> {
+        Some(self.good? + timing.lease)
+    }
+
+    /// When everything is told `Lost`, so that the application has the stop budget left.
+    pub(super) fn fence_at(&self, timing: &Timing) -> Option<Time> {
+        Some(self.until(timing)? - timing.stop_budget)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    fn at(ms: u64) -> Time {
+        Time(0) + Duration::from_millis(ms)
+    }
+
+    #[test]
+    fn a_lease_counts_from_the_attempt_that_the_record_shows() {
+        let timing = Timing::of(Duration::from_secs(6));
+        let mut lease = Lease::new(Session::from_bits(1), Revision::NONE, at(0));
+        assert_eq!(lease.until(&timing), None);
+        let first = lease.send(at(100), WriteId(1));
+        let second = lease.send(at(900), WriteId(2));
+        assert!(lease.proved(first, Revision(7)), "the first one's record was read back");
+        assert_eq!(lease.until(&timing), Some(at(6_100)), "not from the second attempt");
+        assert!(lease.proved(second, Revision(8)));
+        assert_eq!(lease.fence_at(&timing), Some(at(5_900)));
+        assert!(!lease.proved(first, Revision(7)), "an old answer takes nothing back");
+        assert_eq!(lease.until(&timing), Some(at(6_900)));
+        assert_eq!(lease.revision, Revision(8));
+    }
+
+    /// A lease of which three attempts were sent, and two recorded at the revisions 7 and 8.
+    fn recorded_twice() -> Lease {
+        let mut lease = Lease::new(Session::from_bits(1), Revision::NONE, at(0));
+        for revision in [7, 8] {
+            let beat = lease.send(at(revision), WriteId(revision));
+            assert!(!lease.shows_loss(Revision(revision)));
+            assert!(lease.proved(beat, Revision(revision)));
+        }
+        lease.send(at(9), WriteId(9));
+        lease
+    }
+
+    #[test]
+    fn an_attempt_that_lands_over_an_older_record_than_the_last_shows_a_loss_once() {
+        let mut lease = recorded_twice();
+        lease.retry_over(Revision(7), at(10));
+        lease.send(at(10), WriteId(10));
+        assert!(lease.shows_loss(Revision(9)), "what was at 8 is not there any more");
+        let beat = lease.send(at(11), WriteId(11));
+        assert!(!lease.shows_loss(Revision(10)), "from there on all is as ever");
+        assert!(lease.proved(beat, Revision(10)));
+    }
+
+    #[test]
+    fn an_attempt_that_lands_at_a_revision_that_was_there_shows_a_loss() {
+        assert!(!recorded_twice().shows_loss(Revision(9)));
+        assert!(recorded_twice().shows_loss(Revision(8)));
+        assert!(recorded_twice().shows_loss(Revision(6)));
+    }
+}

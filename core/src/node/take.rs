@@ -1,0 +1,297 @@
+//! Taking orphans.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::ops::Bound::{Excluded, Unbounded};
+
+use super::Node;
+use super::hold::{Doubt, Hold, Phase};
+use super::look::claim_write;
+use super::outcome::{ReadFor, WriteFor};
+use crate::edge::{Notice, WriteId};
+use crate::guard::broken;
+use crate::id::Revision;
+use crate::log::{Outcome, Record, StoreError};
+use crate::time::{Now, Time};
+use crate::view::{KeyIx, Note};
+use crate::wire::{ClaimRecord, Owner, RecordName};
+
+/// The most claims that are on their way at a time.
+const IN_FLIGHT: usize = 1_024;
+
+/// The keys that this node is about to take.
+#[derive(Debug, Default)]
+pub(super) struct Takes {
+    /// Keys planned for this node, in the order in which keys lie in memory: about the same on every
+    /// node, so that each follows the claims of all with hardly a cache miss.
+    wanted: BTreeSet<KeyIx>,
+    /// The key that was taken last: those after it come next, so that none waits for ever.
+    last: Option<KeyIx>,
+    in_flight: usize,
+    /// Since when an unreadable claim is known, at its revision: between two of them there may have been
+    /// one of an owner that lives.
+    garbage: HashMap<KeyIx, (Revision, Time)>,
+    /// Claims whose deletion is on its way.
+    pub(super) litter: HashSet<KeyIx>,
+}
+
+impl Takes {
+    pub(super) fn clear(&mut self) {
+        self.wanted.clear();
+        self.in_flight = 0;
+    }
+
+    /// The key to take next.
+    fn pop(&mut self) -> Option<KeyIx> {
+        let after = self.last.and_then(|ix| self.wanted.range((Excluded(ix), Unbounded)).next());
+        let next = after.or_else(|| self.wanted.first()).copied()?;
+        self.wanted.remove(&next);
+        self.last = Some(next);
+        Some(next)
+    }
+
+    /// A claim is on its way.
+    pub(super) fn begin(&mut self) {
+        self.in_flight += 1;
+    }
+
+    /// A claim has its outcome, or its key is not this node's to take any more.
+    pub(super) fn end(&mut self) {
+        self.in_flight = self.in_flight.saturating_sub(1);
+    }
+
+    pub(super) fn is_idle(&self) -> bool {
+        self.wanted.is_empty() && self.in_flight == 0
+    }
+
+    pub(super) fn garbage_since(&mut self, ix: KeyIx, revision: Revision, now: Time) -> Time {
+        let known = self.garbage.entry(ix).or_insert((revision, now));
+        if known.0 != revision {
+            *known = (revision, now);
+        }
+        known.1
+    }
+
+    /// Forgets the keys that are gone.
+    pub(super) fn sweep(&mut self, garbled: impl Fn(KeyIx) -> bool) {
+        self.garbage.retain(|ix, _| garbled(*ix));
+    }
+}
+
+impl Node {
+    /// The key is an orphan and this node's to take.
+    pub(super) fn want(&mut self, now: Now, ix: KeyIx) {
+        let Some(entry) = self.view.keys.get(ix) else { return };
+        let garbled = entry.claim.garbled;
+        if !self.holds.is_unconfirmed(ix) && (!garbled || self.garbage_is_old(now, ix)) {
+            self.takes.wanted.insert(ix);
+        }
+    }
+
+    pub(super) fn drive_takes(&mut self, now: Now) {
+        if !self.is_working(now) {
+            return;
+        }
+        self.drive_watched(now);
+        while self.takes.in_flight < IN_FLIGHT
+            && let Some(ix) = self.takes.pop()
+        {
+            self.take(now, ix);
+        }
+    }
+
+    /// Writes the claim of an orphan, if it is one still and its last owner is proved to be over.
+    fn take(&mut self, now: Now, ix: KeyIx) {
+        if self.holds.keys.contains_key(&ix) || self.holds.is_unconfirmed(ix) {
+            return;
+        }
+        let Some(entry) = self.view.keys.get(ix) else { return };
+        let (owner, last, revision) = (entry.claim.owner, entry.claim.token, entry.claim.revision);
+        let own = owner == self.me;
+        if !own && !self.planner.is_orphan(&self.view, ix) {
+            return;
+        }
+        if !own && owner.is_some() && !self.is_proved_over(owner) {
+            return;
+        }
+        if !own && self.view.is_kept_away(now, ix, self.me) {
+            // It was wanted before this node's release of it came back.
+            return;
+        }
+        let token = self.next_token(now, last);
+        let phase = Phase::Taking(Doubt::Retry(now.at));
+        let hold = Hold { token, revision, since: now.at, phase };
+        self.holds.keys.insert(ix, hold);
+        if let Some(entry) = self.view.keys.get_mut(ix) {
+            entry.note(Note::Pinned);
+        }
+        self.takes.begin();
+        self.write_take(now, ix);
+        if broken!(StartAfterAck) {
+            self.on_taken(now, ix, revision);
+        }
+    }
+
+    /// Sends the claim that a key is taken with; every attempt is the same.
+    pub(super) fn write_take(&mut self, now: Now, ix: KeyIx) {
+        let (Some(hold), Some(key)) = (self.holds.keys.get(&ix), self.view.keys.text(ix)) else {
+            return;
+        };
+        let (token, revision) = (hold.token, hold.revision);
+        let owner = self.owner_of(self.me);
+        let claim = ClaimRecord { owner, token, not: self.not_of(now, ix) };
+        let id = self.write(WriteFor::Claim(ix), claim_write(key, Some(&claim), revision));
+        self.set_doubt(ix, Doubt::Writing(id));
+    }
+
+    pub(super) fn set_doubt(&mut self, ix: KeyIx, state: Doubt) {
+        if let Doubt::Retry(at) = state {
+            self.look_later(at, ix);
+        }
+        if let Some(doubt) = self.holds.keys.get_mut(&ix).and_then(Hold::doubt_mut) {
+            *doubt = state;
+        }
+    }
+
+    /// What became of the write of a claim.
+    pub(super) fn on_claim_wrote(&mut self, now: Now, ix: KeyIx, id: WriteId, outcome: &Outcome) {
+        let Some(hold) = self.holds.keys.get_mut(&ix) else { return };
+        if hold.doubt_mut().is_none_or(|doubt| *doubt != Doubt::Writing(id)) {
+            return;
+        }
+        match outcome {
+            Outcome::Acked(revision) => self.on_claim_landed(now, ix, *revision),
+            #[cfg(test)]
+            Outcome::Conflict if broken!(ConflictIsFailure) => self.believe(now, ix),
+            #[cfg(test)]
+            Outcome::Unknown(_) if broken!(UnknownIsDoubt) => self.believe(now, ix),
+            #[cfg(test)]
+            Outcome::Unknown(_) if broken!(HandOnce) && self.is_handing(ix) => {
+                self.start_again(now, ix);
+            }
+            Outcome::Conflict | Outcome::Unknown(_) => self.read_claim(ix),
+            Outcome::Refused(error) => {
+                // A right that lacks keeps the node from giving its keys away for good. What is full
+                // has room again some day: until then keys that run are better off here.
+                let matters = matches!(error, StoreError::Denied { .. }) || self.leaving.is_asked();
+                if !matters || !self.fence_if_stuck(now, ix) {
+                    self.set_doubt(ix, Doubt::Retry(now.at + self.timing.heartbeat));
+                }
+            }
+        }
+    }
+
+    /// A take that was refused, or of which nothing is known, is tried again for two heartbeats. Then its
+    /// place is another key's, and it is looked at again whether it has to be taken. If an attempt
+    /// lands nevertheless, the claim names this session, and is treated like any other that does.
+    pub(super) fn retry_take(&mut self, now: Now, ix: KeyIx) {
+        if !self.is_working(now) {
+            return self.set_doubt(ix, Doubt::Retry(now.at + self.timing.heartbeat));
+        }
+        let old = |hold: &Hold| hold.since + self.timing.heartbeat * 2 <= now.at;
+        if self.is_named(ix) || !self.holds.keys.get(&ix).is_some_and(old) {
+            return self.write_take(now, ix);
+        }
+        self.end_take(ix);
+        self.planner.look_at([ix]);
+    }
+
+    /// The claim stands as this node wrote it.
+    fn on_claim_landed(&mut self, now: Now, ix: KeyIx, revision: Revision) {
+        match self.holds.keys.get(&ix).map(|hold| &hold.phase) {
+            Some(Phase::Taking(_)) => self.on_taken(now, ix, revision),
+            Some(Phase::Handing(_)) => self.on_handed(now, ix, revision),
+            _ => {}
+        }
+    }
+
+    pub(super) fn read_claim(&mut self, ix: KeyIx) {
+        let Some(key) = self.view.keys.key(ix) else { return };
+        self.read(ReadFor::Claim(ix), &RecordName::Claim(key));
+        self.set_doubt(ix, Doubt::Reading);
+    }
+
+    /// The leader's answer where the write of a claim is doubtful.
+    pub(super) fn on_claim_read(
+        &mut self,
+        now: Now,
+        ix: KeyIx,
+        answer: Result<Option<Record>, StoreError>,
+    ) {
+        let Some(hold) = self.holds.keys.get_mut(&ix) else { return };
+        if hold.doubt_mut().is_none_or(|doubt| *doubt != Doubt::Reading) {
+            return;
+        }
+        let retry = Doubt::Retry(now.at + self.timing.retry);
+        let Ok(record) = answer else {
+            if !self.fence_if_stuck(now, ix) {
+                self.set_doubt(ix, retry);
+            }
+            return;
+        };
+        let revision = Self::answer_revision(record.as_ref());
+        let value = record.as_ref().and_then(|r| r.value.as_deref());
+        let claim = value.and_then(|v| ClaimRecord::decode(v).ok());
+        if revision == hold.revision {
+            if !self.fence_if_stuck(now, ix) {
+                self.set_doubt(ix, retry);
+            }
+            return;
+        }
+        if matches!(hold.phase, Phase::Taking(_)) {
+            self.on_take_read(now, ix, revision, value.is_some(), claim.as_ref());
+        } else {
+            self.on_hand_read(now, ix, revision, claim.as_ref());
+        }
+    }
+
+    fn on_take_read(
+        &mut self,
+        now: Now,
+        ix: KeyIx,
+        revision: Revision,
+        exists: bool,
+        claim: Option<&ClaimRecord>,
+    ) {
+        let me = self.owner_of(self.me);
+        let Some(hold) = self.holds.keys.get_mut(&ix) else { return };
+        let mine = |o: &Owner| Some(o) == me.as_ref();
+        match claim {
+            Some(claim) if claim.owner.as_ref().is_some_and(mine) && claim.token == hold.token => {
+                self.on_taken(now, ix, revision);
+            }
+            // Nobody has it. Somebody may have had it meanwhile, with a higher token, which a tombstone
+            // does not tell. No earlier attempt can land over this revision, so this is another claim.
+            None if !exists => {
+                hold.revision = revision;
+                let last = hold.token;
+                let token = self.next_token(now, last);
+                if let Some(hold) = self.holds.keys.get_mut(&ix) {
+                    hold.token = token;
+                }
+                self.set_doubt(ix, Doubt::Retry(now.at));
+            }
+            _ => self.drop_take(now, ix),
+        }
+    }
+
+    /// Another node has the key, or is about to; the watch shows which.
+    fn drop_take(&mut self, now: Now, ix: KeyIx) {
+        self.end_take(ix);
+        self.look_later(now.at + self.timing.heartbeat, ix);
+    }
+
+    pub(super) fn end_take(&mut self, ix: KeyIx) {
+        self.holds.keys.remove(&ix);
+        self.takes.end();
+        self.unpin_if_done(ix);
+    }
+
+    /// The claim is this session's.
+    pub(super) fn on_taken(&mut self, now: Now, ix: KeyIx, revision: Revision) {
+        let Some(hold) = self.holds.keys.get(&ix) else { return };
+        let (token, since) = (hold.token, hold.since);
+        self.takes.end();
+        self.notice(Notice::TakenOver { after: now.at.since(since) });
+        self.start_own(now, ix, token, revision);
+    }
+}

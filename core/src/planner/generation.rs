@@ -1,0 +1,222 @@
+//! Balance generations: who gives how many keys to whom.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::Planner;
+use super::grouping::Grouping;
+use super::placing::cooling;
+use crate::id::Revision;
+use crate::plan::{Quota, score};
+use crate::time::{Now, Time};
+use crate::view::{KeyIx, OwnerIx, OwnerMap, Placed, View};
+use crate::wire::{Freeze, MemberState};
+
+/// The moves of the newest generation that have not been seen in the log.
+#[derive(Debug, Default)]
+pub(super) struct Moves {
+    /// By donor: what it gives to whom, by class. A class is named by the first of its signatures.
+    gives: OwnerMap<BTreeMap<(u16, OwnerIx), u64>>,
+    /// How many keys each receiver gets.
+    takes: OwnerMap<u64>,
+    /// The class of each signature when the moves were worked out.
+    class_of: Vec<u16>,
+    open: u64,
+}
+
+impl Moves {
+    /// Those of these classes, as (place of the class, quota).
+    fn new(grouping: &Grouping, signatures: usize, quotas: Vec<(usize, Quota)>) -> Self {
+        let mut moves = Self { class_of: vec![u16::MAX; signatures], ..Self::default() };
+        for class in grouping.all() {
+            for &signature in &class.signatures {
+                moves.class_of[usize::from(signature)] = class.signatures[0];
+            }
+        }
+        for (at, Quota { from, to, keys }) in quotas {
+            let class = &grouping.all()[at];
+            let (from, to) = (class.nodes[from], class.nodes[to]);
+            *moves.gives.entry(from).entry((class.signatures[0], to)).or_default() += keys;
+            *moves.takes.entry(to) += keys;
+            moves.open += keys;
+        }
+        moves
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.open == 0
+    }
+
+    /// The class of a signature; `u16::MAX` where there was no such signature.
+    pub(super) fn class_of(&self, signature: u16) -> u16 {
+        self.class_of.get(usize::from(signature)).copied().unwrap_or(u16::MAX)
+    }
+
+    /// Every move as (class, donor, receiver, keys).
+    pub(super) fn iter(&self) -> impl Iterator<Item = (u16, OwnerIx, OwnerIx, u64)> {
+        self.gives.iter().flat_map(|(from, gives)| {
+            gives.iter().map(move |(&(class, to), &keys)| (class, from, to, keys))
+        })
+    }
+
+    /// Who gets how many keys of a class from a donor.
+    fn receivers(&self, from: OwnerIx, class: u16) -> impl Iterator<Item = OwnerIx> {
+        let gives = self.gives.get(from).into_iter();
+        let of_class = (class, OwnerIx::FIRST)..=(class, OwnerIx::NONE);
+        gives.flat_map(move |gives| gives.range(of_class.clone()).map(|((_, to), _)| *to))
+    }
+
+    /// One key of that signature went from one to the other. If that was one of the moves: its class.
+    pub(super) fn done(&mut self, signature: u16, from: OwnerIx, to: OwnerIx) -> Option<u16> {
+        let class = self.class_of(signature);
+        let gives = self.gives.get_mut(from)?;
+        let keys = gives.get_mut(&(class, to))?;
+        *keys -= 1;
+        if *keys == 0 {
+            gives.remove(&(class, to));
+            if gives.is_empty() {
+                self.gives.remove(from);
+            }
+        }
+        self.took(to, 1);
+        Some(class)
+    }
+
+    fn took(&mut self, to: OwnerIx, keys: u64) {
+        self.open -= keys;
+        if let Some(left) = self.takes.get_mut(to) {
+            *left -= keys;
+            if *left == 0 {
+                self.takes.remove(to);
+            }
+        }
+    }
+
+    /// Forgets the moves of donors that have none to give any more, and those to receivers that
+    /// take no part. What is forgotten, as `iter` has it.
+    pub(super) fn keep(
+        &mut self,
+        gives: impl Fn(OwnerIx) -> bool,
+        takes: impl Fn(OwnerIx) -> bool,
+    ) -> Vec<(u16, OwnerIx, OwnerIx, u64)> {
+        let donors: Vec<_> = self.gives.iter().map(|(from, _)| (from, gives(from))).collect();
+        let leavers: Vec<_> =
+            self.takes.iter().map(|(to, _)| to).filter(|to| !takes(*to)).collect();
+        let mut off = Vec::new();
+        for (from, stays) in donors {
+            if stays && leavers.is_empty() {
+                continue;
+            }
+            let Some(gives) = self.gives.get_mut(from) else { continue };
+            let drop = |(_, to): (u16, OwnerIx)| !stays || leavers.contains(&to);
+            gives.retain(|&(class, to), keys| {
+                if drop((class, to)) {
+                    off.push((class, from, to, *keys));
+                }
+                !drop((class, to))
+            });
+            if gives.is_empty() {
+                self.gives.remove(from);
+            }
+        }
+        for &(_, _, to, keys) in &off {
+            self.took(to, keys);
+        }
+        off
+    }
+}
+
+impl Planner {
+    /// The newest generation there is: a settled join or a request.
+    fn newest_generation(&self, view: &View) -> Revision {
+        let manual = view.members.values().any(|m| m.record.manual);
+        let active = view.members.values().filter(|m| m.record.state == MemberState::Active);
+        let joins = active.map(Placed::joined).filter(|&join| !manual && join <= self.settled);
+        joins.chain([view.rebalance]).max().unwrap_or_default()
+    }
+
+    /// Fixes the moves of a generation that is newer than the last.
+    pub(super) fn act_on_generation(&mut self, view: &mut View, now: Now) {
+        self.thaw_moves = None;
+        let newest = self.newest_generation(view);
+        if newest <= self.generation {
+            return;
+        }
+        if is_frozen(view, now) {
+            self.thaw_moves = thaws_at(view, now);
+            return;
+        }
+        self.generation = newest;
+        self.round += 1;
+        self.moves = Moves::default();
+        self.rebuild();
+        let now = self.classes.now();
+        self.moves = Moves::new(now, self.classes.signatures(), now.quotas());
+        // Who comes late finds donors that are done with this generation already.
+        self.keep_open_moves(view);
+        self.rebuild();
+    }
+
+    /// The class that a key of this signature counts for in the moves of a generation.
+    pub fn class_of_move(&self, signature: u16) -> u16 {
+        self.moves.class_of(signature)
+    }
+
+    /// How many keys the session has to give, by class.
+    pub fn gives(&self, from: OwnerIx) -> BTreeMap<u16, u64> {
+        let mut gives = BTreeMap::new();
+        for (&(class, _), keys) in self.moves.gives.get(from).into_iter().flatten() {
+            *gives.entry(class).or_default() += keys;
+        }
+        gives
+    }
+
+    /// Whether moves are left of which the session is the donor.
+    pub fn has_gives(&self, from: OwnerIx) -> bool {
+        self.moves.gives.contains(from)
+    }
+
+    /// The receiver of one key of a donor's moves: of those that still get some, the one with the
+    /// best score.
+    pub(super) fn take_move(
+        &mut self,
+        view: &View,
+        now: Now,
+        ix: KeyIx,
+        from: OwnerIx,
+    ) -> Option<OwnerIx> {
+        let entry = view.keys.get(ix)?;
+        let class = self.classes.class(entry.signature);
+        let not = cooling(view, ix, class, now);
+        let of_class = self.moves.class_of(entry.signature);
+        let best = self
+            .moves
+            .receivers(from, of_class)
+            .filter_map(|to| class.position(to))
+            .filter(|at| !not.contains(at))
+            .max_by_key(|&at| {
+                let to = &class.candidates[at];
+                (score(to.hash, entry.hash, to.affinity), std::cmp::Reverse(at))
+            })?;
+        let to = class.nodes[best];
+        if let Some(signature) = self.moves.done(entry.signature, from, to) {
+            self.classes.adjust(signature, to, from, 1);
+        }
+        Some(to)
+    }
+}
+
+/// Whether balance moves are held back now.
+pub(super) fn is_frozen(view: &View, now: Now) -> bool {
+    freeze(view).is_some_and(|f| f.until.is_none_or(|until| until > now.unix_us / 1_000))
+}
+
+/// When a freeze ends by itself.
+fn thaws_at(view: &View, now: Now) -> Option<Time> {
+    let until_us = freeze(view)?.until?.saturating_mul(1_000);
+    Some(now.at + Duration::from_micros(until_us.saturating_sub(now.unix_us)))
+}
+
+fn freeze(view: &View) -> Option<&Freeze> {
+    view.group.as_ref()?.record.freeze.as_ref()
+}

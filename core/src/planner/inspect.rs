@@ -1,0 +1,140 @@
+//! What is wrong with a plan's books, by keeping them afresh.
+
+use std::collections::BTreeSet;
+
+use super::Planner;
+use super::grouping::Grouping;
+use crate::view::{KeyEntry, KeyIx, Note, OwnerIx, OwnerMap, View};
+
+impl Planner {
+    /// What is wrong with what is counted and listed, if something is.
+    pub fn wrong_counts(&self, view: &View) -> Option<String> {
+        wrong_lists(view)
+            .or_else(|| self.wrong_keys(view))
+            .or_else(|| self.wrong_waiting(view))
+            .or_else(|| self.wrong_targets(view))
+            .or_else(|| self.wrong_loads(view))
+            .or_else(|| self.wrong_owned(view))
+            .or_else(|| self.classes.now().wrong_totals())
+    }
+
+    /// How many keys have no owner.
+    fn wrong_owned(&self, view: &View) -> Option<String> {
+        let unowned = view.keys.iter().filter(|(ix, _)| self.is_orphan(view, *ix)).count();
+        let counted = self.unowned(view);
+        (unowned != counted).then(|| format!("{counted} without an owner, but {unowned} are"))
+    }
+
+    /// For whom each key is counted, and whether one that has to go somewhere is on its way.
+    fn wrong_keys(&self, view: &View) -> Option<String> {
+        let departs = |owner| self.standings.values().find(|s| s.owner == owner).map(|s| s.departs);
+        view.keys.iter().find_map(|(ix, entry)| {
+            let departs = departs(entry.claim.owner);
+            let member = departs.map_or(OwnerIx::NONE, |_| entry.claim.owner);
+            let holder = if entry.target.is_some() { entry.target } else { member };
+            let holder = if entry.exists() { holder } else { OwnerIx::NONE };
+            if entry.counted != holder {
+                return Some(format!("{entry:?} is not counted for {holder:?}"));
+            }
+            let place = (entry.hash, ix);
+            let waits = self.waiting.contains(&place) || self.stranded.contains(&place);
+            let moves = entry.target.is_some() || waits || entry.is(Note::Pledged);
+            let has_to = entry.exists() && departs != Some(false);
+            if entry.is(Note::Pledged) && !entry.target.is_some() {
+                return Some(format!("{entry:?} is promised to nobody"));
+            }
+            if has_to != moves && !entry.is(Note::Pledged) {
+                let to_do = if has_to { "nowhere to go" } else { "no reason to go" };
+                return Some(format!("{entry:?} has {to_do}"));
+            }
+            None
+        })
+    }
+
+    /// What waits for joins to settle, or for somebody who may take it, has no place yet.
+    fn wrong_waiting(&self, view: &View) -> Option<String> {
+        let placed = |ix| view.keys.get(ix).is_none_or(|entry| entry.target.is_some());
+        let waiting = self.waiting.iter().map(|(_, ix)| *ix);
+        let idle = waiting.filter(|ix| placed(*ix) || !self.is_orphan(view, *ix));
+        let idle = idle.chain(self.stranded.iter().map(|(_, ix)| *ix).filter(|ix| placed(*ix)));
+        idle.map(|ix| format!("{ix:?} waits, and need not")).next()
+    }
+
+    /// The keys that are planned for each session.
+    fn wrong_targets(&self, view: &View) -> Option<String> {
+        let all: BTreeSet<KeyIx> = self.targeted.all(view).into_iter().collect();
+        let planned = keys_where(view, |key| key.target.is_some());
+        if all != planned {
+            return Some(format!("{planned:?} are planned, but {all:?} are listed"));
+        }
+        view.owners.iter().find_map(|(owner, _)| {
+            let listed: BTreeSet<KeyIx> = self.targeted.of(view, owner).collect();
+            let planned = keys_where(view, |key| key.target == owner);
+            (listed != planned || self.targeted.len(owner) != planned.len()).then(|| {
+                let len = self.targeted.len(owner);
+                format!("{planned:?} are planned for {owner:?}, but {len} are {listed:?}")
+            })
+        })
+    }
+
+    /// The loads of the classes, by counting the keys.
+    fn wrong_loads(&self, view: &View) -> Option<String> {
+        let mut loads = vec![OwnerMap::<u64>::default(); self.classes.counted().len()];
+        for (_, entry) in view.keys.iter().filter(|(_, e)| e.counted.is_some()) {
+            *loads[usize::from(entry.signature)].entry(entry.counted) += 1;
+        }
+        let counted = self.classes.counted();
+        if !loads.iter().zip(counted).all(|(left, right)| left.iter().eq(right.iter())) {
+            return Some(format!("loads {:?} but keys say {loads:?}", self.classes.counted()));
+        }
+        for class in self.classes.now().all() {
+            for (owner, candidate) in class.nodes.iter().zip(&class.candidates) {
+                let mut load: i64 = 0;
+                for signature in &class.signatures {
+                    let keys = loads[usize::from(*signature)].get(*owner).copied().unwrap_or(0);
+                    load += i64::try_from(keys).expect("few");
+                }
+                for (signature, from, to, keys) in self.moves.iter() {
+                    let keys = i64::try_from(keys).expect("few");
+                    if class.signatures.contains(&signature) {
+                        load += i64::from(to == *owner) * keys - i64::from(from == *owner) * keys;
+                    }
+                }
+                if i64::try_from(candidate.load).expect("few") != load.max(0) {
+                    return Some(format!(
+                        "{owner:?} has {} but ought to have {load}",
+                        candidate.load
+                    ));
+                }
+            }
+        }
+        None
+    }
+}
+
+impl Grouping {
+    /// Each node's keys over all classes, and how many of these have any.
+    fn wrong_totals(&self) -> Option<String> {
+        let fresh = Self::new(self.all().to_vec(), Vec::new(), std::iter::empty());
+        let totals = |of: &Self| format!("{:?}", of.totals());
+        let (counted, want) = (totals(self), totals(&fresh));
+        (counted != want).then(|| format!("nodes have {counted}, but classes say {want}"))
+    }
+}
+
+/// The keys of each owner, and how many exist.
+fn wrong_lists(view: &View) -> Option<String> {
+    let exist = view.keys.iter().filter(|(_, entry)| entry.exists()).count();
+    if view.keys.announced() != exist {
+        return Some(format!("{} keys, but {exist} exist", view.keys.announced()));
+    }
+    view.owners.iter().find_map(|(owner, entry)| {
+        let listed: BTreeSet<KeyIx> = entry.keys.iter().copied().collect();
+        let owned = keys_where(view, |key| key.claim.owner == owner);
+        (listed != owned).then(|| format!("{owner:?} owns {owned:?}, but {listed:?} is listed"))
+    })
+}
+
+fn keys_where(view: &View, so: impl Fn(&KeyEntry) -> bool) -> BTreeSet<KeyIx> {
+    view.keys.iter().filter(|(_, entry)| so(entry)).map(|(ix, _)| ix).collect()
+}

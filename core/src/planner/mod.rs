@@ -1,0 +1,351 @@
+//! Where every key is to go: a fold over the log, the same on every node.
+//!
+//! The plan functions answer for one moment. The planner keeps what they answered until it is done:
+//! a key that was placed stays planned for that node however the view changes around it, and the
+//! moves of a balance generation are fixed where the log says that its joins have settled. All of
+//! this follows from the order of the log, not from a clock, so all nodes that follow it agree; one
+//! that comes late or skips a record may differ for a moment, which costs a lost compare-and-set.
+
+mod classes;
+mod counting;
+mod generation;
+mod grouping;
+#[cfg(test)]
+mod inspect;
+mod placing;
+mod preview;
+mod standing;
+mod targeted;
+
+use std::collections::BTreeSet;
+
+pub use grouping::Grouping;
+pub use standing::{Standing, Standings};
+
+use self::classes::Classes;
+use self::generation::Moves;
+use self::targeted::Targeted;
+use super::time::{Now, Time};
+use super::view::{KeyIx, Note, OwnerIx, OwnerMap, View};
+use crate::id::Revision;
+
+/// The plan.
+#[derive(Debug, Default)]
+pub struct Planner {
+    standings: Standings,
+    /// The members' current sessions, each with whether it gives up everything.
+    members: OwnerMap<Departs>,
+    classes: Classes,
+    /// How many keys exist that members own.
+    owned: usize,
+    /// Orphans that wait for joins to settle, by hash.
+    waiting: BTreeSet<(u64, KeyIx)>,
+    /// Keys that have to go somewhere, and nobody may take them; by hash.
+    stranded: BTreeSet<(u64, KeyIx)>,
+    /// When the first cool-down of a stranded key ends.
+    thaw_stranded: Option<Time>,
+    targeted: Targeted,
+    moves: Moves,
+    /// When a freeze ends that holds a generation back.
+    thaw_moves: Option<Time>,
+    /// The joins up to here are settled.
+    settled: Revision,
+    /// The newest balance generation that was acted on.
+    generation: Revision,
+    /// How often the moves of a generation were worked out.
+    round: u64,
+    /// Keys to look at: where they are to go has changed.
+    dirty: Vec<KeyIx>,
+}
+
+impl Planner {
+    /// How each member stands to the plan.
+    pub fn standings(&self) -> &Standings {
+        &self.standings
+    }
+
+    /// The standing of a session, if it is a member's current one.
+    pub fn standing(&self, view: &View, owner: OwnerIx) -> Option<&Standing> {
+        let node = &view.owners.get(owner)?.node;
+        self.standings.get(node).filter(|standing| standing.owner == owner)
+    }
+
+    /// Whether the session is a member's current one.
+    pub fn is_member(&self, owner: OwnerIx) -> bool {
+        self.members.contains(owner)
+    }
+
+    /// Whether the session may take this key, cool-downs aside.
+    pub fn may_take(&self, view: &View, ix: KeyIx, owner: OwnerIx) -> bool {
+        view.keys.get(ix).is_some_and(|entry| {
+            entry.exists() && self.classes.class(entry.signature).position(owner).is_some()
+        })
+    }
+
+    /// All classes.
+    pub fn classes(&self) -> &Grouping {
+        self.classes.now()
+    }
+
+    /// Joins that have not settled: the revision of the newest.
+    pub fn unsettled(&self, view: &View) -> Option<Revision> {
+        Some(view.newest_join()).filter(|&joined| joined > self.settled)
+    }
+
+    /// The joins up to here are settled.
+    pub fn settled(&self) -> Revision {
+        self.settled
+    }
+
+    /// How often moves were worked out; they may be again for the same generation.
+    pub fn round(&self) -> u64 {
+        self.round
+    }
+
+    /// The newest balance generation that was acted on.
+    pub fn generation(&self) -> Revision {
+        self.generation
+    }
+
+    /// Whether the plan names this session.
+    pub fn is_named(&self, owner: OwnerIx) -> bool {
+        self.members.contains(owner) || self.has_planned(owner)
+    }
+
+    /// Whether keys are planned for the session.
+    pub fn has_planned(&self, owner: OwnerIx) -> bool {
+        self.targeted.len(owner) > 0
+    }
+
+    /// How many keys are planned for anybody.
+    pub fn planned(&self) -> usize {
+        self.targeted.live()
+    }
+
+    /// How many keys exist that nobody may take, or that wait for joins to settle.
+    pub fn unplaced(&self) -> usize {
+        self.waiting.len() + self.stranded.len()
+    }
+
+    /// How many keys exist without an owner.
+    pub fn unowned(&self, view: &View) -> usize {
+        view.keys.announced().saturating_sub(self.owned)
+    }
+
+    /// When [`on_time`](Self::on_time) has something to do.
+    pub fn next(&self) -> Option<Time> {
+        self.thaw_stranded.into_iter().chain(self.thaw_moves).min()
+    }
+
+    /// The next key whose plan has changed since it was last asked for.
+    pub fn pop_dirty(&mut self) -> Option<KeyIx> {
+        let next = self.dirty.pop();
+        if next.is_none() {
+            // After a snapshot it has room for every key.
+            self.dirty.shrink_to(KEPT);
+        }
+        next
+    }
+
+    /// Has these keys looked at again.
+    pub fn look_at(&mut self, keys: impl IntoIterator<Item = KeyIx>) {
+        self.dirty.extend(keys);
+    }
+
+    /// A cool-down ended: places what was stranded. Or a freeze did: acts on what it held back.
+    pub fn on_time(&mut self, view: &mut View, now: Now) {
+        if self.thaw_stranded.is_some_and(|at| at <= now.at) {
+            self.place_stranded(view, now);
+        }
+        if self.thaw_moves.is_some_and(|at| at <= now.at) {
+            self.act_on_generation(view, now);
+        }
+    }
+
+    /// The view is complete (again): plans everything afresh.
+    pub fn on_caught_up(&mut self, view: &mut View, now: Now) {
+        if self.generation > view.seen {
+            // It was one of a log, or a tail of one, that is lost.
+            self.generation = Revision::NONE;
+        }
+        let unfinished = !self.moves.is_empty();
+        view.forget_targets();
+        self.owned = 0;
+        self.waiting.clear();
+        self.stranded.clear();
+        self.targeted.clear();
+        self.moves = Moves::default();
+        self.settled = view.settled();
+        self.read_standings(view);
+        self.classes.reset(&self.standings);
+        self.count_all(view);
+        let all: Vec<_> = view.keys.iter().filter(|(_, e)| e.exists()).map(|(ix, _)| ix).collect();
+        self.plan_keys(view, now, &all, Patience::Waits);
+        if unfinished {
+            self.generation = Revision::NONE;
+        }
+        self.act_on_generation(view, now);
+    }
+
+    /// A key was announced or is gone.
+    pub fn on_key(&mut self, view: &mut View, now: Now, ix: KeyIx) {
+        self.recount(view, ix);
+        self.plan_keys(view, now, &[ix], Patience::Waits);
+        self.dirty.push(ix);
+    }
+
+    /// A claim changed; it named `from` before.
+    pub fn on_claim(&mut self, view: &mut View, now: Now, ix: KeyIx, from: OwnerIx) {
+        let Some(entry) = view.keys.get_mut(ix) else { return };
+        let (to, target) = (entry.claim.owner, entry.target);
+        let (signature, pledged) = (entry.signature, entry.is(Note::Pledged));
+        entry.unnote(Note::Pledged);
+        if entry.exists()
+            && from != to
+            && !target.is_some()
+            && let Some(class) = self.moves.done(signature, from, to)
+        {
+            self.classes.adjust(class, to, from, 1);
+        }
+        // Its planned owner may have taken it and released it, in a record that was skipped.
+        let released = target.is_some() && view.is_kept_away(now, ix, target);
+        if target.is_some() && (pledged || target == to || self.is_member(to) || released) {
+            self.set_target(view, ix, OwnerIx::NONE);
+        }
+        self.recount(view, ix);
+        self.plan_keys(view, now, &[ix], Patience::None);
+        self.dirty.push(ix);
+    }
+
+    /// A member, or what the operator wants of it, changed.
+    pub fn on_member(&mut self, view: &mut View, now: Now) {
+        let old = self.read_standings(view);
+        let unknown = self.classes.unknown(&self.standings);
+        let stale = !unknown.is_empty();
+        if stale {
+            self.on_prefixes(view, unknown);
+        }
+        if old == self.standings {
+            self.keep_open_moves(view);
+        } else {
+            if !stale {
+                self.keep_open_moves(view);
+                self.rebuild();
+            }
+            let mut affected = self.affected(view, &old);
+            for &ix in &affected {
+                if view.keys.get(ix).is_some_and(|entry| !entry.is(Note::Pledged)) {
+                    self.set_target(view, ix, OwnerIx::NONE);
+                    self.dirty.push(ix);
+                }
+                self.recount(view, ix);
+            }
+            affected.retain(|&ix| view.keys.get(ix).is_some_and(|e| !e.is(Note::Pledged)));
+            self.plan_keys(view, now, &affected, Patience::None);
+            self.replan_stranded(view, now);
+        }
+        if view.settled() > self.settled {
+            self.settled = view.settled();
+            self.place_waiting(view, now);
+        } else if self.unsettled(view).is_none() {
+            // Who had joined last has left before it settled: nothing waits for it any more.
+            self.place_waiting(view, now);
+        }
+        // Also where prefixes are others than before, or nobody wants joins to move nothing any more.
+        self.act_on_generation(view, now);
+    }
+
+    /// A balance generation was asked for, or balance moves were frozen or thawed.
+    pub fn on_generation(&mut self, view: &mut View, now: Now) {
+        self.act_on_generation(view, now);
+    }
+
+    /// Works the standings out; those before.
+    fn read_standings(&mut self, view: &View) -> Standings {
+        let standings = standing::standings(view);
+        self.members.clear();
+        for standing in standings.values() {
+            self.members.insert(standing.owner, Departs(standing.departs));
+        }
+        std::mem::replace(&mut self.standings, standings)
+    }
+
+    /// Members have prefixes that none had before: some keys are of other classes now.
+    fn on_prefixes(&mut self, view: &mut View, unknown: Vec<String>) {
+        if !self.moves.is_empty() {
+            // They are of classes that are no more: what is left is worked out afresh.
+            self.moves = Moves::default();
+            self.generation = Revision::NONE;
+        }
+        if self.classes.is_full(unknown.len()) {
+            self.classes.reset(&self.standings);
+            self.count_all(view);
+        } else {
+            self.sign_again(view, unknown);
+            self.rebuild();
+        }
+    }
+
+    /// Forgets the moves of donors that are done or gone, and those to receivers that take no part.
+    fn keep_open_moves(&mut self, view: &View) {
+        if self.moves.is_empty() {
+            return;
+        }
+        let standing = |owner: OwnerIx| {
+            let node = &view.owners.get(owner)?.node;
+            Some(node).zip(self.standings.get(node).filter(|s| s.owner == owner))
+        };
+        let takes = |owner| standing(owner).is_some_and(|(_, s)| s.affinity > 0);
+        let done = |owner| {
+            let member = standing(owner).and_then(|(node, _)| view.members.get(node));
+            member.is_some_and(|m| m.balanced() >= self.generation)
+        };
+        for (class, from, to, keys) in self.moves.keep(|owner| takes(owner) && !done(owner), takes)
+        {
+            self.classes.adjust(class, to, from, keys);
+        }
+    }
+
+    /// The keys whose place the change of members put in question, by hash.
+    fn affected(&self, view: &View, old: &Standings) -> Vec<KeyIx> {
+        let mut affected = BTreeSet::new();
+        let mut add = |ix: KeyIx| {
+            if let Some(entry) = view.keys.get(ix) {
+                affected.insert((entry.hash, ix));
+            }
+        };
+        let owned = |owner| view.owners.get(owner).map_or(&[][..], |o| &o.keys[..]);
+        for (node, was) in old {
+            let is = self.standings.get(node).filter(|is| is.owner == was.owner);
+            if is.is_none_or(|is| is.affinity == 0 || is.prefixes != was.prefixes) {
+                self.targeted.of(view, was.owner).for_each(&mut add);
+            }
+            if is.is_none_or(|is| is.departs != was.departs) {
+                owned(was.owner).iter().copied().for_each(&mut add);
+            }
+        }
+        for (node, is) in &self.standings {
+            let known = old.get(node).is_some_and(|was| was.owner == is.owner);
+            if !known {
+                owned(is.owner).iter().copied().for_each(&mut add);
+            }
+        }
+        affected.into_iter().map(|(_, ix)| ix).collect()
+    }
+}
+
+/// The keys to look at for which there is always room.
+const KEPT: usize = 1024;
+
+/// Whether a member gives up everything it has.
+#[derive(Debug, Clone, Copy, Default)]
+struct Departs(bool);
+
+/// Whether an orphan waits for joins to settle.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Patience {
+    /// It was announced, or found: it can wait.
+    Waits,
+    /// It was running: it cannot.
+    None,
+}

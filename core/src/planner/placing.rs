@@ -1,0 +1,231 @@
+//! Giving keys that have to go somewhere their places.
+
+use super::grouping::Class;
+use super::standing::Standings;
+use super::{Departs, Patience, Planner};
+use crate::guard::broken;
+use crate::plan::score;
+use crate::time::Now;
+use crate::view::{KeyEntry, KeyIx, Note, OwnerIx, View};
+
+impl Planner {
+    /// Plans those of the keys that need a place and have none. Keys that need none (any more) lose
+    /// theirs.
+    pub(super) fn plan_keys(
+        &mut self,
+        view: &mut View,
+        now: Now,
+        keys: &[KeyIx],
+        patience: Patience,
+    ) {
+        let waits = patience == Patience::Waits && self.unsettled(view).is_some();
+        let mut batch = Vec::new();
+        for &ix in keys {
+            let Some(entry) = view.keys.get(ix) else { continue };
+            let place = (entry.hash, ix);
+            let need = self.need(entry);
+            if need != Need::Orphan {
+                self.waiting.remove(&place);
+            }
+            match need {
+                Need::Nothing => {
+                    self.stranded.remove(&place);
+                    if entry.target.is_some() && !entry.is(Note::Pledged) {
+                        self.set_target(view, ix, OwnerIx::NONE);
+                    }
+                }
+                Need::Orphan | Need::Departure if entry.target.is_some() => {}
+                Need::Orphan if waits => {
+                    self.waiting.insert(place);
+                }
+                Need::Orphan | Need::Departure => {
+                    self.waiting.remove(&place);
+                    self.stranded.remove(&place);
+                    batch.push(place);
+                }
+            }
+        }
+        if !batch.is_empty() {
+            self.place_batch(view, now, batch);
+        }
+    }
+
+    /// The joins have settled: places what waited for that.
+    pub(super) fn place_waiting(&mut self, view: &mut View, now: Now) {
+        let batch: Vec<_> = std::mem::take(&mut self.waiting).into_iter().collect();
+        self.place_batch(view, now, batch);
+    }
+
+    /// Somebody who may take stranded keys may have come. If that is a join, they wait for it to
+    /// settle: the first of many nodes is not to take everything.
+    pub(super) fn replan_stranded(&mut self, view: &mut View, now: Now) {
+        self.thaw_stranded = None;
+        let stranded = std::mem::take(&mut self.stranded);
+        let keys: Vec<_> = stranded.into_iter().map(|(_, ix)| ix).collect();
+        self.plan_keys(view, now, &keys, Patience::Waits);
+    }
+
+    /// A cool-down of stranded keys ended.
+    pub(super) fn place_stranded(&mut self, view: &mut View, now: Now) {
+        self.thaw_stranded = None;
+        let batch: Vec<_> = std::mem::take(&mut self.stranded).into_iter().collect();
+        self.place_batch(view, now, batch);
+    }
+
+    /// Places these keys as one batch, those of each class in the order of their hash.
+    fn place_batch(&mut self, view: &mut View, now: Now, batch: Vec<(u64, KeyIx)>) {
+        let of_class = |(hash, ix): (u64, KeyIx)| {
+            let entry = view.keys.get(ix)?;
+            Some((self.classes.now().class_at(entry.signature), hash, ix))
+        };
+        let batch: Vec<_> = batch.into_iter().filter_map(of_class).collect();
+        let standings = &self.standings;
+        let suit = |ix: KeyIx, class: &Class| {
+            let home = view.keys.get(ix).and_then(|entry| home(standings, view, entry, class));
+            (home, cooling(view, ix, class, now))
+        };
+        let targets = self.classes.now_mut().place(batch, suit);
+        for (ix, target) in targets {
+            if target.is_some() {
+                self.set_target(view, ix, target);
+            } else {
+                self.strand(view, ix, now);
+            }
+        }
+    }
+
+    /// Nobody may take the key: it waits for a node to come or a cool-down to end.
+    fn strand(&mut self, view: &View, ix: KeyIx, now: Now) {
+        let Some(entry) = view.keys.get(ix) else { return };
+        self.stranded.insert((entry.hash, ix));
+        let ends = view.keys.not(ix).iter().map(|n| n.until);
+        let ends = ends.filter(|&until| until > now.at).min();
+        self.thaw_stranded = self.thaw_stranded.into_iter().chain(ends).min();
+        self.dirty.push(ix);
+    }
+
+    pub(super) fn set_target(&mut self, view: &mut View, ix: KeyIx, target: OwnerIx) {
+        let Some(entry) = view.keys.get_mut(ix) else { return };
+        let old = std::mem::replace(&mut entry.target, target);
+        if old != target {
+            self.targeted.remove(view, old);
+            self.targeted.add(target, ix);
+            self.recount(view, ix);
+            self.dirty.push(ix);
+        }
+    }
+
+    fn need(&self, entry: &KeyEntry) -> Need {
+        if !entry.exists() || entry.is(Note::Pledged) {
+            return Need::Nothing;
+        }
+        match self.members.get(entry.claim.owner) {
+            None => Need::Orphan,
+            Some(Departs(true)) => Need::Departure,
+            Some(Departs(false)) => Need::Nothing,
+        }
+    }
+
+    /// Whether the key exists and no member's session owns it.
+    pub fn is_orphan(&self, view: &View, ix: KeyIx) -> bool {
+        view.keys.get(ix).is_some_and(|e| e.exists() && !self.is_member(e.claim.owner))
+    }
+
+    /// Who gets this key from a node that gives it up now: whoever it is planned for, else whoever
+    /// its donor's moves name, else whoever `place` would choose, the donor left out.
+    ///
+    /// The receiver counts the key from now on.
+    pub fn pledge(
+        &mut self,
+        view: &mut View,
+        now: Now,
+        ix: KeyIx,
+        from: OwnerIx,
+    ) -> Option<OwnerIx> {
+        let entry = view.keys.get(ix)?;
+        let (target, signature) = (entry.target, entry.signature);
+        let stands = target != from && self.classes.class(signature).position(target).is_some();
+        let to = if stands {
+            target
+        } else if let Some(to) = self.take_move(view, now, ix, from) {
+            to
+        } else {
+            let (all, at) = (self.classes.now(), self.classes.now().class_at(signature));
+            let class = self.classes.class(signature);
+            let own = class.position(from);
+            let mut not = cooling(view, ix, class, now);
+            not.extend(own);
+            class.nodes[all.place_one(at, entry.hash, own, &not)?]
+        };
+        self.set_target(view, ix, to);
+        if let Some(entry) = view.keys.get_mut(ix) {
+            entry.note(Note::Pledged);
+            // Where the log lost its claim it may wait as an orphan.
+            let place = (entry.hash, ix);
+            self.waiting.remove(&place);
+            self.stranded.remove(&place);
+        }
+        Some(to)
+    }
+
+    /// A hand-over is off: the key stays with whoever has it.
+    pub fn unpledge(&mut self, view: &mut View, now: Now, ix: KeyIx) {
+        if let Some(entry) = view.keys.get_mut(ix) {
+            entry.unnote(Note::Pledged);
+        }
+        self.set_target(view, ix, OwnerIx::NONE);
+        self.plan_keys(view, now, &[ix], Patience::None);
+    }
+
+    /// The place of a session in the key's order of scores, the planned owner left out: 1 is next.
+    pub fn rank(&self, view: &View, now: Now, ix: KeyIx, owner: OwnerIx) -> Option<u32> {
+        let entry = view.keys.get(ix)?;
+        let class = self.classes.class(entry.signature);
+        let not = cooling(view, ix, class, now);
+        let own = class.position(owner).filter(|own| !not.contains(own))?;
+        let score_of = |at: usize| {
+            let candidate = &class.candidates[at];
+            score(candidate.hash, entry.hash, candidate.affinity)
+        };
+        let mine = (score_of(own), std::cmp::Reverse(own));
+        let better = (0..class.nodes.len())
+            .filter(|at| class.nodes[*at] != entry.target && *at != own && !not.contains(at))
+            .filter(|&at| (score_of(at), std::cmp::Reverse(at)) > mine)
+            .count();
+        u32::try_from(better + 1).ok()
+    }
+}
+
+/// The node that had the key last, if it is a candidate again.
+fn home(standings: &Standings, view: &View, entry: &KeyEntry, class: &Class) -> Option<usize> {
+    let last = view.owners.get(entry.claim.owner)?;
+    let now = standings.get(&last.node)?;
+    class.position(now.owner)
+}
+
+/// The candidates that do not get the key yet: those that released it lately, or all of them.
+pub(super) fn cooling(view: &View, ix: KeyIx, class: &Class, now: Now) -> Vec<usize> {
+    let not = view.keys.not(ix);
+    if not.is_empty() || broken!(CoolDown) {
+        return Vec::new();
+    }
+    if view.rests(now, ix) {
+        return (0..class.nodes.len()).collect();
+    }
+    let cools = |node: &crate::id::NodeId| not.iter().any(|n| n.node == *node && n.until > now.at);
+    let cooling = |(at, &owner): (usize, &OwnerIx)| {
+        view.owners.get(owner).is_some_and(|o| cools(&o.node)).then_some(at)
+    };
+    class.nodes.iter().enumerate().filter_map(cooling).collect()
+}
+
+/// Why a key has to go somewhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Need {
+    /// It has not.
+    Nothing,
+    /// No session owns it.
+    Orphan,
+    /// Its owner gives everything up.
+    Departure,
+}

@@ -1,0 +1,71 @@
+//! How each member stands to the plan: what it may take, and whether it has to go.
+
+use std::collections::{BTreeMap, HashMap};
+
+use crate::id::{NodeId, Revision};
+use crate::plan::node_hash;
+use crate::view::{OwnerIx, View};
+use crate::wire::{MemberState, Mode};
+
+/// One member, as the plan sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Standing {
+    /// Its session.
+    pub owner: OwnerIx,
+    /// Its hash.
+    pub hash: u64,
+    /// Its effective affinity: 0 where it takes nothing new.
+    pub affinity: u32,
+    /// It gives up everything it has: it leaves, or is drained.
+    pub departs: bool,
+    /// The prefixes of the keys it takes; none: every key.
+    pub prefixes: Vec<String>,
+}
+
+/// The members by node id.
+pub type Standings = BTreeMap<NodeId, Standing>;
+
+/// Works the standings out from the view.
+pub(super) fn standings(view: &View) -> Standings {
+    let next = drained_next(view);
+    let stand = |node: &NodeId| {
+        let member = &view.members.get(node)?.record;
+        let owner = view.owners.find(node, member.session)?;
+        let control = view.controls.get(node).map(|c| &c.record);
+        let mode = control.map_or(Mode::Active, |c| c.mode);
+        let told = view.controls.get(node).map(|c| c.revision).unwrap_or_default();
+        let is_next = next.get(node.as_str()).is_some_and(|revision| *revision > told);
+        let active = mode == Mode::Active && member.state == MemberState::Active && !is_next;
+        let wanted = affinity_if_active(view, node);
+        let standing = Standing {
+            owner,
+            hash: node_hash(node.as_str()),
+            affinity: if active { wanted } else { 0 },
+            departs: mode == Mode::Drain || member.state == MemberState::Leaving,
+            prefixes: member.prefixes.clone(),
+        };
+        Some((node.clone(), standing))
+    };
+    view.members.keys().filter_map(stand).collect()
+}
+
+/// The affinity of a node that takes keys: the operator's, else its own; 0 where it leaves or is no
+/// member.
+pub(super) fn affinity_if_active(view: &View, node: &NodeId) -> u32 {
+    let Some(member) = view.members.get(node) else { return 0 };
+    let control = view.controls.get(node).and_then(|c| c.record.affinity);
+    let stays = member.record.state == MemberState::Active;
+    if stays { control.unwrap_or(member.record.affinity) } else { 0 }
+}
+
+/// The nodes that a drain of others says are next, and where the newest one says so.
+fn drained_next(view: &View) -> HashMap<&str, Revision> {
+    let mut next: HashMap<&str, Revision> = HashMap::new();
+    for control in view.controls.values().filter(|c| c.record.mode == Mode::Drain) {
+        for node in &control.record.also {
+            let newest = next.entry(node).or_default();
+            *newest = control.revision.max(*newest);
+        }
+    }
+    next
+}

@@ -1,0 +1,108 @@
+//! The spans that follow from a lease.
+
+use std::time::Duration;
+
+use super::guard::broken;
+
+/// The clock-rate error that is borne, in percent.
+const RATE_ERROR_PERCENT: u32 = 1;
+
+/// The spans of one node, all worked out from its lease.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Timing {
+    /// How long an unrenewed lease lasts.
+    pub lease: Duration,
+    /// How often it is renewed.
+    pub heartbeat: Duration,
+    /// What is left of the lease, for stopping, when the application is told `Lost`.
+    pub stop_budget: Duration,
+    /// How long an unanswered write or read is waited for.
+    pub ack: Duration,
+    /// How long after a failed attempt the next goes out.
+    pub retry: Duration,
+}
+
+impl Timing {
+    /// The spans of a lease of this length.
+    pub fn of(lease: Duration) -> Self {
+        let heartbeat = lease / 6;
+        Self {
+            lease,
+            heartbeat,
+            stop_budget: lease / 6,
+            ack: (heartbeat / 2).clamp(Duration::from_millis(50), Duration::from_secs(2)),
+            retry: lease / 30,
+        }
+    }
+}
+
+/// How long an observer has to see a lease of this length unrenewed, on its own clock, before the
+/// session is over by everybody's: the rate error of both clocks, and a grace.
+pub fn observed(lease: Duration) -> Duration {
+    if broken!(Grace) {
+        return lease;
+    }
+    let grace = (lease / 20).max(Duration::from_millis(25));
+    lease + lease * RATE_ERROR_PERCENT / 100 + grace
+}
+
+/// How long a session's lease is taken to be where nothing says it: the longest that is allowed.
+pub const UNKNOWN_LEASE: Duration = Duration::from_mins(5);
+
+/// How long no other node must have joined before what waits for joins is placed.
+pub const SETTLE: Duration = Duration::from_millis(500);
+
+/// How long joins may hold placing back in all.
+pub const SETTLE_AT_MOST: Duration = Duration::from_secs(3);
+
+/// How long tombstones are kept.
+pub const TOMBSTONE: Duration = Duration::from_hours(1);
+
+/// How long the record of a session that is over is kept: long enough that whoever finds its claims
+/// knows that it is over.
+pub const OBITUARY: Duration = Duration::from_hours(24);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_observer_with_the_fastest_clock_waits_out_a_holder_with_the_slowest() {
+        for ms in [300, 500, 1_000, 6_000, 18_000, 300_000] {
+            let lease = Duration::from_millis(ms);
+            let longest_hold = lease.as_secs_f64() / 0.99;
+            let shortest_wait = observed(lease).as_secs_f64() / 1.01;
+            assert!(shortest_wait > longest_hold, "lease {ms} ms");
+        }
+    }
+
+    #[derive(serde::Deserialize)]
+    struct Given {
+        lease_ms: u64,
+    }
+
+    #[test]
+    fn vectors() {
+        let micros = |span: Duration| u64::try_from(span.as_micros()).expect("at most minutes");
+        crate::vectors::check("timing", |Given { lease_ms }| {
+            let lease = Duration::from_millis(lease_ms);
+            let timing = Timing::of(lease);
+            serde_json::json!({
+                "heartbeat_us": micros(timing.heartbeat),
+                "stop_budget_us": micros(timing.stop_budget),
+                "ack_us": micros(timing.ack),
+                "retry_us": micros(timing.retry),
+                "observed_us": micros(observed(lease)),
+            })
+        });
+    }
+
+    #[test]
+    fn several_attempts_fit_between_a_heartbeat_and_the_fence() {
+        for ms in [300, 1_000, 6_000, 18_000, 300_000] {
+            let t = Timing::of(Duration::from_millis(ms));
+            let attempt = t.ack * 2 + t.retry;
+            assert!(t.heartbeat + attempt < t.lease.saturating_sub(t.stop_budget), "lease {ms} ms");
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! The conformance vectors: what `PROTOCOL.md` says, as JSON that any language can read.
+//!
+//! Each file of `vectors/` is a list of cases, what is *given* and what is *then* to come out. The
+//! tests that run them stand beside the code that they are about. `WRITE_VECTORS=1` makes them write
+//! what the code answers in place of comparing it: for new cases, and for a new protocol.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// One file.
+#[derive(Serialize, Deserialize)]
+struct Vectors {
+    about: String,
+    cases: Vec<Case>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Case {
+    given: Value,
+    #[serde(default)]
+    then: Value,
+}
+
+/// Compares every case of a file with what the code answers.
+pub fn check<G: for<'a> Deserialize<'a>>(file: &str, answer: impl Fn(G) -> Value) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("vectors/{file}.json"));
+    let text = std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let mut vectors: Vectors = serde_json::from_slice(&text).expect("a file of cases");
+    assert!(!vectors.cases.is_empty(), "{file} has no cases");
+    let write = std::env::var_os("WRITE_VECTORS").is_some();
+    for case in &mut vectors.cases {
+        let given = serde_json::from_value(case.given.clone());
+        let got = answer(given.unwrap_or_else(|error| panic!("{file}: {}: {error}", case.given)));
+        if write {
+            case.then = got;
+        } else {
+            assert_eq!(got, case.then, "{file}: {}", case.given);
+        }
+    }
+    if write {
+        std::fs::write(&path, to_text(&vectors)).expect("the file can be written");
+    }
+}
+
+/// A case to a line, so that a change shows as what it is.
+fn to_text(vectors: &Vectors) -> String {
+    let mut text = format!("{{\"about\": {},\n\"cases\": [", Value::from(vectors.about.as_str()));
+    for (at, case) in vectors.cases.iter().enumerate() {
+        let comma = if at == 0 { "" } else { "," };
+        let (given, then) = (&case.given, &case.then);
+        write!(text, "{comma}\n{{\"given\": {given},\n  \"then\": {then}}}").expect("to a string");
+    }
+    text.push_str("\n]}\n");
+    text
+}

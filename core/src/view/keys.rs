@@ -1,0 +1,234 @@
+//! The keys of a view: a slab, so that everything else names a key by four bytes.
+
+use std::collections::HashMap;
+
+use hashbrown::HashTable;
+
+use super::entry::{KeyEntry, NotUntil, Note};
+use super::owners::OwnerIx;
+use super::texts::Texts;
+use crate::id::Revision;
+use crate::key::Key;
+use crate::plan::key_hash;
+
+/// A key's place in [`Keys`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct KeyIx(u32);
+
+/// All keys that the log, or this node, knows of.
+#[derive(Debug, Default)]
+pub struct Keys {
+    entries: Vec<Option<KeyEntry>>,
+    free: Vec<u32>,
+    /// The keys by their hash; the table holds no more than their places.
+    index: HashTable<KeyIx>,
+    texts: Texts,
+    /// Who released a key lately; few keys have that.
+    not: HashMap<KeyIx, Box<[NotUntil]>>,
+    announced: usize,
+}
+
+impl Keys {
+    /// How many keys exist.
+    pub fn announced(&self) -> usize {
+        self.announced
+    }
+
+    /// The place of this key.
+    pub fn find(&self, key: &Key) -> Option<KeyIx> {
+        self.find_text(key.as_str())
+    }
+
+    /// The place of the key with this text.
+    pub(super) fn find_text(&self, text: &str) -> Option<KeyIx> {
+        self.find_hashed(key_hash(text), text)
+    }
+
+    fn find_hashed(&self, hash: u64, text: &str) -> Option<KeyIx> {
+        let same = |entry: &KeyEntry| entry.hash == hash && self.texts.get(entry.text) == text;
+        self.index.find(hash, |ix| self.get(*ix).is_some_and(same)).copied()
+    }
+
+    /// The key's text.
+    pub fn text(&self, ix: KeyIx) -> Option<&str> {
+        Some(self.texts.get(self.get(ix)?.text))
+    }
+
+    /// The key, made anew from its text.
+    pub fn key(&self, ix: KeyIx) -> Option<Key> {
+        self.text(ix).map(Key::of_known)
+    }
+
+    /// Who released the key lately.
+    pub fn not(&self, ix: KeyIx) -> &[NotUntil] {
+        if self.not.is_empty() { &[] } else { self.not.get(&ix).map_or(&[], |not| not) }
+    }
+
+    pub(super) fn set_not(&mut self, ix: KeyIx, not: Option<Box<[NotUntil]>>) {
+        match not {
+            Some(not) => _ = self.not.insert(ix, not),
+            None if self.not.is_empty() => {}
+            None => _ = self.not.remove(&ix),
+        }
+    }
+
+    /// What is known of the key at this place.
+    pub fn get(&self, ix: KeyIx) -> Option<&KeyEntry> {
+        self.entries.get(ix.0 as usize)?.as_ref()
+    }
+
+    /// The same, to change it.
+    pub fn get_mut(&mut self, ix: KeyIx) -> Option<&mut KeyEntry> {
+        self.entries.get_mut(ix.0 as usize)?.as_mut()
+    }
+
+    /// All keys, by their places.
+    pub fn iter(&self) -> impl Iterator<Item = (KeyIx, &KeyEntry)> {
+        (0u32..).zip(&self.entries).filter_map(|(at, e)| Some((KeyIx(at), e.as_ref()?)))
+    }
+
+    /// The place of the key with this text, made where there is none.
+    pub(super) fn intern(&mut self, text: &str) -> KeyIx {
+        let hash = key_hash(text);
+        if let Some(ix) = self.find_hashed(hash, text) {
+            return ix;
+        }
+        let at = self.free.pop().unwrap_or_else(|| {
+            self.entries.push(None);
+            u32::try_from(self.entries.len() - 1).expect("fewer than 2^32 keys")
+        });
+        self.entries[at as usize] = Some(KeyEntry::new(self.texts.add(text), hash));
+        let entries = &self.entries;
+        let hash_of = |ix: &KeyIx| entries[ix.0 as usize].as_ref().map_or(0, |e| e.hash);
+        self.index.insert_unique(hash, KeyIx(at), hash_of);
+        KeyIx(at)
+    }
+
+    /// Forgets the key if nothing is known of it any more.
+    pub fn forget_if_idle(&mut self, ix: KeyIx) {
+        let Some(slot) = self.entries.get_mut(ix.0 as usize) else { return };
+        let Some(entry) = slot.take_if(|entry| entry.is_idle()) else { return };
+        if let Ok(place) = self.index.find_entry(entry.hash, |found| *found == ix) {
+            place.remove();
+        }
+        self.set_not(ix, None);
+        self.free.push(ix.0);
+        self.texts.remove(entry.text);
+        if self.texts.is_sparse() {
+            self.texts.keep(self.entries.iter_mut().flatten().map(|entry| &mut entry.text));
+        }
+    }
+
+    /// Notes that the key exists as of a revision, or (none) that it does not.
+    pub(super) fn set_announced(&mut self, ix: KeyIx, revision: Revision) {
+        let Some(entry) = self.get_mut(ix) else { return };
+        let (was, is) = (entry.exists(), revision != Revision::NONE);
+        entry.announced = revision;
+        entry.note(Note::KeyShown);
+        match (was, is) {
+            (false, true) => self.announced += 1,
+            (true, false) => self.announced -= 1,
+            _ => {}
+        }
+    }
+
+    /// A snapshot begins, which has shown nothing yet.
+    pub(super) fn begin_snapshot(&mut self) {
+        for entry in self.entries.iter_mut().flatten() {
+            entry.unnote(Note::KeyShown);
+            entry.unnote(Note::ClaimShown);
+        }
+    }
+
+    /// The keys whose `key` record, and those whose `claim` record, the snapshot did not show.
+    pub(super) fn not_shown(&self) -> (Vec<KeyIx>, Vec<KeyIx>) {
+        let gone = |of: fn(&KeyEntry) -> bool| {
+            self.iter().filter(|(_, entry)| of(entry)).map(|(ix, _)| ix).collect()
+        };
+        let no_key = |e: &KeyEntry| e.exists() && !e.is(Note::KeyShown);
+        let no_claim = |e: &KeyEntry| e.claim.revision.0 != 0 && !e.is(Note::ClaimShown);
+        (gone(no_key), gone(no_claim))
+    }
+}
+
+impl super::View {
+    /// No key is planned for anybody, and none is counted as a member's.
+    pub fn forget_targets(&mut self) {
+        for entry in self.keys.entries.iter_mut().flatten() {
+            entry.target = OwnerIx::NONE;
+            entry.unnote(Note::Pledged);
+            entry.unnote(Note::Owned);
+        }
+    }
+
+    /// Changes who owns the key, in the key and in both owners' lists.
+    pub(super) fn set_owner(&mut self, ix: KeyIx, owner: OwnerIx) {
+        let Some(entry) = self.keys.get(ix) else { return };
+        let (old, at) = (entry.claim.owner, entry.at as usize);
+        if old == owner {
+            return;
+        }
+        if let Some(old) = self.owners.get_mut(old) {
+            old.keys.swap_remove(at);
+            if let Some(&moved) = old.keys.get(at)
+                && let Some(moved) = self.keys.get_mut(moved)
+            {
+                moved.at = u32::try_from(at).expect("fewer than 2^32 keys");
+            }
+        }
+        let mut place = 0;
+        if let Some(new) = self.owners.get_mut(owner) {
+            place = new.keys.len();
+            new.keys.push(ix);
+        }
+        if let Some(entry) = self.keys.get_mut(ix) {
+            entry.claim.owner = owner;
+            entry.at = u32::try_from(place).expect("fewer than 2^32 keys");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_that_come_and_go_leave_nothing_behind() {
+        let mut keys = Keys::default();
+        let stays = keys.intern("stays");
+        keys.set_announced(stays, Revision(1));
+        for round in 0..1_000 {
+            let text = format!("a/key/with/quite/a/long/name/{round}");
+            let ix = keys.intern(&text);
+            assert_eq!(keys.intern(&text), ix);
+            keys.set_announced(ix, Revision(2));
+            keys.set_announced(ix, Revision(3));
+            assert_eq!(keys.announced(), 2);
+            keys.set_not(ix, Some(Box::new([])));
+            keys.forget_if_idle(ix);
+            assert_eq!((keys.find_text(&text), keys.text(ix)), (Some(ix), Some(&*text)));
+            keys.set_announced(ix, Revision::NONE);
+            keys.set_announced(ix, Revision::NONE);
+            keys.forget_if_idle(ix);
+            assert_eq!((keys.find_text(&text), keys.text(ix)), (None, None));
+            assert_eq!(keys.announced(), 1);
+        }
+        assert_eq!((keys.entries.len(), keys.index.len(), keys.not.len()), (2, 1, 0));
+        assert!(!keys.texts.is_sparse());
+        assert_eq!((keys.find_text("stays"), keys.text(stays)), (Some(stays), Some("stays")));
+    }
+
+    #[test]
+    fn who_released_a_key_is_said_of_that_key_until_it_is_taken_back() {
+        let mut keys = Keys::default();
+        let (one, other) = (keys.intern("one"), keys.intern("other"));
+        let node = crate::id::NodeId::new("a").expect("a legal id");
+        let not = NotUntil { node, until: crate::time::Time(1) };
+        keys.set_not(one, None);
+        keys.set_not(one, Some(Box::new([not.clone()])));
+        keys.set_not(other, None);
+        assert_eq!((keys.not(one), keys.not(other)), (&[not][..], &[][..]));
+        keys.set_not(one, None);
+        assert!(keys.not.is_empty());
+    }
+}

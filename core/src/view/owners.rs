@@ -1,0 +1,200 @@
+//! The sessions that claims and members name, each with the keys it is named as the owner of.
+
+use hashbrown::HashTable;
+use xxhash_rust::xxh3::xxh3_64;
+
+use super::keys::KeyIx;
+use crate::id::{NodeId, Revision, Session};
+use crate::wire::Malformed;
+
+/// A session's place in [`Owners`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct OwnerIx(u32);
+
+impl OwnerIx {
+    /// Nobody: a key that is free, or has no plan.
+    pub const NONE: Self = Self(u32::MAX);
+
+    /// None is below it.
+    pub const FIRST: Self = Self(0);
+
+    /// Whether it stands for somebody.
+    pub fn is_some(self) -> bool {
+        self != Self::NONE
+    }
+
+    pub(super) fn index(self) -> usize {
+        self.0 as usize
+    }
+
+    pub(super) fn from_index(at: u32) -> Self {
+        Self(at)
+    }
+}
+
+impl Default for OwnerIx {
+    fn default() -> Self {
+        Self::NONE
+    }
+}
+
+/// One session of one node.
+#[derive(Debug)]
+pub struct OwnerEntry {
+    pub node: NodeId,
+    pub session: Session,
+    /// The revision of the record that named it first, as far as this view knows: its lease record is
+    /// older.
+    pub named: Revision,
+    /// The keys whose claims name it, in no order.
+    pub keys: Vec<KeyIx>,
+}
+
+impl OwnerEntry {
+    fn hash(&self) -> u64 {
+        hash(self.session)
+    }
+}
+
+fn hash(session: Session) -> u64 {
+    xxh3_64(&session.to_bits().to_le_bytes())
+}
+
+/// All sessions that are named anywhere.
+#[derive(Debug, Default)]
+pub struct Owners {
+    entries: Vec<Option<OwnerEntry>>,
+    free: Vec<u32>,
+    /// The sessions' places by a hash that costs little: every claim that is read asks for one.
+    index: HashTable<OwnerIx>,
+}
+
+impl Owners {
+    /// What is known of the session.
+    pub fn get(&self, owner: OwnerIx) -> Option<&OwnerEntry> {
+        self.entries.get(owner.0 as usize)?.as_ref()
+    }
+
+    pub(super) fn get_mut(&mut self, owner: OwnerIx) -> Option<&mut OwnerEntry> {
+        self.entries.get_mut(owner.0 as usize)?.as_mut()
+    }
+
+    fn find_session(&self, session: Session) -> Option<OwnerIx> {
+        let same = |owner: &OwnerIx| self.get(*owner).is_some_and(|o| o.session == session);
+        self.index.find(hash(session), same).copied()
+    }
+
+    /// The session's place, if it is named anywhere. A session that is named for another node too
+    /// is that other node's no less: the first one seen has it.
+    pub fn find(&self, node: &NodeId, session: Session) -> Option<OwnerIx> {
+        let owner = self.find_session(session)?;
+        self.get(owner).filter(|o| o.node == *node).map(|_| owner)
+    }
+
+    /// The session's place, made where there is none. `None` where another node's session has the
+    /// same bits, which only a forged record can bring about.
+    pub(crate) fn intern(&mut self, node: &NodeId, session: Session, named: Revision) -> Option<OwnerIx> {
+        if let Some(owner) = self.find_session(session) {
+            return self.get(owner).filter(|o| o.node == *node).map(|_| owner);
+        }
+        let entry = OwnerEntry { node: node.clone(), session, named, keys: Vec::new() };
+        let at = self.free.pop().unwrap_or_else(|| {
+            self.entries.push(None);
+            u32::try_from(self.entries.len() - 1).expect("fewer than 2^32 sessions at a time")
+        });
+        self.entries[at as usize] = Some(entry);
+        let entries = &self.entries;
+        let hash_of = |owner: &OwnerIx| entries[owner.index()].as_ref().map_or(0, OwnerEntry::hash);
+        self.index.insert_unique(hash(session), OwnerIx(at), hash_of);
+        Some(OwnerIx(at))
+    }
+
+    /// The same for a node whose name was not read yet: that of a session that is known need not be.
+    pub(super) fn intern_text(
+        &mut self,
+        node: &str,
+        session: Session,
+        named: Revision,
+    ) -> Result<OwnerIx, Malformed> {
+        if let Some(owner) = self.find_session(session)
+            && self.get(owner).is_some_and(|o| o.node.as_str() == node)
+        {
+            return Ok(owner);
+        }
+        let owner = self.intern(&NodeId::new(node)?, session, named);
+        owner.ok_or(Malformed::OutOfBounds { field: "session" })
+    }
+
+    /// Forgets the sessions that no claim names and that `keep` does not know.
+    pub(crate) fn sweep(&mut self, keep: impl Fn(OwnerIx, &OwnerEntry) -> bool) {
+        for at in 0..self.entries.len() {
+            let owner = OwnerIx(u32::try_from(at).expect("fewer than 2^32 sessions at a time"));
+            let Some(entry) = &self.entries[at] else { continue };
+            if entry.keys.is_empty() && !keep(owner, entry) {
+                if let Ok(place) = self.index.find_entry(entry.hash(), |found| *found == owner) {
+                    place.remove();
+                }
+                self.entries[at] = None;
+                self.free.push(owner.0);
+            }
+        }
+    }
+
+    /// Every session with its place.
+    pub fn iter(&self) -> impl Iterator<Item = (OwnerIx, &OwnerEntry)> {
+        (0u32..).zip(&self.entries).filter_map(|(at, e)| Some((OwnerIx(at), e.as_ref()?)))
+    }
+
+    /// How many sessions are named.
+    pub(crate) fn len(&self) -> usize {
+        self.index.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn node(id: &str) -> NodeId {
+        NodeId::new(id).expect("a legal id")
+    }
+
+    #[test]
+    fn sessions_that_nothing_names_are_forgotten_and_their_places_given_out_again() {
+        let mut owners = Owners::default();
+        let kept = owners.intern(&node("kept"), Session::from_bits(1), Revision(1)).expect("new");
+        for bits in 2..100 {
+            let (id, session) = (node(&format!("n{bits}")), Session::from_bits(bits));
+            let owner = owners.intern(&id, session, Revision(2)).expect("new");
+            assert_eq!(owners.intern(&id, session, Revision(3)), Some(owner));
+            assert_eq!(owners.get(owner).map(|o| o.named), Some(Revision(2)), "the first time");
+            assert_eq!(owners.find(&id, session), Some(owner));
+            owners.entries[owner.index()].as_mut().expect("it is there").keys.push(a_key());
+            owners.sweep(|owner, _| owner == kept);
+            assert_eq!(owners.len(), 2, "a claim names it");
+            owners.entries[owner.index()].as_mut().expect("it is there").keys.clear();
+            owners.sweep(|owner, _| owner == kept);
+            assert_eq!((owners.find(&id, session), owners.len()), (None, 1));
+        }
+        assert_eq!(owners.entries.len(), 2);
+        assert_eq!(owners.find(&node("kept"), Session::from_bits(1)), Some(kept));
+    }
+
+    fn a_key() -> KeyIx {
+        super::super::Keys::default().intern("k")
+    }
+
+    #[test]
+    fn a_session_is_the_node_that_was_named_with_it_first() {
+        let mut owners = Owners::default();
+        let session = Session::from_bits(1);
+        let owner = owners.intern(&node("a"), session, Revision(1)).expect("new");
+        assert_eq!(owners.intern(&node("b"), session, Revision(2)), None);
+        assert_eq!(owners.find(&node("b"), session), None);
+        assert_eq!(owners.intern_text("a", session, Revision(2)).ok(), Some(owner));
+        assert!(owners.intern_text("b", session, Revision(2)).is_err());
+        assert!(owners.intern_text("no id", Session::from_bits(2), Revision(2)).is_err());
+        let other = owners.intern_text("b", Session::from_bits(2), Revision(2)).ok();
+        assert!(other.is_some_and(|other| other != owner));
+    }
+}

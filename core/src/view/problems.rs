@@ -1,0 +1,104 @@
+//! Records that cannot be read: counted, and shown as far as there is room.
+
+use std::collections::BTreeMap;
+
+use crate::id::Revision;
+
+/// The most problems that are kept with their words.
+const SHOWN: usize = 256;
+
+/// One record that cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    pub revision: Revision,
+    pub why: String,
+}
+
+/// The records that cannot be read, by name.
+#[derive(Debug, Default)]
+pub struct Problems {
+    shown: BTreeMap<String, Problem>,
+    /// Those from before the snapshot that is being read: found once more, they are no others.
+    before: BTreeMap<String, Problem>,
+    found: u64,
+}
+
+impl Problems {
+    /// A snapshot begins: those that it does not show are gone.
+    pub fn begin_snapshot(&mut self) {
+        self.before.append(&mut self.shown);
+    }
+
+    /// The snapshot has ended.
+    pub fn end_snapshot(&mut self) {
+        self.before.clear();
+    }
+
+    /// Notes one.
+    pub fn add(&mut self, name: &str, revision: Revision, why: String) {
+        let known = self.before.get(name).is_some_and(|problem| problem.revision == revision);
+        self.found += u64::from(!known);
+        if self.shown.len() < SHOWN || self.shown.contains_key(name) {
+            self.shown.insert(name.to_owned(), Problem { revision, why });
+        }
+    }
+
+    /// Forgets one: its record was written again, or deleted.
+    pub fn clear(&mut self, name: &str) {
+        if !self.shown.is_empty() {
+            self.shown.remove(name);
+        }
+    }
+
+    /// The revision of the record of this name, if it cannot be read.
+    pub fn revision(&self, name: &str) -> Option<Revision> {
+        self.shown.get(name).map(|problem| problem.revision)
+    }
+
+    /// How many were ever found.
+    pub fn found(&self) -> u64 {
+        self.found
+    }
+
+    /// Those that stand now, by name.
+    pub fn iter(&self) -> impl Iterator<Item = (&String, &Problem)> {
+        self.shown.iter()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_snapshot_ends_what_it_does_not_show_and_counts_nothing_twice() {
+        let mut problems = Problems::default();
+        problems.add("key.a=2e", Revision(1), "no wire form".into());
+        problems.add("pin.a", Revision(2), "unknown kind".into());
+        problems.begin_snapshot();
+        problems.add("pin.a", Revision(2), "unknown kind".into());
+        problems.add("pin.b", Revision(3), "unknown kind".into());
+        problems.end_snapshot();
+        let names: Vec<_> = problems.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!((names, problems.found()), (vec!["pin.a", "pin.b"], 3));
+    }
+
+    #[test]
+    fn all_are_counted_and_as_many_shown_as_there_is_room_for() {
+        let mut problems = Problems::default();
+        let name = |at: usize| format!("member.{at}");
+        for at in 0..SHOWN + 10 {
+            problems.add(&name(at), Revision(1), "garbage".into());
+        }
+        assert_eq!((problems.found(), problems.iter().count()), (266, SHOWN));
+        problems.add(&name(0), Revision(2), "garbage again".into());
+        problems.add(&name(SHOWN), Revision(2), "garbage again".into());
+        assert_eq!(problems.revision(&name(0)), Some(Revision(2)), "it is shown as it is now");
+        assert_eq!(problems.revision(&name(SHOWN)), None);
+        problems.clear(&name(0));
+        problems.add(&name(SHOWN), Revision(3), "garbage again".into());
+        assert_eq!(problems.revision(&name(0)), None);
+        assert_eq!(problems.revision(&name(SHOWN)), Some(Revision(3)), "there is room again");
+        assert_eq!(problems.found(), 269);
+    }
+}

@@ -1,0 +1,145 @@
+//! `claim.<key>`: who owns a key.
+
+use std::borrow::Cow;
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use super::plain::Plain;
+use super::{Malformed, check_version, from_json};
+use crate::id::{NodeId, Session, Token};
+
+/// The most nodes that one claim remembers as having released the key.
+pub const MAX_NOT: usize = 8;
+
+/// The value of a claim.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClaimRecord {
+    /// The session that owns the key; `None`: free.
+    pub owner: Option<Owner>,
+    /// The fencing token of this ownership, or the last one's if free.
+    pub token: Token,
+    /// Who released it and should not get it back yet.
+    pub not: Vec<NotNode>,
+}
+
+/// One session of one node.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Owner {
+    /// The node.
+    pub node: NodeId,
+    /// Its session.
+    pub session: Session,
+}
+
+/// A node that released the key, and for how long it does not want it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NotNode {
+    /// The node.
+    pub node: NodeId,
+    /// How long from the receipt of the record, in milliseconds.
+    pub for_ms: u64,
+}
+
+/// A claim whose owner's name is not copied: what every node reads of every change of owner.
+#[derive(Debug)]
+pub struct ReadClaim<'a> {
+    /// The owner; none: the key is free.
+    pub owner: Option<(Text<'a>, Session)>,
+    /// The token of this change of owner.
+    pub token: Token,
+    /// Who released it recently.
+    pub not: Vec<NotNode>,
+}
+
+/// A text, copied only where the JSON has escapes in it.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+
+impl Text<'_> {
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct Json<'a> {
+    v: u32,
+    #[serde(borrow)]
+    node: Option<Text<'a>>,
+    #[serde(borrow)]
+    session: Option<Text<'a>>,
+    token: u64,
+    #[serde(default, skip_serializing_if = "Vec::is_empty", borrow)]
+    not: Vec<JsonNot<'a>>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct JsonNot<'a> {
+    #[serde(borrow)]
+    node: Cow<'a, str>,
+    for_ms: u64,
+}
+
+impl<'a> ReadClaim<'a> {
+    /// Reads a claim's value; the name of its owner is not judged.
+    pub fn read(value: &'a [u8]) -> Result<Self, Malformed> {
+        let Some(Plain { node, session, token }) = Plain::read(value) else {
+            return Self::of_json(value);
+        };
+        Ok(Self { owner: Some((Text(node.into()), session)), token, not: Vec::new() })
+    }
+
+    /// The same of any form.
+    pub(super) fn of_json(value: &'a [u8]) -> Result<Self, Malformed> {
+        let json: Json<'_> = from_json(value)?;
+        check_version(json.v)?;
+        if json.token > Token::MAX.0 {
+            return Err(Malformed::OutOfBounds { field: "token" });
+        }
+        if json.not.len() > MAX_NOT {
+            return Err(Malformed::OutOfBounds { field: "not" });
+        }
+        let owner = match (json.node, json.session) {
+            (None, _) => None,
+            (Some(node), Some(session)) => Some((node, session.as_str().parse()?)),
+            (Some(_), None) => return Err(Malformed::OutOfBounds { field: "session" }),
+        };
+        let not = json
+            .not
+            .into_iter()
+            .map(|not| Ok(NotNode { node: NodeId::new(not.node)?, for_ms: not.for_ms }))
+            .collect::<Result<_, Malformed>>()?;
+        Ok(Self { owner, token: Token(json.token), not })
+    }
+}
+
+impl ClaimRecord {
+    /// Reads a claim's value.
+    pub fn decode(value: &[u8]) -> Result<Self, Malformed> {
+        let ReadClaim { owner, token, not } = ReadClaim::read(value)?;
+        let named = |(node, session): (Text<'_>, _)| {
+            Ok::<_, Malformed>(Owner { node: NodeId::new(node.as_str())?, session })
+        };
+        Ok(Self { owner: owner.map(named).transpose()?, token, not })
+    }
+
+    /// The value of this claim.
+    pub fn encode(&self) -> Bytes {
+        if let (Some(Owner { node, session }), []) = (&self.owner, &self.not[..]) {
+            let (node, session, token) = (node.as_str(), *session, self.token);
+            return Plain { node, session, token }.write().into();
+        }
+        super::to_json(&Json {
+            v: 1,
+            node: self.owner.as_ref().map(|o| Text(o.node.as_str().into())),
+            session: self.owner.as_ref().map(|o| Text(o.session.to_string().into())),
+            token: self.token.0,
+            not: self
+                .not
+                .iter()
+                .map(|not| JsonNot { node: not.node.as_str().into(), for_ms: not.for_ms })
+                .collect(),
+        })
+    }
+}

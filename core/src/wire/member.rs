@@ -1,0 +1,230 @@
+//! `member.<node>` and `stops.<node>`: what the others plan with, and what they see of its stops.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use super::{Malformed, check_version, from_json};
+use crate::id::{Revision, Session, Token};
+use crate::key::Key;
+
+/// The value of a member record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MemberRecord {
+    /// The session that wrote it.
+    pub session: Session,
+    /// The revision of the lease with which the session began.
+    pub joined: Revision,
+    /// The lease's length in milliseconds; the same for the whole session.
+    pub lease_ms: u64,
+    /// The node's own affinity.
+    pub affinity: u32,
+    /// The prefixes of the keys it takes; none: every key.
+    pub prefixes: Vec<String>,
+    /// Whether it is leaving.
+    pub state: MemberState,
+    /// The newest balance generation whose moves it has finished.
+    pub balanced: Revision,
+    /// The joins up to this revision are settled: what waits for them is placed where this record
+    /// stands in the log.
+    pub settled: Revision,
+    /// It wants joins to move nothing by themselves.
+    pub manual: bool,
+    /// The lowest and the highest plan version it can work by.
+    pub plan: (u32, u32),
+    /// The operator's words about it.
+    pub labels: BTreeMap<String, String>,
+    /// The machine it runs on.
+    pub host: String,
+    /// The build that runs.
+    pub build: String,
+}
+
+/// Whether a member takes part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum MemberState {
+    /// It takes keys.
+    Active,
+    /// It hands over all it has and takes nothing.
+    Leaving,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Json {
+    v: u32,
+    session: String,
+    joined: u64,
+    lease_ms: u64,
+    affinity: u32,
+    #[serde(default)]
+    prefixes: Vec<String>,
+    state: MemberState,
+    #[serde(default)]
+    balanced: u64,
+    #[serde(default)]
+    settled: u64,
+    #[serde(default)]
+    manual: bool,
+    plan: (u32, u32),
+    #[serde(default)]
+    labels: BTreeMap<String, String>,
+    #[serde(default)]
+    host: String,
+    #[serde(default)]
+    build: String,
+}
+
+impl MemberRecord {
+    /// Reads a member's value.
+    pub fn decode(value: &[u8]) -> Result<Self, Malformed> {
+        let json: Json = from_json(value)?;
+        check_version(json.v)?;
+        // Version 0 never was: who believed it would keep every node out that joins.
+        if json.plan.0 == 0 || json.plan.0 > json.plan.1 {
+            return Err(Malformed::OutOfBounds { field: "plan" });
+        }
+        Ok(Self {
+            session: json.session.parse()?,
+            joined: Revision(json.joined),
+            lease_ms: json.lease_ms,
+            affinity: json.affinity,
+            prefixes: json.prefixes,
+            state: json.state,
+            balanced: Revision(json.balanced),
+            settled: Revision(json.settled),
+            manual: json.manual,
+            plan: json.plan,
+            labels: json.labels,
+            host: json.host,
+            build: json.build,
+        })
+    }
+
+    /// The value of this member record.
+    pub fn encode(&self) -> Bytes {
+        super::to_json(&Json {
+            v: 1,
+            session: self.session.to_string(),
+            joined: self.joined.0,
+            lease_ms: self.lease_ms,
+            affinity: self.affinity,
+            prefixes: self.prefixes.clone(),
+            state: self.state,
+            balanced: self.balanced.0,
+            settled: self.settled.0,
+            manual: self.manual,
+            plan: self.plan,
+            labels: self.labels.clone(),
+            host: self.host.clone(),
+            build: self.build.clone(),
+        })
+    }
+}
+
+/// The most stops that one record lists.
+pub const MAX_STOPS: usize = 32;
+
+/// The value of a stops record: the stops told and not confirmed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StopsRecord {
+    /// The session that wrote it.
+    pub session: Session,
+    /// How many there are.
+    pub count: u64,
+    /// How many of them are runs whose key is not the session's any more, or is given away as soon as
+    /// this is recorded: they may go on beside the next owner's.
+    pub given: u64,
+    /// The oldest of them, at most [`MAX_STOPS`], oldest first.
+    pub oldest: Vec<OldestStop>,
+}
+
+/// One stop that was told and not confirmed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OldestStop {
+    /// The key.
+    pub key: Key,
+    /// Its assignment's token.
+    pub token: Token,
+    /// How long ago it was told when this was written, in milliseconds.
+    pub since_ms: u64,
+    /// The key is given away, confirmed or not.
+    pub given: bool,
+}
+
+#[derive(Serialize, Deserialize)]
+struct StopsJson {
+    v: u32,
+    session: String,
+    count: u64,
+    #[serde(default, skip_serializing_if = "is_none")]
+    given: u64,
+    oldest: Vec<OldestJson>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct OldestJson {
+    key: String,
+    token: u64,
+    since_ms: u64,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    given: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+fn is_none(count: &u64) -> bool {
+    *count == 0
+}
+
+impl StopsRecord {
+    /// Reads a stops record's value.
+    pub fn decode(value: &[u8]) -> Result<Self, Malformed> {
+        let json: StopsJson = from_json(value)?;
+        check_version(json.v)?;
+        if json.oldest.len() > MAX_STOPS {
+            return Err(Malformed::OutOfBounds { field: "oldest" });
+        }
+        let oldest = json
+            .oldest
+            .into_iter()
+            .map(|stop| {
+                Ok(OldestStop {
+                    key: Key::new(stop.key)?,
+                    token: Token(stop.token),
+                    since_ms: stop.since_ms,
+                    given: stop.given,
+                })
+            })
+            .collect::<Result<_, Malformed>>()?;
+        let (session, count, given) = (json.session.parse()?, json.count, json.given);
+        Ok(Self { session, count, given, oldest })
+    }
+
+    /// The value of this stops record; keys are left out at the end until it fits.
+    pub fn encode(&self) -> Bytes {
+        let mut json = StopsJson {
+            v: 1,
+            session: self.session.to_string(),
+            count: self.count,
+            given: self.given,
+            oldest: self
+                .oldest
+                .iter()
+                .take(MAX_STOPS)
+                .map(|stop| OldestJson {
+                    key: stop.key.as_str().to_owned(),
+                    token: stop.token.0,
+                    since_ms: stop.since_ms,
+                    given: stop.given,
+                })
+                .collect(),
+        };
+        loop {
+            let bytes = super::to_json(&json);
+            if bytes.len() <= crate::log::MAX_VALUE || json.oldest.pop().is_none() {
+                return bytes;
+            }
+        }
+    }
+}
