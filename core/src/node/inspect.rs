@@ -34,7 +34,7 @@ impl Node {
             later: self.later.len(),
             unconfirmed: self.holds.unconfirmed.len(),
             marks: self.holds.marks.len(),
-            owners: self.view.owners.len(),
+            owners: self.view.owners.count(),
             proofs: self.proofs.len(),
         }
     }

@@ -93,7 +93,12 @@ impl Owners {
 
     /// The session's place, made where there is none. `None` where another node's session has the
     /// same bits, which only a forged record can bring about.
-    pub(crate) fn intern(&mut self, node: &NodeId, session: Session, named: Revision) -> Option<OwnerIx> {
+    pub(crate) fn intern(
+        &mut self,
+        node: &NodeId,
+        session: Session,
+        named: Revision,
+    ) -> Option<OwnerIx> {
         if let Some(owner) = self.find_session(session) {
             return self.get(owner).filter(|o| o.node == *node).map(|_| owner);
         }
@@ -126,7 +131,10 @@ impl Owners {
     }
 
     /// Forgets the sessions that no claim names and that `keep` does not know.
-    pub(crate) fn sweep(&mut self, keep: impl Fn(OwnerIx, &OwnerEntry) -> bool) {
+    ///
+    /// # Panics
+    /// Never: there are fewer sessions than 2^32.
+    pub fn sweep(&mut self, keep: impl Fn(OwnerIx, &OwnerEntry) -> bool) {
         for at in 0..self.entries.len() {
             let owner = OwnerIx(u32::try_from(at).expect("fewer than 2^32 sessions at a time"));
             let Some(entry) = &self.entries[at] else { continue };
@@ -146,7 +154,7 @@ impl Owners {
     }
 
     /// How many sessions are named.
-    pub(crate) fn len(&self) -> usize {
+    pub fn count(&self) -> usize {
         self.index.len()
     }
 }
@@ -171,10 +179,10 @@ mod tests {
             assert_eq!(owners.find(&id, session), Some(owner));
             owners.entries[owner.index()].as_mut().expect("it is there").keys.push(a_key());
             owners.sweep(|owner, _| owner == kept);
-            assert_eq!(owners.len(), 2, "a claim names it");
+            assert_eq!(owners.count(), 2, "a claim names it");
             owners.entries[owner.index()].as_mut().expect("it is there").keys.clear();
             owners.sweep(|owner, _| owner == kept);
-            assert_eq!((owners.find(&id, session), owners.len()), (None, 1));
+            assert_eq!((owners.find(&id, session), owners.count()), (None, 1));
         }
         assert_eq!(owners.entries.len(), 2);
         assert_eq!(owners.find(&node("kept"), Session::from_bits(1)), Some(kept));

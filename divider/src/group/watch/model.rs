@@ -259,7 +259,7 @@ impl Model {
         }
         self.snapshot.revision = self.view.seen;
         self.snapshot.taken = Moment(now.at);
-        if self.view.owners.len() > 2 * self.view.members.len() + SPARE_SESSIONS {
+        if self.view.owners.count() > 2 * self.view.members.len() + SPARE_SESSIONS {
             self.sweep();
         }
         changed
