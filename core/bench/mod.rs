@@ -112,7 +112,7 @@ impl Folded {
     fn claim(&mut self, key: u32, node: u32) -> Effect {
         let owner = Some(Owner { node: node_id(node), session: session(node) });
         let token = Token(self.revision + 1);
-        let claim = ClaimRecord { owner, token, not: Vec::new() };
+        let claim = ClaimRecord { owner, token, cooling_down: Vec::new() };
         self.put(Named::Claim(text(key)).to_string(), claim.encode())
     }
 

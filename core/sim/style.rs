@@ -102,7 +102,7 @@ fn rare_fault(schedule: &Schedule, at: usize, rng: &mut fastrand::Rng) -> Fault 
         1 => Fault::Twin(at, JoinPolicy::TakeOver),
         2 => Fault::Twin(at, JoinPolicy::FailIfInUse),
         3 => Fault::Skew([-3_600, 3_600, 600][rng.usize(..3)]),
-        4 => Fault::Litter(rng.u8(..)),
+        4 => Fault::StaleClaim(rng.u8(..)),
         5 => Fault::Deny(at, "claim."),
         _ => [Fault::Ghost(0, 0), Fault::Ghost(1, 1), Fault::Ghost(1, 9)][rng.usize(..3)].clone(),
     }

@@ -56,11 +56,11 @@ pub const SETTLE: Duration = Duration::from_millis(500);
 pub const SETTLE_AT_MOST: Duration = Duration::from_secs(3);
 
 /// How long tombstones are kept.
-pub const TOMBSTONE: Duration = Duration::from_hours(1);
+pub const TOMBSTONE_TTL: Duration = Duration::from_hours(1);
 
 /// How long the record of a session that is over is kept: long enough that whoever finds its claims
 /// knows that it is over.
-pub const OBITUARY: Duration = Duration::from_hours(24);
+pub const ENDED_LEASE_TTL: Duration = Duration::from_hours(24);
 
 #[cfg(test)]
 mod tests {

@@ -55,7 +55,7 @@ const RECORDS: &[&str] = &[
     "\"session\":\"0123456789abcdef0123456789abcdef\"",
     "\"token\":4611686018427387904",
     "\"token\":1",
-    "\"not\":",
+    "\"cooling_down\":",
     "\"for_ms\":1",
     "\"beat\":1",
     "\"lease_ms\":6000",

@@ -17,7 +17,7 @@ impl World {
     /// Whether nodes keep away from keys that they released: each counts that from when it received the
     /// record last, so reading the log anew prolongs it.
     pub(in crate::sim) fn is_any_kept_away(&self) -> bool {
-        self.log.claims().any(|claim| !claim.not.is_empty())
+        self.log.claims().any(|claim| !claim.cooling_down.is_empty())
     }
 
     /// A claim was written: the owner it names is none that the claim before it kept away.
@@ -35,7 +35,7 @@ impl World {
         if claim.owner.is_some_and(|before| before.node == owner.node) {
             return;
         }
-        let mut kept = claim.not.into_iter().filter(|not| not.node == owner.node);
+        let mut kept = claim.cooling_down.into_iter().filter(|not| not.node == owner.node);
         let since = self.log.written_at(before.revision).unwrap_or(self.now);
         if let Some(not) = kept.find(|not| since + at_least(not.for_ms) > self.now) {
             let what = format!("{} goes to {}, which released it", write.name, not.node);

@@ -64,7 +64,7 @@ pub(super) enum Fault {
     /// Something unreadable over a claim.
     Garbage(Key),
     /// Something that does not belong there, of that kind.
-    Litter(u8),
+    StaleClaim(u8),
     DeleteMember(usize),
     /// Something unreadable over a claim that its owner can no longer write, and a process that has
     /// never seen whose it was.
@@ -110,7 +110,7 @@ impl World {
             Fault::Command(at, which) => self.random_command(at, which),
             Fault::Garbage(key) => self.garble(key),
             Fault::Smother(key) => self.smother(&key),
-            Fault::Litter(kind) => self.litter(kind),
+            Fault::StaleClaim(kind) => self.litter(kind),
             Fault::DeleteMember(at) => self.delete_member(at),
             Fault::Ghost(lowest, highest) => self.ghost((lowest, highest)),
             Fault::Calm => self.calm(),

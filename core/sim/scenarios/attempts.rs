@@ -8,7 +8,7 @@ use super::play::Play;
 use super::{BEAT, LEASE, MS};
 use crate::id::Token;
 use crate::timing::Timing;
-use crate::wire::{ClaimRecord, NotNode, Owner};
+use crate::wire::{ClaimRecord, CoolDown, Owner};
 
 /// The most claims that a node has on their way at a time, and some keys more.
 const MOST: usize = 1_024;
@@ -47,7 +47,8 @@ fn a_key_that_waits_for_its_claim_and_is_handed_over_meanwhile_starts_once() {
     let waits = |name: &&String| play.writes(a, &format!("claim.{name}")).is_empty();
     let name = names.iter().find(waits).expect("one of them").clone();
     let owner = owner(&mut play, "a");
-    let claim = ClaimRecord { owner, token: Token(1_700_000_100_000_000), not: Vec::new() };
+    let claim =
+        ClaimRecord { owner, token: Token(1_700_000_100_000_000), cooling_down: Vec::new() };
     play.put(&format!("claim.{name}"), Some(claim.encode()), None);
     play.until(BEAT / 4, |play| play.runs(a, &name));
     play.players[a].rules.clear();
@@ -62,8 +63,8 @@ fn a_key_that_waits_for_its_claim_is_left_alone_when_this_node_does_not_want_it_
     let (mut play, a, names) = flooded();
     let waits = |name: &&String| play.writes(a, &format!("claim.{name}")).is_empty();
     let name = names.iter().find(waits).expect("one of them").clone();
-    let not = vec![NotNode { node: play.players[a].id.clone(), for_ms: 600_000 }];
-    let claim = ClaimRecord { owner: None, token: Token(5), not };
+    let cooling_down = vec![CoolDown { node: play.players[a].id.clone(), for_ms: 600_000 }];
+    let claim = ClaimRecord { owner: None, token: Token(5), cooling_down };
     play.put(&format!("claim.{name}"), Some(claim.encode()), None);
     play.run(MS * 5);
     play.players[a].rules.clear();
@@ -175,7 +176,7 @@ fn an_orphan_is_left_to_a_planned_owner_that_writes_others_for_as_long_as_its_sh
     play.announce_all(&names);
     for n in 0..9 {
         let token = Token(1_700_000_100_000_000);
-        let claim = ClaimRecord { owner: owner.clone(), token, not: Vec::new() };
+        let claim = ClaimRecord { owner: owner.clone(), token, cooling_down: Vec::new() };
         play.put(&format!("claim.other{n}"), Some(claim.encode()), None);
         play.run(BEAT / 2);
     }

@@ -5,7 +5,7 @@ use super::fate::{Fate, Verb};
 use super::{BEAT, LEASE, MS};
 use crate::edge::{Notice, Reply};
 use crate::id::{NodeId, Token};
-use crate::timing::TOMBSTONE;
+use crate::timing::TOMBSTONE_TTL;
 use crate::wire::{ClaimRecord, LeaseState, Owner};
 
 // V1
@@ -91,7 +91,7 @@ fn the_claim_of_a_key_that_is_gone_is_deleted_by_its_owner_at_the_revision_it_he
     play.run(BEAT);
     assert_eq!(play.told(a, "k"), "+-");
     let (_, last) = play.writes(a, "claim.k").pop().expect("a deletion");
-    assert_eq!((last.value, last.expected, last.ttl), (None, Some(held), Some(TOMBSTONE)));
+    assert_eq!((last.value, last.expected, last.ttl), (None, Some(held), Some(TOMBSTONE_TTL)));
     assert!(play.record("claim.k").expect("a tombstone").value.is_none());
 }
 
@@ -103,7 +103,7 @@ fn a_claim_that_is_nobodys_of_a_key_that_is_gone_is_deleted_by_one_node() {
     let session = stranger();
     let dead = strange_lease(LeaseState::Dead);
     play.put("lease.z", Some(dead.encode()), None);
-    let claim = |owner| ClaimRecord { owner, token: Token(5), not: Vec::new() }.encode();
+    let claim = |owner| ClaimRecord { owner, token: Token(5), cooling_down: Vec::new() }.encode();
     play.put("claim.dead", Some(claim(Some(Owner { node, session }))), None);
     play.put("claim.free", Some(claim(None)), None);
     play.run(LEASE);
@@ -136,7 +136,7 @@ fn a_key_that_is_done_is_deleted_with_its_claim() {
     let complete = play.complete(a, "k");
     play.until(BEAT, |play| play.reply(a, complete) == Some(&Reply::Done));
     play.run(BEAT);
-    for (name, ttl) in [("key.k", None), ("claim.k", Some(TOMBSTONE))] {
+    for (name, ttl) in [("key.k", None), ("claim.k", Some(TOMBSTONE_TTL))] {
         let gone = play.record(name).expect("a tombstone");
         assert_eq!((gone.value, gone.ttl), (None, ttl), "{name}");
     }

@@ -9,7 +9,7 @@ use super::play::Play;
 use super::{BEAT, LEASE};
 use crate::id::Revision;
 use crate::log::{Outcome, Record, Write};
-use crate::timing::TOMBSTONE;
+use crate::timing::TOMBSTONE_TTL;
 use crate::wire::ManifestRecord;
 
 /// Keys that come and go, as many as are worth a manifest here.
@@ -35,7 +35,7 @@ fn used() -> (Play, usize, usize) {
 
 pub(super) fn is_collected(play: &Play, key: &str) -> bool {
     let record = play.log.newest(&format!("key.{key}"));
-    record.is_none_or(|record| record.value.is_none() && record.ttl == Some(TOMBSTONE))
+    record.is_none_or(|record| record.value.is_none() && record.ttl == Some(TOMBSTONE_TTL))
 }
 
 fn manifest(play: &Play) -> ManifestRecord {
@@ -200,7 +200,7 @@ fn what_came_back_on_another_server_than_the_leaders_is_written_over_nothing() {
         let written = play.writes(collector, name);
         assert!(written.iter().any(|(_, write)| write.expected == Some(Revision::NONE)));
         let record = play.record(name).expect("a tombstone");
-        assert_eq!((record.value, record.ttl), (None, Some(TOMBSTONE)));
+        assert_eq!((record.value, record.ttl), (None, Some(TOMBSTONE_TTL)));
     }
 }
 

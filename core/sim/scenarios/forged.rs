@@ -98,7 +98,7 @@ fn what_is_written_over_a_live_member_record_does_not_stay() {
 }
 
 fn forge_token(play: &mut Play, token: u64) {
-    let claim = ClaimRecord { owner: None, token: Token(token), not: Vec::new() };
+    let claim = ClaimRecord { owner: None, token: Token(token), cooling_down: Vec::new() };
     play.put("claim.forged", Some(claim.encode()), None);
     play.announce("forged");
 }

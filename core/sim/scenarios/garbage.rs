@@ -78,7 +78,8 @@ fn an_owner_whose_wall_clock_is_a_year_ahead_is_not_disowned() {
 #[test]
 fn a_forged_token_does_not_raise_those_of_other_keys_nor_break_its_own() {
     let (mut play, owner, _) = pair();
-    let forged = ClaimRecord { owner: None, token: Token(Token::MAX.0 - 1), not: Vec::new() };
+    let forged =
+        ClaimRecord { owner: None, token: Token(Token::MAX.0 - 1), cooling_down: Vec::new() };
     play.put("claim.forged", Some(forged.encode()), None);
     play.announce("forged");
     play.announce("next");

@@ -11,7 +11,7 @@ use super::{BEAT, LEASE, MS};
 use crate::edge::Notice;
 use crate::id::{NodeId, Session, Token};
 use crate::timing::Timing;
-use crate::wire::{ClaimRecord, ControlRecord, MAX_NOT, Mode, NotNode, Owner};
+use crate::wire::{ClaimRecord, ControlRecord, CoolDown, MAX_COOL_DOWNS, Mode, Owner};
 
 /// The same, where the one that runs it is drained and was told to stop.
 fn stopping() -> (Play, usize, usize) {
@@ -142,7 +142,7 @@ fn a_claim_that_a_node_writes_anew_for_itself_is_written_once() {
 fn a_claim_that_somebody_deletes_or_takes_before_it_is_handed_over_does_not_count_as_moved() {
     let node = NodeId::new("z").expect("a legal id");
     let owner = Some(Owner { node, session: Session::from_bits(77) });
-    let taken = ClaimRecord { owner, token: Token(5), not: Vec::new() };
+    let taken = ClaimRecord { owner, token: Token(5), cooling_down: Vec::new() };
     for value in [None, Some(taken.encode())] {
         for the_watch in [false, true] {
             let (mut play, donor, other) = stopping();
@@ -190,7 +190,7 @@ fn what_a_node_may_not_run_it_gives_back_free_however_often_it_tries() {
     play.run(MS * 50);
     play.once(other, Verb::Write, "claim.odd", Fate::Lost);
     let owner = Some(Owner { node, session });
-    let claim = ClaimRecord { owner, token: Token(5), not: Vec::new() };
+    let claim = ClaimRecord { owner, token: Token(5), cooling_down: Vec::new() };
     play.announce("odd");
     play.put("claim.odd", Some(claim.encode()), None);
     play.run(BEAT * 2);
@@ -235,25 +235,26 @@ fn nothing_starts_before_the_view_is_complete() {
 
 #[test]
 fn of_those_who_released_a_key_the_first_is_forgotten_when_there_are_too_many() {
-    for others in [MAX_NOT - 1, MAX_NOT] {
+    for others in [MAX_COOL_DOWNS - 1, MAX_COOL_DOWNS] {
         let mut play = Play::new(LEASE);
         let a = play.start("a");
         play.run(LEASE);
         let not =
-            |at| NotNode { node: format!("n{at}").parse().expect("a legal id"), for_ms: 600_000 };
+            |at| CoolDown { node: format!("n{at}").parse().expect("a legal id"), for_ms: 600_000 };
         let node = play.players[a].id.clone();
         let session = play.member("a").expect("a member").session;
         let owner = Some(Owner { node, session });
-        let claim = ClaimRecord { owner, token: Token(1), not: (0..others).map(not).collect() };
+        let claim =
+            ClaimRecord { owner, token: Token(1), cooling_down: (0..others).map(not).collect() };
         play.announce("k");
         play.put("claim.k", Some(claim.encode()), None);
         play.until_running(&["k"]);
         play.release(a, "k");
         play.run(MS * 10);
-        let not = play.claim("k").expect("it can be read").not;
-        assert_eq!(not.len(), MAX_NOT, "{others} others");
-        assert_eq!(not[0].node.as_str(), if others == MAX_NOT { "n1" } else { "n0" });
-        assert_eq!(not[MAX_NOT - 1].node.as_str(), "a");
+        let not = play.claim("k").expect("it can be read").cooling_down;
+        assert_eq!(not.len(), MAX_COOL_DOWNS, "{others} others");
+        assert_eq!(not[0].node.as_str(), if others == MAX_COOL_DOWNS { "n1" } else { "n0" });
+        assert_eq!(not[MAX_COOL_DOWNS - 1].node.as_str(), "a");
     }
 }
 

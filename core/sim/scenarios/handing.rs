@@ -7,7 +7,7 @@ use super::{BEAT, LEASE, MS};
 use crate::edge::{Command, Notice, Reply};
 use crate::id::{Revision, Token};
 use crate::key::Key;
-use crate::wire::{ClaimRecord, ControlRecord, MAX_NOT, Mode, OnDeadline, Owner};
+use crate::wire::{ClaimRecord, ControlRecord, MAX_COOL_DOWNS, Mode, OnDeadline, Owner};
 
 fn set_mode(play: &mut Play, place: usize, mode: Mode) {
     let id = play.players[place].id.to_string();
@@ -197,7 +197,7 @@ fn a_key_that_everybody_released_stays_free_until_the_first_cool_down_ends() {
         play.run(BEAT);
     }
     let freed = play.claim("k").expect("a claim");
-    assert_eq!((freed.owner.as_ref(), freed.not.len()), (None, 2));
+    assert_eq!((freed.owner.as_ref(), freed.cooling_down.len()), (None, 2));
     let revision = play.revision("claim.k");
     play.run(BEAT / 2);
     assert_eq!(play.revision("claim.k"), revision, "nobody writes it back and forth");
@@ -235,7 +235,7 @@ fn a_key_that_every_node_of_a_large_group_releases_is_not_handed_on_without_a_pa
         play.run(MS);
     }
     // Two cool-downs begin in that time; within each every node of a full list is tried once more.
-    assert!((10..=2 * (MAX_NOT + 1)).contains(&runs), "it ran {runs} times");
+    assert!((10..=2 * (MAX_COOL_DOWNS + 1)).contains(&runs), "it ran {runs} times");
     let told = |place: &usize| play.notices(*place).any(|n| matches!(n, Notice::Unwanted { .. }));
     assert!(places.iter().any(told));
 }
@@ -269,14 +269,14 @@ fn a_node_that_is_handed_a_key_it_may_not_run_frees_it_and_chooses_nobody() {
     let session = play.member(node.as_str()).expect("a member").session;
     let owner = Some(Owner { node: node.clone(), session });
     let token = play.claim("k").expect("a claim").token;
-    let claim = ClaimRecord { owner, token: Token(token.0 + 1), not: Vec::new() };
+    let claim = ClaimRecord { owner, token: Token(token.0 + 1), cooling_down: Vec::new() };
     play.put("claim.k", Some(claim.encode()), None);
     play.run(BEAT / 2);
     assert_eq!(play.told(other, "k"), "");
     let writes = play.writes(other, "claim.k");
     let value = writes[0].1.value.as_deref().expect("not a deletion");
     let freed = ClaimRecord::decode(value).expect("a claim");
-    assert_eq!((freed.owner, freed.not[0].node.clone()), (None, node));
+    assert_eq!((freed.owner, freed.cooling_down[0].node.clone()), (None, node));
     play.until_running(&["k"]);
     assert!(play.runs(donor, "k"));
 }

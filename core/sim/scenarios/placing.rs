@@ -232,7 +232,7 @@ fn a_promise_does_not_outlive_the_claim_that_it_was_about() {
         play.run(MS * 20);
         let claim = play.claim(&key).expect("a claim");
         let token = Token(claim.token.0 + 1);
-        let free = ClaimRecord { owner: None, token, not: Vec::new() };
+        let free = ClaimRecord { owner: None, token, cooling_down: Vec::new() };
         play.put(&format!("claim.{key}"), Some(free.encode()), None);
         // Which compares the plans.
         play.run(MS * 20);
@@ -286,7 +286,7 @@ fn a_key_that_was_placed_while_a_join_settles_is_not_placed_again_when_it_has() 
     play.run(MS * 20);
     assert_eq!(play.players[a].core.plan().as_deref(), Some(""), "they wait");
     for key in &keys {
-        let free = ClaimRecord { owner: None, token: Token(5), not: Vec::new() };
+        let free = ClaimRecord { owner: None, token: Token(5), cooling_down: Vec::new() };
         play.put(&format!("claim.{key}"), Some(free.encode()), None);
     }
     play.run(MS * 20);

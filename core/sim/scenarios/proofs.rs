@@ -70,7 +70,7 @@ fn a_session_without_any_record_is_watched_for_the_longest_lease_before_it_is_ta
     play.run(LEASE);
     let node = NodeId::new("z").expect("a legal id");
     let owner = Some(Owner { node, session: Session::from_bits(77) });
-    let claim = ClaimRecord { owner, token: Token(5), not: Vec::new() };
+    let claim = ClaimRecord { owner, token: Token(5), cooling_down: Vec::new() };
     for key in KEYS {
         play.put(&format!("claim.{key}"), Some(claim.encode()), None);
         play.announce(key);

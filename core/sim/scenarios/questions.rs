@@ -24,7 +24,7 @@ fn worker() -> (Play, usize) {
 fn claim_of(play: &mut Play, node: &str) {
     let node = NodeId::new(node).expect("a legal id");
     let owner = Some(Owner { node, session: stranger() });
-    let claim = ClaimRecord { owner, token: Token(5), not: Vec::new() };
+    let claim = ClaimRecord { owner, token: Token(5), cooling_down: Vec::new() };
     play.put("claim.k", Some(claim.encode()), None);
     play.announce("k");
 }

@@ -16,7 +16,8 @@ fn give(play: &mut Play, place: usize) {
     let node = play.players[place].id.clone();
     let session = play.member(node.as_str()).expect("a member").session;
     let token = Token(play.claim("k").expect("a claim").token.0 + 1);
-    let claim = ClaimRecord { owner: Some(Owner { node, session }), token, not: Vec::new() };
+    let claim =
+        ClaimRecord { owner: Some(Owner { node, session }), token, cooling_down: Vec::new() };
     play.put("claim.k", Some(claim.encode()), None);
 }
 
@@ -87,7 +88,7 @@ fn a_new_claim_has_a_higher_token_than_any_that_was_seen() {
     play.run(LEASE);
     // A hundred seconds ahead of this node's clock.
     let token = Token(1_700_000_100_000_000);
-    let other = ClaimRecord { owner: None, token, not: Vec::new() };
+    let other = ClaimRecord { owner: None, token, cooling_down: Vec::new() };
     play.put("claim.other", Some(other.encode()), None);
     play.run(BEAT);
     play.announce("k");
@@ -101,7 +102,7 @@ fn a_claim_that_another_won_is_not_tried_again_before_the_watch_has_had_time_to_
     play.players[a].silent = true;
     let (node, session) = (NodeId::new("z").expect("a legal id"), stranger());
     let owner = Some(Owner { node, session });
-    let claim = ClaimRecord { owner, token: Token(5), not: Vec::new() };
+    let claim = ClaimRecord { owner, token: Token(5), cooling_down: Vec::new() };
     play.put("claim.k", Some(claim.encode()), None);
     play.land(a);
     play.run(BEAT - MS * 5);
@@ -139,7 +140,7 @@ fn a_node_whose_claim_was_overtaken_by_the_loss_of_the_record_can_still_leave() 
     let dead = strange_lease(LeaseState::Dead);
     play.put("lease.z", Some(dead.encode()), None);
     let owner = Some(Owner { node, session });
-    let claim = ClaimRecord { owner, token: Token(5), not: Vec::new() };
+    let claim = ClaimRecord { owner, token: Token(5), cooling_down: Vec::new() };
     play.put("claim.k", Some(claim.encode()), None);
     play.once(a, Verb::Write, "claim.k", Fate::Held);
     play.announce("k");

@@ -144,7 +144,7 @@ fn a_held_claim_that_the_log_lost_is_given_up_where_another_is_shown_only_after_
     play.run(BEAT * 2);
     play.log.lose_tail(usize::try_from(play.log.last().0 - kept).expect("few"));
     play.announce("late");
-    let claim = ClaimRecord { owner: None, token: Token(token.0 + 1), not: Vec::new() };
+    let claim = ClaimRecord { owner: None, token: Token(token.0 + 1), cooling_down: Vec::new() };
     play.put("claim.late", Some(claim.encode()), None);
     // It was written while the snapshot was read, behind its end.
     play.players[a].hidden.insert("claim.late".into());

@@ -7,7 +7,7 @@ use super::fate::{Fate, Verb};
 use super::play::Play;
 use super::{BEAT, LEASE, MS};
 use crate::time::Time;
-use crate::timing::TOMBSTONE;
+use crate::timing::TOMBSTONE_TTL;
 use crate::wire::StopsRecord;
 
 /// What a process wrote of its stops, and when; none: that there are none.
@@ -30,7 +30,7 @@ fn it_is_written_with_a_heartbeat_and_again_when_a_quarter_of_the_age_has_passed
     assert!(written[0].0.since(since) <= BEAT);
     for pair in written.windows(2) {
         let age = pair[0].0.since(since);
-        let want = (age / 4).clamp(BEAT * 2, TOMBSTONE / 4);
+        let want = (age / 4).clamp(BEAT * 2, TOMBSTONE_TTL / 4);
         let gap = pair[1].0.since(pair[0].0);
         assert!((want..want + BEAT).contains(&gap), "{gap:?} at {age:?}, and not {want:?}");
         let said = pair[0].1.as_ref().expect("there is one").oldest[0].since_ms;

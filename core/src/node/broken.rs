@@ -16,13 +16,13 @@ impl Node {
         let (token, revision) = (hold.token, self.view.seen.max(hold.revision));
         match hold.phase {
             Phase::Taking(_) => self.on_taken(now, ix, revision),
-            Phase::Handing { .. } => self.on_handed(now, ix, revision),
+            Phase::HandingOver { .. } => self.on_handed_over(now, ix, revision),
             _ => self.start(now, ix, token, revision),
         }
     }
 
     pub(super) fn is_handing(&self, ix: KeyIx) -> bool {
-        matches!(self.holds.keys.get(&ix).map(|h| &h.phase), Some(Phase::Handing { .. }))
+        matches!(self.holds.keys.get(&ix).map(|h| &h.phase), Some(Phase::HandingOver { .. }))
     }
 
     /// Starts a key again whose hand-over is doubtful, on the revision that was to be written over.

@@ -16,7 +16,7 @@ use crate::id::Revision;
 use crate::log::{MAX_VALUE, Outcome, Record, StoreError, Write};
 use crate::plan::{key_hash, score};
 use crate::time::{Now, Time};
-use crate::timing::TOMBSTONE;
+use crate::timing::TOMBSTONE_TTL;
 use crate::view::{Cause, InOrder, Leftover, hash_of};
 use crate::wire::{ManifestRecord, Named, Part, RecordName};
 
@@ -195,7 +195,7 @@ impl Node {
     /// Deletes a record that is of no use. What has ended by itself gets a tombstone that stays; all
     /// else is covered by a manifest.
     fn collect(&mut self, name: &str, leftover: Leftover) {
-        let ttl = (leftover.cause != Cause::Expired).then_some(TOMBSTONE);
+        let ttl = (leftover.cause != Cause::Expired).then_some(TOMBSTONE_TTL);
         self.delete_leftover(name, leftover.revision, ttl);
         self.collector.deleting.insert(name.into(), leftover.revision);
     }
@@ -233,7 +233,8 @@ impl Node {
             let hash = Named::read(name).ok().and_then(|name| hash_of(&name));
             let left = hash.and_then(|hash| self.view.leftovers.get(hash, name));
             // A tombstone that no manifest covers stays.
-            let ttl = left.is_some_and(|left| left.cause != Cause::Expired).then_some(TOMBSTONE);
+            let ttl =
+                left.is_some_and(|left| left.cause != Cause::Expired).then_some(TOMBSTONE_TTL);
             return self.delete_leftover(name, Revision::NONE, ttl);
         }
         self.collector.deleting.remove(name);

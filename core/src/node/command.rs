@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::Node;
-use super::hold::{Completing, Doubt, Hold, Phase, Why};
+use super::hold::{Completing, Hold, Phase, Why, WriteState};
 use super::outcome::{ReadFor, WriteFor};
 use crate::edge::StopReason;
 use crate::edge::{Action, Command, Input, Reply, RequestId, WriteId};
@@ -54,7 +54,7 @@ impl Node {
             return self.refuse_lost(now, request, key, token);
         };
         let slot = self.has_slot_for(ix);
-        self.hand(now, ix, Why::Released, slot);
+        self.hand_over(now, ix, Why::Released, slot);
         self.reply(request, Reply::Done);
     }
 
@@ -82,7 +82,7 @@ impl Node {
         if let Some(hold) = self.holds.keys.get_mut(&ix) {
             self.holds.tally.leave(ix, hold);
             hold.since = now.at;
-            let doubt = Doubt::Retry(now.at);
+            let doubt = WriteState::Retry(now.at);
             hold.phase =
                 Phase::Completing(Box::new(Completing { request, announced, failed: None, doubt }));
         }
@@ -104,7 +104,7 @@ impl Node {
             Some(announced).filter(|_| !broken!(CompleteCas)),
         );
         let id = self.write(WriteFor::Complete(ix), write);
-        self.set_doubt(ix, Doubt::Writing(id));
+        self.set_write_state(ix, WriteState::Writing(id));
     }
 
     pub(super) fn on_complete_wrote(
@@ -115,7 +115,7 @@ impl Node {
         outcome: &Outcome,
     ) {
         let Some(hold) = self.holds.keys.get_mut(&ix) else { return };
-        if hold.doubt_mut().is_none_or(|doubt| *doubt != Doubt::Writing(id)) {
+        if hold.write_state_mut().is_none_or(|doubt| *doubt != WriteState::Writing(id)) {
             return;
         }
         match outcome {
@@ -134,7 +134,7 @@ impl Node {
     fn read_completed(&mut self, ix: KeyIx) {
         let Some(key) = self.view.keys.key(ix) else { return };
         self.read(ReadFor::Complete(ix), &RecordName::Key(key));
-        self.set_doubt(ix, Doubt::Reading);
+        self.set_write_state(ix, WriteState::Reading);
     }
 
     fn note_failed(&mut self, ix: KeyIx, error: &StoreError) {
@@ -160,12 +160,12 @@ impl Node {
         let Phase::Completing(completing) = &hold.phase else { return };
         let denied = matches!(error, Some(StoreError::Denied { .. }));
         if !denied && hold.since + self.timing.lease * 2 > now.at {
-            return self.set_doubt(ix, Doubt::Retry(now.at + pause));
+            return self.set_write_state(ix, WriteState::Retry(now.at + pause));
         }
         let unsaid = || StoreError::Other { what: "conflicts over an unchanged record".into() };
         let error = completing.failed.clone().unwrap_or_else(unsaid);
         self.completed(ix, Reply::NotDeleted(error));
-        self.hand(now, ix, Why::Released, false);
+        self.hand_over(now, ix, Why::Released, false);
     }
 
     pub(super) fn on_complete_read(
@@ -175,7 +175,7 @@ impl Node {
         answer: Result<Option<Record>, StoreError>,
     ) {
         let Some(hold) = self.holds.keys.get_mut(&ix) else { return };
-        if hold.doubt_mut().is_none_or(|doubt| *doubt != Doubt::Reading) {
+        if hold.write_state_mut().is_none_or(|doubt| *doubt != WriteState::Reading) {
             return;
         }
         let Phase::Completing(completing) = &hold.phase else { return };
@@ -214,7 +214,7 @@ impl Node {
     }
 
     fn hand_completed(&mut self, now: Now, ix: KeyIx) {
-        self.hand(now, ix, Why::Stopped(StopReason::Retracted), false);
+        self.hand_over(now, ix, Why::Stopped(StopReason::Retracted), false);
     }
 
     /// The key was lost while its deletion was on its way.

@@ -24,10 +24,10 @@ impl Node {
         self.holds.tally.enter(ix, hold);
         self.actions.push_back(Action::Stop(key, hold.token, reason, until));
         if let Some(at) = until {
-            self.look_later(at, ix);
+            self.reconcile_at(at, ix);
         }
         if broken!(HandAfterStop) {
-            self.hand(now, ix, Why::Stopped(reason), slot);
+            self.hand_over(now, ix, Why::Stopped(reason), slot);
         }
     }
 
@@ -43,7 +43,7 @@ impl Node {
             && (hold.token == token || broken!(ConfirmToken))
         {
             self.leaving.note_progress(now);
-            self.hand(now, ix, Why::Stopped(stop.reason), stop.slot);
+            self.hand_over(now, ix, Why::Stopped(stop.reason), stop.slot);
         }
     }
 
@@ -53,7 +53,7 @@ impl Node {
         if known {
             self.holds.unconfirmed.remove(&ix);
             self.unpin_if_done(ix);
-            self.look(now, ix);
+            self.reconcile_key(now, ix);
         }
         known
     }
@@ -67,12 +67,12 @@ impl Node {
         let run = Unconfirmed { token: hold.token, told: hold.since, until: now.at };
         if until <= now.at {
             if !self.is_announced_given(now, until) {
-                return self.look_later(now.at + self.timing.retry, ix);
+                return self.reconcile_at(now.at + self.timing.retry, ix);
             }
         } else if !broken!(StopTimeout) {
             return;
         }
         self.holds.unconfirmed.insert(ix, run);
-        self.hand(now, ix, Why::Stopped(stop.reason), stop.slot);
+        self.hand_over(now, ix, Why::Stopped(stop.reason), stop.slot);
     }
 }

@@ -10,7 +10,7 @@ use crate::guard::broken;
 use crate::id::{Revision, Token};
 use crate::log::{Outcome, Write};
 use crate::time::{Now, Time};
-use crate::timing::TOMBSTONE;
+use crate::timing::TOMBSTONE_TTL;
 use crate::view::{KeyEntry, KeyIx, Note, OwnerIx};
 use crate::wire::RecordName;
 
@@ -66,7 +66,7 @@ impl Node {
         let named = self.is_named(ix);
         let Some(hold) = self.holds.keys.get_mut(&ix) else { return false };
         let since = match &mut hold.phase {
-            Phase::Handing(giving) => *giving.unwritten.get_or_insert(now.at),
+            Phase::HandingOver(hand_over) => *hand_over.unwritten.get_or_insert(now.at),
             Phase::Taking(_) if named => hold.since,
             _ => return false,
         };
@@ -118,7 +118,7 @@ impl Node {
         }
         let Some(record) = &self.probe else { return true };
         let write =
-            Write { ttl: Some(TOMBSTONE), ..Write::delete(record.to_string(), Some(NEVER)) };
+            Write { ttl: Some(TOMBSTONE_TTL), ..Write::delete(record.to_string(), Some(NEVER)) };
         self.write(WriteFor::Probe, write);
         self.wait_to_rejoin(now);
         false
@@ -149,9 +149,9 @@ impl Node {
         let Some(hold) = self.holds.keys.remove(&ix) else { return };
         self.holds.tally.leave(ix, &hold);
         self.moves.forget(ix, &hold.phase);
-        self.holds.reasserts.remove(&ix);
+        self.holds.rewrites.remove(&ix);
         // Over garbage, a write that was to mend the claim may still land.
-        let stays = |e: &KeyEntry| e.claim.revision <= hold.revision || e.claim.garbled;
+        let stays = |e: &KeyEntry| e.claim.revision <= hold.revision || e.claim.unreadable;
         let stays = self.view.keys.get(ix).is_some_and(stays);
         let ran_here = hold.is_held() || matches!(hold.phase, Phase::Completing(_));
         if stays || ran_here {
@@ -171,7 +171,7 @@ impl Node {
             }
             Phase::Completing(completing) => self.answer_doubtful(completing.request),
             Phase::Taking(_) => self.takes.end(),
-            Phase::Handing(_) | Phase::Handed => {}
+            Phase::HandingOver(_) | Phase::HandedOver => {}
         }
         self.unpin_if_done(ix);
     }

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::Node;
-use super::hold::{Doubt, Phase};
+use super::hold::{Phase, WriteState};
 use super::outcome::{ReadFor, WriteFor};
 use crate::edge::LostReason;
 use crate::guard::broken;
@@ -60,14 +60,14 @@ impl Node {
             // What had been written over it, with the same token, may be lost: it is held as it stands
             // now, or mended again.
             Phase::Running | Phase::Stopping(_) if !unseen => {
-                hold.revision = if claim.garbled { Revision::NONE } else { claim.revision };
+                hold.revision = if claim.unreadable { Revision::NONE } else { claim.revision };
             }
-            Phase::Handing(giving)
-                if claim.revision != hold.revision || claim.token != giving.ran =>
+            Phase::HandingOver(hand_over)
+                if claim.revision != hold.revision || claim.token != hand_over.ran =>
             {
                 self.lose_claim(now, ix);
             }
-            Phase::Taking(Doubt::Won) => {
+            Phase::Taking(WriteState::Won) => {
                 let (token, revision) = (hold.token, hold.revision);
                 self.end_take(ix);
                 if stands {
@@ -75,15 +75,15 @@ impl Node {
                 }
             }
             // What waited for the view goes out now.
-            Phase::Handing(giving) if matches!(giving.doubt, Doubt::Retry(_)) => {
-                self.set_doubt(ix, Doubt::Retry(now.at));
+            Phase::HandingOver(hand_over) if matches!(hand_over.doubt, WriteState::Retry(_)) => {
+                self.set_write_state(ix, WriteState::Retry(now.at));
             }
             // It was given away, and a snapshot that was begun after that does not show it: the log
             // lost it, or will show it yet. Either way it is looked at as if nothing was known.
-            Phase::Handed => self.lose_claim(now, ix),
+            Phase::HandedOver => self.lose_claim(now, ix),
             _ => {}
         }
-        self.look(now, ix);
+        self.reconcile_key(now, ix);
     }
 
     /// A key's claim is not this session's any more.

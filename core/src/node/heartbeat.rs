@@ -46,7 +46,7 @@ impl Node {
         };
         let ttl = match state {
             LeaseState::Live => self.timing.lease * LIFE_IN_LEASES,
-            LeaseState::Ended | LeaseState::Dead => crate::timing::OBITUARY,
+            LeaseState::Ended | LeaseState::Dead => crate::timing::ENDED_LEASE_TTL,
         };
         Write {
             name: self.lease_name().to_string(),

@@ -8,7 +8,7 @@
 //! | [`Holds::unconfirmed`] | a run that was lost, or handed over unconfirmed | a key has one run here at a time | the application confirms it |
 //! | [`Holds::marks`] | the claims of a key that were run or given away here | a late write of this node's that names another owner over one of them finds it gone | it starts on another, or the session ends |
 //! | [`Holds::floor`] | the highest token before the view was read anew | a claim that a lost tail brought back is written again first, with a higher token | the view is read anew |
-//! | [`Holds::reasserts`] | own claims that garbage was written over | the owner mends its claim, or lets go within a lease | it is mended or lost |
+//! | [`Holds::rewrites`] | own claims that garbage was written over | the owner mends its claim, or lets go within a lease | it is mended or lost |
 //! | `Takes::garbage` | since when each claim has been unreadable | nobody takes what an owner may still be mending | it is swept, readable |
 //! | `Takes::litter` | claims whose deletion is on its way | one is not deleted twice at a time | it has an outcome |
 
@@ -38,7 +38,7 @@ pub(super) struct Hold {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Phase {
     /// The claim is being written.
-    Taking(Doubt),
+    Taking(WriteState),
     /// The application was told to start.
     Running,
     /// The application was told to stop, and has not confirmed.
@@ -47,9 +47,9 @@ pub(super) enum Phase {
     Completing(Box<Completing>),
     /// The run is confirmed over; the claim is being given away. From here on the key is never
     /// started again on this revision.
-    Handing(Box<Giving>),
+    HandingOver(Box<HandOver>),
     /// The claim was given away; the watch has not shown it yet.
-    Handed,
+    HandedOver,
 }
 
 /// A key whose work is done. In a box, likewise.
@@ -60,7 +60,7 @@ pub(super) struct Completing {
     pub(super) announced: Revision,
     /// What the store said last where the key could not be deleted.
     pub(super) failed: Option<StoreError>,
-    pub(super) doubt: Doubt,
+    pub(super) doubt: WriteState,
 }
 
 /// Why a claim is given away: it decides who gets it.
@@ -71,13 +71,13 @@ pub(super) enum Why {
     /// The application does not want the key.
     Released,
     /// It named this session, which may not run it.
-    GivenBack,
+    ReturnedUnrun,
 }
 
 /// A claim that is being given away. In a box, since few are at a time and a hold is there for each
 /// key that runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Giving {
+pub(super) struct HandOver {
     pub(super) next: Next,
     /// The token of the run that is over.
     pub(super) ran: Token,
@@ -88,7 +88,7 @@ pub(super) struct Giving {
     pub(super) why: Why,
     /// Since when it has been tried to no effect.
     pub(super) unwritten: Option<Time>,
-    pub(super) doubt: Doubt,
+    pub(super) doubt: WriteState,
 }
 
 /// A stop that the application was told.
@@ -116,7 +116,7 @@ pub(super) enum Next {
 
 /// What is known of a write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Doubt {
+pub(super) enum WriteState {
     /// It is on its way.
     Writing(WriteId),
     /// Its outcome is not certain; the record is being read from the leader.
@@ -178,7 +178,7 @@ pub(super) struct Holds {
     pub(super) floor: Token,
     /// Claims of this node's that garbage was written over: since when, and whether a write to mend
     /// that is on its way.
-    pub(super) reasserts: HashMap<KeyIx, (Time, bool)>,
+    pub(super) rewrites: HashMap<KeyIx, (Time, bool)>,
 }
 
 impl Holds {
@@ -189,7 +189,7 @@ impl Holds {
 
     /// How many keys this node has and has not given away.
     pub(super) fn kept(&self) -> usize {
-        let kept = |hold: &&Hold| !matches!(hold.phase, Phase::Taking(_) | Phase::Handed);
+        let kept = |hold: &&Hold| !matches!(hold.phase, Phase::Taking(_) | Phase::HandedOver);
         self.keys.values().filter(kept).count()
     }
 
@@ -299,12 +299,12 @@ impl Hold {
     }
 
     /// The write that is on its way for it.
-    pub(super) fn doubt_mut(&mut self) -> Option<&mut Doubt> {
+    pub(super) fn write_state_mut(&mut self) -> Option<&mut WriteState> {
         match &mut self.phase {
             Phase::Taking(doubt) => Some(doubt),
             Phase::Completing(completing) => Some(&mut completing.doubt),
-            Phase::Handing(giving) => Some(&mut giving.doubt),
-            Phase::Running | Phase::Stopping(_) | Phase::Handed => None,
+            Phase::HandingOver(hand_over) => Some(&mut hand_over.doubt),
+            Phase::Running | Phase::Stopping(_) | Phase::HandedOver => None,
         }
     }
 }

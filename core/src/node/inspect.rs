@@ -56,7 +56,7 @@ impl Node {
             if entry.exists() {
                 known.insert(RecordName::Key(key.clone()).to_string(), entry.announced);
             }
-            if entry.claim.exists && !entry.claim.garbled {
+            if entry.claim.exists && !entry.claim.unreadable {
                 let name = RecordName::Claim(key).to_string();
                 known.insert(name, entry.claim.revision);
             }

@@ -254,7 +254,7 @@ impl Node {
             && let Life::Entering(lease) = std::mem::replace(&mut self.life, Life::Opening)
         {
             self.life = Life::Active(lease);
-            self.planner.look_at(self.view.keys.iter().map(|(ix, _)| ix));
+            self.planner.mark_dirty(self.view.keys.iter().map(|(ix, _)| ix));
             self.notice(Notice::Joined { joined: self.member.joined() });
         }
     }

@@ -10,7 +10,7 @@ use crate::guard::broken;
 use crate::id::{NodeId, Revision, Session};
 use crate::log::{Outcome, Write};
 use crate::time::{Now, Time};
-use crate::timing::{OBITUARY, observed};
+use crate::timing::{ENDED_LEASE_TTL, observed};
 use crate::wire::{LeaseRecord, LeaseState, RecordName};
 
 impl Node {
@@ -74,7 +74,7 @@ impl Node {
             name: RecordName::Lease(node.clone()).to_string(),
             value: Some(record.encode()),
             expected: Some(expected).filter(|_| !broken!(KillCas)),
-            ttl: Some(OBITUARY),
+            ttl: Some(ENDED_LEASE_TTL),
             expires_in: None,
         }
     }

@@ -9,13 +9,13 @@ use crate::config::RebalancePolicy;
 use crate::id::{Revision, Session};
 use crate::log::{Outcome, Record, StoreError, Write};
 use crate::time::{Now, Time};
-use crate::timing::{SETTLE, SETTLE_AT_MOST, TOMBSTONE};
+use crate::timing::{SETTLE, SETTLE_AT_MOST, TOMBSTONE_TTL};
 use crate::view::KeyIx;
 use crate::wire::{MAX_STOPS, MemberRecord, MemberState, OldestStop, RecordName, StopsRecord};
 
 /// What the other nodes are told of this one.
 #[derive(Debug)]
-pub(super) struct MemberOut {
+pub(super) struct OwnMember {
     pub(super) affinity: u32,
     session: Session,
     joined: Revision,
@@ -50,7 +50,7 @@ struct StopsOut {
     recorded: Option<Time>,
 }
 
-impl MemberOut {
+impl OwnMember {
     pub(super) fn new(affinity: u32) -> Self {
         Self {
             affinity,
@@ -200,7 +200,7 @@ impl Node {
 
     /// The own member record cannot be read: a session that lives writes it again, since whoever
     /// comes later does not know it.
-    pub(super) fn on_own_member_garbled(&mut self, revision: Revision) {
+    pub(super) fn on_own_member_unreadable(&mut self, revision: Revision) {
         if self.member.writing.is_none() {
             self.member.written = None;
             self.member.revision = revision;
@@ -215,7 +215,7 @@ impl Node {
         self.proofs.sweep(|node, session| owners.find(node, session).is_some());
         let keys = &self.view.keys;
         self.turns.sweep(|owner| owners.get(owner).is_some());
-        self.takes.sweep(|ix| keys.get(ix).is_some_and(|e| e.claim.garbled));
+        self.takes.sweep(|ix| keys.get(ix).is_some_and(|e| e.claim.unreadable));
     }
 
     /// When it is this node's turn to say that the joins have settled: the first by id does so when
@@ -335,7 +335,7 @@ impl Node {
         }
         // Whoever comes to look later counts the ages from when it read the record: they are to be
         // short by no more than a fifth. And the record must not go before its stops do.
-        let again = (now.at.since(state.2) / 4).clamp(self.timing.heartbeat * 2, TOMBSTONE / 4);
+        let again = (now.at.since(state.2) / 4).clamp(self.timing.heartbeat * 2, TOMBSTONE_TTL / 4);
         self.member.stops.again = now.at + again;
         let oldest = oldest.into_iter().filter_map(|open| {
             let key = self.view.keys.key(open.ix)?;
@@ -348,7 +348,7 @@ impl Node {
             name: RecordName::Stops(self.config.node.clone()).to_string(),
             value: (count > 0).then(|| record.encode()),
             expected: Some(self.member.stops.revision),
-            ttl: Some(TOMBSTONE),
+            ttl: Some(TOMBSTONE_TTL),
             expires_in: None,
         };
         self.member.stops.writing = true;
@@ -367,7 +367,7 @@ impl Node {
             let made = stops.made.unwrap_or_default();
             let given: Vec<KeyIx> = self.holds.given(made).collect();
             for ix in given {
-                self.look_later(made, ix);
+                self.reconcile_at(made, ix);
             }
         } else {
             // Until it is read, what stands there is taken for something that has to go.

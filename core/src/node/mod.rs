@@ -15,7 +15,7 @@ mod command;
 mod confirm;
 mod fence;
 mod gone;
-mod hand;
+mod hand_over;
 mod heartbeat;
 mod hold;
 #[cfg(test)]
@@ -24,13 +24,13 @@ mod join;
 mod kill;
 mod lease;
 mod leave;
-mod look;
 mod member;
 mod moves;
 mod numbers;
 mod observe;
 mod outcome;
 mod proof;
+mod reconcile;
 mod ring;
 mod take;
 mod turn;
@@ -43,8 +43,8 @@ use self::collect::Collector;
 use self::hold::Holds;
 use self::join::Life;
 use self::leave::Leaving;
-use self::member::MemberOut;
-use self::moves::MovesOut;
+use self::member::OwnMember;
+use self::moves::Departures;
 pub use self::numbers::Numbers;
 use self::observe::Observer;
 use self::outcome::{Asked, ReadFor, WriteFor};
@@ -82,8 +82,8 @@ pub struct Node {
     holds: Holds,
     takes: Takes,
     turns: Turns,
-    moves: MovesOut,
-    member: MemberOut,
+    moves: Departures,
+    member: OwnMember,
     leaving: Leaving,
     audit: Audit,
     collector: Collector,
@@ -107,7 +107,7 @@ impl Node {
     pub fn new(config: Config, now: Now) -> Self {
         let mut node = Self {
             timing: Timing::of(config.lease),
-            member: MemberOut::new(config.affinity),
+            member: OwnMember::new(config.affinity),
             config,
             view: View::default(),
             planner: Planner::default(),
@@ -121,7 +121,7 @@ impl Node {
             holds: Holds::default(),
             takes: Takes::default(),
             turns: Turns::default(),
-            moves: MovesOut::default(),
+            moves: Departures::default(),
             leaving: Leaving::default(),
             audit: Audit::new(now.at),
             collector: Collector::new(now.at),
@@ -230,7 +230,7 @@ impl Node {
         self.drive_observer(now);
         self.drive_deadline(now);
         while let Some(ix) = self.planner.pop_dirty() {
-            self.look(now, ix);
+            self.reconcile_key(now, ix);
             self.view.keys.forget_if_idle(ix);
         }
         self.drive_takes(now);
@@ -288,7 +288,7 @@ impl Node {
         WatchId(self.next_id())
     }
 
-    fn look_later(&mut self, at: Time, ix: KeyIx) {
+    fn reconcile_at(&mut self, at: Time, ix: KeyIx) {
         self.later.insert((at, ix));
     }
 

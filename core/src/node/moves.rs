@@ -14,7 +14,7 @@ use crate::wire::{ControlRecord, DEFAULT_PARALLEL, MemberState, Mode, OnDeadline
 
 /// What this node has to give away.
 #[derive(Debug, Default)]
-pub(super) struct MovesOut {
+pub(super) struct Departures {
     /// Running keys that have to go, by hash.
     pub(super) departures: BTreeSet<(u64, KeyIx)>,
     /// Running keys that the balance generation takes.
@@ -34,7 +34,7 @@ pub(super) struct MovesOut {
     deadline: Option<Time>,
 }
 
-impl MovesOut {
+impl Departures {
     pub(super) fn clear(&mut self) {
         *self = Self { generation: self.generation, round: self.round, ..Self::default() };
     }
@@ -43,7 +43,7 @@ impl MovesOut {
     pub(super) fn forget(&mut self, ix: KeyIx, phase: &Phase) {
         let slot = match phase {
             Phase::Stopping(Stop { slot, .. }) => *slot,
-            Phase::Handing(giving) => giving.slot,
+            Phase::HandingOver(hand_over) => hand_over.slot,
             _ => false,
         };
         if slot {
@@ -99,15 +99,15 @@ impl Node {
             .and_then(|c| c.deadline_ms)
             .filter(|at| *at > unix_ms)
             .map(|at| now.at + Duration::from_millis(at - unix_ms));
-        self.look_at_own_keys();
+        self.mark_own_keys();
     }
 
-    fn look_at_own_keys(&mut self) {
+    fn mark_own_keys(&mut self) {
         if self.departs()
             && let Some(own) = self.view.owners.get(self.me)
         {
             let keys = own.keys.clone();
-            self.planner.look_at(keys);
+            self.planner.mark_dirty(keys);
         }
     }
 
@@ -207,7 +207,7 @@ impl Node {
     fn move_out(&mut self, now: Now, ix: KeyIx, reason: StopReason) {
         self.moves.slots += 1;
         self.stop(now, ix, reason, true);
-        self.look_later(now.at + self.timing.stop_budget, ix);
+        self.reconcile_at(now.at + self.timing.stop_budget, ix);
     }
 
     /// Which keys a generation takes from this node: of each class those that suit it least, by an
@@ -284,8 +284,8 @@ impl Node {
     pub(super) fn free_slot(&mut self, ix: KeyIx) {
         self.moves.moving.remove(&ix);
         if let Some(hold) = self.holds.keys.get_mut(&ix)
-            && let Phase::Handing(giving) = &mut hold.phase
-            && std::mem::take(&mut giving.slot)
+            && let Phase::HandingOver(hand_over) = &mut hold.phase
+            && std::mem::take(&mut hand_over.slot)
         {
             self.moves.slots = self.moves.slots.saturating_sub(1);
         }

@@ -9,7 +9,7 @@ use super::ring::Ring;
 use crate::id::{NodeId, Revision, Session};
 use crate::time::{Now, Time};
 use crate::timing::UNKNOWN_LEASE;
-use crate::view::Placed;
+use crate::view::Versioned;
 use crate::wire::{LeaseState, MemberRecord};
 
 /// What this node sees of other nodes' leases.
@@ -91,14 +91,14 @@ impl Seen {
 
     /// Whether the session that a member record names is over by this lease: it is its own end, or
     /// that of a session that replaced it.
-    pub(super) fn ends(&self, member: &Placed<MemberRecord>) -> bool {
+    pub(super) fn ends(&self, member: &Versioned<MemberRecord>) -> bool {
         let own = self.session == Some(member.record.session);
         self.state != LeaseState::Live && (own || self.revision > member.joined())
     }
 
     /// The lease by which a member's session is waited for. What is over, but older than that session,
     /// is the end of one before it: that session wrote over it, and the log has lost its lease.
-    pub(super) fn lease_of(&self, member: &Placed<MemberRecord>) -> Duration {
+    pub(super) fn lease_of(&self, member: &Versioned<MemberRecord>) -> Duration {
         if self.state == LeaseState::Live { self.lease } else { self.lease.max(member.lease()) }
     }
 
@@ -177,7 +177,7 @@ impl Node {
             return;
         }
         let lease = found.map(|f| Duration::from_millis(f.lease_ms).min(UNKNOWN_LEASE));
-        let said = self.view.members.get(node).map(Placed::lease);
+        let said = self.view.members.get(node).map(Versioned::lease);
         let seen = Seen {
             revision,
             since: now.at,

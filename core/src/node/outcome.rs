@@ -27,11 +27,11 @@ pub(super) enum WriteFor {
     /// A key's claim.
     Claim(KeyIx),
     /// Deleting a claim that nobody needs.
-    Litter(KeyIx),
+    StaleClaim(KeyIx),
     /// Deleting a key whose work is done.
     Complete(KeyIx),
     /// Writing a claim of the own again over garbage.
-    Reassert(KeyIx),
+    RewriteClaim(KeyIx),
     /// Deleting a key whose time is over, announced at this revision.
     Expire(KeyIx, Revision),
     /// Deleting a record of this name that is of no use.
@@ -80,7 +80,7 @@ impl WriteFor {
     /// The key that it is about, where its outcome is that key's alone.
     pub(super) fn key(&self) -> Option<KeyIx> {
         match self {
-            Self::Claim(ix) | Self::Complete(ix) | Self::Reassert(ix) | Self::Expire(ix, _) => {
+            Self::Claim(ix) | Self::Complete(ix) | Self::RewriteClaim(ix) | Self::Expire(ix, _) => {
                 Some(*ix)
             }
             Self::Lease(_)
@@ -89,7 +89,7 @@ impl WriteFor {
             | Self::MemberGone(_)
             | Self::Stops
             | Self::Kill(..)
-            | Self::Litter(_)
+            | Self::StaleClaim(_)
             | Self::Collect(_)
             | Self::Manifest(_)
             | Self::Probe => None,
@@ -181,8 +181,8 @@ impl Node {
             WriteFor::Kill(node, session) => self.on_kill_wrote(now, &node, session, outcome),
             WriteFor::Claim(ix) => self.on_claim_wrote(now, ix, id, outcome),
             WriteFor::Complete(ix) => self.on_complete_wrote(now, ix, id, outcome),
-            WriteFor::Litter(ix) => self.on_litter_wrote(now, ix),
-            WriteFor::Reassert(ix) => self.on_reassert_wrote(now, ix, outcome),
+            WriteFor::StaleClaim(ix) => self.on_stale_claim_wrote(now, ix),
+            WriteFor::RewriteClaim(ix) => self.on_rewrite_wrote(now, ix, outcome),
             WriteFor::Expire(ix, known) => self.on_expire_wrote(now, ix, known, outcome),
             WriteFor::Collect(name) => self.on_collect_wrote(now, &name, outcome),
             WriteFor::Manifest(part) => self.on_manifest_wrote(now, part, outcome),
@@ -242,8 +242,8 @@ fn what(purpose: &WriteFor) -> &'static str {
         WriteFor::Kill(..) => "end a session that is not renewed",
         WriteFor::Claim(_) => "write a claim",
         WriteFor::Complete(_) => "delete a key that is done",
-        WriteFor::Litter(_) => "delete a claim of a key that is gone",
-        WriteFor::Reassert(_) => "write a claim again over garbage",
+        WriteFor::StaleClaim(_) => "delete a claim of a key that is gone",
+        WriteFor::RewriteClaim(_) => "write a claim again over garbage",
         WriteFor::Expire(..) => "delete a key whose time is over",
         WriteFor::Collect(_) => "delete a record that is of no use",
         WriteFor::Manifest(_) => "list the records that stand",

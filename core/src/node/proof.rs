@@ -133,13 +133,13 @@ impl Node {
         };
         self.proofs.0.insert(session, (node.clone(), proof));
         if proof == Proof::Over {
-            self.look_at_keys_of(owner);
+            self.mark_keys_of(owner);
         }
     }
 
-    fn look_at_keys_of(&mut self, owner: OwnerIx) {
+    fn mark_keys_of(&mut self, owner: OwnerIx) {
         let keys = self.view.owners.get(owner).map(|o| o.keys.clone()).unwrap_or_default();
-        self.planner.look_at(keys);
+        self.planner.mark_dirty(keys);
     }
 
     /// The observer saw another state of a node's lease.

@@ -4,9 +4,9 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::ops::Bound::{Excluded, Unbounded};
 
 use super::Node;
-use super::hold::{Doubt, Hold, Phase};
-use super::look::claim_write;
+use super::hold::{Hold, Phase, WriteState};
 use super::outcome::{ReadFor, WriteFor};
+use super::reconcile::claim_write;
 use crate::edge::{Notice, WriteId};
 use crate::guard::broken;
 use crate::id::Revision;
@@ -31,7 +31,7 @@ pub(super) struct Takes {
     /// one of an owner that lives.
     garbage: HashMap<KeyIx, (Revision, Time)>,
     /// Claims whose deletion is on its way.
-    pub(super) litter: HashSet<KeyIx>,
+    pub(super) deleting: HashSet<KeyIx>,
 }
 
 impl Takes {
@@ -63,7 +63,7 @@ impl Takes {
         self.wanted.is_empty() && self.in_flight == 0
     }
 
-    pub(super) fn garbage_since(&mut self, ix: KeyIx, revision: Revision, now: Time) -> Time {
+    pub(super) fn unreadable_since(&mut self, ix: KeyIx, revision: Revision, now: Time) -> Time {
         let known = self.garbage.entry(ix).or_insert((revision, now));
         if known.0 != revision {
             *known = (revision, now);
@@ -72,8 +72,8 @@ impl Takes {
     }
 
     /// Forgets the keys that are gone.
-    pub(super) fn sweep(&mut self, garbled: impl Fn(KeyIx) -> bool) {
-        self.garbage.retain(|ix, _| garbled(*ix));
+    pub(super) fn sweep(&mut self, unreadable: impl Fn(KeyIx) -> bool) {
+        self.garbage.retain(|ix, _| unreadable(*ix));
     }
 }
 
@@ -81,8 +81,8 @@ impl Node {
     /// The key is an orphan and this node's to take.
     pub(super) fn want(&mut self, now: Now, ix: KeyIx) {
         let Some(entry) = self.view.keys.get(ix) else { return };
-        let garbled = entry.claim.garbled;
-        if !self.holds.is_unconfirmed(ix) && (!garbled || self.garbage_is_old(now, ix)) {
+        let unreadable = entry.claim.unreadable;
+        if !self.holds.is_unconfirmed(ix) && (!unreadable || self.unreadable_is_old(now, ix)) {
             self.takes.wanted.insert(ix);
         }
     }
@@ -118,7 +118,7 @@ impl Node {
             return;
         }
         let token = self.next_token(now, last);
-        let phase = Phase::Taking(Doubt::Retry(now.at));
+        let phase = Phase::Taking(WriteState::Retry(now.at));
         let hold = Hold { token, revision, since: now.at, phase };
         self.holds.keys.insert(ix, hold);
         if let Some(entry) = self.view.keys.get_mut(ix) {
@@ -138,16 +138,16 @@ impl Node {
         };
         let (token, revision) = (hold.token, hold.revision);
         let owner = self.owner_of(self.me);
-        let claim = ClaimRecord { owner, token, not: self.not_of(now, ix) };
+        let claim = ClaimRecord { owner, token, cooling_down: self.cool_downs_of(now, ix) };
         let id = self.write(WriteFor::Claim(ix), claim_write(key, Some(&claim), revision));
-        self.set_doubt(ix, Doubt::Writing(id));
+        self.set_write_state(ix, WriteState::Writing(id));
     }
 
-    pub(super) fn set_doubt(&mut self, ix: KeyIx, state: Doubt) {
-        if let Doubt::Retry(at) = state {
-            self.look_later(at, ix);
+    pub(super) fn set_write_state(&mut self, ix: KeyIx, state: WriteState) {
+        if let WriteState::Retry(at) = state {
+            self.reconcile_at(at, ix);
         }
-        if let Some(doubt) = self.holds.keys.get_mut(&ix).and_then(Hold::doubt_mut) {
+        if let Some(doubt) = self.holds.keys.get_mut(&ix).and_then(Hold::write_state_mut) {
             *doubt = state;
         }
     }
@@ -155,7 +155,7 @@ impl Node {
     /// What became of the write of a claim.
     pub(super) fn on_claim_wrote(&mut self, now: Now, ix: KeyIx, id: WriteId, outcome: &Outcome) {
         let Some(hold) = self.holds.keys.get_mut(&ix) else { return };
-        if hold.doubt_mut().is_none_or(|doubt| *doubt != Doubt::Writing(id)) {
+        if hold.write_state_mut().is_none_or(|doubt| *doubt != WriteState::Writing(id)) {
             return;
         }
         match outcome {
@@ -170,11 +170,11 @@ impl Node {
             }
             Outcome::Conflict | Outcome::Unknown(_) => self.read_claim(ix),
             Outcome::Refused(error) => {
-                // A right that lacks keeps the node from giving its keys away for good. What is full
+                // A right that lacks keeps the node from hand_over its keys away for good. What is full
                 // has room again some day: until then keys that run are better off here.
                 let matters = matches!(error, StoreError::Denied { .. }) || self.leaving.is_asked();
                 if !matters || !self.fence_if_stuck(now, ix) {
-                    self.set_doubt(ix, Doubt::Retry(now.at + self.timing.heartbeat));
+                    self.set_write_state(ix, WriteState::Retry(now.at + self.timing.heartbeat));
                 }
             }
         }
@@ -185,21 +185,21 @@ impl Node {
     /// lands nevertheless, the claim names this session, and is treated like any other that does.
     pub(super) fn retry_take(&mut self, now: Now, ix: KeyIx) {
         if !self.is_working(now) {
-            return self.set_doubt(ix, Doubt::Retry(now.at + self.timing.heartbeat));
+            return self.set_write_state(ix, WriteState::Retry(now.at + self.timing.heartbeat));
         }
         let old = |hold: &Hold| hold.since + self.timing.heartbeat * 2 <= now.at;
         if self.is_named(ix) || !self.holds.keys.get(&ix).is_some_and(old) {
             return self.write_take(now, ix);
         }
         self.end_take(ix);
-        self.planner.look_at([ix]);
+        self.planner.mark_dirty([ix]);
     }
 
     /// The claim stands as this node wrote it.
     fn on_claim_landed(&mut self, now: Now, ix: KeyIx, revision: Revision) {
         match self.holds.keys.get(&ix).map(|hold| &hold.phase) {
             Some(Phase::Taking(_)) => self.on_taken(now, ix, revision),
-            Some(Phase::Handing(_)) => self.on_handed(now, ix, revision),
+            Some(Phase::HandingOver(_)) => self.on_handed_over(now, ix, revision),
             _ => {}
         }
     }
@@ -207,7 +207,7 @@ impl Node {
     pub(super) fn read_claim(&mut self, ix: KeyIx) {
         let Some(key) = self.view.keys.key(ix) else { return };
         self.read(ReadFor::Claim(ix), &RecordName::Claim(key));
-        self.set_doubt(ix, Doubt::Reading);
+        self.set_write_state(ix, WriteState::Reading);
     }
 
     /// The leader's answer where the write of a claim is doubtful.
@@ -218,13 +218,13 @@ impl Node {
         answer: Result<Option<Record>, StoreError>,
     ) {
         let Some(hold) = self.holds.keys.get_mut(&ix) else { return };
-        if hold.doubt_mut().is_none_or(|doubt| *doubt != Doubt::Reading) {
+        if hold.write_state_mut().is_none_or(|doubt| *doubt != WriteState::Reading) {
             return;
         }
-        let retry = Doubt::Retry(now.at + self.timing.retry);
+        let retry = WriteState::Retry(now.at + self.timing.retry);
         let Ok(record) = answer else {
             if !self.fence_if_stuck(now, ix) {
-                self.set_doubt(ix, retry);
+                self.set_write_state(ix, retry);
             }
             return;
         };
@@ -233,14 +233,14 @@ impl Node {
         let claim = value.and_then(|v| ClaimRecord::decode(v).ok());
         if revision == hold.revision {
             if !self.fence_if_stuck(now, ix) {
-                self.set_doubt(ix, retry);
+                self.set_write_state(ix, retry);
             }
             return;
         }
         if matches!(hold.phase, Phase::Taking(_)) {
             self.on_take_read(now, ix, revision, value.is_some(), claim.as_ref());
         } else {
-            self.on_hand_read(now, ix, revision, claim.as_ref());
+            self.on_hand_over_read(now, ix, revision, claim.as_ref());
         }
     }
 
@@ -268,7 +268,7 @@ impl Node {
                 if let Some(hold) = self.holds.keys.get_mut(&ix) {
                     hold.token = token;
                 }
-                self.set_doubt(ix, Doubt::Retry(now.at));
+                self.set_write_state(ix, WriteState::Retry(now.at));
             }
             _ => self.drop_take(now, ix),
         }
@@ -277,7 +277,7 @@ impl Node {
     /// Another node has the key, or is about to; the watch shows which.
     fn drop_take(&mut self, now: Now, ix: KeyIx) {
         self.end_take(ix);
-        self.look_later(now.at + self.timing.heartbeat, ix);
+        self.reconcile_at(now.at + self.timing.heartbeat, ix);
     }
 
     pub(super) fn end_take(&mut self, ix: KeyIx) {

@@ -50,7 +50,7 @@ impl Node {
     /// A claim was delivered.
     pub(super) fn note_claim(&mut self, now: Now, ix: KeyIx) {
         let Some(claim) = self.view.keys.get(ix).map(|e| &e.claim) else { return };
-        if claim.owner.is_some() && !claim.garbled {
+        if claim.owner.is_some() && !claim.unreadable {
             self.turns.last_claim.insert(claim.owner, now.at);
         }
     }
@@ -96,7 +96,7 @@ impl Node {
             && watched.due <= now.at
         {
             self.turns.watched.pop_front();
-            self.look_at_watched(now, watched);
+            self.reconcile_watched(now, watched);
         }
         if self.turns.watched.is_empty() {
             // After a cold start it has room for every key.
@@ -104,7 +104,7 @@ impl Node {
         }
     }
 
-    fn look_at_watched(&mut self, now: Now, watched: Watched) {
+    fn reconcile_watched(&mut self, now: Now, watched: Watched) {
         let ix = watched.ix;
         let target = self.view.keys.get(ix).map_or(OwnerIx::NONE, |e| e.target);
         let waits = target.is_some() && target != self.me && self.planner.is_orphan(&self.view, ix);

@@ -211,7 +211,7 @@ impl Node {
                 return self.on_lease_delivered(now, record.revision);
             }
             Effect::Lease(node) => return self.on_lease_observed(now, node, record.revision),
-            Effect::Problem => self.on_garbage(now, record),
+            Effect::Problem => self.on_unreadable(now, record),
             _ => {}
         }
         if !self.watch.live {
@@ -221,7 +221,7 @@ impl Node {
     }
 
     /// A record that cannot be read.
-    fn on_garbage(&mut self, now: Now, record: &Record) {
+    fn on_unreadable(&mut self, now: Now, record: &Record) {
         let own = &self.config.node;
         match RecordName::parse(&record.name) {
             Ok(RecordName::Lease(node)) if node != *own => {
@@ -229,7 +229,7 @@ impl Node {
                 self.on_lease_observed(now, &node, record.revision);
             }
             Ok(RecordName::Member(node)) if node == *own => {
-                self.on_own_member_garbled(record.revision);
+                self.on_own_member_unreadable(record.revision);
             }
             _ => {}
         }
@@ -288,7 +288,7 @@ impl Node {
         self.collector.forget();
         self.planner.on_caught_up(&mut self.view, now);
         self.on_members(now);
-        self.planner.look_at(self.view.keys.iter().map(|(ix, _)| ix));
+        self.planner.mark_dirty(self.view.keys.iter().map(|(ix, _)| ix));
         self.prove_holds(now);
         let after = now.at.since(self.watch.opened);
         self.notice(Notice::CaughtUp { after, keys: self.view.keys.announced() as u64 });

@@ -46,7 +46,7 @@ struct Orphan {
     key: String,
     home: Option<String>,
     #[serde(default)]
-    not: Vec<String>,
+    cooling_down: Vec<String>,
 }
 
 #[test]
@@ -55,7 +55,8 @@ fn place() {
         orphans.sort_by_key(|orphan| key_hash(&orphan.key));
         let mut placer = Placer::new(&nodes.candidates(), orphans.len() as u64);
         let to_place = |orphan: Orphan| {
-            let not: Vec<_> = orphan.not.iter().filter_map(|node| nodes.find(node)).collect();
+            let not: Vec<_> =
+                orphan.cooling_down.iter().filter_map(|node| nodes.find(node)).collect();
             let home = orphan.home.and_then(|home| nodes.find(&home));
             let to = placer.place(key_hash(&orphan.key), home, &not);
             json!([orphan.key, to.map(|to| nodes.name(to))])
@@ -138,8 +139,8 @@ fn shared() {
         let mut places = Vec::new();
         for (at, class) in given.classes.iter().enumerate() {
             let find = |node: &String| class.has.iter().position(|(name, _)| name == node);
-            for Orphan { key, home, not } in &class.orphans {
-                let not: Vec<_> = not.iter().filter_map(find).collect();
+            for Orphan { key, home, cooling_down } in &class.orphans {
+                let not: Vec<_> = cooling_down.iter().filter_map(find).collect();
                 let home = home.as_ref().and_then(find);
                 let to = picker.place(at, key_hash(key), home, &not);
                 places.push(json!([key, to.map(|to| &class.has[to].0)]));

@@ -9,7 +9,7 @@ use super::placing::cooling;
 use crate::id::Revision;
 use crate::plan::{Quota, score};
 use crate::time::{Now, Time};
-use crate::view::{KeyIx, OwnerIx, OwnerMap, Placed, View};
+use crate::view::{KeyIx, OwnerIx, OwnerMap, Versioned, View};
 use crate::wire::{Freeze, MemberState};
 
 /// The moves of the newest generation that have not been seen in the log.
@@ -131,7 +131,7 @@ impl Planner {
     fn newest_generation(&self, view: &View) -> Revision {
         let manual = view.members.values().any(|m| m.record.manual);
         let active = view.members.values().filter(|m| m.record.state == MemberState::Active);
-        let joins = active.map(Placed::joined).filter(|&join| !manual && join <= self.settled);
+        let joins = active.map(Versioned::joined).filter(|&join| !manual && join <= self.settled);
         joins.chain([view.rebalance]).max().unwrap_or_default()
     }
 

@@ -148,7 +148,7 @@ impl Planner {
     }
 
     /// Has these keys looked at again.
-    pub fn look_at(&mut self, keys: impl IntoIterator<Item = KeyIx>) {
+    pub fn mark_dirty(&mut self, keys: impl IntoIterator<Item = KeyIx>) {
         self.dirty.extend(keys);
     }
 

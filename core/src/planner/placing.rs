@@ -1,4 +1,4 @@
-//! Giving keys that have to go somewhere their places.
+//! HandOver keys that have to go somewhere their places.
 
 use super::grouping::Class;
 use super::standing::Standings;
@@ -98,7 +98,7 @@ impl Planner {
     fn strand(&mut self, view: &View, ix: KeyIx, now: Now) {
         let Some(entry) = view.keys.get(ix) else { return };
         self.stranded.insert((entry.hash, ix));
-        let ends = view.keys.not(ix).iter().map(|n| n.until);
+        let ends = view.keys.cooling_down(ix).iter().map(|n| n.until);
         let ends = ends.filter(|&until| until > now.at).min();
         self.thaw_stranded = self.thaw_stranded.into_iter().chain(ends).min();
         self.dirty.push(ix);
@@ -205,7 +205,7 @@ fn home(standings: &Standings, view: &View, entry: &KeyEntry, class: &Class) -> 
 
 /// The candidates that do not get the key yet: those that released it lately, or all of them.
 pub(super) fn cooling(view: &View, ix: KeyIx, class: &Class, now: Now) -> Vec<usize> {
-    let not = view.keys.not(ix);
+    let not = view.keys.cooling_down(ix);
     if not.is_empty() || broken!(CoolDown) {
         return Vec::new();
     }

@@ -2,17 +2,17 @@
 
 use std::time::Duration;
 
-use super::entry::{NotUntil, Note};
+use super::entry::{CoolDownUntil, Note};
 use super::keys::KeyIx;
 use super::leftovers::Cause;
 use super::owners::OwnerIx;
-use super::{Placed, View};
+use super::{Versioned, View};
 use crate::id::{NodeId, Revision, Token};
 use crate::log::Record;
 use crate::time::{Now, Time};
 use crate::wire::{
-    ControlRecord, GroupRecord, LeaseRecord, Malformed, ManifestRecord, MemberRecord, Named,
-    NotNode, Part, ReadClaim, StopsRecord,
+    ControlRecord, CoolDown, GroupRecord, LeaseRecord, Malformed, ManifestRecord, MemberRecord,
+    Named, Part, ReadClaim, StopsRecord,
 };
 
 /// The longest a released key may keep away from its releaser, whatever a record says.
@@ -95,7 +95,7 @@ impl View {
         if let Some(entry) = self.keys.get_mut(ix) {
             entry.claim.revision = Revision::NONE;
             entry.claim.exists = false;
-            entry.claim.garbled = false;
+            entry.claim.unreadable = false;
         }
         Effect::Claim(ix, from)
     }
@@ -151,7 +151,7 @@ impl View {
                 Ok(Effect::Rebalance)
             }
             Named::Group => value.map(GroupRecord::decode).transpose().map(|record| {
-                self.group = record.map(|record| Placed { record, revision, received: at });
+                self.group = record.map(|record| Versioned { record, revision, received: at });
                 Effect::Group
             }),
         };
@@ -227,11 +227,11 @@ impl View {
         entry.note(Note::ClaimShown);
         entry.claim.revision = record.revision;
         entry.claim.exists = true;
-        entry.claim.garbled = read.is_err();
+        entry.claim.unreadable = read.is_err();
         match read {
             Ok((claim, owner)) => {
                 entry.claim.token = claim.token;
-                self.keys.set_not(ix, not_until(at, &claim.not));
+                self.keys.set_cooling_down(ix, cool_downs_until(at, &claim.cooling_down));
                 self.note_token(claim.token);
                 self.set_owner(ix, owner);
             }
@@ -260,19 +260,19 @@ impl View {
     }
 }
 
-fn not_until(at: Time, not: &[NotNode]) -> Option<Box<[NotUntil]>> {
+fn cool_downs_until(at: Time, not: &[CoolDown]) -> Option<Box<[CoolDownUntil]>> {
     if not.is_empty() {
         return None;
     }
     let until = |ms| at + Duration::from_millis(ms).min(LONGEST_COOL_DOWN);
-    let not = not.iter().map(|n| NotUntil { node: n.node.clone(), until: until(n.for_ms) });
+    let not = not.iter().map(|n| CoolDownUntil { node: n.node.clone(), until: until(n.for_ms) });
     Some(not.collect())
 }
 
 /// Puts a node's record in its place, or removes it where it was deleted. One that cannot be read
 /// changes nothing.
 fn placed<T>(
-    map: &mut std::collections::BTreeMap<NodeId, Placed<T>>,
+    map: &mut std::collections::BTreeMap<NodeId, Versioned<T>>,
     node: &NodeId,
     received: Time,
     revision: Revision,
@@ -285,7 +285,7 @@ fn placed<T>(
         }
         Some(value) => {
             let record = decode(value)?;
-            map.insert(node.clone(), Placed { record, revision, received });
+            map.insert(node.clone(), Versioned { record, revision, received });
         }
     }
     Ok(())

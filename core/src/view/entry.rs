@@ -40,12 +40,12 @@ pub struct Claim {
     /// There is a record, and not just its tombstone.
     pub exists: bool,
     /// The newest record cannot be read; owner and token are the last ones known.
-    pub garbled: bool,
+    pub unreadable: bool,
 }
 
 /// A node that does not want a key, and until when.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NotUntil {
+pub struct CoolDownUntil {
     /// The node.
     pub node: NodeId,
     /// The end of its cool-down.

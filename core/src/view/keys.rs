@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use hashbrown::HashTable;
 
-use super::entry::{KeyEntry, NotUntil, Note};
+use super::entry::{CoolDownUntil, KeyEntry, Note};
 use super::owners::OwnerIx;
 use super::texts::Texts;
 use crate::id::Revision;
@@ -24,7 +24,7 @@ pub struct Keys {
     index: HashTable<KeyIx>,
     texts: Texts,
     /// Who released a key lately; few keys have that.
-    not: HashMap<KeyIx, Box<[NotUntil]>>,
+    cooling_down: HashMap<KeyIx, Box<[CoolDownUntil]>>,
     announced: usize,
 }
 
@@ -60,15 +60,19 @@ impl Keys {
     }
 
     /// Who released the key lately.
-    pub fn not(&self, ix: KeyIx) -> &[NotUntil] {
-        if self.not.is_empty() { &[] } else { self.not.get(&ix).map_or(&[], |not| not) }
+    pub fn cooling_down(&self, ix: KeyIx) -> &[CoolDownUntil] {
+        if self.cooling_down.is_empty() {
+            &[]
+        } else {
+            self.cooling_down.get(&ix).map_or(&[], |not| not)
+        }
     }
 
-    pub(super) fn set_not(&mut self, ix: KeyIx, not: Option<Box<[NotUntil]>>) {
+    pub(super) fn set_cooling_down(&mut self, ix: KeyIx, not: Option<Box<[CoolDownUntil]>>) {
         match not {
-            Some(not) => _ = self.not.insert(ix, not),
-            None if self.not.is_empty() => {}
-            None => _ = self.not.remove(&ix),
+            Some(not) => _ = self.cooling_down.insert(ix, not),
+            None if self.cooling_down.is_empty() => {}
+            None => _ = self.cooling_down.remove(&ix),
         }
     }
 
@@ -111,7 +115,7 @@ impl Keys {
         if let Ok(place) = self.index.find_entry(entry.hash, |found| *found == ix) {
             place.remove();
         }
-        self.set_not(ix, None);
+        self.set_cooling_down(ix, None);
         self.free.push(ix.0);
         self.texts.remove(entry.text);
         if self.texts.is_sparse() {
@@ -204,7 +208,7 @@ mod tests {
             keys.set_announced(ix, Revision(2));
             keys.set_announced(ix, Revision(3));
             assert_eq!(keys.announced(), 2);
-            keys.set_not(ix, Some(Box::new([])));
+            keys.set_cooling_down(ix, Some(Box::new([])));
             keys.forget_if_idle(ix);
             assert_eq!((keys.find_text(&text), keys.text(ix)), (Some(ix), Some(&*text)));
             keys.set_announced(ix, Revision::NONE);
@@ -213,7 +217,7 @@ mod tests {
             assert_eq!((keys.find_text(&text), keys.text(ix)), (None, None));
             assert_eq!(keys.announced(), 1);
         }
-        assert_eq!((keys.entries.len(), keys.index.len(), keys.not.len()), (2, 1, 0));
+        assert_eq!((keys.entries.len(), keys.index.len(), keys.cooling_down.len()), (2, 1, 0));
         assert!(!keys.texts.is_sparse());
         assert_eq!((keys.find_text("stays"), keys.text(stays)), (Some(stays), Some("stays")));
     }
@@ -223,12 +227,12 @@ mod tests {
         let mut keys = Keys::default();
         let (one, other) = (keys.intern("one"), keys.intern("other"));
         let node = crate::id::NodeId::new("a").expect("a legal id");
-        let not = NotUntil { node, until: crate::time::Time(1) };
-        keys.set_not(one, None);
-        keys.set_not(one, Some(Box::new([not.clone()])));
-        keys.set_not(other, None);
-        assert_eq!((keys.not(one), keys.not(other)), (&[not][..], &[][..]));
-        keys.set_not(one, None);
-        assert!(keys.not.is_empty());
+        let not = CoolDownUntil { node, until: crate::time::Time(1) };
+        keys.set_cooling_down(one, None);
+        keys.set_cooling_down(one, Some(Box::new([not.clone()])));
+        keys.set_cooling_down(other, None);
+        assert_eq!((keys.cooling_down(one), keys.cooling_down(other)), (&[not][..], &[][..]));
+        keys.set_cooling_down(one, None);
+        assert!(keys.cooling_down.is_empty());
     }
 }

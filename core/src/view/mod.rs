@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 pub use apply::Effect;
-pub use entry::{Claim, KeyEntry, NotUntil, Note};
+pub use entry::{Claim, CoolDownUntil, KeyEntry, Note};
 pub use expiry::Expiry;
 pub use keys::{KeyIx, Keys};
 pub use leftovers::{Cause, Leftover, Leftovers, hash_of};
@@ -28,11 +28,13 @@ use super::guard::broken;
 use super::time::{Now, Time};
 use super::timing::UNKNOWN_LEASE;
 use crate::id::{NodeId, Revision};
-use crate::wire::{ControlRecord, GroupRecord, LeaseRecord, MAX_NOT, MemberRecord, StopsRecord};
+use crate::wire::{
+    ControlRecord, GroupRecord, LeaseRecord, MAX_COOL_DOWNS, MemberRecord, StopsRecord,
+};
 
 /// A record with its place in the log.
 #[derive(Debug, Clone)]
-pub struct Placed<T> {
+pub struct Versioned<T> {
     /// The record.
     pub record: T,
     /// Its place in the log.
@@ -41,7 +43,7 @@ pub struct Placed<T> {
     pub received: Time,
 }
 
-impl Placed<MemberRecord> {
+impl Versioned<MemberRecord> {
     /// The revision of its join, as far as it is one of this log.
     pub fn joined(&self) -> Revision {
         self.past(self.record.joined)
@@ -77,15 +79,15 @@ pub struct View {
     /// The sessions that any record names.
     pub owners: Owners,
     /// The `member` records.
-    pub members: BTreeMap<NodeId, Placed<MemberRecord>>,
+    pub members: BTreeMap<NodeId, Versioned<MemberRecord>>,
     /// The `control` records.
-    pub controls: BTreeMap<NodeId, Placed<ControlRecord>>,
+    pub controls: BTreeMap<NodeId, Versioned<ControlRecord>>,
     /// The `lease` records.
-    pub leases: BTreeMap<NodeId, Placed<LeaseRecord>>,
+    pub leases: BTreeMap<NodeId, Versioned<LeaseRecord>>,
     /// The `stops` records.
-    pub stops: BTreeMap<NodeId, Placed<StopsRecord>>,
+    pub stops: BTreeMap<NodeId, Versioned<StopsRecord>>,
     /// The `group` record.
-    pub group: Option<Placed<GroupRecord>>,
+    pub group: Option<Versioned<GroupRecord>>,
     /// The newest `rebalance` record's revision.
     pub rebalance: Revision,
     /// The records that cannot be read.
@@ -104,15 +106,15 @@ impl View {
     /// Whether the session does not get the key yet: it released it lately, or the key rests.
     pub fn is_kept_away(&self, now: Now, ix: KeyIx, owner: OwnerIx) -> bool {
         let node = self.owners.get(owner).map(|o| &o.node).filter(|_| !broken!(CoolDown));
-        self.keys.not(ix).iter().any(|n| Some(&n.node) == node && n.until > now.at)
+        self.keys.cooling_down(ix).iter().any(|n| Some(&n.node) == node && n.until > now.at)
             || self.rests(now, ix)
     }
 
     /// Whether as many nodes released the key lately as a claim can name: nobody takes it before the
     /// first of their cool-downs ends. A large group would hand it on and on without a pause otherwise.
     pub fn rests(&self, now: Now, ix: KeyIx) -> bool {
-        let not = self.keys.not(ix);
-        not.len() >= MAX_NOT && not.iter().all(|n| n.until > now.at)
+        let not = self.keys.cooling_down(ix);
+        not.len() >= MAX_COOL_DOWNS && not.iter().all(|n| n.until > now.at)
     }
 
     /// The session that the node's member record names.
@@ -123,11 +125,11 @@ impl View {
 
     /// The newest join among the members.
     pub fn newest_join(&self) -> Revision {
-        self.members.values().map(Placed::joined).max().unwrap_or_default()
+        self.members.values().map(Versioned::joined).max().unwrap_or_default()
     }
 
     /// The newest join that some member calls settled.
     pub fn settled(&self) -> Revision {
-        self.members.values().map(Placed::settled).max().unwrap_or_default()
+        self.members.values().map(Versioned::settled).max().unwrap_or_default()
     }
 }

@@ -10,7 +10,7 @@ use super::{Malformed, check_version, from_json};
 use crate::id::{NodeId, Session, Token};
 
 /// The most nodes that one claim remembers as having released the key.
-pub const MAX_NOT: usize = 8;
+pub const MAX_COOL_DOWNS: usize = 8;
 
 /// The value of a claim.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,7 +20,7 @@ pub struct ClaimRecord {
     /// The fencing token of this ownership, or the last one's if free.
     pub token: Token,
     /// Who released it and should not get it back yet.
-    pub not: Vec<NotNode>,
+    pub cooling_down: Vec<CoolDown>,
 }
 
 /// One session of one node.
@@ -34,7 +34,7 @@ pub struct Owner {
 
 /// A node that released the key, and for how long it does not want it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NotNode {
+pub struct CoolDown {
     /// The node.
     pub node: NodeId,
     /// How long from the receipt of the record, in milliseconds.
@@ -49,7 +49,7 @@ pub struct ReadClaim<'a> {
     /// The token of this change of owner.
     pub token: Token,
     /// Who released it recently.
-    pub not: Vec<NotNode>,
+    pub cooling_down: Vec<CoolDown>,
 }
 
 /// A text, copied only where the JSON has escapes in it.
@@ -71,11 +71,11 @@ struct Json<'a> {
     session: Option<Text<'a>>,
     token: u64,
     #[serde(default, skip_serializing_if = "Vec::is_empty", borrow)]
-    not: Vec<JsonNot<'a>>,
+    cooling_down: Vec<JsonCoolDown<'a>>,
 }
 
 #[derive(Serialize, Deserialize)]
-struct JsonNot<'a> {
+struct JsonCoolDown<'a> {
     #[serde(borrow)]
     node: Cow<'a, str>,
     for_ms: u64,
@@ -87,7 +87,7 @@ impl<'a> ReadClaim<'a> {
         let Some(Plain { node, session, token }) = Plain::read(value) else {
             return Self::of_json(value);
         };
-        Ok(Self { owner: Some((Text(node.into()), session)), token, not: Vec::new() })
+        Ok(Self { owner: Some((Text(node.into()), session)), token, cooling_down: Vec::new() })
     }
 
     /// The same of any form.
@@ -97,36 +97,36 @@ impl<'a> ReadClaim<'a> {
         if json.token > Token::MAX.0 {
             return Err(Malformed::OutOfBounds { field: "token" });
         }
-        if json.not.len() > MAX_NOT {
-            return Err(Malformed::OutOfBounds { field: "not" });
+        if json.cooling_down.len() > MAX_COOL_DOWNS {
+            return Err(Malformed::OutOfBounds { field: "cooling_down" });
         }
         let owner = match (json.node, json.session) {
             (None, _) => None,
             (Some(node), Some(session)) => Some((node, session.as_str().parse()?)),
             (Some(_), None) => return Err(Malformed::OutOfBounds { field: "session" }),
         };
-        let not = json
-            .not
+        let cooling_down = json
+            .cooling_down
             .into_iter()
-            .map(|not| Ok(NotNode { node: NodeId::new(not.node)?, for_ms: not.for_ms }))
+            .map(|json| Ok(CoolDown { node: NodeId::new(json.node)?, for_ms: json.for_ms }))
             .collect::<Result<_, Malformed>>()?;
-        Ok(Self { owner, token: Token(json.token), not })
+        Ok(Self { owner, token: Token(json.token), cooling_down })
     }
 }
 
 impl ClaimRecord {
     /// Reads a claim's value.
     pub fn decode(value: &[u8]) -> Result<Self, Malformed> {
-        let ReadClaim { owner, token, not } = ReadClaim::read(value)?;
+        let ReadClaim { owner, token, cooling_down } = ReadClaim::read(value)?;
         let named = |(node, session): (Text<'_>, _)| {
             Ok::<_, Malformed>(Owner { node: NodeId::new(node.as_str())?, session })
         };
-        Ok(Self { owner: owner.map(named).transpose()?, token, not })
+        Ok(Self { owner: owner.map(named).transpose()?, token, cooling_down })
     }
 
     /// The value of this claim.
     pub fn encode(&self) -> Bytes {
-        if let (Some(Owner { node, session }), []) = (&self.owner, &self.not[..]) {
+        if let (Some(Owner { node, session }), []) = (&self.owner, &self.cooling_down[..]) {
             let (node, session, token) = (node.as_str(), *session, self.token);
             return Plain { node, session, token }.write().into();
         }
@@ -135,10 +135,10 @@ impl ClaimRecord {
             node: self.owner.as_ref().map(|o| Text(o.node.as_str().into())),
             session: self.owner.as_ref().map(|o| Text(o.session.to_string().into())),
             token: self.token.0,
-            not: self
-                .not
+            cooling_down: self
+                .cooling_down
                 .iter()
-                .map(|not| JsonNot { node: not.node.as_str().into(), for_ms: not.for_ms })
+                .map(|of| JsonCoolDown { node: of.node.as_str().into(), for_ms: of.for_ms })
                 .collect(),
         })
     }

@@ -17,7 +17,7 @@ mod tests;
 mod vectors;
 
 pub use claim::ReadClaim;
-pub use claim::{ClaimRecord, MAX_NOT, NotNode, Owner};
+pub use claim::{ClaimRecord, CoolDown, MAX_COOL_DOWNS, Owner};
 pub use control::{ControlRecord, DEFAULT_PARALLEL, Mode, OnDeadline};
 pub use group::{Freeze, GroupRecord, PROTOCOL, RebalanceRecord};
 pub use lease::{LEASE_LEN, LeaseRecord, LeaseState};

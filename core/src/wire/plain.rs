@@ -76,7 +76,7 @@ mod tests {
         let read = ReadClaim::of_json(value).expect("it is JSON of this form");
         let (node, session) = read.owner.expect("it has an owner");
         assert_eq!((node.as_str(), session, read.token), (plain.node, plain.session, plain.token));
-        assert!(read.not.is_empty());
+        assert!(read.cooling_down.is_empty());
         true
     }
 

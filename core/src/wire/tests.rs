@@ -84,11 +84,11 @@ fn a_member_comes_back_as_it_went() {
 #[test]
 fn a_claim_comes_back_as_it_went() {
     let owner = Some(Owner { node: longest_node(), session: session() });
-    let not = vec![NotNode { node: longest_node(), for_ms: u64::MAX }; MAX_NOT];
+    let cooling_down = vec![CoolDown { node: longest_node(), for_ms: u64::MAX }; MAX_COOL_DOWNS];
     for claim in [
-        ClaimRecord { owner: owner.clone(), token: Token(1), not: Vec::new() },
-        ClaimRecord { owner, token: Token::MAX, not: not.clone() },
-        ClaimRecord { owner: None, token: Token(0), not },
+        ClaimRecord { owner: owner.clone(), token: Token(1), cooling_down: Vec::new() },
+        ClaimRecord { owner, token: Token::MAX, cooling_down: cooling_down.clone() },
+        ClaimRecord { owner: None, token: Token(0), cooling_down },
     ] {
         let value = claim.encode();
         assert!(value.len() <= MAX_VALUE);
@@ -114,16 +114,18 @@ fn a_claim_beyond_its_bounds_is_malformed() {
     check(r#"{"v":1,"node":"w1","session":"ab","token":1}"#, "hexadecimal");
     check(r#"{"v":1,"node":null,"session":null,"token":-1}"#, "not a record of its kind");
     check(r#"{"v":1,"node":null,"session":null}"#, "missing field `token`");
-    let not = [r#"{"node":"w1","for_ms":1}"#; MAX_NOT + 1].join(",");
-    let many = format!(r#"{{"v":1,"node":null,"session":null,"token":1,"not":[{not}]}}"#);
-    check(&many, "bounds: not");
+    let cooling_down = [r#"{"node":"w1","for_ms":1}"#; MAX_COOL_DOWNS + 1].join(",");
+    let many = format!(
+        r#"{{"v":1,"node":null,"session":null,"token":1,"cooling_down":[{cooling_down}]}}"#
+    );
+    check(&many, "bounds: cooling_down");
     check("", "not a record of its kind");
     check("null", "not a record of its kind");
 }
 
 #[test]
 fn a_claim_of_a_newer_build_is_read() {
-    let value = r#"{"v":1,"node":null,"session":null,"token":3,"zone":"eu","not":[]}"#;
+    let value = r#"{"v":1,"node":null,"session":null,"token":3,"zone":"eu","cooling_down":[]}"#;
     assert_eq!(ClaimRecord::decode(value.as_bytes()).expect("version 1").token, Token(3));
 }
 
@@ -240,7 +242,7 @@ fn nearly() -> impl Strategy<Value = Vec<u8>> {
         Just(r#""mode":"drain","#.to_owned()),
         Just(r#""token":18446744073709551615,"#.to_owned()),
         Just(r#""oldest":[{"key":"","token":1,"since_ms":1}],"#.to_owned()),
-        Just(r#""not":[{"node":"a","for_ms":-1}],"#.to_owned()),
+        Just(r#""cooling_down":[{"node":"a","for_ms":-1}],"#.to_owned()),
         Just(r#""node":null,"#.to_owned()),
         Just(r#""count":0}"#.to_owned()),
         "\\PC{0,8}",

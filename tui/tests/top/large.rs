@@ -63,7 +63,7 @@ fn lease(at: u32) -> LeaseRecord {
 fn claim(at: u32) -> Write {
     let owner = Owner { node: node(at % NODES), session: session(at % NODES) };
     let token = Token(1_787_486_000_000_000 + u64::from(at));
-    let claim = ClaimRecord { owner: Some(owner), token, not: Vec::new() };
+    let claim = ClaimRecord { owner: Some(owner), token, cooling_down: Vec::new() };
     write(&RecordName::Claim(key(at)), claim.encode())
 }
 

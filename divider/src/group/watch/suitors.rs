@@ -13,7 +13,7 @@ impl Model {
     pub(super) fn suitors(&self, now: Now, key: &Key) -> Vec<Suitor> {
         let keys = &self.view.keys;
         let Some(ix) = keys.find(key) else { return Vec::new() };
-        let (Some(entry), not) = (keys.get(ix), keys.not(ix)) else { return Vec::new() };
+        let (Some(entry), not) = (keys.get(ix), keys.cooling_down(ix)) else { return Vec::new() };
         let hash = entry.hash;
         let rests = self.view.rests(now, ix).then(|| not.iter().map(|n| n.until).min()).flatten();
         let rests = rests.map(|until| Unfit::Resting(until.since(now.at)));

@@ -31,7 +31,7 @@ pub struct Stray {
 }
 
 /// For how long the tombstone of one is kept.
-const TOMBSTONE: Duration = Duration::from_mins(1);
+const TOMBSTONE_TTL: Duration = Duration::from_mins(1);
 
 #[derive(Deserialize)]
 struct Subjects {
@@ -100,7 +100,7 @@ impl NatsAccount {
         }
         let api = self.api(Some(group));
         let expected = Some(stray.revision);
-        let write = Write { ttl: Some(TOMBSTONE), ..Write::delete(String::new(), expected) };
+        let write = Write { ttl: Some(TOMBSTONE_TTL), ..Write::delete(String::new(), expected) };
         let subject = format!("{}{}", self.options.records_prefix(), stray.subject);
         publish(&api, subject, headers(&write)).await
     }

@@ -72,7 +72,7 @@ fn lease(id: &str, life: u8) -> LeaseRecord {
 
 fn claim(id: &str, life: u8, token: u64) -> ClaimRecord {
     let owner = Some(Owner { node: node(id), session: session(id, life) });
-    ClaimRecord { owner, token: Token(token), not: Vec::new() }
+    ClaimRecord { owner, token: Token(token), cooling_down: Vec::new() }
 }
 
 /// A group whose nodes exist on paper alone.

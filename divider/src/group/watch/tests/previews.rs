@@ -82,8 +82,8 @@ async fn it_is_said_how_well_each_node_suits_a_key_and_why_not() {
     let control = ControlRecord::new(Mode::Cordon);
     paper.put("control.w3", control.encode()).await;
     paper.announce(&["a"]).await;
-    let not = vec![divider_core::wire::NotNode { node: node("w5"), for_ms: 60_000 }];
-    paper.put("claim.a", ClaimRecord { not, ..claim("w1", 1, 5) }.encode()).await;
+    let cooling_down = vec![divider_core::wire::CoolDown { node: node("w5"), for_ms: 60_000 }];
+    paper.put("claim.a", ClaimRecord { cooling_down, ..claim("w1", 1, 5) }.encode()).await;
     let watch = paper.watch().await;
     let suitors = watch.suitors(&key("a")).expect("complete");
     let (fit, unfit) = suitors.split_at(2);

@@ -118,7 +118,7 @@ fn a_drain_that_frees_empties_its_node_at_the_deadline_and_has_drained_it_when_a
     let wish = ControlRecord { deadline_ms, on_deadline, ..ControlRecord::new(Mode::Drain) };
     timed.put("control.w1", wish.encode());
     assert_eq!(timed.state(), NodeState::Draining);
-    let free = ClaimRecord { owner: None, token: Token(2), not: Vec::new() };
+    let free = ClaimRecord { owner: None, token: Token(2), cooling_down: Vec::new() };
     timed.put("claim.a", free.encode());
     assert_eq!(timed.state(), NodeState::Draining, "it had no receiver before the deadline");
     timed.now.unix_us += 20_000_000;

@@ -20,7 +20,7 @@ use crate::stage::{Servers, key};
 const WINDOW: usize = 4096;
 
 /// As long as a claim is.
-pub(super) const CLAIM: &str = r#"{"v":1,"node":"node-1","session":"0123456789abcdef0123456789abcdef","token":1764000000000000,"not":[]}"#;
+pub(super) const CLAIM: &str = r#"{"v":1,"node":"node-1","session":"0123456789abcdef0123456789abcdef","token":1764000000000000}"#;
 
 /// How many write how much, before whom.
 #[derive(Debug, Clone, Copy)]

@@ -1,70 +1,71 @@
-//! Giving a claim away after its run is confirmed over: one write, which names the next owner.
+//! HandOver a claim away after its run is confirmed over: one write, which names the next owner.
 
 use super::Node;
-use super::hold::{Doubt, Giving, Hold, Mark, Next, Phase, Why};
-use super::look::claim_write;
+use super::hold::{HandOver, Hold, Mark, Next, Phase, Why, WriteState};
 use super::outcome::WriteFor;
+use super::reconcile::claim_write;
 use crate::edge::Notice;
 use crate::edge::StopReason;
 use crate::id::{Revision, Token};
 use crate::time::Now;
 use crate::view::{KeyIx, Note};
-use crate::wire::{ClaimRecord, MAX_NOT, NotNode};
+use crate::wire::{ClaimRecord, CoolDown, MAX_COOL_DOWNS};
 
 impl Node {
     /// The run is over: the claim goes to the next owner. From here on this revision of it is never
     /// started again here.
-    pub(super) fn hand(&mut self, now: Now, ix: KeyIx, why: Why, slot: bool) {
+    pub(super) fn hand_over(&mut self, now: Now, ix: KeyIx, why: Why, slot: bool) {
         let Some(hold) = self.holds.keys.get_mut(&ix) else { return };
         // Of its own accord: no stop was told.
         let told = if hold.phase == Phase::Running { now.at } else { hold.since };
         self.holds.tally.leave(ix, hold);
         hold.since = now.at;
-        hold.phase = Phase::Handing(Box::new(Giving {
+        hold.phase = Phase::HandingOver(Box::new(HandOver {
             next: Next::Free,
             ran: hold.token,
             told,
             slot,
             why,
             unwritten: None,
-            doubt: Doubt::Retry(now.at),
+            doubt: WriteState::Retry(now.at),
         }));
-        self.write_hand(now, ix);
+        self.write_hand_over(now, ix);
     }
 
     /// A claim that names this session and that it may not run: it is written free, with this node
     /// in `not`; it never chooses a receiver for what it did not have.
-    pub(super) fn give_back(&mut self, now: Now, ix: KeyIx, token: Token, revision: Revision) {
-        let doubt = Doubt::Retry(now.at);
-        let phase = Phase::Handing(Box::new(Giving {
+    pub(super) fn return_unrun(&mut self, now: Now, ix: KeyIx, token: Token, revision: Revision) {
+        let doubt = WriteState::Retry(now.at);
+        let phase = Phase::HandingOver(Box::new(HandOver {
             next: Next::Free,
             ran: token,
             told: now.at,
             slot: false,
-            why: Why::GivenBack,
+            why: Why::ReturnedUnrun,
             unwritten: None,
             doubt,
         }));
         self.holds.keys.insert(ix, Hold { token, revision, since: now.at, phase });
         let Some(entry) = self.view.keys.get_mut(ix) else { return };
         entry.note(Note::Pinned);
-        self.write_hand(now, ix);
+        self.write_hand_over(now, ix);
     }
 
     /// Sends a hand-over (again): to whoever is next as things are now. It is a compare-and-set over
     /// the same revision each time, so at most one of the attempts lands. Who is next a view that is
     /// not complete does not tell: until it is, nothing is sent.
-    fn write_hand(&mut self, now: Now, ix: KeyIx) {
+    fn write_hand_over(&mut self, now: Now, ix: KeyIx) {
         let works = self.is_working(now);
-        let Some(Hold { phase: Phase::Handing(giving), token, .. }) = self.holds.keys.get_mut(&ix)
+        let Some(Hold { phase: Phase::HandingOver(hand_over), token, .. }) =
+            self.holds.keys.get_mut(&ix)
         else {
             return;
         };
         if !works {
-            giving.unwritten = None;
-            return self.set_doubt(ix, Doubt::Retry(now.at + self.timing.heartbeat));
+            hand_over.unwritten = None;
+            return self.set_write_state(ix, WriteState::Retry(now.at + self.timing.heartbeat));
         }
-        let (why, is_first) = (giving.why, *token == giving.ran);
+        let (why, is_first) = (hand_over.why, *token == hand_over.ran);
         let next = self.choose_next(now, ix, why);
         // A released key that has nowhere to go is idle until a cool-down ends.
         if is_first
@@ -73,7 +74,7 @@ impl Node {
         {
             self.notice(Notice::Unwanted { key });
         }
-        self.send_hand(now, ix, next);
+        self.send_hand_over(now, ix, next);
     }
 
     fn choose_next(&mut self, now: Now, ix: KeyIx, why: Why) -> Next {
@@ -81,7 +82,7 @@ impl Node {
         if !entry.exists() {
             return Next::Gone;
         }
-        if why == Why::GivenBack {
+        if why == Why::ReturnedUnrun {
             return Next::Free;
         }
         let released = why == Why::Released;
@@ -103,39 +104,44 @@ impl Node {
         Next::Again
     }
 
-    fn send_hand(&mut self, now: Now, ix: KeyIx, to: Next) {
-        let Some(Hold { phase: Phase::Handing(giving), .. }) = self.holds.keys.get_mut(&ix) else {
+    fn send_hand_over(&mut self, now: Now, ix: KeyIx, to: Next) {
+        let Some(Hold { phase: Phase::HandingOver(hand_over), .. }) = self.holds.keys.get_mut(&ix)
+        else {
             return;
         };
-        giving.next = to;
-        let unwanted = matches!(giving.why, Why::Released | Why::GivenBack);
+        hand_over.next = to;
+        let unwanted = matches!(hand_over.why, Why::Released | Why::ReturnedUnrun);
         let Some(hold) = self.holds.keys.get(&ix) else { return };
         let (revision, last) = (hold.revision, hold.token);
-        let mut not = self.not_of(now, ix);
+        let mut cool_downs = self.cool_downs_of(now, ix);
         if unwanted {
-            self.add_self(&mut not);
+            self.add_self(&mut cool_downs);
         }
         let token = self.next_token(now, last);
         let claim = match to {
             Next::Gone => None,
-            Next::Free => Some(ClaimRecord { owner: None, token, not }),
-            Next::Again => Some(ClaimRecord { owner: self.owner_of(self.me), token, not }),
-            Next::To(owner) => Some(ClaimRecord { owner: self.owner_of(owner), token, not }),
+            Next::Free => Some(ClaimRecord { owner: None, token, cooling_down: cool_downs }),
+            Next::Again => {
+                Some(ClaimRecord { owner: self.owner_of(self.me), token, cooling_down: cool_downs })
+            }
+            Next::To(owner) => {
+                Some(ClaimRecord { owner: self.owner_of(owner), token, cooling_down: cool_downs })
+            }
         };
         if let Some(hold) = self.holds.keys.get_mut(&ix) {
             hold.token = token;
         }
         let Some(key) = self.view.keys.text(ix) else { return };
         let id = self.write(WriteFor::Claim(ix), claim_write(key, claim.as_ref(), revision));
-        self.set_doubt(ix, Doubt::Writing(id));
+        self.set_write_state(ix, WriteState::Writing(id));
     }
 
-    fn add_self(&self, not: &mut Vec<NotNode>) {
-        not.retain(|n| n.node != self.config.node);
+    fn add_self(&self, cool_downs: &mut Vec<CoolDown>) {
+        cool_downs.retain(|n| n.node != self.config.node);
         let for_ms = u64::try_from(self.config.cool_down.as_millis()).unwrap_or(u64::MAX);
-        not.push(NotNode { node: self.config.node.clone(), for_ms });
-        if not.len() > MAX_NOT {
-            not.remove(0);
+        cool_downs.push(CoolDown { node: self.config.node.clone(), for_ms });
+        if cool_downs.len() > MAX_COOL_DOWNS {
+            cool_downs.remove(0);
         }
     }
 
@@ -144,13 +150,13 @@ impl Node {
         match self.holds.keys.get(&ix).map(|h| &h.phase) {
             Some(Phase::Taking(_)) => self.retry_take(now, ix),
             Some(Phase::Completing(_)) => self.write_complete(ix),
-            Some(Phase::Handing(_)) => self.write_hand(now, ix),
+            Some(Phase::HandingOver(_)) => self.write_hand_over(now, ix),
             _ => {}
         }
     }
 
     /// What stands in the log where a hand-over was doubtful: not what was written over.
-    pub(super) fn on_hand_read(
+    pub(super) fn on_hand_over_read(
         &mut self,
         now: Now,
         ix: KeyIx,
@@ -160,32 +166,33 @@ impl Node {
         let Some(hold) = self.holds.keys.get(&ix) else { return };
         if revision < hold.revision {
             // A leader of old answers, or the log lost its tail; a resync tells which.
-            return self.set_doubt(ix, Doubt::Retry(now.at + self.timing.heartbeat));
+            return self.set_write_state(ix, WriteState::Retry(now.at + self.timing.heartbeat));
         }
         let owner = self.owner_of(self.me);
-        if let Phase::Handing(giving) = &hold.phase
-            && claim.is_some_and(|c| c.token == giving.ran && c.owner == owner)
+        if let Phase::HandingOver(hand_over) = &hold.phase
+            && claim.is_some_and(|c| c.token == hand_over.ran && c.owner == owner)
         {
             return self.hand_over_again(now, ix, revision);
         }
         let mine = claim.is_some_and(|c| c.token == hold.token)
             || claim.is_none()
-                && matches!(&hold.phase, Phase::Handing(giving) if giving.next == Next::Gone);
+                && matches!(&hold.phase, Phase::HandingOver(hand_over) if hand_over.next == Next::Gone);
         if mine {
-            return self.on_handed(now, ix, revision);
+            return self.on_handed_over(now, ix, revision);
         }
         if claim.is_none() {
-            self.mark_given(ix);
+            self.mark_handed_over(ix);
         }
         self.on_given_away(now, ix);
     }
 
     /// Garbage stands where the claim was. A write that was to mend that, from before the run was over,
     /// may still land and name this session: the run is not started by it again.
-    fn mark_given(&mut self, ix: KeyIx) {
-        if let Some(Hold { phase: Phase::Handing(giving), revision, .. }) = self.holds.keys.get(&ix)
+    fn mark_handed_over(&mut self, ix: KeyIx) {
+        if let Some(Hold { phase: Phase::HandingOver(hand_over), revision, .. }) =
+            self.holds.keys.get(&ix)
         {
-            let mark = Mark { revision: *revision, ran: giving.ran };
+            let mark = Mark { revision: *revision, ran: hand_over.ran };
             self.holds.marks.insert(ix, mark);
         }
     }
@@ -196,14 +203,14 @@ impl Node {
         if let Some(hold) = self.holds.keys.get_mut(&ix) {
             hold.revision = revision;
         }
-        self.set_doubt(ix, Doubt::Retry(now.at + self.timing.retry));
+        self.set_write_state(ix, WriteState::Retry(now.at + self.timing.retry));
     }
 
     /// The hand-over is in the log.
-    pub(super) fn on_handed(&mut self, now: Now, ix: KeyIx, revision: Revision) {
+    pub(super) fn on_handed_over(&mut self, now: Now, ix: KeyIx, revision: Revision) {
         let Some(hold) = self.holds.keys.get(&ix) else { return };
-        let Phase::Handing(giving) = &hold.phase else { return };
-        let Giving { next, told, .. } = **giving;
+        let Phase::HandingOver(hand_over) = &hold.phase else { return };
+        let HandOver { next, told, .. } = **hand_over;
         let token = hold.token;
         self.leaving.count(now, next);
         self.notice(Notice::HandedOver { after: now.at.since(told) });
@@ -211,7 +218,7 @@ impl Node {
             self.free_slot(ix);
             self.planner.unpledge(&mut self.view, now, ix);
             if self.holds.is_unconfirmed(ix) {
-                self.give_back(now, ix, token, revision);
+                self.return_unrun(now, ix, token, revision);
             } else {
                 self.start_own(now, ix, token, revision);
             }
@@ -224,23 +231,23 @@ impl Node {
     fn on_given_away(&mut self, now: Now, ix: KeyIx) {
         self.free_slot(ix);
         if let Some(hold) = self.holds.keys.get_mut(&ix) {
-            hold.phase = Phase::Handed;
+            hold.phase = Phase::HandedOver;
         }
-        self.look_at_handing(now, ix);
+        self.reconcile_handing_over(now, ix);
     }
 
-    pub(super) fn look_at_handing(&mut self, now: Now, ix: KeyIx) {
+    pub(super) fn reconcile_handing_over(&mut self, now: Now, ix: KeyIx) {
         let (Some(hold), Some(entry)) = (self.holds.keys.get(&ix), self.view.keys.get(ix)) else {
             return;
         };
         if entry.claim.revision <= hold.revision {
             return;
         }
-        if let Phase::Handing(giving) = &hold.phase {
-            let Giving { next, ran, .. } = **giving;
+        if let Phase::HandingOver(hand_over) = &hold.phase {
+            let HandOver { next, ran, .. } = **hand_over;
             let claim = &entry.claim;
             // Under garbage token and owner are the last ones shown: the hand-over may have landed below.
-            if claim.exists && !claim.garbled && claim.token == ran && claim.owner == self.me {
+            if claim.exists && !claim.unreadable && claim.token == ran && claim.owner == self.me {
                 let revision = claim.revision;
                 return self.hand_over_again(now, ix, revision);
             }
@@ -249,15 +256,15 @@ impl Node {
             let landed =
                 claim.token == hold.token && claim.exists || !claim.exists && next == Next::Gone;
             if landed {
-                return self.on_handed(now, ix, revision);
+                return self.on_handed_over(now, ix, revision);
             }
-            if claim.garbled {
-                self.mark_given(ix);
+            if claim.unreadable {
+                self.mark_handed_over(ix);
             }
             self.free_slot(ix);
         }
         self.holds.keys.remove(&ix);
         self.unpin_if_done(ix);
-        self.planner.look_at([ix]);
+        self.planner.mark_dirty([ix]);
     }
 }

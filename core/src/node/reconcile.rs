@@ -1,7 +1,7 @@
 //! Looking at one key: what is to be done about it, worked out from the view, the plan and the hold.
 
 use super::Node;
-use super::hold::{Doubt, Hold, Phase};
+use super::hold::{Hold, Phase, WriteState};
 use super::outcome::WriteFor;
 use crate::edge::Action;
 use crate::edge::StopReason;
@@ -10,53 +10,53 @@ use crate::id::{Revision, Token};
 use crate::log::{Outcome, Write};
 use crate::plan::score;
 use crate::time::Now;
-use crate::timing::{TOMBSTONE, UNKNOWN_LEASE, observed};
+use crate::timing::{TOMBSTONE_TTL, UNKNOWN_LEASE, observed};
 use crate::view::{KeyIx, Note, OwnerIx};
-use crate::wire::{ClaimRecord, Named, NotNode, Owner};
+use crate::wire::{ClaimRecord, CoolDown, Named, Owner};
 
 impl Node {
     /// Does what this key needs. Called whenever something about it changed; once too often does no
     /// harm.
-    pub(super) fn look(&mut self, now: Now, ix: KeyIx) {
+    pub(super) fn reconcile_key(&mut self, now: Now, ix: KeyIx) {
         if !self.is_working(now) {
             return;
         }
         match self.holds.keys.get(&ix).map(|hold| &hold.phase) {
-            None => self.look_at_free(now, ix),
-            Some(Phase::Taking(_)) => self.look_at_taking(now, ix),
-            Some(Phase::Running) => self.look_at_running(now, ix),
+            None => self.reconcile_free(now, ix),
+            Some(Phase::Taking(_)) => self.reconcile_taking(now, ix),
+            Some(Phase::Running) => self.reconcile_running(now, ix),
             #[cfg(test)]
             Some(Phase::Stopping(_)) if broken!(StopIsFinal) => self.take_stop_back(now, ix),
             Some(Phase::Stopping(_) | Phase::Completing(_)) => {
                 self.follow_claim(now, ix);
             }
-            Some(Phase::Handing(_) | Phase::Handed) => self.look_at_handing(now, ix),
+            Some(Phase::HandingOver(_) | Phase::HandedOver) => self.reconcile_handing_over(now, ix),
         }
     }
 
     /// A time that was set for this key has come.
     pub(super) fn on_later(&mut self, now: Now, ix: KeyIx) {
         if let Some(hold) = self.holds.keys.get_mut(&ix)
-            && let Some(Doubt::Retry(at)) = hold.doubt_mut()
+            && let Some(WriteState::Retry(at)) = hold.write_state_mut()
             && *at <= now.at
         {
             return self.retry(now, ix);
         }
         self.release_slow_slot(now, ix);
         self.stop_timed_out(now, ix);
-        self.look(now, ix);
+        self.reconcile_key(now, ix);
     }
 
-    fn look_at_free(&mut self, now: Now, ix: KeyIx) {
+    fn reconcile_free(&mut self, now: Now, ix: KeyIx) {
         let Some(entry) = self.view.keys.get(ix) else { return };
         let mine = entry.claim.exists && entry.claim.owner == self.me;
         #[cfg(test)]
         let mine = mine || self.is_this_nodes(entry.claim.owner);
-        if mine && !entry.claim.garbled {
+        if mine && !entry.claim.unreadable {
             return self.adopt(now, ix);
         }
         if !entry.exists() {
-            return self.look_at_litter(now, ix);
+            return self.reconcile_stale_claim(now, ix);
         }
         if mine {
             // Garbage over a claim that was this node's last: it may have been handed over before
@@ -64,7 +64,7 @@ impl Node {
             return self.want(now, ix);
         }
         if !self.planner.is_orphan(&self.view, ix) {
-            return self.look_at_garbled(now, ix);
+            return self.reconcile_unreadable(now, ix);
         }
         if entry.target == self.me {
             self.want(now, ix);
@@ -75,9 +75,9 @@ impl Node {
 
     /// Whoever an unreadable claim named before writes it again, unless it never saw that it was named:
     /// after some time it holds nothing by it any more, and the key is an orphan.
-    fn look_at_garbled(&mut self, now: Now, ix: KeyIx) {
-        let garbled = self.view.keys.get(ix).is_some_and(|entry| entry.claim.garbled);
-        if garbled && self.garbage_is_old(now, ix) {
+    fn reconcile_unreadable(&mut self, now: Now, ix: KeyIx) {
+        let unreadable = self.view.keys.get(ix).is_some_and(|entry| entry.claim.unreadable);
+        if unreadable && self.unreadable_is_old(now, ix) {
             let effect = self.view.disown(ix);
             self.on_live_effect(now, &effect);
         }
@@ -91,10 +91,10 @@ impl Node {
         let may = self.planner.may_take(&self.view, ix, self.me);
         if let Some(until) = self.holds.lasts_until(ix, now.at) {
             // It was lost by mistake: its last run may go on until then, and nobody else may begin.
-            return self.look_later(until, ix);
+            return self.reconcile_at(until, ix);
         }
         if !entry.exists() || !may || self.holds.is_unconfirmed(ix) {
-            return self.give_back(now, ix, token, revision);
+            return self.return_unrun(now, ix, token, revision);
         }
         if self.holds.marks.get(&ix).is_some_and(|mark| mark.covers(revision, token)) {
             // It was run or given away on this revision: a late write of ours may still name
@@ -110,7 +110,7 @@ impl Node {
             return self.start(now, ix, token, revision);
         }
         self.takes.begin();
-        let phase = Phase::Taking(Doubt::Won);
+        let phase = Phase::Taking(WriteState::Won);
         self.holds.keys.insert(ix, Hold { token, revision, since: now.at, phase });
     }
 
@@ -129,7 +129,7 @@ impl Node {
         debug_assert!(before.is_none_or(|hold| !hold.is_held()), "it runs already");
         self.actions.push_back(Action::Start(key, token));
         self.note_started(ix);
-        self.planner.look_at([ix]);
+        self.planner.mark_dirty([ix]);
     }
 
     /// The claim is older than what this view had shown before it was last read anew. Where the log
@@ -140,18 +140,18 @@ impl Node {
         entry.note(Note::Pinned);
         let last = entry.claim.token;
         let token = self.next_token(now, last);
-        let phase = Phase::Taking(Doubt::Retry(now.at));
+        let phase = Phase::Taking(WriteState::Retry(now.at));
         self.holds.keys.insert(ix, Hold { token, revision, since: now.at, phase });
         self.takes.begin();
         self.write_take(now, ix);
     }
 
-    fn look_at_taking(&mut self, now: Now, ix: KeyIx) {
+    fn reconcile_taking(&mut self, now: Now, ix: KeyIx) {
         let (Some(hold), Some(entry)) = (self.holds.keys.get(&ix), self.view.keys.get(ix)) else {
             return;
         };
         let claim = &entry.claim;
-        if claim.revision <= hold.revision || claim.garbled {
+        if claim.revision <= hold.revision || claim.unreadable {
             return;
         }
         let (token, revision) = (claim.token, claim.revision);
@@ -160,7 +160,7 @@ impl Node {
         }
     }
 
-    fn look_at_running(&mut self, now: Now, ix: KeyIx) {
+    fn reconcile_running(&mut self, now: Now, ix: KeyIx) {
         if !self.follow_claim(now, ix) {
             return;
         }
@@ -187,8 +187,8 @@ impl Node {
         if claim.revision <= hold.revision {
             return true;
         }
-        if claim.garbled && claim.owner == self.me {
-            self.reassert(now, ix);
+        if claim.unreadable && claim.owner == self.me {
+            self.rewrite_claim(now, ix);
             return false;
         }
         if claim.owner != self.me || claim.token != hold.token {
@@ -196,15 +196,15 @@ impl Node {
             return false;
         }
         hold.revision = claim.revision;
-        self.holds.reasserts.remove(&ix);
+        self.holds.rewrites.remove(&ix);
         true
     }
 
     /// Garbage was written over a claim of this node's: it writes it again as it was. Others who do
-    /// not know whose the claim was take it after [`garbage_is_old`](Self::garbage_is_old), so if this
+    /// not know whose the claim was take it after [`unreadable_is_old`](Self::unreadable_is_old), so if this
     /// does not succeed within a lease, the key is lost.
-    fn reassert(&mut self, now: Now, ix: KeyIx) {
-        let attempt = self.holds.reasserts.entry(ix).or_insert((now.at, false));
+    fn rewrite_claim(&mut self, now: Now, ix: KeyIx) {
+        let attempt = self.holds.rewrites.entry(ix).or_insert((now.at, false));
         let (since, writing) = *attempt;
         if since + self.timing.lease <= now.at {
             return self.lose_claim(now, ix);
@@ -218,36 +218,36 @@ impl Node {
         };
         let (token, over) = (hold.token, entry.claim.revision);
         let owner = self.owner_of(self.me);
-        let claim = ClaimRecord { owner, token, not: self.not_of(now, ix) };
+        let claim = ClaimRecord { owner, token, cooling_down: self.cool_downs_of(now, ix) };
         let Some(key) = self.view.keys.text(ix) else { return };
-        self.write(WriteFor::Reassert(ix), claim_write(key, Some(&claim), over));
-        self.look_later(since + self.timing.lease, ix);
+        self.write(WriteFor::RewriteClaim(ix), claim_write(key, Some(&claim), over));
+        self.reconcile_at(since + self.timing.lease, ix);
     }
 
-    pub(super) fn on_reassert_wrote(&mut self, now: Now, ix: KeyIx, outcome: &Outcome) {
-        let Some(attempt) = self.holds.reasserts.get_mut(&ix) else { return };
+    pub(super) fn on_rewrite_wrote(&mut self, now: Now, ix: KeyIx, outcome: &Outcome) {
+        let Some(attempt) = self.holds.rewrites.get_mut(&ix) else { return };
         attempt.1 = false;
         if let Outcome::Acked(revision) = outcome {
-            self.holds.reasserts.remove(&ix);
+            self.holds.rewrites.remove(&ix);
             if let Some(hold) = self.holds.keys.get_mut(&ix).filter(|hold| hold.is_held()) {
                 hold.revision = *revision;
             }
         } else {
-            self.look_later(now.at + self.timing.retry, ix);
+            self.reconcile_at(now.at + self.timing.retry, ix);
         }
     }
 
     /// A claim without a key and without a live owner: of all members the one with the best score
     /// deletes it.
-    fn look_at_litter(&mut self, now: Now, ix: KeyIx) {
+    fn reconcile_stale_claim(&mut self, now: Now, ix: KeyIx) {
         let Some(entry) = self.view.keys.get(ix) else { return };
         let claim = &entry.claim;
-        let garbled = claim.garbled;
+        let unreadable = claim.unreadable;
         // Who last had one that cannot be read is not known to everybody as the same.
-        if !claim.exists || !garbled && self.planner.is_member(claim.owner) {
+        if !claim.exists || !unreadable && self.planner.is_member(claim.owner) {
             return;
         }
-        if garbled && !self.garbage_is_old(now, ix) {
+        if unreadable && !self.unreadable_is_old(now, ix) {
             return;
         }
         let Some(entry) = self.view.keys.get(ix) else { return };
@@ -260,32 +260,32 @@ impl Node {
             .map(|s| s.owner);
         if cleaner != Some(self.me) {
             // The one whose turn it is may be gone before it is done.
-            return self.look_later(now.at + self.timing.lease, ix);
+            return self.reconcile_at(now.at + self.timing.lease, ix);
         }
-        let free = garbled || self.is_proved_over(owner);
-        if free && self.takes.litter.insert(ix) {
+        let free = unreadable || self.is_proved_over(owner);
+        if free && self.takes.deleting.insert(ix) {
             let Some(key) = self.view.keys.text(ix) else { return };
             let write = claim_write(key, None, revision);
-            self.write(WriteFor::Litter(ix), write);
+            self.write(WriteFor::StaleClaim(ix), write);
         }
     }
 
-    pub(super) fn on_litter_wrote(&mut self, now: Now, ix: KeyIx) {
-        self.takes.litter.remove(&ix);
-        self.look_later(now.at + self.timing.lease, ix);
+    pub(super) fn on_stale_claim_wrote(&mut self, now: Now, ix: KeyIx) {
+        self.takes.deleting.remove(&ix);
+        self.reconcile_at(now.at + self.timing.lease, ix);
     }
 
     /// Whether an unreadable claim has been in sight for long enough that whoever held it by a claim
     /// before it cannot hold it any more: an owner whose watch lags by two leases is fenced, and one
     /// that has seen the garbage writes its claim again within a lease, or loses the key.
-    pub(super) fn garbage_is_old(&mut self, now: Now, ix: KeyIx) -> bool {
+    pub(super) fn unreadable_is_old(&mut self, now: Now, ix: KeyIx) -> bool {
         let longest = self.view.members.values().map(|m| m.record.lease_ms).max();
         let lease = longest.map_or(UNKNOWN_LEASE, std::time::Duration::from_millis);
         let Some(revision) = self.view.keys.get(ix).map(|e| e.claim.revision) else { return false };
-        let since = self.takes.garbage_since(ix, revision, now.at);
+        let since = self.takes.unreadable_since(ix, revision, now.at);
         let due = since + observed(lease.min(UNKNOWN_LEASE)) * 4;
         if due > now.at {
-            self.look_later(due, ix);
+            self.reconcile_at(due, ix);
         }
         due <= now.at || broken!(GarbagePatience)
     }
@@ -297,12 +297,12 @@ impl Node {
     }
 
     /// Who released the key lately, for how long it still does not want it.
-    pub(super) fn not_of(&self, now: Now, ix: KeyIx) -> Vec<NotNode> {
-        let left = |n: &crate::view::NotUntil| {
+    pub(super) fn cool_downs_of(&self, now: Now, ix: KeyIx) -> Vec<CoolDown> {
+        let left = |n: &crate::view::CoolDownUntil| {
             let for_ms = u64::try_from(n.until.since(now.at).as_millis()).ok()?;
-            (for_ms > 0).then(|| NotNode { node: n.node.clone(), for_ms })
+            (for_ms > 0).then(|| CoolDown { node: n.node.clone(), for_ms })
         };
-        self.view.keys.not(ix).iter().filter_map(left).collect()
+        self.view.keys.cooling_down(ix).iter().filter_map(left).collect()
     }
 
     /// The token of a new claim of this key: above the last one, above every one seen, and above
@@ -323,7 +323,7 @@ pub(super) fn claim_write(key: &str, claim: Option<&ClaimRecord>, expected: Revi
         name: Named::Claim(key).to_string(),
         value: claim.map(ClaimRecord::encode),
         expected: Some(expected).filter(|_| claim.is_some() || !broken!(DeleteCas)),
-        ttl: claim.is_none().then_some(TOMBSTONE),
+        ttl: claim.is_none().then_some(TOMBSTONE_TTL),
         expires_in: None,
     }
 }
