@@ -1,7 +1,6 @@
 //! Asking now and then whether the log still says what it said: its cost does not know how many keys
 //! there are.
 
-use std::ops::Bound::{Excluded, Unbounded};
 use std::time::Duration;
 
 use super::Node;
@@ -71,8 +70,7 @@ impl Node {
     /// The key after this one, of those that this node has to do with; the first after the last.
     fn next_held(&self, before: Option<KeyIx>) -> Option<KeyIx> {
         let keys = &self.holds.keys;
-        let after = before.and_then(|ix| keys.range((Excluded(ix), Unbounded)).next());
-        after.or_else(|| keys.first_key_value()).map(|(ix, _)| *ix)
+        keys.next_after(before).or_else(|| keys.next_after(None))
     }
 
     /// A claim that is older than it is known, gone, or another one at the same place shows that the
@@ -85,7 +83,7 @@ impl Node {
         answer: Result<Option<Record>, StoreError>,
     ) {
         let Ok(record) = answer else { return };
-        let Some(hold) = self.holds.keys.get(&ix) else { return };
+        let Some(hold) = self.holds.keys.get(ix) else { return };
         let Some(shown) = self.view.keys.get(ix).map(|e| e.claim.revision) else { return };
         let revision = Self::answer_revision(record.as_ref());
         let claim = record.and_then(|r| r.value).and_then(|v| ClaimRecord::decode(&v).ok());

@@ -12,7 +12,7 @@ use crate::wire::Owner;
 impl Node {
     /// Takes the write of a claim to have landed.
     pub(super) fn believe(&mut self, now: Now, ix: KeyIx) {
-        let Some(hold) = self.holds.keys.get(&ix) else { return };
+        let Some(hold) = self.holds.keys.get(ix) else { return };
         let (token, revision) = (hold.token, self.view.seen.max(hold.revision));
         match hold.phase {
             Phase::Taking(_) => self.on_taken(now, ix, revision),
@@ -22,12 +22,12 @@ impl Node {
     }
 
     pub(super) fn is_handing(&self, ix: KeyIx) -> bool {
-        matches!(self.holds.keys.get(&ix).map(|h| &h.phase), Some(Phase::HandingOver { .. }))
+        matches!(self.holds.keys.get(ix).map(|h| &h.phase), Some(Phase::HandingOver { .. }))
     }
 
     /// Starts a key again whose hand-over is doubtful, on the revision that was to be written over.
     pub(super) fn start_again(&mut self, now: Now, ix: KeyIx) {
-        let Some(hold) = self.holds.keys.get(&ix) else { return };
+        let Some(hold) = self.holds.keys.get(ix) else { return };
         let (token, revision) = (hold.token, hold.revision);
         self.free_slot(ix);
         self.planner.unpledge(&mut self.view, now, ix);
@@ -46,7 +46,7 @@ impl Node {
         if !self.follow_claim(now, ix) || !exists || self.must_go(now, ix) {
             return;
         }
-        if let Some(hold) = self.holds.keys.get_mut(&ix)
+        if let Some(hold) = self.holds.keys.get_mut(ix)
             && let Phase::Stopping(stop) = hold.phase
             && stop.reason != StopReason::Rebalance
         {

@@ -46,7 +46,7 @@ impl Node {
     fn held(&self, key: &Key, token: Token) -> Option<KeyIx> {
         let ix = self.view.keys.find(key)?;
         let is_it = |hold: &Hold| hold.is_held() && hold.token == token;
-        self.holds.keys.get(&ix).is_some_and(is_it).then_some(ix)
+        self.holds.keys.get(ix).is_some_and(is_it).then_some(ix)
     }
 
     fn on_release(&mut self, now: Now, request: RequestId, key: &Key, token: Token) {
@@ -67,7 +67,7 @@ impl Node {
 
     /// Whether the key was told to stop and counts against the moves that may be under way.
     fn has_slot_for(&self, ix: KeyIx) -> bool {
-        let phase = self.holds.keys.get(&ix).map(|hold| &hold.phase);
+        let phase = self.holds.keys.get(ix).map(|hold| &hold.phase);
         matches!(phase, Some(Phase::Stopping(stop)) if stop.slot)
     }
 
@@ -79,7 +79,7 @@ impl Node {
             self.drop_slot(ix);
         }
         let announced = self.view.keys.get(ix).map(|e| e.announced).unwrap_or_default();
-        if let Some(hold) = self.holds.keys.get_mut(&ix) {
+        if let Some(hold) = self.holds.keys.get_mut(ix) {
             self.holds.tally.leave(ix, hold);
             hold.since = now.at;
             let doubt = WriteState::Retry(now.at);
@@ -94,7 +94,7 @@ impl Node {
 
     /// Deletes the key at the revision that its owner had seen when its work was done.
     pub(super) fn write_complete(&mut self, ix: KeyIx) {
-        let (Some(hold), Some(key)) = (self.holds.keys.get(&ix), self.view.keys.text(ix)) else {
+        let (Some(hold), Some(key)) = (self.holds.keys.get(ix), self.view.keys.text(ix)) else {
             return;
         };
         let Phase::Completing(completing) = &hold.phase else { return };
@@ -114,7 +114,7 @@ impl Node {
         id: WriteId,
         outcome: &Outcome,
     ) {
-        let Some(hold) = self.holds.keys.get_mut(&ix) else { return };
+        let Some(hold) = self.holds.keys.get_mut(ix) else { return };
         if hold.write_state_mut().is_none_or(|doubt| *doubt != WriteState::Writing(id)) {
             return;
         }
@@ -138,7 +138,7 @@ impl Node {
     }
 
     fn note_failed(&mut self, ix: KeyIx, error: &StoreError) {
-        let hold = self.holds.keys.get_mut(&ix);
+        let hold = self.holds.keys.get_mut(ix);
         if let Some(Phase::Completing(completing)) = hold.map(|hold| &mut hold.phase) {
             completing.failed = Some(error.clone());
         }
@@ -156,7 +156,7 @@ impl Node {
         if let Some(error) = error {
             self.note_failed(ix, error);
         }
-        let Some(hold) = self.holds.keys.get(&ix) else { return };
+        let Some(hold) = self.holds.keys.get(ix) else { return };
         let Phase::Completing(completing) = &hold.phase else { return };
         let denied = matches!(error, Some(StoreError::Denied { .. }));
         if !denied && hold.since + self.timing.lease * 2 > now.at {
@@ -174,7 +174,7 @@ impl Node {
         ix: KeyIx,
         answer: Result<Option<Record>, StoreError>,
     ) {
-        let Some(hold) = self.holds.keys.get_mut(&ix) else { return };
+        let Some(hold) = self.holds.keys.get_mut(ix) else { return };
         if hold.write_state_mut().is_none_or(|doubt| *doubt != WriteState::Reading) {
             return;
         }
@@ -207,7 +207,7 @@ impl Node {
     }
 
     fn completed(&mut self, ix: KeyIx, reply: Reply) {
-        let Some(hold) = self.holds.keys.get(&ix) else { return };
+        let Some(hold) = self.holds.keys.get(ix) else { return };
         if let Phase::Completing(completing) = &hold.phase {
             self.reply(completing.request, reply);
         }

@@ -13,7 +13,7 @@ use crate::view::KeyIx;
 impl Node {
     /// Tells the application to stop. A `Stop` once told is never taken back.
     pub(super) fn stop(&mut self, now: Now, ix: KeyIx, reason: StopReason, slot: bool) {
-        let (Some(hold), Some(key)) = (self.holds.keys.get_mut(&ix), self.view.keys.key(ix)) else {
+        let (Some(hold), Some(key)) = (self.holds.keys.get_mut(ix), self.view.keys.key(ix)) else {
             return;
         };
         let until = self.config.stop_timeout.map(|after| now.at + after);
@@ -38,7 +38,7 @@ impl Node {
         if self.confirm_unconfirmed(now, ix, token) {
             return;
         }
-        let Some(hold) = self.holds.keys.get(&ix) else { return };
+        let Some(hold) = self.holds.keys.get(ix) else { return };
         if let Phase::Stopping(stop) = hold.phase
             && (hold.token == token || broken!(ConfirmToken))
         {
@@ -61,7 +61,7 @@ impl Node {
     /// A stop that was not confirmed in the time that the application set: the key is handed over
     /// all the same. This gives exclusivity up for that key, as the setting's documentation says.
     pub(super) fn stop_timed_out(&mut self, now: Now, ix: KeyIx) {
-        let Some(hold) = self.holds.keys.get(&ix) else { return };
+        let Some(hold) = self.holds.keys.get(ix) else { return };
         let Phase::Stopping(stop) = hold.phase else { return };
         let Some(until) = stop.until else { return };
         let run = Unconfirmed { token: hold.token, told: hold.since, until: now.at };

@@ -64,7 +64,7 @@ impl Node {
     /// write there.
     pub(super) fn fence_if_stuck(&mut self, now: Now, ix: KeyIx) -> bool {
         let named = self.is_named(ix);
-        let Some(hold) = self.holds.keys.get_mut(&ix) else { return false };
+        let Some(hold) = self.holds.keys.get_mut(ix) else { return false };
         let since = match &mut hold.phase {
             Phase::HandingOver(hand_over) => *hand_over.unwritten.get_or_insert(now.at),
             Phase::Taking(_) if named => hold.since,
@@ -135,9 +135,7 @@ impl Node {
     pub(super) fn lose_all(&mut self, reason: LostReason, until: Time) {
         // What was not sent belongs to a session that writes nothing any more.
         self.actions.push_back(Action::Withdraw);
-        let mut keys: Vec<KeyIx> = self.holds.keys.keys().copied().collect();
-        keys.sort_unstable();
-        for ix in keys {
+        for ix in self.holds.keys.keys() {
             self.lose(ix, reason, until);
         }
         self.takes.clear();
@@ -146,7 +144,7 @@ impl Node {
 
     /// One key is not this session's any more, whatever was going on with it.
     pub(super) fn lose(&mut self, ix: KeyIx, reason: LostReason, until: Time) {
-        let Some(hold) = self.holds.keys.remove(&ix) else { return };
+        let Some(hold) = self.holds.keys.remove(ix) else { return };
         self.holds.tally.leave(ix, &hold);
         self.moves.forget(ix, &hold.phase);
         self.holds.rewrites.remove(&ix);
@@ -188,7 +186,7 @@ impl Node {
 
     /// Keeps a key's entry only as long as there is business with it.
     pub(super) fn unpin_if_done(&mut self, ix: KeyIx) {
-        if self.holds.keys.contains_key(&ix) || self.holds.unconfirmed.contains_key(&ix) {
+        if self.holds.keys.contains(ix) || self.holds.unconfirmed.contains_key(&ix) {
             return;
         }
         if let Some(entry) = self.view.keys.get_mut(ix) {

@@ -19,7 +19,7 @@ impl Node {
     pub(super) fn on_key_not_shown(&mut self, ix: KeyIx) {
         let keys = &self.view.keys;
         let (Some(entry), Some(key)) = (keys.get(ix), keys.key(ix)) else { return };
-        if self.holds.keys.contains_key(&ix) && !broken!(AbsenceIsAsked) {
+        if self.holds.keys.contains(ix) && !broken!(AbsenceIsAsked) {
             self.read(ReadFor::KeyGone(ix, entry.announced), &RecordName::Key(key));
         } else {
             self.view.drop_key(ix);
@@ -30,7 +30,7 @@ impl Node {
     pub(super) fn on_claim_not_shown(&mut self, ix: KeyIx) {
         let keys = &self.view.keys;
         let (Some(entry), Some(key)) = (keys.get(ix), keys.key(ix)) else { return };
-        if self.holds.keys.contains_key(&ix) && !broken!(AbsenceIsAsked) {
+        if self.holds.keys.contains(ix) && !broken!(AbsenceIsAsked) {
             self.read(ReadFor::ClaimGone(ix, entry.claim.revision), &RecordName::Claim(key));
         } else {
             self.view.drop_claim(ix);
@@ -39,15 +39,13 @@ impl Node {
 
     /// Every key that is held and whose claim does not stand as it is held is lost.
     pub(super) fn prove_holds(&mut self, now: Now) {
-        let mut keys: Vec<_> = self.holds.keys.keys().copied().collect();
-        keys.sort_unstable();
-        for ix in keys {
+        for ix in self.holds.keys.keys() {
             self.prove_hold(now, ix);
         }
     }
 
     fn prove_hold(&mut self, now: Now, ix: KeyIx) {
-        let Some(hold) = self.holds.keys.get_mut(&ix) else { return };
+        let Some(hold) = self.holds.keys.get_mut(ix) else { return };
         let Some(claim) = self.view.keys.get(ix).map(|e| &e.claim) else { return };
         // One that was acknowledged after the watch was opened may not have been shown yet.
         let unseen = hold.since >= self.watch.opened() && hold.revision > self.view.seen;
@@ -98,7 +96,7 @@ impl Node {
     pub(super) fn on_expired(&mut self, now: Now, ix: KeyIx) {
         let Some(entry) = self.view.keys.get(ix).filter(|entry| entry.exists()) else { return };
         let known = entry.announced;
-        if !self.holds.keys.contains_key(&ix) {
+        if !self.holds.keys.contains(ix) {
             return self.on_key_expired(now, ix);
         }
         let Some(key) = self.view.keys.text(ix) else { return };
@@ -188,7 +186,7 @@ impl Node {
     ) {
         let Some(shown) = self.view.keys.get(ix).map(|e| e.claim.revision) else { return };
         if shown != known {
-            let held = self.holds.keys.get(&ix).filter(|hold| hold.is_held());
+            let held = self.holds.keys.get(ix).filter(|hold| hold.is_held());
             // Below what is held, it is of a log that lost that.
             if held.is_some_and(|hold| shown < hold.revision) {
                 self.prove_hold(now, ix);
@@ -199,7 +197,7 @@ impl Node {
             return self.resync(now, "a claim could be neither seen nor read");
         };
         if let Some(value) = record.and_then(|r| r.value) {
-            let token = self.holds.keys.get(&ix).filter(|h| h.is_held()).map(|h| h.token);
+            let token = self.holds.keys.get(ix).filter(|h| h.is_held()).map(|h| h.token);
             let claim = ClaimRecord::decode(&value);
             if let (Some(token), Ok(claim)) = (token, claim)
                 && claim.token != token

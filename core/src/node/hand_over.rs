@@ -15,7 +15,7 @@ impl Node {
     /// The run is over: the claim goes to the next owner. From here on this revision of it is never
     /// started again here.
     pub(super) fn hand_over(&mut self, now: Now, ix: KeyIx, why: Why, slot: bool) {
-        let Some(hold) = self.holds.keys.get_mut(&ix) else { return };
+        let Some(hold) = self.holds.keys.get_mut(ix) else { return };
         // Of its own accord: no stop was told.
         let told = if hold.phase == Phase::Running { now.at } else { hold.since };
         self.holds.tally.leave(ix, hold);
@@ -57,7 +57,7 @@ impl Node {
     fn write_hand_over(&mut self, now: Now, ix: KeyIx) {
         let works = self.is_working(now);
         let Some(Hold { phase: Phase::HandingOver(hand_over), token, .. }) =
-            self.holds.keys.get_mut(&ix)
+            self.holds.keys.get_mut(ix)
         else {
             return;
         };
@@ -105,13 +105,13 @@ impl Node {
     }
 
     fn send_hand_over(&mut self, now: Now, ix: KeyIx, to: Next) {
-        let Some(Hold { phase: Phase::HandingOver(hand_over), .. }) = self.holds.keys.get_mut(&ix)
+        let Some(Hold { phase: Phase::HandingOver(hand_over), .. }) = self.holds.keys.get_mut(ix)
         else {
             return;
         };
         hand_over.next = to;
         let unwanted = matches!(hand_over.why, Why::Released | Why::ReturnedUnrun);
-        let Some(hold) = self.holds.keys.get(&ix) else { return };
+        let Some(hold) = self.holds.keys.get(ix) else { return };
         let (revision, last) = (hold.revision, hold.token);
         let mut cool_downs = self.cool_downs_of(now, ix);
         if unwanted {
@@ -128,7 +128,7 @@ impl Node {
                 Some(ClaimRecord { owner: self.owner_of(owner), token, cooling_down: cool_downs })
             }
         };
-        if let Some(hold) = self.holds.keys.get_mut(&ix) {
+        if let Some(hold) = self.holds.keys.get_mut(ix) {
             hold.token = token;
         }
         let Some(key) = self.view.keys.text(ix) else { return };
@@ -147,7 +147,7 @@ impl Node {
 
     /// A doubtful write is tried again.
     pub(super) fn retry(&mut self, now: Now, ix: KeyIx) {
-        match self.holds.keys.get(&ix).map(|h| &h.phase) {
+        match self.holds.keys.get(ix).map(|h| &h.phase) {
             Some(Phase::Taking(_)) => self.retry_take(now, ix),
             Some(Phase::Completing(_)) => self.write_complete(ix),
             Some(Phase::HandingOver(_)) => self.write_hand_over(now, ix),
@@ -163,7 +163,7 @@ impl Node {
         revision: Revision,
         claim: Option<&ClaimRecord>,
     ) {
-        let Some(hold) = self.holds.keys.get(&ix) else { return };
+        let Some(hold) = self.holds.keys.get(ix) else { return };
         if revision < hold.revision {
             // A leader of old answers, or the log lost its tail; a resync tells which.
             return self.set_write_state(ix, WriteState::Retry(now.at + self.timing.heartbeat));
@@ -190,7 +190,7 @@ impl Node {
     /// may still land and name this session: the run is not started by it again.
     fn mark_handed_over(&mut self, ix: KeyIx) {
         if let Some(Hold { phase: Phase::HandingOver(hand_over), revision, .. }) =
-            self.holds.keys.get(&ix)
+            self.holds.keys.get(ix)
         {
             let mark = Mark { revision: *revision, ran: hand_over.ran };
             self.holds.marks.insert(ix, mark);
@@ -200,7 +200,7 @@ impl Node {
     /// The claim stands as it was, at another revision: written again over garbage. It is handed over
     /// from there.
     fn hand_over_again(&mut self, now: Now, ix: KeyIx, revision: Revision) {
-        if let Some(hold) = self.holds.keys.get_mut(&ix) {
+        if let Some(hold) = self.holds.keys.get_mut(ix) {
             hold.revision = revision;
         }
         self.set_write_state(ix, WriteState::Retry(now.at + self.timing.retry));
@@ -208,7 +208,7 @@ impl Node {
 
     /// The hand-over is in the log.
     pub(super) fn on_handed_over(&mut self, now: Now, ix: KeyIx, revision: Revision) {
-        let Some(hold) = self.holds.keys.get(&ix) else { return };
+        let Some(hold) = self.holds.keys.get(ix) else { return };
         let Phase::HandingOver(hand_over) = &hold.phase else { return };
         let HandOver { next, told, .. } = **hand_over;
         let token = hold.token;
@@ -230,14 +230,14 @@ impl Node {
     /// The claim is another's: what is left is that the watch shows it.
     fn on_given_away(&mut self, now: Now, ix: KeyIx) {
         self.free_slot(ix);
-        if let Some(hold) = self.holds.keys.get_mut(&ix) {
+        if let Some(hold) = self.holds.keys.get_mut(ix) {
             hold.phase = Phase::HandedOver;
         }
         self.reconcile_handing_over(now, ix);
     }
 
     pub(super) fn reconcile_handing_over(&mut self, now: Now, ix: KeyIx) {
-        let (Some(hold), Some(entry)) = (self.holds.keys.get(&ix), self.view.keys.get(ix)) else {
+        let (Some(hold), Some(entry)) = (self.holds.keys.get(ix), self.view.keys.get(ix)) else {
             return;
         };
         if entry.claim.revision <= hold.revision {
@@ -263,7 +263,7 @@ impl Node {
             }
             self.free_slot(ix);
         }
-        self.holds.keys.remove(&ix);
+        self.holds.keys.remove(ix);
         self.unpin_if_done(ix);
         self.planner.mark_dirty([ix]);
     }

@@ -12,7 +12,7 @@
 //! | `Takes::garbage` | since when each claim has been unreadable | nobody takes what an owner may still be mending | it is swept, readable |
 //! | `Takes::litter` | claims whose deletion is on its way | one is not deleted twice at a time | it has an outcome |
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 
 use crate::edge::StopReason;
 use crate::edge::{RequestId, WriteId};
@@ -20,7 +20,7 @@ use crate::guard::broken;
 use crate::id::{Revision, Token};
 use crate::log::StoreError;
 use crate::time::Time;
-use crate::view::{KeyIx, OwnerIx};
+use crate::view::{KeyIx, KeyTable, OwnerIx};
 
 /// A key that this node has, gets or gives away.
 #[derive(Debug)]
@@ -165,7 +165,7 @@ impl Mark {
 /// The keys that this node has to do with.
 #[derive(Debug, Default)]
 pub(super) struct Holds {
-    pub(super) keys: BTreeMap<KeyIx, Hold>,
+    pub(super) keys: KeyTable<Hold>,
     /// What is counted of them.
     pub(super) tally: Tally,
     /// Runs that are not confirmed over although the key is not this node's any more: until they
@@ -189,8 +189,10 @@ impl Holds {
 
     /// How many keys this node has and has not given away.
     pub(super) fn kept(&self) -> usize {
-        let kept = |hold: &&Hold| !matches!(hold.phase, Phase::Taking(_) | Phase::HandedOver);
-        self.keys.values().filter(kept).count()
+        let kept = |(_, hold): &(KeyIx, &Hold)| {
+            !matches!(hold.phase, Phase::Taking(_) | Phase::HandedOver)
+        };
+        self.keys.iter().filter(kept).count()
     }
 
     /// Whether a run of the key is not confirmed over although the key is not this node's any more.
@@ -223,7 +225,7 @@ impl Holds {
     /// The oldest of all these, no more than so many.
     pub(super) fn open(&self, now: Time, most: usize) -> Vec<Open> {
         let stop = |&(told, ix): &(Time, KeyIx)| {
-            let hold = self.keys.get(&ix)?;
+            let hold = self.keys.get(ix)?;
             let given = hold.stop_until().is_some_and(|until| until <= now);
             Some(Open { told, ix, token: hold.token, given })
         };
@@ -244,7 +246,7 @@ impl Holds {
     #[cfg(test)]
     pub(super) fn wrong_tally(&self) -> Option<String> {
         let mut fresh = Tally::default();
-        for (&ix, hold) in &self.keys {
+        for (ix, hold) in self.keys.iter() {
             fresh.enter(ix, hold);
         }
         (fresh != self.tally).then(|| format!("{:?} is counted, but it is {fresh:?}", self.tally))

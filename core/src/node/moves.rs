@@ -201,7 +201,7 @@ impl Node {
     }
 
     fn is_running(&self, ix: KeyIx) -> bool {
-        self.holds.keys.get(&ix).is_some_and(|h| h.phase == Phase::Running)
+        self.holds.keys.get(ix).is_some_and(|h| h.phase == Phase::Running)
     }
 
     fn move_out(&mut self, now: Now, ix: KeyIx, reason: StopReason) {
@@ -264,7 +264,7 @@ impl Node {
 
     /// A stop that is not confirmed within the stop budget gives up its place.
     pub(super) fn release_slow_slot(&mut self, now: Now, ix: KeyIx) {
-        let Some(hold) = self.holds.keys.get_mut(&ix) else { return };
+        let Some(hold) = self.holds.keys.get_mut(ix) else { return };
         if let Phase::Stopping(stop) = &mut hold.phase
             && stop.slot
             && hold.since + self.timing.stop_budget <= now.at
@@ -283,7 +283,7 @@ impl Node {
     /// A key's move is done, or off.
     pub(super) fn free_slot(&mut self, ix: KeyIx) {
         self.moves.moving.remove(&ix);
-        if let Some(hold) = self.holds.keys.get_mut(&ix)
+        if let Some(hold) = self.holds.keys.get_mut(ix)
             && let Phase::HandingOver(hand_over) = &mut hold.phase
             && std::mem::take(&mut hand_over.slot)
         {

@@ -21,7 +21,7 @@ impl Node {
         if !self.is_working(now) {
             return;
         }
-        match self.holds.keys.get(&ix).map(|hold| &hold.phase) {
+        match self.holds.keys.get(ix).map(|hold| &hold.phase) {
             None => self.reconcile_free(now, ix),
             Some(Phase::Taking(_)) => self.reconcile_taking(now, ix),
             Some(Phase::Running) => self.reconcile_running(now, ix),
@@ -36,7 +36,7 @@ impl Node {
 
     /// A time that was set for this key has come.
     pub(super) fn on_later(&mut self, now: Now, ix: KeyIx) {
-        if let Some(hold) = self.holds.keys.get_mut(&ix)
+        if let Some(hold) = self.holds.keys.get_mut(ix)
             && let Some(WriteState::Retry(at)) = hold.write_state_mut()
             && *at <= now.at
         {
@@ -147,7 +147,7 @@ impl Node {
     }
 
     fn reconcile_taking(&mut self, now: Now, ix: KeyIx) {
-        let (Some(hold), Some(entry)) = (self.holds.keys.get(&ix), self.view.keys.get(ix)) else {
+        let (Some(hold), Some(entry)) = (self.holds.keys.get(ix), self.view.keys.get(ix)) else {
             return;
         };
         let claim = &entry.claim;
@@ -179,7 +179,7 @@ impl Node {
     /// Follows what the log says of a claim that is held. Whether it stands as it is held; if not, it
     /// is being mended, or the key is lost.
     pub(super) fn follow_claim(&mut self, now: Now, ix: KeyIx) -> bool {
-        let (Some(hold), Some(entry)) = (self.holds.keys.get_mut(&ix), self.view.keys.get(ix))
+        let (Some(hold), Some(entry)) = (self.holds.keys.get_mut(ix), self.view.keys.get(ix))
         else {
             return false;
         };
@@ -213,7 +213,7 @@ impl Node {
         if writing {
             return;
         }
-        let (Some(hold), Some(entry)) = (self.holds.keys.get(&ix), self.view.keys.get(ix)) else {
+        let (Some(hold), Some(entry)) = (self.holds.keys.get(ix), self.view.keys.get(ix)) else {
             return;
         };
         let (token, over) = (hold.token, entry.claim.revision);
@@ -229,7 +229,7 @@ impl Node {
         attempt.1 = false;
         if let Outcome::Acked(revision) = outcome {
             self.holds.rewrites.remove(&ix);
-            if let Some(hold) = self.holds.keys.get_mut(&ix).filter(|hold| hold.is_held()) {
+            if let Some(hold) = self.holds.keys.get_mut(ix).filter(|hold| hold.is_held()) {
                 hold.revision = *revision;
             }
         } else {

@@ -101,7 +101,7 @@ impl Node {
 
     /// Writes the claim of an orphan, if it is one still and its last owner is proved to be over.
     fn take(&mut self, now: Now, ix: KeyIx) {
-        if self.holds.keys.contains_key(&ix) || self.holds.is_unconfirmed(ix) {
+        if self.holds.keys.contains(ix) || self.holds.is_unconfirmed(ix) {
             return;
         }
         let Some(entry) = self.view.keys.get(ix) else { return };
@@ -133,7 +133,7 @@ impl Node {
 
     /// Sends the claim that a key is taken with; every attempt is the same.
     pub(super) fn write_take(&mut self, now: Now, ix: KeyIx) {
-        let (Some(hold), Some(key)) = (self.holds.keys.get(&ix), self.view.keys.text(ix)) else {
+        let (Some(hold), Some(key)) = (self.holds.keys.get(ix), self.view.keys.text(ix)) else {
             return;
         };
         let (token, revision) = (hold.token, hold.revision);
@@ -147,14 +147,14 @@ impl Node {
         if let WriteState::Retry(at) = state {
             self.reconcile_at(at, ix);
         }
-        if let Some(doubt) = self.holds.keys.get_mut(&ix).and_then(Hold::write_state_mut) {
+        if let Some(doubt) = self.holds.keys.get_mut(ix).and_then(Hold::write_state_mut) {
             *doubt = state;
         }
     }
 
     /// What became of the write of a claim.
     pub(super) fn on_claim_wrote(&mut self, now: Now, ix: KeyIx, id: WriteId, outcome: &Outcome) {
-        let Some(hold) = self.holds.keys.get_mut(&ix) else { return };
+        let Some(hold) = self.holds.keys.get_mut(ix) else { return };
         if hold.write_state_mut().is_none_or(|doubt| *doubt != WriteState::Writing(id)) {
             return;
         }
@@ -188,7 +188,7 @@ impl Node {
             return self.set_write_state(ix, WriteState::Retry(now.at + self.timing.heartbeat));
         }
         let old = |hold: &Hold| hold.since + self.timing.heartbeat * 2 <= now.at;
-        if self.is_named(ix) || !self.holds.keys.get(&ix).is_some_and(old) {
+        if self.is_named(ix) || !self.holds.keys.get(ix).is_some_and(old) {
             return self.write_take(now, ix);
         }
         self.end_take(ix);
@@ -197,7 +197,7 @@ impl Node {
 
     /// The claim stands as this node wrote it.
     fn on_claim_landed(&mut self, now: Now, ix: KeyIx, revision: Revision) {
-        match self.holds.keys.get(&ix).map(|hold| &hold.phase) {
+        match self.holds.keys.get(ix).map(|hold| &hold.phase) {
             Some(Phase::Taking(_)) => self.on_taken(now, ix, revision),
             Some(Phase::HandingOver(_)) => self.on_handed_over(now, ix, revision),
             _ => {}
@@ -217,7 +217,7 @@ impl Node {
         ix: KeyIx,
         answer: Result<Option<Record>, StoreError>,
     ) {
-        let Some(hold) = self.holds.keys.get_mut(&ix) else { return };
+        let Some(hold) = self.holds.keys.get_mut(ix) else { return };
         if hold.write_state_mut().is_none_or(|doubt| *doubt != WriteState::Reading) {
             return;
         }
@@ -253,7 +253,7 @@ impl Node {
         claim: Option<&ClaimRecord>,
     ) {
         let me = self.owner_of(self.me);
-        let Some(hold) = self.holds.keys.get_mut(&ix) else { return };
+        let Some(hold) = self.holds.keys.get_mut(ix) else { return };
         let mine = |o: &Owner| Some(o) == me.as_ref();
         match claim {
             Some(claim) if claim.owner.as_ref().is_some_and(mine) && claim.token == hold.token => {
@@ -265,7 +265,7 @@ impl Node {
                 hold.revision = revision;
                 let last = hold.token;
                 let token = self.next_token(now, last);
-                if let Some(hold) = self.holds.keys.get_mut(&ix) {
+                if let Some(hold) = self.holds.keys.get_mut(ix) {
                     hold.token = token;
                 }
                 self.set_write_state(ix, WriteState::Retry(now.at));
@@ -281,14 +281,14 @@ impl Node {
     }
 
     pub(super) fn end_take(&mut self, ix: KeyIx) {
-        self.holds.keys.remove(&ix);
+        self.holds.keys.remove(ix);
         self.takes.end();
         self.unpin_if_done(ix);
     }
 
     /// The claim is this session's.
     pub(super) fn on_taken(&mut self, now: Now, ix: KeyIx, revision: Revision) {
-        let Some(hold) = self.holds.keys.get(&ix) else { return };
+        let Some(hold) = self.holds.keys.get(ix) else { return };
         let (token, since) = (hold.token, hold.since);
         self.takes.end();
         self.notice(Notice::TakenOver { after: now.at.since(since) });

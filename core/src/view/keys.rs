@@ -15,6 +15,17 @@ use crate::plan::key_hash;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct KeyIx(u32);
 
+impl KeyIx {
+    pub(super) fn index(self) -> usize {
+        self.0 as usize
+    }
+
+    #[cfg(test)]
+    pub(super) fn from_index(at: u32) -> Self {
+        Self(at)
+    }
+}
+
 /// All keys that the log, or this node, knows of.
 #[derive(Debug, Default)]
 pub struct Keys {

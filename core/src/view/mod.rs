@@ -3,6 +3,7 @@
 mod apply;
 mod entry;
 mod expiry;
+mod key_table;
 mod keys;
 mod leftovers;
 mod manifests;
@@ -17,6 +18,7 @@ use std::time::Duration;
 pub use apply::Effect;
 pub use entry::{Claim, CoolDownUntil, KeyEntry, Note};
 pub use expiry::Expiry;
+pub use key_table::KeyTable;
 pub use keys::{KeyIx, Keys};
 pub use leftovers::{Cause, Leftover, Leftovers, hash_of};
 pub use manifests::{InOrder, Manifests};
