@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
-
 use super::casts::{claiming, pair};
 use super::fate::{Fate, Verb};
 use super::play::Play;
@@ -76,29 +74,6 @@ fn a_leader_of_old_does_not_end_a_hand_over_in_doubt() {
     assert_eq!(writes.len(), before + 2);
     let gap = writes[before + 1].0.since(writes[before].0);
     assert!(gap >= Timing::of(LEASE).ack + BEAT, "{gap:?}");
-}
-
-// U6
-#[test]
-fn a_claim_that_was_mended_while_it_is_given_away_is_given_away_from_there() {
-    for shown_by_the_watch in [false, true] {
-        let (mut play, donor, other) = stopping();
-        play.once(donor, Verb::Write, "claim.k", Fate::Held);
-        play.put("claim.k", Some(Bytes::from_static(b"{garbage")), None);
-        play.until(BEAT, |play| !play.players[donor].held.is_empty());
-        if shown_by_the_watch {
-            play.rule(donor, Verb::Read, "claim.k", Fate::Lost);
-        } else {
-            play.players[donor].silent = true;
-            play.once(donor, Verb::Read, "claim.k", Fate::Held);
-        }
-        play.confirm(donor, "k");
-        play.run(MS * 10);
-        play.land(donor);
-        let took = play.until(BEAT, |play| play.runs(other, "k"));
-        assert!(took >= Timing::of(LEASE).retry, "{took:?}");
-        assert_eq!(play.told(donor, "k"), "+-", "the watch: {shown_by_the_watch}");
-    }
 }
 
 #[test]

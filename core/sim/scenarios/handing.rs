@@ -378,28 +378,3 @@ fn a_node_that_may_not_write_its_hand_overs_does_not_keep_its_keys_for_ever() {
     play.run(LEASE * 2);
     assert!(play.member(&id).is_some(), "its right is back, and so is it");
 }
-
-#[test]
-fn a_claim_that_is_mended_late_after_it_was_given_up_starts_no_run_again() {
-    for drained in [false, true] {
-        let (mut play, donor, _) = pair();
-        play.players[donor].app.confirms = false;
-        if drained {
-            play.drain(donor);
-        } else {
-            play.retract("k");
-        }
-        play.until(BEAT, |play| play.told(donor, "k") == "+-");
-        play.rule(donor, Verb::Write, "claim.k", Fate::Held);
-        play.put("claim.k", Some(bytes::Bytes::from_static(b"{garbage")), None);
-        play.until(BEAT, |play| !play.players[donor].held.is_empty());
-        play.players[donor].rules.clear();
-        play.announce("k");
-        play.run(MS * 5);
-        play.confirm(donor, "k");
-        play.run(MS * 20);
-        play.land(donor);
-        play.until_running(&["k"]);
-        play.run(LEASE);
-    }
-}

@@ -70,7 +70,7 @@ fn what_cannot_be_read_is_deleted_by_one_node_when_nobody_can_hold_anything_by_i
     for name in NAMES {
         play.put(name, Some(Bytes::from_static(b"{garbage")), None);
     }
-    play.run(observed(LEASE) * 4 - MS * 10);
+    play.run(observed(LEASE) * 3 - MS * 10);
     assert_eq!((written(&play, a), written(&play, b)), (0, 0));
     play.run(MS * 50);
     assert!(are_gone(&mut play));

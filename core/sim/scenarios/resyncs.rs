@@ -196,7 +196,7 @@ fn a_key_announced_again_unseen_goes_on_for_as_long_as_the_leader_says() {
 }
 
 #[test]
-fn a_claim_that_a_lost_tail_took_back_to_before_it_was_mended_can_be_handed_over() {
+fn a_claim_that_a_lost_tail_makes_readable_again_is_taken_with_a_new_token() {
     let (mut play, owner, other) = pair();
     let last = play.log.last();
     play.put("claim.k", Some(Bytes::from_static(b"{garbage")), None);
@@ -204,7 +204,8 @@ fn a_claim_that_a_lost_tail_took_back_to_before_it_was_mended_can_be_handed_over
     let count = usize::try_from(play.log.last().0 - last.0).expect("few");
     play.log.lose_tail(count);
     play.run(LEASE);
+    assert_eq!(play.told(owner, "k"), "+!+");
     play.drain(owner);
     play.until(BEAT, |play| play.runs(other, "k"));
-    assert_eq!(play.told(owner, "k"), "+-");
+    assert_eq!(play.told(owner, "k"), "+!+-");
 }

@@ -1,14 +1,11 @@
 //! Keys that come back to a node which had them, or was about to have them.
 
-use bytes::Bytes;
-
 use super::casts::{claiming, one, pair, strange_lease, stranger};
 use super::fate::{Fate, Verb};
 use super::play::Play;
 use super::{BEAT, LEASE, MS};
 use crate::edge::{Command, Reply};
 use crate::id::{NodeId, Token};
-use crate::timing::Timing;
 use crate::wire::{ClaimRecord, LeaseState, Owner};
 
 /// A claim of `k` for a node, as if it had been given to it.
@@ -45,40 +42,6 @@ fn a_key_starts_with_the_delivery_of_its_claim_where_nobody_answers() {
     play.rule(a, Verb::Read, "claim.k", Fate::Lost);
     play.announce("k");
     play.until(MS * 20, |play| play.runs(a, "k"));
-}
-
-#[test]
-fn a_mend_that_got_lost_is_tried_again_after_a_pause() {
-    let (mut play, owner, _) = pair();
-    let before = play.writes(owner, "claim.k").len();
-    play.once(owner, Verb::Write, "claim.k", Fate::Lost);
-    play.put("claim.k", Some(Bytes::from_static(b"{garbage")), None);
-    play.until(LEASE, |play| play.writes(owner, "claim.k").len() == before + 2);
-    let writes = play.writes(owner, "claim.k");
-    let (gap, timing) = (writes[before + 1].0.since(writes[before].0), Timing::of(LEASE));
-    assert!(gap >= timing.ack + timing.retry, "{gap:?}");
-    play.run(LEASE * 2);
-    assert_eq!(play.told(owner, "k"), "+");
-}
-
-#[test]
-fn a_mend_that_only_the_watch_shows_is_not_taken_for_another_claim() {
-    let (mut play, owner, _) = pair();
-    let before = play.writes(owner, "claim.k").len();
-    play.once(owner, Verb::Write, "claim.k", Fate::Unanswered);
-    play.put("claim.k", Some(Bytes::from_static(b"{garbage")), None);
-    play.run(LEASE * 2);
-    assert_eq!(play.told(owner, "k"), "+");
-    assert_eq!(play.writes(owner, "claim.k").len(), before + 1);
-}
-
-#[test]
-fn a_key_whose_claim_cannot_be_mended_is_lost_after_a_lease_to_the_moment() {
-    let (mut play, owner, _) = pair();
-    play.rule(owner, Verb::Write, "claim.k", Fate::Lost);
-    play.put("claim.k", Some(Bytes::from_static(b"{garbage")), None);
-    let took = play.until(LEASE * 2, |play| play.told(owner, "k") == "+!");
-    assert!((LEASE..LEASE + MS * 5).contains(&took), "{took:?}");
 }
 
 #[test]

@@ -1,7 +1,5 @@
 //! What is told of writes that the store refuses, or that find another record.
 
-use bytes::Bytes;
-
 use super::casts::{alone, pair};
 use super::fate::{Fate, Verb};
 use super::play::Play;
@@ -51,12 +49,6 @@ fn a_write_that_is_refused_is_told_by_what_it_was_for() {
         ["write the member record"]
     );
     assert_eq!(told_of("stops.a", stop), ["write the unconfirmed stops"]);
-    assert_eq!(
-        told_of("claim.k", |play, _| {
-            play.put("claim.k", Some(Bytes::from_static(b"{garbage")), None);
-        }),
-        ["write a claim again over garbage"]
-    );
     assert_eq!(
         told_of("lease.a", |play, a| _ = play.command(a, Command::Cancel)),
         ["end the lease"]

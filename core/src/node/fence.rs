@@ -147,9 +147,7 @@ impl Node {
         let Some(hold) = self.holds.keys.remove(ix) else { return };
         self.holds.tally.leave(ix, &hold);
         self.moves.forget(ix, &hold.phase);
-        self.holds.rewrites.remove(&ix);
-        // Over garbage, a write that was to mend the claim may still land.
-        let stays = |e: &KeyEntry| e.claim.revision <= hold.revision || e.claim.unreadable;
+        let stays = |e: &KeyEntry| e.claim.revision <= hold.revision;
         let stays = self.view.keys.get(ix).is_some_and(stays);
         let ran_here = hold.is_held() || matches!(hold.phase, Phase::Completing(_));
         if stays || ran_here {

@@ -49,17 +49,16 @@ impl Node {
         let Some(claim) = self.view.keys.get(ix).map(|e| &e.claim) else { return };
         // One that was acknowledged after the watch was opened may not have been shown yet.
         let unseen = hold.since >= self.watch.opened() && hold.revision > self.view.seen;
-        let stands = claim.owner == self.me && claim.token == hold.token || unseen;
+        let own = claim.owner == self.me && claim.token == hold.token && !claim.unreadable;
+        let stands = own || unseen;
         match &hold.phase {
             // By its token, since a log that lost its tail gives revisions out a second time.
             Phase::Running | Phase::Stopping(_) if !stands => {
                 self.lose_claim(now, ix);
             }
             // What had been written over it, with the same token, may be lost: it is held as it stands
-            // now, or mended again.
-            Phase::Running | Phase::Stopping(_) if !unseen => {
-                hold.revision = if claim.unreadable { Revision::NONE } else { claim.revision };
-            }
+            // now.
+            Phase::Running | Phase::Stopping(_) if !unseen => hold.revision = claim.revision,
             Phase::HandingOver(hand_over)
                 if claim.revision != hold.revision || claim.token != hand_over.ran =>
             {

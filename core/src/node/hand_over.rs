@@ -1,7 +1,7 @@
 //! HandOver a claim away after its run is confirmed over: one write, which names the next owner.
 
 use super::Node;
-use super::hold::{HandOver, Hold, Mark, Next, Phase, Why, WriteState};
+use super::hold::{HandOver, Hold, Next, Phase, Why, WriteState};
 use super::outcome::WriteFor;
 use super::reconcile::claim_write;
 use crate::edge::Notice;
@@ -180,25 +180,11 @@ impl Node {
         if mine {
             return self.on_handed_over(now, ix, revision);
         }
-        if claim.is_none() {
-            self.mark_handed_over(ix);
-        }
         self.on_given_away(now, ix);
     }
 
-    /// Garbage stands where the claim was. A write that was to mend that, from before the run was over,
-    /// may still land and name this session: the run is not started by it again.
-    fn mark_handed_over(&mut self, ix: KeyIx) {
-        if let Some(Hold { phase: Phase::HandingOver(hand_over), revision, .. }) =
-            self.holds.keys.get(ix)
-        {
-            let mark = Mark { revision: *revision, ran: hand_over.ran };
-            self.holds.marks.insert(ix, mark);
-        }
-    }
-
-    /// The claim stands as it was, at another revision: written again over garbage. It is handed over
-    /// from there.
+    /// The claim stands as it was, at another revision: the log lost its tail, or somebody copied the
+    /// record. It is handed over from there.
     fn hand_over_again(&mut self, now: Now, ix: KeyIx, revision: Revision) {
         if let Some(hold) = self.holds.keys.get_mut(ix) {
             hold.revision = revision;
@@ -257,9 +243,6 @@ impl Node {
                 claim.token == hold.token && claim.exists || !claim.exists && next == Next::Gone;
             if landed {
                 return self.on_handed_over(now, ix, revision);
-            }
-            if claim.unreadable {
-                self.mark_handed_over(ix);
             }
             self.free_slot(ix);
         }

@@ -8,8 +8,7 @@
 //! | [`Holds::unconfirmed`] | a run that was lost, or handed over unconfirmed | a key has one run here at a time | the application confirms it |
 //! | [`Holds::marks`] | the claims of a key that were run or given away here | a late write of this node's that names another owner over one of them finds it gone | it starts on another, or the session ends |
 //! | [`Holds::floor`] | the highest token before the view was read anew | a claim that a lost tail brought back is written again first, with a higher token | the view is read anew |
-//! | [`Holds::rewrites`] | own claims that garbage was written over | the owner mends its claim, or lets go within a lease | it is mended or lost |
-//! | `Takes::garbage` | since when each claim has been unreadable | nobody takes what an owner may still be mending | it is swept, readable |
+//! | `Takes::garbage` | since when each claim has been unreadable | nobody takes a key that its last owner may still hold | it is swept, readable |
 //! | `Takes::litter` | claims whose deletion is on its way | one is not deleted twice at a time | it has an outcome |
 
 use std::collections::{BTreeSet, HashMap};
@@ -176,9 +175,6 @@ pub(super) struct Holds {
     /// The highest token that was known when the view was last read anew: no claim at or below it is
     /// started as it stands.
     pub(super) floor: Token,
-    /// Claims of this node's that garbage was written over: since when, and whether a write to mend
-    /// that is on its way.
-    pub(super) rewrites: HashMap<KeyIx, (Time, bool)>,
 }
 
 impl Holds {

@@ -30,8 +30,6 @@ pub(super) enum WriteFor {
     StaleClaim(KeyIx),
     /// Deleting a key whose work is done.
     Complete(KeyIx),
-    /// Writing a claim of the own again over garbage.
-    RewriteClaim(KeyIx),
     /// Deleting a key whose time is over, announced at this revision.
     Expire(KeyIx, Revision),
     /// Deleting a record of this name that is of no use.
@@ -80,9 +78,7 @@ impl WriteFor {
     /// The key that it is about, where its outcome is that key's alone.
     pub(super) fn key(&self) -> Option<KeyIx> {
         match self {
-            Self::Claim(ix) | Self::Complete(ix) | Self::RewriteClaim(ix) | Self::Expire(ix, _) => {
-                Some(*ix)
-            }
+            Self::Claim(ix) | Self::Complete(ix) | Self::Expire(ix, _) => Some(*ix),
             Self::Lease(_)
             | Self::End
             | Self::Member
@@ -182,7 +178,6 @@ impl Node {
             WriteFor::Claim(ix) => self.on_claim_wrote(now, ix, id, outcome),
             WriteFor::Complete(ix) => self.on_complete_wrote(now, ix, id, outcome),
             WriteFor::StaleClaim(ix) => self.on_stale_claim_wrote(now, ix),
-            WriteFor::RewriteClaim(ix) => self.on_rewrite_wrote(now, ix, outcome),
             WriteFor::Expire(ix, known) => self.on_expire_wrote(now, ix, known, outcome),
             WriteFor::Collect(name) => self.on_collect_wrote(now, &name, outcome),
             WriteFor::Manifest(part) => self.on_manifest_wrote(now, part, outcome),
@@ -243,7 +238,6 @@ fn what(purpose: &WriteFor) -> &'static str {
         WriteFor::Claim(_) => "write a claim",
         WriteFor::Complete(_) => "delete a key that is done",
         WriteFor::StaleClaim(_) => "delete a claim of a key that is gone",
-        WriteFor::RewriteClaim(_) => "write a claim again over garbage",
         WriteFor::Expire(..) => "delete a key whose time is over",
         WriteFor::Collect(_) => "delete a record that is of no use",
         WriteFor::Manifest(_) => "list the records that stand",

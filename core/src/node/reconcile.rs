@@ -7,7 +7,7 @@ use crate::edge::Action;
 use crate::edge::StopReason;
 use crate::guard::broken;
 use crate::id::{Revision, Token};
-use crate::log::{Outcome, Write};
+use crate::log::Write;
 use crate::plan::score;
 use crate::time::Now;
 use crate::timing::{TOMBSTONE_TTL, UNKNOWN_LEASE, observed};
@@ -176,8 +176,8 @@ impl Node {
         }
     }
 
-    /// Follows what the log says of a claim that is held. Whether it stands as it is held; if not, it
-    /// is being mended, or the key is lost.
+    /// Follows the claim of a key that this node holds. Returns whether it stands as it is held; if not,
+    /// the key is lost, also where the claim became unreadable.
     pub(super) fn follow_claim(&mut self, now: Now, ix: KeyIx) -> bool {
         let (Some(hold), Some(entry)) = (self.holds.keys.get_mut(ix), self.view.keys.get(ix))
         else {
@@ -187,54 +187,12 @@ impl Node {
         if claim.revision <= hold.revision {
             return true;
         }
-        if claim.unreadable && claim.owner == self.me {
-            self.rewrite_claim(now, ix);
-            return false;
-        }
-        if claim.owner != self.me || claim.token != hold.token {
+        if claim.unreadable || claim.owner != self.me || claim.token != hold.token {
             self.lose_claim(now, ix);
             return false;
         }
         hold.revision = claim.revision;
-        self.holds.rewrites.remove(&ix);
         true
-    }
-
-    /// Garbage was written over a claim of this node's: it writes it again as it was. Others who do
-    /// not know whose the claim was take it after [`unreadable_is_old`](Self::unreadable_is_old), so if this
-    /// does not succeed within a lease, the key is lost.
-    fn rewrite_claim(&mut self, now: Now, ix: KeyIx) {
-        let attempt = self.holds.rewrites.entry(ix).or_insert((now.at, false));
-        let (since, writing) = *attempt;
-        if since + self.timing.lease <= now.at {
-            return self.lose_claim(now, ix);
-        }
-        attempt.1 = true;
-        if writing {
-            return;
-        }
-        let (Some(hold), Some(entry)) = (self.holds.keys.get(ix), self.view.keys.get(ix)) else {
-            return;
-        };
-        let (token, over) = (hold.token, entry.claim.revision);
-        let owner = self.owner_of(self.me);
-        let claim = ClaimRecord { owner, token, cooling_down: self.cool_downs_of(now, ix) };
-        let Some(key) = self.view.keys.text(ix) else { return };
-        self.write(WriteFor::RewriteClaim(ix), claim_write(key, Some(&claim), over));
-        self.reconcile_at(since + self.timing.lease, ix);
-    }
-
-    pub(super) fn on_rewrite_wrote(&mut self, now: Now, ix: KeyIx, outcome: &Outcome) {
-        let Some(attempt) = self.holds.rewrites.get_mut(&ix) else { return };
-        attempt.1 = false;
-        if let Outcome::Acked(revision) = outcome {
-            self.holds.rewrites.remove(&ix);
-            if let Some(hold) = self.holds.keys.get_mut(ix).filter(|hold| hold.is_held()) {
-                hold.revision = *revision;
-            }
-        } else {
-            self.reconcile_at(now.at + self.timing.retry, ix);
-        }
     }
 
     /// A claim without a key and without a live owner: of all members the one with the best score
@@ -275,15 +233,15 @@ impl Node {
         self.reconcile_at(now.at + self.timing.lease, ix);
     }
 
-    /// Whether an unreadable claim has been in sight for long enough that whoever held it by a claim
-    /// before it cannot hold it any more: an owner whose watch lags by two leases is fenced, and one
-    /// that has seen the garbage writes its claim again within a lease, or loses the key.
+    /// Whether an unreadable claim has been in sight for so long that no owner of an earlier claim can
+    /// still hold the key: an owner that sees it loses the key, which ends within a lease, and an owner
+    /// whose watch lags by two leases is fenced.
     pub(super) fn unreadable_is_old(&mut self, now: Now, ix: KeyIx) -> bool {
         let longest = self.view.members.values().map(|m| m.record.lease_ms).max();
         let lease = longest.map_or(UNKNOWN_LEASE, std::time::Duration::from_millis);
         let Some(revision) = self.view.keys.get(ix).map(|e| e.claim.revision) else { return false };
         let since = self.takes.unreadable_since(ix, revision, now.at);
-        let due = since + observed(lease.min(UNKNOWN_LEASE)) * 4;
+        let due = since + observed(lease.min(UNKNOWN_LEASE)) * UNREADABLE_PATIENCE;
         if due > now.at {
             self.reconcile_at(due, ix);
         }
@@ -316,6 +274,9 @@ impl Node {
         Token(next)
     }
 }
+
+/// For how many observers' times of the longest lease an unreadable claim is left alone.
+const UNREADABLE_PATIENCE: u32 = 3;
 
 /// A write of a claim, or (none) its deletion.
 pub(super) fn claim_write(key: &str, claim: Option<&ClaimRecord>, expected: Revision) -> Write {

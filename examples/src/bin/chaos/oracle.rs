@@ -43,7 +43,7 @@ impl Limits {
         let lossy_overlap = lease / 2 + answer + Duration::from_secs(1) + slack;
         let notice = lease * 2 + Duration::from_secs(3) + slack;
         let idle_with_election = idle + Duration::from_secs(9);
-        Self { idle, idle_with_election, garbage: observed * 4, lossy_overlap, notice }
+        Self { idle, idle_with_election, garbage: observed * 3, lossy_overlap, notice }
     }
 }
 
