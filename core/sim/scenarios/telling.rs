@@ -40,10 +40,7 @@ fn a_write_that_is_refused_is_told_by_what_it_was_for() {
         play.retract("k");
     };
     assert_eq!(told_of("claim.k", |play, a| _ = play.release(a, "k")), ["write a claim"]);
-    assert_eq!(
-        told_of("key.k", |play, a| _ = play.complete(a, "k")),
-        ["delete a key that is done"]
-    );
+    assert_eq!(told_of("key.k", |play, a| _ = play.complete(a, "k")), ["delete a completed key"]);
     assert_eq!(
         told_of("member.a", |play, a| _ = play.command(a, Command::SetAffinity(7))),
         ["write the member record"]
@@ -55,7 +52,7 @@ fn a_write_that_is_refused_is_told_by_what_it_was_for() {
     );
     assert_eq!(
         told_of("member.a", |play, a| _ = play.command(a, Command::Cancel)),
-        ["delete the member record of a session that is over"]
+        ["delete the member record of an ended session"]
     );
     assert_eq!(told_of("lease.a", |_, _| ()), ["renew the lease"]);
 }
@@ -76,9 +73,9 @@ fn what_is_refused_of_others_records_is_told_too() {
     assert_eq!(
         told,
         [
-            "delete a claim of a key that is gone",
-            "delete the member record of a session that is over",
-            "end a session that is not renewed",
+            "delete the claim of a deleted key",
+            "delete the member record of an ended session",
+            "end an expired session",
         ]
     );
 }
@@ -105,10 +102,10 @@ fn a_trial_write_that_finds_another_record_is_what_it_was_for() {
     play.drain(donor);
     play.until(LEASE * 4, |play| play.runs(other, "k"));
     play.run(LEASE * 9);
-    assert!(refused(&play, donor).contains(&"find out whether a record may be written"));
+    assert!(refused(&play, donor).contains(&"test the right to write a record"));
     play.players[donor].rules.clear();
     play.run(LEASE * 2);
-    assert!(!conflicts(&play, donor).contains(&"find out whether a record may be written"));
+    assert!(!conflicts(&play, donor).contains(&"test the right to write a record"));
     let id = play.players[donor].id.to_string();
     assert!(play.member(&id).is_some(), "its right is back, and so is it");
 }

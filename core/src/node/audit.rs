@@ -91,7 +91,7 @@ impl Node {
         let missed = other && revision != shown && revision <= self.view.seen;
         let lost = revision < hold.revision || revision == hold.revision && other || missed;
         if hold.is_held() && lost && self.watch.is_live() {
-            self.resync(now, "a claim in the log is not as it is known");
+            self.resync(now, "a claim in the log differs from the view");
         }
     }
 
@@ -105,7 +105,7 @@ impl Node {
         let Ok(record) = answer else { return };
         let exists = self.view.keys.get(ix).is_some_and(KeyEntry::exists);
         if exists && record.is_none() && self.watch.is_live() {
-            self.resync(now, "a key that is known is not in the log");
+            self.resync(now, "a key of the view is not in the log");
         }
     }
 
@@ -113,7 +113,7 @@ impl Node {
         let Ok(info) = info else { return };
         let before = self.audit.created.replace(info.created);
         if before.is_some_and(|created| created != info.created) {
-            self.resync(now, "another log has taken this one's place");
+            self.resync(now, "the log was replaced");
         }
     }
 }

@@ -55,7 +55,7 @@ impl Node {
         self.fenced_leaving(kept);
         // What kept the lease from being renewed may have kept the watch from showing what came and
         // went; the next session begins with a view that is proved.
-        self.resync(now, "the session is over");
+        self.resync(now, "the session has ended");
     }
 
     /// A claim that names this session is to be given away or written anew, and was not. Where that
@@ -74,7 +74,7 @@ impl Node {
         if stuck {
             let Some(key) = self.view.keys.key(ix) else { return false };
             let claim = RecordName::Claim(key);
-            self.fence_until_it_may_write(now, "its hand-overs do not get written", claim);
+            self.fence_until_it_may_write(now, "hand-overs cannot be written", claim);
         }
         stuck
     }

@@ -193,7 +193,7 @@ impl Node {
             return;
         }
         let Ok(record) = answer else {
-            return self.resync(now, "a claim could be neither seen nor read");
+            return self.resync(now, "a claim was neither delivered nor readable");
         };
         if let Some(value) = record.and_then(|r| r.value) {
             let token = self.holds.keys.get(ix).filter(|h| h.is_held()).map(|h| h.token);

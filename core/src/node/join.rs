@@ -85,7 +85,7 @@ impl Node {
             let member = self.member_name();
             return self.fence_until_it_may_write(
                 now,
-                "its member record does not get written",
+                "the member record cannot be written",
                 member,
             );
         }

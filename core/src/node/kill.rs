@@ -107,7 +107,7 @@ impl Node {
             let conflict = *outcome == Outcome::Conflict && self.watch.is_live();
             if conflict && std::mem::replace(&mut seen.doubted, true) {
                 seen.doubted = false;
-                self.resync(now, "it does not show what another node's lease is");
+                self.resync(now, "the view lacks the lease of another node");
             }
         }
     }

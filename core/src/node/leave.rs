@@ -130,7 +130,7 @@ impl Node {
         if self.holds.is_any_stopping() {
             self.leaving.note_progress(now);
         } else {
-            self.fence(now, "its keys do not get handed over");
+            self.fence(now, "keys cannot be handed over");
         }
     }
 

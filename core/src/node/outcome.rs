@@ -133,7 +133,7 @@ impl Node {
     /// A write was withdrawn before it was sent: it is not in the log and never will be.
     pub(super) fn on_withdrawn(&mut self, now: Now, id: WriteId) {
         let Some((purpose, _, asked)) = self.writes.remove(&id) else { return };
-        let what = "not sent, since the session is over".to_owned();
+        let what = "not sent: the session has ended".to_owned();
         self.settle_write(now, id, purpose, asked, &Outcome::Refused(StoreError::Other { what }));
     }
 
@@ -219,7 +219,7 @@ impl Node {
             return;
         }
         self.notice(Notice::LogLost);
-        self.resync(now, "the log lost its tail");
+        self.resync(now, "the log lost its newest records");
     }
 
     pub(super) fn answer_revision(answer: Option<&Record>) -> Revision {
@@ -232,15 +232,15 @@ fn what(purpose: &WriteFor) -> &'static str {
         WriteFor::Lease(_) => "renew the lease",
         WriteFor::End => "end the lease",
         WriteFor::Member => "write the member record",
-        WriteFor::MemberGone(_) => "delete the member record of a session that is over",
+        WriteFor::MemberGone(_) => "delete the member record of an ended session",
         WriteFor::Stops => "write the unconfirmed stops",
-        WriteFor::Kill(..) => "end a session that is not renewed",
+        WriteFor::Kill(..) => "end an expired session",
         WriteFor::Claim(_) => "write a claim",
-        WriteFor::Complete(_) => "delete a key that is done",
-        WriteFor::StaleClaim(_) => "delete a claim of a key that is gone",
-        WriteFor::Expire(..) => "delete a key whose time is over",
-        WriteFor::Collect(_) => "delete a record that is of no use",
-        WriteFor::Manifest(_) => "list the records that stand",
-        WriteFor::Probe => "find out whether a record may be written",
+        WriteFor::Complete(_) => "delete a completed key",
+        WriteFor::StaleClaim(_) => "delete the claim of a deleted key",
+        WriteFor::Expire(..) => "delete an expired key",
+        WriteFor::Collect(_) => "delete an obsolete record",
+        WriteFor::Manifest(_) => "write a manifest",
+        WriteFor::Probe => "test the right to write a record",
     }
 }

@@ -315,14 +315,14 @@ impl Node {
     /// Judges the watch, and the keys whose time to live is over.
     pub(super) fn drive_watch(&mut self, now: Now) {
         if self.blind_at().is_some_and(|at| at <= now.at) {
-            self.fence(now, "the watch shows nothing any more");
+            self.fence(now, "the watch is silent");
         }
         if self.watch.live {
             if self.watch.stale_at(self.timing.ack).is_some_and(|at| at <= now.at) {
-                return self.resync(now, "the watch shows nothing any more");
+                return self.resync(now, "the watch is silent");
             }
         } else if self.watch.progress + SNAPSHOT_PROGRESS <= now.at {
-            return self.resync(now, "the snapshot stands still");
+            return self.resync(now, "the snapshot makes no progress");
         }
         while self.watch.live
             && let Some(ix) = self.watch.expiry.pop(now.at)

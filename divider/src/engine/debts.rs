@@ -89,9 +89,9 @@ impl Collector {
                 key,
                 waited_s = waited.as_secs(),
                 unconfirmed = owed.unconfirmed,
-                "stop not confirmed by the application"
+                "the application has not confirmed a stop"
             ),
-            Remark::Over => tracing::info!("late stops are confirmed"),
+            Remark::Over => tracing::info!("the late stops are now confirmed"),
         }
         let ignored = self.ignored(now, owed);
         match self.attention.look(ignored) {
@@ -99,9 +99,9 @@ impl Collector {
             Remark::Lasts => tracing::warn!(
                 waiting = owed.untaken,
                 waited_s = ignored.as_secs(),
-                "events not taken by the application: is its executor blocked?"
+                "the application does not read its events: is its executor blocked?"
             ),
-            Remark::Over => tracing::info!("events are taken again"),
+            Remark::Over => tracing::info!("the application reads its events again"),
         }
     }
 

@@ -175,7 +175,7 @@ impl<C: Core> Driver<C> {
                 self.telling.add(Told::Start(key, token));
             }
             Action::Stop(key, token, reason, until) => {
-                tracing::debug!(%key, %token, ?reason, "key has to stop");
+                tracing::debug!(%key, %token, ?reason, "stopping key");
                 self.telling.add(Told::Stop(key, token, reason.into(), until));
             }
             Action::Lost(key, token, reason, until) => {

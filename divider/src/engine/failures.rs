@@ -26,9 +26,11 @@ impl Failures {
     pub(super) fn add(&mut self, now: Time, what: &'static str, error: &StoreError) {
         let (failures, remark) = self.count(now, what, error);
         match remark {
-            _ if failures == 1 => tracing::warn!(what, %error, "store failed"),
-            Remark::Lasts => tracing::warn!(what, %error, failures, "store goes on failing"),
-            Remark::Nothing | Remark::Over => tracing::debug!(what, %error, "store failed again"),
+            _ if failures == 1 => tracing::warn!(what, %error, "store request failed"),
+            Remark::Lasts => tracing::warn!(what, %error, failures, "store requests keep failing"),
+            Remark::Nothing | Remark::Over => {
+                tracing::debug!(what, %error, "store request failed again")
+            }
         }
     }
 
@@ -36,7 +38,7 @@ impl Failures {
     pub(super) fn over(&mut self, now: Time, what: &'static str) {
         if let Some((failures, since)) = self.remove(what) {
             let after = now.since(since);
-            tracing::info!(what, failures, ?after, "store works again");
+            tracing::info!(what, failures, ?after, "the store works again");
         }
     }
 

@@ -56,7 +56,7 @@ impl Teller {
             Notice::Fenced { held, why } => {
                 meters.fences.increment(1);
                 self.outage.fenced(now, *held);
-                tracing::warn!(held, why, "node fenced: everything it held is lost");
+                tracing::warn!(held, why, "node fenced: its lease ended, all its keys are lost");
             }
             Notice::Resync { why } => self.on_resync(why),
             Notice::CaughtUp { after, keys } => {
@@ -65,7 +65,7 @@ impl Teller {
                 tracing::info!(?after, keys, "view complete");
             }
             Notice::Killed { node } => {
-                tracing::warn!(dead = %node, "session of a silent node ended");
+                tracing::warn!(dead = %node, "ended the session of a node without heartbeats");
             }
             Notice::StoreFailed { what, error } => {
                 meters.store_failures.increment(1);
@@ -73,7 +73,7 @@ impl Teller {
             }
             Notice::CasConflict { what } => {
                 meters.cas_conflicts.increment(1);
-                tracing::debug!(what, "another write was first");
+                tracing::debug!(what, "another write came first");
             }
             Notice::HandedOver { after } => {
                 meters.handover.record(after.as_secs_f64());
@@ -87,16 +87,16 @@ impl Teller {
             Notice::Drained { handed, freed } => tracing::info!(handed, freed, "node drained"),
             Notice::Problems { count } => {
                 meters.problems.set(gauge(*count));
-                tracing::warn!(count, "records that cannot be read");
+                tracing::warn!(count, "unreadable records in the group");
             }
-            Notice::LogLost => tracing::error!("the server's log lost what it had acknowledged"),
+            Notice::LogLost => tracing::error!("the log lost acknowledged writes"),
         }
     }
 
     fn on_resync(&mut self, why: &'static str) {
         self.shared.meters.resyncs.increment(1);
         if std::mem::replace(&mut self.is_reading, true) {
-            tracing::debug!(why, "reading the log once more");
+            tracing::debug!(why, "reading the log again");
         } else {
             tracing::info!(why, "reading the log again");
         }

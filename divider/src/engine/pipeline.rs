@@ -108,7 +108,7 @@ fn perform(store: &dyn Store, job: Job) -> BoxFuture<'static, Answer> {
         Job::Write(id, write, span) => {
             let name = write.name.clone();
             let what = move || {
-                format!("write {name} (if the server is well, check the user's right to it)")
+                format!("write {name} (if the server is healthy, check the user's right to it)")
             };
             let late = move || Outcome::Unknown(timed_out(what(), span));
             in_time(span, store.write(write), late, move |outcome| Input::Wrote(id, outcome))
@@ -116,13 +116,13 @@ fn perform(store: &dyn Store, job: Job) -> BoxFuture<'static, Answer> {
         Job::Read(id, name, span) => {
             let read = store.read(&name);
             let what = move || {
-                format!("read {name} (if the server is well, check the user's right to read)")
+                format!("read {name} (if the server is healthy, check the user's right to read)")
             };
             let late = move || Err(timed_out(what(), span));
             in_time(span, read, late, move |answer| Input::Read(id, answer))
         }
         Job::Info => {
-            let late = || Err(timed_out("ask about the log".to_owned(), INFO_DEADLINE));
+            let late = || Err(timed_out("read the state of the log".to_owned(), INFO_DEADLINE));
             in_time(INFO_DEADLINE, store.info(), late, Input::Info)
         }
     }

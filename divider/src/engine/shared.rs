@@ -122,7 +122,7 @@ impl Shared {
         if !self.warned_of_drop.swap(true, Ordering::Relaxed) {
             tracing::warn!(
                 group = %self.group, node = %self.node, %key, %token,
-                "hand-off dropped without a confirmation (told once)"
+                "Handoff dropped without confirmation (logged once)"
             );
         }
     }
@@ -216,7 +216,7 @@ impl Shared {
         if *ended == Ended::Cancelled {
             tracing::info!(%group, %node, "node ended");
         } else {
-            tracing::error!(%group, %node, why = %ended, "node ended: it does not start again by itself");
+            tracing::error!(%group, %node, why = %ended, "node ended and will not start again");
         }
     }
 

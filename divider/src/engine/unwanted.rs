@@ -25,7 +25,7 @@ impl Unwanted {
     pub(super) fn tell(&mut self, now: Time) {
         if let Some((key, times)) = self.take(now) {
             tracing::warn!(
-                %key, times, "key released by every node that may take it: idle for a cool-down"
+                %key, times, "all nodes released the key: idle until a cool-down ends"
             );
         }
     }

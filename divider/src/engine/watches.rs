@@ -66,7 +66,7 @@ impl Watches {
         }
         let closed = async { while self.open.next().await.is_some() {} };
         if timeout(CLOSE_DEADLINE, closed).await.is_err() {
-            tracing::debug!("watches not closed in time: the store clears them away");
+            tracing::debug!("watches not closed in time: the server removes them");
         }
     }
 }

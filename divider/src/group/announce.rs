@@ -217,7 +217,7 @@ async fn put(store: &Arc<dyn Store>, write: Write, key: Key) -> Result<(), Faile
 }
 
 fn unexpected_conflict() -> StoreError {
-    StoreError::Other { what: "a conflict over a write without an expected revision".to_owned() }
+    StoreError::Other { what: "unexpected conflict: the write expected no revision".to_owned() }
 }
 
 #[cfg(test)]

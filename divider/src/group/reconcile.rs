@@ -321,7 +321,7 @@ async fn retract_at(
 }
 
 fn behind(name: &str) -> StoreError {
-    StoreError::Other { what: format!("the store reads an older record than it writes: {name}") }
+    StoreError::Other { what: format!("the store returned an older record than it wrote: {name}") }
 }
 
 #[cfg(test)]

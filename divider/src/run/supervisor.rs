@@ -151,7 +151,7 @@ where
             let ((_, key), Abandoned { abort, assignment, reason }) = entry.remove_entry();
             // One that is over was completed: its handler has ended, and its task waits for the answer.
             if !abort.is_finished() && !assignment.is_over() {
-                tracing::warn!(%key, %reason, "handler has not ended in time; dropping it");
+                tracing::warn!(%key, %reason, "handler did not end in time: dropped");
                 abort.abort();
             }
         }
@@ -180,7 +180,7 @@ where
 /// Hands over every key, then ends the node; after the time-out, which it returns, it ends all the
 /// same.
 async fn shut_down(divider: &Divider, at_most: Option<Duration>) -> Option<Duration> {
-    tracing::info!("shutting down: handing over every key");
+    tracing::info!("shutting down: handing over all keys");
     let flush = divider.flush();
     let flushed = match at_most {
         None => Some(flush.await),
@@ -188,7 +188,7 @@ async fn shut_down(divider: &Divider, at_most: Option<Duration>) -> Option<Durat
     };
     let Some(flushed) = flushed else {
         let left = divider.assigned().len();
-        tracing::warn!(left, ?at_most, "not all handed over in time: the rest is lost");
+        tracing::warn!(left, ?at_most, "shutdown timed out: the remaining keys are lost");
         divider.cancel().await;
         return at_most;
     };
@@ -199,10 +199,10 @@ async fn shut_down(divider: &Divider, at_most: Option<Duration>) -> Option<Durat
             if lost == 0 {
                 tracing::info!(handed, freed, "node shut down");
             } else {
-                tracing::warn!(handed, freed, lost, "node shut down, but lost keys before that");
+                tracing::warn!(handed, freed, lost, "node shut down, but had lost keys");
             }
         }
-        Err(ended) => tracing::warn!(%ended, "node over before all was handed over"),
+        Err(ended) => tracing::warn!(%ended, "node ended before all keys were handed over"),
     }
     None
 }

@@ -35,7 +35,7 @@ pub(super) async fn work<H, Fut>(
         // Announced again: it is started again, here or elsewhere.
         Ok(()) | Err(KeyError::AnnouncedAgain { .. }) => {}
         // Not deleted: it is started again elsewhere. The node has told what its store refused.
-        Err(error) => tracing::debug!(%error, "key not ended"),
+        Err(error) => tracing::debug!(%error, "key not deleted"),
     }
 }
 
@@ -65,7 +65,7 @@ where
         }
         divider.handler_failed();
         let pause = backoff.next(getrandom::u32().unwrap_or(0));
-        tracing::warn!(error = %chain(&*error), ?pause, "handler failed; trying again");
+        tracing::warn!(error = %chain(&*error), ?pause, "handler failed; retrying");
         let pause = tokio::time::sleep(pause);
         if assignment.cancellation_token().run_until_cancelled(pause).await.is_none() {
             return Finish::Retry(error);

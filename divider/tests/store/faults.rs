@@ -115,7 +115,7 @@ async fn a_restarted_server_ends_its_watches_and_has_what_was_acked() {
         let end = end_of(&mut watching).await;
         assert!(is_gap(&end), "{end}");
         // Not by its silence, which takes seconds to be noticed.
-        assert!(end.to_string().contains("the connection was made anew"), "{end}");
+        assert!(end.to_string().contains("the connection was established again"), "{end}");
         let mut again = watch(&nats.store, &["key.>"]).await;
         let view = snapshot(&mut again).await;
         assert_eq!(view.get(&name).map(|record| record.revision), Some(Revision(revision)));

@@ -119,5 +119,5 @@ async fn a_file_without_credentials_is_refused_before_anything_is_connected() {
     assert!(missing.contains("worker.creds"), "{missing}");
     fs::write(&file, "nothing").unwrap();
     let empty = credentials_file(&file).unwrap_err().to_string();
-    assert!(empty.contains("no user JWT in it"), "{empty}");
+    assert!(empty.contains("contains no user JWT"), "{empty}");
 }

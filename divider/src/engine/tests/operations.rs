@@ -46,7 +46,7 @@ async fn an_operation_without_an_answer_ends_in_its_time() {
     match bench.told().await {
         Input::Wrote(WriteId(1), Outcome::Unknown(StoreError::Timeout { after, what })) => {
             assert_eq!(after, SPAN);
-            assert!(what.starts_with("write claim.a (if the server is well, "), "{what}");
+            assert!(what.starts_with("write claim.a (if the server is healthy, "), "{what}");
         }
         other => panic!("expected a time-out, found {other:?}"),
     }

@@ -70,7 +70,7 @@ impl Audit {
         if let Some((than, _)) = self.overdue.take_if(|(_, by)| *by <= clock.time())
             && self.seen <= than
         {
-            let what = format!("nothing newer than revision {than} came for {LAG:?}");
+            let what = format!("no record newer than revision {than} for {LAG:?}");
             return Err(StoreError::gap(what));
         }
         if clock.time() >= next {
@@ -82,13 +82,13 @@ impl Audit {
 
     fn on_answer(&mut self, info: &Info, seen: Revision, clock: &Clock) -> Result<(), StoreError> {
         if info.last < seen {
-            let what = format!("the log ends at {}, and {seen} was seen", info.last);
+            let what = format!("the log ends at revision {}, but {seen} was received", info.last);
             return Err(StoreError::gap(what));
         }
         let before = self.last.replace(info.clone());
         let Some(before) = before else { return Ok(()) };
         if before.created != info.created {
-            return Err(StoreError::gap("the log was made again"));
+            return Err(StoreError::gap("the log was created again"));
         }
         // Only of what came since: the newest record may have outlived its time before it was read.
         if info.last > before.last && self.seen <= before.last && self.overdue.is_none() {

@@ -166,7 +166,7 @@ impl Line {
         if self.clock.time() < progress {
             return None;
         }
-        let what = "reading the whole log: nothing came".to_owned();
+        let what = "reading the whole log: nothing received".to_owned();
         self.lose(StoreError::Timeout { what, after: NO_PROGRESS })
     }
 

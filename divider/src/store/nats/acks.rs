@@ -121,7 +121,7 @@ impl Waiting {
     /// way; one that still comes, as from another server of a cluster, is for nobody.
     fn end_cut(&self, connects: u64) {
         for (_, waiter) in self.lock().extract_if(|_, waiter| waiter.connects < connects) {
-            let what = "the connection was cut before the answer came".to_owned();
+            let what = "the connection was lost before the acknowledgement".to_owned();
             let cut = Outcome::Unknown(StoreError::Unreachable { what });
             // It may have given up in this moment.
             let _ = waiter.answer.send(Answer::Outcome(cut));
@@ -191,7 +191,7 @@ const TOO_MANY: u64 = 10167;
 /// What an acknowledgement says about its write.
 fn classify(message: &Message, subject: &str) -> Answer {
     if message.status == Some(StatusCode::NO_RESPONDERS) {
-        let what = format!("no stream listens for {subject}: it has no leader now, or was deleted");
+        let what = format!("no stream for {subject}: it has no leader now, or was deleted");
         return Answer::Outcome(Outcome::Unknown(StoreError::Unreachable { what }));
     }
     Answer::Outcome(match serde_json::from_slice(&message.payload) {
@@ -201,7 +201,7 @@ fn classify(message: &Message, subject: &str) -> Answer {
         }
         Ok(Ack { error: Some(refusal), .. }) => refused(&refusal, subject),
         Err(error) => {
-            let what = format!("an acknowledgement that cannot be read: {error}");
+            let what = format!("unreadable acknowledgement: {error}");
             Outcome::Unknown(StoreError::Other { what })
         }
     })

@@ -76,7 +76,7 @@ impl Api {
                 return Err(ApiError::Store(StoreError::Denied { what }));
             }
             () = cut => {
-                let what = format!("the connection was cut before an answer came: {subject}");
+                let what = format!("the connection was lost before the reply: {subject}");
                 return Err(ApiError::Store(StoreError::Unreachable { what }));
             }
         };
@@ -101,7 +101,7 @@ impl Api {
     pub(super) fn timeout_error(&self, subject: &str) -> StoreError {
         let inbox = self.connection.inbox();
         let what = format!(
-            "{subject} (if the server is well, check that the user may publish to that subject and \
+            "{subject} (if the server is healthy, check that the user may publish to that subject and \
              subscribe to {inbox}>)"
         );
         StoreError::Timeout { what, after: self.timeout }
@@ -111,7 +111,7 @@ impl Api {
     pub(super) fn store_error(&self, error: ApiError) -> StoreError {
         match error {
             ApiError::NoResponders => {
-                let what = format!("nobody answers at {}: no JetStream, or no leader", self.prefix);
+                let what = format!("no reply from {}: no JetStream, or no leader", self.prefix);
                 StoreError::Unreachable { what }
             }
             ApiError::Refused(refusal) if refusal.err_code == NO_STREAM => {
@@ -138,9 +138,7 @@ fn decode<T: DeserializeOwned>(payload: &[u8]) -> Result<T, ApiError> {
         error: Option<Refusal>,
     }
     let unreadable = |error: serde_json::Error| {
-        ApiError::Store(StoreError::Other {
-            what: format!("an answer that cannot be read: {error}"),
-        })
+        ApiError::Store(StoreError::Other { what: format!("unreadable reply: {error}") })
     };
     let envelope: Envelope = serde_json::from_slice(payload).map_err(unreadable)?;
     match envelope.error {

@@ -269,9 +269,9 @@ fn on_event(servers: &str, denials: &Denials, refused: &AtomicBool, event: &Even
         Event::ClientError(ClientError::Other(words))
             if is_refusal(words) && !refused.swap(true, Ordering::Relaxed) =>
         {
-            tracing::warn!(servers, error = words, "the store does not let this user in");
+            tracing::warn!(servers, error = words, "the store rejects the credentials");
         }
-        other => tracing::debug!(event = %other, "the connection to the store says"),
+        other => tracing::debug!(event = %other, "event of the connection"),
     }
 }
 

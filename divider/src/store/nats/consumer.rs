@@ -87,7 +87,7 @@ impl NatsStore {
             }
             Err(error) => {
                 let error = self.inner.api.store_error(error);
-                tracing::debug!(%error, "a consumer is left for now");
+                tracing::debug!(%error, "a consumer was not deleted");
             }
         }
     }

@@ -39,7 +39,7 @@ pub fn credentials_file(path: impl Into<PathBuf>) -> io::Result<ConnectOptions> 
             let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
             match read.unwrap_or_else(|error| Err(io::Error::other(error))) {
                 Ok(read) => *known = read,
-                Err(error) => tracing::warn!(%error, "cannot read the credentials again"),
+                Err(error) => tracing::warn!(%error, "cannot reload the credentials"),
             }
             known.answer(&nonce)
         }
@@ -63,9 +63,9 @@ impl Credentials {
     }
 
     fn parse(text: &str) -> Result<Self, &'static str> {
-        let jwt = block(text, "USER JWT").ok_or("the file has no user JWT in it")?.to_owned();
-        let seed = block(text, "NKEY SEED").ok_or("the file has no nkey seed in it")?;
-        let key = KeyPair::from_seed(seed).map_err(|_| "the file's nkey seed is none")?;
+        let jwt = block(text, "USER JWT").ok_or("the file contains no user JWT")?.to_owned();
+        let seed = block(text, "NKEY SEED").ok_or("the file contains no nkey seed")?;
+        let key = KeyPair::from_seed(seed).map_err(|_| "the file contains an invalid nkey seed")?;
         Ok(Self { jwt, key })
     }
 

@@ -32,10 +32,10 @@ impl NatsStore {
             .await;
         match outcome {
             Outcome::Acked(_) => {
-                tracing::warn!("wrote a record again whose headers are unreadable");
+                tracing::warn!("rewrote a record with unreadable headers");
             }
             // Another one was quicker, or will be.
-            other => tracing::debug!(?other, "an unreadable record was not written again"),
+            other => tracing::debug!(?other, "an unreadable record was not rewritten"),
         }
         None
     }

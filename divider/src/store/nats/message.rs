@@ -97,9 +97,8 @@ impl StoredMessage {
 
     /// The message as the record that it is.
     pub(super) fn record(self, name: &str, clock: &ServerClock) -> Result<Record, StoreError> {
-        let message = StreamMessage::try_from(self.message).map_err(|error| StoreError::Other {
-            what: format!("a message that cannot be read: {error}"),
-        })?;
+        let message = StreamMessage::try_from(self.message)
+            .map_err(|error| StoreError::Other { what: format!("unreadable message: {error}") })?;
         let stored = SystemTime::from(message.time).duration_since(SystemTime::UNIX_EPOCH);
         let stored = stored.map_or(0, |at| u64::try_from(at.as_nanos()).unwrap_or(u64::MAX));
         let (headers, age) = (Some(&message.headers), || clock.age(stored));

@@ -123,7 +123,7 @@ pub(super) fn open_error(api: &Api, error: ApiError) -> OpenError {
     let no_jetstream =
         |what: String| OpenError::NoJetStream { prefix: api.prefix.to_string(), what };
     match error {
-        ApiError::NoResponders => no_jetstream("nobody listens there".into()),
+        ApiError::NoResponders => no_jetstream("no responders".into()),
         ApiError::Refused(refusal) if NO_JETSTREAM.contains(&refusal.err_code) => {
             no_jetstream(refusal.to_string())
         }
@@ -170,7 +170,7 @@ impl NatsStore {
             Ok(record) => record.and_then(|record| record.value),
             // An announcer need not have the right to read. A node sees the record in its watch.
             Err(error @ (StoreError::Denied { .. } | StoreError::Timeout { .. })) => {
-                tracing::debug!(%error, "the protocol of the group was not checked");
+                tracing::debug!(%error, "the group's protocol was not checked");
                 None
             }
             Err(error) => return Err(error.into()),

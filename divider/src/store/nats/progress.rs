@@ -67,7 +67,7 @@ impl Progress {
     /// The consumer has nothing to deliver now and says how much it has delivered.
     pub(super) fn on_heartbeat(&mut self, delivered: u64) -> Result<(), String> {
         if delivered != self.delivered {
-            return Err(format!("the server delivered {delivered}, {} came", self.delivered));
+            return Err(format!("the server delivered {delivered}, received {}", self.delivered));
         }
         if self.snapshot == Snapshot::Reading {
             // What was still to come may have expired.

@@ -114,7 +114,7 @@ impl Publisher {
             return self.api.connection.unreachable();
         }
         let after = self.api.timeout;
-        let what = format!("not sent: {MAX_IN_FLIGHT} others had no answer within {after:?}");
+        let what = format!("not sent: {MAX_IN_FLIGHT} other writes had no reply within {after:?}");
         StoreError::Unreachable { what }
     }
 }

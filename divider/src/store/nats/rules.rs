@@ -42,10 +42,16 @@ impl Rules {
         match news {
             News::Nothing => {}
             News::Broken => {
-                tracing::error!(stream, rules, "the stream breaks rules: records may be deleted");
+                tracing::error!(
+                    stream,
+                    rules,
+                    "the stream settings are unsafe: records may be deleted"
+                );
             }
-            News::Odd => tracing::warn!(stream, rules, "the stream has settings of its own"),
-            News::Kept => tracing::info!(stream, "the stream keeps the rules again"),
+            News::Odd => {
+                tracing::warn!(stream, rules, "the stream has unexpected but harmless settings")
+            }
+            News::Kept => tracing::info!(stream, "the stream settings are correct again"),
         }
         *told = Told { broken, at: Some(Instant::now()) };
     }

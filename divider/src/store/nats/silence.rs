@@ -24,7 +24,7 @@ const QUICK: Duration = Duration::from_millis(250);
 const LONG_SILENCE: Duration = SILENCE.saturating_mul(4);
 
 /// Why a watch ends whose connection was cut: what was sent meanwhile does not come any more.
-pub(super) const RECONNECTED: &str = "the connection was made anew";
+pub(super) const RECONNECTED: &str = "the connection was established again";
 
 /// A silence, while it lasts.
 #[derive(Default)]

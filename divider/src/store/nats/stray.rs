@@ -95,7 +95,7 @@ impl NatsAccount {
     pub async fn remove_stray(&self, group: &GroupName, stray: &Stray) -> Result<(), StoreError> {
         let names = Names::new(group);
         if !is_removable(&names, &stray.subject) {
-            let what = format!("not a record that may be removed: {}", stray.subject);
+            let what = format!("this record may not be removed: {}", stray.subject);
             return Err(StoreError::Invalid { what });
         }
         let api = self.api(Some(group));
@@ -146,9 +146,8 @@ async fn publish(api: &Api, subject: String, headers: HeaderMap) -> Result<(), S
     };
     let message = answer.map_err(|error| api.request_error(&subject, error.kind(), &error));
     let message = message.map_err(|error| api.store_error(error))?;
-    let ack: Ack = serde_json::from_slice(&message.payload).map_err(|error| StoreError::Other {
-        what: format!("an answer that cannot be read: {error}"),
-    })?;
+    let ack: Ack = serde_json::from_slice(&message.payload)
+        .map_err(|error| StoreError::Other { what: format!("unreadable reply: {error}") })?;
     ack.error.map_or(Ok(()), |refusal| Err(api.store_error(ApiError::Refused(refusal))))
 }
 

@@ -200,10 +200,7 @@ impl NatsWatch {
                 .map_err(|error| StoreError::Unreachable { what: error.to_string() })?;
         }
         let Some(last) = header("Nats-Last-Consumer") else { return Ok(()) };
-        let last = last
-            .as_str()
-            .parse()
-            .map_err(|_| StoreError::gap("a heartbeat that cannot be read"))?;
+        let last = last.as_str().parse().map_err(|_| StoreError::gap("unreadable heartbeat"))?;
         self.progress.on_heartbeat(last).map_err(StoreError::gap)
     }
 
