@@ -13,19 +13,19 @@ use crate::span::parse_span;
 /// Where the group is.
 #[derive(Debug, Clone, Args)]
 pub struct Place {
-    /// The nats-server, or several with commas between them
+    /// The nats-server, or several separated by commas
     #[arg(long, value_name = "URL", env = "NATS_URL", default_value = "nats://127.0.0.1:4222")]
     pub server: String,
-    /// The group of nodes that share the keys
+    /// The group
     #[arg(long, value_name = "NAME", env = "DIVIDER_GROUP", default_value = "demo")]
     pub group: GroupName,
-    /// Make the group if it does not exist
+    /// Create the group if it does not exist
     #[arg(long)]
     pub create: bool,
-    /// Connect to the given addresses only, not to those that the servers tell of each other
+    /// Connect only to the given addresses; ignore discovered servers
     #[arg(long)]
     pub ignore_discovered_servers: bool,
-    /// How long a server is waited for that is not there yet, as 30s
+    /// How long to wait for a server that is not ready, such as 30s
     #[arg(long, value_name = "SPAN", value_parser = parse_span)]
     pub wait_for_server: Option<Duration>,
 }
@@ -49,7 +49,7 @@ impl Place {
         let opened = options.connect(&self.server, self.group.clone()).await;
         opened.map_err(|error| match error {
             OpenError::NoGroup { group } => {
-                format!("the group does not exist, make it with --create: {group}").into()
+                format!("the group does not exist, create it with --create: {group}").into()
             }
             error => error.into(),
         })

@@ -14,9 +14,10 @@ pub fn parse_span(text: &str) -> Result<Duration, String> {
         "s" => 1.0,
         "m" | "min" => 60.0,
         "h" => 3600.0,
-        _ => return Err(format!("expected a number with ms, s, m or h: {text:?}")),
+        _ => return Err(format!("expected a number with ms, s, m or h, found {text:?}")),
     };
-    let number: f64 = number.parse().map_err(|_| format!("expected a number first: {text:?}"))?;
+    let number: f64 =
+        number.parse().map_err(|_| format!("expected a number at the start, found {text:?}"))?;
     Duration::try_from_secs_f64(number * seconds).map_err(|error| format!("{error}: {text:?}"))
 }
 

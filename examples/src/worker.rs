@@ -29,28 +29,28 @@ pub struct WorkerArgs {
     /// Where the group is.
     #[command(flatten)]
     pub place: Place,
-    /// This node's name; one process at a time may have it
+    /// The node id; only one process at a time may use it
     #[arg(long, value_name = "ID")]
     pub node: NodeId,
     /// Its weight among the nodes
     #[arg(long, value_name = "N", default_value_t = 100)]
     pub affinity: u32,
-    /// Take only keys that begin with this; may be given again
+    /// Take only keys with this prefix; may be repeated
     #[arg(long, value_name = "PREFIX")]
     pub prefix: Vec<Key>,
-    /// How long it keeps its keys without hearing of the store, as 2s [default: the bucket's]
+    /// The lease, such as 2s: how long the node keeps its keys without contact to the store [default: the bucket's]
     #[arg(long, value_name = "SPAN", value_parser = parse_lease)]
     pub lease: Option<Duration>,
-    /// How long it takes to stop working on a key
+    /// How long a stop takes
     #[arg(long, value_name = "SPAN", value_parser = parse_span, default_value = "50ms")]
     pub stop_delay: Duration,
-    /// Write to this fencing resource about each key that is held
+    /// Write to this fencing resource for each key that runs
     #[arg(long, value_name = "ADDRESS")]
     pub resource: Option<SocketAddr>,
-    /// Say on standard error what the library does
+    /// Write the library's log lines to standard error
     #[arg(long)]
     pub verbose: bool,
-    /// Where the journal goes [default: standard output]
+    /// The file for the journal [default: standard output]
     #[arg(long, value_name = "FILE")]
     pub log: Option<PathBuf>,
 }
@@ -272,5 +272,5 @@ fn parse_lease(text: &str) -> Result<Duration, String> {
     if (MIN_LEASE..=MAX_LEASE).contains(&lease) {
         return Ok(lease);
     }
-    Err(format!("expected {MIN_LEASE:?} to {MAX_LEASE:?}: {lease:?}"))
+    Err(format!("expected {MIN_LEASE:?} to {MAX_LEASE:?}, found {lease:?}"))
 }

@@ -73,9 +73,12 @@ fn what_cannot_be_is_said() {
         assert_eq!(output.status.code(), Some(2), "{said}");
         assert!(said.contains(words), "{said}");
     };
-    check(&["--only", "kill-worker,flood"], "no such fault, there are kill-worker, kill-workers");
+    check(
+        &["--only", "kill-worker,flood"],
+        "unknown fault \"flood\", expected one of kill-worker, kill-workers",
+    );
     check(&["--servers", "2"], "expected 1 or 3");
     check(&["--version", "new"], "expected a version such as 2.15.1");
-    check(&["--only", "lose-quorum"], "none of these faults can be done to 1 server");
+    check(&["--only", "lose-quorum"], "none of these faults works with 1 server");
     check(&["--minutes", "-1"], "expected a number of minutes above 0");
 }

@@ -9,7 +9,7 @@ use crate::version::Version;
 #[non_exhaustive]
 pub enum ServerError {
     /// `NATS_SERVER` names something that is not a nats-server new enough. Correct or unset it.
-    #[error("NATS_SERVER has to name a nats-server of at least {needed}: {path}: {found}", needed = Version::OLDEST, path = path.display())]
+    #[error("NATS_SERVER must be the path of a nats-server, version {needed} or newer: {path}: {found}", needed = Version::OLDEST, path = path.display())]
     NatsServerVariable {
         /// What it names.
         path: PathBuf,
@@ -57,7 +57,7 @@ pub enum ServerError {
         url: String,
     },
     /// It did not take a changed configuration, and goes on with the one that it had.
-    #[error("the server at {url} did not take the configuration: {why}")]
+    #[error("the server at {url} rejected the configuration: {why}")]
     Reload {
         /// Where it listens.
         url: String,
@@ -65,7 +65,7 @@ pub enum ServerError {
         why: String,
     },
     /// Nobody in the cluster leads that stream (yet).
-    #[error("no server of the cluster says that it leads the stream within {after:?}: {stream}")]
+    #[error("no server reported itself as leader of the stream within {after:?}: {stream}")]
     NoLeader {
         /// The stream's name.
         stream: String,

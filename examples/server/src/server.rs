@@ -81,7 +81,7 @@ impl LocalServer {
     /// # Errors
     /// [`ServerError::Io`] if it does not say.
     pub fn traffic(&self) -> Result<Traffic, ServerError> {
-        self.monitor().traffic().map_err(ServerError::io("ask for the traffic"))
+        self.monitor().traffic().map_err(ServerError::io("read the traffic"))
     }
 
     /// All that the server has logged.
@@ -171,7 +171,7 @@ impl LocalServer {
             let taken = news.contains("Reloaded server configuration");
             refused.map(|line| Err(line.to_owned())).or(taken.then_some(Ok(())))
         });
-        let late = || Err("it does not say that it has read the configuration".to_owned());
+        let late = || Err("it does not report that it has read the configuration".to_owned());
         said.unwrap_or_else(late).map_err(|why| ServerError::Reload { url: self.url(), why })
     }
 

@@ -24,15 +24,15 @@ use divider_examples::span::parse_span;
 use futures_util::stream;
 use tokio::time::Instant;
 
-/// Make keys exist, or stop existing
+/// Announce keys, or retract them
 #[derive(Debug, Parser)]
 struct Args {
     #[command(flatten)]
     place: Place,
-    /// Make the keys stop existing
+    /// Retract the keys
     #[arg(long)]
     retract: bool,
-    /// The keys stop existing by themselves unless they are announced again in this time, as 30s
+    /// The keys expire unless they are announced again within this time, such as 30s
     #[arg(long, value_name = "SPAN", value_parser = parse_span, conflicts_with = "retract")]
     ttl: Option<Duration>,
     #[command(flatten)]
@@ -42,10 +42,10 @@ struct Args {
 #[derive(Debug, clap::Args)]
 #[group(required = true, multiple = false)]
 struct Keys {
-    /// The keys; `-` for one key a line from standard input
+    /// The keys; `-` reads one key from each line of standard input
     #[arg(value_name = "KEY")]
     given: Vec<Key>,
-    /// One key a line from this file
+    /// A file with one key on each line
     #[arg(long, value_name = "FILE")]
     file: Option<PathBuf>,
 }

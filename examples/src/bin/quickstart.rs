@@ -29,7 +29,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .connect("nats://127.0.0.1:4222", "quickstart".parse()?)
         .await?;
     let (divider, events) = Divider::builder(store).start().await?;
-    eprintln!("{} is a node of the group now", divider.node());
+    eprintln!("{} joined the group", divider.node());
 
     divider::run(divider, events, work).with_graceful_shutdown(shutdown).await?;
     Ok(())

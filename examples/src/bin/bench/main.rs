@@ -22,7 +22,7 @@ use crate::report::Report;
 use crate::scenario::Scenario;
 use crate::setup::{Failure, Setup};
 
-/// Measures divider against bare publishes and consumers
+/// Measures divider, next to bare publishes and consumers
 #[derive(Debug, Parser)]
 #[command(subcommand_negates_reqs = true)]
 struct Args {
@@ -31,10 +31,10 @@ struct Args {
     only: Vec<Scenario>,
     #[command(flatten)]
     setup: Setup,
-    /// On how many nodes, one after another
+    /// Numbers of nodes to measure with, one after another
     #[arg(long, value_name = "N,..", value_delimiter = ',', default_values_t = [3, 10])]
     nodes: Vec<u32>,
-    /// How often each is measured; the median counts
+    /// Number of repetitions; the median counts
     #[arg(long, value_name = "N", default_value_t = 3)]
     rounds: u32,
     /// Print JSON
@@ -46,7 +46,7 @@ struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Role {
-    /// Be one of the nodes that are measured
+    /// Run as one of the measured nodes
     #[command(hide = true)]
     Node(NodeArgs),
 }
@@ -61,7 +61,7 @@ fn run(args: Args) -> Result<(), Failure> {
         return runtime.block_on(be_a_node(node));
     }
     if cfg!(debug_assertions) {
-        eprintln!("this is not a release build: its figures say nothing");
+        eprintln!("this is not a release build: its figures mean nothing");
     }
     let all = <Scenario as clap::ValueEnum>::value_variants();
     let wanted = if args.only.is_empty() { all } else { &args.only };

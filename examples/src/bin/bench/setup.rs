@@ -11,10 +11,10 @@ pub(crate) type Failure = Box<dyn Error + Send + Sync>;
 /// The size of a measurement.
 #[derive(Debug, Clone, Copy, Args)]
 pub(crate) struct Setup {
-    /// How many keys there are
+    /// Number of keys
     #[arg(long, value_name = "N", default_value_t = 10_000)]
     pub(crate) keys: u32,
-    /// How many servers keep the log: 1, or 3 for a cluster
+    /// Number of servers: 1, or 3 for a cluster
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = parse_replicas)]
     pub(crate) replicas: usize,
     /// Whether a node is a task of the bench or a process of its own
@@ -65,6 +65,6 @@ fn parse_replicas(text: &str) -> Result<usize, String> {
     match text {
         "1" => Ok(1),
         "3" => Ok(3),
-        _ => Err(format!("expected 1 or 3: {text:?}")),
+        _ => Err(format!("expected 1 or 3, found {text:?}")),
     }
 }

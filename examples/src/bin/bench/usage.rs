@@ -32,7 +32,7 @@ pub(crate) fn resident(pids: &[u32]) -> Result<u64, Failure> {
         let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
         let kib = line.and_then(|line| line.trim().strip_suffix(" kB"));
-        let kib = kib.ok_or("the system does not say how much memory a process has")?;
+        let kib = kib.ok_or("the system does not report the memory of a process")?;
         sum += kib.parse::<u64>()? * 1024;
     }
     Ok(sum)
@@ -44,7 +44,8 @@ pub(crate) fn cpu_seconds(pids: &[u32]) -> Result<f64, Failure> {
     for pid in pids {
         for task in fs::read_dir(format!("/proc/{pid}/task"))? {
             let stat = fs::read_to_string(task?.path().join("schedstat"))?;
-            let first = stat.split(' ').next().ok_or("the system does not say")?;
+            let first =
+                stat.split(' ').next().ok_or("the system does not report the time of a thread")?;
             nanos += first.parse::<u64>()?;
         }
     }

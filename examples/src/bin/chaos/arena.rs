@@ -136,7 +136,7 @@ impl Arena {
             let answer = async { timeout(Duration::from_secs(3), request).await };
             let said = match self.runtime.block_on(answer) {
                 Ok(Ok(message)) => message.payload,
-                _ => return format!("the log does not say what {name} is"),
+                _ => return format!("the log has no record {name}"),
             };
             let said: Value = serde_json::from_slice(&said).unwrap_or_default();
             let decode = |field: &str| {
@@ -187,7 +187,7 @@ impl Arena {
     pub(crate) fn consumers(&self) -> Result<u64, Failure> {
         let info = self.api(&format!("STREAM.INFO.{STREAM}"), &Value::Null)?;
         let count = info["state"]["consumer_count"].as_u64();
-        count.ok_or_else(|| "the stream does not say how many consumers it has".into())
+        count.ok_or_else(|| "the stream does not report its number of consumers".into())
     }
 
     /// Copies all journals and the servers' logs to where they stay.

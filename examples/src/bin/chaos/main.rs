@@ -42,7 +42,7 @@ use crate::settings::Settings;
 /// What goes wrong in the harness itself, or in what it needs.
 type Failure = Box<dyn Error>;
 
-/// Hurts worker processes and nats-servers, and proves that every key has one owner at most
+/// Injects faults into worker processes and nats-servers, and checks that each key has at most one owner
 #[derive(Debug, Parser)]
 struct Args {
     #[command(flatten)]
@@ -53,7 +53,7 @@ struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Role {
-    /// Be one of the workers
+    /// Run as one of the workers
     #[command(hide = true)]
     Worker(WorkerArgs),
 }

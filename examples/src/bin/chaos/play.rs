@@ -47,7 +47,7 @@ pub(crate) fn play(arena: &mut Arena, settings: &Settings) -> Result<Report, Fai
     let outcome = player.go_on(&mut schedule, settings, seed);
     if let Err(error) = &outcome {
         // What was found so far is worth more than the reason why it could not go on.
-        let what = format!("the harness could not go on: {error}");
+        let what = format!("the harness failed: {error}");
         player.oracle.violate(player.arena, what, None);
     }
     player.sum_up(settings)
@@ -180,12 +180,13 @@ impl Player<'_> {
             let Some(amiss) = self.oracle.amiss(&book, &nodes, limit) else { return Ok(()) };
             let since = Duration::from_nanos(now_ns().saturating_sub(self.oracle.disturbed_ns()));
             if since > limit + GIVE_UP {
-                return Err(format!("not well after {since:?}: {}", amiss.what).into());
+                return Err(format!("not settled after {since:?}: {}", amiss.what).into());
             }
             // A second more than any single key may take: the last look may be that old.
             if since > limit + Duration::from_secs(1) && !is_told {
                 is_told = true;
-                let what = format!("not well {since:?} after the last disturbance: {}", amiss.what);
+                let what =
+                    format!("not settled {since:?} after the last disturbance: {}", amiss.what);
                 let key = amiss.key.unwrap_or_else(|| "/steady/0".to_owned());
                 self.oracle.violate(self.arena, what, Some(&key));
             }

@@ -113,7 +113,7 @@ impl fmt::Display for Report {
         writeln!(f, "token regressions          {:>9}", self.token_regressions)?;
         writeln!(
             f,
-            "writes at the resource     {:>9} taken, {} refused for a later token",
+            "writes at the resource     {:>9} accepted, {} rejected for a later token",
             self.writes_taken, self.writes_refused
         )?;
         let idle = &self.idle;
@@ -145,7 +145,7 @@ impl fmt::Display for Report {
             )?;
         }
         for (reason, count) in &self.exits {
-            writeln!(f, "ended by itself {count} times: {reason}")?;
+            writeln!(f, "node ended {count} times: {reason}")?;
         }
         for violation in &self.violations {
             write!(f, "{violation}")?;

@@ -11,37 +11,37 @@ use crate::fault::CATALOGUE;
 /// What can be chosen.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Settings {
-    /// How long to go on, in minutes
+    /// Duration in minutes
     #[arg(long, value_name = "N", default_value_t = 60.0, value_parser = parse_minutes, allow_negative_numbers = true)]
     pub(crate) minutes: f64,
-    /// How many nats-servers: 1, or 3 with the group on all of them
+    /// Number of nats-servers: 1, or 3 with the group on all of them
     #[arg(long, value_name = "1|3", default_value_t = 1, value_parser = parse_servers)]
     pub(crate) servers: usize,
-    /// How many worker processes
+    /// Number of worker processes
     #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u16).range(3..=40))]
     pub(crate) workers: u16,
-    /// How many keys exist all the time
+    /// Number of keys that exist all the time
     #[arg(long, value_name = "N", default_value_t = 2000, value_parser = clap::value_parser!(u32).range(10..=100_000))]
     pub(crate) keys: u32,
-    /// How many further keys are announced or retracted a second
+    /// Number of other keys that are announced or retracted each second
     #[arg(long, value_name = "N", default_value_t = 100)]
     pub(crate) churn: u32,
     /// The workers' lease [default: 3s on one server, 9s on three]
     #[arg(long, value_name = "SPAN", value_parser = parse_lease)]
     pub(crate) lease: Option<Duration>,
-    /// What the schedule is made from; the same seed is the same schedule [default: random]
+    /// Seed of the schedule; the same seed gives the same schedule [default: random]
     #[arg(long, value_name = "N")]
     pub(crate) seed: Option<u64>,
-    /// The nats-servers' version at first, as 2.11.11 [default: what is found]
+    /// The nats-servers' version at the start, such as 2.11.11 [default: the version found]
     #[arg(long, value_name = "VERSION", value_parser = parse_version)]
     pub(crate) version: Option<Version>,
-    /// Only these faults, with commas between them
+    /// Only these faults, separated by commas
     #[arg(long, value_name = "NAMES", value_delimiter = ',', value_parser = parse_fault)]
     pub(crate) only: Vec<String>,
-    /// Added to every time limit, for machines that are busy with other things
+    /// Added to every time limit, for busy machines
     #[arg(long, value_name = "SPAN", value_parser = parse_span, default_value = "0s")]
     pub(crate) slack: Duration,
-    /// Write the report as JSON, too
+    /// Also write the report as JSON
     #[arg(long, value_name = "FILE")]
     pub(crate) report: Option<PathBuf>,
     /// Keep all journals and the workers' and servers' logs here if a rule is broken
@@ -56,7 +56,7 @@ impl Settings {
         let mut wanted = wanted.peekable();
         if wanted.peek().is_some() && wanted.all(|kind| kind.servers > self.servers) {
             return Err(format!(
-                "none of these faults can be done to {} server: {}",
+                "none of these faults works with {} server: {}",
                 self.servers,
                 self.only.join(", ")
             ));
@@ -74,14 +74,14 @@ impl Settings {
 
 fn parse_minutes(text: &str) -> Result<f64, String> {
     let minutes = text.parse().ok().filter(|minutes| (0.001..100_000.0).contains(minutes));
-    minutes.ok_or_else(|| format!("expected a number of minutes above 0: {text:?}"))
+    minutes.ok_or_else(|| format!("expected a number of minutes above 0, found {text:?}"))
 }
 
 fn parse_servers(text: &str) -> Result<usize, String> {
     match text {
         "1" => Ok(1),
         "3" => Ok(3),
-        _ => Err(format!("expected 1 or 3: {text:?}")),
+        _ => Err(format!("expected 1 or 3, found {text:?}")),
     }
 }
 
@@ -90,11 +90,11 @@ fn parse_lease(text: &str) -> Result<Duration, String> {
     if (MIN_LEASE..=MAX_LEASE).contains(&lease) {
         return Ok(lease);
     }
-    Err(format!("expected {MIN_LEASE:?} to {MAX_LEASE:?}: {lease:?}"))
+    Err(format!("expected {MIN_LEASE:?} to {MAX_LEASE:?}, found {lease:?}"))
 }
 
 fn parse_version(text: &str) -> Result<Version, String> {
-    text.parse().map_err(|()| format!("expected a version such as 2.15.1: {text:?}"))
+    text.parse().map_err(|()| format!("expected a version such as 2.15.1, found {text:?}"))
 }
 
 fn parse_fault(text: &str) -> Result<String, String> {
@@ -102,5 +102,5 @@ fn parse_fault(text: &str) -> Result<String, String> {
         return Ok(text.to_owned());
     }
     let names: Vec<&str> = CATALOGUE.iter().map(|kind| kind.name).collect();
-    Err(format!("no such fault, there are {}: {text:?}", names.join(", ")))
+    Err(format!("unknown fault {text:?}, expected one of {}", names.join(", ")))
 }

@@ -25,13 +25,13 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::screen::Screen;
 use crate::stage::Stage;
 
-/// Shows keys being divided among worker processes that come, go and crash
+/// Shows how keys are divided among worker processes that join, leave and crash
 #[derive(Debug, Parser)]
 struct Args {
-    /// How many keys to divide
+    /// Number of keys
     #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(10..=20_000))]
     keys: u32,
-    /// Stay up at the end, to be explored, until Ctrl-C
+    /// Keep running at the end, to explore, until Ctrl-C
     #[arg(long)]
     keep: bool,
     #[command(subcommand)]
@@ -40,7 +40,7 @@ struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Role {
-    /// Be one of the demo's workers. `cargo run --bin demo` builds no other program, so it is its own
+    /// Run as one of the demo's workers. `cargo run --bin demo` builds no other program, so it is its own
     #[command(hide = true)]
     Worker(WorkerArgs),
 }

@@ -64,7 +64,7 @@ impl Teller<'_> {
     }
 
     async fn join(&mut self) -> Result<(), Box<dyn Error>> {
-        self.title("A fifth worker joins. It gets its share, and nothing else moves.")?;
+        self.title("A fifth worker joins. It gets its share, and no other key moves.")?;
         let begun = now_ns();
         self.start_worker("eve")?;
         let least = self.least_now()?;
@@ -72,7 +72,7 @@ impl Teller<'_> {
     }
 
     async fn change_affinity(&mut self) -> Result<(), Box<dyn Error>> {
-        self.title("Eve's affinity is tripled. That alone moves nothing that runs.")?;
+        self.title("Eve's affinity is tripled. That alone moves no running key.")?;
         let begun = now_ns();
         let (eve, affinity) = self.nodes.last_mut().expect("eve joined");
         *affinity *= 3;
@@ -89,7 +89,7 @@ impl Teller<'_> {
     }
 
     async fn rebalance(&mut self) -> Result<(), Box<dyn Error>> {
-        self.title("Now the operator asks for a rebalance.")?;
+        self.title("Now the operator requests a rebalance.")?;
         let begun = now_ns();
         let least = self.least_now()?;
         self.stage.group.rebalance(&why("eve is a bigger machine")).await?;
@@ -97,7 +97,7 @@ impl Teller<'_> {
     }
 
     async fn drain(&mut self) -> Result<(), Box<dyn Error>> {
-        self.title("Bob is drained: he hands over every key, and gets none.")?;
+        self.title("Bob is drained: he hands over all keys, and gets no new ones.")?;
         let begun = now_ns();
         let bob = self.leave("bob")?;
         let least = self.held_by(&bob, begun)?;
@@ -141,7 +141,7 @@ impl Teller<'_> {
         let idle_moves = self.scenes.iter().filter(|scene| scene.moved.keys > scene.least).count();
         match (broken.len(), idle_moves) {
             (0, 0) => Ok(()),
-            (0, scenes) => Err(format!("more keys moved than had to in {scenes} scenes").into()),
+            (0, scenes) => Err(format!("more keys moved than necessary in {scenes} scenes").into()),
             (rules, _) => Err(format!("{rules} rules were broken").into()),
         }
     }

@@ -27,11 +27,11 @@ pub(super) async fn measure(setup: &Setup) -> Result<Vec<Row>, Failure> {
     // The audit's questions and answers, two a node, an idle consumer's heartbeats and pings are in it.
     let bound = if setup.nodes > 16 { nodes * 6.0 } else { nodes * (nodes + 2.0) };
     let cpu = (after.1 - before.1) / span.as_secs_f64() / nodes * 100.0;
-    let plan = setup.name("idle, messages a heartbeat");
+    let plan = setup.name("idle, messages for each heartbeat");
     let extra = Duration::from_secs(1).as_secs_f64().recip() * heartbeat.as_secs_f64();
     Ok(vec![
         Row::pair(plan, messages, bound, ""),
-        Row::alone(setup.name("  of them beats of consumers, at most"), nodes * extra, ""),
+        Row::alone(setup.name("  of them heartbeats of consumers, at most"), nodes * extra, ""),
         Row::alone(setup.name("idle, CPU of a node"), cpu, "%").at_most(0.2),
     ])
 }

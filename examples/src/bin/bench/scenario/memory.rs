@@ -28,6 +28,6 @@ pub(super) async fn measure(setup: &Setup) -> Result<Vec<Row>, Failure> {
     stage.close().await;
     let each = grown / u64::from(nodes) / u64::from(keys - first);
     let bytes = each.saturating_sub(key(0).len() as u64);
-    let what = setup.name("memory, a key a node beyond its text");
+    let what = setup.name("memory for each key on each node, beyond its text");
     Ok(vec![Row::alone(what, f64::from(u32::try_from(bytes)?), "B").at_most(200.0)])
 }
