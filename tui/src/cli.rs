@@ -9,7 +9,7 @@ use crate::exit::Outcome;
 use crate::output::OutputArgs;
 use crate::shell::Shell;
 
-/// Look at groups of nodes that share keys, and say what you want of them
+/// Show and operate groups of nodes that share keys
 #[derive(Debug, Parser)]
 #[command(name = "divider", version, propagate_version = true, max_term_width = 100)]
 pub(crate) struct Cli {
@@ -85,13 +85,13 @@ impl Command {
     }
 }
 
-/// Who asks, and why: kept on record.
+/// The requester and the reason, which the record keeps.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Signed {
-    /// Why, for whoever looks at the node
+    /// Reason, shown with the node or the group
     #[arg(short = 'm', long, value_name = "TEXT", default_value = "")]
     reason: String,
-    /// Who asks
+    /// Name to record as the requester
     #[arg(long, value_name = "NAME", env = "USER", default_value = "", hide_env_values = true)]
     by: String,
 }

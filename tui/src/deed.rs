@@ -14,7 +14,7 @@ pub(crate) struct Deed {
     pub(crate) on: String,
     /// As `cordoned`.
     pub(crate) what: String,
-    /// Whether it was not so before.
+    /// Whether the command changed it.
     pub(crate) changed: bool,
     /// The revision of its record; null where nothing was written.
     pub(crate) revision: Option<u64>,

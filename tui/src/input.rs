@@ -11,10 +11,10 @@ use crate::exit::{Exit, Failure};
 /// The keys a command is about.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct KeyArgs {
-    /// The keys; - reads them from standard input, one a line
+    /// The keys; - reads them from standard input, one on each line
     #[arg(value_name = "KEY", required_unless_present = "file")]
     keys: Vec<String>,
-    /// Read them from a file, one a line; - for standard input
+    /// Read the keys from a file, one on each line; - for standard input
     #[arg(long, value_name = "FILE", conflicts_with = "keys")]
     file: Option<PathBuf>,
 }
@@ -37,7 +37,7 @@ pub(crate) fn read_lines(file: &Path) -> Result<Vec<Key>, Failure> {
         std::fs::File::open(file).and_then(|mut file| file.read_to_end(&mut bytes))
     };
     let failed = |error: &dyn std::fmt::Display| {
-        Failure::new(Exit::Failed, format!("cannot read the keys: {}: {error}", file.display()))
+        Failure::new(Exit::Failed, format!("cannot read the keys from {}: {error}", file.display()))
     };
     read.map_err(|error| failed(&error))?;
     let text = String::from_utf8(bytes).map_err(|_| failed(&"it is not UTF-8"))?;

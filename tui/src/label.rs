@@ -21,7 +21,7 @@ impl FromStr for Label {
             Some((name, value)) if !name.is_empty() => {
                 Ok(Self { name: name.to_owned(), value: value.to_owned() })
             }
-            _ => Err(format!("expected NAME=VALUE: {text:?}")),
+            _ => Err(format!("expected NAME=VALUE, found {text:?}")),
         }
     }
 }
@@ -44,7 +44,7 @@ pub(crate) fn chosen(
     let has_all = |node: &&NodeStatus| labels.iter().all(|label| label.is_on(node));
     let chosen: Vec<_> = snapshot.nodes().filter(has_all).map(|node| node.node.clone()).collect();
     if chosen.is_empty() {
-        return Err(Failure::new(Exit::NotFound, "no node has these labels"));
+        return Err(Failure::new(Exit::NotFound, "no node has all of these labels"));
     }
     Ok(chosen)
 }

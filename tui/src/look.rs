@@ -19,7 +19,7 @@ use crate::span::parse_span;
 /// Where a list comes from.
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct FromArgs {
-    /// Read a file that `divider export` wrote, in place of the group; - for standard input
+    /// Read a file that `divider export` wrote, instead of the group; - for standard input
     #[arg(long, value_name = "FILE")]
     pub(crate) from: Option<PathBuf>,
 }
@@ -27,11 +27,11 @@ pub(crate) struct FromArgs {
 /// How often a list is written.
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct EveryArgs {
-    /// Go on watching, and write it again each time this has passed
+    /// Keep watching, and print again at this interval
     #[arg(long, value_name = "SPAN", value_parser = parse_every, conflicts_with = "from")]
     pub(crate) watch: Option<Duration>,
-    /// Listen first until each node has been heard or is late: at most about a quarter of the longest
-    /// lease
+    /// First listen until each node has sent a heartbeat or is late: at most about a quarter of the
+    /// longest lease
     #[arg(long, conflicts_with = "from")]
     pub(crate) listen: bool,
 }
@@ -121,11 +121,11 @@ impl Shell {
         match link {
             Link::Lost { error, .. } if !*lost => {
                 *lost = true;
-                self.output.say(&format!("lost the store, trying again: {error}"));
+                self.output.say(&format!("connection lost, retrying: {error}"));
             }
             Link::Live if *lost => {
                 *lost = false;
-                self.output.say("the store is back");
+                self.output.say("connected again");
             }
             _ => {}
         }
@@ -194,7 +194,7 @@ pub(crate) fn read(file: &Path) -> Result<Look, Failure> {
         std::fs::read_to_string(file)
     };
     let failed = |error: String| {
-        Failure::new(Exit::Failed, format!("cannot read the file: {}: {error}", file.display()))
+        Failure::new(Exit::Failed, format!("cannot read the file {}: {error}", file.display()))
     };
     let text = text.map_err(|error| failed(error.to_string()))?;
     let (snapshot, viewer) = Export::read(&text).map_err(failed)?;

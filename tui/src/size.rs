@@ -2,8 +2,11 @@
 
 /// Reads a number of bytes.
 pub(crate) fn parse_size(text: &str) -> Result<u64, String> {
-    let wrong =
-        || format!("expected a whole number of bytes, or with KB, MB, GB, KiB, MiB, GiB: {text:?}");
+    let wrong = || {
+        format!(
+            "expected a whole number, alone or with KB, MB, GB, KiB, MiB or GiB, found {text:?}"
+        )
+    };
     let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let (number, unit) = text.split_at(digits);
     let factor: u64 = match unit.trim().to_ascii_lowercase().as_str() {

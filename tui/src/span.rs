@@ -4,7 +4,8 @@ use std::time::Duration;
 
 /// Reads a span of time: whole numbers, each with its unit.
 pub(crate) fn parse_span(text: &str) -> Result<Duration, String> {
-    let wrong = || format!("expected numbers with ms, s, m, h or d, as 30s or 1h30m: {text:?}");
+    let wrong =
+        || format!("expected a time with ms, s, m, h or d, such as 30s or 1h30m, found {text:?}");
     let mut span = Duration::ZERO;
     let mut rest = text.trim();
     if rest.is_empty() {

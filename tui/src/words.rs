@@ -1,10 +1,21 @@
-//! Sentences that several commands say.
+//! Sentences that several commands print.
 
 use divider::snapshot::Snapshot;
 
 use crate::output::{Output, count};
 
-/// Says beside an answer how the group as a whole is.
+/// The name of a requester, which a record may lack.
+pub(crate) fn requester(by: &str) -> &str {
+    if by.is_empty() { "unknown" } else { by }
+}
+
+/// A requester and a reason: `by ana: kernel 6.8`.
+pub(crate) fn signature(by: &str, reason: &str) -> String {
+    let reason = if reason.is_empty() { String::new() } else { format!(": {reason}") };
+    format!("by {}{reason}", requester(by))
+}
+
+/// Prints beside an answer the state of the whole group.
 pub(crate) fn sum_up(output: &Output, snapshot: &Snapshot) {
     let counts = snapshot.counts();
     output.say(&format!(
@@ -15,12 +26,12 @@ pub(crate) fn sum_up(output: &Output, snapshot: &Snapshot) {
         counts.orphaned
     ));
     if let Some(freeze) = snapshot.freeze() {
-        output.say(&format!("balance moves are frozen by {:?}: {:?}", freeze.by, freeze.reason));
+        output.say(&format!("balance moves frozen {}", signature(&freeze.by, &freeze.reason)));
     }
     for problem in &snapshot.problems().shown {
-        output.say(&format!("a record cannot be read: {}: {}", problem.name, problem.why));
+        output.say(&format!("unreadable record {}: {}", problem.name, problem.why));
     }
     if !snapshot.is_complete() {
-        output.say("this is not all: the store was lost while it was read");
+        output.say("incomplete: the connection was lost while reading");
     }
 }

@@ -8,22 +8,27 @@ use crate::deed::Deed;
 use crate::exit::Outcome;
 use crate::shell::Shell;
 
-/// Give a node another affinity than it says itself
+/// Override the affinity of a node
 ///
-/// Nothing that runs moves for it: the node gets its new share of what is announced or loses its
-/// owner from now on; `divider rebalance` moves the rest. 0 gives it nothing new.
+/// Moves no running key. From now on the node gets its new share of new and orphaned keys;
+/// `divider rebalance` moves the rest. With 0 it gets no new keys.
 #[derive(Debug, Args)]
 pub(crate) struct AffinityArgs {
     /// The node
     #[arg(value_name = "NODE")]
     node: NodeId,
     /// The affinity
-    #[arg(value_name = "N", required_unless_present = "clear", conflicts_with = "clear")]
+    #[arg(
+        value_name = "N",
+        value_parser = parse_affinity,
+        required_unless_present = "clear",
+        conflicts_with = "clear"
+    )]
     affinity: Option<u32>,
-    /// Have the node's own word count again
+    /// Remove the override
     #[arg(long)]
     clear: bool,
-    /// Say what would change, and change nothing
+    /// Show what would change, without changing it
     #[arg(long)]
     dry_run: bool,
     #[command(flatten)]
@@ -48,4 +53,8 @@ impl AffinityArgs {
         };
         shell.answer_deeds(group.name().as_str(), &[deed])
     }
+}
+
+fn parse_affinity(text: &str) -> Result<u32, String> {
+    text.parse().map_err(|_| format!("affinity is a whole number from 0 to {}", u32::MAX))
 }

@@ -15,28 +15,28 @@ use crate::progress::Counter;
 use crate::shell::Shell;
 use crate::span::parse_span;
 
-/// Make keys exist
+/// Announce keys
 ///
-/// A key that exists already stays as it is, and whoever works on it is not disturbed. Of many it
-/// shows on a terminal how far it is.
+/// A key that already exists stays as it is, and its owner is not interrupted. On a terminal, a
+/// long list shows its progress.
 #[derive(Debug, Args)]
 pub(crate) struct AnnounceArgs {
     #[command(flatten)]
     keys: KeyArgs,
-    /// The keys stop existing by themselves unless they are announced again within this time
+    /// The keys expire unless they are announced again within this time
     #[arg(long, value_name = "SPAN", value_parser = parse_span)]
     ttl: Option<Duration>,
 }
 
-/// Make keys stop existing: their owners stop with them
+/// Retract keys: their owners stop the work
 ///
-/// Ends with 5 where a key does not exist; the others are retracted all the same. A user who may not
-/// read the group retracts without knowing.
+/// Exits with 5 if a key does not exist; the other keys are still retracted. Without the right to
+/// read the group, missing keys are not detected.
 #[derive(Debug, Args)]
 pub(crate) struct RetractArgs {
     #[command(flatten)]
     keys: KeyArgs,
-    /// End with 0 also where a key does not exist
+    /// Exit with 0 even if a key does not exist
     #[arg(long)]
     ignore_missing: bool,
 }
@@ -55,7 +55,7 @@ struct Done<'a> {
 impl AnnounceArgs {
     pub(crate) async fn run(self, shell: &Shell) -> Outcome {
         if self.ttl.is_some_and(|ttl| ttl.is_zero()) {
-            return Err(Failure::new(Exit::Usage, "--ttl has to be above 0"));
+            return Err(Failure::new(Exit::Usage, "--ttl must be above 0"));
         }
         let keys = read_keys(&self.keys)?;
         let group = shell.open().await?.group;
@@ -79,7 +79,7 @@ impl RetractArgs {
                 Some(missing.map(|key| key.to_string()).collect::<Vec<_>>())
             }
             Err(AnnounceError::Unread { source: StoreError::Denied { what } }) => {
-                let words = "whether the keys exist is not known, this user may not read";
+                let words = "this user may not read, so missing keys are not detected";
                 shell.output.say(&format!("{words}: {what}"));
                 None
             }
@@ -97,7 +97,7 @@ impl RetractArgs {
 
 fn unknown(first: &str, more: usize) -> Failure {
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-    let hint = "a record that no node understands is removed by `divider repair`";
+    let hint = "if a record in the log has this name, `divider repair` removes it";
     Failure::new(Exit::NotFound, format!("no such key: {first}{more}; {hint}"))
 }
 

@@ -8,9 +8,9 @@ use crate::cli::Cli;
 use crate::exit::Outcome;
 use crate::output::answer;
 
-/// Write the completions of a shell
+/// Write the completion script for a shell
 ///
-/// For bash: `source <(divider completion bash)`.
+/// In bash: `source <(divider completion bash)`.
 #[derive(Debug, Args)]
 pub(crate) struct CompletionArgs {
     /// The shell

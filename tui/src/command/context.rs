@@ -8,9 +8,9 @@ use crate::exit::Outcome;
 use crate::output::{Column, Format, List, answer_json};
 use crate::shell::Shell;
 
-/// Show the contexts of the nats command, and what the connection is made of
+/// Show the contexts of the nats command, and the settings of the connection
 ///
-/// They are only read: `nats context` makes and selects them.
+/// Contexts are only read: `nats context` creates and selects them.
 #[derive(Debug, Args)]
 pub(crate) struct ContextArgs {
     #[command(subcommand)]
@@ -21,7 +21,7 @@ pub(crate) struct ContextArgs {
 enum ContextCommand {
     /// List the contexts
     Ls,
-    /// Show what the connection is made of, and where each setting comes from
+    /// Show the settings of the connection, and the source of each
     Info,
 }
 
@@ -96,7 +96,7 @@ fn list(shell: &Shell) -> Outcome {
     };
     let rows: Vec<_> = contexts.names().into_iter().map(row).collect();
     if rows.is_empty() {
-        shell.output.say("there is no context; `nats context save` makes one");
+        shell.output.say("no contexts; `nats context save` creates one");
     }
     let document = ContextsDocument { schema: "divider.contexts.v1", contexts: &rows };
     shell.output.list(&List { columns: CONTEXTS, rows: &rows, kind: "context" }, &document)
@@ -129,6 +129,6 @@ fn info(shell: &Shell) -> Outcome {
         }
         _ => shell.output.say("no context"),
     }
-    shell.output.say(&format!("logs in with: {}", document.login));
+    shell.output.say(&format!("login: {}", document.login));
     shell.output.list(&List { columns: SETTINGS, rows: &rows, kind: "setting" }, &document)
 }

@@ -10,19 +10,19 @@ use crate::exit::Outcome;
 use crate::label::Label;
 use crate::shell::Shell;
 
-/// Give nodes nothing new; they keep what they have
+/// Give nodes no new keys; they keep their keys
 ///
-/// It lasts until `divider resume`, also over a restart of the node. A drain of the node ends where
-/// it is: what it has not handed over yet stays.
+/// A cordon lasts until `divider resume`, also across a restart of the node. It ends a drain of the
+/// node: keys not handed over yet stay.
 #[derive(Debug, Args)]
 pub(crate) struct CordonArgs {
     /// The nodes
     #[arg(value_name = "NODE", required_unless_present = "label")]
     nodes: Vec<NodeId>,
-    /// The nodes with this label, in place of names; given more than once, with all of them
+    /// The nodes with this label, instead of names; if repeated, the nodes with all of the labels
     #[arg(short, long, value_name = "NAME=VALUE", conflicts_with = "nodes")]
     label: Vec<Label>,
-    /// Say which nodes it would be, and change nothing
+    /// Show which nodes would change, without changing them
     #[arg(long)]
     dry_run: bool,
     #[command(flatten)]

@@ -13,10 +13,10 @@ use crate::shell::Shell;
 /// Write the whole group to a file, for `divider top --from` and `divider nodes --from`
 #[derive(Debug, Args)]
 pub(crate) struct ExportArgs {
-    /// The file; standard output unless given
+    /// The file; default: standard output
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
-    /// Put other names in the place of keys, and leave out hosts, builds, labels, and who wanted what
+    /// Anonymise keys; omit hosts, builds, labels, and requests of operators
     #[arg(long)]
     redact: bool,
 }
@@ -33,7 +33,7 @@ impl ExportArgs {
         let Some(file) = &self.out else { return answer_json(&export) };
         let text = json_escaped(&serde_json::to_string_pretty(&export)?) + "\n";
         std::fs::write(file, text).map_err(|error| {
-            let words = format!("cannot write the file: {}: {error}", file.display());
+            let words = format!("cannot write the file {}: {error}", file.display());
             Failure::new(Exit::Failed, words)
         })?;
         let counts = look.snapshot.counts();

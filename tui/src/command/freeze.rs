@@ -13,16 +13,16 @@ use crate::output::now_ms;
 use crate::shell::Shell;
 use crate::span::parse_span;
 
-/// Hold back the moves of joins and rebalances for the whole group
+/// Delay the moves of joins and rebalances for the whole group
 ///
-/// They come once after the thaw. Drains, releases and keys without an owner go on. A second freeze
-/// replaces the first.
+/// The delayed moves follow after the thaw. Drains, releases and take-overs continue. A second
+/// freeze replaces the first.
 #[derive(Debug, Args)]
 pub(crate) struct FreezeArgs {
-    /// For how long; until it is thawed unless given
+    /// Duration; default: until `divider thaw`
     #[arg(long = "for", value_name = "SPAN", value_parser = parse_span, conflicts_with = "until")]
     span: Option<Duration>,
-    /// Until when, as 2026-08-23T18:00:00Z
+    /// End time, such as 2026-08-23T18:00:00Z
     #[arg(long, value_name = "TIME", value_parser = parse_time)]
     until: Option<OffsetDateTime>,
     #[command(flatten)]
@@ -57,13 +57,13 @@ impl ThawArgs {
 
 fn parse_time(text: &str) -> Result<OffsetDateTime, String> {
     OffsetDateTime::parse(text, &Rfc3339)
-        .map_err(|error| format!("expected a time as 2026-08-23T18:00:00Z: {error}"))
+        .map_err(|error| format!("expected a time such as 2026-08-23T18:00:00Z: {error}"))
 }
 
 fn span_until(until: OffsetDateTime) -> Result<Duration, Failure> {
     let until_ms = u64::try_from(until.unix_timestamp_nanos() / 1_000_000).unwrap_or(0);
     match until_ms.checked_sub(now_ms()) {
         Some(ms) if ms > 0 => Ok(Duration::from_millis(ms)),
-        _ => Err(Failure::new(Exit::Usage, "the time of --until is over")),
+        _ => Err(Failure::new(Exit::Usage, "--until is in the past")),
     }
 }

@@ -58,9 +58,7 @@ impl GroupsArgs {
             });
         }
         if rows.is_empty() {
-            shell
-                .output
-                .say("there is no group in this account, make one with `divider init -g NAME`");
+            shell.output.say("no groups in this account; create one with `divider init -g NAME`");
         }
         let server = connected.settings.server();
         let document = GroupsDocument { schema: "divider.groups.v1", server, groups: &rows };

@@ -10,23 +10,23 @@ use crate::output::{Format, answer, answer_json};
 use crate::shell::Shell;
 use crate::size::parse_size;
 
-/// Make a group
+/// Create a group
 ///
-/// A group that is there already is checked and left as it is. Records are always kept in files and
-/// only their newest revision: the protocol rests on it. Replicas and limits may be changed later with
-/// `nats stream edit`.
+/// An existing group is checked and not changed. A group always uses file storage and keeps one
+/// revision of each record, as the protocol requires. `nats stream edit` can change replicas and
+/// limits later.
 #[derive(Debug, Args)]
 pub(crate) struct InitArgs {
-    /// How many servers keep a copy; with 3, one may fail
+    /// Number of replicas; with 3, one server may fail
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=5))]
     replicas: u8,
-    /// The most bytes that the group may take, as 512MiB; a key with its claim takes about 400
+    /// Maximum size of the group, such as 512MiB; a key with its claim takes about 400 bytes
     #[arg(long, value_name = "SIZE", value_parser = parse_size)]
     max_bytes: Option<u64>,
-    /// The cluster whose servers keep the group
+    /// The cluster whose servers store the group
     #[arg(long, value_name = "NAME")]
     cluster: Option<String>,
-    /// A tag that the servers must have; may be given more than once
+    /// A tag that the servers must have; may be repeated
     #[arg(long, value_name = "TAG")]
     tag: Vec<String>,
 }
@@ -45,7 +45,7 @@ impl InitArgs {
         let format = shell.output.format(&Format::OF_DEEDS)?;
         let connected = shell.connect().await?;
         let Some(group) = connected.wanted().cloned() else {
-            let words = "the group to make needs a name, give it with --group or DIVIDER_GROUP";
+            let words = "the new group needs a name: set --group or DIVIDER_GROUP";
             return Err(Failure::new(Exit::Usage, words));
         };
         let is_new = match connected.account.open(group.clone()).await {
@@ -56,7 +56,7 @@ impl InitArgs {
             }
             Err(error) => return Err(error.into()),
         };
-        let what = if is_new { "made" } else { "already there" };
+        let what = if is_new { "created" } else { "already exists" };
         match format {
             Format::Json => {
                 let group = group.to_string();

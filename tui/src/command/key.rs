@@ -14,10 +14,10 @@ use crate::look::Look;
 use crate::output::{Column, Format, List, age, answer, answer_json, count};
 use crate::shell::Shell;
 
-/// Show one key: who has it, and why it is there or does not run
+/// Show one key: its owner, and why it runs there or does not run
 ///
-/// The score says how well a node suits the key; the best with room for it gets it when it has to go
-/// somewhere. A key that runs moves only for a drain, a balance, or the end of its node.
+/// The score ranks the nodes for the key, and the best one with free capacity gets it. A running key
+/// moves only in a drain or a rebalance, or when its node ends.
 #[derive(Debug, Args)]
 pub(crate) struct KeyArgs {
     /// The key
@@ -36,7 +36,7 @@ struct Card {
     suitors: Vec<SuitorRow>,
 }
 
-/// How well a node suits the key.
+/// The rank of a node for the key.
 #[derive(Serialize)]
 struct SuitorRow {
     node: String,
@@ -44,7 +44,7 @@ struct SuitorRow {
     score: f64,
     keys: u64,
     target: u64,
-    /// Why it may not take the key; null where it may.
+    /// Why it may not take the key; null if it may.
     unfit: Option<String>,
 }
 
@@ -66,7 +66,7 @@ impl KeyArgs {
         let suitors = watch.suitors(&self.key)?;
         watch.close().await;
         let Some(status) = snapshot.key(&self.key) else {
-            let words = format!("no such key, nobody announced it: {}", self.key);
+            let words = format!("no such key: {}", self.key);
             return Err(Failure::new(Exit::NotFound, words));
         };
         let since = since(&snapshot, &self.key, status, &viewer);
@@ -121,8 +121,8 @@ impl SuitorRow {
                 }
             }
             Unfit::OtherPrefix => "no, it takes other prefixes".to_owned(),
-            Unfit::Released(left) => format!("no, it released it; again in {}", age(left)),
-            Unfit::Resting(left) => format!("no, many released it; again in {}", age(left)),
+            Unfit::Released(left) => format!("no, it released the key; retry in {}", age(left)),
+            Unfit::Resting(left) => format!("no: released by many nodes; retry in {}", age(left)),
             _ => "no".to_owned(),
         });
         Self {
@@ -145,21 +145,18 @@ fn why(
 ) -> Vec<String> {
     match (status.phase, &status.owner) {
         (Phase::Stopping, Some(owner)) => {
-            let told = told.map_or_else(String::new, |age| format!(" {age} ago"));
-            let stop = format!("{owner} was told to stop it{told} and has not confirmed that");
-            vec![stop, "until then it stays there: nobody else may have it at the same time".into()]
+            let told = told.map_or_else(String::new, |age| format!(" for {age}"));
+            let stop = format!("{owner} is stopping it{told}; the stop is not confirmed");
+            vec![stop, "until then it stays there: a key has only one owner".into()]
         }
         (Phase::Running, Some(owner)) => {
             let mut why = vec![why_here(owner.as_str(), suitors)];
             if let Some(node) = snapshot.node(owner).filter(|node| node.state < NodeState::Draining)
             {
-                why.push(format!(
-                    "{owner} is {}: the key may not be worked on",
-                    node.state.as_str()
-                ));
+                why.push(format!("{owner} is {}: it may not run the key", node.state.as_str()));
             }
             if let Some(to) = &status.to {
-                why.push(format!("{to} is to have it; {owner} was not told to stop it yet"));
+                why.push(format!("planned for {to}; its stop on {owner} is not sent yet"));
             }
             why
         }
@@ -171,29 +168,28 @@ fn why_here(owner: &str, suitors: &[Suitor]) -> String {
     let fit: Vec<_> = suitors.iter().filter(|suitor| suitor.unfit.is_none()).collect();
     let best = fit.first().filter(|best| best.node.as_str() != owner);
     match (fit.iter().position(|suitor| suitor.node.as_str() == owner), best) {
-        (Some(0), _) => format!("{owner} suits it best"),
+        (Some(0), _) => format!("{owner} has the best score for it"),
         (Some(rank), Some(best)) => format!(
-            "{owner} suits it as number {} of {}; {} suits it better and had its share already, or \
-             came later",
+            "{owner} is number {} of {} for it; {} has a better score, but was full or joined later",
             rank + 1,
             fit.len(),
             best.node
         ),
-        _ => format!("{owner} has it since before it stopped taking new keys"),
+        _ => format!("{owner} has owned it since before it stopped taking new keys"),
     }
 }
 
 fn why_nowhere(snapshot: &Snapshot, status: &KeyStatus, suitors: &[Suitor]) -> String {
     if let Some(to) = &status.to {
-        return format!("it has no owner; {to} is to take it");
+        return format!("it has no owner; {to} will take it");
     }
     if suitors.is_empty() {
-        return "there is no node that could take it".to_owned();
+        return "it has no owner, and there are no nodes".to_owned();
     }
     if suitors.iter().any(|suitor| suitor.unfit.is_none()) {
         let joining = snapshot.nodes().any(|node| node.state == NodeState::Joining);
-        let what = if joining { "nodes are joining" } else { "it is to be placed now" };
-        return format!("it has no owner; {what}, and it is given out when they have settled");
+        let when = if joining { "once the joining nodes are ready" } else { "now" };
+        return format!("it has no owner; it will be placed {when}");
     }
     let of = |unfit: fn(&Unfit) -> bool| {
         suitors.iter().filter(|suitor| suitor.unfit.as_ref().is_some_and(unfit)).count() as u64
@@ -203,14 +199,14 @@ fn why_nowhere(snapshot: &Snapshot, status: &KeyStatus, suitors: &[Suitor]) -> S
     let released = of(|unfit| matches!(unfit, Unfit::Released(_)));
     let resting = of(|unfit| matches!(unfit, Unfit::Resting(_)));
     let reasons = [
-        (nothing, "that take nothing new (cordoned, drained, leaving, or of affinity 0)"),
+        (nothing, "that take no new keys (cordoned, drained, leaving, or with affinity 0)"),
         (prefix, "that take other prefixes"),
-        (released, "that released it a moment ago"),
-        (resting, "that wait, since many released it a moment ago"),
+        (released, "that recently released it"),
+        (resting, "in a cool-down, because many nodes released it"),
     ];
     let reasons: Vec<_> = reasons.iter().filter(|(nodes, _)| *nodes > 0).collect();
     let reasons = reasons.iter().map(|(nodes, what)| format!("{} {what}", count(*nodes, "node")));
-    format!("nobody may take it: there are {}", reasons.collect::<Vec<_>>().join(", "))
+    format!("no node may take it: there are {}", reasons.collect::<Vec<_>>().join(", "))
 }
 
 fn parse_key(text: &str) -> Result<Key, String> {

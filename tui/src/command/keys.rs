@@ -15,11 +15,11 @@ use crate::shell::Shell;
 use crate::span::parse_span;
 use crate::words::sum_up;
 
-/// List the keys: who has each, and with which fencing token
+/// List the keys, with the owner and the fencing token of each
 #[derive(Debug, Args)]
 pub(crate) struct KeysArgs {
-    /// Only keys of this pattern, in which * stands for anything and ? for one character; without
-    /// either, keys that begin with it
+    /// Only keys that match this pattern: * matches any text, ? one character; without either, the
+    /// pattern is a prefix
     #[arg(value_name = "GLOB", default_value = "")]
     pattern: String,
     /// Only keys of this node
@@ -28,13 +28,14 @@ pub(crate) struct KeysArgs {
     /// Only keys in this phase: orphaned, running, stopping
     #[arg(long, value_name = "PHASE", value_parser = phase_of)]
     phase: Option<Phase>,
-    /// Only keys that are known to be so for longer than this: of stops the node says it
+    /// Only keys that have been in their phase for longer than this, as far as known; of stops, the
+    /// node reports it
     #[arg(long, value_name = "SPAN", value_parser = parse_span)]
     older: Option<Duration>,
-    /// At most so many; 0: all
+    /// Maximum number of keys to list; 0: no limit
     #[arg(long, value_name = "N", default_value_t = 1000)]
     limit: usize,
-    /// Only say how many there are
+    /// Only print the number of keys
     #[arg(long)]
     count: bool,
     #[command(flatten)]
@@ -76,7 +77,9 @@ impl KeysArgs {
         shell.output.list(&List { columns: COLUMNS, rows: &rows, kind: "key" }, &document)?;
         if all > rows.len() {
             let all = count(all as u64, "key");
-            shell.output.say(&format!("the first {} of {all}; see --limit", rows.len()));
+            shell
+                .output
+                .say(&format!("showing the first {} of {all}; --limit 0 shows all", rows.len()));
         }
         sum_up(&shell.output, snapshot);
         Ok(())

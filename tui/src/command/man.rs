@@ -15,7 +15,7 @@ use crate::shell::Shell;
 /// To read it: `divider man | man -l -`.
 #[derive(Debug, Args)]
 pub(crate) struct ManArgs {
-    /// Write the pages of all commands into this folder, in place of the main one to standard output
+    /// Write the pages of all commands into this folder, instead of the main page to standard output
     #[arg(long, value_name = "FOLDER")]
     dir: Option<PathBuf>,
 }
@@ -33,7 +33,7 @@ impl ManArgs {
             let name = command.get_display_name().unwrap_or(command.get_name());
             let file = dir.join(format!("{name}.1"));
             std::fs::write(&file, page(command)?).map_err(|error| {
-                let words = format!("cannot write the page: {}: {error}", file.display());
+                let words = format!("cannot write the page {}: {error}", file.display());
                 Failure::new(Exit::Failed, words)
             })?;
             written += 1;

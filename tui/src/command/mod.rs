@@ -34,13 +34,13 @@ use crate::label::{Label, chosen};
 
 /// What `divider` alone answers.
 pub(crate) const START_HERE: &str = "\
-divider: look at groups of nodes that share keys, and say what you want of them
+divider: show and operate groups of nodes that share keys
 
-  divider status         how the group is, and what is wrong
-  divider nodes          how each node is, and how many keys it has
-  divider drain NODE     move everything off a node, and wait until it is done
+  divider status         show the group's health
+  divider nodes          list the nodes with their states and keys
+  divider drain NODE     move all keys off a node, and wait until it is drained
 
-All commands: divider help. Which server and context it uses: divider context info.
+All commands: divider help. The server and context in use: divider context info.
 ";
 
 /// The nodes that are named, or that have all the labels. With `checked` they have to be known:

@@ -11,9 +11,10 @@ use crate::output::{Column, List, tone_of};
 use crate::shell::Shell;
 use crate::words::sum_up;
 
-/// List the keys on their way from one owner to another
+/// List the keys that are moving from one owner to another
 ///
-/// They are told to stop, have no owner, or run elsewhere than planned. AGE is how long a stop has gone unconfirmed, by its node's word; of the rest it is known with --watch.
+/// Keys that are stopping, have no owner, or run on another node than planned. AGE is the age of an
+/// unconfirmed stop, as its node reports it; of other moves it is known with --watch.
 #[derive(Debug, Args)]
 pub(crate) struct MovesArgs {
     #[command(flatten)]

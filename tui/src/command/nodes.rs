@@ -15,30 +15,30 @@ use crate::output::{Column, List, Tone, age, tone_of};
 use crate::shell::Shell;
 use crate::words::sum_up;
 
-/// List the nodes: how each is, and how many keys it has
+/// List the nodes with their states and keys
 ///
-/// TARGET is what a node would have in perfect balance: its share by affinity of the keys that it
-/// may take, over all prefixes. DELTA is what it lacks or has beyond that. A node that has just
-/// fallen silent shows as it was until another node has found its lease to be over; with --listen
-/// or --watch it is late sooner, and BEAT says when each was heard.
+/// TARGET is the node's share by affinity of the keys that it may take, over all prefixes. DELTA is
+/// KEYS minus TARGET. A node that stops sending heartbeats keeps its state until another node finds
+/// that its lease has ended; with --listen or --watch it shows as late sooner, and BEAT is the time
+/// since the last heartbeat.
 #[derive(Debug, Args)]
 pub(crate) struct NodesArgs {
     /// Only this node
     #[arg(value_name = "NODE")]
     node: Option<NodeId>,
-    /// Only nodes with this label; may be given more than once
+    /// Only nodes with this label; if repeated, nodes with all of the labels
     #[arg(short, long, value_name = "NAME=VALUE")]
     label: Vec<Label>,
-    /// Only nodes in this state: lost, late, draining, drained, leaving, cordoned, joining, ready, absent
+    /// Only nodes in this state: lost, late, draining, drained, emptied, leaving, cordoned, joining, ready, absent
     #[arg(long, value_name = "STATE", value_parser = state_of)]
     state: Option<NodeState>,
-    /// What comes first
+    /// Sort order
     #[arg(long, value_name = "COLUMN", value_enum, default_value_t = Sort::State)]
     sort: Sort,
-    /// The other way round
+    /// Reverse the order
     #[arg(long)]
     reverse: bool,
-    /// Only the first so many
+    /// Maximum number of nodes to list
     #[arg(long, value_name = "N")]
     top: Option<usize>,
     #[command(flatten)]
@@ -59,7 +59,7 @@ enum Sort {
     Delta,
     /// Highest affinity first
     Affinity,
-    /// Longest silent first
+    /// Oldest heartbeat first
     Beat,
 }
 
@@ -159,8 +159,8 @@ fn affinity(row: &NodeRow) -> String {
 
 fn delta(row: &NodeRow) -> String {
     match (row.target, row.keys) {
-        (target, keys) if target > keys => format!("+{}", target - keys),
-        (target, keys) if target < keys => format!("-{}", keys - target),
+        (target, keys) if keys > target => format!("+{}", keys - target),
+        (target, keys) if keys < target => format!("-{}", target - keys),
         _ => "0".to_owned(),
     }
 }
@@ -176,12 +176,5 @@ pub(crate) fn labels(row: &NodeRow) -> String {
 
 pub(crate) fn intent(row: &NodeRow) -> String {
     let Some(intent) = &row.intent else { return String::new() };
-    let paused = if intent.paused { " paused" } else { "" };
-    let affinity = intent.affinity.map_or_else(String::new, |to| format!(" affinity {to}"));
-    let signed = |word: &str, text: &str| match text {
-        "" => String::new(),
-        text => format!(" {word} {text:?}"),
-    };
-    let (by, reason) = (signed("by", &intent.by), signed("for", &intent.reason));
-    format!("{}{paused}{affinity}{by}{reason}", intent.kind)
+    intent.line()
 }

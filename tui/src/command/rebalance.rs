@@ -9,13 +9,13 @@ use crate::exit::Outcome;
 use crate::output::{Column, Format, List, answer, answer_json, count};
 use crate::shell::Shell;
 
-/// Move as few keys as give every node its share
+/// Rebalance with the fewest moves
 ///
-/// Which keys move is the choice of the node that gives them: those that suit it least. While the
-/// group is frozen nothing moves; it is done after the thaw.
+/// Each node above its share gives away the keys that score lowest on it. While the group is frozen,
+/// no key moves; the rebalance follows after the thaw.
 #[derive(Debug, Args)]
 pub(crate) struct RebalanceArgs {
-    /// Say who would give how many keys to whom, and change nothing
+    /// Show how many keys would move between which nodes, without moving them
     #[arg(long)]
     dry_run: bool,
     #[command(flatten)]

@@ -12,33 +12,33 @@ use crate::input::read_lines;
 use crate::output::{Column, Format, List, answer, answer_json, count};
 use crate::shell::Shell;
 
-/// Make the keys under a prefix exactly those of a list
+/// Make the keys under a prefix equal to a list
 ///
-/// Announces those that do not exist, and retracts those that exist and are not listed. A key that was
-/// announced after the list was read and before this command is retracted, unless --since says when the
-/// list was read; one that somebody announces while it runs stays.
+/// Announces listed keys that do not exist, and retracts keys that are not listed. A key announced
+/// while the command runs stays. A key announced after the list was made, but before the command,
+/// is retracted unless --since gives the revision of the list.
 ///
-/// An empty list is refused, and so is one that would retract more than half of the keys under the
-/// prefix (up to ten may always go): ends with 4 then, and nothing is changed.
+/// Refuses an empty list, and a list that would retract more than half of the keys under the prefix
+/// (up to ten are always allowed): it then exits with 4 and changes nothing.
 #[derive(Debug, Args)]
 pub(crate) struct ReconcileArgs {
-    /// What the keys begin with; "" stands for all keys of the group
+    /// Prefix of the keys; "" means all keys of the group
     #[arg(long, value_name = "TEXT")]
     prefix: String,
-    /// The list, one key a line; - for standard input
+    /// The list, one key on each line; - for standard input
     #[arg(long, value_name = "FILE")]
     file: PathBuf,
-    /// The list was read at this revision of the log: what changed later stays. `divider status -o json`
-    /// has it; ask before the list is read
+    /// The revision of the log at which the list was made: keys that changed later stay. Before you
+    /// make the list, read it from `divider status -o json`
     #[arg(long, value_name = "REVISION")]
     since: Option<u64>,
-    /// An empty list retracts everything under the prefix
+    /// Accept an empty list, which retracts all keys under the prefix
     #[arg(long)]
     allow_empty: bool,
-    /// So many keys may be retracted: a number, or a share of those under the prefix as in 20%
+    /// Maximum number of keys to retract: a number, or a percentage of those under the prefix, such as 20%
     #[arg(long, value_name = "N", value_parser = parse_most)]
     max_retract: Option<MaxRetract>,
-    /// Say what would be done, and change nothing
+    /// Show what would change, without changing it
     #[arg(long)]
     dry_run: bool,
 }
@@ -51,7 +51,7 @@ struct Reconciled<'a> {
     dry_run: bool,
     announced: u64,
     retracted: u64,
-    /// Keys that stay as they are, since they changed after the list was read.
+    /// Keys that stay because they changed after the list was made.
     kept: u64,
     /// Which they are; only of what would be done.
     keys: &'a [Change],
@@ -111,7 +111,7 @@ impl ReconcileArgs {
         answer(&format!("{new} announced, {old} retracted\n"))?;
         if done.kept > 0 {
             let kept = count(done.kept, "key");
-            shell.output.say(&format!("{kept} stayed as they are, since they changed meanwhile"));
+            shell.output.say(&format!("{kept} kept: changed after the list was made"));
         }
         Ok(())
     }
@@ -139,7 +139,7 @@ fn refused(error: AnnounceError) -> Failure {
 }
 
 fn parse_most(text: &str) -> Result<MaxRetract, String> {
-    let wrong = || format!("expected a number of keys, or a share from 0% to 100%: {text:?}");
+    let wrong = || format!("expected a number, or a percentage from 0% to 100%, found {text:?}");
     match text.strip_suffix('%') {
         Some(share) => {
             let percent = share.parse().ok().filter(|percent| *percent <= 100);

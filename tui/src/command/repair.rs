@@ -12,21 +12,21 @@ use crate::exit::{Exit, Failure, Outcome};
 use crate::output::{Column, Format, List, answer, answer_json, count};
 use crate::shell::Shell;
 
-/// List the records that no node understands, and remove them
+/// List records that no node can read, and remove them
 ///
-/// An announcement under a subject that is not encoded as it has to be makes no key exist: it is shown
-/// which key was meant. Without --yes nothing is changed. What nodes go by, and what they mend
-/// themselves, is never removed. A control or rebalance record that cannot be read is removed only
-/// where it is named: it may be of a newer version.
+/// Without --yes it changes nothing. An announcement under a wrongly encoded subject creates no key;
+/// MEANT shows the intended key. Records that nodes use, or repair themselves, are never removed. An
+/// unreadable control or rebalance record is removed only by its name: a newer version may have
+/// written it.
 #[derive(Debug, Args)]
 pub(crate) struct RepairArgs {
-    /// Only these records; as they are listed
+    /// Only these records, by the names in the list
     #[arg(value_name = "RECORD")]
     records: Vec<String>,
-    /// Announce the keys that were meant, too
+    /// Also announce the intended keys
     #[arg(long)]
     announce: bool,
-    /// Do it
+    /// Apply the changes
     #[arg(short, long)]
     yes: bool,
 }
@@ -40,13 +40,13 @@ struct Document<'a> {
     records: &'a [Row],
 }
 
-/// A record that no node understands.
+/// A record that no node can read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 struct Row {
     record: String,
     revision: u64,
     why: String,
-    /// The key that was meant; null where it is not known.
+    /// The intended key; null if unknown.
     meant: Option<String>,
     action: Action,
     #[serde(skip)]
@@ -87,7 +87,7 @@ impl RepairArgs {
         if let Some(unknown) =
             self.records.iter().find(|r| rows.iter().all(|row| row.record != **r))
         {
-            let words = "no such record, or nodes can read it";
+            let words = "no such record, or it is readable";
             return Err(Failure::new(Exit::NotFound, format!("{words}: {unknown}")));
         }
         let changes = || rows.iter().filter(|row| row.action != Action::Keep);
@@ -110,17 +110,17 @@ impl RepairArgs {
         )?;
         let records = count(changes().count() as u64, "record");
         shell.output.say(&match (rows.is_empty(), changes().next().is_some(), self.yes) {
-            (true, ..) => "every record can be read".to_owned(),
-            (_, false, _) => "nothing was changed: these records are kept".to_owned(),
+            (true, ..) => "all records are readable".to_owned(),
+            (_, false, _) => "nothing changed: these records are kept".to_owned(),
             (_, true, true) => format!("{records} removed"),
-            (_, true, false) => format!("{records} to remove; nothing was changed, --yes does it"),
+            (_, true, false) => {
+                format!("{records} to remove; nothing changed, run again with --yes")
+            }
         });
         if let Some(row) = rows.iter().find(|row| row.action == Action::Keep && row.is_removable())
         {
             let name = &row.record;
-            shell
-                .output
-                .say(&format!("{name} is removed only by its name: `divider repair {name} --yes`"));
+            shell.output.say(&format!("to remove {name}, name it: `divider repair {name} --yes`"));
         }
         Ok(())
     }
@@ -134,7 +134,7 @@ impl RepairArgs {
         };
         let mut rows: Vec<Row> = snapshot.problems().shown.iter().map(of_problem).collect();
         for stray in account.strays(group).await? {
-            let why = "stored as it was published: it has a wildcard in it".to_owned();
+            let why = "wrong subject: it contains a wildcard".to_owned();
             rows.push(self.row(stray.subject.clone(), stray.revision, why, stray));
         }
         let is_wanted = |row: &Row| self.records.is_empty() || self.records.contains(&row.record);

@@ -13,22 +13,22 @@ use crate::exit::Outcome;
 use crate::label::Label;
 use crate::shell::Shell;
 
-/// Undo a drain or a cordon
+/// End a drain or a cordon
 ///
-/// No key that runs moves for it: the nodes get their share of what is announced or loses its owner
-/// from now on. With --rebalance as few keys move as give every node its share.
+/// Moves no running key. From now on the nodes get their share of new and orphaned keys. With
+/// --rebalance, running keys move, too.
 #[derive(Debug, Args)]
 pub(crate) struct ResumeArgs {
     /// The nodes
     #[arg(value_name = "NODE", required_unless_present = "label")]
     nodes: Vec<NodeId>,
-    /// The nodes with this label, in place of names; given more than once, with all of them
+    /// The nodes with this label, instead of names; if repeated, the nodes with all of the labels
     #[arg(short, long, value_name = "NAME=VALUE", conflicts_with = "nodes")]
     label: Vec<Label>,
-    /// Move as few keys as give every node its share
+    /// Also rebalance, with the fewest moves
     #[arg(long)]
     rebalance: bool,
-    /// Say which nodes it would be, and change nothing
+    /// Show which nodes would change, without changing them
     #[arg(long)]
     dry_run: bool,
     #[command(flatten)]

@@ -10,9 +10,9 @@ use crate::look::{EveryArgs, FromArgs, Look, read};
 use crate::output::{Format, Tone, answer, answer_json, padded, tone_of};
 use crate::shell::Shell;
 
-/// Say how the group is, and what is wrong
+/// Show the group's health
 ///
-/// With --listen it knows which nodes are late, with --watch also for how long something has been so.
+/// With --listen it also detects late nodes, with --watch also how long a problem has lasted.
 #[derive(Debug, Args)]
 pub(crate) struct StatusArgs {
     #[command(flatten)]
@@ -97,16 +97,17 @@ fn show(shell: &Shell, look: &Look, place: &Place<'_>, format: Format, seen: &Se
         format!("keys      {}", keys_line(&summary)),
     ];
     if let Some(spread) = summary.spread {
-        lines.push(format!("spread    {spread:.2} times its share at the fullest node"));
+        let times = if shell.output.ascii { 'x' } else { '×' };
+        lines.push(format!("spread    fullest node: {spread:.2}{times} its share"));
     }
     if found.is_empty() {
-        lines.push("nothing is wrong".to_owned());
+        lines.push("no problems".to_owned());
     }
     let mut text: String = lines.into_iter().map(|line| shell.output.plain(&line) + "\n").collect();
     for condition in &found {
         let word = condition.severity.as_str();
         let tone = if shell.output.color { tone_of(word) } else { Tone::Plain };
-        let sentence = shell.output.plain(&condition.sentence);
+        let sentence = shell.output.plain(&condition.sentence(shell.output.ascii));
         text = text + &tone.paint(&padded(word, 8)) + "  " + &sentence + "\n";
     }
     Ok(answer(&text)?)

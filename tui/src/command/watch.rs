@@ -15,28 +15,28 @@ use crate::output::{Format, answer, answer_json_line, is_read};
 use crate::shell::Shell;
 use crate::span::parse_span;
 
-/// Write what happens, a line each, until it is stopped
+/// Print each change on one line
 ///
-/// First what there is, then `synced`, then each change. While the store is lost it says so and tries
-/// again.
+/// First the current state, then `synced`, then each change, until Ctrl-C. It reports a lost
+/// connection and reconnects.
 #[derive(Debug, Args)]
 pub(crate) struct WatchArgs {
-    /// What to hear of, with commas between; everything unless given
+    /// Kinds of events to print, separated by commas; default: all
     #[arg(value_name = "WHAT", value_delimiter = ',', value_enum)]
     what: Vec<Happening>,
-    /// Only keys of this pattern, as `divider keys` has them
+    /// Only keys that match this pattern, as in `divider keys`
     #[arg(long, value_name = "GLOB")]
     key: Option<String>,
-    /// Leave out what there is, and begin with what changes
+    /// Skip the current state
     #[arg(long, conflicts_with = "since")]
     updates: bool,
-    /// Of what there is, only what is newer than this revision
+    /// Of the current state, print only records newer than this revision
     #[arg(long, value_name = "REV")]
     since: Option<u64>,
-    /// End after so many changes
+    /// Exit after this many changes
     #[arg(long, value_name = "N")]
     count: Option<u64>,
-    /// End after this time
+    /// Exit after this time
     #[arg(long = "for", value_name = "SPAN", value_parser = parse_span)]
     span: Option<Duration>,
 }

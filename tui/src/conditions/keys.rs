@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use divider::Key;
 use divider::snapshot::{Moment, NodeState, NodeStatus, Snapshot, UnconfirmedStop};
 
 use super::{Code, Condition, MOST_SUBJECTS, Seen, Severity, are, have, list};
@@ -26,16 +27,33 @@ fn nobody_takes(snapshot: &Snapshot) -> Option<Condition> {
         return None;
     }
     let why = match snapshot.nodes().len() {
-        0 => "there is no node".to_owned(),
-        n => format!("none of {} takes anything new", count(n as u64, "node")),
+        0 => "there are no nodes".to_owned(),
+        1 => format!("the only node is {}", closed(snapshot)),
+        n => format!("all {n} are {}", closed(snapshot)),
     };
     Some(Condition {
         severity: Severity::Critical,
         code: Code::NobodyTakesKeys,
-        sentence: format!("{}, and nobody to give one to: {why}", count(keys, "key")),
+        sentence: format!("no node accepts keys: {why}"),
         count: keys,
         subjects: Vec::new(),
     })
+}
+
+/// The states of the nodes, none of which accepts keys: `drained, cordoned or lost`.
+fn closed(snapshot: &Snapshot) -> String {
+    let state = |node: &NodeStatus| match node.state {
+        NodeState::Ready | NodeState::Joining | NodeState::Late => "at affinity 0",
+        state => state.as_str(),
+    };
+    let mut states: Vec<_> = snapshot.nodes().map(state).collect();
+    states.sort_unstable();
+    states.dedup();
+    match states.split_last() {
+        Some((last, [])) => (*last).to_owned(),
+        Some((last, first)) => format!("{} or {last}", first.join(", ")),
+        None => String::new(),
+    }
 }
 
 fn orphaned(snapshot: &Snapshot, seen: &Seen, now: Moment) -> Option<Condition> {
@@ -58,8 +76,13 @@ fn orphaned(snapshot: &Snapshot, seen: &Seen, now: Moment) -> Option<Condition> 
         sentence = format!("{sentence}, the first for {}", age(waited));
     }
     if counts.unplaced > 0 {
-        let unplaced = counts.unplaced;
-        sentence = format!("{sentence}; {unplaced} of them {} placed nowhere yet", are(unplaced));
+        let is_unplaced = |key: &&Key| snapshot.key(key).is_some_and(|status| status.to.is_none());
+        let first = oldest.iter().map(|(_, key)| *key).find(is_unplaced);
+        sentence = match (counts.unplaced, first) {
+            (1, Some(first)) => format!("{sentence}: no node takes {first}"),
+            (many, Some(first)) => format!("{sentence}: no node takes {many}, such as {first}"),
+            (many, None) => format!("{sentence}: no node takes {many}"),
+        };
     }
     let subjects = oldest.into_iter().map(|(_, key)| key.to_string()).collect();
     Some(Condition { severity, code: Code::Orphaned, sentence, count: orphans, subjects })

@@ -16,7 +16,7 @@ use std::fmt;
 
 use divider::snapshot::{Moment, Snapshot};
 
-pub(crate) use self::nodes::spread;
+pub(crate) use self::nodes::{absent, spread};
 pub(crate) use self::seen::{Clock, Seen};
 
 /// How bad it is.
@@ -118,6 +118,14 @@ pub(crate) struct Condition {
 
 /// The most subjects that a condition names.
 pub(crate) const MOST_SUBJECTS: usize = 16;
+
+impl Condition {
+    /// The sentence, in ASCII apart from the names in it if `ascii`.
+    pub(crate) fn sentence(&self, ascii: bool) -> String {
+        let is_changed = ascii && self.code == Code::Spread;
+        if is_changed { self.sentence.replace('×', "x") } else { self.sentence.clone() }
+    }
+}
 
 /// What holds now, the worst first.
 pub(crate) fn conditions(snapshot: &Snapshot, seen: &Seen, now: Clock) -> Vec<Condition> {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use divider::snapshot::{Moment, NodeState, NodeStatus, Snapshot};
+use divider::snapshot::{Mode, Moment, NodeState, NodeStatus, Snapshot};
 
 use super::keys::names;
 use super::{Code, Condition, MOST_SUBJECTS, Seen, Severity, are};
@@ -72,10 +72,11 @@ fn disagree(snapshot: &Snapshot, seen: &Seen, now: Moment) -> Option<Condition> 
     let (node, (held, keys), since) = lasting.first()?;
     let nodes = lasting.len() as u64;
     let sentence = format!(
-        "{} other holdings than the claims for {}: {} says {held}, the claims say {keys}",
-        if nodes == 1 { "one node reports".to_owned() } else { format!("{nodes} nodes report") },
+        "{} with the claims for {}: {} reports {}, the claims show {keys}",
+        if nodes == 1 { "1 node disagrees".to_owned() } else { format!("{nodes} nodes disagree") },
         age(now.since(*since)),
-        node.node
+        node.node,
+        count(*held, "key")
     );
     let subjects = lasting.iter().take(MOST_SUBJECTS).map(|(n, ..)| n.node.to_string()).collect();
     let severity = Severity::Warning;
@@ -107,27 +108,39 @@ fn far_above(snapshot: &Snapshot, seen: &Seen, now: Moment) -> Option<Condition>
     nodes.sort_by_key(|node| std::cmp::Reverse(node.keys * 1000 / node.target.max(1)));
     let worst = nodes.first()?;
     let ratio = worst.keys * 100 / worst.target.max(1);
-    let sentence = format!(
-        "{} far more than {} share, {} the most with {} keys of {}, {}.{:02} times: a rebalance evens that out",
-        if nodes.len() == 1 {
-            "one node has".to_owned()
-        } else {
-            format!("{} nodes have", nodes.len())
-        },
-        if nodes.len() == 1 { "its" } else { "their" },
-        worst.node,
-        worst.keys,
-        worst.target,
-        ratio / 100,
-        ratio % 100
+    let (whole, rest) = (ratio / 100, ratio % 100);
+    let most = format!(
+        "{} has {whole}.{rest:02}× its share, {} keys of {}",
+        worst.node, worst.keys, worst.target
     );
+    let sentence = match nodes.len() {
+        1 => format!("{most}: run `divider rebalance`"),
+        n => format!("{n} nodes have far more than their share ({most}): run `divider rebalance`"),
+    };
     let subjects = names(&nodes).1;
     let severity = Severity::Warning;
     let count = nodes.len() as u64;
     Some(Condition { severity, code: Code::Spread, sentence, count, subjects })
 }
 
-/// What is so because somebody wants it so.
+/// Absent nodes for which requests wait.
+pub(crate) fn absent(nodes: &[&NodeStatus], named: &str) -> String {
+    let request = |node: &NodeStatus| match node.wish.as_ref().map(|wish| wish.mode) {
+        Some(Mode::Drain) => Some("will be drained"),
+        Some(Mode::Cordon) => Some("will be cordoned"),
+        _ => None,
+    };
+    let first = nodes.first().and_then(|node| request(node));
+    let what = first.filter(|what| nodes.iter().all(|node| request(node) == Some(*what)));
+    match (nodes.len(), what) {
+        (1, Some(what)) => format!("{named} is absent; when it returns it {what}"),
+        (1, None) => format!("{named} is absent; its request waits for its return"),
+        (n, Some(what)) => format!("{n} nodes are absent; when they return they {what}: {named}"),
+        (n, None) => format!("{n} nodes are absent; their requests wait for their return: {named}"),
+    }
+}
+
+/// Nodes that are cordoned or absent.
 fn quiet(snapshot: &Snapshot, state: NodeState) -> Option<Condition> {
     let nodes = in_state(snapshot, state);
     if nodes.is_empty() {
@@ -135,11 +148,10 @@ fn quiet(snapshot: &Snapshot, state: NodeState) -> Option<Condition> {
     }
     let many = nodes.len() as u64;
     let (named, subjects) = names(&nodes);
-    let (code, what) = if state == NodeState::Cordoned {
-        (Code::Cordoned, format!("{} cordoned", are(many)))
+    let (code, sentence) = if state == NodeState::Cordoned {
+        (Code::Cordoned, format!("{} {} cordoned: {named}", count(many, "node"), are(many)))
     } else {
-        (Code::Absent, format!("{} not there, and an operator's wish waits", are(many)))
+        (Code::Absent, absent(&nodes, &named))
     };
-    let sentence = format!("{} {what}: {named}", count(many, "node"));
     Some(Condition { severity: Severity::Note, code, sentence, count: many, subjects })
 }

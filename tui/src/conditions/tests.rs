@@ -86,20 +86,28 @@ fn keys_without_an_owner_are_counted_with_their_age() {
     check(scene(), 41, worse, "2 keys have no owner, the first for 41s");
     let mut placed = scene();
     placed.snapshot = placed.snapshot.unplaced(1);
-    let said = "2 keys have no owner, the first for 12s; 1 of them is placed nowhere yet";
+    let said = "2 keys have no owner, the first for 12s: no node takes a";
     check(placed, 12, warns, said);
 }
 
 #[test]
 fn keys_that_nobody_can_get_are_critical() {
     let said = Scene::new().key("a", Phase::Orphaned).after(0);
-    let words = "1 key, and nobody to give one to: there is no node".to_owned();
+    let words = "no node accepts keys: there are no nodes".to_owned();
     assert_eq!(said[0], (Severity::Critical, Code::NobodyTakesKeys, words, 1));
     let cordoned = Scene::new()
         .node("w1", |node, _| (node.effective_affinity, node.state) = (0, NodeState::Cordoned))
         .key("a", Phase::Running);
-    let words = "1 key, and nobody to give one to: none of 1 node takes anything new".to_owned();
+    let words = "no node accepts keys: the only node is cordoned".to_owned();
     assert_eq!(cordoned.after(0)[0], (Severity::Critical, Code::NobodyTakesKeys, words, 1));
+    let closed = [NodeState::Lost, NodeState::Drained, NodeState::Cordoned, NodeState::Drained];
+    let scene =
+        closed.iter().zip(["w1", "w2", "w3", "w4"]).fold(Scene::new(), |scene, (state, id)| {
+            scene.node(id, |node, _| (node.effective_affinity, node.state) = (0, *state))
+        });
+    let said = scene.key("a", Phase::Running).after(0);
+    let words = "no node accepts keys: all 4 are cordoned, drained or lost";
+    assert!(said.iter().any(|(.., sentence, _)| sentence == words), "{said:?}");
 }
 
 #[test]
@@ -143,8 +151,7 @@ fn holdings_that_disagree_for_two_leases_are_told() {
     let scene =
         || Scene::new().node("w1", |node, _| (node.held, node.keys, node.target) = (10, 12, 12));
     assert_eq!(scene().after(12), []);
-    let said =
-        "one node reports other holdings than the claims for 13s: w1 says 10, the claims say 12";
+    let said = "1 node disagrees with the claims for 13s: w1 reports 10 keys, the claims show 12";
     check(scene(), 13, (Severity::Warning, Code::Disagree, 1), said);
 }
 
@@ -156,7 +163,7 @@ fn a_share_far_exceeded_for_a_minute_is_told() {
     };
     assert_eq!(scene(160).after(60), [], "keys may be on their way");
     assert_eq!(scene(120).after(600), []);
-    let said = "one node has far more than its share, w1 the most with 160 keys of 100, 1.60 times: a rebalance evens that out";
+    let said = "w1 has 1.60× its share, 160 keys of 100: run `divider rebalance`";
     check(scene(160), 61, (Severity::Warning, Code::Spread, 1), said);
     let odd = |node: &mut NodeStatus, _| (node.keys, node.held, node.target) = (2, 2, 1);
     assert_eq!(Scene::new().node("w1", odd).after(600), [], "the odd key");
@@ -180,7 +187,7 @@ fn a_rebalance_that_does_not_end_is_told() {
         scene
     };
     assert_eq!(scene().after(59), []);
-    let said = "a rebalance goes on for 2m00s: 1 node has moves left: w1";
+    let said = "rebalance running for 2m00s: 1 node has moves left: w1";
     check(scene(), 120, (Severity::Warning, Code::Unbalanced, 1), said);
 }
 
@@ -208,11 +215,11 @@ fn the_log_is_judged_by_what_the_store_says() {
     let with = |info: Info| Scene { info: Some(info), ..Scene::new() };
     let info = Info { created: 1, last: Revision(1), replicas: 3, bytes: 79, max_bytes: Some(100) };
     assert_eq!(with(info.clone()).after(0), []);
-    let said = "the bucket is 83 % full, with 83 of 100 bytes: when it is full no key can be announced or moved";
+    let said = "the bucket is 83 % full, with 83 of 100 bytes: when full, no key can be announced or moved";
     let full = (Severity::Warning, Code::Full, 83);
     check(with(Info { bytes: 83, ..info.clone() }), 0, full, said);
     assert_eq!(with(Info { bytes: 95, ..info.clone() }).after(0)[0].0, Severity::Critical);
-    let said = "there is one copy of the log: while its server is away, all work stops";
+    let said = "the group has 1 replica: all work stops while its server is away";
     check(with(Info { replicas: 1, ..info }), 0, (Severity::Note, Code::OneReplica, 1), said);
 }
 
@@ -221,12 +228,12 @@ fn what_cannot_be_read_and_who_holds_back_moves_is_told() {
     let mut scene = Scene::new();
     let problem = Problem::new("claim.a", Revision(7), "not JSON");
     scene.snapshot = scene.snapshot.problems(vec![problem], 4);
-    let said = "1 record cannot be read (`divider repair` lists them): claim.a: not JSON";
+    let said = "1 unreadable record (`divider repair` lists them): claim.a: not JSON";
     check(scene, 0, (Severity::Warning, Code::Problems, 1), said);
     let freeze = |until| Freeze { by: "ana@ops".into(), reason: "release".into(), until };
     let mut scene = Scene::new();
     scene.snapshot = scene.snapshot.freeze(Some(freeze(Some(1_090_000))));
-    let said = "balance moves are frozen by ana@ops (release), for another 1m30s";
+    let said = "balance moves frozen by ana@ops (release), for another 1m30s";
     check(scene, 0, (Severity::Note, Code::Frozen, 1), said);
     let mut over = Scene::new();
     over.snapshot = over.snapshot.freeze(Some(freeze(Some(999_000))));
@@ -235,11 +242,11 @@ fn what_cannot_be_read_and_who_holds_back_moves_is_told() {
 
 #[test]
 fn what_operators_asked_for_is_noted() {
-    let scene = Scene::new()
-        .node("w1", state(NodeState::Cordoned, 0))
-        .node("w2", state(NodeState::Absent, 0));
+    let scene = Scene::new().node("w1", state(NodeState::Cordoned, 0)).node("w2", |node, _| {
+        (node.state, node.wish) = (NodeState::Absent, Some(Wish::new(Mode::Drain)));
+    });
     let said: Vec<_> = scene.after(0).into_iter().map(|(_, _, sentence, _)| sentence).collect();
-    let absent = "1 node is not there, and an operator's wish waits: w2";
+    let absent = "w2 is absent; when it returns it will be drained";
     assert_eq!(said, ["1 node is cordoned: w1", absent]);
 }
 

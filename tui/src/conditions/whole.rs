@@ -10,6 +10,7 @@ use divider::store::Info;
 use super::keys::names;
 use super::{Clock, Code, Condition, MOST_SUBJECTS, Seen, Severity};
 use crate::output::{age, count};
+use crate::words::requester;
 
 /// Above this many hundredths of its limit a bucket is nearly full, and above that one very nearly.
 const NEARLY_FULL: (u64, u64) = (80, 95);
@@ -43,7 +44,7 @@ fn unbalanced(snapshot: &Snapshot, seen: &Seen, now: Clock) -> Option<Condition>
     let behind = nodes.len() as u64;
     let (named, subjects) = names(&nodes);
     let sentence = format!(
-        "a rebalance goes on for {}: {} {} moves left: {named}",
+        "rebalance running for {}: {} {} moves left: {named}",
         age(lasts),
         count(behind, "node"),
         super::have(behind)
@@ -56,12 +57,12 @@ fn problems(snapshot: &Snapshot, strays: &[String]) -> Option<Condition> {
     let problems = &snapshot.problems().shown;
     let first = match (problems.first(), strays.first()) {
         (Some(first), _) => format!("{}: {}", first.name, first.why),
-        (None, Some(first)) => format!("{first}: stored as it was published, no node sees it"),
+        (None, Some(first)) => format!("{first}: wrong subject: no node sees this key"),
         (None, None) => return None,
     };
     let many = (problems.len() + strays.len()) as u64;
     let sentence =
-        format!("{} cannot be read (`divider repair` lists them): {first}", count(many, "record"));
+        format!("{} (`divider repair` lists them): {first}", count(many, "unreadable record"));
     let names = problems.iter().map(|problem| &problem.name).chain(strays);
     let subjects = names.take(MOST_SUBJECTS).cloned().collect();
     let severity = Severity::Warning;
@@ -76,7 +77,7 @@ fn full(info: &Info) -> Option<Condition> {
     }
     let severity = if percent < NEARLY_FULL.1 { Severity::Warning } else { Severity::Critical };
     let sentence = format!(
-        "the bucket is {percent} % full, with {} of {} bytes: when it is full no key can be announced or moved",
+        "the bucket is {percent} % full, with {} of {} bytes: when full, no key can be announced or moved",
         info.bytes, most
     );
     Some(Condition { severity, code: Code::Full, sentence, count: percent, subjects: Vec::new() })
@@ -86,8 +87,7 @@ fn one_replica(info: &Info) -> Option<Condition> {
     (info.replicas == 1).then(|| Condition {
         severity: Severity::Note,
         code: Code::OneReplica,
-        sentence: "there is one copy of the log: while its server is away, all work stops"
-            .to_owned(),
+        sentence: "the group has 1 replica: all work stops while its server is away".to_owned(),
         count: 1,
         subjects: Vec::new(),
     })
@@ -100,8 +100,7 @@ fn freeze(snapshot: &Snapshot, now: Clock) -> Option<&Freeze> {
 
 fn frozen(snapshot: &Snapshot, now: Clock) -> Option<Condition> {
     let freeze = freeze(snapshot, now)?;
-    let by = if freeze.by.is_empty() { "somebody" } else { &freeze.by };
-    let mut sentence = format!("balance moves are frozen by {by}");
+    let mut sentence = format!("balance moves frozen by {}", requester(&freeze.by));
     if !freeze.reason.is_empty() {
         sentence = format!("{sentence} ({})", freeze.reason);
     }

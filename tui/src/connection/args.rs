@@ -10,25 +10,25 @@ use super::{Environment, Field};
 #[expect(clippy::doc_markdown, reason = "these comments are shown as they are")]
 #[command(next_help_heading = "Connection (--help shows all)")]
 pub(crate) struct ConnectionArgs {
-    /// The group of nodes that share the keys; not needed where there is only one [env: DIVIDER_GROUP]
+    /// The group; default: the only one in the account [env: DIVIDER_GROUP]
     #[arg(short, long, global = true, value_name = "NAME")]
     pub(crate) group: Option<String>,
     /// The context of the nats command: its name, or a path that ends in .json [env: NATS_CONTEXT]
     #[arg(long, global = true, value_name = "NAME")]
     pub(crate) context: Option<String>,
-    /// Use no context, also if one is selected
+    /// Use no context, even if one is selected
     #[arg(long, global = true, conflicts_with = "context", hide_short_help = true)]
     pub(crate) no_context: bool,
-    /// The nats-server, or several with commas between them [env: NATS_URL] [default: nats://127.0.0.1:4222]
+    /// The nats-server, or several separated by commas [env: NATS_URL] [default: nats://127.0.0.1:4222]
     #[arg(short, long, global = true, value_name = "URL")]
     server: Option<String>,
-    /// The user; without a password it is a token [env: NATS_USER]
+    /// The user, or a token if there is no password [env: NATS_USER]
     #[arg(long, global = true, value_name = "NAME", hide_short_help = true)]
     user: Option<String>,
-    /// The password; safer in the variable [env: NATS_PASSWORD]
+    /// The password; the variable is safer [env: NATS_PASSWORD]
     #[arg(long, global = true, value_name = "TEXT", hide_short_help = true)]
     password: Option<String>,
-    /// The token; safer in the variable [env: NATS_TOKEN]
+    /// The token; the variable is safer [env: NATS_TOKEN]
     #[arg(long, global = true, value_name = "TEXT", hide_short_help = true)]
     token: Option<String>,
     /// The file with the user's credentials [env: NATS_CREDS]
@@ -37,10 +37,10 @@ pub(crate) struct ConnectionArgs {
     /// The file with the user's nkey seed [env: NATS_NKEY]
     #[arg(long, global = true, value_name = "FILE", hide_short_help = true)]
     nkey: Option<String>,
-    /// The user's JWT; safer in the variable [env: NATS_JWT]
+    /// The user's JWT; the variable is safer [env: NATS_JWT]
     #[arg(long, global = true, value_name = "TEXT", hide_short_help = true)]
     jwt: Option<String>,
-    /// The seed that goes with the JWT; safer in the variable [env: NATS_SEED]
+    /// The seed for the JWT; the variable is safer [env: NATS_SEED]
     #[arg(long, global = true, value_name = "TEXT", hide_short_help = true)]
     seed: Option<String>,
     /// The client's certificate [env: NATS_CERT]
@@ -52,28 +52,28 @@ pub(crate) struct ConnectionArgs {
     /// The certificate authority of the server [env: NATS_CA]
     #[arg(long, global = true, value_name = "FILE", hide_short_help = true)]
     tlsca: Option<String>,
-    /// Begin with TLS, before the server's greeting
+    /// Start TLS before the server's greeting
     #[arg(long, global = true, hide_short_help = true)]
     tlsfirst: bool,
-    /// Connect to the given addresses only, not to those that the servers tell of each other
+    /// Connect only to the given addresses; ignore discovered servers
     #[arg(long, global = true, hide_short_help = true)]
     ignore_discovered_servers: bool,
-    /// The domain of the JetStream that has the group
+    /// The JetStream domain of the group
     #[arg(long, global = true, value_name = "NAME", hide_short_help = true)]
     js_domain: Option<String>,
-    /// The prefix under which the JetStream API is imported
+    /// The prefix of an imported JetStream API
     #[arg(long, global = true, value_name = "SUBJECT", hide_short_help = true)]
     js_api_prefix: Option<String>,
-    /// What inboxes begin with, where the user may not subscribe to _INBOX
+    /// Inbox prefix, if the user may not subscribe to _INBOX
     #[arg(long, global = true, value_name = "SUBJECT", hide_short_help = true)]
     inbox_prefix: Option<String>,
-    /// The name of the connection, as the server lists it
+    /// The name of the connection in the server's list
     #[arg(long, global = true, value_name = "NAME", hide_short_help = true)]
     connection_name: Option<String>,
-    /// How long an answer is waited for [env: NATS_TIMEOUT] [default: 5s]
+    /// Time-out for a reply [env: NATS_TIMEOUT] [default: 5s]
     #[arg(long, global = true, value_name = "SPAN", hide_short_help = true)]
     timeout: Option<String>,
-    /// Not possible here: it is refused rather than left out
+    /// Not supported (rejected)
     #[arg(long, global = true, value_name = "URL", hide = true)]
     socks_proxy: Option<String>,
     /// Nothing but the context counts.

@@ -94,7 +94,7 @@ impl Contexts {
             return Chosen::read(stem, path, choice);
         }
         if name.is_empty() || name.contains("..") || name.contains(['/', '\\']) {
-            let words = "no name of a context, and no path of a .json file that exists";
+            let words = "neither the name of a context nor the path of an existing .json file";
             return Err(Failure::new(Exit::Usage, format!("{words}: {name:?}")));
         }
         let path = self.root.as_ref().map(|root| root.join("context").join(format!("{name}.json")));
@@ -107,12 +107,12 @@ impl Contexts {
     fn unknown(&self, name: &str, choice: Choice) -> Failure {
         let why = match choice {
             Choice::Flag => "",
-            Choice::Variable => ", which NATS_CONTEXT names",
-            Choice::Selected => ", which is selected (see `nats context select`, or --no-context)",
+            Choice::Variable => " (from NATS_CONTEXT)",
+            Choice::Selected => " (selected; see `nats context select`, or use --no-context)",
         };
         let known = match self.names() {
-            names if names.is_empty() => "there are none".to_owned(),
-            names => format!("there are {}", names.join(", ")),
+            names if names.is_empty() => "no contexts exist".to_owned(),
+            names => format!("existing: {}", names.join(", ")),
         };
         Failure::new(Exit::NotFound, format!("no such context{why}; {known}: {name}"))
     }
@@ -154,7 +154,7 @@ impl Chosen {
         if self.file.keys().any(|key| key.starts_with("windows_cert") && !self.text(key).is_empty())
         {
             return Some(format!(
-                "the context {name} takes its certificate from Windows, which is not possible here: give files with --tlscert and --tlskey"
+                "the context {name} takes its certificate from Windows, which is not supported: set files with --tlscert and --tlskey"
             ));
         }
         None

@@ -13,8 +13,7 @@ pub(super) fn expanded(
 ) -> Result<PathBuf, Failure> {
     if text.contains("://") || text.starts_with("data:") {
         let words = format!(
-            "only files can be read, not what this names; write the secret to a file and give it \
-             with --{}: {}",
+            "only files are supported; write the secret to a file and set it with --{}: {}",
             field.flag(),
             text.split_once(':').map_or(text, |(scheme, _)| scheme),
         );
@@ -66,7 +65,7 @@ pub(super) fn readable(
 }
 
 fn unreadable(field: Field, path: &Path, error: &std::io::Error) -> Failure {
-    let words = format!("cannot read the file of {}: {}: {error}", field.flag(), path.display());
+    let words = format!("cannot read the {} file {}: {error}", field.flag(), path.display());
     Failure::new(Exit::Failed, words)
 }
 
@@ -98,8 +97,8 @@ mod tests {
         check("~bob/b.creds", Ok("~bob/b.creds"));
         check("$HOME/${TEAM}x/$TEAM.creds", Ok("/home/ana/opsx/ops.creds"));
         check("$NOBODY/b", Err("is not set: $NOBODY"));
-        check("op://vault/item", Err("only files can be read"));
-        check("data:;base64,AAAA", Err("only files can be read"));
+        check("op://vault/item", Err("only files are supported"));
+        check("data:;base64,AAAA", Err("only files are supported"));
     }
 
     #[test]

@@ -99,14 +99,13 @@ impl Connected {
         match (groups.pop(), groups.len()) {
             (Some(only), 0) => Ok(only),
             (None, _) => {
-                let words =
-                    "there is no group in this account, make one with `divider init -g NAME`";
+                let words = "no groups in this account; create one with `divider init -g NAME`";
                 Err(Failure::new(Exit::NotFound, words))
             }
             (Some(last), _) => {
                 groups.push(last);
                 let names: Vec<_> = groups.iter().map(GroupName::as_str).collect();
-                let words = "there are several groups, say which with --group or DIVIDER_GROUP";
+                let words = "there are several groups; choose one with --group or DIVIDER_GROUP";
                 Err(Failure::new(Exit::Usage, format!("{words}: {}", names.join(", "))))
             }
         }

@@ -54,11 +54,11 @@ fn with_login(settings: &Settings, environment: &Environment) -> Result<ConnectO
         Login::Token => options,
         Login::Password => options.user_and_password(text(Field::User), text(Field::Password)),
         Login::Creds => credentials_file(path(Field::Creds)?).map_err(|error| {
-            Failure::new(Exit::Failed, format!("cannot read the file of creds: {error}"))
+            Failure::new(Exit::Failed, format!("cannot read the creds file: {error}"))
         })?,
         Login::Nkey => {
             let file = files::read(Field::Nkey, &path(Field::Nkey)?)?;
-            let no_seed = || Failure::new(Exit::Failed, "the file of nkey has no seed in it");
+            let no_seed = || Failure::new(Exit::Failed, "the nkey file contains no seed");
             options.nkey(files::seed_in(&file).ok_or_else(no_seed)?.to_owned())
         }
         Login::Jwt => with_jwt(options, &text(Field::Jwt), settings.text(Field::Seed))?,
@@ -79,7 +79,7 @@ fn with_jwt(
          -----BEGIN USER NKEY SEED-----\n{seed}\n------END USER NKEY SEED------\n"
     );
     let failed =
-        |error| Failure::new(Exit::Usage, format!("the JWT and its seed do not fit: {error}"));
+        |error| Failure::new(Exit::Usage, format!("the seed does not match the JWT: {error}"));
     options.credentials(&creds).map_err(failed)
 }
 

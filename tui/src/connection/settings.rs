@@ -96,19 +96,20 @@ impl Settings {
         let Some(Value { text, source }) = self.values.get(&Field::Timeout) else { return Ok(()) };
         match parse_span(text) {
             Ok(span) if span.is_zero() => {
-                return usage(format!("{source} has to be above 0: {text}"));
+                return usage(format!("{source} must be above 0: {text}"));
             }
             Ok(_) => {}
             Err(error) => return usage(format!("{source}: {error}")),
         }
         if let Some(proxy) = self.values.get(&Field::SocksProxy) {
-            let words =
-                "connections through a SOCKS proxy are not possible: use a tunnel, and leave out";
-            return usage(format!("{words} the proxy of: {}", proxy.source));
+            let source = &proxy.source;
+            return usage(format!(
+                "a SOCKS proxy is not supported (set by {source}): use a tunnel"
+            ));
         }
         for (one, other) in [(Field::TlsCert, Field::TlsKey), (Field::Seed, Field::Jwt)] {
             if self.values.contains_key(&one) && !self.values.contains_key(&other) {
-                return usage(format!("--{} needs --{} beside it", one.flag(), other.flag()));
+                return usage(format!("--{} also needs --{}", one.flag(), other.flag()));
             }
         }
         Ok(())
@@ -165,8 +166,8 @@ fn add_context(values: &mut BTreeMap<Field, Value>, context: &Chosen) -> Result<
     }
     values.extend(added);
     if let Some(user) = context.nsc().filter(|_| logins(values).is_empty()) {
-        let words = "takes its credentials from nsc, which is not possible here: write them to a \
-                     file with `nsc generate creds` and give it with --creds";
+        let words = "takes its credentials from nsc, which is not supported: write them to a file \
+                     with `nsc generate creds` and set it with --creds";
         return Err(usage(format!("the context {} {words}: {user}", context.name)));
     }
     Ok(())

@@ -162,20 +162,20 @@ fn what_cannot_be_done_is_said() {
         let words = bed.refusal(flags, variables);
         assert!(words.contains(expected), "{flags}: {words}");
     };
-    check("--context nowhere", "", "no such context; there are broken, dev.eu, nsc, prod");
-    check("", "NATS_CONTEXT=nowhere", "which NATS_CONTEXT names");
-    check("--context ../../etc", "", "no name of a context");
+    check("--context nowhere", "", "no such context; existing: broken, dev.eu, nsc, prod");
+    check("", "NATS_CONTEXT=nowhere", "(from NATS_CONTEXT)");
+    check("--context ../../etc", "", "neither the name of a context");
     check("--context broken", "", "cannot read the context broken");
     check("--context nsc", "", "nsc generate creds");
     check("--context socks", "", "SOCKS");
     check("--socks-proxy socks5://p", "", "SOCKS");
     check("--context windows", "", "Windows");
-    check("--tlscert a", "", "--tlscert needs --tlskey");
-    check("--seed a", "", "--seed needs --jwt");
+    check("--tlscert a", "", "--tlscert also needs --tlskey");
+    check("--seed a", "", "--seed also needs --jwt");
     check("--timeout 5", "", "--timeout");
     check("--timeout 0s", "", "above 0");
     check("", "NATS_TIMEOUT=soon", "NATS_TIMEOUT");
     assert!(bed.resolve("--context nsc --creds f", "").is_ok());
     let missing = prod().select("gone").refusal("", "");
-    assert!(missing.contains("which is selected"), "{missing}");
+    assert!(missing.contains("(selected; see"), "{missing}");
 }

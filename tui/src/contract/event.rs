@@ -9,24 +9,25 @@ use serde::Serialize;
 
 use super::{IntentRow, Viewer};
 use crate::output::{age, millis};
+use crate::words::signature;
 
 /// What an event is about, for those who want to hear of some only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Happening {
-    /// How nodes are
+    /// State changes of nodes
     Nodes,
-    /// Keys that begin, end, lose their owner and get one
+    /// Keys that start or end, lose their owner or get one
     Keys,
-    /// Keys that go from one owner to another
+    /// Keys that move from one owner to another
     Moves,
-    /// What operators want
+    /// Requests of operators
     Intents,
-    /// The watch itself; always told
+    /// The watch itself; always reported
     #[value(skip)]
     Watch,
 }
 
-/// `divider.event.v1`: one thing that happened. Fields that have nothing to say are left out.
+/// `divider.event.v1`: one event. Empty fields are omitted.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Event {
     schema: &'static str,
@@ -89,7 +90,7 @@ impl Event {
         words.extend([&self.node, &self.key].into_iter().flatten().cloned());
         match (&self.from, &self.to) {
             (Some(from), Some(to)) => words.push(format!("{from} -> {to}")),
-            (Some(from), None) => words.push(format!("{from} -> nobody")),
+            (Some(from), None) => words.push(format!("{from} -> no owner")),
             (None, Some(to)) => words.push(format!("-> {to}")),
             (None, None) => {}
         }
@@ -99,7 +100,7 @@ impl Event {
             (Some(before), state) => words.push(format!("{before} -> {}", state.unwrap_or("gone"))),
         }
         if let Some(intent) = &self.intent {
-            words.push(format!("{} by {:?} for {:?}", intent.kind, intent.by, intent.reason));
+            words.push(intent.line());
         }
         if let Some(ms) = self.stop_ms {
             words.push(format!("stop confirmed after {}", age(Duration::from_millis(ms))));
@@ -125,7 +126,7 @@ impl Event {
         }
         if before.freeze() != after.freeze() {
             let what = if after.freeze().is_some() { "group.frozen" } else { "group.thawed" };
-            let text = after.freeze().map(|freeze| format!("{}: {}", freeze.by, freeze.reason));
+            let text = after.freeze().map(|freeze| signature(&freeze.by, &freeze.reason));
             events.push(Self { text, ..Self::new(what, Happening::Intents, now) });
         }
         if changed.problems {

@@ -100,10 +100,10 @@ impl Export {
         let export: Self = serde_json::from_str(text).map_err(|error| error.to_string())?;
         let head = &export.head;
         if head.schema != SCHEMA {
-            return Err(format!("expected the schema {SCHEMA}, found: {}", head.schema));
+            return Err(format!("expected the schema {SCHEMA}, found {}", head.schema));
         }
         let taken = head.taken_at.as_deref().and_then(unix_ms);
-        let anchor = Anchor::at(taken.ok_or("taken_at is no time")?);
+        let anchor = Anchor::at(taken.ok_or("taken_at is not a time")?);
         let group = head.group.parse().map_err(|error| format!("{error}"))?;
         let mut builder = Snapshot::builder(group, Revision(head.revision), anchor.moment());
         if !head.complete {

@@ -12,7 +12,7 @@ pub(crate) struct Head {
     pub(crate) group: String,
     pub(crate) revision: u64,
     pub(crate) taken_at: Option<String>,
-    /// Whether it shows everything up to its revision.
+    /// Whether it is complete up to its revision.
     pub(crate) complete: bool,
 }
 

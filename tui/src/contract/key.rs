@@ -12,7 +12,7 @@ pub(crate) struct KeyRow {
     pub(crate) key: String,
     pub(crate) owner: Option<String>,
     pub(crate) phase: String,
-    /// Where the plan puts it, while it is elsewhere.
+    /// The planned owner, if it differs from the owner.
     pub(crate) to: Option<String>,
     pub(crate) token: u64,
     pub(crate) revision: u64,
@@ -67,6 +67,6 @@ pub(crate) fn phase_of(word: &str) -> Result<Phase, String> {
     let phases = [Phase::Orphaned, Phase::Running, Phase::Stopping];
     let found = phases.into_iter().find(|phase| phase.as_str() == word);
     found.ok_or_else(|| {
-        format!("expected one of {}: {word:?}", phases.map(Phase::as_str).join(", "))
+        format!("unknown phase {word:?}, expected one of {}", phases.map(Phase::as_str).join(", "))
     })
 }

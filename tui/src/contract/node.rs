@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::Viewer;
 use super::anchor::{Anchor, unix_ms};
 use crate::output::{millis, rfc3339};
+use crate::words::signature;
 
 /// One node.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -28,7 +29,7 @@ pub(crate) struct NodeRow {
     pub(crate) target: u64,
     pub(crate) held: u64,
     pub(crate) stopping: u64,
-    /// Null before the first heartbeat that came while somebody looked.
+    /// Null before the first heartbeat that the command received.
     pub(crate) last_beat_ms_ago: Option<u64>,
     pub(crate) lease_ms: u64,
     pub(crate) seen: u64,
@@ -63,7 +64,7 @@ pub(crate) struct StopRow {
     pub(crate) given: bool,
 }
 
-/// What an operator wants of a node.
+/// The operator's request for a node.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct IntentRow {
     /// The drain's name; null where it is none.
@@ -188,6 +189,19 @@ impl IntentRow {
         }
     }
 
+    /// The request in words: `drain by ana: kernel 6.8`.
+    pub(crate) fn line(&self) -> String {
+        let paused = if self.paused { " paused" } else { "" };
+        let what = match (self.kind.as_str(), self.affinity) {
+            ("active", None) if self.by.is_empty() => return "no request".to_owned(),
+            ("active", None) => "resume".to_owned(),
+            ("active", Some(affinity)) => format!("affinity {affinity}"),
+            (kind, None) => format!("{kind}{paused}"),
+            (kind, Some(affinity)) => format!("{kind}{paused}, affinity {affinity},"),
+        };
+        format!("{what} {}", signature(&self.by, &self.reason))
+    }
+
     fn wish(self) -> Result<Wish, String> {
         let modes = [Mode::Active, Mode::Cordon, Mode::Drain];
         let mode = modes.into_iter().find(|mode| kind_of(*mode) == self.kind);
@@ -236,5 +250,5 @@ pub(crate) fn state_of(word: &str) -> Result<NodeState, String> {
     ];
     let found = states.into_iter().find(|state| state.as_str() == word);
     let words = || states.map(NodeState::as_str).join(", ");
-    found.ok_or_else(|| format!("expected one of {}: {word:?}", words()))
+    found.ok_or_else(|| format!("unknown state {word:?}, expected one of {}", words()))
 }

@@ -9,15 +9,15 @@ pub(crate) enum Format {
     Table,
     /// More columns
     Wide,
-    /// One document, with the name and version of its schema
+    /// One JSON document, with the name and version of its schema
     Json,
-    /// One document a line and thing
+    /// One JSON document on each line
     Jsonl,
-    /// Every column, with commas between them
+    /// All columns, separated by commas
     Csv,
-    /// Only the names, as node/w1
+    /// Only the names, such as node/w1
     Name,
-    /// Every column, with tabs between them and without headings
+    /// All columns, separated by tabs, without headings
     Plain,
 }
 

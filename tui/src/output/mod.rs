@@ -16,7 +16,7 @@ pub(crate) use format::Format;
 pub(crate) use list::{Column, List};
 pub(crate) use text::{ascii, chain, count, json_escaped, padded, plain, width};
 pub(crate) use tone::{Tone, tone_of};
-pub(crate) use when::{age, ago, millis, now_ms, rfc3339};
+pub(crate) use when::{age, ago, clock, millis, now_ms, rfc3339};
 
 use crate::exit::{Exit, Failure, Outcome};
 
@@ -26,25 +26,25 @@ use crate::exit::{Exit, Failure, Outcome};
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own on the command line")]
 #[expect(clippy::doc_markdown, reason = "these comments are shown as they are")]
 pub(crate) struct OutputArgs {
-    /// How the answer is written
+    /// Output format
     #[arg(short, long, global = true, value_enum, value_name = "FORMAT")]
     output: Option<Format>,
     /// The same as -o json
     #[arg(short, long, global = true, conflicts_with = "output")]
     json: bool,
-    /// Leave the headings of tables out
+    /// Omit the headings of tables
     #[arg(long, global = true, hide_short_help = true)]
     no_headers: bool,
-    /// No colours, also on a terminal [env: NO_COLOR]
+    /// No colours on a terminal [env: NO_COLOR]
     #[arg(long, global = true, hide_short_help = true)]
     no_color: bool,
-    /// Only ASCII characters; others are written as escapes
+    /// Print only ASCII characters; others become escapes
     #[arg(long, global = true, hide_short_help = true)]
     ascii: bool,
-    /// Say nothing but errors beside the answer
+    /// On standard error, print only errors
     #[arg(short, long, global = true, conflicts_with = "verbose", hide_short_help = true)]
     quiet: bool,
-    /// Say more beside the answer
+    /// On standard error, print more
     #[arg(short, long, global = true, hide_short_help = true)]
     verbose: bool,
 }
@@ -83,7 +83,8 @@ impl Output {
             Some(format) if fitting.contains(&format) => Ok(format),
             Some(format) => {
                 let names: Vec<_> = fitting.iter().map(|format| format.as_str()).collect();
-                let words = format!("this answer is written as {}, not as: ", names.join(", "));
+                let words =
+                    format!("unsupported format, this command supports {}: ", names.join(", "));
                 Err(Failure::new(Exit::Usage, words + format.as_str()))
             }
         }

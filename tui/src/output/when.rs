@@ -12,6 +12,12 @@ pub(crate) fn rfc3339(unix_ms: u64) -> Option<String> {
     OffsetDateTime::from_unix_timestamp_nanos(nanos).ok()?.format(&Rfc3339).ok()
 }
 
+/// A time in Unix milliseconds as a clock in UTC shows it: `12:04:31`.
+pub(crate) fn clock(unix_ms: u64) -> String {
+    let s = unix_ms / 1000 % 86_400;
+    format!("{:02}:{:02}:{:02}", s / 3600, s / 60 % 60, s % 60)
+}
+
 /// The wall clock, in Unix milliseconds.
 #[expect(clippy::disallowed_methods, reason = "it only shows the time; nothing is decided by it")]
 pub(crate) fn now_ms() -> u64 {

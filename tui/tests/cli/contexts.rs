@@ -38,7 +38,7 @@ async fn a_context_logs_in_and_its_secrets_are_never_shown() {
         assert!(!all.contains("s3cret") && !all.contains("wr0ng"), "{all}");
         (output.status.code(), all)
     };
-    assert_eq!(run(&["init"]).await, (Some(0), "group/orders made\n".to_owned()));
+    assert_eq!(run(&["init"]).await, (Some(0), "group/orders created\n".to_owned()));
     let (code, said) = run(&["nodes", "--context", "wrong"]).await;
     assert_eq!(code, Some(1), "{said}");
     assert!(said.contains("(context wrong)"), "{said}");
@@ -66,7 +66,7 @@ async fn a_key_file_and_variables_log_in() {
         command.env("NATS_NKEY", "$XDG_CONFIG_HOME/ana.nk");
         command
     });
-    assert_eq!(answered(&output.await), "group/orders made\n");
+    assert_eq!(answered(&output.await), "group/orders created\n");
     let mut command = bed.command(&["keys", "--count"]);
     command.env("NATS_USER", "ana").env("NATS_PASSWORD", "s3cret");
     assert_eq!(answered(&finish(command).await), "0\n");

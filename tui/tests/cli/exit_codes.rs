@@ -23,7 +23,7 @@ async fn each_end_has_its_exit_code() {
     check(0, &["--version"], "").await;
     check(0, &[], "").await;
     check(1, &[&["nodes"][..], &nowhere].concat(), "cannot connect to nats://127.0.0.1:1").await;
-    check(1, &["nodes", "--creds", "/nowhere"], "cannot read the file of creds").await;
+    check(1, &["nodes", "--creds", "/nowhere"], "cannot read the creds file").await;
     check(2, &["drain"], "required").await;
     check(2, &["paint"], "paint").await;
     check(2, &["nodes", "--group", "a b"], "group name").await;
@@ -44,7 +44,7 @@ async fn each_end_has_its_exit_code() {
     check(5, &["key", "/nowhere"], "no such key").await;
     check(5, &["nodes", "--group", "other"], "divider init").await;
     check(5, &["nodes", "--context", "nobody"], "no such context").await;
-    check(5, &["cordon", "--label", "zone=x"], "no node has these labels").await;
+    check(5, &["cordon", "--label", "zone=x"], "no node has all of these labels").await;
     node.cancel().await;
 }
 
@@ -79,11 +79,16 @@ async fn check_has_the_exit_codes_of_monitoring_plugins() {
         assert_eq!(output.status.code(), Some(code), "{args:?}: {said} {}", words(&output));
         assert!(said.starts_with(expected), "{args:?}: {said}");
     };
-    check(2, &[], "DIVIDER CRITICAL - orders: 0 nodes ready, 3 keys without an owner |").await;
+    check(2, &[], "DIVIDER CRITICAL - orders: 0 nodes ready, fewer than the 1 expected; 3 keys without an owner (limit 0) |").await;
     let node = bed.node("w1").await;
     bed.settled(1, 3).await;
-    check(0, &[], "DIVIDER OK - orders: 1 nodes ready, 3 keys | ready=1;;1:;0").await;
-    check(1, &["--warn", "ready=2"], "DIVIDER WARNING - orders: 1 nodes ready |").await;
+    check(0, &[], "DIVIDER OK - orders: 1 node ready, 3 keys | ready=1;;1:;0").await;
+    check(
+        1,
+        &["--warn", "ready=2"],
+        "DIVIDER WARNING - orders: 1 node ready, fewer than the 2 expected |",
+    )
+    .await;
     check(2, &["--min-ready", "2"], "DIVIDER CRITICAL").await;
     check(0, &["--format", "prometheus"], "# HELP divider_check").await;
     check(0, &["--format", "text"], "ok ").await;

@@ -82,10 +82,10 @@ async fn a_drain_is_confirmed_and_only_by_a_yes() {
     bed.announce(4).await;
     let (first, second) = (bed.node("w1").await, bed.node("w2").await);
     bed.settled(2, 4).await;
-    let question = "Drain w1, and move 2 keys? [y/N]";
+    let question = "Drain w1 and move 2 keys? [y/N]";
     for (answer, code, expected) in [
-        ("\n", 4, "not confirmed, nothing was changed"),
-        ("nope\n", 4, "not confirmed, nothing was changed"),
+        ("\n", 4, "not confirmed, nothing changed"),
+        ("nope\n", 4, "not confirmed, nothing changed"),
         ("\u{3}", 130, "[y/N]"),
         ("y\n", 0, "node/w1 drained (2 keys"),
     ] {

@@ -45,7 +45,7 @@ impl Verdict {
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Measure {
     pub(super) name: &'static str,
-    /// What it counts, for a sentence.
+    /// What it counts: `{}` is the value, `{s}` the plural.
     pub(super) what: &'static str,
     /// None where it cannot be known, which is no fault.
     pub(super) value: Option<f64>,
@@ -62,6 +62,23 @@ pub(super) enum Bad {
 }
 
 impl Measure {
+    /// The value in words.
+    pub(super) fn words(&self) -> String {
+        let value = self.value.map_or_else(|| "-".to_owned(), shown);
+        let plural = if value == "1" { "" } else { "s" };
+        self.what.replace("{}", &value).replace("{s}", plural)
+    }
+
+    /// What is wrong with the value, in words.
+    pub(super) fn breach(&self) -> String {
+        let limit = if self.verdict() == Verdict::Critical { self.crit } else { self.warn };
+        let (words, limit) = (self.words(), limit.map_or_else(String::new, shown));
+        match self.bad {
+            Bad::Below => format!("{words}, fewer than the {limit} expected"),
+            Bad::Above => format!("{words} (limit {limit})"),
+        }
+    }
+
     pub(super) fn verdict(&self) -> Verdict {
         let bad = match self.bad {
             Bad::Above => Ordering::Greater,
@@ -80,6 +97,12 @@ impl Measure {
     }
 }
 
+/// A number with at most two digits behind the point.
+pub(super) fn shown(value: f64) -> String {
+    let text = format!("{value:.2}");
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
 /// Everything that is measured.
 pub(super) fn measures(look: &Look, info: Option<&Info>, limits: &Limits) -> Vec<Measure> {
     let Look { snapshot, viewer } = look;
@@ -93,18 +116,21 @@ pub(super) fn measures(look: &Look, info: Option<&Info>, limits: &Limits) -> Vec
     let of = |state| number(snapshot.nodes().filter(|node| node.state == state).count() as u64);
     let problems = number(snapshot.problems().shown.len() as u64);
     vec![
-        Measure { bad: Bad::Below, ..measure("ready", "nodes ready", Some(number(summary.ready))) },
-        measure("late", "nodes late", Some(of(NodeState::Late))),
-        measure("lost", "nodes lost", Some(of(NodeState::Lost))),
-        measure("orphaned", "keys without an owner", Some(number(summary.orphaned))),
-        measure("spread", "times its share at the fullest node", summary.spread),
+        Measure {
+            bad: Bad::Below,
+            ..measure("ready", "{} node{s} ready", Some(number(summary.ready)))
+        },
+        measure("late", "{} node{s} late", Some(of(NodeState::Late))),
+        measure("lost", "{} node{s} lost", Some(of(NodeState::Lost))),
+        measure("orphaned", "{} key{s} without an owner", Some(number(summary.orphaned))),
+        measure("spread", "fullest node: {}× its share", summary.spread),
         measure(
             "handover",
-            "seconds the oldest stop is not confirmed",
+            "oldest unconfirmed stop: {} s",
             Some(oldest.unwrap_or_default().as_secs_f64()),
         ),
-        measure("problems", "records that cannot be read", Some(problems)),
-        measure("full", "percent of the limit on bytes", info.and_then(full)),
+        measure("problems", "{} unreadable record{s}", Some(problems)),
+        measure("full", "size: {} % of the limit", info.and_then(full)),
     ]
 }
 

@@ -19,33 +19,33 @@ use crate::span::parse_span;
 
 /// Check the group against limits, for monitoring
 ///
-/// Ends with 0 for OK, 1 for WARNING, 2 for CRITICAL and 3 for UNKNOWN, also where the server cannot
-/// be reached or the command line is wrong. It listens until every node has been heard or is late: at
-/// most about a quarter of the longest lease.
+/// Exits with 0 for OK, 1 for WARNING, 2 for CRITICAL, and 3 for UNKNOWN, which includes an
+/// unreachable server and a wrong command line. It listens until each node has sent a heartbeat or
+/// is late: at most about a quarter of the longest lease.
 #[derive(Debug, Args)]
 pub(crate) struct CheckArgs {
-    /// Critical below so many ready nodes
+    /// Critical if fewer nodes are ready
     #[arg(long, value_name = "N", default_value_t = 1)]
     min_ready: u64,
-    /// Critical above so many late nodes
+    /// Critical if more nodes are late
     #[arg(long, value_name = "N")]
     max_late: Option<u64>,
-    /// Critical above so many keys without an owner
+    /// Critical if more keys have no owner
     #[arg(long, value_name = "N")]
     max_orphaned: Option<u64>,
-    /// Critical when the fullest node has more than so many times its share
+    /// Critical if the fullest node has more than X times its share
     #[arg(long, value_name = "X")]
     max_spread: Option<f64>,
-    /// Critical when a stop goes unconfirmed for longer
+    /// Critical if a stop is unconfirmed for longer
     #[arg(long, value_name = "SPAN", value_parser = parse_span)]
     max_handover: Option<Duration>,
-    /// Warn beyond this, as late=0: ready, late, lost, orphaned, spread, handover (seconds), problems, full (%)
+    /// Warn beyond this limit, such as late=0; names: ready, late, lost, orphaned, spread, handover (seconds), problems, full (%)
     #[arg(long, value_name = "NAME=LIMIT")]
     warn: Vec<Pair>,
-    /// Critical beyond this; the same names
+    /// Critical beyond this limit; the same names
     #[arg(long, value_name = "NAME=LIMIT")]
     crit: Vec<Pair>,
-    /// For whom the answer is
+    /// Output format
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t = For::Nagios)]
     format: For,
 }
@@ -54,7 +54,7 @@ pub(crate) struct CheckArgs {
 enum For {
     /// One line with performance data
     Nagios,
-    /// A document
+    /// One document
     Json,
     /// Metrics for a text file collector
     Prometheus,

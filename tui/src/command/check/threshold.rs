@@ -28,10 +28,12 @@ impl FromStr for Pair {
         let (name, limit) = text.split_once('=').ok_or("expected NAME=LIMIT")?;
         let known = NAMES.iter().find(|(known, ..)| *known == name);
         let names = || NAMES.map(|(name, ..)| name).join(", ");
-        let (name, ..) = known.ok_or_else(|| format!("expected one of {}: {name:?}", names()))?;
-        let limit: f64 = limit.parse().map_err(|_| format!("expected a number: {limit:?}"))?;
+        let (name, ..) =
+            known.ok_or_else(|| format!("unknown name {name:?}, expected one of {}", names()))?;
+        let limit: f64 =
+            limit.parse().map_err(|_| format!("expected a number, found {limit:?}"))?;
         if !limit.is_finite() || limit < 0.0 {
-            return Err(format!("expected a number that is not below 0: {limit}"));
+            return Err(format!("expected a number from 0 up, found {limit}"));
         }
         Ok(Self { name, limit })
     }

@@ -5,10 +5,10 @@ use std::fmt::Write as _;
 use divider::snapshot::Snapshot;
 use serde::Serialize;
 
-use super::measure::{Bad, Measure, Verdict};
+use super::measure::{Bad, Measure, Verdict, shown};
 use crate::contract::Summary;
 use crate::exit::Outcome;
-use crate::output::{Output, Tone, answer_json, tone_of};
+use crate::output::{Output, Tone, answer_json, count, tone_of};
 
 /// What was found.
 pub(super) struct Report {
@@ -69,13 +69,13 @@ impl Report {
     /// A line for each limit.
     pub(super) fn text(&self, output: &Output) -> String {
         let mut text = String::new();
-        for measure in &self.measures {
+        for measure in self.measures.iter().filter(|measure| measure.value.is_some()) {
             let word = measure.verdict().as_str();
             let tone = if output.color { tone_of(word) } else { Tone::Plain };
-            let value = measure.value.map_or_else(|| "-".to_owned(), shown);
             let padded = format!("{word:<8}");
             // A String takes whatever is written to it.
-            let _ = writeln!(text, "{}  {value} {}", tone.paint(&padded), measure.what);
+            let words = output.plain(&measure.words());
+            let _ = writeln!(text, "{}  {words}", tone.paint(&padded));
         }
         if let Some(error) = &self.error {
             let _ = writeln!(text, "unknown   {}", output.plain(error));
@@ -137,10 +137,10 @@ impl Report {
             metric("keys", "Keys by phase.", &keys);
         }
         let named = [
-            ("spread", "spread_ratio", "How many times its share the fullest node has."),
+            ("spread", "spread_ratio", "Keys of the fullest node, as a multiple of its share."),
             ("handover", "oldest_unconfirmed_stop_seconds", "Age of the oldest unconfirmed stop."),
-            ("problems", "problem_records", "Records that cannot be read."),
-            ("full", "size_percent", "Size in percent of the limit on bytes."),
+            ("problems", "problem_records", "Unreadable records."),
+            ("full", "size_percent", "Size in percent of the size limit."),
         ];
         for (of, name, help) in named {
             let value = self.measures.iter().find(|measure| measure.name == of);
@@ -158,13 +158,13 @@ impl Report {
         }
         let group = self.group.as_deref().unwrap_or_default();
         let bad = self.measures.iter().filter(|measure| measure.verdict() > Verdict::Ok);
-        let value = |measure: &Measure| measure.value.map_or_else(String::new, shown);
-        let bad: Vec<_> = bad.map(|m| format!("{} {}", value(m), m.what)).collect();
+        let bad: Vec<_> = bad.map(Measure::breach).collect();
         match (&self.summary, bad.is_empty()) {
             (Some(summary), true) => {
-                format!("{group}: {} nodes ready, {} keys", summary.ready, summary.keys)
+                let (nodes, keys) = (count(summary.ready, "node"), count(summary.keys, "key"));
+                format!("{group}: {nodes} ready, {keys}")
             }
-            _ => format!("{group}: {}", bad.join(", ")),
+            _ => format!("{group}: {}", bad.join("; ")),
         }
     }
 }
@@ -188,10 +188,4 @@ fn performance(measure: &Measure) -> Option<String> {
         limit(measure.warn),
         limit(measure.crit)
     ))
-}
-
-/// A number with at most two digits behind the point.
-fn shown(value: f64) -> String {
-    let text = format!("{value:.2}");
-    text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }

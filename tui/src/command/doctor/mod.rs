@@ -17,11 +17,11 @@ use crate::output::{
 };
 use crate::shell::Shell;
 
-/// Check the server, the group and this user's rights, and say how to mend what is wrong
+/// Check the server, the group and this user's rights, and suggest fixes
 ///
-/// Each right is tried on its own, by what changes nothing. Then a tombstone that goes after a second is
-/// written and read back, and a watch is opened, as far as the user may. Ends with 1 when something is found that keeps
-/// the group from working, or this user from looking at it.
+/// It tests each right by a request that changes nothing. Then, as far as the user may, it writes
+/// and reads a tombstone that expires after one second, and opens a watch. Exits with 1 if a problem
+/// keeps the group from working, or this user from viewing it.
 #[derive(Debug, Args)]
 pub(crate) struct DoctorArgs {}
 
@@ -151,8 +151,8 @@ fn version(connected: &Connected) -> Finding {
 
 /// What holds of every server: who finds records in a stream that are not in the group learns why.
 fn crashes() -> Finding {
-    let found = "after a crash nats-server may show superseded records again (its issue 8505, all \
-                 versions known); nodes are prepared for it";
+    let found = "after a crash nats-server may return superseded records (its issue 8505, all \
+                 versions known); nodes handle this";
     Finding::ok("crashes", found)
 }
 
@@ -164,19 +164,19 @@ async fn find_group(connected: &Connected, findings: &mut Vec<Finding>) -> Optio
     match connected.account.groups().await {
         Ok(groups) if groups.len() == 1 => groups.into_iter().next(),
         Ok(groups) if groups.is_empty() => {
-            let remedy = "make one with `divider init -g NAME`";
-            findings.push(Finding::warn("groups", "there is none", remedy));
+            let remedy = "create one with `divider init -g NAME`";
+            findings.push(Finding::warn("groups", "no groups", remedy));
             None
         }
         Ok(groups) => {
             let names: Vec<_> = groups.iter().map(GroupName::as_str).collect();
-            let remedy = "give --group to have one of them checked, and the rights to it";
+            let remedy = "set --group to check one of them, and the rights to it";
             findings.push(Finding::warn("groups", names.join(", "), remedy));
             None
         }
         Err(error) => {
-            let remedy = "turn JetStream on for the server and the account, or give --group where \
-                          the user may not list the groups";
+            let remedy = "enable JetStream for the server and the account, or set --group if the \
+                          user may not list groups";
             findings.push(Finding::fail("groups", chain(&error), remedy));
             None
         }
@@ -193,7 +193,7 @@ async fn examine(connected: &Connected, group: &GroupName, findings: &mut Vec<Fi
         }
         Err(error) => {
             let remedy =
-                "check the name, make the group with `divider init`, or give the user the right";
+                "check the name, create the group with `divider init`, or grant the user the right";
             findings.push(Finding::fail("group", chain(&error), remedy));
         }
     }
@@ -211,14 +211,14 @@ async fn examine(connected: &Connected, group: &GroupName, findings: &mut Vec<Fi
 fn clock(found: &Inspection) -> Finding {
     let Some(server) = found.server_time.and_then(|time| time.duration_since(UNIX_EPOCH).ok())
     else {
-        return Finding::warn("clock", "the server does not say its time", "use a newer server");
+        return Finding::warn("clock", "the server does not report its time", "use a newer server");
     };
     let apart = server.abs_diff(Duration::from_millis(now_ms()));
-    let what = format!("this machine and the server are {} apart", age(apart));
+    let what = format!("this machine and the server differ by {}", age(apart));
     if apart <= CLOCKS {
         return Finding::ok("clock", what);
     }
-    let remedy = "set both by NTP: deadlines of drains and fencing tokens go by wall clocks";
+    let remedy = "synchronise both with NTP: drain deadlines and fencing tokens use wall clocks";
     Finding::warn("clock", what, remedy)
 }
 
@@ -226,9 +226,9 @@ fn clock(found: &Inspection) -> Finding {
 async fn protocol(connected: &Connected, group: &GroupName) -> Option<Finding> {
     use divider::OpenError::{GroupRecord, Protocol};
     match connected.account.open(group.clone()).await {
-        Ok(_) => Some(Finding::ok("protocol", "this version speaks it")),
+        Ok(_) => Some(Finding::ok("protocol", "supported by this version")),
         Err(error @ (Protocol { .. } | GroupRecord { .. })) => {
-            let remedy = "use the version of this program that speaks it";
+            let remedy = "use a version of this program that supports it";
             Some(Finding::fail("protocol", chain(&error), remedy))
         }
         // The reason stands in another line.
@@ -241,11 +241,11 @@ async fn strays(connected: &Connected, group: &GroupName) -> Option<Finding> {
     let strays = connected.account.strays(group).await.ok()?;
     let first = strays.first()?;
     let found = format!(
-        "{} announced that no node sees: {}",
+        "{} announced under a wrong subject, so that no node sees them: {}",
         count(strays.len() as u64, "key"),
         first.subject
     );
-    Some(Finding::warn("records", found, "`divider repair` lists them, and removes them"))
+    Some(Finding::warn("records", found, "`divider repair` lists and removes them"))
 }
 
 /// The rights of a role: one line where all are there, else one for each that lacks.
@@ -259,12 +259,12 @@ fn of_role(role: Role, rights: &[Right]) -> Vec<Finding> {
     let check = format!("rights: {name}");
     let of_role = rights.iter().filter(|right| right.role == role);
     let lacking: Vec<_> = of_role.filter_map(|right| lack(&check, right)).collect();
-    if lacking.is_empty() { vec![Finding::ok(&check, "all there")] } else { lacking }
+    if lacking.is_empty() { vec![Finding::ok(&check, "all granted")] } else { lacking }
 }
 
 fn lack(check: &str, right: &Right) -> Option<Finding> {
     let found = format!("may not {}: {}", right.what, chain(right.refused.as_ref()?));
-    let remedy = format!("if this user is to be one, let it publish to {}", right.subject);
+    let remedy = format!("to use this role, grant the right to publish to {}", right.subject);
     // Without a viewer's rights nothing of this program works.
     let make = if right.role == Role::Viewer { Finding::fail } else { Finding::warn };
     Some(make(check, found, &remedy))

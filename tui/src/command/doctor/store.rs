@@ -8,22 +8,22 @@ use crate::output::chain;
 
 pub(super) fn rules(group: &GroupName, found: &Inspection) -> Finding {
     if found.broken.is_empty() {
-        return Finding::ok("stream", format!("{group} keeps the rules of the protocol"));
+        return Finding::ok("stream", format!("{group}: stream settings are correct"));
     }
     let words = |is_harmless: bool| {
         let rules = found.broken.iter().filter(|rule| rule.is_harmless == is_harmless);
         rules.map(ToString::to_string).collect::<Vec<_>>().join("; ")
     };
     let (harmful, harmless) = (words(false), words(true));
-    let edit = format!("update the stream KV_divider_{group} with `nats stream edit`");
+    let edit = format!("edit the stream KV_divider_{group} with `nats stream edit`");
     if harmful.is_empty() {
-        let what = format!("{group} works all the same: {harmless}");
+        let what = format!("{group} works, with harmless differences: {harmless}");
         return Finding::warn("stream", what, &edit);
     }
     let all =
         if harmless.is_empty() { harmful } else { format!("{harmful}; harmless: {harmless}") };
     let remedy = format!(
-        "{edit}; where a setting cannot be changed, delete the stream, make it again with `divider \
+        "{edit}; if a setting cannot be changed, delete the stream, create it again with `divider \
          init`, and announce all keys again"
     );
     Finding::fail("stream", all, &remedy)
@@ -35,12 +35,12 @@ pub(super) fn replicas(group: &GroupName, found: &Inspection) -> Finding {
     let all = format!("{} of {group}", found.replicas);
     if !away.is_empty() {
         let names: Vec<_> = away.iter().map(|copy| copy.server.as_str()).collect();
-        let what = format!("{all}, and away: {}", names.join(", "));
-        return Finding::fail("replicas", what, "bring these servers back");
+        let what = format!("{all}, unreachable: {}", names.join(", "));
+        return Finding::fail("replicas", what, "start these servers again");
     }
     if behind {
-        let what = format!("{all}, and one is behind");
-        return Finding::warn("replicas", what, "wait until it has caught up, or look at its disk");
+        let what = format!("{all}, one is behind");
+        return Finding::warn("replicas", what, "wait until it has caught up, or check its disk");
     }
     if found.replicas < 3 {
         let remedy = format!(
@@ -53,7 +53,7 @@ pub(super) fn replicas(group: &GroupName, found: &Inspection) -> Finding {
 
 pub(super) fn size(group: &GroupName, found: &Inspection) -> Finding {
     let Some(max) = found.max_bytes else {
-        return Finding::ok("size", format!("{} bytes, no limit of its own", found.bytes));
+        return Finding::ok("size", format!("{} bytes, no limit", found.bytes));
     };
     let percent = found.bytes.saturating_mul(100) / max.max(1);
     let what = format!("{} of {max} bytes ({percent}%)", found.bytes);
@@ -70,19 +70,19 @@ pub(super) fn account(found: Result<Storage, OpenError>) -> Finding {
     let Storage { used, reserved, limit, .. } = match found {
         Ok(storage) => storage,
         Err(error @ OpenError::Denied { .. }) => {
-            let found = format!("not looked at, how full it is is not known: {}", chain(&error));
+            let found = format!("usage unknown (not checked): {}", chain(&error));
             return Finding::ok("account", found);
         }
         Err(error) => {
-            let remedy = "see whether JetStream is on for the account; where the stream is imported \
-                          from another account, look there";
+            let remedy = "check that JetStream is enabled for the account; if the stream is imported \
+                          from another account, check that account";
             return Finding::warn("account", chain(&error), remedy);
         }
     };
     let Some(limit) = limit else {
         let found = format!(
-            "{used} bytes, {reserved} reserved; no limit can be seen: the server's max_file_store \
-             and its disk count"
+            "{used} bytes, {reserved} reserved; no account limit: the server's max_file_store and \
+             disk apply"
         );
         return Finding::ok("account", found);
     };
@@ -91,7 +91,7 @@ pub(super) fn account(found: Result<Storage, OpenError>) -> Finding {
     if used.saturating_mul(100) <= limit.saturating_mul(80) {
         return Finding::ok("account", found);
     }
-    let remedy = "raise the account's storage limit, or make room: when it is full, no lease is \
+    let remedy = "raise the account's storage limit, or free space: when it is full, no lease is \
                   renewed and all work stops";
     Finding::warn("account", found, remedy)
 }

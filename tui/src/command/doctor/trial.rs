@@ -32,11 +32,11 @@ pub(super) async fn try_it(
     }
 }
 
-/// A record that the user may write and that no node goes by.
+/// A record that the user may write and that no node uses.
 fn name_of(may: impl Fn(&str) -> bool) -> Option<String> {
-    if may("say what it stops") {
+    if may("write its unconfirmed stops") {
         Some(format!("stops.{NODE}"))
-    } else if may("say what nodes are to do") {
+    } else if may("write control records") {
         Some(format!("control.{NODE}"))
     } else {
         may("announce and retract keys").then(|| format!("key.{NODE}"))
@@ -45,7 +45,7 @@ fn name_of(may: impl Fn(&str) -> bool) -> Option<String> {
 
 async fn write(store: &NatsStore, name: Option<String>) -> Finding {
     let Some(name) = name else {
-        return Finding::ok("write", "not tried: this user may write nothing");
+        return Finding::ok("write", "not tested: this user may not write");
     };
     let tombstone = Write {
         name: name.clone(),
@@ -60,25 +60,25 @@ async fn write(store: &NatsStore, name: Option<String>) -> Finding {
             return Finding::fail("write", chain(&error), remedy(&error));
         }
         Outcome::Conflict => {
-            return Finding::fail("write", format!("{name}: a conflict over nothing"), UNWELL);
+            return Finding::fail("write", format!("{name}: unexpected conflict"), UNWELL);
         }
     };
     match store.read(&name).await {
         Ok(Some(record)) if record.revision >= revision => {
-            Finding::ok("write", format!("a tombstone of {name} was written and read back"))
+            Finding::ok("write", format!("wrote a tombstone of {name} and read it"))
         }
-        Ok(_) => Finding::fail("write", format!("{name} was written, and is not there"), UNWELL),
+        Ok(_) => Finding::fail("write", format!("wrote {name}, but it is missing"), UNWELL),
         // To write and not to read is what an announcer may.
-        Err(StoreError::Denied { .. }) => Finding::ok("write", format!("{name} was written")),
+        Err(StoreError::Denied { .. }) => Finding::ok("write", format!("wrote {name}")),
         Err(error) => Finding::fail("write", chain(&error), remedy(&error)),
     }
 }
 
 async fn watch(store: &NatsStore) -> Finding {
     match tokio::time::timeout(PATIENCE, read_group(store)).await {
-        Ok(Ok(())) => Finding::ok("watch", "a watch was opened, and shows what is there"),
+        Ok(Ok(())) => Finding::ok("watch", "opened a watch, and received records"),
         Ok(Err(error)) => Finding::fail("watch", chain(&error), remedy(&error)),
-        Err(_) => Finding::fail("watch", "it was opened, and shows nothing", UNHEARD),
+        Err(_) => Finding::fail("watch", "opened a watch, but received nothing", UNHEARD),
     }
 }
 
@@ -99,23 +99,23 @@ async fn read_group(store: &NatsStore) -> Result<(), StoreError> {
 fn remedy(error: &StoreError) -> &'static str {
     match error {
         StoreError::Full { .. } => {
-            "make room: raise the stream's max_bytes, the account's storage limit or the server's \
-             max_file_store, or free the disk; leases are not renewed either while the account or the \
-             server is full"
+            "free space: raise the stream's max_bytes, the account's storage limit or the server's \
+             max_file_store, or free the disk; while the account or the server is full, leases are \
+             not renewed"
         }
         StoreError::Other { what } if what.contains("(10026)") => {
             "raise the limit on consumers (max_consumers) of the account or the stream: each node and \
              each viewer needs one"
         }
         StoreError::Gap { .. } => UNHEARD,
-        StoreError::Denied { .. } => "give the user the right",
+        StoreError::Denied { .. } => "grant the user the right",
         _ => UNWELL,
     }
 }
 
-const UNHEARD: &str = "what the server sends does not arrive: where the group's stream is in another \
-                       account, that has to export (and this one to import) the inboxes that its \
-                       answers and watches go to, and $JS.FC.>; see the operations manual";
+const UNHEARD: &str = "messages of the server do not arrive: if the group's stream is in another \
+                       account, that account must export (and this one import) the inboxes of \
+                       replies and watches, and $JS.FC.>; see the operations manual";
 
-const UNWELL: &str = "look at the server's log and its disk: after its disk was full, nats-server stores \
-                      nothing until it is restarted";
+const UNWELL: &str = "check the server's log and disk: after a full disk, nats-server stores nothing \
+                      until it is restarted";

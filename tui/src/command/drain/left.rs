@@ -23,28 +23,26 @@ pub(super) struct LeftKey {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Reason {
-    /// It was told to stop and that is not confirmed; another node has the key by now.
+    /// Its stop is not confirmed; another node owns the key already.
     RunsOn,
-    /// It was told to stop and that is not confirmed.
+    /// Its stop is not confirmed.
     NotConfirmed,
-    /// It left the node, and nobody has it.
+    /// It left the node and has no owner.
     NoOwner,
-    /// Nobody else may take it.
+    /// No other node may take it.
     NoReceiver,
-    /// It was not told to stop yet.
+    /// Its stop is not sent yet.
     NotTold,
 }
 
 impl Reason {
     const fn as_str(self) -> &'static str {
         match self {
-            Self::RunsOn => {
-                "given away, and its stop is not confirmed: it may still run there, too"
-            }
+            Self::RunsOn => "handed over after its stop timed out; may still run on this node",
             Self::NotConfirmed => "stop not confirmed",
-            Self::NoOwner => "left the node, and nobody has it",
-            Self::NoReceiver => "nobody else may take it",
-            Self::NotTold => "not told to stop yet",
+            Self::NoOwner => "has no owner",
+            Self::NoReceiver => "no other node may take it",
+            Self::NotTold => "stop not sent yet",
         }
     }
 }
@@ -54,7 +52,10 @@ impl LeftKey {
     pub(super) fn line(&self) -> String {
         let Self { key, why, age_ms, .. } = self;
         let span = age_ms.map(|ms| age(std::time::Duration::from_millis(ms)));
-        let span = span.map_or_else(String::new, |span| format!(" for {span}"));
+        let span = span.map_or_else(String::new, |span| match why {
+            Reason::RunsOn => format!(" (stop sent {span} ago)"),
+            _ => format!(" for {span}"),
+        });
         format!("  {key}  {}{span}", why.as_str())
     }
 }

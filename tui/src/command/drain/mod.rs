@@ -29,59 +29,60 @@ use crate::output::{Format, answer, answer_json, count};
 use crate::shell::Shell;
 use crate::span::parse_span;
 
-/// Move everything off nodes, and wait until it is done
+/// Move all keys off nodes, and wait until they are drained
 ///
-/// A node is drained when no key names it any more, every stop on it was confirmed, and what it had
-/// has live owners elsewhere. It gets nothing new until `divider resume`, also after a restart. The
-/// nodes do it by themselves: Ctrl-C only stops watching, and --monitor watches again.
+/// A node is drained when it owns no key, all its stops are confirmed, and its keys have live owners
+/// on other nodes. It gets no new keys until `divider resume`, also after a restart. The nodes work
+/// without this command: Ctrl-C only stops watching, and --monitor watches again.
 ///
-/// Ends with 0 when everything is drained, 3 when keys are left at the deadline, 4 when it was
-/// refused, 6 when the connection was lost and the drain goes on, 7 when the plan changed before it
-/// was confirmed, 8 when nothing is left on the nodes and yet they are not drained: keys were freed at
-/// the deadline and have no owner, or were taken over from a node that died with its stops unconfirmed.
+/// Exits with 0 if all nodes are drained, 3 if keys are left at the deadline, 4 if it was refused,
+/// 6 if the connection was lost while the drain continues, 7 if the plan changed before it was
+/// confirmed, or another request replaced the drain, and 8 if the nodes have no keys but are not
+/// drained: keys were freed at the deadline and have no owner, or were taken over from a node that
+/// died with unconfirmed stops.
 #[derive(Debug, Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own on the command line")]
 pub(crate) struct DrainArgs {
-    /// The nodes; of several, none gets another's keys
+    /// The nodes; none of them gets keys of the others
     #[arg(value_name = "NODE", required_unless_present = "label")]
     nodes: Vec<NodeId>,
-    /// The nodes with this label, in place of names; given more than once, with all of them
+    /// The nodes with this label, instead of names; if repeated, the nodes with all of the labels
     #[arg(short, long, value_name = "NAME=VALUE", conflicts_with = "nodes")]
     label: Vec<Label>,
-    /// After this the drain has failed, and what is left is listed
+    /// Deadline; then the drain fails and lists the remaining keys
     #[arg(long, value_name = "SPAN", value_parser = parse_span, default_value = "1h")]
     deadline: Duration,
-    /// It takes as long as it takes
+    /// Wait without a deadline
     #[arg(long, conflicts_with = "deadline")]
     no_deadline: bool,
-    /// What becomes of keys that nobody else may take, at the deadline
+    /// What to do at the deadline with keys that no other node may take
     #[arg(long, value_name = "WHAT", default_value = "keep")]
     on_deadline: OnDeadlineArg,
-    /// How many keys of a node may be on their way at a time; 0: all
+    /// Maximum number of keys that move at the same time, for each node; 0: no limit
     #[arg(long, value_name = "N", default_value_t = 256)]
     parallel: u32,
-    /// Drain also if nobody else may take some of the keys: these stay
+    /// Drain even if no other node may take some of the keys: these stay
     #[arg(long)]
     partial: bool,
-    /// Say what would move where, and change nothing; with -o wide or json each key
+    /// Show the plan without starting the drain; with -o wide or json, show each key
     #[arg(long, group = "way")]
     dry_run: bool,
-    /// Do not ask
+    /// Do not ask for confirmation
     #[arg(short, long)]
     yes: bool,
-    /// Do not wait until it is done
+    /// Return at once
     #[arg(long, group = "way")]
     detach: bool,
-    /// Begin nothing, and wait for the drain that goes on
+    /// Watch the current drain, without starting one
     #[arg(long, group = "way")]
     monitor: bool,
-    /// Have the drain tell no further stops
+    /// Pause the drain: send no more stops
     #[arg(long, group = "way")]
     pause: bool,
-    /// Have a paused drain go on
+    /// Continue a paused drain
     #[arg(long = "continue", group = "way")]
     go_on: bool,
-    /// End the drain: what has moved stays where it is
+    /// End the drain: keys that have moved stay on their new nodes
     #[arg(long, group = "way")]
     cancel: bool,
     #[command(flatten)]
@@ -90,9 +91,9 @@ pub(crate) struct DrainArgs {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum OnDeadlineArg {
-    /// They keep running, and the drain has failed
+    /// Keep them running: the drain fails
     Keep,
-    /// They are stopped, and nobody has them
+    /// Stop them: they have no owner
     Free,
 }
 
@@ -177,7 +178,7 @@ impl DrainArgs {
         }
         let names = nodes.iter().map(NodeId::as_str).collect::<Vec<_>>().join(", ");
         let keys = count(preview.moves.len() as u64 - preview.without_receiver, "key");
-        let mut answered = ask(&format!("Drain {names}, and move {keys}?"))?;
+        let mut answered = ask(&format!("Drain {names} and move {keys}?"))?;
         let answer = loop {
             tokio::select! {
                 biased;
@@ -187,7 +188,7 @@ impl DrainArgs {
             }
         };
         if answer == Answer::No {
-            return Err(Failure::new(Exit::Refused, "not confirmed, nothing was changed"));
+            return Err(Failure::new(Exit::Refused, "not confirmed, nothing changed"));
         }
         // What has come in by now counts, too.
         while tokio::time::timeout(Duration::ZERO, watch.next()).await.is_ok() {}
@@ -196,7 +197,8 @@ impl DrainArgs {
             return Ok(now);
         }
         let (before, after) = (preview.moves.len(), now.moves.len());
-        let words = "the plan changed before it was confirmed, nothing was changed; run it again";
+        let words =
+            "the plan changed before it was confirmed, nothing changed; run the command again";
         Err(Failure::new(Exit::Conflict, format!("{words}: {before} -> {after} keys")))
     }
 }

@@ -53,15 +53,13 @@ impl Empty {
     /// Why it is not drained, in words.
     pub(super) fn words(self) -> String {
         let freed = (self.freed > 0).then(|| {
-            format!("{} freed at the deadline, without an owner", count(self.freed, "key"))
+            format!("{} freed at the deadline without an owner", count(self.freed, "key"))
         });
         let taken_over = (self.taken_over > 0).then(|| {
             let keys = count(self.taken_over, "key");
-            format!("{keys} taken over when its session was over, the stops not confirmed")
+            format!("{keys} taken over when its session ended, stops not confirmed")
         });
-        let unseen = self
-            .unseen
-            .then(|| "not all was seen: whether every stop was confirmed is not known".to_owned());
+        let unseen = self.unseen.then(|| UNSEEN.to_owned());
         let all: Vec<_> = [freed, taken_over, unseen].into_iter().flatten().collect();
         all.join(", ")
     }
@@ -154,7 +152,7 @@ impl Monitor {
         let stops = undone().filter_map(|s| s.unconfirmed.oldest.first().map(|stop| (s, stop)));
         let oldest = stops.min_by_key(|(_, stop)| stop.told).map(|(status, stop)| {
             let span = age(viewer.anchor.moment().since(stop.told));
-            format!("; oldest stop not confirmed: {} on {}, {span}", stop.key, status.node)
+            format!("; oldest unconfirmed stop: {} on {}, {span}", stop.key, status.node)
         });
         let wait: HashSet<&NodeId> = undone().map(|status| &status.node).collect();
         let waits = |key: &KeyStatus| {
@@ -182,7 +180,7 @@ impl Monitor {
         let undone = self.nodes.iter().filter(|tracked| !tracked.is_drained());
         let each = undone.map(|tracked| {
             let keys = left.iter().filter(|key| key.node == tracked.node.as_str()).count();
-            format!("node/{} {}", tracked.node, count(keys as u64, "key"))
+            format!("{} left on {}", count(keys as u64, "key"), tracked.node)
         });
         each.collect::<Vec<_>>().join(", ")
     }
@@ -260,5 +258,8 @@ fn closed(snapshot: &Snapshot) -> String {
     if named.is_empty() { String::new() } else { format!(": {}", named.join(", ")) }
 }
 
-/// So many nodes are named.
+/// The most nodes that are named.
 const NAMED: usize = 5;
+
+const UNSEEN: &str =
+    "part of the drain was not observed; whether all stops were confirmed is unknown";

@@ -12,7 +12,7 @@ use crate::shell::Shell;
 /// A plan, and what is to be known of it.
 pub(super) struct Plan {
     document: DrainPlan,
-    /// Keys that nobody else may take.
+    /// Keys that no other node may take.
     blocked: u64,
     moves: u64,
 }
@@ -65,14 +65,14 @@ impl Plan {
         Ok(())
     }
 
-    /// Refuses what would leave keys behind, unless somebody said what becomes of them.
+    /// Refuses a plan that would leave keys behind, unless the options say what to do with them.
     pub(super) fn check(&self, allows_left: bool) -> Outcome {
         if self.blocked == 0 || allows_left {
             return Ok(());
         }
         let keys = count(self.blocked, "key");
-        let words = "nobody else may take them; nothing was changed. Add nodes, resume cordoned ones, \
-                     or give --partial to leave them where they are";
+        let words = "no other node may take them; nothing changed; add nodes, resume cordoned nodes, or \
+                     leave these keys with --partial";
         Err(Failure::new(Exit::Refused, format!("{keys} would be left: {words}")))
     }
 }
@@ -82,7 +82,7 @@ fn warnings(snapshot: &Snapshot, nodes: &[NodeId], preview: &DrainPreview) -> Ve
     let mut warn = |code, text: String| warnings.push(Warning { code, text });
     if preview.without_receiver > 0 {
         let keys = count(preview.without_receiver, "key");
-        warn("no_receiver", format!("nobody else may take {keys}"));
+        warn("no_receiver", format!("no other node may take {keys}"));
     }
     let others = || snapshot.nodes().filter(|node| !nodes.contains(&node.node));
     let mut name = |code, what: &str, means: &dyn Fn(&&NodeStatus) -> bool| {
@@ -92,21 +92,21 @@ fn warnings(snapshot: &Snapshot, nodes: &[NodeId], preview: &DrainPreview) -> Ve
         }
     };
     let is = |state| move |node: &&NodeStatus| node.state == state;
-    name("cordoned", "cordoned, and get nothing", &is(NodeState::Cordoned));
-    name("lost", "lost, and get nothing", &is(NodeState::Lost));
-    name("late", "late: what they get may wait", &is(NodeState::Late));
+    name("cordoned", "cordoned, get no keys", &is(NodeState::Cordoned));
+    name("lost", "lost, get no keys", &is(NodeState::Lost));
+    name("late", "late, their new keys may start late", &is(NodeState::Late));
     let drains = |node: &&NodeStatus| {
         let wish = node.wish.as_ref();
         wish.is_some_and(|wish| wish.mode == Mode::Drain) && node.state == NodeState::Draining
     };
-    name("other_drain", "being drained, too", &drains);
+    name("other_drain", "also being drained", &drains);
     let weight = |of: &mut dyn Iterator<Item = &NodeStatus>| -> u64 {
         of.map(|node| u64::from(node.effective_affinity)).sum()
     };
     let (rest, all) = (weight(&mut others()), weight(&mut snapshot.nodes()));
     if all > 0 && rest * 3 < all * 2 {
         let percent = rest * 100 / all;
-        warn("few_left", format!("the nodes that stay have {percent}% of the affinity"));
+        warn("few_left", format!("the remaining nodes hold {percent} % of the capacity"));
     }
     warnings
 }

@@ -101,9 +101,9 @@ fn what_was_freed_or_taken_over_is_told_and_is_no_drain() {
     };
     let empty = |freed, taken_over| Some(Empty { freed, taken_over, unseen: false });
     check(NodeState::Drained, 0, "a=w2 b", None, "");
-    let freed = "1 key freed at the deadline, without an owner";
+    let freed = "1 key freed at the deadline without an owner";
     check(NodeState::Emptied, 0, "a=w2 b", empty(1, 0), freed);
-    let taken = "2 keys taken over when its session was over, the stops not confirmed";
+    let taken = "2 keys taken over when its session ended, stops not confirmed";
     check(NodeState::Emptied, 2, "a=w2 b=w2", empty(0, 2), taken);
     check(NodeState::Absent, 2, "a=w2 b=w2", empty(0, 2), taken);
     check(NodeState::Emptied, 2, "a b=w2", empty(1, 2), &format!("{freed}, {taken}"));
@@ -123,7 +123,11 @@ fn a_stop_that_was_given_up_keeps_a_node_from_being_drained() {
         let left = monitor.left(&snapshot, &Viewer::of_first(&snapshot));
         let told: Vec<_> = left.iter().map(|left| (left.key.as_str(), left.why)).collect();
         assert_eq!(told, [("a", Reason::RunsOn)]);
-        assert!(left[0].line().contains("it may still run there, too for"), "{}", left[0].line());
+        assert!(
+            left[0].line().contains("may still run on this node (stop sent "),
+            "{}",
+            left[0].line()
+        );
     }
 }
 
@@ -154,7 +158,21 @@ fn what_was_not_seen_is_not_taken_for_confirmed() {
 }
 
 #[test]
-fn a_drain_that_nobody_can_take_from_says_so() {
+fn another_request_is_named_with_its_requester() {
+    let node = NodeId::new("n5").expect("legal");
+    let mut wish = Wish::new(Mode::Active);
+    (wish.by, wish.at_ms) = ("bob".to_owned(), 7 * 3_600_000 + 14 * 60_000);
+    let check = |wish: Option<&Wish>, expected: &str| {
+        assert_eq!(super::wait::replaced(&node, wish), expected);
+    };
+    check(Some(&wish), "n5 was resumed by bob at 07:14:00 UTC; no longer waiting");
+    (wish.mode, wish.by) = (Mode::Cordon, String::new());
+    check(Some(&wish), "n5 was cordoned by unknown at 07:14:00 UTC; no longer waiting");
+    check(None, "the request to drain n5 was deleted; no longer waiting");
+}
+
+#[test]
+fn a_drain_without_receivers_names_the_reason() {
     let mut monitor = monitor();
     let first = status("w1", NodeState::Draining, 2);
     let snapshot = snapshot(first, NodeState::Draining, "a=w1 b=w1");
@@ -201,7 +219,7 @@ fn what_is_left_is_told_with_its_reason_and_age_the_worst_first() {
     assert!(left[0].age_ms.is_some_and(|age| (40_000..100_000).contains(&age)), "{left:?}");
     assert_eq!(left[2].age_ms, None);
     assert!(left[0].line().starts_with("  a  stop not confirmed for 4"), "{}", left[0].line());
-    assert_eq!(monitor.left_words(&left), "node/w1 3 keys");
+    assert_eq!(monitor.left_words(&left), "3 keys left on w1");
     let line = monitor.line(&snapshot, &Viewer::of_first(&snapshot));
-    assert!(line.contains("oldest stop not confirmed: a on w1, 4"), "{line}");
+    assert!(line.contains("oldest unconfirmed stop: a on w1, 4"), "{line}");
 }

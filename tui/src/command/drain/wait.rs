@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use divider::NodeId;
 use divider::group::{DrainId, GroupWatch, OnDeadline};
-use divider::snapshot::{DrainPreview, Link, Snapshot, Update, Wish};
+use divider::snapshot::{DrainPreview, Link, Mode, Snapshot, Update, Wish};
 use tokio::time::Instant;
 
 use super::document::{Document, NodeRow, SCHEMA};
@@ -14,8 +14,9 @@ use super::left::LeftKey;
 use super::monitor::{Empty, Monitor, News};
 use crate::contract::Viewer;
 use crate::exit::{Exit, Failure, Outcome};
-use crate::output::{Format, age, ago, answer, answer_json, count, millis};
+use crate::output::{Format, age, ago, answer, answer_json, clock, count, millis};
 use crate::shell::Shell;
+use crate::words::requester;
 
 /// Somebody who watches a drain.
 pub(super) struct Wait<'a> {
@@ -181,7 +182,7 @@ impl<'a> Wait<'a> {
                     self.clear_line();
                     if self.shell.output.format(&[Format::Plain, Format::Json])? == Format::Plain {
                         let how = seen.map_or_else(
-                            || "before it was watched".to_owned(),
+                            || "before this command started".to_owned(),
                             |(keys, took)| format!("{}, {}", count(keys, "key"), age(took)),
                         );
                         answer(&format!("node/{node} {} ({how})\n", word_of(end)))?;
@@ -203,10 +204,10 @@ impl<'a> Wait<'a> {
                 self.lost = Some(Instant::now());
                 self.monitor.on_gap();
                 self.clear_line();
-                let words = "lost the store, trying again; the drain goes on by itself";
+                let words = "connection lost, retrying; the drain continues";
                 self.shell.output.say(&format!("{words}: {error}"));
             }
-            Link::Live if self.lost.take().is_some() => self.shell.output.say("the store is back"),
+            Link::Live if self.lost.take().is_some() => self.shell.output.say("connected again"),
             _ => {}
         }
     }
@@ -264,27 +265,28 @@ impl<'a> Wait<'a> {
                 let emptied = self.monitor.ended().filter(|(_, end)| !end.is_drained());
                 let each: Vec<_> =
                     emptied.map(|(node, end)| format!("node/{node}: {}", end.words())).collect();
-                let words = format!("nothing is left, and it is not drained: {}", each.join("; "));
+                let words =
+                    format!("the node has no keys, but it is not drained: {}", each.join("; "));
                 Err(Failure::new(Exit::NotDrained, words))
             }
             End::Deadline => {
                 let what = self.monitor.left_words(&left);
                 self.list(&left);
-                let words = format!("the deadline is over and keys are left: {what}; {STANDS}");
+                let words = format!("deadline passed with {what}; the drain continues");
                 Err(Failure::new(Exit::KeysLeft, words))
             }
             End::Lost => {
-                let words = "lost the store; the drain goes on by itself, to watch it again";
+                let words = "connection lost; the drain continues; to watch it again";
                 Err(Failure::new(Exit::ConnectionLost, format!("{words}: {again}")))
             }
             End::Interrupted => {
-                let words = "stopped watching; the drain goes on by itself, to watch it again";
+                let words = "stopped watching; the drain continues; to watch it again";
                 self.shell.output.say(&format!("{words}: {again}"));
                 Err(Failure::silent(Exit::Interrupted.code()))
             }
             End::Undone(node) => {
-                let words = format!("somebody wants something else of the node now: {node}");
-                Err(Failure::new(Exit::Conflict, words))
+                let wish = snapshot.node(&node).and_then(|status| status.wish.as_ref());
+                Err(Failure::new(Exit::Conflict, replaced(&node, wish)))
             }
         }
     }
@@ -336,7 +338,19 @@ fn word_of(end: Empty) -> &'static str {
     if end.is_drained() { "drained" } else { "emptied" }
 }
 
-const STANDS: &str = "they are still drained, nothing is undone";
+/// What ended the drain of a node: its newest request, if one is left.
+pub(super) fn replaced(node: &NodeId, wish: Option<&Wish>) -> String {
+    let Some(wish) = wish else {
+        return format!("the request to drain {node} was deleted; no longer waiting");
+    };
+    let what = match wish.mode {
+        Mode::Active => "resumed",
+        Mode::Cordon => "cordoned",
+        Mode::Drain => "drained again",
+    };
+    let (by, at) = (requester(&wish.by), clock(wish.at_ms));
+    format!("{node} was {what} by {by} at {at} UTC; no longer waiting")
+}
 
 async fn sleep_until(deadline: Option<Instant>) {
     match deadline {

@@ -5,16 +5,16 @@ use clap::ValueEnum;
 /// Which colours there are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 pub(crate) enum ThemeName {
-    /// As the terminal says, or without colours under `NO_COLOR`
+    /// As the terminal reports, or without colours under `NO_COLOR`
     #[default]
     Auto,
-    /// The terminal's own colours, on a dark ground
+    /// The terminal's own colours, for a dark background
     Dark,
-    /// The same, on a light ground
+    /// The terminal's own colours, for a light background
     Light,
-    /// Colours that are told apart whatever one sees of them
+    /// Colours for colour-blind readers
     Cb,
-    /// No colour at all
+    /// No colours
     Mono,
 }
 

@@ -41,7 +41,7 @@ fn draw_condition(condition: &Condition, pen: &mut Pen<'_>) {
     };
     let role = severity_role(condition.severity);
     pen.put(format!(" {sign} {}: ", condition.severity.as_str()), role);
-    pen.put(&condition.sentence, Role::Plain);
+    pen.put(condition.sentence(pen.theme.ascii), Role::Plain);
 }
 
 fn draw_event(event: &Event, pen: &mut Pen<'_>) {

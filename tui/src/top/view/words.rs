@@ -37,11 +37,7 @@ pub(crate) fn revision(revision: Revision) -> String {
     format!("rev {}", grouped(revision.0))
 }
 
-/// A moment by the wall clock, in UTC, as `12:04:31`.
-pub(crate) fn time(unix_ms: u64) -> String {
-    let s = unix_ms / 1000 % 86_400;
-    format!("{:02}:{:02}:{:02}", s / 3600, s / 60 % 60, s % 60)
-}
+pub(crate) use crate::output::clock as time;
 
 /// A text in lines of about that many columns, broken between words.
 pub(crate) fn wrapped(text: &str, width: usize) -> Vec<String> {
