@@ -135,7 +135,10 @@ impl Driver {
             }
             Came::Gone => return Err(Failure::silent(Exit::Failed.code())),
             Came::Ended => {
-                return Err(Failure::new(Exit::Failed, "what follows the group ended by itself"));
+                return Err(Failure::new(
+                    Exit::Failed,
+                    "the watch of the group ended unexpectedly",
+                ));
             }
             Came::Nothing => {}
         }
@@ -175,7 +178,7 @@ impl Driver {
             Some(source) => source.ask(ask),
             // What is only shown beside a selection is left out.
             None if matches!(ask, Ask::Suitors(_)) => Ok(()),
-            None => Err("this is a file, there is nobody to ask"),
+            None => Err("not available for a file"),
         };
         if let Err(why) = result {
             self.tell(Err(why.to_owned()));

@@ -8,7 +8,7 @@ pub(super) fn write(name: &str, text: &str) -> Result<String, String> {
     let file = std::fs::OpenOptions::new().write(true).create_new(true).open(name);
     let written = file.and_then(|mut file| std::io::Write::write_all(&mut file, text.as_bytes()));
     match written {
-        Ok(()) => Ok(format!("written: {name}")),
+        Ok(()) => Ok(format!("wrote {name}")),
         Err(error) => Err(format!("cannot write {name}: {error}")),
     }
 }

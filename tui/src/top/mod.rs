@@ -30,30 +30,29 @@ use crate::exit::{Exit, Failure, Outcome};
 use crate::look::{self, FromArgs, Look};
 use crate::shell::Shell;
 
-/// Watch a group on the whole screen, and operate it
+/// Watch and operate a group on the full screen
 ///
-/// It never changes anything without asking, and never ends by itself. Whatever it began goes on
-/// when it is quit. `?` shows the keys.
+/// Each change needs a confirmation. Drains continue after you quit. `?` shows the keys.
 #[derive(Debug, Args)]
 pub(crate) struct TopArgs {
-    /// Write the nodes once and end, as `divider nodes` does
+    /// Print the nodes once and exit, as `divider nodes` does
     #[arg(long)]
     once: bool,
-    /// Change nothing, whatever is pressed
+    /// Disable all changes
     #[arg(long)]
     readonly: bool,
-    /// The colours; `NO_COLOR` turns them off
+    /// Colour theme; `NO_COLOR` turns colours off
     #[arg(long, value_enum, default_value = "auto", value_name = "THEME")]
     theme: ThemeName,
     /// Group the load map by this label of the nodes
     #[arg(long, value_name = "LABEL")]
     group_by: Option<String>,
-    /// Listen to the mouse; the terminal does not select text then
+    /// Enable the mouse; the terminal then cannot select text
     #[arg(long)]
     mouse: bool,
     #[command(flatten)]
     from: FromArgs,
-    /// Who asks for what is asked for from here
+    /// Name to record as the requester
     #[arg(long, value_name = "NAME", env = "USER", default_value = "", hide_env_values = true)]
     by: String,
     /// Panic after so many milliseconds: what becomes of the terminal then is tested

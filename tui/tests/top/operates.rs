@@ -26,14 +26,14 @@ async fn a_node_is_drained_and_resumed_from_the_screen() {
     terminal.press("D");
     terminal.until("[ Drain 15 keys ]").await;
     terminal.press("\t\t\r");
-    terminal.until("each stop confirmed").await;
-    terminal.until("15 keys moved, each stop confirmed").await;
+    terminal.until("all stops confirmed").await;
+    terminal.until("15 keys moved, all stops confirmed").await;
     let snapshot = bed.group().await.snapshot().await.expect("read");
     let keys = |id: &str| snapshot.nodes().find(|n| n.node.as_str() == id).map(|n| n.keys);
     assert_eq!(["w1", "w2", "w3", "w4"].map(keys), [0, 20, 20, 20].map(Some));
 
     terminal.press("\u{1b}");
-    terminal.until_it("no banner", |text| !text.contains("each stop confirmed")).await;
+    terminal.until_it("no banner", |text| !text.contains("all stops confirmed")).await;
     terminal.press("u");
     terminal.until("A rebalance would move 15 keys").await;
     // To the choice, the other one, and on to the last button.
@@ -56,9 +56,9 @@ async fn a_server_that_goes_away_is_told_and_waited_for() {
     terminal.until("10 running").await;
     bed.server.kill();
     terminal.until("OFFLINE").await;
-    terminal.until("Ages are frozen").await;
+    terminal.until("read-only; drains continue once the server is back").await;
     terminal.press("D");
-    terminal.until("nothing can be changed from here: the connection is lost").await;
+    terminal.until("read-only: connection lost").await;
     bed.server.restart().expect("a server again");
     terminal.until("LIVE").await;
     terminal.until("10 running").await;
@@ -109,7 +109,7 @@ async fn a_name_gives_no_orders_and_the_selection_is_seen_without_colours() {
         terminal.look(|screen| cells(screen).any(|cell| cell.fgcolor() != vt100::Color::Default));
     assert!(!colored);
     terminal.press("1R");
-    terminal.until("nothing can be changed from here: --readonly").await;
+    terminal.until("read-only: --readonly").await;
     terminal.press("q");
     assert_eq!(terminal.exit_code().await, 0);
 }

@@ -99,17 +99,17 @@ impl Name {
     pub(crate) const fn hint(self) -> &'static str {
         match self {
             Self::Deadline => "30s, 5m, 1h; empty: none",
-            Self::Parallel => "stops told at a time; 0: all",
+            Self::Parallel => "concurrent stops; 0: all",
             Self::Affinity => "a number; empty: the node's own",
-            Self::For => "30m, 8h; empty: until it is thawed",
-            Self::Reason => "for whoever looks",
+            Self::For => "30m, 8h; empty: until thawed",
+            Self::Reason => "recorded with the request",
             Self::AtDeadline | Self::Keys | Self::Confirm => "",
         }
     }
 }
 
-const AT_DEADLINE: &[&str] = &["fail: say what is left", "free the rest"];
-const KEYS: &[&str] = &["stay (nothing moves)", "even out (rebalance)"];
+const AT_DEADLINE: &[&str] = &["fail: list the rest", "free the rest"];
+const KEYS: &[&str] = &["stay (no moves)", "move (rebalance)"];
 
 impl Field {
     fn text(name: Name, text: &str) -> Self {
@@ -267,13 +267,13 @@ impl Dialog {
     /// Why its last button does nothing yet.
     pub(crate) fn refusal(&self) -> Option<String> {
         match &self.plan {
-            Plan::Asked => return Some("the plan is being worked out".to_owned()),
-            Plan::Failed(why) => return Some(format!("there is no plan: {why}")),
+            Plan::Asked => return Some("computing the plan".to_owned()),
+            Plan::Failed(why) => return Some(format!("no plan: {why}")),
             Plan::Drain(plan) if plan.refusal.is_some() => return plan.refusal.clone(),
             _ => {}
         }
         if self.busy {
-            return Some("it is being done".to_owned());
+            return Some("in progress".to_owned());
         }
         let confirms = self.fields.iter().any(|field| field.name == Name::Confirm);
         if confirms && self.text(Name::Confirm) != self.words() {
@@ -294,7 +294,6 @@ fn number(name: Name, text: &str) -> Result<Option<u32>, String> {
     if text.is_empty() {
         return Ok(None);
     }
-    let wrong =
-        |_| format!("{}: expected a whole number, at most {}: {text:?}", name.as_str(), u32::MAX);
+    let wrong = |_| format!("{} is a whole number from 0 to {}", name.as_str(), u32::MAX);
     text.parse().map(Some).map_err(wrong)
 }

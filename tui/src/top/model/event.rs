@@ -36,7 +36,7 @@ impl EventKind {
         match self {
             Self::Node => "node",
             Self::Key => "key",
-            Self::Wish => "wish",
+            Self::Wish => "request",
             Self::Link => "link",
             Self::Group => "group",
             Self::Problem => "problem",

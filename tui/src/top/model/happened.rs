@@ -4,6 +4,7 @@ use divider::snapshot::{Changed, Snapshot};
 
 use super::event::{EventKind, Events};
 use crate::conditions::Severity;
+use crate::words::signature;
 
 /// Says what is different about the group.
 pub(super) fn push(
@@ -16,7 +17,7 @@ pub(super) fn push(
     if changed.group {
         match (old.freeze(), new.freeze()) {
             (before, Some(now)) if before != Some(now) => {
-                let text = format!("balance moves frozen by {}: {}", now.by, now.reason);
+                let text = format!("balance moves frozen {}", signature(&now.by, &now.reason));
                 events.push(unix_ms, EventKind::Group, Severity::Warning, text);
             }
             (Some(_), None) => {
@@ -26,14 +27,14 @@ pub(super) fn push(
             _ => {}
         }
         if old.generation() != new.generation() {
-            let text = format!("balance generation {} is fixed", new.generation());
+            let text = "placement settled".to_owned();
             events.push(unix_ms, EventKind::Group, Severity::Note, text);
         }
     }
     if changed.problems {
         let known = |name: &str| old.problems().shown.iter().any(|p| p.name == name);
         for problem in new.problems().shown.iter().filter(|p| !known(&p.name)).take(MOST) {
-            let text = format!("{} cannot be read: {}", problem.name, problem.why);
+            let text = format!("unreadable record {}: {}", problem.name, problem.why);
             events.push(unix_ms, EventKind::Problem, Severity::Warning, text);
         }
     }

@@ -164,13 +164,13 @@ impl Step {
     /// What became of the key, in words.
     pub(crate) fn sentence(&self) -> String {
         let name =
-            |node: &Option<NodeId>| node.as_ref().map_or("nobody", NodeId::as_str).to_owned();
+            |node: &Option<NodeId>| node.as_ref().map_or("no owner", NodeId::as_str).to_owned();
         let (key, from, to) = (&self.key, name(&self.from), name(&self.to));
         match self.what {
-            What::Announced if self.to.is_some() => format!("{key} announced, {to} has it"),
+            What::Announced if self.to.is_some() => format!("{key} announced, {to} owns it"),
             What::Announced => format!("{key} announced"),
             What::Gone => format!("{key} is gone"),
-            What::Stopping => format!("{key} told to stop on {from}"),
+            What::Stopping => format!("{key} stopping on {from}"),
             What::Moved(None) => format!("{key} {from} -> {to}"),
             What::Moved(Some(span)) => {
                 format!("{key} {from} -> {to}, stopped in {}", crate::output::age(span))
@@ -205,12 +205,12 @@ impl Tally {
             (self.taken, "taken"),
             (self.orphaned, "lost their owner"),
             (self.announced, "announced"),
-            (self.stopping, "told to stop"),
+            (self.stopping, "stopping"),
             (self.gone, "gone"),
         ];
         let said = parts.iter().filter(|(keys, _)| *keys > 0);
         let said: Vec<String> =
             said.map(|(keys, what)| format!("{} {what}", count(*keys, "key"))).collect();
-        if said.is_empty() { "many keys run again".to_owned() } else { said.join(", ") }
+        if said.is_empty() { "many keys restarted".to_owned() } else { said.join(", ") }
     }
 }

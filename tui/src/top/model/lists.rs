@@ -59,7 +59,7 @@ const GROUPS: &[Column] = &[
     number("STOPPING", 9),
     number("ORPHANED", 9),
     number("SPREAD", 7),
-    text("WORST", 10),
+    text("WORST NODE", 10),
 ];
 
 /// The columns by which a view can be sorted.

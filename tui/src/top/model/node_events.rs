@@ -4,8 +4,9 @@ use divider::snapshot::Mode;
 use divider::snapshot::{NodeState, NodeStatus, Wish};
 
 use super::event::{EventKind, Events};
-use crate::conditions::Severity;
+use crate::conditions::{Severity, absent};
 use crate::output::count;
+use crate::words::signature;
 
 /// Says what is different about a node, its heartbeats and its keys aside.
 pub(super) fn push(
@@ -35,15 +36,12 @@ fn state(before: Option<&NodeStatus>, after: Option<&NodeStatus>) -> Option<(Sev
     }
     let text = match state {
         NodeState::Lost => {
-            format!("{node} is lost, {} to be taken over", count(after.keys, "key"))
+            format!("{node} is lost; {} will be taken over", count(after.keys, "key"))
         }
         NodeState::Late => format!("{node} is late: it missed a heartbeat"),
-        NodeState::Joining => {
-            format!("{node} joins with affinity {}", after.effective_affinity)
-        }
-        NodeState::Absent => format!("{node} is not there, an operator's wish waits for it"),
+        NodeState::Absent => absent(&[after], node.as_str()),
         _ if was == Some(NodeState::Late) => {
-            format!("{node} beats again, it is {}", state.as_str())
+            format!("{node} sends heartbeats again, it is {}", state.as_str())
         }
         _ if again && was.is_some() => {
             format!("{node} has a new session, it is {}", state.as_str())
@@ -65,9 +63,7 @@ fn wish(before: Option<&NodeStatus>, after: Option<&NodeStatus>) -> Option<Strin
         return None;
     }
     let node = &after?.node;
-    let by = if now.by.is_empty() { String::new() } else { format!(" by {}", now.by) };
-    let why = if now.reason.is_empty() { String::new() } else { format!(": {}", now.reason) };
-    Some(format!("{} {node}{by}{why}", verb(was, now)))
+    Some(format!("{} {node} {}", verb(was, now), signature(&now.by, &now.reason)))
 }
 
 fn verb(was: Option<&Wish>, now: &Wish) -> String {

@@ -93,19 +93,19 @@ impl Operation {
                     None => options,
                 };
                 let drain = group.drain(nodes, &options).await?;
-                Ok(format!("drain {drain} of {} begun", of(nodes)))
+                Ok(format!("drain {drain} of {} started", of(nodes)))
             }
             Self::Rebalance => {
                 group.rebalance(why).await?;
-                Ok("a rebalance is on record".to_owned())
+                Ok("rebalance requested".to_owned())
             }
             Self::Freeze(span) => {
                 group.freeze(*span, why).await?;
-                Ok("balance moves are frozen".to_owned())
+                Ok("balance moves frozen".to_owned())
             }
             Self::Thaw => {
                 group.thaw().await?;
-                Ok("balance moves are thawed".to_owned())
+                Ok("balance moves thawed".to_owned())
             }
             Self::Cordon(nodes)
             | Self::Resume { nodes, .. }
@@ -140,10 +140,10 @@ impl Operation {
         let done = match self {
             Self::Cordon(_) => "cordoned",
             Self::Resume { after: AfterResume::MoveNothing, .. } => "resumed",
-            Self::Resume { .. } => "resumed, and a rebalance is on record",
-            Self::Affinity { .. } => "has its affinity",
-            Self::PauseDrain(_) => "pauses its drain",
-            _ => "continues its drain",
+            Self::Resume { .. } => "resumed, rebalance requested",
+            Self::Affinity { .. } => "has the requested affinity",
+            Self::PauseDrain(_) => "paused its drain",
+            _ => "continued its drain",
         };
         let already = if changed == 0 { " already" } else { "" };
         Ok(format!("{} {done}{already}", of(nodes)))

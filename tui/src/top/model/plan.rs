@@ -27,7 +27,7 @@ pub(crate) struct DrainPlan {
     pub(crate) revision: Revision,
     /// Keys that would go to another node.
     pub(crate) moves: u64,
-    /// Keys that nobody else may take.
+    /// Keys that no other node may take.
     pub(crate) without: u64,
     /// The most keys that one of the nodes has to give.
     pub(crate) most: u64,
@@ -124,17 +124,16 @@ fn affinity(node: &NodeStatus) -> u64 {
 
 fn refusal(snapshot: &Snapshot, nodes: &BTreeSet<&NodeId>) -> String {
     if snapshot.nodes().all(|node| nodes.contains(&node.node)) {
-        return "there is no other node, so nobody can take its keys".to_owned();
+        return "there is no other node to take its keys".to_owned();
     }
-    "no other node takes keys: the others are cordoned, drained, leaving or have no affinity"
-        .to_owned()
+    "no other node takes keys: all are cordoned, drained, leaving or at affinity 0".to_owned()
 }
 
 fn warnings(snapshot: &Snapshot, nodes: &BTreeSet<&NodeId>, without: u64) -> Vec<String> {
     let mut warnings = Vec::new();
     if without > 0 {
         let keys = crate::output::count(without, "key");
-        warnings.push(format!("nobody else may take {keys}: what is left so keeps running there"));
+        warnings.push(format!("no other node may take {keys}, left running there"));
     }
     let others = |state: NodeState| {
         let of_state = |node: &&NodeStatus| node.state == state && !nodes.contains(&node.node);
@@ -147,10 +146,10 @@ fn warnings(snapshot: &Snapshot, nodes: &BTreeSet<&NodeId>, without: u64) -> Vec
         })
     };
     for (state, so) in [
-        (NodeState::Lost, "lost, and gets nothing"),
-        (NodeState::Late, "late, and may be lost soon"),
-        (NodeState::Cordoned, "cordoned, and gets nothing"),
-        (NodeState::Draining, "draining too"),
+        (NodeState::Lost, "lost, gets no keys"),
+        (NodeState::Late, "late, may be lost soon"),
+        (NodeState::Cordoned, "cordoned, gets no keys"),
+        (NodeState::Draining, "also being drained"),
     ] {
         if let Some(names) = others(state) {
             warnings.push(format!("{so}: {names}"));

@@ -67,10 +67,10 @@ impl Wire {
     pub(crate) fn why_no_changes(&self) -> Option<String> {
         let why = match self {
             Self::Live => return None,
-            Self::Connecting | Self::NotOpen(_) => "there is no connection yet",
-            Self::Reading { .. } => "the group is being read",
-            Self::Lost { .. } => "the connection is lost",
-            Self::File => "this is a file",
+            Self::Connecting | Self::NotOpen(_) => "not connected yet",
+            Self::Reading { .. } => "still reading the group",
+            Self::Lost { .. } => "connection lost",
+            Self::File => "a file is shown",
         };
         Some(why.to_owned())
     }

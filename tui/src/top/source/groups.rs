@@ -18,7 +18,7 @@ pub(super) async fn rows(account: &NatsAccount) -> Result<Vec<GroupRow>, String>
     let mut rows = Vec::with_capacity(groups.len());
     for group in groups {
         let numbers = tokio::time::timeout(PATIENCE, numbers(account, group.clone())).await;
-        let numbers = numbers.unwrap_or_else(|_| Err("it did not answer in time".to_owned()));
+        let numbers = numbers.unwrap_or_else(|_| Err("timed out".to_owned()));
         rows.push(GroupRow { group, numbers });
     }
     Ok(rows)

@@ -41,7 +41,7 @@ impl Source {
 
     /// Asks for something. It is not waited for: what comes of it is news.
     pub(crate) fn ask(&self, ask: Ask) -> Result<(), &'static str> {
-        self.asks.try_send(ask).map_err(|_| "too much is being asked for, try again")
+        self.asks.try_send(ask).map_err(|_| "too many requests, try again")
     }
 
     /// The next news; none when the source is gone, which it never is by itself.

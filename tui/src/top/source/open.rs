@@ -120,7 +120,7 @@ impl Opener {
                 Some(Ask::Groups) => {
                     let rows = match &self.connected {
                         Some(connected) => groups::rows(&connected.account).await,
-                        None => Err("there is no connection".to_owned()),
+                        None => Err("not connected".to_owned()),
                     };
                     let _ = tell.send(News::Groups(rows)).await;
                 }
@@ -136,8 +136,7 @@ async fn first_group(connected: &Connected) -> Result<GroupName, Failure> {
         return Ok(group.clone());
     }
     let groups = connected.groups().await?;
-    let none =
-        || Failure::new(Exit::NotFound, "there is no group in this account (bucket divider_*)");
+    let none = || Failure::new(Exit::NotFound, "no groups in this account (bucket divider_*)");
     groups.into_iter().next().ok_or_else(none)
 }
 

@@ -75,7 +75,7 @@ impl Model {
             Action::Export => return self.export(),
             Action::Redraw => return vec![Effect::Redraw],
             Action::Resync if matches!(self.wire, Wire::Lost { .. }) => {
-                self.say(Severity::Note, "the connection is lost: it is tried again by itself");
+                self.say(Severity::Note, "connection lost: reconnecting");
             }
             Action::Resync => return vec![Effect::Ask(Ask::Resync)],
             Action::Suspend => return vec![Effect::Suspend],
@@ -90,7 +90,7 @@ impl Model {
             return None;
         }
         if let Some(why) = self.why_read_only() {
-            return Some(format!("nothing can be changed from here: {why}"));
+            return Some(format!("read-only: {why}"));
         }
         if !action.is_for_nodes() {
             return None;
@@ -104,8 +104,8 @@ impl Model {
         (!any).then(|| match action {
             Action::Undo => "the node is neither cordoned nor drained".to_owned(),
             Action::PauseDrain => "the node is not being drained".to_owned(),
-            Action::Cordon => "the node is cordoned already".to_owned(),
-            _ => "the node is being drained already".to_owned(),
+            Action::Cordon => "the node is already cordoned".to_owned(),
+            _ => "the node is already being drained".to_owned(),
         })
     }
 
@@ -263,7 +263,7 @@ impl Model {
                 match columns.iter().position(|column| by.titles().contains(&column.title)) {
                     Some(at) if at == sort.column => sort.reverse = !sort.reverse,
                     Some(at) => *sort = Sort::by(at),
-                    None => self.say(Severity::Note, "this list has nothing of that to sort by"),
+                    None => self.say(Severity::Note, "this list has no such column"),
                 }
             }
             _ => sort.reverse = !sort.reverse,

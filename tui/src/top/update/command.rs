@@ -14,7 +14,7 @@ pub(crate) const WITH_WORD: &[(&str, &str)] = &[
     ("node", "go to a node"),
     ("key", "go to a key"),
     ("group", "go to another group"),
-    ("ctx", "go to the server of a context of the nats command"),
+    ("ctx", "switch to another nats context"),
     ("group-by", "group the load map by a label"),
     ("drain", "drain a node"),
     ("cordon", "cordon a node"),
@@ -109,7 +109,7 @@ impl Model {
     }
 
     fn unknown(&mut self, text: &str) -> Vec<Effect> {
-        self.say(Severity::Warning, format!("no such command, ? lists them: {text}"));
+        self.say(Severity::Warning, format!("no such command: {text}; ? shows the help"));
         Vec::new()
     }
 
@@ -168,7 +168,7 @@ impl Model {
             self.settings.theme = theme;
             return vec![Effect::Redraw];
         }
-        self.say(Severity::Warning, "the themes are auto, dark, light, cb and mono");
+        self.say(Severity::Warning, "unknown theme, expected auto, dark, light, cb or mono");
         Vec::new()
     }
 }

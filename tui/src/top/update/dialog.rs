@@ -63,9 +63,9 @@ impl Model {
     fn operate(&mut self, operation: Operation, reason: &str) -> Vec<Effect> {
         if let Some(why) = self.why_read_only() {
             if let Overlay::Dialog(dialog) = &mut self.overlay {
-                dialog.error = Some(format!("nothing can be changed from here: {why}"));
+                dialog.error = Some(format!("read-only: {why}"));
             }
-            self.say(Severity::Warning, format!("nothing was changed: {why}"));
+            self.say(Severity::Warning, format!("nothing changed: {why}"));
             return Vec::new();
         }
         if let Overlay::Dialog(dialog) = &mut self.overlay {

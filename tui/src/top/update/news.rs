@@ -132,11 +132,10 @@ impl Model {
         let (severity, text) = match (was, &self.wire) {
             (Wire::Lost { .. }, Wire::Lost { .. }) => return,
             (_, Wire::Lost { error, .. }) => {
-                (Severity::Warning, format!("lost the store: {error}"))
+                (Severity::Warning, format!("connection lost: {error}"))
             }
             (Wire::Lost { .. } | Wire::Reading { .. }, Wire::Live) => {
-                let nodes = "every change is heard of".to_owned();
-                (Severity::Note, nodes)
+                (Severity::Note, "connected, up to date".to_owned())
             }
             _ => return,
         };
@@ -221,7 +220,7 @@ impl Model {
             && failed.denied
         {
             // The events have its own words.
-            let why = "permission denied, the server does not let this user write";
+            let why = "permission denied: this user may not write";
             self.denied = Some(why.to_owned());
         }
         if let Overlay::Dialog(dialog) = &mut self.overlay

@@ -20,7 +20,7 @@ pub(super) fn lines(model: &Model) -> Vec<Words> {
     lines.extend(lost(model));
     if let Some(paused) = model.paused {
         let at = time(paused.unix_ms);
-        let text = format!(" The screen is paused since {at}; the data goes on. f lets it go on.");
+        let text = format!(" Screen paused since {at}; f resumes. Data is still received.");
         lines.push(said(text, Role::Late));
     }
     let drains = &model.data.drains;
@@ -36,7 +36,7 @@ fn lost(model: &Model) -> Vec<Words> {
     vec![
         said(format!(" OFFLINE, {next}: {error}"), Role::Lost),
         said(
-            format!(" Shown as of {at}. Ages are frozen, actions off; a begun drain goes on."),
+            format!(" Shown as of {at}, read-only; drains continue once the server is back."),
             Role::Plain,
         ),
     ]
@@ -134,7 +134,7 @@ fn waits_for(model: &Model, drain: &Drain) -> Option<Words> {
     let all: u64 = nodes().map(|node| node.unconfirmed.count).sum();
     let more = all.saturating_sub(named.len() as u64);
     let rest = if more > 0 { format!(", {more} more") } else { String::new() };
-    Some(said(format!("   stop not confirmed: {}{rest}", named.join(", ")), Role::Draining))
+    Some(said(format!("   unconfirmed stops: {}{rest}", named.join(", ")), Role::Draining))
 }
 
 fn ended(model: &Model, drain: &Drain, end: &End) -> Words {
@@ -151,7 +151,7 @@ fn ended(model: &Model, drain: &Drain, end: &End) -> Words {
             let at_once = *after < Duration::from_millis(100);
             let took = if at_once { "at once".into() } else { format!("in {}", age(*after)) };
             let text = format!(
-                " {names} drained {took}: {moved} moved, each stop confirmed. {}esc closes{}",
+                " {names} drained {took}: {moved} moved, all stops confirmed. {}esc closes{}",
                 if stands { "u resumes, " } else { "" },
                 slowest.unwrap_or_default()
             );
@@ -166,12 +166,12 @@ fn ended(model: &Model, drain: &Drain, end: &End) -> Words {
                 (freed, taken) => format!("{freed} without an owner, {taken} taken over"),
             };
             let after = age(*after);
-            let text = format!(" {names} emptied after {after}, and not drained: {why}. esc");
+            let text = format!(" {names} empty after {after}, but not drained: {why}. esc closes");
             said(text, Role::Late)
         }
         End::Undone(left) => {
             let left = count(*left, "key");
-            said(format!(" The drain of {names} was undone: {left} stay there. esc"), Role::Late)
+            said(format!(" Drain of {names} cancelled: {left} stay. esc closes"), Role::Late)
         }
     }
 }

@@ -22,11 +22,11 @@ pub(super) fn draw(
     pen.blank();
     pen.line(0);
     let flat = theme.sign("─", "-");
-    pen.put(format!("{flat}{flat} Contexts of the nats command; enter goes there "), Role::Strong);
+    pen.put(format!("{flat}{flat} Contexts of the nats command; enter switches "), Role::Strong);
     pen.rule(Role::Dim);
     if rows.is_empty() {
         pen.line(1);
-        pen.put(" there is none; `nats context save` makes one", Role::Plain);
+        pen.put(" no contexts; `nats context save` creates one", Role::Plain);
     }
     let shown = usize::from(height.saturating_sub(2)).max(1);
     let from = (at + 1).saturating_sub(shown);

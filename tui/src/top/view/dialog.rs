@@ -89,11 +89,11 @@ fn draw_frame(dialog: &Dialog, pen: &mut Pen<'_>) {
 fn title(dialog: &Dialog) -> String {
     let whom = of(&dialog.nodes);
     match dialog.task {
-        Task::Drain => format!("Drain {whom}: the plan, nothing has been changed"),
+        Task::Drain => format!("Drain {whom}: plan, nothing changed yet"),
         Task::Undo => format!("Resume {whom}"),
         Task::Cordon => format!("Cordon {whom}"),
         Task::Affinity => format!("Affinity of {whom}"),
-        Task::Rebalance => "Rebalance: the plan, nothing has been changed".to_owned(),
+        Task::Rebalance => "Rebalance: plan, nothing changed yet".to_owned(),
         Task::Freeze => "Freeze balance moves".to_owned(),
         Task::Thaw => "Thaw balance moves".to_owned(),
         Task::Pause => format!("Pause the drain of {whom}"),
@@ -146,7 +146,7 @@ fn foot(model: &Model, dialog: &Dialog, width: u16) -> Vec<Words> {
     if let Some(error) = &dialog.error {
         lines.extend(plan::paragraph(error, width, Role::Lost));
     } else if dialog.busy {
-        lines.push(said("it is being done", Role::Joining));
+        lines.push(said("in progress", Role::Joining));
     } else if let Some(why) = dialog.refusal() {
         lines.extend(plan::paragraph(&why, width, Role::Dim));
     }

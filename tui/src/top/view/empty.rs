@@ -35,21 +35,21 @@ fn connecting(model: &Model) -> String {
 fn not_open_lines(model: &Model, not_open: &NotOpen) -> Vec<Words> {
     let place = &model.place;
     let head = match (not_open.cause, &not_open.group) {
-        (Cause::NoGroup, None) => "There is no group in this account.".to_owned(),
-        (Cause::NoGroup, Some(group)) => format!("There is no group {group} here yet."),
-        (Cause::Denied, _) => "The server does not let this user in.".to_owned(),
+        (Cause::NoGroup, None) => "There are no groups in this account.".to_owned(),
+        (Cause::NoGroup, Some(group)) => format!("Group {group} does not exist yet."),
+        (Cause::Denied, _) => "The server rejects the credentials.".to_owned(),
         (Cause::Other, _) => "The group cannot be opened.".to_owned(),
     };
     let name = not_open.group.as_ref().map_or("NAME", |group| group.as_str());
     let what = match not_open.cause {
         Cause::NoGroup => format!(
-            "It appears when somebody makes it, with `divider init --group {name}` or a service that does. 5 shows the others."
+            "It appears when it is created, by `divider init -g {name}` or by a service. 5 shows the other groups."
         ),
         Cause::Denied => {
-            "Check the credentials with `divider context info`, or go elsewhere with :ctx."
+            "Check the credentials with `divider context info`, or switch context with :ctx."
                 .to_owned()
         }
-        Cause::Other => "It is tried again and again. :ctx goes elsewhere, q quits.".to_owned(),
+        Cause::Other => "Retrying. :ctx switches context, q quits.".to_owned(),
     };
     let context = place.context.as_deref().unwrap_or("none");
     let mut lines = vec![said("", Role::Plain), said(format!("  {head}"), Role::Strong)];
@@ -77,7 +77,7 @@ fn first_run(model: &Model) -> Vec<Words> {
     let group = &model.place.group;
     [
         String::new(),
-        "  The group is empty: no node has joined, and no key was announced.".to_owned(),
+        "  The group is empty: it has no nodes and no keys.".to_owned(),
         String::new(),
         "  A node:".to_owned(),
         format!("    let store = NatsStore::connect(url, \"{group}\".parse()?).await?;"),
@@ -100,25 +100,28 @@ fn of_view(model: &Model) -> Option<Vec<Words>> {
     let (is_empty, why) = match model.view {
         View::Nodes => (
             model.nodes.ids().is_empty(),
-            format!("no node; {} without an owner", count(snapshot.counts().orphaned, "key")),
+            format!(
+                "there are no nodes; {} without an owner",
+                count(snapshot.counts().orphaned, "key")
+            ),
         ),
-        View::Keys => (model.keys.ids().is_empty(), "no key".to_owned()),
+        View::Keys => (model.keys.ids().is_empty(), "there are no keys".to_owned()),
         View::Moves => {
-            (model.moves.ids().is_empty(), "nothing is on its way: every key runs".to_owned())
+            (model.moves.ids().is_empty(), "no key is moving: every key runs".to_owned())
         }
-        View::Events => (model.events.ids().is_empty(), "nothing has happened yet".to_owned()),
+        View::Events => (model.events.ids().is_empty(), "no events yet".to_owned()),
         View::Groups => return None,
     };
-    let why = if filtered { "nothing fits; esc shows everything again".to_owned() } else { why };
+    let why = if filtered { "no match; esc clears the filter".to_owned() } else { why };
     is_empty.then(|| vec![said("", Role::Plain), said(format!("  {why}"), Role::Plain)])
 }
 
 fn groups(model: &Model) -> Option<Vec<Words>> {
     let why = match &model.known_groups {
-        Known::NotAsked => "asking for the groups of this account".to_owned(),
-        Known::Failed(error) => format!("the groups of this account are not known: {error}"),
+        Known::NotAsked => "loading the groups of this account".to_owned(),
+        Known::Failed(error) => format!("cannot list the groups of this account: {error}"),
         Known::Groups(rows) if rows.is_empty() => {
-            "no group in this account (bucket divider_*); one appears when somebody makes it"
+            "no groups in this account (bucket divider_*); a group appears when it is created"
                 .to_owned()
         }
         Known::Groups(_) => return None,

@@ -109,8 +109,10 @@ fn draw_counts(model: &Model, pen: &mut Pen<'_>) {
 
 fn draw_pace(model: &Model, pen: &mut Pen<'_>) {
     let snapshot = model.snapshot();
-    let most = spread(snapshot).map_or("-".to_owned(), |s| format!("{}x", hundredths(s)));
-    pen.put(" SPREAD ", Role::Dim).put(most, Role::Plain).put(" of fair share", Role::Dim);
+    if let Some(spread) = spread(snapshot) {
+        let most = format!("{}{}", hundredths(spread), pen.theme.sign("×", "x"));
+        pen.put(" FULLEST NODE ", Role::Dim).put(most, Role::Plain).put(" its share  ", Role::Dim);
+    }
     draw_rate(model, pen, 20);
     if let Some((node, stop)) = oldest_stop(snapshot) {
         let age = age(model.age_at().since(stop.told));
@@ -122,7 +124,7 @@ fn draw_pace(model: &Model, pen: &mut Pen<'_>) {
 fn draw_rate(model: &Model, pen: &mut Pen<'_>, seconds: usize) {
     let rate = &model.data.history.rate;
     let theme = pen.theme;
-    pen.put("   MOVES/s ", Role::Dim).put(sparkline(rate.last(seconds), theme), Role::Plain);
+    pen.put(" MOVES/s ", Role::Dim).put(sparkline(rate.last(seconds), theme), Role::Plain);
     let tenths = rate.tenths();
     pen.put(format!(" {}.{}", grouped(tenths / 10), tenths % 10), Role::Plain);
 }
@@ -142,7 +144,7 @@ fn draw_short(model: &Model, pen: &mut Pen<'_>) {
         pen.put(format!("  {} orphaned", grouped(counts.orphaned)), Role::Lost);
     }
     if let Some(spread) = spread(snapshot) {
-        pen.put(format!("  {}x", hundredths(spread)), Role::Dim);
+        pen.put(format!("  {}{}", hundredths(spread), pen.theme.sign("×", "x")), Role::Dim);
     }
     if pen.left() > 30 {
         draw_rate(model, pen, 8);

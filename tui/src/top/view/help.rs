@@ -21,8 +21,8 @@ pub(super) fn draw(model: &Model, from: usize, area: Rect, buffer: &mut Buffer, 
 /// The columns of the help, side by side where there is room.
 fn lines(model: &Model, width: u16) -> Vec<Words> {
     let state = match model.why_read_only() {
-        Some(why) => format!(" Nothing can be changed from here: {why}"),
-        None => " Changes ask first, and begin on Cancel. Quitting changes nothing.".to_owned(),
+        Some(why) => format!(" Read-only: {why}"),
+        None => " Changes need confirmation. Quitting changes nothing.".to_owned(),
     };
     let mut lines =
         vec![said(" divider top: keys (esc: back)", Role::Strong), said(state, Role::Plain)];
@@ -78,7 +78,7 @@ pub(super) fn draw_menu(model: &Model, at: usize, area: Rect, buffer: &mut Buffe
     } else {
         crate::top::model::operation::of(&nodes)
     };
-    let head = format!("{0}{0} What to do with {whom} ", theme.sign("─", "-"));
+    let head = format!("{0}{0} Actions for {whom} ", theme.sign("─", "-"));
     pen.put(head, Role::Strong).rule(Role::Dim);
     for (line, binding) in items.iter().enumerate() {
         if !pen.line(line + 1) || line + 2 >= usize::from(height).max(3) && line + 1 != items.len()

@@ -25,7 +25,7 @@ pub(super) fn lines(model: &Model) -> Vec<Words> {
             lines.push(said("", Role::Plain));
             lines.extend(suitors(model, key, status));
         }
-        None => lines.push(said(" It does not exist (any more).", Role::Dim)),
+        None => lines.push(said(" Key not found.", Role::Dim)),
     }
     lines.push(said("", Role::Plain));
     lines.extend(seen(model, key));
@@ -38,7 +38,7 @@ fn about(model: &Model, key: &Key, status: &KeyStatus) -> Vec<Words> {
     let age = age(model.age_at().since(status.since));
     let mut lines = vec![vec![
         (format!(" {} {}", theme.phase_sign(status.phase), status.phase.as_str()), role),
-        (format!("  for {age}, as seen from here"), Role::Dim),
+        (format!("  for {age}, as seen here"), Role::Dim),
     ]];
     let mut fact = |name: &str, text: String| {
         lines.push(vec![(format!(" {name:<9}"), Role::Dim), (text, Role::Plain)]);
@@ -65,17 +65,17 @@ fn why(model: &Model, key: &Key, status: &KeyStatus) -> String {
     let fit = suitors.iter().filter(|suitor| suitor.unfit.is_none()).count();
     match (status.phase, &status.owner, &status.to) {
         (Phase::Orphaned, _, Some(to)) => match model.snapshot().node(to).map(|node| node.state) {
-            Some(NodeState::Ready) => format!("{to} is to take it."),
-            Some(state) => format!("{to} is to take it, and is {}.", state.as_str()),
-            None => format!("{to} is to take it, and is not there."),
+            Some(NodeState::Ready) => format!("{to} will take it."),
+            Some(state) => format!("{to} will take it, but is {}.", state.as_str()),
+            None => format!("{to} should take it, but is absent."),
         },
         (Phase::Orphaned, _, None) if !suitors.is_empty() && fit == 0 => {
-            "No node may take it: see why below.".to_owned()
+            "No node may take it: see the reasons below.".to_owned()
         }
-        (Phase::Orphaned, ..) => "It waits for nodes that join to settle.".to_owned(),
+        (Phase::Orphaned, ..) => "It will be placed once the joining nodes are ready.".to_owned(),
         (Phase::Stopping, Some(owner), _) => stopping(model, key, owner),
         (Phase::Running, Some(owner), Some(to)) if owner != to => {
-            format!("{owner} is to stop it, then {to} gets it.")
+            format!("Planned for {to}; its stop on {owner} is not sent yet.")
         }
         (Phase::Running, Some(owner), _) => running(&suitors, owner),
         (_, None, _) => step(status).to_owned(),
@@ -88,21 +88,21 @@ fn stopping(model: &Model, key: &Key, owner: &divider::NodeId) -> String {
     match stop {
         Some(stop) => {
             let age = age(model.age_at().since(stop.told));
-            format!("{owner} was told to stop it {age} ago, and has not confirmed.")
+            format!("{owner} has been stopping it for {age}; not confirmed.")
         }
-        None => format!("It was retracted; {owner} is to stop it."),
+        None => format!("It was retracted; {owner} is stopping it."),
     }
 }
 
 fn running(suitors: &[Suitor], owner: &divider::NodeId) -> String {
     let fit: Vec<_> = suitors.iter().filter(|suitor| suitor.unfit.is_none()).collect();
     match fit.iter().position(|suitor| suitor.node == *owner) {
-        Some(0) => format!("{owner} suits it best."),
+        Some(0) => format!("{owner} has the best score."),
         Some(at) => {
-            format!("{owner} is number {} for it: those before it had their share.", at + 1)
+            format!("{owner} is number {}: the nodes before it were full.", at + 1)
         }
-        None if suitors.is_empty() => format!("{owner} has it."),
-        None => format!("{owner} keeps it, and would not get it now."),
+        None if suitors.is_empty() => format!("{owner} owns it."),
+        None => format!("{owner} keeps it, although it is no longer a candidate."),
     }
 }
 
@@ -116,13 +116,14 @@ fn known_suitors(model: &Model, key: &Key) -> Vec<Suitor> {
 fn suitors(model: &Model, key: &Key, status: &KeyStatus) -> Vec<Words> {
     let suitors = known_suitors(model, key);
     if suitors.is_empty() {
-        return vec![said(" who may take it: not known yet", Role::Dim)];
+        return vec![said(" candidates: loading", Role::Dim)];
     }
-    let mut lines = vec![said(" WHO SUITS IT       AFF   SCORE", Role::Dim)];
+    let mut lines =
+        vec![said(format!(" {:<16}{:>6}{:>8}", "CANDIDATES", "AFF", "SCORE"), Role::Dim)];
     for suitor in suitors.iter().take(SUITORS) {
         let mark = match (&status.owner, &status.to) {
-            (Some(owner), _) if *owner == suitor.node => "has it",
-            (_, Some(to)) if *to == suitor.node => "gets it",
+            (Some(owner), _) if *owner == suitor.node => "owner",
+            (_, Some(to)) if *to == suitor.node => "next owner",
             _ => "",
         };
         let (text, role) = match suitor.unfit {
@@ -149,22 +150,22 @@ fn with_comma(mark: &str) -> String {
 
 fn unfit_words(unfit: Unfit) -> String {
     match unfit {
-        Unfit::TakesNothing => "takes nothing new".to_owned(),
-        Unfit::OtherPrefix => "takes other keys".to_owned(),
-        Unfit::Released(left) => format!("released it, again in {}", age(left)),
-        Unfit::Resting(left) => format!("many released it, again in {}", age(left)),
+        Unfit::TakesNothing => "takes no new keys".to_owned(),
+        Unfit::OtherPrefix => "takes other prefixes".to_owned(),
+        Unfit::Released(left) => format!("released it, retry in {}", age(left)),
+        Unfit::Resting(left) => format!("released by many, retry in {}", age(left)),
         _ => "may not".to_owned(),
     }
 }
 
 fn seen(model: &Model, key: &Key) -> Vec<Words> {
-    let mut lines = vec![said(" SEEN FROM HERE, the newest first", Role::Dim)];
+    let mut lines = vec![said(" CHANGES SEEN HERE, newest first", Role::Dim)];
     let steps = model.data.history.steps_of(key).take(12).map(|step| {
         vec![(format!(" {} ", time(step.unix_ms)), Role::Dim), (step.sentence(), Role::Plain)]
     });
     lines.extend(steps);
     if lines.len() == 1 {
-        lines.push(said(" nothing has happened to it", Role::Dim));
+        lines.push(said(" no change since this screen was opened", Role::Dim));
     }
     lines
 }

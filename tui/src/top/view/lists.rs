@@ -76,11 +76,11 @@ fn draw_key(model: &Model, pen: &mut Pen<'_>, key: &Key, slots: &[Slot]) {
 /// What a key waits for.
 pub(super) fn step(key: &KeyStatus) -> &'static str {
     match (key.phase, &key.to) {
-        (Phase::Stopping, _) => "stop told",
-        (Phase::Orphaned, Some(_)) => "to be taken",
-        (Phase::Orphaned, None) => "placed nowhere",
-        (Phase::Running, Some(_)) => "to be stopped",
-        (Phase::Running, None) => "runs",
+        (Phase::Stopping, _) => "stopping",
+        (Phase::Orphaned, Some(_)) => "taking",
+        (Phase::Orphaned, None) => "unplaced",
+        (Phase::Running, Some(_)) => "waiting",
+        (Phase::Running, None) => "running",
     }
 }
 
@@ -97,7 +97,7 @@ fn draw_group(model: &Model, pen: &mut Pen<'_>, row: &GroupRow, slots: &[Slot]) 
     };
     for slot in slots {
         let role = match (slot.title, numbers.worst) {
-            ("WORST", Some(worst)) => state_role(worst),
+            ("WORST NODE", Some(worst)) => state_role(worst),
             ("ORPHANED", _) if numbers.orphaned > 0 => Role::Lost,
             _ => Role::Plain,
         };

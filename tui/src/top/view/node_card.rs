@@ -5,13 +5,14 @@ use std::time::Duration;
 use divider::snapshot::Mode;
 use divider::snapshot::{NodeState, NodeStatus, Wish};
 
-use super::nodes::{affinity, difference, labels, state};
+use super::nodes::{affinity, labels, state};
 use super::theme::{Role, Theme, state_role};
 use super::words::{grouped, progress_bar, time};
 use super::{Words, said};
 use crate::output::{age, count};
 use crate::top::model::Model;
 use crate::top::model::drains::Drain;
+use crate::words::requester;
 
 /// The lines of the card of the node that is selected.
 pub(super) fn lines(model: &Model, width: u16) -> Vec<Words> {
@@ -66,44 +67,45 @@ fn numbers(model: &Model, node: &NodeStatus) -> Vec<Words> {
     let now = model.age_at();
     let beat = node.last_beat.map_or("none yet".to_owned(), |beat| {
         format!(
-            "{} ago, lease {}, one each {}",
+            "{} ago, every {}, lease {}",
             age(now.since(beat)),
-            age(node.lease),
-            age(node.lease / 6)
+            age(node.lease / 6),
+            age(node.lease)
         )
     });
-    let keys = format!("{} of {} ({})", grouped(node.keys), grouped(node.target), difference(node));
+    let keys = format!("holds {}, should hold {}", grouped(node.keys), grouped(node.target));
     let affinity = if u64::from(node.effective_affinity) == 0 && node.affinity > 0 {
-        format!("{}, takes nothing new", affinity(node))
+        format!("{}, takes no new keys", affinity(node))
     } else {
         affinity(node)
     };
     let held = match (node.held, node.stopping) {
         (held, 0) if held == node.keys => String::new(),
-        (held, 0) => format!("{} by its own word", grouped(held)),
-        (held, stopping) => format!("{} by its own word, {stopping} stopping", grouped(held)),
+        (held, 0) => format!("{}", grouped(held)),
+        (held, stopping) => format!("{}, {stopping} stopping", grouped(held)),
     };
     let facts =
-        [fact("affinity", affinity), fact("keys", keys), fact("holds", held), fact("beat", beat)];
+        [fact("affinity", affinity), fact("keys", keys), fact("reports", held), fact("beat", beat)];
     facts.into_iter().flatten().collect()
 }
 
 fn wish_lines(model: &Model, wish: &Wish) -> Vec<Words> {
-    let mode = match wish.mode {
-        Mode::Active => "active",
-        Mode::Cordon => "cordon",
-        Mode::Drain => "drain",
+    let mode = match (wish.mode, wish.affinity) {
+        (Mode::Active, None) if wish.by.is_empty() => return Vec::new(),
+        (Mode::Active, None) => "resume".to_owned(),
+        (Mode::Active, Some(affinity)) => format!("affinity {affinity}"),
+        (Mode::Cordon, _) => "cordon".to_owned(),
+        (Mode::Drain, _) => "drain".to_owned(),
     };
-    let by = if wish.by.is_empty() { "somebody" } else { &wish.by };
-    let at = time(wish.at_ms);
+    let (by, at) = (requester(&wish.by), time(wish.at_ms));
     let mut lines = vec![vec![
-        (" wish     ".to_owned(), Role::Dim),
+        (" request  ".to_owned(), Role::Dim),
         (format!("{mode} by {by} at {at}"), Role::Strong),
     ]];
     lines.extend(fact("reason", &wish.reason));
     if let Some(deadline) = wish.deadline_ms {
         let left = Duration::from_millis(deadline.saturating_sub(model.shown_at().unix_ms));
-        let text = if left.is_zero() { "is over".to_owned() } else { format!("in {}", age(left)) };
+        let text = if left.is_zero() { "passed".to_owned() } else { format!("in {}", age(left)) };
         lines.extend(fact("deadline", text));
     }
     lines
@@ -133,7 +135,7 @@ fn drain_lines(drain: &Drain, node: &NodeStatus, width: u16, theme: Theme) -> Ve
         said(format!(" {bar} {}%", part.percent()), Role::Draining),
     ];
     if node.state == NodeState::Draining && part.left > 0 && part.stopping == 0 && !drain.paused {
-        let text = format!(" {} wait for a receiver", count(part.left, "key"));
+        let text = format!(" {} without a receiver yet", count(part.left, "key"));
         lines.push(said(text, Role::Late));
     }
     if !drain.to.is_empty() {
@@ -157,7 +159,7 @@ fn stops(model: &Model, node: &NodeStatus) -> Vec<Words> {
     let now = model.age_at();
     let mut lines = vec![
         said("", Role::Plain),
-        said(format!(" STOP NOT CONFIRMED {}", unconfirmed.count), Role::Draining),
+        said(format!(" UNCONFIRMED STOPS {}", unconfirmed.count), Role::Draining),
     ];
     lines.extend(unconfirmed.oldest.iter().map(|stop| {
         vec![

@@ -122,12 +122,12 @@ pub(super) fn affinity(node: &NodeStatus) -> String {
     }
 }
 
-/// How many keys it is to get (+) or has too many (-).
-pub(super) fn difference(node: &NodeStatus) -> String {
-    match node.target.cmp(&node.keys) {
+/// Its keys minus its target.
+fn difference(node: &NodeStatus) -> String {
+    match node.keys.cmp(&node.target) {
         std::cmp::Ordering::Equal => "0".to_owned(),
-        std::cmp::Ordering::Greater => format!("+{}", node.target - node.keys),
-        std::cmp::Ordering::Less => format!("-{}", node.keys - node.target),
+        std::cmp::Ordering::Greater => format!("+{}", node.keys - node.target),
+        std::cmp::Ordering::Less => format!("-{}", node.target - node.keys),
     }
 }
 

@@ -13,25 +13,25 @@ use crate::top::model::plan::{DrainPlan, Plan, RebalancePlan, Receives};
 pub(super) fn lines(model: &Model, dialog: &Dialog, width: u16, theme: Theme) -> Vec<Words> {
     let words = |text: &str| paragraph(text, width, Role::Plain);
     match (&dialog.plan, dialog.task) {
-        (Plan::Asked, _) => words("working out the plan"),
-        (Plan::Failed(why), _) => paragraph(&format!("there is no plan: {why}"), width, Role::Late),
+        (Plan::Asked, _) => words("computing the plan"),
+        (Plan::Failed(why), _) => paragraph(&format!("no plan: {why}"), width, Role::Late),
         (Plan::Drain(plan), _) => drain(plan, about(model, dialog, plan), width, theme),
         (Plan::Rebalance(plan), Task::Undo) => undo(plan),
         (Plan::Rebalance(plan), _) => rebalance(plan),
         (Plan::None, Task::Cordon) => words(
-            "It keeps the keys that it has and gets no others, also after a restart, until it is resumed. Nothing moves.",
+            "The node keeps its keys and gets no new ones, also after a restart, until it is resumed. No key moves.",
         ),
         (Plan::None, Task::Affinity) => affinity(model, dialog),
         (Plan::None, Task::Freeze) => {
-            words("Joins and rebalances move nothing. Drains, releases and orphans go on.")
+            words("Joins and rebalances move no keys. Drains, releases and take-overs continue.")
         }
         (Plan::None, Task::Thaw) => {
-            words("What was held back moves once: the joins and rebalances since the freeze.")
+            words("The moves of joins and rebalances since the freeze follow now.")
         }
         (Plan::None, Task::Pause) => {
-            words("No further stop is told. Those that are told go on, and nothing new comes.")
+            words("No more stops are sent. Stops already sent continue; no new keys arrive.")
         }
-        (Plan::None, _) => words("The drain tells further stops."),
+        (Plan::None, _) => words("The drain continues."),
     }
 }
 
@@ -48,7 +48,7 @@ fn about(model: &Model, dialog: &Dialog, plan: &DrainPlan) -> Option<Words> {
     let at_once = if parallel == 0 { plan.most } else { u64::from(parallel) };
     let rounds = u32::try_from(plan.most.div_ceil(at_once.max(1))).unwrap_or(u32::MAX);
     let text = format!(
-        "About {}: the hand-overs seen from here took {} (the median).",
+        "About {}: the median hand-over seen here took {}.",
         age(median.saturating_mul(rounds)),
         age(median)
     );
@@ -78,10 +78,10 @@ fn drain(plan: &DrainPlan, about: Option<Words>, width: u16, theme: Theme) -> Ve
     }
     lines.extend(plan.warnings.iter().map(|warning| said(format!("! {warning}"), Role::Late)));
     let stays = format!(
-        "{} {} {} on taking keys, {} % of the affinity",
+        "{} {} {} {} % of the capacity",
         theme.sign("✓", "-"),
-        count(plan.stay, "node"),
-        if plan.stay == 1 { "goes" } else { "go" },
+        count(plan.stay, "remaining node"),
+        if plan.stay == 1 { "holds" } else { "hold" },
         plan.stays_percent
     );
     lines.push(said(stays, Role::Plain));
@@ -107,9 +107,9 @@ fn keys(plan: &DrainPlan) -> Vec<Words> {
     if plan.first.is_empty() {
         return Vec::new();
     }
-    let mut lines = vec![said("", Role::Plain), said("  KEYS, in their order", Role::Dim)];
+    let mut lines = vec![said("", Role::Plain), said("  KEYS, in order", Role::Dim)];
     lines.extend(plan.first.iter().map(|planned| {
-        let to = planned.to.as_ref().map_or("stays: nobody else may take it", |to| to.as_str());
+        let to = planned.to.as_ref().map_or("stays: no other node may take it", |to| to.as_str());
         said(format!("  {}  {} -> {to}", planned.key, planned.from), Role::Plain)
     }));
     let more = (plan.moves + plan.without).saturating_sub(plan.first.len() as u64);
@@ -129,10 +129,7 @@ fn shifts(plan: &RebalancePlan) -> Vec<Words> {
 
 fn rebalance(plan: &RebalancePlan) -> Vec<Words> {
     let head = match plan.moves() {
-        0 => format!(
-            "Every node has its share, as of {}: nothing would move.",
-            revision(plan.revision)
-        ),
+        0 => format!("Balanced as of {}: no moves.", revision(plan.revision)),
         keys => format!("Moves {}, as of {}:", count(keys, "key"), revision(plan.revision)),
     };
     let mut lines = vec![said(head, Role::Strong), said("", Role::Plain)];
@@ -142,12 +139,12 @@ fn rebalance(plan: &RebalancePlan) -> Vec<Words> {
 
 fn undo(plan: &RebalancePlan) -> Vec<Words> {
     let mut lines = vec![
-        said("It takes its share again of what is announced or loses its owner.", Role::Plain),
-        said("A drain tells no further stops; what was told is finished.", Role::Plain),
+        said("From now on it gets its share of new and orphaned keys.", Role::Plain),
+        said("The drain sends no more stops; stops already sent continue.", Role::Plain),
         said("", Role::Plain),
     ];
     let head = match plan.moves() {
-        0 => format!("A rebalance would move nothing, as of {}.", revision(plan.revision)),
+        0 => format!("A rebalance would move no keys, as of {}.", revision(plan.revision)),
         keys => {
             format!(
                 "A rebalance would move {}, as of {}:",
@@ -162,14 +159,12 @@ fn undo(plan: &RebalancePlan) -> Vec<Words> {
 }
 
 fn affinity(model: &Model, dialog: &Dialog) -> Vec<Words> {
-    let mut lines =
-        vec![said("Nothing that runs moves for it; a rebalance does that.", Role::Plain)];
+    let mut lines = vec![said("Moves no running key; run a rebalance to move keys.", Role::Plain)];
     let nodes = dialog.nodes.iter().filter_map(|id| model.data.live.node(id));
     lines.extend(nodes.take(8).map(|node| {
         let wished = node.wish.as_ref().and_then(|wish| wish.affinity);
-        let wished = wished.map_or("nothing".to_owned(), |affinity| affinity.to_string());
-        let text =
-            format!("  {}: says {} itself, an operator says {wished}", node.node, node.affinity);
+        let wished = wished.map_or("none".to_owned(), |affinity| affinity.to_string());
+        let text = format!("  {}: own affinity {}, override {wished}", node.node, node.affinity);
         said(text, Role::Plain)
     }));
     lines
