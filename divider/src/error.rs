@@ -3,12 +3,11 @@
 use std::time::Duration;
 
 use crate::id::{NodeId, Session};
-use crate::report::debug_as_report;
 use crate::store::StoreError;
 use crate::{InvalidId, InvalidKey, Key};
 
 /// Why a node did not start. Nothing of it is left running, and it holds nothing.
-#[derive(thiserror::Error)]
+#[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StartError {
     /// The node's id is not one.
@@ -99,7 +98,7 @@ pub enum StartError {
 
 /// Why a node is over. Its stream of events ends with it, and nothing that is asked of it after that
 /// is done.
-#[derive(Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Ended {
     /// [`cancel`](crate::Divider::cancel) was called, or nobody listened to its events any more.
@@ -145,7 +144,7 @@ pub enum Ended {
 }
 
 /// Why a key could not be released or completed.
-#[derive(Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum KeyError {
     /// This run of the key was over before: it was confirmed, released or completed, or it never was
@@ -193,7 +192,7 @@ pub enum KeyError {
 }
 
 /// Why [`run`](crate::run()) did not end well. Every handler has ended, and the node is over.
-#[derive(Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RunError {
     /// The node was over without a shutdown. It does not come back by itself: let the process end.
@@ -216,5 +215,3 @@ pub enum RunError {
         keys: u64,
     },
 }
-
-debug_as_report!(StartError, Ended, KeyError, RunError);

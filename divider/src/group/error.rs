@@ -2,14 +2,13 @@
 
 use crate::id::NodeId;
 use crate::key::Key;
-use crate::report::debug_as_report;
 use crate::store::StoreError;
 use divider_core::wire::Malformed;
 
 use super::DrainId;
 
 /// Keys were not announced or retracted, or not all of them.
-#[derive(Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum AnnounceError {
     /// The store refused this key, or did not answer through 16 attempts.
@@ -72,7 +71,7 @@ pub enum AnnounceError {
 }
 
 /// An operator's wish was not written.
-#[derive(thiserror::Error)]
+#[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum OperateError {
     /// No such node is a member, and nothing is on record for one; nothing was changed.
@@ -165,8 +164,6 @@ pub enum OperateError {
         source: Box<OperateError>,
     },
 }
-
-debug_as_report!(AnnounceError, OperateError);
 
 /// At most ten names, and how many more there are.
 fn list(nodes: &[NodeId]) -> String {

@@ -1,5 +1,6 @@
 //! Connecting: to a server that is not there yet, and to no address that cannot be reached.
 
+use std::error::Error;
 use std::net::TcpListener;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -45,10 +46,10 @@ async fn a_server_that_is_not_there_yet_is_waited_for() {
 async fn a_server_that_does_not_come_is_an_error_that_names_the_last_reason() {
     let options = NatsStore::options().wait_for_server(Duration::from_millis(300));
     let error = in_time(options.connect(nowhere(), group())).await.expect_err("nobody is there");
-    let text = format!("{error:?}");
-    assert!(text.contains("within 300ms") && text.contains("cannot connect to"), "{text}");
+    let text = error.to_string();
+    assert!(text.contains("within 300ms"), "{text}");
     let OpenError::NotThere { source, .. } = error else { panic!("{text}") };
-    assert!(matches!(*source, OpenError::Connect { .. }), "{text}");
+    assert!(matches!(*source, OpenError::Connect { .. }), "{source:?}");
 }
 
 #[tokio::test]
@@ -69,7 +70,7 @@ async fn a_connection_that_retries_at_the_start_is_waited_for_and_works_as_any_o
     let connect = || ConnectOptions::new().retry_on_initial_connect();
     let hasty = creating().connect_options(connect()).connect_timeout(Duration::from_millis(100));
     let error = in_time(hasty.connect(nowhere(), group())).await.expect_err("nobody is there");
-    let text = format!("{error:?}");
+    let text = error.source().expect("has a cause").to_string();
     assert!(text.contains("no server answered within 100ms"), "{text}");
 
     let mut server = stopped();

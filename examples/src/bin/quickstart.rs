@@ -8,14 +8,20 @@
 //! ```
 
 use std::error::Error;
+use std::process::ExitCode;
 use std::time::Duration;
 
 use divider::store::{NatsStore, StreamOptions};
 use divider::{Assignment, Divider, Finish};
+use divider_examples::cli::exit_code;
 use tokio::signal::unix::{SignalKind, signal};
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn Error>> {
+async fn main() -> ExitCode {
+    exit_code(serve().await)
+}
+
+async fn serve() -> Result<(), Box<dyn Error>> {
     // Before the node joins, so that a signal never just kills it.
     let (mut term, mut int) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let shutdown = async move {

@@ -5,12 +5,11 @@ use std::time::Duration;
 
 use super::super::StoreError;
 use super::stream::BrokenRule;
-use crate::report::debug_as_report;
 use divider_core::wire::Malformed;
 
 /// Why a [`NatsStore`](super::NatsStore) could not be opened. Nothing was changed, except that with
 /// `create_if_missing` the group may have been made.
-#[derive(thiserror::Error)]
+#[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum OpenError {
     /// No server could be reached, or none let us in. Check the address, the credentials and TLS.
@@ -111,8 +110,6 @@ impl From<StoreError> for OpenError {
         }
     }
 }
-
-debug_as_report!(OpenError);
 
 struct Rules<'a>(&'a [BrokenRule]);
 

@@ -10,6 +10,7 @@ use tokio::time::Instant;
 use super::super::StoreError;
 use super::error::OpenError;
 use crate::backoff::Backoff;
+use crate::report::chain;
 
 /// How long is waited for one server, from when the first attempt begins.
 pub(super) struct Patience {
@@ -35,7 +36,7 @@ impl Patience {
             return Err(OpenError::NotThere { waited: longest, source: Box::new(error) });
         }
         if !std::mem::replace(&mut self.told, true) {
-            tracing::warn!(error = ?error, ?longest, "waiting for the store");
+            tracing::warn!(error = %chain(&error), ?longest, "waiting for the store");
         }
         tokio::time::sleep(wait).await;
         Ok(())
