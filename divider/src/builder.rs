@@ -16,7 +16,7 @@ use crate::host;
 use crate::id::{NodeId, Revision};
 use crate::key::Key;
 use crate::store::{MAX_VALUE, Store};
-use divider_core::config::{Config, JoinPolicy, RebalancePolicy, WORTH};
+use divider_core::config::{self, Config, RebalancePolicy, WORTH};
 use divider_core::wire::{MemberRecord, MemberState};
 
 /// The settings of a node, and the way to start it: see [`Divider::builder`].
@@ -37,6 +37,35 @@ pub struct Builder {
     rebalance: Rebalance,
     labels: BTreeMap<String, String>,
     build: String,
+}
+
+/// What a node does at its start while another session holds its node id.
+///
+/// A session holds an id from its join until it leaves. A process that crashed did not leave, so its
+/// session holds the id until somebody observes that it is silent for a whole lease.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum JoinPolicy {
+    /// Observe the other session for its lease. If it sends no heartbeat, take its place; if it
+    /// does, the start fails with [`StartError::NodeIdInUse`].
+    ///
+    /// It suits a fixed id on any platform: a restart after a crash waits one lease of the crashed
+    /// process, a restart after a clean shutdown waits for nothing, and a second process with the id
+    /// by mistake does no harm.
+    #[default]
+    Observe,
+    /// Fail with [`StartError::NodeIdInUse`] at once, also where the other process is long dead and
+    /// no node has observed that yet.
+    ///
+    /// For processes that something else restarts, and that shall rather fail than wait.
+    FailIfInUse,
+    /// Take the place of the other session at once. This gives up one owner for each key where the
+    /// other process lives: its keys may run twice for up to its lease, and then it ends with
+    /// [`Ended::Replaced`].
+    ///
+    /// Only for platforms that guarantee one process to an id, where it spares a restart after a
+    /// crash the wait of a lease.
+    TakeOver,
 }
 
 /// Whether keys that run move when a node joins.
@@ -68,7 +97,7 @@ impl Builder {
             start_timeout: None,
             stop_timeout: None,
             cool_down: Duration::from_secs(30),
-            join: JoinPolicy::Observe,
+            join: JoinPolicy::default(),
             rebalance: Rebalance::default(),
             labels: BTreeMap::new(),
             build: String::new(),
@@ -86,7 +115,7 @@ impl Builder {
     ///
     /// After a crash the keys of a fixed name are idle for that lease, however soon the process is
     /// back. Then they move twice: to the other nodes, and back when the new session's join is
-    /// balanced. [`take_over`](Self::take_over) spares the wait where it may be used.
+    /// balanced. [`JoinPolicy::TakeOver`] spares the wait where it may be used.
     pub fn node(mut self, id: impl Into<String>) -> Self {
         self.node = Some(id.into());
         self
@@ -132,19 +161,11 @@ impl Builder {
         self
     }
 
-    /// Refuse at once to start while a session that may be alive has this node id, instead of
-    /// watching it for a lease and taking its place if it is silent.
-    pub fn fail_if_in_use(mut self) -> Self {
-        self.join = JoinPolicy::FailIfInUse;
-        self
-    }
-
-    /// Take the place of whatever session has this node id, at once.
-    ///
-    /// Only for platforms that guarantee one process to an id: where another one does live, its keys
-    /// may run twice for up to its lease, and then it ends with [`Ended::Replaced`].
-    pub fn take_over(mut self) -> Self {
-        self.join = JoinPolicy::TakeOver;
+    /// What to do while another session holds the node id; it makes a difference for fixed ids
+    /// ([`node`](Self::node)) only. [`JoinPolicy::Observe`] unless set: it is right on any platform,
+    /// and costs a restart after a crash one lease.
+    pub fn join_policy(mut self, policy: JoinPolicy) -> Self {
+        self.join = policy;
         self
     }
 
@@ -239,7 +260,11 @@ impl Builder {
             prefixes: self.prefixes,
             // The engine puts the store's in where none was asked for.
             lease: self.lease.unwrap_or(MIN_LEASE),
-            join: self.join,
+            join: match self.join {
+                JoinPolicy::Observe => config::JoinPolicy::Observe,
+                JoinPolicy::FailIfInUse => config::JoinPolicy::FailIfInUse,
+                JoinPolicy::TakeOver => config::JoinPolicy::TakeOver,
+            },
             rebalance: match self.rebalance {
                 Rebalance::OnJoin => RebalancePolicy::OnJoin,
                 Rebalance::Manual => RebalancePolicy::Manual,
@@ -341,7 +366,7 @@ mod tests {
             .prefix("/b/")
             .label("zone", "eu")
             .build_name("1.2.3")
-            .take_over()
+            .join_policy(JoinPolicy::TakeOver)
             .rebalance(Rebalance::Manual)
             .stop_timeout(Duration::from_secs(9))
             .into_config()
@@ -351,7 +376,7 @@ mod tests {
         assert_eq!(config.prefixes, ["/a/", "/b/"]);
         assert_eq!(config.labels["zone"], "eu");
         assert_eq!(config.build, "1.2.3");
-        assert_eq!(config.join, JoinPolicy::TakeOver);
+        assert_eq!(config.join, config::JoinPolicy::TakeOver);
         assert_eq!(config.rebalance, RebalancePolicy::Manual);
         assert_eq!(config.stop_timeout, Some(Duration::from_secs(9)));
         assert_eq!(config.cool_down, Duration::from_secs(30));

@@ -34,7 +34,7 @@
 //!
 //! | for | there is |
 //! |---|---|
-//! | starting a node | [`Divider::builder`], whose [`Builder`] has affinity, prefixes, lease, and what to do when the node id is in use |
+//! | starting a node | [`Divider::builder`], whose [`Builder`] has affinity, prefixes, lease, and what to do when the node id is in use ([`JoinPolicy`]) |
 //! | its events | [`Events`], a stream of [`Event::Start`], [`Event::Stop`] and [`Event::Lost`]; [`Events::split`] for two tasks |
 //! | a key to work on | [`Assignment`]: key, token, remaining lease, [`is_valid`](Assignment::is_valid), a cancellation token |
 //! | a key to stop | [`Handoff`], to be [confirmed](Handoff::confirm) when the work has stopped |
@@ -135,7 +135,7 @@ mod sync;
 mod tests;
 
 pub use assignment::Assignment;
-pub use builder::{Builder, MAX_LEASE, MIN_LEASE, Rebalance};
+pub use builder::{Builder, JoinPolicy, MAX_LEASE, MIN_LEASE, Rebalance};
 pub use divider::{Affinity, Divider, Flushed};
 pub use divider_core::error::{InvalidId, InvalidKey};
 pub use divider_core::id::{self, GroupName, NodeId, Revision, Session, Token};

@@ -1,7 +1,7 @@
 //! What happens to groups.
 
 use divider::store::StoreError;
-use divider::{Builder, Divider, Ended, Event, KeyError, Rebalance, StartError};
+use divider::{Divider, Ended, Event, JoinPolicy, KeyError, Rebalance, StartError};
 use divider_core::wire::{ControlRecord, Mode};
 
 use crate::bed::{Bed, Cable, in_time, until};
@@ -150,10 +150,11 @@ async fn a_start_that_is_given_up_leaves_nothing_behind(bed: Bed) {
     let start = Divider::builder(cable.clone()).node("n").lease(LEASE).start();
     assert!(tokio::time::timeout(LEASE / 10, start).await.is_err(), "nobody answers");
     cable.mend();
-    let (divider, _events) =
-        in_time(Divider::builder(cable).node("n").lease(LEASE).fail_if_in_use().start())
-            .await
-            .expect("nobody else has the id");
+    let (divider, _events) = in_time(
+        Divider::builder(cable).node("n").lease(LEASE).join_policy(JoinPolicy::FailIfInUse).start(),
+    )
+    .await
+    .expect("nobody else has the id");
     in_time(divider.cancel()).await;
     assert_eq!(bed.consumers().await, 0, "consumers left on the server");
 }
@@ -243,7 +244,9 @@ async fn a_node_id_in_use_is_refused_by_name(bed: Bed) {
     let ledger = Ledger::default();
     let [first] = workers(&bed, &ledger).await;
     let again = |store| Divider::builder(store).node("w0").lease(LEASE);
-    for builder in [again(bed.store().await), again(bed.store().await).fail_if_in_use()] {
+    for builder in
+        [again(bed.store().await), again(bed.store().await).join_policy(JoinPolicy::FailIfInUse)]
+    {
         match in_time(builder.start()).await {
             Err(StartError::NodeIdInUse { session, .. }) => {
                 assert_eq!(session, first.divider.session());
@@ -252,13 +255,18 @@ async fn a_node_id_in_use_is_refused_by_name(bed: Bed) {
         }
     }
     first.leave().await;
-    in_time(again(bed.store().await).fail_if_in_use().start()).await.expect("it is free now");
+    in_time(again(bed.store().await).join_policy(JoinPolicy::FailIfInUse).start())
+        .await
+        .expect("it is free now");
 }
 
 async fn a_node_that_is_taken_over_ends(bed: Bed) {
     let ledger = Ledger::default();
     let [first] = workers(&bed, &ledger).await;
-    let second = Worker::with("w0", bed.store().await, &ledger, Builder::take_over).await;
+    let second = Worker::with("w0", bed.store().await, &ledger, |builder| {
+        builder.join_policy(JoinPolicy::TakeOver)
+    })
+    .await;
     let session = second.divider.session();
     assert_eq!(first.over().await, Ended::Replaced { session });
 }
