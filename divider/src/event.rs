@@ -8,8 +8,11 @@ use crate::assignment::Assignment;
 use crate::handoff::Handoff;
 
 /// What the application is told about its keys.
+///
+/// These three are all there will ever be: a match on them needs no further arm, which would drop a
+/// hand-off of a new kind unconfirmed. New causes are added to [`Reason`] instead, and
+/// [`Reason::is_loss`] tells what any of them asks for.
 #[derive(Debug)]
-#[non_exhaustive]
 pub enum Event {
     /// Start working on the key: until its stop is confirmed or its lease is over, it is this
     /// node's and nobody else's.

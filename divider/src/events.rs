@@ -69,7 +69,11 @@ impl Events {
 
     fn poll(&self, cx: &mut Context<'_>) -> Poll<Option<Event>> {
         let ended = match self.stops.poll(cx) {
-            Poll::Ready(Some(event)) => return Poll::Ready(Some(event)),
+            Poll::Ready(Some(handoff)) => {
+                let is_loss = handoff.reason().is_loss();
+                let event = if is_loss { Event::Lost(handoff) } else { Event::Stop(handoff) };
+                return Poll::Ready(Some(event));
+            }
             Poll::Ready(None) => true,
             Poll::Pending => false,
         };
@@ -101,22 +105,21 @@ impl Starts {
 }
 
 impl Stops {
-    /// The next stop or loss; `None` when the node is over. It is one of [`Event::Stop`] and
-    /// [`Event::Lost`].
+    /// The next stop or loss; `None` when the node is over. [`Reason::is_loss`](crate::Reason::is_loss)
+    /// of its [reason](Handoff::reason) tells which.
     ///
     /// # Cancel safety
-    /// Cancel safe: an event that was not returned is returned by the next call.
-    pub async fn next(&mut self) -> Option<Event> {
+    /// Cancel safe: a stop that was not returned is returned by the next call.
+    pub async fn next(&mut self) -> Option<Handoff> {
         poll_fn(|cx| self.poll(cx)).await
     }
 
-    fn poll(&self, cx: &mut Context<'_>) -> Poll<Option<Event>> {
+    fn poll(&self, cx: &mut Context<'_>) -> Poll<Option<Handoff>> {
         let shared = &self.listener.shared;
         shared.poll_end(cx).map(|taken| {
             let taken = taken?;
             let shared = Arc::clone(shared);
-            let handoff = Handoff::new(taken.assignment, taken.reason, taken.deadline, shared);
-            Some(if taken.reason.is_loss() { Event::Lost(handoff) } else { Event::Stop(handoff) })
+            Some(Handoff::new(taken.assignment, taken.reason, taken.deadline, shared))
         })
     }
 }
@@ -136,8 +139,8 @@ impl Stream for Starts {
 }
 
 impl Stream for Stops {
-    type Item = Event;
-    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Event>> {
+    type Item = Handoff;
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Handoff>> {
         self.poll(cx)
     }
 }

@@ -123,7 +123,6 @@ impl Worker {
                     Some(Event::Start(assignment)) => self.start(&assignment),
                     Some(Event::Stop(handoff)) => stopping.push(self.stop(What::Stop, handoff)),
                     Some(Event::Lost(handoff)) => stopping.push(self.stop(What::Lost, handoff)),
-                    Some(_) => {}
                     None => return self.end(divider.ended().await),
                 },
                 Some(handoff) = stopping.next() => self.stopped(handoff),

@@ -18,7 +18,6 @@ async fn next_start(events: &mut Events) -> String {
             match events.next().await.expect("the node lives") {
                 Event::Start(assignment) => return assignment.key().as_str().to_owned(),
                 Event::Stop(handoff) | Event::Lost(handoff) => handoff.confirm(),
-                _ => {}
             }
         }
     })

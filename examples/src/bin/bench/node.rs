@@ -219,7 +219,6 @@ async fn follow(mut events: Events, mut say: impl FnMut(Option<What>)) {
                 say(Some(What::Lost(number(handoff.key()))));
                 handoff.confirm();
             }
-            _ => {}
         }
         next = if let Some(next) = events.next().now_or_never() {
             next
