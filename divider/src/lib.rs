@@ -49,7 +49,15 @@
 //! | where the log is | [`NatsStore`], [`MemoryStore`], or a [`Store`](store::Store) of your own |
 //! | being woken at night | [`operations`]: what to alert on, what each log line means, what to do |
 //!
-//! The crate has no cargo features.
+//! # Cargo features
+//!
+//! | feature | default | |
+//! |---|---|---|
+//! | `nats` | yes | `store::nats` and `NatsStore`, on the client `async-nats` |
+//! | `ring` | yes | the crypto provider of that client; `store::nats` tells how to use another |
+//! | `testing` | no | `testing`: faults of [`MemoryStore`] on request, for tests of services |
+//!
+//! Without `nats` the crate has [`MemoryStore`] and the trait [`Store`](store::Store) alone.
 //!
 //! # What holds, and what it rests on
 //!
@@ -113,6 +121,7 @@
 //! while nobody listens.
 //!
 #![doc = include_str!("engine/metrics.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod assignment;
 mod backoff;
@@ -131,6 +140,8 @@ mod run;
 pub mod snapshot;
 pub mod store;
 mod sync;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 #[cfg(test)]
 mod tests;
 
@@ -146,4 +157,6 @@ pub use events::{Events, Starts, Stops};
 pub use group::Group;
 pub use handoff::Handoff;
 pub use run::{BoxError, Finish, Run, run};
-pub use store::{MemoryStore, NatsOptions, NatsStore, OpenError};
+pub use store::MemoryStore;
+#[cfg(feature = "nats")]
+pub use store::nats::NatsStore;

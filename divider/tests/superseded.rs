@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use divider::store::{Change, Filter, Outcome, Record, Store, StreamOptions, Write};
+use divider::store::nats::StreamOptions;
+use divider::store::{Change, Filter, Outcome, Record, Store, Write};
 use divider::{Divider, Event, Events, Group, GroupName, Key, NatsStore};
 use divider_local_server::LocalServer;
 use tokio::task::JoinHandle;

@@ -5,7 +5,8 @@
 use std::fs;
 use std::time::Duration;
 
-use divider::store::{Filter, Store, StreamOptions};
+use divider::store::nats::StreamOptions;
+use divider::store::{Filter, Store};
 use divider::{GroupName, NatsStore};
 use divider_local_server::LocalServer;
 

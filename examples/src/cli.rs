@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::Args;
 use divider::GroupName;
-use divider::store::{NatsStore, OpenError, StreamOptions};
+use divider::store::nats::{NatsStore, OpenError, StreamOptions};
 
 use crate::span::parse_span;
 

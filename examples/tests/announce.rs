@@ -4,7 +4,7 @@ use std::io::Write;
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
-use divider::store::NatsStore;
+use divider::store::nats::NatsStore;
 use divider::{Group, GroupName};
 use divider_local_server::LocalServer;
 use tokio::time::timeout;

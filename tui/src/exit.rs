@@ -4,9 +4,10 @@ use std::error::Error;
 use std::fmt;
 use std::process::ExitCode;
 
+use divider::group::AnnounceError;
 use divider::group::OperateError;
 use divider::store::StoreError;
-use divider::{OpenError, group::AnnounceError};
+use divider::store::nats::OpenError;
 
 use crate::output::{chain, plain};
 

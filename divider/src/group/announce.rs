@@ -224,7 +224,8 @@ fn unexpected_conflict() -> StoreError {
 mod tests {
     use super::*;
     use crate::id::{GroupName, Revision};
-    use crate::store::{Fault, MemoryStore};
+    use crate::store::MemoryStore;
+    use crate::testing::Fault;
 
     fn store() -> MemoryStore {
         MemoryStore::new(GroupName::new("g").expect("legal"))

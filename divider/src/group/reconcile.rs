@@ -328,7 +328,8 @@ fn behind(name: &str) -> StoreError {
 mod tests {
     use super::*;
     use crate::id::GroupName;
-    use crate::store::{Fault, MemoryStore};
+    use crate::store::MemoryStore;
+    use crate::testing::Fault;
 
     fn keys(texts: &[&str]) -> Vec<Key> {
         texts.iter().map(|text| Key::new(text).expect(text)).collect()

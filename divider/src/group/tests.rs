@@ -6,7 +6,8 @@ use futures_util::future::BoxFuture;
 
 use super::*;
 use crate::id::{NodeId, Revision};
-use crate::store::{Fault, Filter, Info, MemoryStore, Outcome, Record, StoreError, Watch, Write};
+use crate::store::{Filter, Info, MemoryStore, Outcome, Record, StoreError, Watch, Write};
+use crate::testing::Fault;
 use divider_core::wire::{ControlRecord, GroupRecord, Mode, RebalanceRecord};
 
 fn node(id: &str) -> NodeId {

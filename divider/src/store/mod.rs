@@ -4,8 +4,9 @@
 //! whole store a higher [`Revision`](crate::Revision), so that the store is one ordered log of which a watch delivers
 //! every name's newest record in order, skipping superseded ones.
 
-mod memory;
-mod nats;
+pub(crate) mod memory;
+#[cfg(feature = "nats")]
+pub mod nats;
 
 use std::fmt;
 use std::sync::Arc;
@@ -16,11 +17,7 @@ use tokio::runtime::Handle;
 use crate::id::GroupName;
 
 pub use divider_core::log::{Change, Filter, Info, MAX_VALUE, Outcome, Record, StoreError, Write};
-pub use memory::{Fault, MemoryStore};
-pub use nats::{
-    BrokenRule, Copy, Inspection, NatsAccount, NatsOptions, NatsStore, OpenError, Right, Role,
-    Server, Storage, Stray, StreamOptions, credentials_file,
-};
+pub use memory::MemoryStore;
 
 /// A backend: one group's records, with compare-and-set, leader reads and watches.
 ///

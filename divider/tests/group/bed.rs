@@ -10,9 +10,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
-use divider::store::{
-    Change, Filter, Info, Outcome, Record, Store, StoreError, StreamOptions, Watch, Write,
-};
+use divider::store::nats::StreamOptions;
+use divider::store::{Change, Filter, Info, Outcome, Record, Store, StoreError, Watch, Write};
 use divider::{GroupName, MemoryStore, NatsStore, Revision};
 use divider_local_server::LocalServer;
 use tokio::sync::watch;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use divider::store::StreamOptions;
+use divider::store::nats::StreamOptions;
 use divider::{Divider, Group, Key, NatsStore};
 use divider_local_server::LocalServer;
 

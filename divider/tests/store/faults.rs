@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use divider::store::{Change, Outcome, Store, StoreError, StreamOptions, Watch};
+use divider::store::nats::StreamOptions;
+use divider::store::{Change, Outcome, Store, StoreError, Watch};
 use divider::{Group, Key, NatsStore, Revision};
 use divider_local_server::{Cluster, LocalServer};
 use futures_util::future::join_all;

@@ -3,8 +3,10 @@
 use std::collections::BTreeSet;
 use std::net::TcpListener;
 
-use divider::store::{Right, Role, Store, StoreError, StreamOptions};
-use divider::{GroupName, NatsStore, OpenError};
+use divider::store::nats::OpenError;
+use divider::store::nats::{Right, Role, StreamOptions};
+use divider::store::{Store, StoreError};
+use divider::{GroupName, NatsStore};
 use divider_local_server::LocalServer;
 use serde_json::{Value, json};
 

@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_nats::ConnectOptions;
-use divider::{NatsStore, OpenError};
+use divider::NatsStore;
+use divider::store::nats::OpenError;
 use divider_local_server::LocalServer;
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, copy_bidirectional};
@@ -156,7 +157,7 @@ async fn forward(
 }
 
 /// After each cut the store works again, and no address was tried that only the server told of.
-async fn assert_never_lost(options: divider::NatsOptions, cuts: u64) {
+async fn assert_never_lost(options: divider::store::nats::NatsOptions, cuts: u64) {
     let server = LocalServer::start().expect("a nats-server");
     let forwarded = Forwarded::to(&server).await;
     let store = options.connect(&forwarded.url, group()).await.expect("a group");

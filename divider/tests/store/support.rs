@@ -5,10 +5,10 @@ use std::future::Future;
 use std::time::Duration;
 
 use bytes::Bytes;
-use divider::store::{
-    Change, Filter, Outcome, Record, Store, StoreError, StreamOptions, Watch, Write,
-};
-use divider::{GroupName, NatsOptions, NatsStore, Revision};
+use divider::store::nats::NatsOptions;
+use divider::store::nats::StreamOptions;
+use divider::store::{Change, Filter, Outcome, Record, Store, StoreError, Watch, Write};
+use divider::{GroupName, NatsStore, Revision};
 use divider_local_server::LocalServer;
 use futures_util::stream::{self, StreamExt};
 use serde_json::{Value, json};

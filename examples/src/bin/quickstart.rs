@@ -11,7 +11,7 @@ use std::error::Error;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use divider::store::{NatsStore, StreamOptions};
+use divider::store::nats::{NatsStore, StreamOptions};
 use divider::{Assignment, Divider, Finish};
 use divider_examples::cli::exit_code;
 use tokio::signal::unix::{SignalKind, signal};

@@ -1,6 +1,6 @@
 //! The log itself is lost, wholly or in part.
 
-use divider::store::StreamOptions;
+use divider::store::nats::StreamOptions;
 use divider_examples::history::Broken;
 use divider_examples::journal::{What, now_ns};
 use divider_local_server::LocalServer;

@@ -1,6 +1,6 @@
 //! The server goes away, or stands still.
 
-use divider::store::StreamOptions;
+use divider::store::nats::StreamOptions;
 use divider_examples::journal::now_ns;
 use divider_local_server::LocalServer;
 use tokio::time::sleep;

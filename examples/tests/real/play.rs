@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use divider::store::{NatsStore, StreamOptions};
+use divider::store::nats::{NatsStore, StreamOptions};
 use divider::{Group, Key};
 use divider_examples::fleet::{Fleet, Worker};
 use divider_examples::history::{Broken, History, Run};

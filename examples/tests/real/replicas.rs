@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use divider::store::StreamOptions;
+use divider::store::nats::StreamOptions;
 use divider_examples::journal::now_ns;
 use divider_local_server::{Cluster, LocalServer};
 

@@ -3,7 +3,8 @@
 use std::fs;
 
 use async_nats::ConnectOptions;
-use divider::store::{OpenError, Outcome, Store, StoreError, StreamOptions, credentials_file};
+use divider::store::nats::{OpenError, StreamOptions, credentials_file};
+use divider::store::{Outcome, Store, StoreError};
 use divider::{NatsStore, Revision};
 use divider_examples::cli::chain;
 use divider_local_server::{LocalServer, Scratch};

@@ -1,7 +1,8 @@
 use std::time::Duration;
 
 use async_nats::ConnectOptions;
-use divider::store::{NatsStore, OpenError, Outcome, Store, StoreError, StreamOptions, Write};
+use divider::store::nats::{NatsStore, OpenError, StreamOptions};
+use divider::store::{Outcome, Store, StoreError, Write};
 use divider::{Group, GroupName, Key};
 use divider_local_server::LocalServer;
 

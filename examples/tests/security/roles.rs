@@ -5,7 +5,8 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use divider::group::{AfterResume, DrainOptions, Why};
-use divider::store::{Role, Store};
+use divider::store::Store;
+use divider::store::nats::Role;
 use divider::{Divider, Event, Events, Group, NatsStore};
 use divider_examples::proxy::{Flow, Link};
 

@@ -4,8 +4,10 @@ use std::fs;
 use std::path::PathBuf;
 
 use async_nats::ConnectOptions;
-use divider::store::{OpenError, Store, StreamOptions};
-use divider::{Group, NatsOptions, NatsStore};
+use divider::store::Store;
+use divider::store::nats::NatsOptions;
+use divider::store::nats::{OpenError, StreamOptions};
+use divider::{Group, NatsStore};
 use divider_examples::cli::chain;
 use divider_local_server::{LocalServer, Scratch};
 use rcgen::{BasicConstraints, CertificateParams, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair};

@@ -1,8 +1,8 @@
 //! `divider init`
 
 use clap::Args;
-use divider::OpenError;
-use divider::store::StreamOptions;
+use divider::store::nats::OpenError;
+use divider::store::nats::StreamOptions;
 use serde::Serialize;
 
 use crate::exit::{Exit, Failure, Outcome};

@@ -3,7 +3,7 @@
 use clap::Args;
 use divider::snapshot::Problem;
 use divider::snapshot::RecordName;
-use divider::store::Stray;
+use divider::store::nats::Stray;
 use divider::{Key, Revision};
 use serde::Serialize;
 

@@ -1,7 +1,9 @@
 //! Connecting, and finding the group.
 
-use divider::store::{NatsAccount, Store};
-use divider::{Group, GroupName, OpenError};
+use divider::store::Store;
+use divider::store::nats::NatsAccount;
+use divider::store::nats::OpenError;
+use divider::{Group, GroupName};
 use tokio::runtime::Handle;
 
 use super::{ConnectionArgs, Environment, Settings, options};

@@ -1,8 +1,9 @@
 //! Settings as the client takes them.
 
 use async_nats::ConnectOptions;
-use divider::store::credentials_file;
-use divider::{NatsOptions, NatsStore};
+use divider::NatsStore;
+use divider::store::nats::NatsOptions;
+use divider::store::nats::credentials_file;
 
 use super::field::Login;
 use super::{Environment, Field, Settings, files};

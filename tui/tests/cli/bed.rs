@@ -4,7 +4,7 @@ use std::io::Write;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 
-use divider::store::{NatsStore, StreamOptions};
+use divider::store::nats::{NatsStore, StreamOptions};
 use divider::{Assignment, Divider, Event, Events, Finish, Group, GroupName, Key};
 use divider_local_server::{LocalServer, Scratch};
 use serde_json::Value;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use divider::store::{NatsStore, StreamOptions};
+use divider::store::nats::{NatsStore, StreamOptions};
 use divider::{Assignment, Divider, Finish, Group, GroupName, Key};
 use divider_local_server::LocalServer;
 

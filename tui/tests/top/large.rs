@@ -1,6 +1,7 @@
 //! A group as large as it may be, and the memory that it takes.
 
-use divider::store::{NatsStore, Outcome, Store, Write};
+use divider::store::nats::NatsStore;
+use divider::store::{Outcome, Store, Write};
 use divider::{Key, NodeId, Revision, Session, Token};
 use divider_core::wire::{
     ClaimRecord, LeaseRecord, LeaseState, MemberRecord, MemberState, Owner, RecordName,

@@ -1,15 +1,19 @@
-//! Faults on request: what a test can do to a store in memory.
+//! Faults of a store in memory, which [`testing`](crate::testing) asks for.
 
 use std::collections::VecDeque;
 
 use tokio::sync::oneshot;
 
 use super::super::{Outcome, StoreError, Write};
-use super::{MemoryStore, REQUEST_TIMEOUT, State, new_log};
+use super::{MemoryStore, REQUEST_TIMEOUT, State};
 
 /// What becomes of one write instead of the usual.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
+#[cfg_attr(
+    not(any(test, feature = "testing")),
+    expect(dead_code, unreachable_pub, reason = "only `testing` asks for faults")
+)]
 pub enum Fault {
     /// It lands, and its acknowledgement is lost: [`Outcome::Unknown`].
     LostAck,
@@ -22,13 +26,16 @@ pub enum Fault {
 
 /// The faults that are waiting to happen.
 #[derive(Debug, Default)]
-pub(super) struct Faults {
+pub(crate) struct Faults {
     next: VecDeque<Fault>,
     frozen: bool,
-    held: Vec<(Write, Option<oneshot::Sender<Outcome>>)>,
+    held: Vec<Held>,
     /// Grows when every watch is broken off.
     pub(super) epoch: u64,
 }
+
+/// A write that lands later, and who waits for its outcome.
+type Held = (Write, Option<oneshot::Sender<Outcome>>);
 
 impl Faults {
     pub(super) fn frozen(&self) -> bool {
@@ -36,57 +43,31 @@ impl Faults {
     }
 }
 
-/// Faults, for tests of what is built on a store.
+#[cfg(any(test, feature = "testing"))]
+impl Faults {
+    pub(crate) fn fail_next(&mut self, fault: Fault) {
+        self.next.push_back(fault);
+    }
+
+    pub(crate) fn freeze(&mut self) {
+        self.frozen = true;
+    }
+
+    pub(crate) fn thaw(&mut self) {
+        self.frozen = false;
+    }
+
+    pub(crate) fn take_held(&mut self) -> Vec<Held> {
+        std::mem::take(&mut self.held)
+    }
+
+    /// Every watch is over.
+    pub(crate) fn end_epoch(&mut self) {
+        self.epoch += 1;
+    }
+}
+
 impl MemoryStore {
-    /// Has this happen to the next write for which no fault is waiting yet.
-    pub fn fail_next(&self, fault: Fault) {
-        self.shared.lock().faults.next.push_back(fault);
-    }
-
-    /// Stops answering, as a stopped server does: reads and new watches time out after 2 s, watches
-    /// are silent, writes time out and land when the store thaws.
-    pub fn freeze(&self) {
-        self.shared.lock().faults.frozen = true;
-    }
-
-    /// Answers again; what was written meanwhile lands now, in order.
-    pub fn thaw(&self) {
-        self.shared.lock().faults.frozen = false;
-        self.release_held();
-    }
-
-    /// Lets the writes land that [`Fault::Late`] held back.
-    pub fn release_held(&self) {
-        let mut state = self.shared.lock();
-        for (write, answer) in std::mem::take(&mut state.faults.held) {
-            let outcome = self.apply(&mut state, write);
-            if let Some(answer) = answer {
-                // Nobody listens any more once the write has timed out.
-                let _ = answer.send(outcome);
-            }
-        }
-        drop(state);
-        self.shared.changed.send_replace(());
-    }
-
-    /// Ends every watch with [`StoreError::Gap`], as a lost connection does.
-    pub fn break_watches(&self) {
-        self.shared.lock().faults.epoch += 1;
-        self.shared.changed.send_replace(());
-    }
-
-    /// Deletes the group with its records; every watch ends.
-    pub fn delete_group(&self) {
-        self.shared.lock().log = None;
-        self.break_watches();
-    }
-
-    /// Makes the group again, empty: another log, with revisions from 1.
-    pub fn create_group(&self) {
-        self.shared.lock().log = Some(new_log());
-        self.break_watches();
-    }
-
     pub(super) async fn write_with_faults(&self, write: Write) -> Outcome {
         match self.start_write(write) {
             Ok(outcome) => outcome,
@@ -117,11 +98,11 @@ impl MemoryStore {
             }
         };
         drop(state);
-        self.shared.changed.send_replace(());
+        self.shared.notify();
         Ok(outcome)
     }
 
-    fn apply(&self, state: &mut State, write: Write) -> Outcome {
+    pub(crate) fn apply(&self, state: &mut State, write: Write) -> Outcome {
         match &mut state.log {
             Some(log) => log.write(write),
             None => Outcome::Unknown(self.no_group()),

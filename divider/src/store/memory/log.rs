@@ -16,7 +16,7 @@ const OVERHEAD: usize = 64;
 
 /// The newest record of every name, in the order of their revisions.
 #[derive(Debug)]
-pub(super) struct Log {
+pub(crate) struct Log {
     created: i128,
     last: u64,
     records: BTreeMap<u64, Stored>,

@@ -20,6 +20,7 @@ use super::{Filter, Info, Outcome, Record, Store, StoreError, Watch, Write};
 use crate::id::GroupName;
 use divider_core::log::check_filter;
 
+#[cfg(any(test, feature = "testing"))]
 pub use self::faults::Fault;
 
 /// A group's records in the memory of this process.
@@ -31,7 +32,8 @@ pub use self::faults::Fault;
 /// Times to live are measured on tokio's clock. A test may pause that before it starts its nodes:
 /// then they run on the test's runtime and go by its clock too, so that an hour passes as soon as
 /// nothing is left to do, with all heartbeats in it. `tokio::time::advance` by more than a lease is a
-/// pause of the whole process, which costs the lease.
+/// pause of the whole process, which costs the lease. With the cargo feature `testing` a test can
+/// also lose writes, break watches and stop the store for a while.
 ///
 /// ```
 /// # use std::time::Duration;
@@ -43,9 +45,6 @@ pub use self::faults::Fault;
 /// let (divider, _events) = Divider::builder(store.clone()).start().await?;
 /// tokio::time::sleep(Duration::from_secs(3600)).await; // a blink
 /// assert!(divider.is_ready());
-/// store.freeze(); // an outage
-/// tokio::time::sleep(Duration::from_secs(6)).await;
-/// assert!(!divider.is_ready());
 /// # Ok(())
 /// # }
 /// ```
@@ -66,12 +65,12 @@ pub use self::faults::Fault;
 #[derive(Debug, Clone)]
 pub struct MemoryStore {
     group: GroupName,
-    shared: Arc<Shared>,
+    pub(crate) shared: Arc<Shared>,
 }
 
 /// What every clone has in common.
 #[derive(Debug)]
-struct Shared {
+pub(crate) struct Shared {
     state: Mutex<State>,
     /// Told of every write and fault; watches wait on it.
     changed: signal::Sender<()>,
@@ -79,9 +78,9 @@ struct Shared {
 
 /// The log, or `None` for a group that was deleted, and what a test did to it.
 #[derive(Debug)]
-struct State {
-    log: Option<Log>,
-    faults: Faults,
+pub(crate) struct State {
+    pub(crate) log: Option<Log>,
+    pub(crate) faults: Faults,
 }
 
 /// How long a frozen store is waited for.
@@ -165,13 +164,18 @@ impl Store for MemoryStore {
 }
 
 impl Shared {
-    fn lock(&self) -> MutexGuard<'_, State> {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Wakes every watch and all that waits for the store to thaw.
+    pub(crate) fn notify(&self) {
+        self.changed.send_replace(());
     }
 }
 
 /// A log that no other of this process is mistaken for.
-fn new_log() -> Log {
+pub(crate) fn new_log() -> Log {
     static MADE: AtomicI64 = AtomicI64::new(1);
     Log::new(i128::from(MADE.fetch_add(1, Ordering::Relaxed)))
 }

@@ -16,7 +16,7 @@ use nkeys::KeyPair;
 ///
 /// ```no_run
 /// # use divider::{GroupName, NatsStore};
-/// # use divider::store::credentials_file;
+/// # use divider::store::nats::credentials_file;
 /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
 /// let store = NatsStore::options()
 ///     .connect_options(credentials_file("/run/secrets/worker.creds")?.name("worker 7"))

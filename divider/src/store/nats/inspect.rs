@@ -16,10 +16,10 @@ use crate::id::GroupName;
 pub struct Inspection {
     /// Every rule that it breaks.
     pub broken: Vec<BrokenRule>,
-    /// How many servers are to keep a copy.
+    /// How many replicas the stream is configured with.
     pub replicas: usize,
-    /// The servers that keep one, as far as they form a cluster.
-    pub copies: Vec<Copy>,
+    /// The servers that have a replica; empty where the server is no part of a cluster.
+    pub servers: Vec<Replica>,
     /// Bytes kept now.
     pub bytes: u64,
     /// The limit on bytes, if there is one.
@@ -30,17 +30,17 @@ pub struct Inspection {
     pub server_time: Option<SystemTime>,
 }
 
-/// A server that keeps a copy.
+/// A server's replica of a group's stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Copy {
+pub struct Replica {
     /// The server's name.
     pub server: String,
-    /// Whether it leads the others.
+    /// Whether this server leads the stream.
     pub is_leader: bool,
     /// Whether it has everything that the leader has.
     pub is_current: bool,
-    /// Whether it is away.
+    /// Whether the leader cannot reach this server.
     pub is_offline: bool,
 }
 
@@ -63,7 +63,7 @@ struct Peer {
 }
 
 impl NatsAccount {
-    /// Looks at a group's stream: its rules, its copies, its size, and the server's clock.
+    /// Looks at a group's stream: its rules, its replicas, its size, and the server's clock.
     ///
     /// # Errors
     /// [`OpenError::NoGroup`], [`OpenError::NoJetStream`], [`OpenError::Denied`],
@@ -83,20 +83,20 @@ impl NatsAccount {
             max_bytes: info.max_bytes(),
             records: info.state.messages,
             server_time: info.server_time(),
-            copies: info.cluster.map(ClusterInfo::copies).unwrap_or_default(),
+            servers: info.cluster.map(ClusterInfo::servers).unwrap_or_default(),
         })
     }
 }
 
 impl ClusterInfo {
-    fn copies(self) -> Vec<Copy> {
-        let leader = (!self.leader.is_empty()).then_some(Copy {
+    fn servers(self) -> Vec<Replica> {
+        let leader = (!self.leader.is_empty()).then_some(Replica {
             server: self.leader,
             is_leader: true,
             is_current: true,
             is_offline: false,
         });
-        let other = |peer: Peer| Copy {
+        let other = |peer: Peer| Replica {
             server: peer.name,
             is_leader: false,
             is_current: peer.current,

@@ -1,4 +1,27 @@
 //! A log in a stream of NATS `JetStream`, which is also a key-value bucket.
+//!
+//! [`NatsStore`] is the log of one group. [`NatsOptions`] has all that can be chosen when it is opened,
+//! and [`StreamOptions`] what can be chosen when the group is made. [`NatsAccount`] is for tools: it
+//! lists groups, inspects them, and checks the [`Right`]s of a user.
+//!
+//! This module needs the cargo feature `nats`, which is on by default.
+//!
+//! # The client
+//!
+//! Types of the client [`async_nats`] are part of this interface: [`NatsOptions::connect_options`] and
+//! [`credentials_file`] have its `ConnectOptions`, [`NatsStore::open`] its `Client`. The crate is
+//! re-exported here, so that an application uses the very version that this library was built with.
+//! A new incompatible version of `async-nats` (0.51 to 0.52) is an incompatible version of `divider`:
+//! a minor one before 1.0, a major one after.
+//!
+//! The feature `ring`, on by default, is the client's crypto provider. The client's own features cover
+//! the rest: an application that wants another provider, or websockets, depends on `async-nats`, too.
+//!
+//! ```toml
+//! [dependencies]
+//! divider = { version = "0.1", default-features = false, features = ["nats"] }
+//! async-nats = { version = "0.51", default-features = false, features = ["aws-lc-rs", "websockets"] }
+//! ```
 
 mod account;
 mod acks;
@@ -48,10 +71,12 @@ use super::{Filter, Info, Outcome, Record, Store, StoreError, Watch, Write};
 use crate::id::{GroupName, Revision};
 use divider_core::log::{check_filter, check_name};
 
+pub use async_nats;
+
 pub use self::account::{NatsAccount, Server, Storage};
 pub use self::credentials::credentials_file;
 pub use self::error::OpenError;
-pub use self::inspect::{Copy, Inspection};
+pub use self::inspect::{Inspection, Replica};
 pub use self::options::{NatsOptions, StreamOptions};
 pub use self::rights::{Right, Role};
 pub use self::stray::Stray;

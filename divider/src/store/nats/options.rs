@@ -15,7 +15,7 @@ use crate::id::GroupName;
 ///
 /// ```no_run
 /// # use divider::{GroupName, NatsStore};
-/// # use divider::store::StreamOptions;
+/// # use divider::store::nats::StreamOptions;
 /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
 /// let store = NatsStore::options()
 ///     .create_if_missing(StreamOptions::default().replicas(3))

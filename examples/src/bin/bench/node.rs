@@ -5,7 +5,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use clap::Args;
-use divider::store::NatsStore;
+use divider::store::nats::NatsStore;
 use divider::{Divider, Event, Events};
 use divider_examples::journal::now_ns;
 use futures_util::FutureExt;

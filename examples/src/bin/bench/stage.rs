@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use divider::store::{NatsStore, StreamOptions};
+use divider::store::nats::{NatsStore, StreamOptions};
 use divider::{Group, Key};
 use divider_local_server::{Cluster, LocalServer};
 use futures_util::future::try_join_all;

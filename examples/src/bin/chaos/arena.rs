@@ -9,7 +9,7 @@ use async_nats::{Client, ConnectOptions, ServerAddr};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use divider::Group;
-use divider::store::{NatsStore, StreamOptions};
+use divider::store::nats::{NatsStore, StreamOptions};
 use divider_examples::proxy::Link;
 use divider_examples::resource::Resource;
 use divider_local_server::Scratch;

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::fmt::Write;
 use std::path::Path;
 
-use divider::store::{NatsStore, StreamOptions};
+use divider::store::nats::{NatsStore, StreamOptions};
 use divider::{Group, NodeId};
 use divider_examples::fleet::{Fleet, Worker};
 use divider_examples::history::{History, Run};

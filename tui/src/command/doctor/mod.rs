@@ -7,7 +7,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use clap::Args;
 use divider::GroupName;
-use divider::store::{Inspection, Right, Role};
+use divider::store::nats::{Inspection, Right, Role};
 use serde::Serialize;
 
 use crate::connection::Connected;
@@ -224,7 +224,7 @@ fn clock(found: &Inspection) -> Finding {
 
 /// What opening says beyond what was looked at already.
 async fn protocol(connected: &Connected, group: &GroupName) -> Option<Finding> {
-    use divider::OpenError::{GroupRecord, Protocol};
+    use divider::store::nats::OpenError::{GroupRecord, Protocol};
     match connected.account.open(group.clone()).await {
         Ok(_) => Some(Finding::ok("protocol", "supported by this version")),
         Err(error @ (Protocol { .. } | GroupRecord { .. })) => {

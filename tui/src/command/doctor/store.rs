@@ -1,7 +1,8 @@
 //! How the group's stream and its account are.
 
-use divider::store::{Inspection, Storage};
-use divider::{GroupName, OpenError};
+use divider::GroupName;
+use divider::store::nats::OpenError;
+use divider::store::nats::{Inspection, Storage};
 
 use super::Finding;
 use crate::output::chain;
@@ -30,11 +31,11 @@ pub(super) fn rules(group: &GroupName, found: &Inspection) -> Finding {
 }
 
 pub(super) fn replicas(group: &GroupName, found: &Inspection) -> Finding {
-    let away: Vec<_> = found.copies.iter().filter(|copy| copy.is_offline).collect();
-    let behind = found.copies.iter().any(|copy| !copy.is_current);
+    let away: Vec<_> = found.servers.iter().filter(|replica| replica.is_offline).collect();
+    let behind = found.servers.iter().any(|replica| !replica.is_current);
     let all = format!("{} of {group}", found.replicas);
     if !away.is_empty() {
-        let names: Vec<_> = away.iter().map(|copy| copy.server.as_str()).collect();
+        let names: Vec<_> = away.iter().map(|replica| replica.server.as_str()).collect();
         let what = format!("{all}, unreachable: {}", names.join(", "));
         return Finding::fail("replicas", what, "start these servers again");
     }

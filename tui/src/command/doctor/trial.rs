@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use divider::GroupName;
-use divider::store::{Change, Filter, NatsStore, Outcome, Right, Store, StoreError, Write};
+use divider::store::nats::{NatsStore, Right};
+use divider::store::{Change, Filter, Outcome, Store, StoreError, Write};
 
 use super::Finding;
 use crate::connection::Connected;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use divider::snapshot::{NodeState, Snapshot};
-use divider::store::NatsAccount;
+use divider::store::nats::NatsAccount;
 use divider::{Group, GroupName};
 
 use crate::conditions::spread;
