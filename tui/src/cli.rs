@@ -1,7 +1,7 @@
 //! The command line.
 
 use clap::{Args, Parser, Subcommand};
-use divider::group::Why;
+use divider::group::Requester;
 
 use crate::command;
 use crate::connection::ConnectionArgs;
@@ -97,8 +97,8 @@ pub(crate) struct Signed {
 }
 
 impl Signed {
-    pub(crate) fn why(&self) -> Why {
-        Why::new(&self.by, &self.reason)
+    pub(crate) fn why(&self) -> Requester {
+        Requester::new(&self.by, &self.reason)
     }
 }
 

@@ -4,12 +4,12 @@
 //! error. The exit codes are those of [`exit::Exit`].
 
 mod ask;
+mod change_report;
 mod cli;
 mod command;
 mod conditions;
 mod connection;
 mod contract;
-mod deed;
 mod exit;
 mod glob;
 mod input;

@@ -4,20 +4,23 @@ use super::{Group, OperateError};
 use crate::id::{NodeId, Revision};
 use divider_core::wire::{ControlRecord, Mode, RecordName};
 
-/// Who asks, and why: kept on record and shown to whoever looks.
+/// Who requests something of a group, and why: kept on record, and shown by every tool.
+///
+/// Both texts are empty by default. Longer ones than the record takes are refused by the request, with
+/// [`OperateError::TooLong`].
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Why {
+pub struct Requester {
     by: String,
     reason: String,
 }
 
-impl Why {
+impl Requester {
     /// `by` as in `ana@ops`, at most 128 bytes; `reason` as in `kernel 6.8`, at most 1024.
     pub fn new(by: impl Into<String>, reason: impl Into<String>) -> Self {
         Self { by: by.into(), reason: reason.into() }
     }
 
-    /// Who asks.
+    /// Who requests it.
     pub fn by(&self) -> &str {
         &self.by
     }
@@ -39,9 +42,9 @@ impl Why {
     }
 }
 
-/// What became of a wish.
+/// Whether a request of an operator changed its record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Edited {
+pub enum WriteResult {
     /// It is on record now, at this revision.
     Changed(Revision),
     /// It was so already; nothing was written.
@@ -64,14 +67,18 @@ impl Group {
     ///
     /// # Errors
     /// [`OperateError::UnknownNode`] where no such node is a member and nothing is on record for it;
-    /// and those of every wish: [`TooLong`](OperateError::TooLong),
+    /// and those of every request: [`TooLong`](OperateError::TooLong),
     /// [`Malformed`](OperateError::Malformed), [`Contended`](OperateError::Contended),
     /// [`Store`](OperateError::Store).
     ///
     /// # Cancel safety
-    /// Dropped before it is done, the wish may or may not be on record. Saying it again is harmless.
-    pub async fn cordon(&self, node: &NodeId, why: &Why) -> Result<Edited, OperateError> {
-        self.set_mode(node, Mode::Cordon, why).await
+    /// Dropped before it is done, the request may or may not be on record. Making it again is harmless.
+    pub async fn cordon(
+        &self,
+        node: &NodeId,
+        requester: &Requester,
+    ) -> Result<WriteResult, OperateError> {
+        self.set_mode(node, Mode::Cordon, requester).await
     }
 
     /// Undoes a cordon or a drain.
@@ -85,11 +92,11 @@ impl Group {
         &self,
         node: &NodeId,
         after: AfterResume,
-        why: &Why,
-    ) -> Result<Edited, OperateError> {
-        let edited = self.set_mode(node, Mode::Active, why).await?;
+        requester: &Requester,
+    ) -> Result<WriteResult, OperateError> {
+        let edited = self.set_mode(node, Mode::Active, requester).await?;
         if after == AfterResume::Rebalance {
-            self.rebalance(why).await?;
+            self.rebalance(requester).await?;
         }
         Ok(edited)
     }
@@ -106,17 +113,22 @@ impl Group {
         &self,
         node: &NodeId,
         affinity: Option<u32>,
-        why: &Why,
-    ) -> Result<Edited, OperateError> {
-        self.control(node, why, |record| {
+        requester: &Requester,
+    ) -> Result<WriteResult, OperateError> {
+        self.control(node, requester, |record| {
             let as_wanted = record.affinity == affinity;
             (!as_wanted).then_some(ControlRecord { affinity, ..record })
         })
         .await
     }
 
-    async fn set_mode(&self, node: &NodeId, mode: Mode, why: &Why) -> Result<Edited, OperateError> {
-        self.control(node, why, |record| {
+    async fn set_mode(
+        &self,
+        node: &NodeId,
+        mode: Mode,
+        requester: &Requester,
+    ) -> Result<WriteResult, OperateError> {
+        self.control(node, requester, |record| {
             let as_wanted = record.mode == mode;
             let (affinity, rest) = (record.affinity, record.rest);
             (!as_wanted).then_some(ControlRecord { affinity, rest, ..ControlRecord::new(mode) })
@@ -128,10 +140,10 @@ impl Group {
     async fn control(
         &self,
         node: &NodeId,
-        why: &Why,
+        requester: &Requester,
         change: impl Fn(ControlRecord) -> Option<ControlRecord>,
-    ) -> Result<Edited, OperateError> {
-        let (by, reason) = why.texts()?;
+    ) -> Result<WriteResult, OperateError> {
+        let (by, reason) = requester.texts()?;
         let at_ms = super::unix_ms();
         self.check_known(node).await?;
         self.edit(&RecordName::Control(node.clone()), |record: Option<ControlRecord>| {

@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Edited, Group, OperateError, Why};
+use super::{Group, OperateError, Requester, WriteResult};
 use crate::id::{NodeId, Revision};
 use crate::store::{MAX_VALUE, Record};
 use divider_core::wire::{ControlRecord, DEFAULT_PARALLEL, Mode, OnDeadline, RecordName};
@@ -46,9 +46,10 @@ impl fmt::Debug for DrainId {
 ///
 /// ```
 /// # use std::time::Duration;
-/// # use divider::group::{DrainOptions, Why};
+/// # use divider::group::{DrainOptions, Requester};
 /// let hour = Duration::from_secs(3600);
-/// let options = DrainOptions::new().deadline(hour).parallel(8).why(Why::new("ana@ops", "kernel 6.8"));
+/// let requester = Requester::new("ana@ops", "kernel 6.8");
+/// let options = DrainOptions::new().deadline(hour).parallel(8).requester(requester);
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[must_use = "nothing is drained before `Group::drain`"]
@@ -58,7 +59,7 @@ pub struct DrainOptions {
     parallel: u32,
     paused: bool,
     planned: Option<Revision>,
-    why: Why,
+    requester: Requester,
 }
 
 impl Default for DrainOptions {
@@ -76,7 +77,7 @@ impl DrainOptions {
             parallel: DEFAULT_PARALLEL,
             paused: false,
             planned: None,
-            why: Why::default(),
+            requester: Requester::default(),
         }
     }
 
@@ -117,9 +118,9 @@ impl DrainOptions {
         self
     }
 
-    /// Who asks, and why.
-    pub fn why(mut self, why: Why) -> Self {
-        self.why = why;
+    /// Who requests the drain, and why: both empty unless set, since a program may drain its own node.
+    pub fn requester(mut self, requester: Requester) -> Self {
+        self.requester = requester;
         self
     }
 }
@@ -133,7 +134,7 @@ impl Group {
     ///
     /// # Errors
     /// [`OperateError::UnknownNode`] and [`OperateError::NoNode`] before anything is written,
-    /// [`OperateError::Partly`] and [`OperateError::Overtaken`] after; and those of every wish, as
+    /// [`OperateError::Partly`] and [`OperateError::Overtaken`] after; and those of every request, as
     /// [`cordon`](Self::cordon) has them.
     ///
     /// # Cancel safety
@@ -143,7 +144,7 @@ impl Group {
         nodes: &[NodeId],
         options: &DrainOptions,
     ) -> Result<DrainId, OperateError> {
-        options.why.texts()?;
+        options.requester.texts()?;
         let mut nodes = nodes.to_vec();
         nodes.sort_unstable();
         nodes.dedup();
@@ -164,7 +165,7 @@ impl Group {
         for (at, node) in nodes.iter().enumerate() {
             let also = nodes[at + 1..].iter().map(ToString::to_string).collect();
             match self.tell(node, &ControlRecord { also, ..wanted.clone() }).await {
-                Ok(Edited::Changed(revision) | Edited::Already(revision)) => {
+                Ok(WriteResult::Changed(revision) | WriteResult::Already(revision)) => {
                     told.push(node.clone());
                     first = first.min(revision);
                 }
@@ -236,11 +237,11 @@ impl Group {
     /// Has a draining node tell no further stops; those told go on.
     ///
     /// # Errors
-    /// [`OperateError::NotDraining`], and those of every wish, as [`cordon`](Self::cordon) has them.
+    /// [`OperateError::NotDraining`], and those of every request, as [`cordon`](Self::cordon) has them.
     ///
     /// # Cancel safety
     /// As [`cordon`](Self::cordon).
-    pub async fn pause_drain(&self, node: &NodeId) -> Result<Edited, OperateError> {
+    pub async fn pause_drain(&self, node: &NodeId) -> Result<WriteResult, OperateError> {
         self.set_paused(node, true).await
     }
 
@@ -251,7 +252,7 @@ impl Group {
     ///
     /// # Cancel safety
     /// As [`cordon`](Self::cordon).
-    pub async fn continue_drain(&self, node: &NodeId) -> Result<Edited, OperateError> {
+    pub async fn continue_drain(&self, node: &NodeId) -> Result<WriteResult, OperateError> {
         self.set_paused(node, false).await
     }
 
@@ -265,7 +266,7 @@ impl Group {
             Some(revision) => revision,
             None => self.newest_revision().await.map_err(fail)?,
         };
-        let (by, reason) = options.why.texts()?;
+        let (by, reason) = options.requester.texts()?;
         let at_ms = super::unix_ms();
         let millis = |span: Duration| u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
         Ok(ControlRecord {
@@ -282,8 +283,12 @@ impl Group {
         })
     }
 
-    /// Puts a drain's wish for one node on record.
-    async fn tell(&self, node: &NodeId, wanted: &ControlRecord) -> Result<Edited, OperateError> {
+    /// Writes a drain's request for one node.
+    async fn tell(
+        &self,
+        node: &NodeId,
+        wanted: &ControlRecord,
+    ) -> Result<WriteResult, OperateError> {
         let len = wanted.encode().len();
         if len > MAX_TOLD {
             let what = "the record of the drain, with its nodes and its reason,";
@@ -299,7 +304,7 @@ impl Group {
         .await
     }
 
-    async fn set_paused(&self, node: &NodeId, paused: bool) -> Result<Edited, OperateError> {
+    async fn set_paused(&self, node: &NodeId, paused: bool) -> Result<WriteResult, OperateError> {
         self.check_known(node).await?;
         self.edit(&RecordName::Control(node.clone()), |record: Option<ControlRecord>| {
             let Some(record) = record.filter(|record| record.mode == Mode::Drain) else {

@@ -1,7 +1,7 @@
 //! Changing one record without losing what others wrote.
 
 use super::backoff::Attempts;
-use super::{Edited, Group, OperateError};
+use super::{Group, OperateError, WriteResult};
 use crate::id::Revision;
 use crate::store::{Outcome, Record, StoreError, Write};
 use divider_core::wire::{ControlRecord, GroupRecord, Malformed, RebalanceRecord, RecordName};
@@ -21,7 +21,7 @@ impl Group {
         &self,
         name: &RecordName,
         change: impl Fn(Option<R>) -> Result<Option<R>, OperateError>,
-    ) -> Result<Edited, OperateError> {
+    ) -> Result<WriteResult, OperateError> {
         let name = name.to_string();
         let fail = |source| OperateError::Store { name: name.clone(), source };
         let mut attempts = Attempts::new();
@@ -30,10 +30,10 @@ impl Group {
             let record = self.record(&name).await.map_err(fail)?;
             let (revision, value) = parts(record);
             if landed(unanswered.as_ref(), revision, value.as_ref()) {
-                return Ok(Edited::Changed(revision));
+                return Ok(WriteResult::Changed(revision));
             }
             let Some(after) = change(decode(&name, value)?)? else {
-                return Ok(Edited::Already(revision));
+                return Ok(WriteResult::Already(revision));
             };
             let value = after.encode();
             let write = Write {
@@ -44,7 +44,7 @@ impl Group {
                 expires_in: None,
             };
             let error = match self.store.write(write).await {
-                Outcome::Acked(revision) => return Ok(Edited::Changed(revision)),
+                Outcome::Acked(revision) => return Ok(WriteResult::Changed(revision)),
                 Outcome::Refused(source) => return Err(fail(source)),
                 Outcome::Conflict => None,
                 Outcome::Unknown(source) => {

@@ -70,7 +70,7 @@ pub enum AnnounceError {
     },
 }
 
-/// An operator's wish was not written.
+/// An operator's request was not written.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum OperateError {
@@ -126,8 +126,8 @@ pub enum OperateError {
         /// The record's name.
         name: String,
     },
-    /// The store refused or did not answer. After a time-out the wish may be on record all the same:
-    /// look, or say it again, which is harmless.
+    /// The store refused or did not answer. After a time-out the request may be on record all the same:
+    /// look, or make it again, which is harmless.
     #[error("the store failed at the record: {name}")]
     Store {
         /// The record's name.

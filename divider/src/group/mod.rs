@@ -22,7 +22,7 @@ use crate::id::GroupName;
 use crate::store::{Info, Store, StoreError};
 
 pub use announce::Announcer;
-pub use control::{AfterResume, Edited, Why};
+pub use control::{AfterResume, Requester, WriteResult};
 pub use divider_core::wire::OnDeadline;
 pub use drain::{DrainId, DrainOptions};
 pub use error::{AnnounceError, OperateError};

@@ -14,8 +14,8 @@ fn node(id: &str) -> NodeId {
     NodeId::new(id).expect(id)
 }
 
-fn why() -> Why {
-    Why::new("ana@ops", "kernel 6.8")
+fn why() -> Requester {
+    Requester::new("ana@ops", "kernel 6.8")
 }
 
 async fn put(store: &MemoryStore, name: &str, value: &str) -> Revision {
@@ -50,16 +50,16 @@ async fn control(store: &MemoryStore, id: &str) -> ControlRecord {
 async fn a_cordon_is_on_record_until_the_node_is_resumed() {
     let (store, group) = group().await;
     let edited = group.cordon(&node("w1"), &why()).await.expect("cordoned");
-    assert_eq!(edited, Edited::Changed(Revision(3)));
+    assert_eq!(edited, WriteResult::Changed(Revision(3)));
     let record = control(&store, "w1").await;
     assert_eq!((record.mode, record.by.as_str()), (Mode::Cordon, "ana@ops"));
     assert_eq!(record.reason, "kernel 6.8");
     assert!(record.at_ms > 1_577_836_800_000);
-    let again = group.cordon(&node("w1"), &Why::default()).await.expect("cordoned");
-    assert_eq!(again, Edited::Already(Revision(3)));
+    let again = group.cordon(&node("w1"), &Requester::default()).await.expect("cordoned");
+    assert_eq!(again, WriteResult::Already(Revision(3)));
 
     let edited = group.resume(&node("w1"), AfterResume::MoveNothing, &why()).await;
-    assert_eq!(edited.expect("resumed"), Edited::Changed(Revision(4)));
+    assert_eq!(edited.expect("resumed"), WriteResult::Changed(Revision(4)));
     assert_eq!(control(&store, "w1").await.mode, Mode::Active);
     assert_eq!(store.read("rebalance").await, Ok(None));
 }
@@ -104,7 +104,7 @@ async fn an_affinity_overrides_through_a_cordon_and_until_it_is_cleared() {
     group.resume(&node("w1"), AfterResume::MoveNothing, &why()).await.expect("resumed");
     assert_eq!(control(&store, "w1").await.affinity, Some(0));
     let again = group.set_affinity(&node("w1"), Some(0), &why()).await.expect("set");
-    assert!(matches!(again, Edited::Already(_)));
+    assert!(matches!(again, WriteResult::Already(_)));
     group.set_affinity(&node("w1"), None, &why()).await.expect("cleared");
     assert_eq!(control(&store, "w1").await.affinity, None);
 }
@@ -116,7 +116,7 @@ async fn nodes_are_drained_under_one_name() {
         .deadline(Duration::from_mins(1))
         .on_deadline(OnDeadline::Free)
         .parallel(8)
-        .why(why());
+        .requester(why());
     let drain = group.drain(&[node("w1"), node("w2")], &options).await.expect("drained");
     for id in ["w1", "w2"] {
         let record = control(&store, id).await;
@@ -143,9 +143,9 @@ async fn nodes_are_drained_under_one_name() {
 #[tokio::test]
 async fn of_two_drains_at_once_the_second_finds_the_first_and_is_taken_back() {
     let (store, group) = group().await;
-    group.cordon(&node("w2"), &Why::new("eve", "disk")).await.expect("cordoned");
+    group.cordon(&node("w2"), &Requester::new("eve", "disk")).await.expect("cordoned");
     let seen = group.newest_revision().await.expect("in memory");
-    let plan = DrainOptions::new().planned(seen).why(why());
+    let plan = DrainOptions::new().planned(seen).requester(why());
     group.drain(&[node("w1")], &plan).await.expect("nothing else changed");
     let error = group.drain(&[node("w2")], &plan).await.expect_err("w1 drains by now");
     let OperateError::Overtaken { node: other, by } = &error else { panic!("{error:?}") };
@@ -182,7 +182,7 @@ async fn a_drain_is_paused_and_continued() {
     group.drain(&[node("w1")], &DrainOptions::new()).await.expect("drained");
     group.pause_drain(&node("w1")).await.expect("paused");
     assert!(control(&store, "w1").await.paused);
-    assert!(matches!(group.pause_drain(&node("w1")).await, Ok(Edited::Already(_))));
+    assert!(matches!(group.pause_drain(&node("w1")).await, Ok(WriteResult::Already(_))));
     group.continue_drain(&node("w1")).await.expect("continued");
     assert!(!control(&store, "w1").await.paused);
     group.cordon(&node("w1"), &why()).await.expect("cordoned");
@@ -231,14 +231,14 @@ async fn what_a_newer_version_wrote_is_kept() {
 #[tokio::test]
 async fn the_same_rebalance_twice_is_two() {
     let (_, group) = group().await;
-    assert_eq!(group.rebalance(&why()).await.expect("written"), Edited::Changed(Revision(3)));
-    assert_eq!(group.rebalance(&why()).await.expect("written"), Edited::Changed(Revision(4)));
+    assert_eq!(group.rebalance(&why()).await.expect("written"), WriteResult::Changed(Revision(3)));
+    assert_eq!(group.rebalance(&why()).await.expect("written"), WriteResult::Changed(Revision(4)));
 }
 
 #[tokio::test]
 async fn a_freeze_holds_until_it_is_thawed() {
     let (store, group) = group().await;
-    assert!(matches!(group.thaw().await, Ok(Edited::Already(Revision(0)))));
+    assert!(matches!(group.thaw().await, Ok(WriteResult::Already(Revision(0)))));
     group.freeze(Some(Duration::from_mins(1)), &why()).await.expect("frozen");
     let record = GroupRecord::decode(&value(&store, "group").await).expect("ours");
     let freeze = record.freeze.expect("frozen");
@@ -262,12 +262,15 @@ async fn a_group_of_another_protocol_is_left_alone() {
 async fn texts_that_fit_no_record_are_refused() {
     let (_, group) = group().await;
     let check = |by: usize, reason: usize, want: &str| {
-        let why = Why::new("b".repeat(by), "r".repeat(reason));
-        assert_eq!(why.texts().map_err(|error| error.to_string()).err().as_deref(), Some(want));
+        let requester = Requester::new("b".repeat(by), "r".repeat(reason));
+        assert_eq!(
+            requester.texts().map_err(|error| error.to_string()).err().as_deref(),
+            Some(want)
+        );
     };
     check(129, 0, "by is too long, at most 128 bytes: 129");
     check(128, 1025, "reason is too long, at most 1024 bytes: 1025");
-    let longest = Why::new("\u{1}".repeat(128), "\u{1}".repeat(1024));
+    let longest = Requester::new("\u{1}".repeat(128), "\u{1}".repeat(1024));
     group.cordon(&node("w1"), &longest).await.expect("it fits, escapes and all");
 }
 
@@ -279,7 +282,7 @@ async fn a_wish_whose_answer_is_lost_is_granted_once() {
         let before = group.newest_revision().await.expect("in memory");
         let edited = group.rebalance(&why()).await.expect("written");
         store.release_held();
-        assert_eq!(edited, Edited::Changed(Revision(before.0 + 1)), "{fault:?}");
+        assert_eq!(edited, WriteResult::Changed(Revision(before.0 + 1)), "{fault:?}");
         assert_eq!(group.newest_revision().await, Ok(Revision(before.0 + 1)), "{fault:?}");
     }
 }
@@ -295,7 +298,7 @@ async fn wishes_at_the_same_time_are_all_granted() {
         group.freeze(None, &why),
     );
     for edited in [cordoned, set, frozen] {
-        assert!(matches!(edited, Ok(Edited::Changed(_))), "{edited:?}");
+        assert!(matches!(edited, Ok(WriteResult::Changed(_))), "{edited:?}");
     }
     let record = control(&store, "w1").await;
     assert_eq!((record.mode, record.affinity), (Mode::Cordon, Some(7)));

@@ -2,22 +2,22 @@
 
 use std::time::Duration;
 
-use super::{Edited, Group, OperateError, Why};
+use super::{Group, OperateError, Requester, WriteResult};
 use divider_core::wire::{Freeze, GroupRecord, PROTOCOL, RebalanceRecord, RecordName};
 
 impl Group {
     /// Has as few keys move as bring every node to its share.
     ///
     /// # Errors
-    /// Those of every wish, as [`cordon`](Self::cordon) has them.
+    /// Those of every request, as [`cordon`](Self::cordon) has them.
     ///
     /// # Cancel safety
-    /// Dropped before it is done, it may or may not be on record. Saying it again is one more
+    /// Dropped before it is done, it may or may not be on record. Making it again is one more
     /// rebalance, which finds nothing to move.
-    pub async fn rebalance(&self, why: &Why) -> Result<Edited, OperateError> {
-        let (by, reason) = why.texts()?;
+    pub async fn rebalance(&self, requester: &Requester) -> Result<WriteResult, OperateError> {
+        let (by, reason) = requester.texts()?;
         let wanted = RebalanceRecord::new(by, reason);
-        // The same words are a new wish: it is the record's revision that counts.
+        // The same words are a new request: it is the record's revision that counts.
         self.edit(&RecordName::Rebalance, |_| Ok(Some(wanted.clone()))).await
     }
 
@@ -26,12 +26,16 @@ impl Group {
     /// first.
     ///
     /// # Errors
-    /// [`OperateError::Protocol`], and those of every wish, as [`cordon`](Self::cordon) has them.
+    /// [`OperateError::Protocol`], and those of every request, as [`cordon`](Self::cordon) has them.
     ///
     /// # Cancel safety
     /// As [`cordon`](Self::cordon).
-    pub async fn freeze(&self, span: Option<Duration>, why: &Why) -> Result<Edited, OperateError> {
-        let (by, reason) = why.texts()?;
+    pub async fn freeze(
+        &self,
+        span: Option<Duration>,
+        requester: &Requester,
+    ) -> Result<WriteResult, OperateError> {
+        let (by, reason) = requester.texts()?;
         let end = |span: Duration| {
             let millis = u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
             super::unix_ms().saturating_add(millis)
@@ -46,11 +50,11 @@ impl Group {
     ///
     /// # Cancel safety
     /// As [`cordon`](Self::cordon).
-    pub async fn thaw(&self) -> Result<Edited, OperateError> {
+    pub async fn thaw(&self) -> Result<WriteResult, OperateError> {
         self.set_freeze(None).await
     }
 
-    async fn set_freeze(&self, freeze: Option<Freeze>) -> Result<Edited, OperateError> {
+    async fn set_freeze(&self, freeze: Option<Freeze>) -> Result<WriteResult, OperateError> {
         self.edit(&RecordName::Group, |record: Option<GroupRecord>| {
             let record = record.unwrap_or_default();
             if record.protocol != PROTOCOL {

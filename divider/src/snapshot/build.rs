@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{
-    DrainPreview, KeyStatus, Moment, NodeState, NodeStatus, Phase, PlannedMove, Problem, Problems,
-    RebalancePreview, Receiver, Shift, Snapshot, Unconfirmed, UnconfirmedStop, Wish,
+    DesiredState, DrainPreview, KeyStatus, Moment, NodeState, NodeStatus, Phase, PlannedMove,
+    Problem, Problems, RebalancePreview, Receiver, Shift, Snapshot, Unconfirmed, UnconfirmedStop,
 };
 use crate::id::{GroupName, NodeId, Revision, Token};
 use crate::key::Key;
@@ -123,7 +123,7 @@ impl NodeStatus {
             host: String::new(),
             build: String::new(),
             unconfirmed: Unconfirmed::default(),
-            wish: None,
+            desired: None,
         }
     }
 }
@@ -149,8 +149,8 @@ impl UnconfirmedStop {
     }
 }
 
-impl Wish {
-    /// A wish of that mode and nothing else.
+impl DesiredState {
+    /// A node in that mode, by an operator's request that says nothing else.
     pub fn new(mode: Mode) -> Self {
         Self {
             mode,

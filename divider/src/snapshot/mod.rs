@@ -2,11 +2,11 @@
 //! of what changed.
 
 mod build;
+mod candidate;
 mod key;
 mod moment;
 mod node;
 mod preview;
-mod suitor;
 mod update;
 
 use imbl::OrdMap;
@@ -19,11 +19,11 @@ use crate::key::Key;
 pub use divider_core::wire::{Freeze, Mode, RecordName};
 
 pub use build::SnapshotBuilder;
+pub use candidate::{Candidate, Ineligible};
 pub use key::{KeyStatus, Phase};
 pub use moment::Moment;
-pub use node::{NodeState, NodeStatus, Unconfirmed, UnconfirmedStop, Wish};
+pub use node::{DesiredState, NodeState, NodeStatus, Unconfirmed, UnconfirmedStop};
 pub use preview::{DrainPreview, PlannedMove, RebalancePreview, Receiver, Shift};
-pub use suitor::{Suitor, Unfit};
 pub use update::{Changed, Link, Update};
 
 /// A group as it was at one revision, as far as a viewer can know it.

@@ -57,8 +57,8 @@ pub struct NodeStatus {
     pub build: String,
     /// The stops that it was told and that its application has not confirmed.
     pub unconfirmed: Unconfirmed,
-    /// What an operator wants of it, where anything was ever wanted.
-    pub wish: Option<Wish>,
+    /// The state that operators want of it; `None` where none ever asked for anything.
+    pub desired: Option<DesiredState>,
 }
 
 /// How a node is. Of several that hold, the one that an operator has to know of first.
@@ -79,7 +79,7 @@ pub enum NodeState {
     /// drain's deadline freed them, or were taken over from a session of it that died, whose stops
     /// nobody confirmed.
     Emptied,
-    /// It hands over everything, by its own wish.
+    /// It hands over everything, by its own request.
     Leaving,
     /// It keeps what it has and gets nothing new.
     Cordoned,
@@ -87,7 +87,7 @@ pub enum NodeState {
     Joining,
     /// It takes its share.
     Ready,
-    /// There is no such node now; an operator's wish waits for it.
+    /// There is no such node now; an operator's request waits for it.
     Absent,
 }
 
@@ -137,15 +137,15 @@ pub struct UnconfirmedStop {
     pub given: bool,
 }
 
-/// What an operator wants of a node.
+/// The state that operators want of a node, by the newest request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Wish {
-    /// Whether it is to take and keep keys.
+pub struct DesiredState {
+    /// Whether it gets new keys and keeps those that it has.
     pub mode: Mode,
-    /// The affinity it is to have whatever it says itself.
+    /// The operator's affinity, which counts instead of the node's own while it is set.
     pub affinity: Option<u32>,
-    /// Who asked.
+    /// Who requested it.
     pub by: String,
     /// Why.
     pub reason: String,

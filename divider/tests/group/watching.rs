@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use divider::group::{AfterResume, DrainOptions, GroupWatch, ReconcileOptions, Why};
+use divider::group::{AfterResume, DrainOptions, GroupWatch, ReconcileOptions, Requester};
 use divider::snapshot::{NodeState, Phase, Snapshot};
 use divider::{Group, Key, NodeId};
 
@@ -105,7 +105,8 @@ async fn a_drain_goes_as_it_was_previewed(bed: Bed) {
     let read = group.preview_drain(&[node("w1"), node("w2")]).await.expect("read");
     assert_eq!((&preview.moves, read.without_receiver), (&read.moves, 0));
     let before = ledger.len();
-    let options = DrainOptions::new().planned(preview.revision).why(Why::new("ana", "kernel"));
+    let options =
+        DrainOptions::new().planned(preview.revision).requester(Requester::new("ana", "kernel"));
     group.drain(&[node("w1"), node("w2")], &options).await.expect("on record");
     let drained = |snapshot: &Snapshot| {
         ["w1", "w2"].iter().all(|id| state(snapshot, id) == Some(NodeState::Drained))
@@ -121,7 +122,10 @@ async fn a_drain_goes_as_it_was_previewed(bed: Bed) {
 
     let resumed = ledger.len();
     for id in ["w1", "w2"] {
-        group.resume(&node(id), AfterResume::MoveNothing, &Why::default()).await.expect("resumed");
+        group
+            .resume(&node(id), AfterResume::MoveNothing, &Requester::default())
+            .await
+            .expect("resumed");
     }
     let ready = |snapshot: &Snapshot| {
         ["w1", "w2"].iter().all(|id| state(snapshot, id) == Some(NodeState::Ready))
@@ -134,14 +138,14 @@ async fn a_drain_goes_as_it_was_previewed(bed: Bed) {
 async fn a_rebalance_moves_what_was_previewed(bed: Bed) {
     let ledger = Ledger::default();
     let (group, _workers, mut watch) = group::<3>(&bed, &ledger, 90).await;
-    group.set_affinity(&node("w1"), Some(700), &Why::default()).await.expect("set");
+    group.set_affinity(&node("w1"), Some(700), &Requester::default()).await.expect("set");
     see(&mut watch, |snapshot| snapshot.nodes().any(|node| node.target == 70)).await;
     let preview = watch.preview_rebalance().expect("complete");
     let shifts: Vec<_> =
         preview.shifts.iter().map(|s| (s.from.as_str(), s.to.as_str(), s.keys)).collect();
     assert_eq!(shifts, [("w0", "w1", 20), ("w2", "w1", 20)]);
     let before = ledger.len();
-    group.rebalance(&Why::default()).await.expect("asked for");
+    group.rebalance(&Requester::default()).await.expect("asked for");
     see(&mut watch, |snapshot| is_balanced(snapshot) && snapshot.counts().running == 90).await;
     until("the receiver started them", || ledger.held() == 90).await;
     assert_eq!(ledger.share("w1"), 70);
@@ -152,7 +156,7 @@ async fn a_rebalance_moves_what_was_previewed(bed: Bed) {
 async fn a_frozen_group_moves_nothing_for_a_join(bed: Bed) {
     let ledger = Ledger::default();
     let (group, _workers, mut watch) = group::<2>(&bed, &ledger, 60).await;
-    group.freeze(None, &Why::new("ana", "release")).await.expect("frozen");
+    group.freeze(None, &Requester::new("ana", "release")).await.expect("frozen");
     see(&mut watch, |snapshot| snapshot.freeze().is_some()).await;
     let before = ledger.len();
     let _third = Worker::start("w9", bed.store().await, &ledger).await;

@@ -1,6 +1,6 @@
 //! Who gets how many.
 
-use divider::group::Why;
+use divider::group::Requester;
 use divider_examples::journal::now_ns;
 use divider_local_server::LocalServer;
 
@@ -44,7 +44,7 @@ async fn a_changed_affinity_stops_nothing_and_counts_at_the_next_rebalance() {
     play.start_many(3);
     play.wait_balanced(&[("w0", 100), ("w1", 100), ("w2", 100)]).await;
     let changed_ns = now_ns();
-    let why = Why::new("test", "a bigger machine");
+    let why = Requester::new("test", "a bigger machine");
     play.group.set_affinity(&"w2".parse().unwrap(), Some(400), &why).await.unwrap();
     // What is announced after it goes by it, so it has been heard of when these have their holders.
     play.announce(300..320).await;

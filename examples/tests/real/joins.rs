@@ -1,6 +1,6 @@
 //! Nodes come and go in peace.
 
-use divider::group::{AfterResume, DrainOptions, Why};
+use divider::group::{AfterResume, DrainOptions, Requester};
 use divider_examples::journal::{What, now_ns};
 use divider_local_server::LocalServer;
 
@@ -72,7 +72,7 @@ async fn a_drained_node_hands_over_everything_and_stays() {
     play.start_many(3);
     play.wait_balanced(&[("w0", 100), ("w1", 100), ("w2", 100)]).await;
     let drained_ns = now_ns();
-    let (node, why) = ("w1".parse().unwrap(), Why::new("test", "a new kernel"));
+    let (node, why) = ("w1".parse().unwrap(), Requester::new("test", "a new kernel"));
     play.group.drain(&[node], &DrainOptions::new()).await.unwrap();
     play.wait_balanced(&[("w0", 100), ("w2", 100)]).await;
     let moves = play.check().moves(drained_ns, u64::MAX);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_nats::{Client, Event, ServerError};
 use divider::Group;
-use divider::group::{AnnounceError, OperateError, Why};
+use divider::group::{AnnounceError, OperateError, Requester};
 use divider::store::{Filter, Store, StoreError, Write};
 use tokio::sync::mpsc;
 
@@ -79,7 +79,7 @@ async fn only_operators_operate() {
     // Somebody has to be there to be drained.
     let member = Write { value: Some("{}".into()), ..create("member.w1") };
     assert_eq!(refused(&office.store("worker").await, member).await, None);
-    let why = Why::new("test", "");
+    let why = Requester::new("test", "");
     let node = "w1".parse().expect("a legal name");
     for role in ["worker", "viewer"] {
         let group: Group = office.group(role).await;

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use divider::group::{AfterResume, DrainOptions, Why};
+use divider::group::{AfterResume, DrainOptions, Requester};
 use divider::store::Store;
 use divider::store::nats::Role;
 use divider::{Divider, Event, Events, Group, NatsStore};
@@ -117,7 +117,7 @@ async fn an_operator_operates() {
     let operator = office.group("operator").await;
     let (node, _events) = start(&office, &office.server.url(), "w1").await;
     let id = node.node().clone();
-    let why = Why::new("test", "the rights suffice");
+    let why = Requester::new("test", "the rights suffice");
     operator.announce(&key("a")).await.unwrap();
     operator.set_affinity(&id, Some(50), &why).await.unwrap();
     operator.cordon(&id, &why).await.unwrap();

@@ -3,8 +3,8 @@
 use clap::Args;
 use divider::NodeId;
 
+use crate::change_report::ChangeReport;
 use crate::cli::Signed;
-use crate::deed::Deed;
 use crate::exit::Outcome;
 use crate::shell::Shell;
 
@@ -45,11 +45,11 @@ impl AffinityArgs {
         };
         let deed = if self.dry_run {
             super::nodes_to(&group, std::slice::from_ref(&self.node), &[], true).await?;
-            Deed::would(on, &what)
+            ChangeReport::would(on, &what)
         } else {
             let why = self.signed.why();
             let edited = group.set_affinity(&self.node, self.affinity, &why).await?;
-            Deed::edited(on, &what, edited)
+            ChangeReport::edited(on, &what, edited)
         };
         shell.answer_deeds(group.name().as_str(), &[deed])
     }

@@ -3,9 +3,9 @@
 use clap::Args;
 use divider::NodeId;
 
+use crate::change_report::ChangeReport;
 use crate::cli::Signed;
 use crate::command::nodes_to;
-use crate::deed::Deed;
 use crate::exit::Outcome;
 use crate::label::Label;
 use crate::shell::Shell;
@@ -38,11 +38,11 @@ impl CordonArgs {
         for node in &nodes {
             let on = format!("node/{node}");
             if self.dry_run {
-                deeds.push(Deed::would(on, "cordoned"));
+                deeds.push(ChangeReport::would(on, "cordoned"));
                 continue;
             }
             match group.cordon(node, &self.signed.why()).await {
-                Ok(edited) => deeds.push(Deed::edited(on, "cordoned", edited)),
+                Ok(edited) => deeds.push(ChangeReport::edited(on, "cordoned", edited)),
                 Err(error) => {
                     end = Err(error.into());
                     break;

@@ -6,8 +6,8 @@ use clap::Args;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
+use crate::change_report::ChangeReport;
 use crate::cli::Signed;
-use crate::deed::Deed;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::output::now_ms;
 use crate::shell::Shell;
@@ -41,7 +41,7 @@ impl FreezeArgs {
         };
         let group = shell.open().await?.group;
         let edited = group.freeze(span, &self.signed.why()).await?;
-        let deed = Deed::edited(format!("group/{}", group.name()), "frozen", edited);
+        let deed = ChangeReport::edited(format!("group/{}", group.name()), "frozen", edited);
         shell.answer_deeds(group.name().as_str(), &[deed])
     }
 }
@@ -50,7 +50,7 @@ impl ThawArgs {
     pub(crate) async fn run(self, shell: &Shell) -> Outcome {
         let group = shell.open().await?.group;
         let edited = group.thaw().await?;
-        let deed = Deed::edited(format!("group/{}", group.name()), "thawed", edited);
+        let deed = ChangeReport::edited(format!("group/{}", group.name()), "thawed", edited);
         shell.answer_deeds(group.name().as_str(), &[deed])
     }
 }

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use clap::Args;
 use divider::Key;
-use divider::snapshot::{KeyStatus, NodeState, Phase, Snapshot, Suitor, Unfit};
+use divider::snapshot::{Candidate, Ineligible, KeyStatus, NodeState, Phase, Snapshot};
 use serde::Serialize;
 
 use crate::command::keys::or_dash;
@@ -54,7 +54,7 @@ const COLUMNS: &[Column<SuitorRow>] = &[
     Column::number("AFFINITY", |row| row.affinity.to_string()),
     Column::number("KEYS", |row| row.keys.to_string()),
     Column::number("TARGET", |row| row.target.to_string()),
-    Column::new("MAY TAKE IT", |row| row.unfit.clone().unwrap_or_else(|| "yes".to_owned())),
+    Column::new("MAY TAKE IT", |row| row.ineligible.clone().unwrap_or_else(|| "yes".to_owned())),
 ];
 
 impl KeyArgs {
@@ -63,7 +63,7 @@ impl KeyArgs {
         let opened = shell.open().await?;
         let mut watch = opened.group.watch();
         let Look { snapshot, viewer } = Look::first(&mut watch).await?;
-        let suitors = watch.suitors(&self.key)?;
+        let suitors = watch.candidates(&self.key)?;
         watch.close().await;
         let Some(status) = snapshot.key(&self.key) else {
             let words = format!("no such key: {}", self.key);
@@ -110,19 +110,19 @@ impl Card {
 }
 
 impl SuitorRow {
-    fn new(suitor: &Suitor, snapshot: &Snapshot) -> Self {
+    fn new(suitor: &Candidate, snapshot: &Snapshot) -> Self {
         let status = snapshot.node(&suitor.node);
-        let unfit = suitor.unfit.map(|unfit| match unfit {
-            Unfit::TakesNothing => {
+        let unfit = suitor.ineligible.map(|unfit| match unfit {
+            Ineligible::TakesNothing => {
                 let state = status.map_or(NodeState::Absent, |status| status.state);
                 match state {
                     NodeState::Ready | NodeState::Joining => "no, its affinity is 0".to_owned(),
                     state => format!("no, it is {}", state.as_str()),
                 }
             }
-            Unfit::OtherPrefix => "no, it takes other prefixes".to_owned(),
-            Unfit::Released(left) => format!("no, it released the key; retry in {}", age(left)),
-            Unfit::Resting(left) => format!("no: released by many nodes; retry in {}", age(left)),
+            Ineligible::OtherPrefix => "no, it takes other prefixes".to_owned(),
+            Ineligible::Released(left) => format!("no, it released the key; retry in {}", age(left)),
+            Ineligible::Resting(left) => format!("no: released by many nodes; retry in {}", age(left)),
             _ => "no".to_owned(),
         });
         Self {
@@ -140,7 +140,7 @@ impl SuitorRow {
 fn why(
     snapshot: &Snapshot,
     status: &KeyStatus,
-    suitors: &[Suitor],
+    suitors: &[Candidate],
     told: Option<&str>,
 ) -> Vec<String> {
     match (status.phase, &status.owner) {
@@ -164,8 +164,8 @@ fn why(
     }
 }
 
-fn why_here(owner: &str, suitors: &[Suitor]) -> String {
-    let fit: Vec<_> = suitors.iter().filter(|suitor| suitor.unfit.is_none()).collect();
+fn why_here(owner: &str, suitors: &[Candidate]) -> String {
+    let fit: Vec<_> = suitors.iter().filter(|suitor| suitor.ineligible.is_none()).collect();
     let best = fit.first().filter(|best| best.node.as_str() != owner);
     match (fit.iter().position(|suitor| suitor.node.as_str() == owner), best) {
         (Some(0), _) => format!("{owner} has the best score for it"),
@@ -179,25 +179,25 @@ fn why_here(owner: &str, suitors: &[Suitor]) -> String {
     }
 }
 
-fn why_nowhere(snapshot: &Snapshot, status: &KeyStatus, suitors: &[Suitor]) -> String {
+fn why_nowhere(snapshot: &Snapshot, status: &KeyStatus, suitors: &[Candidate]) -> String {
     if let Some(to) = &status.to {
         return format!("it has no owner; {to} will take it");
     }
     if suitors.is_empty() {
         return "it has no owner, and there are no nodes".to_owned();
     }
-    if suitors.iter().any(|suitor| suitor.unfit.is_none()) {
+    if suitors.iter().any(|suitor| suitor.ineligible.is_none()) {
         let joining = snapshot.nodes().any(|node| node.state == NodeState::Joining);
         let when = if joining { "once the joining nodes are ready" } else { "now" };
         return format!("it has no owner; it will be placed {when}");
     }
-    let of = |unfit: fn(&Unfit) -> bool| {
-        suitors.iter().filter(|suitor| suitor.unfit.as_ref().is_some_and(unfit)).count() as u64
+    let of = |unfit: fn(&Ineligible) -> bool| {
+        suitors.iter().filter(|suitor| suitor.ineligible.as_ref().is_some_and(unfit)).count() as u64
     };
-    let nothing = of(|unfit| matches!(unfit, Unfit::TakesNothing));
-    let prefix = of(|unfit| matches!(unfit, Unfit::OtherPrefix));
-    let released = of(|unfit| matches!(unfit, Unfit::Released(_)));
-    let resting = of(|unfit| matches!(unfit, Unfit::Resting(_)));
+    let nothing = of(|unfit| matches!(unfit, Ineligible::TakesNothing));
+    let prefix = of(|unfit| matches!(unfit, Ineligible::OtherPrefix));
+    let released = of(|unfit| matches!(unfit, Ineligible::Released(_)));
+    let resting = of(|unfit| matches!(unfit, Ineligible::Resting(_)));
     let reasons = [
         (nothing, "that take no new keys (cordoned, drained, leaving, or with affinity 0)"),
         (prefix, "that take other prefixes"),

@@ -2,9 +2,9 @@
 
 use clap::Args;
 
+use crate::change_report::ChangeReport;
 use crate::cli::Signed;
 use crate::contract::{RebalancePlan, Shift};
-use crate::deed::Deed;
 use crate::exit::Outcome;
 use crate::output::{Column, Format, List, answer, answer_json, count};
 use crate::shell::Shell;
@@ -45,7 +45,7 @@ impl RebalanceArgs {
         }
         say_shifts(shell, &plan);
         let edited = group.rebalance(&self.signed.why()).await?;
-        let deed = Deed::edited(format!("group/{}", group.name()), "rebalanced", edited);
+        let deed = ChangeReport::edited(format!("group/{}", group.name()), "rebalanced", edited);
         shell.answer_deeds(group.name().as_str(), &[deed])
     }
 }

@@ -4,11 +4,11 @@ use clap::Args;
 use divider::group::AfterResume;
 use divider::{Group, NodeId};
 
+use crate::change_report::ChangeReport;
 use crate::cli::Signed;
 use crate::command::nodes_to;
 use crate::command::rebalance::say_shifts;
 use crate::contract::RebalancePlan;
-use crate::deed::Deed;
 use crate::exit::Outcome;
 use crate::label::Label;
 use crate::shell::Shell;
@@ -49,24 +49,28 @@ impl ResumeArgs {
         shell: &Shell,
         group: &Group,
         nodes: &[NodeId],
-        deeds: &mut Vec<Deed>,
+        deeds: &mut Vec<ChangeReport>,
     ) -> Outcome {
         let why = self.signed.why();
         for node in nodes {
             let on = format!("node/{node}");
             if self.dry_run {
-                deeds.push(Deed::would(on, "active"));
+                deeds.push(ChangeReport::would(on, "active"));
                 continue;
             }
             // The rebalance is asked for once, after all of them.
             let edited = group.resume(node, AfterResume::MoveNothing, &why).await?;
-            deeds.push(Deed::edited(on, "active", edited));
+            deeds.push(ChangeReport::edited(on, "active", edited));
         }
         if self.rebalance && !self.dry_run {
             let plan = RebalancePlan::new(group.name(), &group.preview_rebalance().await?);
             say_shifts(shell, &plan);
             let edited = group.rebalance(&why).await?;
-            deeds.push(Deed::edited(format!("group/{}", group.name()), "rebalanced", edited));
+            deeds.push(ChangeReport::edited(
+                format!("group/{}", group.name()),
+                "rebalanced",
+                edited,
+            ));
         }
         Ok(())
     }

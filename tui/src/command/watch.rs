@@ -90,7 +90,7 @@ impl Log<'_> {
             let since = Revision(self.args.since.unwrap_or_default());
             let mut changed = Changed::default();
             let nodes = snapshot.nodes().filter(|node| {
-                let wish = node.wish.as_ref().map_or(Revision::NONE, |wish| wish.revision);
+                let wish = node.desired.as_ref().map_or(Revision::NONE, |wish| wish.revision);
                 since == Revision::NONE || node.joined.max(wish) > since
             });
             changed.nodes = nodes.map(|node| node.node.clone()).collect();

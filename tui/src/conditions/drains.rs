@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use divider::snapshot::Mode;
-use divider::snapshot::{NodeState, NodeStatus, Snapshot, Wish};
+use divider::snapshot::{DesiredState, NodeState, NodeStatus, Snapshot};
 
 use super::{Clock, Code, Condition, Severity};
 use crate::conditions::keys::names;
@@ -15,8 +15,8 @@ pub(super) fn look(snapshot: &Snapshot, now: Clock, found: &mut Vec<Condition>) 
 }
 
 /// The wish of a node that is drained and has something left.
-fn unfinished(node: &NodeStatus) -> Option<&Wish> {
-    let wish = node.wish.as_ref().filter(|wish| wish.mode == Mode::Drain)?;
+fn unfinished(node: &NodeStatus) -> Option<&DesiredState> {
+    let wish = node.desired.as_ref().filter(|wish| wish.mode == Mode::Drain)?;
     let left = node.keys + node.unconfirmed.count + wish.adrift;
     let done = matches!(node.state, NodeState::Drained | NodeState::Emptied) || left == 0;
     (!done).then_some(wish)

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use divider::snapshot::{Freeze, Mode};
 use divider::snapshot::{
-    KeyStatus, NodeState, NodeStatus, Phase, Problem, SnapshotBuilder, UnconfirmedStop, Wish,
+    DesiredState, KeyStatus, NodeState, NodeStatus, Phase, Problem, SnapshotBuilder,
+    UnconfirmedStop,
 };
+use divider::snapshot::{Freeze, Mode};
 use divider::store::Info;
 use divider::{GroupName, Key, NodeId, Revision, Token};
 
@@ -195,10 +196,10 @@ fn a_rebalance_that_does_not_end_is_told() {
 fn a_drain_past_its_deadline_has_failed() {
     let drained = |paused| {
         move |node: &mut NodeStatus, _| {
-            let mut wish = Wish::new(Mode::Drain);
+            let mut wish = DesiredState::new(Mode::Drain);
             wish.deadline_ms = Some(1_060_000);
             wish.paused = paused;
-            node.wish = Some(wish);
+            node.desired = Some(wish);
             (node.state, node.keys, node.held) = (NodeState::Draining, 3, 3);
         }
     };

@@ -157,12 +157,12 @@ fn of_node(
         });
     }
     let revision = |status: Option<&NodeStatus>| {
-        status.and_then(|status| status.wish.as_ref()).map(|wish| wish.revision)
+        status.and_then(|status| status.desired.as_ref()).map(|wish| wish.revision)
     };
     if revision(before) != revision(after) {
         events.push(Event {
             node: Some(id.to_string()),
-            intent: after.and_then(|status| status.wish.as_ref()).map(IntentRow::new),
+            intent: after.and_then(|status| status.desired.as_ref()).map(IntentRow::new),
             ..Event::new("node.intent", Happening::Intents, now)
         });
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use divider::group::OnDeadline;
 use divider::snapshot::Mode;
-use divider::snapshot::{NodeState, NodeStatus, Unconfirmed, UnconfirmedStop, Wish};
+use divider::snapshot::{DesiredState, NodeState, NodeStatus, Unconfirmed, UnconfirmedStop};
 use divider::{Key, Revision, Token};
 use serde::{Deserialize, Serialize};
 
@@ -120,7 +120,7 @@ impl NodeRow {
                 given: unconfirmed.given,
                 oldest: unconfirmed.oldest.iter().map(stop).collect(),
             },
-            intent: status.wish.as_ref().map(IntentRow::new),
+            intent: status.desired.as_ref().map(IntentRow::new),
         }
     }
 
@@ -159,13 +159,13 @@ impl NodeRow {
         unconfirmed.given = self.unconfirmed.given;
         unconfirmed.oldest = oldest.collect::<Result<_, String>>()?;
         status.unconfirmed = unconfirmed;
-        status.wish = self.intent.map(IntentRow::wish).transpose()?;
+        status.desired = self.intent.map(IntentRow::wish).transpose()?;
         Ok(status)
     }
 }
 
 impl IntentRow {
-    pub(super) fn new(wish: &Wish) -> Self {
+    pub(super) fn new(wish: &DesiredState) -> Self {
         Self {
             id: wish.drain_id.clone(),
             kind: kind_of(wish.mode).to_owned(),
@@ -202,10 +202,11 @@ impl IntentRow {
         format!("{what} {}", signature(&self.by, &self.reason))
     }
 
-    fn wish(self) -> Result<Wish, String> {
+    fn wish(self) -> Result<DesiredState, String> {
         let modes = [Mode::Active, Mode::Cordon, Mode::Drain];
         let mode = modes.into_iter().find(|mode| kind_of(*mode) == self.kind);
-        let mut wish = Wish::new(mode.ok_or_else(|| format!("no kind of intent: {}", self.kind))?);
+        let mut wish =
+            DesiredState::new(mode.ok_or_else(|| format!("no kind of intent: {}", self.kind))?);
         wish.affinity = self.affinity;
         wish.by = self.by;
         wish.reason = self.reason;

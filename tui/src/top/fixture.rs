@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use divider::snapshot::Mode;
 use divider::snapshot::{
-    Changed, DrainPreview, KeyStatus, Link, Moment, NodeState, NodeStatus, Phase, Snapshot,
-    UnconfirmedStop, Wish,
+    Changed, DesiredState, DrainPreview, KeyStatus, Link, Moment, NodeState, NodeStatus, Phase,
+    Snapshot, UnconfirmedStop,
 };
 use divider::store::Info;
 use divider::{GroupName, Key, NodeId, Revision, Token};
@@ -162,11 +162,11 @@ impl Play {
         match state {
             NodeState::Draining => self.drain(&mut node),
             NodeState::Drained => {
-                node.wish = Some(wish(Mode::Drain));
+                node.desired = Some(wish(Mode::Drain));
                 (node.keys, node.held, node.target, node.effective_affinity) = (0, 0, 0, 0);
             }
             NodeState::Cordoned => {
-                node.wish = Some(wish(Mode::Cordon));
+                node.desired = Some(wish(Mode::Cordon));
                 node.effective_affinity = 0;
             }
             NodeState::Late => node.last_beat = Some(self.ago(9_100)),
@@ -184,7 +184,7 @@ impl Play {
         drain.drain_id = Some("00c0ffee00c0ffee".to_owned());
         drain.drained_from = 206;
         drain.deadline_ms = Some(UNIX_MS + 3_560_000);
-        node.wish = Some(drain);
+        node.desired = Some(drain);
         (node.keys, node.held, node.stopping, node.target) = (58, 58, 17, 0);
         (node.effective_affinity, node.since) = (0, self.ago(41_000));
         let stop = |text: &str, ms| UnconfirmedStop::new(key(text), Token(7), self.ago(ms));
@@ -216,8 +216,8 @@ impl Play {
     }
 }
 
-fn wish(mode: Mode) -> Wish {
-    let mut wish = Wish::new(mode);
+fn wish(mode: Mode) -> DesiredState {
+    let mut wish = DesiredState::new(mode);
     (wish.by, wish.reason) = ("ana@ops".to_owned(), "kernel 6.8".to_owned());
     wish.at_ms = UNIX_MS - 41_000;
     wish.revision = Revision(184_000);

@@ -31,12 +31,12 @@ impl Drains {
     pub(super) fn on_drain(
         &mut self,
         node: &NodeId,
-        wish: &ControlRecord,
+        desired: &ControlRecord,
         keys: u64,
         session: Option<Session>,
     ) -> (u64, u64, u64) {
         let fresh = || Drain {
-            id: wish.drain_id.clone(),
+            id: desired.drain_id.clone(),
             from: keys,
             adrift: 0,
             taken_over: 0,
@@ -44,7 +44,7 @@ impl Drains {
             unproved: 0,
         };
         let drain = self.by_node.entry(node.clone()).or_insert_with(fresh);
-        if drain.id != wish.drain_id {
+        if drain.id != desired.drain_id {
             *drain = Drain { adrift: drain.adrift, ..fresh() };
         }
         (drain.from, drain.adrift, drain.taken_over)

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::model::Model;
 use crate::id::{NodeId, Revision};
-use crate::snapshot::{NodeState, NodeStatus, Wish};
+use crate::snapshot::{DesiredState, NodeState, NodeStatus};
 use divider_core::time::{Now, Time};
 use divider_core::timing::{Timing, UNKNOWN_LEASE, observed};
 use divider_core::wire::{LeaseState, MemberState, Mode, OnDeadline};
@@ -78,12 +78,14 @@ impl Model {
                 _ if status.keys > 0 => Some(NodeState::Lost),
                 // One that is to be as it likes waits for nobody.
                 _ => {
-                    let waits = |wish: &&Wish| wish.mode != Mode::Active || wish.affinity.is_some();
-                    status.wish.as_ref().filter(waits).map(|_| NodeState::Absent)
+                    let waits = |desired: &&DesiredState| {
+                        desired.mode != Mode::Active || desired.affinity.is_some()
+                    };
+                    status.desired.as_ref().filter(waits).map(|_| NodeState::Absent)
                 }
             };
         };
-        let mode = status.wish.as_ref().map_or(Mode::Active, |wish| wish.mode);
+        let mode = status.desired.as_ref().map_or(Mode::Active, |desired| desired.mode);
         Some(match pulse {
             Pulse::Over | Pulse::Silent | Pulse::None => NodeState::Lost,
             Pulse::Begins => NodeState::Joining,
@@ -98,18 +100,18 @@ impl Model {
 
     /// How far a node is that is drained: whether it has nothing left, and what it had has live owners.
     fn judge_drain(&self, status: &NodeStatus, now: Now) -> NodeState {
-        let wish = status.wish.as_ref();
-        let freed = wish.is_some_and(|wish| is_freed(wish, now));
-        let is_whole = wish.is_some_and(|wish| wish.revision > self.came);
+        let desired = status.desired.as_ref();
+        let freed = desired.is_some_and(|desired| is_freed(desired, now));
+        let is_whole = desired.is_some_and(|desired| desired.revision > self.came);
         // Who came later cannot tell whose the keys were that have no owner.
-        let adrift = match wish.map_or(0, |wish| wish.adrift) {
+        let adrift = match desired.map_or(0, |desired| desired.adrift) {
             0 if freed && !is_whole => self.snapshot.counts.orphaned,
             adrift => adrift,
         };
         let left = status.keys + status.stopping + status.unconfirmed.count;
         if left > 0 || adrift > 0 && !freed {
             NodeState::Draining
-        } else if adrift > 0 || wish.is_some_and(|wish| wish.taken_over > 0) {
+        } else if adrift > 0 || desired.is_some_and(|desired| desired.taken_over > 0) {
             NodeState::Emptied
         } else {
             NodeState::Drained
@@ -122,7 +124,7 @@ impl Model {
 }
 
 /// Whether keys without a receiver were to be freed by now.
-fn is_freed(wish: &Wish, now: Now) -> bool {
-    let over = wish.deadline_ms.is_some_and(|deadline| deadline <= now.unix_us / 1000);
-    over && wish.on_deadline == OnDeadline::Free
+fn is_freed(desired: &DesiredState, now: Now) -> bool {
+    let over = desired.deadline_ms.is_some_and(|deadline| deadline <= now.unix_us / 1000);
+    over && desired.on_deadline == OnDeadline::Free
 }

@@ -1,6 +1,7 @@
 //! Watching a group.
 
 mod audit;
+mod candidates;
 mod drains;
 mod judge;
 mod keys;
@@ -9,7 +10,6 @@ mod model;
 mod nodes;
 mod preview;
 mod stops;
-mod suitors;
 #[cfg(test)]
 mod tests;
 mod whole;
@@ -23,7 +23,7 @@ use super::{Group, OperateError};
 use crate::engine::clock::Clock;
 use crate::id::NodeId;
 use crate::key::Key;
-use crate::snapshot::{Changed, DrainPreview, Link, RebalancePreview, Snapshot, Suitor, Update};
+use crate::snapshot::{Candidate, Changed, DrainPreview, Link, RebalancePreview, Snapshot, Update};
 
 /// A group as it changes. It follows the log as the nodes do, and works out the same plan.
 ///
@@ -197,9 +197,9 @@ impl GroupWatch {
     ///
     /// # Errors
     /// [`OperateError::Incomplete`].
-    pub fn suitors(&self, key: &Key) -> Result<Vec<Suitor>, OperateError> {
+    pub fn candidates(&self, key: &Key) -> Result<Vec<Candidate>, OperateError> {
         self.check_complete()?;
-        Ok(self.model.suitors(self.line.now(), key))
+        Ok(self.model.candidates(self.line.now(), key))
     }
 
     /// Ends it, and what the store keeps for it.

@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use super::model::Model;
 use crate::id::{NodeId, Revision};
-use crate::snapshot::{Changed, Moment, NodeState, NodeStatus, Unconfirmed, UnconfirmedStop, Wish};
+use crate::snapshot::{
+    Changed, DesiredState, Moment, NodeState, NodeStatus, Unconfirmed, UnconfirmedStop,
+};
 use divider_core::time::{Now, Time};
 use divider_core::view::{KeyEntry, OwnerIx};
 use divider_core::wire::{LeaseState, Mode};
@@ -78,7 +80,7 @@ impl Model {
         self.fill_from_member(&mut status, targets);
         self.fill_from_lease(&mut status);
         self.fill_from_stops(&mut status);
-        status.wish = self.wish(&status);
+        status.desired = self.desired(&status);
         status.state = self.judge(&status, pulse, now)?;
         Some(status)
     }
@@ -147,7 +149,7 @@ impl Model {
         status.unconfirmed = Unconfirmed { count: waiting + given, given, oldest };
     }
 
-    fn wish(&mut self, status: &NodeStatus) -> Option<Wish> {
+    fn desired(&mut self, status: &NodeStatus) -> Option<DesiredState> {
         let Some(control) = self.view.controls.get(&status.node) else {
             self.drains.on_no_drain(&status.node);
             return None;
@@ -159,7 +161,7 @@ impl Model {
             (0, 0, 0)
         };
         let (record, revision) = (&control.record, control.revision);
-        Some(Wish {
+        Some(DesiredState {
             mode: record.mode,
             affinity: record.affinity,
             by: record.by.clone(),

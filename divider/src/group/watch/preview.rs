@@ -1,4 +1,4 @@
-//! Previews: the plan of a wish that nobody has said yet.
+//! Previews: the plan of a request that nobody has made yet.
 
 use std::collections::{BTreeMap, BTreeSet};
 

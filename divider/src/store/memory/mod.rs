@@ -25,7 +25,7 @@ pub use self::faults::Fault;
 
 /// A group's records in the memory of this process.
 ///
-/// It keeps the same rules as [`NatsStore`](super::NatsStore) (revisions, compare-and-set, times to
+/// It keeps the same rules as `NatsStore` (revisions, compare-and-set, times to
 /// live, limits, the order of a watch) and the same bytes, so a service can run without a server on
 /// one machine, and its tests anywhere. Clones are the same group: give one to every node.
 ///

@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::time::Duration;
 
-use divider::group::{DrainOptions, Why};
+use divider::group::{DrainOptions, Requester};
 use divider::{Key, NodeId};
 use divider_examples::history::{History, Moves};
 use divider_examples::journal::now_ns;
@@ -101,7 +101,7 @@ impl Teller<'_> {
         let begun = now_ns();
         let bob = self.leave("bob")?;
         let least = self.held_by(&bob, begun)?;
-        let options = DrainOptions::new().why(why("bob's machine is serviced"));
+        let options = DrainOptions::new().requester(why("bob's machine is serviced"));
         self.stage.group.drain(&[bob], &options).await?;
         self.watch("one is drained", begun, least).await
     }
@@ -244,6 +244,6 @@ fn names(count: u32) -> Vec<String> {
     (0..count).map(|n| format!("/orders/{n}")).collect()
 }
 
-fn why(reason: &str) -> Why {
-    Why::new("demo", reason)
+fn why(reason: &str) -> Requester {
+    Requester::new("demo", reason)
 }

@@ -159,7 +159,7 @@ impl DrainArgs {
             .on_deadline(self.on_deadline.into())
             .parallel(self.parallel)
             .planned(preview.revision)
-            .why(self.signed.why());
+            .requester(self.signed.why());
         match self.deadline() {
             Some(span) => options.deadline(span),
             None => options,

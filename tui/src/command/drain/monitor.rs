@@ -140,7 +140,7 @@ impl Monitor {
         let left: u64 = undone().map(|status| status.keys).sum();
         let stopping: u64 = undone().map(|status| status.stopping).sum();
         // What left a node and nobody has is on its way, and not there.
-        let adrift = |status: &NodeStatus| status.wish.as_ref().map_or(0, |wish| wish.adrift);
+        let adrift = |status: &NodeStatus| status.desired.as_ref().map_or(0, |wish| wish.adrift);
         let adrift: u64 = undone().map(adrift).sum();
         let moved = of.saturating_sub(left + adrift);
         let percent = moved * 100 / of.max(1);
@@ -164,7 +164,7 @@ impl Monitor {
             line =
                 format!("{line}; {} without a receiver{}", count(waiting, "key"), closed(snapshot));
         }
-        let paused = undone().any(|status| status.wish.as_ref().is_some_and(|wish| wish.paused));
+        let paused = undone().any(|status| status.desired.as_ref().is_some_and(|wish| wish.paused));
         line + &oldest.unwrap_or_default() + if paused { "; paused" } else { "" }
     }
 
@@ -187,7 +187,7 @@ impl Monitor {
 
     /// Whether the node's wish is the drain that is watched.
     fn is_meant(&self, status: &NodeStatus) -> bool {
-        let wish = status.wish.as_ref().filter(|wish| wish.mode == Mode::Drain);
+        let wish = status.desired.as_ref().filter(|wish| wish.mode == Mode::Drain);
         wish.is_some_and(|wish| self.drain.is_none() || wish.drain_id == self.drain)
     }
 
@@ -195,7 +195,7 @@ impl Monitor {
     /// elsewhere or was freed.
     fn end_of(&self, tracked: &Tracked, status: &NodeStatus, snapshot: &Snapshot) -> Option<Empty> {
         let (adrift, taken_over) =
-            status.wish.as_ref().map_or((0, 0), |wish| (wish.adrift, wish.taken_over));
+            status.desired.as_ref().map_or((0, 0), |wish| (wish.adrift, wish.taken_over));
         let is_gone = status.state == NodeState::Absent
             && status.keys + status.unconfirmed.count + adrift == 0;
         let is_emptied = status.state == NodeState::Emptied;
@@ -234,7 +234,7 @@ impl Tracked {
     }
 
     fn follow(&mut self, status: &NodeStatus) {
-        let wish = status.wish.as_ref();
+        let wish = status.desired.as_ref();
         let began_later = wish.is_some_and(|wish| status.joined > wish.revision);
         let is_other = self.session.is_some() && self.session != status.session;
         self.restarted |= if self.begun { is_other } else { began_later };

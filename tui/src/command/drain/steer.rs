@@ -1,10 +1,10 @@
 //! Pausing, continuing and ending a drain that goes on.
 
-use divider::group::{AfterResume, OperateError, Why};
+use divider::group::{AfterResume, OperateError, Requester};
 use divider::snapshot::Mode;
 use divider::{Group, NodeId};
 
-use crate::deed::Deed;
+use crate::change_report::ChangeReport;
 use crate::exit::{Failure, Outcome};
 use crate::look::Look;
 use crate::shell::Shell;
@@ -13,7 +13,7 @@ use crate::shell::Shell;
 pub(super) enum Steer {
     Pause,
     Continue,
-    Cancel(Why),
+    Cancel(Requester),
 }
 
 impl Steer {
@@ -38,19 +38,26 @@ impl Steer {
         shell.answer_deeds_until(group.name().as_str(), &deeds, end)
     }
 
-    async fn one(&self, group: &Group, node: &NodeId, look: &Look) -> Result<Deed, Failure> {
+    async fn one(
+        &self,
+        group: &Group,
+        node: &NodeId,
+        look: &Look,
+    ) -> Result<ChangeReport, Failure> {
         let on = format!("node/{node}");
         Ok(match self {
-            Self::Pause => Deed::edited(on, "paused", group.pause_drain(node).await?),
-            Self::Continue => Deed::edited(on, "continued", group.continue_drain(node).await?),
+            Self::Pause => ChangeReport::edited(on, "paused", group.pause_drain(node).await?),
+            Self::Continue => {
+                ChangeReport::edited(on, "continued", group.continue_drain(node).await?)
+            }
             Self::Cancel(why) => {
-                let wish = look.snapshot.node(node).map(|status| status.wish.as_ref());
+                let wish = look.snapshot.node(node).map(|status| status.desired.as_ref());
                 // An unknown node is found by the group itself, which names those that there are.
                 if wish.is_some_and(|wish| wish.is_none_or(|wish| wish.mode != Mode::Drain)) {
                     return Err(OperateError::NotDraining { node: node.clone() }.into());
                 }
                 let edited = group.resume(node, AfterResume::MoveNothing, why).await?;
-                Deed::edited(on, "active", edited)
+                ChangeReport::edited(on, "active", edited)
             }
         })
     }

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use divider::snapshot::Mode;
 use divider::snapshot::{
-    KeyStatus, Moment, NodeState, NodeStatus, Phase, Snapshot, UnconfirmedStop, Wish,
+    DesiredState, KeyStatus, Moment, NodeState, NodeStatus, Phase, Snapshot, UnconfirmedStop,
 };
 use divider::{Key, NodeId, Revision, Token};
 
@@ -24,10 +24,10 @@ fn status(id: &str, state: NodeState, keys: u64) -> NodeStatus {
     let mut status = NodeStatus::new(node(id), state, Moment::now());
     status.keys = keys;
     if id == "w1" {
-        let mut wish = Wish::new(Mode::Drain);
+        let mut wish = DesiredState::new(Mode::Drain);
         wish.drain_id = Some("d".to_owned());
         wish.drained_from = 2;
-        status.wish = Some(wish);
+        status.desired = Some(wish);
     }
     status
 }
@@ -93,7 +93,7 @@ fn end(monitor: &mut Monitor, status: NodeStatus, keys: &str) -> Option<Empty> {
 fn what_was_freed_or_taken_over_is_told_and_is_no_drain() {
     let check = |state, taken_over, keys, expected: Option<Empty>, words: &str| {
         let mut status = status("w1", state, 0);
-        status.wish.as_mut().expect("a drain").taken_over = taken_over;
+        status.desired.as_mut().expect("a drain").taken_over = taken_over;
         let end = end(&mut monitor(), status, keys);
         assert_eq!(end, expected, "{state:?} {keys}");
         assert_eq!(end.map_or(String::new(), Empty::words), words);
@@ -187,8 +187,8 @@ fn another_wish_for_the_node_ends_the_watch_only_after_the_drain_was_seen() {
     let mut monitor = monitor();
     let other = |drain: Option<&str>| {
         let mut status = status("w1", NodeState::Draining, 2);
-        status.wish = drain.map(|id| {
-            let mut wish = Wish::new(Mode::Drain);
+        status.desired = drain.map(|id| {
+            let mut wish = DesiredState::new(Mode::Drain);
             wish.drain_id = Some(id.to_owned());
             wish
         });

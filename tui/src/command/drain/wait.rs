@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use divider::NodeId;
 use divider::group::{DrainId, GroupWatch, OnDeadline};
-use divider::snapshot::{DrainPreview, Link, Mode, Snapshot, Update, Wish};
+use divider::snapshot::{DrainPreview, Link, Mode, Snapshot, Update, DesiredState};
 use tokio::time::Instant;
 
 use super::document::{Document, NodeRow, SCHEMA};
@@ -103,9 +103,9 @@ impl<'a> Wait<'a> {
     /// The drain that goes on already.
     pub(super) async fn running(mut self, watch: &mut GroupWatch, first: &Snapshot) -> Outcome {
         self.monitor.on_gap();
-        let wish = |node: &NodeId| first.node(node).and_then(|status| status.wish.as_ref());
+        let wish = |node: &NodeId| first.node(node).and_then(|status| status.desired.as_ref());
         for node in &self.nodes {
-            let drains = |wish: &&Wish| wish.mode == divider::snapshot::Mode::Drain;
+            let drains = |wish: &&DesiredState| wish.mode == divider::snapshot::Mode::Drain;
             let Some(wish) = wish(node).filter(drains) else {
                 let node = node.clone();
                 return Err(match first.node(&node) {
@@ -339,7 +339,7 @@ fn word_of(end: Empty) -> &'static str {
 }
 
 /// What ended the drain of a node: its newest request, if one is left.
-pub(super) fn replaced(node: &NodeId, wish: Option<&Wish>) -> String {
+pub(super) fn replaced(node: &NodeId, wish: Option<&DesiredState>) -> String {
     let Some(wish) = wish else {
         return format!("the request to drain {node} was deleted; no longer waiting");
     };

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use divider::snapshot::Mode;
-use divider::snapshot::{NodeState, NodeStatus, Snapshot, Wish};
+use divider::snapshot::{DesiredState, NodeState, NodeStatus, Snapshot};
 use divider::{Key, NodeId, Revision};
 
 use super::history::{Step, What};
@@ -109,7 +109,7 @@ impl Drains {
         }
     }
 
-    fn begin(&mut self, id: &str, wish: &Wish, node: &NodeStatus) {
+    fn begin(&mut self, id: &str, wish: &DesiredState, node: &NodeStatus) {
         let known = self.shown.iter_mut().find(|drain| drain.id == id);
         if let Some(drain) = known {
             drain.nodes.entry(node.node.clone()).or_default();
@@ -142,8 +142,8 @@ impl Drains {
 }
 
 /// The drain that a node is told, if it is.
-fn drained(node: &NodeStatus) -> Option<(&str, &Wish)> {
-    let wish = node.wish.as_ref().filter(|wish| wish.mode == Mode::Drain)?;
+fn drained(node: &NodeStatus) -> Option<(&str, &DesiredState)> {
+    let wish = node.desired.as_ref().filter(|wish| wish.mode == Mode::Drain)?;
     Some((wish.drain_id.as_deref()?, wish))
 }
 
@@ -217,7 +217,7 @@ impl Drain {
 }
 
 impl Part {
-    fn of(before: Self, node: &NodeStatus, wish: &Wish) -> Self {
+    fn of(before: Self, node: &NodeStatus, wish: &DesiredState) -> Self {
         let left = node.keys + node.unconfirmed.count + wish.adrift;
         let gone = node.state == NodeState::Absent && left == 0;
         // What it had when it was last seen nobody confirmed, if it died with that.

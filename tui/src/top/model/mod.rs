@@ -18,7 +18,7 @@ pub(crate) mod sort;
 pub(crate) mod table;
 mod wire;
 
-use divider::snapshot::{Moment, Snapshot, Suitor};
+use divider::snapshot::{Candidate, Moment, Snapshot};
 use divider::{GroupName, Key, NodeId};
 
 use self::data::Data;
@@ -50,7 +50,7 @@ pub(crate) struct Model {
     /// The groups of the account, where they were asked for.
     pub(crate) known_groups: Known,
     /// How well each node suits a key, for its card.
-    pub(crate) suitors: Option<(Key, Vec<Suitor>)>,
+    pub(crate) suitors: Option<(Key, Vec<Candidate>)>,
     pub(crate) overlay: Overlay,
     pub(crate) typing: Option<Typing>,
     /// What was given to the palette before.

@@ -1,7 +1,7 @@
 //! What happened to a node.
 
 use divider::snapshot::Mode;
-use divider::snapshot::{NodeState, NodeStatus, Wish};
+use divider::snapshot::{DesiredState, NodeState, NodeStatus};
 
 use super::event::{EventKind, Events};
 use crate::conditions::{Severity, absent};
@@ -57,8 +57,8 @@ fn state(before: Option<&NodeStatus>, after: Option<&NodeStatus>) -> Option<(Sev
 }
 
 fn wish(before: Option<&NodeStatus>, after: Option<&NodeStatus>) -> Option<String> {
-    let now = after?.wish.as_ref()?;
-    let was = before.and_then(|before| before.wish.as_ref());
+    let now = after?.desired.as_ref()?;
+    let was = before.and_then(|before| before.desired.as_ref());
     if was.is_some_and(|was| was.revision == now.revision) {
         return None;
     }
@@ -66,7 +66,7 @@ fn wish(before: Option<&NodeStatus>, after: Option<&NodeStatus>) -> Option<Strin
     Some(format!("{} {node} {}", verb(was, now), signature(&now.by, &now.reason)))
 }
 
-fn verb(was: Option<&Wish>, now: &Wish) -> String {
+fn verb(was: Option<&DesiredState>, now: &DesiredState) -> String {
     let before = was.map_or(Mode::Active, |was| was.mode);
     match (before, now.mode) {
         (Mode::Drain, Mode::Drain) if was.is_some_and(|was| was.paused != now.paused) => {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use divider::group::{AfterResume, DrainOptions, Edited, OnDeadline, OperateError, Why};
+use divider::group::{AfterResume, DrainOptions, OnDeadline, OperateError, Requester, WriteResult};
 use divider::{Group, GroupName, NodeId, Revision};
 
 use crate::output::count;
@@ -80,14 +80,18 @@ impl Operation {
     }
 
     /// Does it, and says what was done.
-    pub(crate) async fn carry_out(&self, group: &Group, why: &Why) -> Result<String, OperateError> {
+    pub(crate) async fn carry_out(
+        &self,
+        group: &Group,
+        why: &Requester,
+    ) -> Result<String, OperateError> {
         match self {
             Self::Drain { nodes, deadline, on_deadline, parallel, planned } => {
                 let options = DrainOptions::new()
                     .on_deadline(*on_deadline)
                     .parallel(*parallel)
                     .planned(*planned)
-                    .why(why.clone());
+                    .requester(why.clone());
                 let options = match deadline {
                     Some(span) => options.deadline(*span),
                     None => options,
@@ -120,7 +124,7 @@ impl Operation {
         &self,
         nodes: &[NodeId],
         group: &Group,
-        why: &Why,
+        why: &Requester,
     ) -> Result<String, OperateError> {
         let mut changed = 0;
         for node in nodes {
@@ -131,7 +135,7 @@ impl Operation {
                 Self::PauseDrain(_) => group.pause_drain(node).await?,
                 _ => group.continue_drain(node).await?,
             };
-            changed += u64::from(matches!(edited, Edited::Changed(_)));
+            changed += u64::from(matches!(edited, WriteResult::Changed(_)));
         }
         // Once, when all of them take part again.
         if matches!(self, Self::Resume { after: AfterResume::Rebalance, .. }) {

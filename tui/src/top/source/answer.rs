@@ -1,7 +1,7 @@
 //! Changing the group, and saying what came of it.
 
 use divider::Group;
-use divider::group::{OperateError, Why};
+use divider::group::{OperateError, Requester};
 use divider::store::StoreError;
 use tokio::sync::mpsc;
 
@@ -11,7 +11,7 @@ use crate::top::update::{Failed, News};
 /// Makes a change, and tells what came of it.
 pub(super) async fn operate(
     operation: Operation,
-    why: Why,
+    why: Requester,
     group: Group,
     tell: mpsc::Sender<News>,
 ) {

@@ -96,7 +96,7 @@ fn answer_to(
             News::RebalancePlan(preview.map_err(|error| answer::words(&error)))
         }
         Ask::Suitors(key) => {
-            let suitors = watch.suitors(&key).unwrap_or_default();
+            let suitors = watch.candidates(&key).unwrap_or_default();
             News::Suitors { key, suitors }
         }
         Ask::Operate(operation, why) => {

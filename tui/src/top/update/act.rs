@@ -122,7 +122,7 @@ impl Model {
         let mut nodes = self.meant_nodes();
         nodes.retain(|id| live.node(id).is_some_and(|node| fits(action, node)));
         let is_paused = |id: &NodeId| {
-            live.node(id).and_then(|node| node.wish.as_ref()).is_some_and(|wish| wish.paused)
+            live.node(id).and_then(|node| node.desired.as_ref()).is_some_and(|wish| wish.paused)
         };
         let task = match action {
             Action::Drain => Task::Drain,
@@ -322,7 +322,7 @@ impl Model {
 
 /// Whether an action has something to do on a node.
 fn fits(action: Action, node: &NodeStatus) -> bool {
-    let mode = node.wish.as_ref().map_or(Mode::Active, |wish| wish.mode);
+    let mode = node.desired.as_ref().map_or(Mode::Active, |wish| wish.mode);
     match action {
         Action::Undo => mode != Mode::Active,
         Action::PauseDrain => mode == Mode::Drain,

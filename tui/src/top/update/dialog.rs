@@ -1,6 +1,6 @@
 //! Keys in a dialog.
 
-use divider::group::Why;
+use divider::group::Requester;
 use ratatui::crossterm::event::{KeyCode, KeyEvent};
 
 use super::input::edit;
@@ -71,7 +71,7 @@ impl Model {
         if let Overlay::Dialog(dialog) = &mut self.overlay {
             dialog.busy = true;
         }
-        vec![Effect::Ask(Ask::Operate(operation, Why::new(&self.place.by, reason)))]
+        vec![Effect::Ask(Ask::Operate(operation, Requester::new(&self.place.by, reason)))]
     }
 }
 

@@ -10,8 +10,8 @@ mod news;
 #[cfg(test)]
 mod tests;
 
-use divider::group::Why;
-use divider::snapshot::{Changed, DrainPreview, Link, RebalancePreview, Snapshot, Suitor};
+use divider::group::Requester;
+use divider::snapshot::{Candidate, Changed, DrainPreview, Link, RebalancePreview, Snapshot};
 use divider::store::Info;
 use divider::{GroupName, Key, NodeId};
 use ratatui::crossterm::event::{KeyEvent, KeyEventKind, MouseEvent};
@@ -55,7 +55,7 @@ pub(crate) enum News {
     /// What a rebalance would do.
     RebalancePlan(Result<RebalancePreview, String>),
     /// How well each node suits a key.
-    Suitors { key: Key, suitors: Vec<Suitor> },
+    Suitors { key: Key, suitors: Vec<Candidate> },
     /// What became of a change.
     Done { operation: Operation, result: Result<String, Failed> },
     /// The account's groups.
@@ -106,7 +106,7 @@ pub(crate) enum Ask {
     Context(String),
     /// Read everything again.
     Resync,
-    Operate(Operation, Why),
+    Operate(Operation, Requester),
 }
 
 impl Effect {

@@ -337,7 +337,7 @@ fn a_drain_after_which_keys_have_no_owner_is_not_called_drained() {
     let mut play = group();
     let mut node = play.model.data.live.node(&node_id("node-07")).expect("there").clone();
     (node.state, node.keys, node.stopping) = (NodeState::Emptied, 0, 0);
-    node.wish.as_mut().expect("it drains").adrift = 3;
+    node.desired.as_mut().expect("it drains").adrift = 3;
     let live = &play.model.data.live;
     let done =
         divider::snapshot::Snapshot::builder(live.group().clone(), Revision(184_400), play.at(3));
@@ -354,7 +354,7 @@ fn a_drain_that_was_done_before_anybody_looked_is_no_news() {
     let reading = divider::snapshot::Snapshot::builder(group.clone(), Revision::NONE, play.at(0));
     play.show(reading.incomplete().build());
     let mut node = group_of(&play, "node-09");
-    node.wish.as_mut().expect("a drain").drain_id = Some("00c0ffee00c0ffee".to_owned());
+    node.desired.as_mut().expect("a drain").drain_id = Some("00c0ffee00c0ffee".to_owned());
     let done = divider::snapshot::Snapshot::builder(group, Revision(184_400), play.at(1));
     play.show(done.node(node).build());
     assert_eq!(play.model.data.drains.iter().len(), 0);

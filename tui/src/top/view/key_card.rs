@@ -1,7 +1,7 @@
 //! All there is to know of a key: why it does not run, or why it runs where it does.
 
 use divider::Key;
-use divider::snapshot::{KeyStatus, NodeState, Phase, Suitor, Unfit};
+use divider::snapshot::{Candidate, Ineligible, KeyStatus, NodeState, Phase};
 
 use super::lists::step;
 use super::theme::{Role, Theme, phase_role};
@@ -62,7 +62,7 @@ fn about(model: &Model, key: &Key, status: &KeyStatus) -> Vec<Words> {
 /// The answer to the question: why does it not run, or why there?
 fn why(model: &Model, key: &Key, status: &KeyStatus) -> String {
     let suitors = known_suitors(model, key);
-    let fit = suitors.iter().filter(|suitor| suitor.unfit.is_none()).count();
+    let fit = suitors.iter().filter(|suitor| suitor.ineligible.is_none()).count();
     match (status.phase, &status.owner, &status.to) {
         (Phase::Orphaned, _, Some(to)) => match model.snapshot().node(to).map(|node| node.state) {
             Some(NodeState::Ready) => format!("{to} will take it."),
@@ -94,8 +94,8 @@ fn stopping(model: &Model, key: &Key, owner: &divider::NodeId) -> String {
     }
 }
 
-fn running(suitors: &[Suitor], owner: &divider::NodeId) -> String {
-    let fit: Vec<_> = suitors.iter().filter(|suitor| suitor.unfit.is_none()).collect();
+fn running(suitors: &[Candidate], owner: &divider::NodeId) -> String {
+    let fit: Vec<_> = suitors.iter().filter(|suitor| suitor.ineligible.is_none()).collect();
     match fit.iter().position(|suitor| suitor.node == *owner) {
         Some(0) => format!("{owner} has the best score."),
         Some(at) => {
@@ -106,7 +106,7 @@ fn running(suitors: &[Suitor], owner: &divider::NodeId) -> String {
     }
 }
 
-fn known_suitors(model: &Model, key: &Key) -> Vec<Suitor> {
+fn known_suitors(model: &Model, key: &Key) -> Vec<Candidate> {
     match &model.suitors {
         Some((known, suitors)) if known == key => suitors.clone(),
         _ => Vec::new(),
@@ -126,7 +126,7 @@ fn suitors(model: &Model, key: &Key, status: &KeyStatus) -> Vec<Words> {
             (_, Some(to)) if *to == suitor.node => "next owner",
             _ => "",
         };
-        let (text, role) = match suitor.unfit {
+        let (text, role) = match suitor.ineligible {
             None => (format!("{:>8.1}  {mark}", suitor.score), Role::Plain),
             Some(unfit) => {
                 (format!("       -  {}{}", unfit_words(unfit), with_comma(mark)), Role::Dim)
@@ -148,12 +148,12 @@ fn with_comma(mark: &str) -> String {
     if mark.is_empty() { String::new() } else { format!(", {mark}") }
 }
 
-fn unfit_words(unfit: Unfit) -> String {
+fn unfit_words(unfit: Ineligible) -> String {
     match unfit {
-        Unfit::TakesNothing => "takes no new keys".to_owned(),
-        Unfit::OtherPrefix => "takes other prefixes".to_owned(),
-        Unfit::Released(left) => format!("released it, retry in {}", age(left)),
-        Unfit::Resting(left) => format!("released by many, retry in {}", age(left)),
+        Ineligible::TakesNothing => "takes no new keys".to_owned(),
+        Ineligible::OtherPrefix => "takes other prefixes".to_owned(),
+        Ineligible::Released(left) => format!("released it, retry in {}", age(left)),
+        Ineligible::Resting(left) => format!("released by many, retry in {}", age(left)),
         _ => "may not".to_owned(),
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use divider::snapshot::Mode;
-use divider::snapshot::{NodeState, NodeStatus, Wish};
+use divider::snapshot::{DesiredState, NodeState, NodeStatus};
 
 use super::nodes::{affinity, labels, state};
 use super::theme::{Role, Theme, state_role};
@@ -30,7 +30,7 @@ pub(super) fn lines(model: &Model, width: u16) -> Vec<Words> {
     ]];
     lines.extend(about(node));
     lines.extend(numbers(model, node));
-    if let Some(wish) = &node.wish {
+    if let Some(wish) = &node.desired {
         lines.extend(wish_lines(model, wish));
     }
     if let Some(drain) = model.data.drains.of(&node.node)
@@ -89,7 +89,7 @@ fn numbers(model: &Model, node: &NodeStatus) -> Vec<Words> {
     facts.into_iter().flatten().collect()
 }
 
-fn wish_lines(model: &Model, wish: &Wish) -> Vec<Words> {
+fn wish_lines(model: &Model, wish: &DesiredState) -> Vec<Words> {
     let mode = match (wish.mode, wish.affinity) {
         (Mode::Active, None) if wish.by.is_empty() => return Vec::new(),
         (Mode::Active, None) => "resume".to_owned(),

@@ -98,7 +98,7 @@ fn text(node: &NodeStatus, column: usize, now: Moment) -> String {
 /// How a node is, and how far, or for how long.
 pub(super) fn state(node: &NodeStatus, now: Moment) -> String {
     let word = node.state.as_str();
-    match (node.state, &node.wish) {
+    match (node.state, &node.desired) {
         (NodeState::Draining, Some(wish)) if wish.paused => format!("{word} paused"),
         (NodeState::Draining, Some(wish)) if wish.drained_from > 0 => {
             let moved = wish.drained_from.saturating_sub(node.keys + wish.adrift);
@@ -115,7 +115,7 @@ pub(super) fn state(node: &NodeStatus, now: Moment) -> String {
 
 /// What it is planned with; with a star where an operator says so.
 pub(super) fn affinity(node: &NodeStatus) -> String {
-    let wished = node.wish.as_ref().and_then(|wish| wish.affinity);
+    let wished = node.desired.as_ref().and_then(|wish| wish.affinity);
     match wished {
         Some(affinity) => format!("{affinity}*"),
         None => node.affinity.to_string(),

@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use divider::snapshot::{
-    Changed, DrainPreview, KeyStatus, Link, NodeState, NodeStatus, Phase, RebalancePreview,
-    Snapshot, Suitor,
+    Candidate, Changed, DrainPreview, KeyStatus, Link, NodeState, NodeStatus, Phase,
+    RebalancePreview, Snapshot,
 };
 use divider::{GroupName, Revision};
 use ratatui::buffer::{Buffer, Cell};
@@ -200,11 +200,11 @@ fn card_of(text: &str) -> Play {
     play.press(":");
     play.type_in(&format!("key {text}"));
     play.press("enter");
-    let mut third = Suitor::new(node_id("node-12"), 0, 0.0);
-    third.unfit = Some(divider::snapshot::Unfit::TakesNothing);
+    let mut third = Candidate::new(node_id("node-12"), 0, 0.0);
+    third.ineligible = Some(divider::snapshot::Ineligible::TakesNothing);
     let suitors = vec![
-        Suitor::new(node_id("node-04"), 100, 231.4),
-        Suitor::new(node_id("node-07"), 100, 99.1),
+        Candidate::new(node_id("node-04"), 100, 231.4),
+        Candidate::new(node_id("node-07"), 100, 99.1),
         third,
     ];
     play.news(News::Suitors { key: key(text), suitors });

@@ -35,7 +35,7 @@ async fn the_first_complete_snapshot_shows_everything() {
     assert_eq!((w1.host.as_str(), w1.build.as_str()), ("host of w1", "1.0"));
     assert_eq!((w1.labels["zone"].as_str(), w1.session), ("eu", Some(session("w1", 1))));
     assert_eq!((w1.seen, w1.lease), (Revision(7), Duration::from_mins(1)));
-    assert!(w1.last_beat.is_some() && w1.wish.is_none());
+    assert!(w1.last_beat.is_some() && w1.desired.is_none());
     let from: Vec<&Key> = snapshot.keys_from(&key("b")).map(|(key, _)| key).collect();
     assert_eq!(from, [&key("b"), &key("c")]);
 }
@@ -102,7 +102,7 @@ async fn what_cannot_be_read_is_shown_until_it_can() {
 async fn a_freeze_is_shown() {
     let paper = Paper::with(&["w1"]).await;
     let mut watch = paper.watch().await;
-    paper.group.freeze(None, &Why::new("ana", "release")).await.expect("frozen");
+    paper.group.freeze(None, &Requester::new("ana", "release")).await.expect("frozen");
     let update = watch.next().await;
     assert!(update.changed.group);
     assert_eq!(update.snapshot.freeze().map(|freeze| freeze.reason.as_str()), Some("release"));

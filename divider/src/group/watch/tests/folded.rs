@@ -107,8 +107,11 @@ fn agreed(snapshot: &Snapshot) -> (Vec<String>, Vec<String>, crate::snapshot::Co
     let of_node = |n: &crate::snapshot::NodeStatus| {
         let is_empty = matches!(n.state, NodeState::Drained | NodeState::Emptied);
         let state = if is_empty { NodeState::Draining } else { n.state };
-        let wish = n.wish.as_ref().map(|wish| wish.mode);
-        format!("{} {state:?} {} {} {:?} {wish:?}", n.node, n.keys, n.effective_affinity, n.session)
+        let desired = n.desired.as_ref().map(|desired| desired.mode);
+        format!(
+            "{} {state:?} {} {} {:?} {desired:?}",
+            n.node, n.keys, n.effective_affinity, n.session
+        )
     };
     let mut counts = snapshot.counts();
     counts.unplaced = 0;

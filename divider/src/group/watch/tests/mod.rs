@@ -12,10 +12,10 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::*;
-use crate::group::{DrainOptions, Why};
+use crate::group::{DrainOptions, Requester};
 use crate::id::{GroupName, Revision, Session, Token};
 use crate::key::Key;
-use crate::snapshot::{KeyStatus, NodeState, Phase, Unfit};
+use crate::snapshot::{Ineligible, KeyStatus, NodeState, Phase};
 use crate::store::{MemoryStore, Outcome, Record, Store, StoreError, Write};
 use divider_core::time::{Now, Time};
 use divider_core::wire::{

@@ -113,13 +113,13 @@ async fn the_target_is_the_share_by_affinity() {
         watch.snapshot().nodes().map(|status| status.target).collect()
     };
     assert_eq!(targets(&watch), [33, 33, 33]);
-    paper.group.set_affinity(&node("w2"), Some(200), &Why::default()).await.expect("set");
+    paper.group.set_affinity(&node("w2"), Some(200), &Requester::default()).await.expect("set");
     let update = watch.next().await;
     assert_eq!(update.changed.nodes.len(), 3);
     assert_eq!(targets(&watch), [25, 50, 25]);
     let w2 = update.snapshot.node(&node("w2")).expect("w2");
     assert_eq!((w2.affinity, w2.effective_affinity), (100, 200));
-    assert_eq!(w2.wish.as_ref().and_then(|wish| wish.affinity), Some(200));
+    assert_eq!(w2.desired.as_ref().and_then(|desired| desired.affinity), Some(200));
 }
 
 #[tokio::test]
@@ -129,13 +129,15 @@ async fn a_drained_node_is_drained_when_every_key_has_a_new_owner() {
     paper.claim("a", "w1", 1).await;
     paper.claim("b", "w1", 2).await;
     let mut watch = paper.watch().await;
-    let options = DrainOptions::new().why(Why::new("ana@ops", "kernel 6.8")).parallel(8);
+    let options =
+        DrainOptions::new().requester(Requester::new("ana@ops", "kernel 6.8")).parallel(8);
     let drain = paper.group.drain(&[node("w1")], &options).await.expect("drained");
     let update = watch.next().await;
     assert_eq!(state(&update.snapshot, "w1"), NodeState::Draining);
-    let wish = update.snapshot.node(&node("w1")).and_then(|n| n.wish.clone()).expect("a wish");
-    assert_eq!((wish.mode, wish.by.as_str(), wish.parallel), (Mode::Drain, "ana@ops", 8));
-    assert_eq!((wish.drain_id.as_deref(), wish.drained_from), (Some(drain.as_str()), 2));
+    let desired =
+        update.snapshot.node(&node("w1")).and_then(|n| n.desired.clone()).expect("a request");
+    assert_eq!((desired.mode, desired.by.as_str(), desired.parallel), (Mode::Drain, "ana@ops", 8));
+    assert_eq!((desired.drain_id.as_deref(), desired.drained_from), (Some(drain.as_str()), 2));
     assert_eq!(update.snapshot.key(&key("a")).and_then(|k| k.to.clone()), Some(node("w2")));
 
     paper.claim("a", "w2", 3).await;
@@ -144,7 +146,7 @@ async fn a_drained_node_is_drained_when_every_key_has_a_new_owner() {
     let update = watch.next().await;
     assert_eq!(state(&update.snapshot, "w1"), NodeState::Draining, "b has no owner");
     let w1 = update.snapshot.node(&node("w1")).expect("w1");
-    assert_eq!((w1.keys, w1.wish.as_ref().map(|wish| wish.adrift)), (0, Some(1)));
+    assert_eq!((w1.keys, w1.desired.as_ref().map(|desired| desired.adrift)), (0, Some(1)));
 
     paper.claim("b", "w2", 5).await;
     assert_eq!(state(&watch.next().await.snapshot, "w1"), NodeState::Drained);
@@ -154,7 +156,7 @@ async fn a_drained_node_is_drained_when_every_key_has_a_new_owner() {
     assert_eq!(state(&watch.next().await.snapshot, "w1"), NodeState::Drained);
     paper
         .group
-        .resume(&node("w1"), crate::group::AfterResume::MoveNothing, &Why::default())
+        .resume(&node("w1"), crate::group::AfterResume::MoveNothing, &Requester::default())
         .await
         .expect("resumed");
     assert_eq!(state(&watch.next().await.snapshot, "w1"), NodeState::Ready);
@@ -205,7 +207,7 @@ async fn after_a_restart(end: Option<LeaseRecord>, beats: bool) -> (u64, NodeSta
     paper.put("member.w1", member("w1", 2).encode()).await;
     let update = watch.next().await;
     let w1 = update.snapshot.node(&node("w1")).expect("w1");
-    (w1.wish.as_ref().expect("a drain").taken_over, w1.state)
+    (w1.desired.as_ref().expect("a drain").taken_over, w1.state)
 }
 
 #[tokio::test]
@@ -245,7 +247,7 @@ async fn a_node_says_that_it_leaves_and_an_operator_that_it_is_cordoned() {
     let mut watch = paper.watch().await;
     let leaving = MemberRecord { state: MemberState::Leaving, ..member("w1", 1) };
     paper.put("member.w1", leaving.encode()).await;
-    paper.group.cordon(&node("w2"), &Why::default()).await.expect("cordoned");
+    paper.group.cordon(&node("w2"), &Requester::default()).await.expect("cordoned");
     let update = watch.next().await;
     assert_eq!(state(&update.snapshot, "w1"), NodeState::Leaving);
     assert_eq!(state(&update.snapshot, "w2"), NodeState::Cordoned);

@@ -85,13 +85,13 @@ async fn it_is_said_how_well_each_node_suits_a_key_and_why_not() {
     let cooling_down = vec![divider_core::wire::CoolDown { node: node("w5"), for_ms: 60_000 }];
     paper.put("claim.a", ClaimRecord { cooling_down, ..claim("w1", 1, 5) }.encode()).await;
     let watch = paper.watch().await;
-    let suitors = watch.suitors(&key("a")).expect("complete");
-    let (fit, unfit) = suitors.split_at(2);
-    assert!(fit.iter().all(|s| s.unfit.is_none() && ["w1", "w2"].contains(&s.node.as_str())));
+    let candidates = watch.candidates(&key("a")).expect("complete");
+    let (fit, ineligible) = candidates.split_at(2);
+    assert!(fit.iter().all(|s| s.ineligible.is_none() && ["w1", "w2"].contains(&s.node.as_str())));
     assert!(fit[0].score >= fit[1].score && fit[1].score > 0.0, "{fit:?}");
-    let why = |id: &str| unfit.iter().find(|s| s.node == node(id)).and_then(|s| s.unfit);
-    assert_eq!(why("w3"), Some(Unfit::TakesNothing));
-    assert_eq!(why("w4"), Some(Unfit::OtherPrefix));
-    assert!(matches!(why("w5"), Some(Unfit::Released(_))));
-    assert!(watch.suitors(&key("nobody knows it")).expect("complete").is_empty());
+    let why = |id: &str| ineligible.iter().find(|s| s.node == node(id)).and_then(|s| s.ineligible);
+    assert_eq!(why("w3"), Some(Ineligible::TakesNothing));
+    assert_eq!(why("w4"), Some(Ineligible::OtherPrefix));
+    assert!(matches!(why("w5"), Some(Ineligible::Released(_))));
+    assert!(watch.candidates(&key("nobody knows it")).expect("complete").is_empty());
 }

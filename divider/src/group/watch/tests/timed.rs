@@ -115,8 +115,8 @@ fn a_drain_that_frees_empties_its_node_at_the_deadline_and_has_drained_it_when_a
     timed.state();
     let deadline_ms = Some(timed.now.unix_us / 1000 + 20_000);
     let on_deadline = divider_core::wire::OnDeadline::Free;
-    let wish = ControlRecord { deadline_ms, on_deadline, ..ControlRecord::new(Mode::Drain) };
-    timed.put("control.w1", wish.encode());
+    let desired = ControlRecord { deadline_ms, on_deadline, ..ControlRecord::new(Mode::Drain) };
+    timed.put("control.w1", desired.encode());
     assert_eq!(timed.state(), NodeState::Draining);
     let free = ClaimRecord { owner: None, token: Token(2), cooling_down: Vec::new() };
     timed.put("claim.a", free.encode());

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use divider::group::{AfterResume, DrainOptions, Why};
+use divider::group::{AfterResume, DrainOptions, Requester};
 
 use super::{Cost, Fault, Kind, Reach, Target};
 use crate::Failure;
@@ -38,7 +38,7 @@ struct Drain(usize);
 impl Fault for Drain {
     fn inject(&mut self, arena: &mut Arena) -> Result<(), Failure> {
         let node = arena.workers.node(self.0).parse()?;
-        let options = DrainOptions::new().parallel(0).why(why());
+        let options = DrainOptions::new().parallel(0).requester(why());
         arena.runtime.block_on(arena.operator.drain(&[node], &options))?;
         Ok(())
     }
@@ -90,6 +90,6 @@ impl fmt::Display for Rebalance {
     }
 }
 
-fn why() -> Why {
-    Why::new("chaos", "a fault of the schedule")
+fn why() -> Requester {
+    Requester::new("chaos", "a fault of the schedule")
 }

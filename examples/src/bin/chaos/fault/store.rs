@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use divider::group::Why;
+use divider::group::Requester;
 use divider_local_server::LocalServer;
 use fastrand::Rng;
 use serde_json::json;
@@ -171,7 +171,7 @@ impl Fault for Restore {
         self.copies = copies?;
         // Keys change their owners, so that older claims name those who gave them away.
         let node = arena.workers.node(self.slot).parse()?;
-        let why = Why::new("chaos", "changes that are going to be lost");
+        let why = Requester::new("chaos", "changes that are going to be lost");
         arena.runtime.block_on(async {
             arena.operator.set_affinity(&node, Some(500), &why).await?;
             arena.operator.rebalance(&why).await

@@ -1,6 +1,6 @@
 //! What was done, a line for each thing it was done to.
 
-use divider::group::Edited;
+use divider::group::WriteResult;
 use serde::Serialize;
 
 use crate::exit::Outcome;
@@ -9,7 +9,7 @@ use crate::shell::Shell;
 
 /// Something that was done, or was so already, or would be done.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub(crate) struct Deed {
+pub(crate) struct ChangeReport {
     /// As `node/w1`.
     pub(crate) on: String,
     /// As `cordoned`.
@@ -27,15 +27,15 @@ pub(crate) struct Deed {
 struct Document<'a> {
     schema: &'static str,
     group: &'a str,
-    deeds: &'a [Deed],
+    deeds: &'a [ChangeReport],
 }
 
-impl Deed {
+impl ChangeReport {
     /// Something that the library did.
-    pub(crate) fn edited(on: impl Into<String>, what: &str, edited: Edited) -> Self {
+    pub(crate) fn edited(on: impl Into<String>, what: &str, edited: WriteResult) -> Self {
         let (changed, revision) = match edited {
-            Edited::Changed(revision) => (true, revision),
-            Edited::Already(revision) => (false, revision),
+            WriteResult::Changed(revision) => (true, revision),
+            WriteResult::Already(revision) => (false, revision),
         };
         let (on, what) = (on.into(), what.to_owned());
         Self { on, what, changed, revision: Some(revision.0), dry_run: false }
@@ -60,7 +60,7 @@ impl Deed {
 
 impl Shell {
     /// Answers with what was done.
-    pub(crate) fn answer_deeds(&self, group: &str, deeds: &[Deed]) -> Outcome {
+    pub(crate) fn answer_deeds(&self, group: &str, deeds: &[ChangeReport]) -> Outcome {
         match self.output.format(&Format::OF_DEEDS)? {
             Format::Json => answer_json(&Document { schema: "divider.deeds.v1", group, deeds }),
             format => Ok(answer(&deeds.iter().map(|deed| deed.line(format)).collect::<String>())?),
@@ -68,7 +68,12 @@ impl Shell {
     }
 
     /// Answers with what was done before something could not be, and with that.
-    pub(crate) fn answer_deeds_until(&self, group: &str, deeds: &[Deed], end: Outcome) -> Outcome {
+    pub(crate) fn answer_deeds_until(
+        &self,
+        group: &str,
+        deeds: &[ChangeReport],
+        end: Outcome,
+    ) -> Outcome {
         if end.is_ok() || !deeds.is_empty() {
             self.answer_deeds(group, deeds)?;
         }

@@ -7,7 +7,7 @@ use crate::id::NodeId;
 /// A node, as it suits one key.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
-pub struct Suitor {
+pub struct Candidate {
     /// The node.
     pub node: NodeId,
     /// What it is planned with.
@@ -16,13 +16,13 @@ pub struct Suitor {
     /// go somewhere. 0 where it takes nothing new.
     pub score: f64,
     /// Why it may not take the key, if it may not.
-    pub unfit: Option<Unfit>,
+    pub ineligible: Option<Ineligible>,
 }
 
 /// Why a node may not take a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Unfit {
+pub enum Ineligible {
     /// It takes nothing new: it is cordoned, drained or leaving, or its affinity is 0.
     TakesNothing,
     /// It takes keys of other prefixes only.
@@ -33,9 +33,9 @@ pub enum Unfit {
     Resting(Duration),
 }
 
-impl Suitor {
+impl Candidate {
     /// A node that may take the key.
     pub fn new(node: NodeId, affinity: u32, score: f64) -> Self {
-        Self { node, affinity, score, unfit: None }
+        Self { node, affinity, score, ineligible: None }
     }
 }

@@ -3,42 +3,43 @@
 use super::model::Model;
 use crate::id::NodeId;
 use crate::key::Key;
-use crate::snapshot::{Suitor, Unfit};
+use crate::snapshot::{Candidate, Ineligible};
 use divider_core::plan::score;
 use divider_core::planner::Standing;
 use divider_core::time::Now;
 
 impl Model {
     /// Every member, those that may take the key first, by score.
-    pub(super) fn suitors(&self, now: Now, key: &Key) -> Vec<Suitor> {
+    pub(super) fn candidates(&self, now: Now, key: &Key) -> Vec<Candidate> {
         let keys = &self.view.keys;
         let Some(ix) = keys.find(key) else { return Vec::new() };
         let (Some(entry), not) = (keys.get(ix), keys.cooling_down(ix)) else { return Vec::new() };
         let hash = entry.hash;
         let rests = self.view.rests(now, ix).then(|| not.iter().map(|n| n.until).min()).flatten();
-        let rests = rests.map(|until| Unfit::Resting(until.since(now.at)));
-        let suitor = |(node, standing): (&NodeId, &Standing)| {
+        let rests = rests.map(|until| Ineligible::Resting(until.since(now.at)));
+        let candidate = |(node, standing): (&NodeId, &Standing)| {
             let score = score(standing.hash, hash, standing.affinity).as_f64();
             let released = not.iter().find(|not| not.node == *node && not.until > now.at);
-            let released = released.map(|not| Unfit::Released(not.until.since(now.at)));
-            let unfit = unfit(key, standing).or(released).or(rests);
-            Suitor { unfit, ..Suitor::new(node.clone(), standing.affinity, score) }
+            let released = released.map(|not| Ineligible::Released(not.until.since(now.at)));
+            let ineligible = ineligible(key, standing).or(released).or(rests);
+            Candidate { ineligible, ..Candidate::new(node.clone(), standing.affinity, score) }
         };
-        let mut suitors: Vec<Suitor> = self.planner.standings().iter().map(suitor).collect();
-        suitors.sort_by(|a, b| {
+        let mut candidates: Vec<Candidate> =
+            self.planner.standings().iter().map(candidate).collect();
+        candidates.sort_by(|a, b| {
             let by_score = b.score.total_cmp(&a.score);
-            a.unfit.is_some().cmp(&b.unfit.is_some()).then(by_score)
+            a.ineligible.is_some().cmp(&b.ineligible.is_some()).then(by_score)
         });
-        suitors
+        candidates
     }
 }
 
 /// Why a node does not take a key, whoever has released it.
-fn unfit(key: &Key, standing: &Standing) -> Option<Unfit> {
+fn ineligible(key: &Key, standing: &Standing) -> Option<Ineligible> {
     if standing.affinity == 0 {
-        return Some(Unfit::TakesNothing);
+        return Some(Ineligible::TakesNothing);
     }
     let has = |prefix: &String| key.as_str().starts_with(prefix.as_str());
     let other = !standing.prefixes.is_empty() && !standing.prefixes.iter().any(has);
-    other.then_some(Unfit::OtherPrefix)
+    other.then_some(Ineligible::OtherPrefix)
 }
