@@ -78,7 +78,7 @@ async fn until<F: Future<Output = bool>>(mut condition: impl FnMut() -> F) {
 
 /// The records of all keys as a watch shows them, tombstones included.
 async fn keys(store: &NatsStore) -> Vec<Record> {
-    let filter = Filter { names: vec!["key.>".into()] };
+    let filter = Filter::new(["key.>"]);
     let mut watch = in_time(store.watch(filter)).await.expect("a watch");
     let mut records = Vec::new();
     while let Change::Record(record) = in_time(watch.next()).await.expect("a change") {
@@ -94,13 +94,8 @@ fn gone() -> Vec<Key> {
 
 /// Gives a tombstone that may go a short time, in place of the hour that it has.
 async fn shorten(store: &NatsStore, record: &Record) {
-    let write = Write {
-        name: record.name.clone(),
-        value: None,
-        expected: Some(record.revision),
-        ttl: Some(Duration::from_secs(1)),
-        expires_in: None,
-    };
+    let write =
+        Write::delete(record.name.clone(), Some(record.revision)).with_ttl(Duration::from_secs(1));
     let outcome = in_time(store.write(write)).await;
     assert!(matches!(outcome, Outcome::Acked(_)), "{outcome:?}");
 }
@@ -109,13 +104,7 @@ async fn shorten(store: &NatsStore, record: &Record) {
 /// nothing is in use is removed: then the tombstones in it cannot come back, and what they replaced can.
 async fn fill_a_file(store: &NatsStore) {
     for _ in 0..3_000 {
-        let write = Write {
-            name: "filler".into(),
-            value: Some(vec![b'x'; divider::store::MAX_VALUE].into()),
-            expected: None,
-            ttl: None,
-            expires_in: None,
-        };
+        let write = Write::put("filler", vec![b'x'; divider::store::MAX_VALUE], None);
         let outcome = in_time(store.write(write)).await;
         assert!(matches!(outcome, Outcome::Acked(_)), "{outcome:?}");
     }

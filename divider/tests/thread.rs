@@ -23,14 +23,8 @@ async fn the_connections_thread_ends_with_its_last_holder() {
     let options = NatsStore::options().create_if_missing(StreamOptions::default());
     let group = GroupName::new("thread").expect("legal");
     let store = options.connect(server.url(), group).await.expect("a group");
-    let watch = store.watch(Filter { names: vec![">".into()] }).await.expect("a watch");
-    let writing = store.write(divider::store::Write {
-        name: "key.a".into(),
-        value: None,
-        expected: None,
-        ttl: None,
-        expires_in: None,
-    });
+    let watch = store.watch(Filter::everything()).await.expect("a watch");
+    let writing = store.write(divider::store::Write::delete("key.a", None));
     drop(store);
     writing.await;
     assert_eq!(threads(), 1);

@@ -20,12 +20,13 @@ pub const MAX_VALUE: usize = 8 * 1024;
 
 /// Which records a watch follows: 1 to 64 names, none of which covers another.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Filter {
     /// Names, or prefixes that end in `.>` and stand for every name below; `>` alone is everything.
     pub names: Vec<String>,
 }
 
-/// One step of a watch.
+/// One step of a watch. There will be no other, since whoever follows a log has to deal with each.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Change {
     /// The newest record of a name, tombstones included.
@@ -37,6 +38,7 @@ pub enum Change {
 
 /// One record of the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Record {
     /// Its name below the group, as `claim.orders.17`.
     pub name: String,
@@ -53,6 +55,7 @@ pub struct Record {
 
 /// A write of one record.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Write {
     /// The record's name.
     pub name: String,
@@ -70,14 +73,64 @@ pub struct Write {
     pub expires_in: Option<Duration>,
 }
 
+impl Filter {
+    /// A filter of these names; see [`names`](Self::names).
+    pub fn new<N: Into<String>>(names: impl IntoIterator<Item = N>) -> Self {
+        Self { names: names.into_iter().map(Into::into).collect() }
+    }
+
+    /// The filter of every record.
+    pub fn everything() -> Self {
+        Self::new([">"])
+    }
+}
+
+impl Record {
+    /// A record that stays until it is replaced; `None` as its value is a tombstone. The times are
+    /// fields to be set.
+    pub fn new(name: impl Into<String>, revision: Revision, value: Option<Bytes>) -> Self {
+        Self { name: name.into(), revision, value, ttl: None, expires_in: None }
+    }
+}
+
 impl Write {
+    /// Writes a value that stays until it is replaced. `expected` is as in
+    /// [the field](Self::expected).
+    pub fn put(
+        name: impl Into<String>,
+        value: impl Into<Bytes>,
+        expected: Option<Revision>,
+    ) -> Self {
+        let value = Some(value.into());
+        Self { name: name.into(), value, expected, ttl: None, expires_in: None }
+    }
+
     /// Deletes a record, with a tombstone that stays. `expected` is as in [the field](Self::expected).
     pub fn delete(name: impl Into<String>, expected: Option<Revision>) -> Self {
         Self { name: name.into(), value: None, expected, ttl: None, expires_in: None }
     }
+
+    /// The same write with a time to live; see [`ttl`](Self::ttl).
+    #[must_use]
+    pub fn with_ttl(self, ttl: impl Into<Option<Duration>>) -> Self {
+        Self { ttl: ttl.into(), ..self }
+    }
+
+    /// The same write of what holds for a time only; see [`expires_in`](Self::expires_in).
+    #[must_use]
+    pub fn with_expires_in(self, span: impl Into<Option<Duration>>) -> Self {
+        Self { expires_in: span.into(), ..self }
+    }
 }
 
-/// What became of a write.
+impl Info {
+    /// A log of one replica with nothing in it and no limit; the rest are fields to be set.
+    pub fn new(created: i128, last: Revision) -> Self {
+        Self { created, last, replicas: 1, bytes: 0, max_bytes: None }
+    }
+}
+
+/// What became of a write. There will be no other outcome, since every writer has to deal with each.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
     /// It is in the log at this revision.
@@ -92,6 +145,7 @@ pub enum Outcome {
 
 /// What a backend says about a log as a whole.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Info {
     /// Tells this log from another one of the same name made before or after it (on NATS the
     /// stream's creation time in nanoseconds since 1970).

@@ -62,6 +62,7 @@ fn default_parallel() -> u32 {
 /// Whether a node takes and keeps keys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum Mode {
     /// It takes its share.
     #[default]
@@ -75,12 +76,34 @@ pub enum Mode {
 /// What becomes of a drain's keys without a receiver at its deadline.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum OnDeadline {
     /// They keep running; the drain has failed.
     #[default]
     Keep,
     /// They are stopped and left without an owner.
     Free,
+}
+
+impl Mode {
+    /// One lower-case word for it, as in the record.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Cordon => "cordon",
+            Self::Drain => "drain",
+        }
+    }
+}
+
+impl OnDeadline {
+    /// One lower-case word for it, as in the record.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Keep => "keep",
+            Self::Free => "free",
+        }
+    }
 }
 
 impl Default for ControlRecord {

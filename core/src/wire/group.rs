@@ -26,6 +26,7 @@ pub struct GroupRecord {
 
 /// Who holds balance moves back, and why.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Freeze {
     /// Who asked for it.
     pub by: String,
@@ -33,6 +34,13 @@ pub struct Freeze {
     pub reason: String,
     /// Until when, in Unix milliseconds; `None`: until it is thawed.
     pub until: Option<u64>,
+}
+
+impl Freeze {
+    /// A freeze until that moment, in Unix milliseconds, or (`None`) until it is thawed.
+    pub fn new(by: impl Into<String>, reason: impl Into<String>, until: Option<u64>) -> Self {
+        Self { by: by.into(), reason: reason.into(), until }
+    }
 }
 
 impl Default for GroupRecord {

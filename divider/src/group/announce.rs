@@ -146,12 +146,8 @@ impl<'a> Announcer<'a> {
     /// Dropped before it is done, some keys are announced and some are not; nothing goes on.
     pub async fn announce(self, keys: impl Stream<Item = Key>) -> Result<u64, AnnounceError> {
         let expires_in = self.ttl;
-        self.write_all(keys, move |name| Write {
-            name,
-            value: Some(Bytes::new()),
-            expected: None,
-            ttl: None,
-            expires_in,
+        self.write_all(keys, move |name| {
+            Write::put(name, Bytes::new(), None).with_expires_in(expires_in)
         })
         .await
     }

@@ -42,7 +42,7 @@ impl Requester {
     }
 }
 
-/// Whether a request of an operator changed its record.
+/// Whether a request of an operator changed its record. There is no third case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WriteResult {
     /// It is on record now, at this revision.
@@ -51,8 +51,18 @@ pub enum WriteResult {
     Already(Revision),
 }
 
+impl WriteResult {
+    /// The revision of the record, whether or not this request wrote it.
+    pub const fn revision(self) -> Revision {
+        match self {
+            Self::Changed(revision) | Self::Already(revision) => revision,
+        }
+    }
+}
+
 /// Whether keys move when a node is resumed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub enum AfterResume {
     /// None moves: the node gets its share of what is announced or orphaned from now on.
     #[default]

@@ -36,13 +36,7 @@ impl Group {
                 return Ok(WriteResult::Already(revision));
             };
             let value = after.encode();
-            let write = Write {
-                name: name.clone(),
-                value: Some(value.clone()),
-                expected: Some(revision),
-                ttl: None,
-                expires_in: None,
-            };
+            let write = Write::put(name.clone(), value.clone(), Some(revision));
             let error = match self.store.write(write).await {
                 Outcome::Acked(revision) => return Ok(WriteResult::Changed(revision)),
                 Outcome::Refused(source) => return Err(fail(source)),

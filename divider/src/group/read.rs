@@ -44,7 +44,7 @@ impl Group {
     }
 
     async fn read_once(&self, below: &str) -> Result<Vec<Record>, StoreError> {
-        let filter = Filter { names: vec![below.to_owned()] };
+        let filter = Filter::new([below]);
         let mut watch = self.store.watch(filter).await?;
         let mut records = Vec::new();
         let result = loop {

@@ -19,11 +19,7 @@ fn why() -> Requester {
 }
 
 async fn put(store: &MemoryStore, name: &str, value: &str) -> Revision {
-    let value = Some(value.to_owned().into());
-    match store
-        .write(Write { name: name.into(), value, expected: None, ttl: None, expires_in: None })
-        .await
-    {
+    match store.write(Write::put(name, value.to_owned(), None)).await {
         Outcome::Acked(revision) => revision,
         other => panic!("{other:?}"),
     }
@@ -321,7 +317,9 @@ impl Store for Rivalled {
         self.0.group()
     }
     fn write(&self, write: Write) -> BoxFuture<'static, Outcome> {
-        let first = self.0.write(Write { expected: None, ..write.clone() });
+        let mut blind = write.clone();
+        blind.expected = None;
+        let first = self.0.write(blind);
         let second = self.0.write(write);
         Box::pin(async move {
             first.await;

@@ -40,7 +40,7 @@ impl Group {
             let millis = u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
             super::unix_ms().saturating_add(millis)
         };
-        self.set_freeze(Some(Freeze { by, reason, until: span.map(end) })).await
+        self.set_freeze(Some(Freeze::new(by, reason, span.map(end)))).await
     }
 
     /// Ends a freeze.

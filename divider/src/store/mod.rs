@@ -26,6 +26,9 @@ pub use memory::MemoryStore;
 /// tombstones of keys and members have no [`ttl`](Write::ttl) until a manifest covers them
 /// (PROTOCOL.md, "What is gone").
 ///
+/// What an implementation answers with has constructors ([`Record::new`], [`Info::new`]) and public
+/// fields to be set: records and answers may get more fields in time.
+///
 /// Implementations bring their own connection; every future has to end, at the latest when the
 /// backend's own request time-out passes. The engine puts its own deadlines on top.
 pub trait Store: fmt::Debug + Send + Sync + 'static {

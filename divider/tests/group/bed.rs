@@ -48,13 +48,7 @@ impl Bed {
     }
 
     pub(crate) async fn put(&self, name: &str, value: impl Into<Bytes>) {
-        let write = Write {
-            name: name.to_owned(),
-            value: Some(value.into()),
-            expected: None,
-            ttl: None,
-            expires_in: None,
-        };
+        let write = Write::put(name, value, None);
         let outcome = self.store().await.write(write).await;
         assert!(matches!(outcome, Outcome::Acked(_)), "{name}: {outcome:?}");
     }
@@ -67,25 +61,13 @@ impl Bed {
     pub(crate) async fn announce_more(&self, numbers: Range<usize>) {
         let store = self.store().await;
         for n in numbers {
-            let write = Write {
-                name: format!("key.k{n}"),
-                value: Some(Bytes::new()),
-                expected: Some(Revision::NONE),
-                ttl: None,
-                expires_in: None,
-            };
+            let write = Write::put(format!("key.k{n}"), Bytes::new(), Some(Revision::NONE));
             assert!(matches!(store.write(write).await, Outcome::Acked(_)));
         }
     }
 
     pub(crate) async fn retract(&self, key: &str) {
-        let write = Write {
-            name: format!("key.{key}"),
-            value: None,
-            expected: None,
-            ttl: Some(PATIENCE),
-            expires_in: None,
-        };
+        let write = Write::delete(format!("key.{key}"), None).with_ttl(PATIENCE);
         assert!(matches!(self.store().await.write(write).await, Outcome::Acked(_)));
     }
 
@@ -106,7 +88,7 @@ impl Bed {
 
     /// The names of all records with a value.
     pub(crate) async fn names(&self) -> BTreeSet<String> {
-        let filter = Filter { names: vec![">".to_owned()] };
+        let filter = Filter::everything();
         let mut watch = self.store().await.watch(filter).await.expect("a watch");
         let mut names = BTreeSet::new();
         while let Change::Record(record) = in_time(watch.next()).await.expect("a change") {

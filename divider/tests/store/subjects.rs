@@ -69,8 +69,7 @@ async fn the_group_is_a_key_value_bucket_for_others() {
     assert_eq!(record.value, None);
     // This is how one without a time to live is given one.
     let ttl = Some(Duration::from_hours(1));
-    let last = Some(record.revision.0);
-    let again = divider::store::Write { value: None, ttl, ..put("key.a", "", last) };
+    let again = Write::delete("key.a", Some(record.revision)).with_ttl(ttl);
     write(&nats.store, again).await;
     let record = nats.store.read("key.a").await.expect("an answer").expect("a tombstone");
     assert_eq!(record.ttl, ttl);
@@ -160,7 +159,7 @@ async fn a_worker_gets_by_with_the_rights_of_its_role() {
     }
     write(&store, put("claim.a", "", Some(0))).await;
     let key = store.read("key.1").await.expect("an answer").expect("a record");
-    write(&store, Write { value: None, ..put("key.1", "", Some(key.revision.0)) }).await;
+    write(&store, Write::delete("key.1", Some(key.revision))).await;
     let outcome = store.write(put("control.w1", "", Some(0))).await;
     let Outcome::Refused(error) = outcome else { panic!("{outcome:?}") };
     assert_denied(&error, "$KV.divider_suite.control.w1");
@@ -200,11 +199,11 @@ async fn an_announcer_needs_no_right_but_to_announce() {
     let admin = creating().connect(url(&server, "admin"), group()).await.expect("a group");
     let store = NatsStore::connect(url(&server, "some"), group()).await.expect("the group");
     let expires_in = Some(Duration::from_hours(1));
-    let revision = write(&store, Write { expires_in, ..put("key.a", "", None) }).await;
+    let revision = write(&store, put("key.a", "", None).with_expires_in(expires_in)).await;
     let record = admin.read("key.a").await.expect("an answer").expect("a record");
     assert_eq!((record.revision, record.ttl), (Revision(revision), None));
     assert!(record.expires_in.is_some_and(|left| left <= Duration::from_hours(1)));
-    write(&store, Write { value: None, ..put("key.a", "", None) }).await;
+    write(&store, Write::delete("key.a", None)).await;
     let record = admin.read("key.a").await.expect("an answer").expect("a tombstone");
     assert_eq!((record.value, record.ttl), (None, None));
     let many = (0..100).map(|n| store.write(put(&format!("claim.{n}"), "", None)));

@@ -51,7 +51,7 @@ pub(crate) async fn a_read_gives_the_newest_record(store: &dyn Store) {
     assert_eq!(store.read("key.a").await, Ok(None));
     write(store, put("key.a", "old", None)).await;
     let ttl = Some(Duration::from_millis(99_100));
-    let revision = write(store, Write { ttl, ..put("key.a", "new", None) }).await;
+    let revision = write(store, put("key.a", "new", None).with_ttl(ttl)).await;
     let record = store.read("key.a").await.expect("an answer").expect("a record");
     assert_eq!((record.name.as_str(), record.revision), ("key.a", Revision(revision)));
     assert_eq!(record.value.as_deref(), Some(&b"new"[..]));
@@ -69,8 +69,8 @@ pub(crate) async fn a_read_gives_the_newest_record(store: &dyn Store) {
 
 pub(crate) async fn a_record_vanishes_silently_after_its_time(store: &dyn Store) {
     let ttl = Some(Duration::from_secs(1));
-    let first = write(store, Write { ttl, ..put("key.a", "", None) }).await;
-    write(store, Write { ttl, ..put("key.b", "", None) }).await;
+    let first = write(store, put("key.a", "", None).with_ttl(ttl)).await;
+    write(store, put("key.b", "", None).with_ttl(ttl)).await;
     // Written again in time, and for ever.
     write(store, put("key.b", "", None)).await;
     let mut watching = watch(store, &[">"]).await;
@@ -87,7 +87,7 @@ pub(crate) async fn a_record_vanishes_silently_after_its_time(store: &dyn Store)
 
 pub(crate) async fn a_record_tells_when_it_is_over_and_stays(store: &dyn Store) {
     let expires_in = Some(Duration::from_millis(1_500));
-    let revision = write(store, Write { expires_in, ..put("key.a", "x", None) }).await;
+    let revision = write(store, put("key.a", "x", None).with_expires_in(expires_in)).await;
     let read = || async { store.read("key.a").await.expect("an answer").expect("a record") };
     let left = read().await.expires_in.expect("an end");
     assert!(left <= Duration::from_secs(2), "whole seconds, rounded up: {left:?}");
@@ -108,10 +108,8 @@ pub(crate) async fn a_record_tells_when_it_is_over_and_stays(store: &dyn Store) 
 }
 
 pub(crate) async fn limits_are_kept(store: &dyn Store) {
-    let full = Write {
-        ttl: Some(Duration::from_secs(10)),
-        ..put(&format!("key.{}", "k".repeat(512)), vec![b'x'; MAX_VALUE], Some(0))
-    };
+    let full = put(&format!("key.{}", "k".repeat(512)), vec![b'x'; MAX_VALUE], Some(0))
+        .with_ttl(Duration::from_secs(10));
     write(store, full).await;
     let refused = |write: Write| async move {
         let outcome = store.write(write).await;

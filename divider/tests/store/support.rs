@@ -78,17 +78,11 @@ pub(crate) async fn consumers(client: &async_nats::Client) -> u64 {
 
 pub(crate) fn put(name: &str, value: impl Into<Bytes>, expected: Option<u64>) -> Write {
     let expected = expected.map(Revision);
-    Write { name: name.into(), value: Some(value.into()), expected, ttl: None, expires_in: None }
+    Write::put(name, value, expected)
 }
 
 pub(crate) fn delete(name: &str, expected: u64) -> Write {
-    Write {
-        name: name.into(),
-        value: None,
-        expected: Some(Revision(expected)),
-        ttl: None,
-        expires_in: None,
-    }
+    Write::delete(name, Some(Revision(expected)))
 }
 
 /// A write that has to succeed.
@@ -116,7 +110,7 @@ pub(crate) async fn fill(store: &dyn Store, writes: impl Iterator<Item = Write>)
 }
 
 pub(crate) fn names(names: &[&str]) -> Filter {
-    Filter { names: names.iter().map(ToString::to_string).collect() }
+    Filter::new(names.iter().copied())
 }
 
 /// A watch of these names that has to open.

@@ -74,7 +74,7 @@ pub(crate) async fn a_snapshot_whose_end_expired_catches_up(store: &dyn Store) {
     write(store, put("key.a", "", None)).await;
     let ttl = Some(std::time::Duration::from_secs(1));
     for name in ["key.b", "claim.c"] {
-        write(store, divider::store::Write { ttl, ..put(name, "", None) }).await;
+        write(store, put(name, "", None).with_ttl(ttl)).await;
     }
     crate::support::until(|| async {
         store.read("key.b").await == Ok(None) && store.read("claim.c").await == Ok(None)

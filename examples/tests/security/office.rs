@@ -62,14 +62,7 @@ pub(crate) fn key(key: &str) -> Key {
 
 /// A write of a record that is not there.
 pub(crate) fn create(name: &str) -> Write {
-    let value = Some("{}".into());
-    Write {
-        name: name.into(),
-        value,
-        expected: Some(divider::Revision::NONE),
-        ttl: None,
-        expires_in: None,
-    }
+    Write::put(name, "{}", Some(divider::Revision::NONE))
 }
 
 /// Writes, and says for which subject it was refused, if it was.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_nats::{Client, Event, ServerError};
 use divider::Group;
 use divider::group::{AnnounceError, OperateError, Requester};
-use divider::store::{Filter, Store, StoreError, Write};
+use divider::store::{Filter, Store, StoreError};
 use tokio::sync::mpsc;
 
 use crate::office::{Office, ROLES, connect_as, create, in_time, key, refused};
@@ -68,7 +68,7 @@ async fn an_announcer_reads_nothing() {
     };
     let error = store.read("key.a").await.expect_err("it is refused");
     check(error, "$JS.API.STREAM.MSG.GET.KV_divider_orders");
-    let filter = Filter { names: vec![">".to_owned()] };
+    let filter = Filter::everything();
     let error = store.watch(filter).await.map(drop).expect_err("it is refused");
     check(error, "$JS.API.CONSUMER.CREATE.KV_divider_orders.");
 }
@@ -77,7 +77,7 @@ async fn an_announcer_reads_nothing() {
 async fn only_operators_operate() {
     let office = Office::open().await;
     // Somebody has to be there to be drained.
-    let member = Write { value: Some("{}".into()), ..create("member.w1") };
+    let member = create("member.w1");
     assert_eq!(refused(&office.store("worker").await, member).await, None);
     let why = Requester::new("test", "");
     let node = "w1".parse().expect("a legal name");

@@ -214,14 +214,18 @@ fn a_drain_past_its_deadline_has_failed() {
 #[test]
 fn the_log_is_judged_by_what_the_store_says() {
     let with = |info: Info| Scene { info: Some(info), ..Scene::new() };
-    let info = Info { created: 1, last: Revision(1), replicas: 3, bytes: 79, max_bytes: Some(100) };
-    assert_eq!(with(info.clone()).after(0), []);
+    let info = |replicas, bytes| {
+        let mut info = Info::new(1, Revision(1));
+        (info.replicas, info.bytes, info.max_bytes) = (replicas, bytes, Some(100));
+        info
+    };
+    assert_eq!(with(info(3, 79)).after(0), []);
     let said = "the bucket is 83 % full, with 83 of 100 bytes: when full, no key can be announced or moved";
     let full = (Severity::Warning, Code::Full, 83);
-    check(with(Info { bytes: 83, ..info.clone() }), 0, full, said);
-    assert_eq!(with(Info { bytes: 95, ..info.clone() }).after(0)[0].0, Severity::Critical);
+    check(with(info(3, 83)), 0, full, said);
+    assert_eq!(with(info(3, 95)).after(0)[0].0, Severity::Critical);
     let said = "the group has 1 replica: all work stops while its server is away";
-    check(with(Info { replicas: 1, ..info }), 0, (Severity::Note, Code::OneReplica, 1), said);
+    check(with(info(1, 79)), 0, (Severity::Note, Code::OneReplica, 1), said);
 }
 
 #[test]
@@ -231,7 +235,7 @@ fn what_cannot_be_read_and_who_holds_back_moves_is_told() {
     scene.snapshot = scene.snapshot.problems(vec![problem], 4);
     let said = "1 unreadable record (`divider repair` lists them): claim.a: not JSON";
     check(scene, 0, (Severity::Warning, Code::Problems, 1), said);
-    let freeze = |until| Freeze { by: "ana@ops".into(), reason: "release".into(), until };
+    let freeze = |until| Freeze::new("ana@ops", "release", until);
     let mut scene = Scene::new();
     scene.snapshot = scene.snapshot.freeze(Some(freeze(Some(1_090_000))));
     let said = "balance moves frozen by ana@ops (release), for another 1m30s";

@@ -139,6 +139,6 @@ impl FreezeRow {
 
     fn freeze(self) -> Freeze {
         let until = self.until.as_deref().and_then(unix_ms);
-        Freeze { by: self.by, reason: self.reason, until }
+        Freeze::new(self.by, self.reason, until)
     }
 }

@@ -168,18 +168,14 @@ impl IntentRow {
     pub(super) fn new(wish: &DesiredState) -> Self {
         Self {
             id: wish.drain_id.clone(),
-            kind: kind_of(wish.mode).to_owned(),
+            kind: wish.mode.as_str().to_owned(),
             affinity: wish.affinity,
             by: wish.by.clone(),
             reason: wish.reason.clone(),
             at: rfc3339(wish.at_ms),
             revision: wish.revision.0,
             deadline: wish.deadline_ms.and_then(rfc3339),
-            on_deadline: match wish.on_deadline {
-                OnDeadline::Keep => "keep",
-                OnDeadline::Free => "free",
-            }
-            .to_owned(),
+            on_deadline: wish.on_deadline.as_str().to_owned(),
             parallel: wish.parallel,
             paused: wish.paused,
             planned: wish.planned.0,
@@ -204,7 +200,7 @@ impl IntentRow {
 
     fn wish(self) -> Result<DesiredState, String> {
         let modes = [Mode::Active, Mode::Cordon, Mode::Drain];
-        let mode = modes.into_iter().find(|mode| kind_of(*mode) == self.kind);
+        let mode = modes.into_iter().find(|mode| mode.as_str() == self.kind);
         let mut wish =
             DesiredState::new(mode.ok_or_else(|| format!("no kind of intent: {}", self.kind))?);
         wish.affinity = self.affinity;
@@ -223,15 +219,6 @@ impl IntentRow {
         wish.adrift = self.adrift;
         wish.taken_over = self.taken_over;
         Ok(wish)
-    }
-}
-
-/// What a mode is called.
-fn kind_of(mode: Mode) -> &'static str {
-    match mode {
-        Mode::Active => "active",
-        Mode::Cordon => "cordon",
-        Mode::Drain => "drain",
     }
 }
 

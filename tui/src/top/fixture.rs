@@ -241,7 +241,9 @@ pub(crate) fn drain_preview(play: &Play) -> DrainPreview {
 
 /// What a store says of a small log on one server.
 pub(crate) fn info() -> Info {
-    Info { created: 1, last: Revision(184_201), replicas: 1, bytes: 1000, max_bytes: None }
+    let mut info = Info::new(1, Revision(184_201));
+    info.bytes = 1000;
+    info
 }
 
 /// The key of that name.

@@ -69,13 +69,7 @@ fn claim(at: u32) -> Write {
 }
 
 fn write(name: &RecordName, value: bytes::Bytes) -> Write {
-    Write {
-        name: name.to_string(),
-        value: Some(value),
-        expected: None,
-        ttl: None,
-        expires_in: None,
-    }
+    Write::put(name.to_string(), value, None)
 }
 
 /// Writes all of them, many at a time.

@@ -254,30 +254,17 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 }
 
 fn write(id: u64, name: &str) -> Action {
-    let value = Some(Bytes::from_static(b"{}"));
-    let write = Write {
-        name: name.to_owned(),
-        value,
-        expected: Some(Revision::NONE),
-        ttl: None,
-        expires_in: None,
-    };
+    let write = Write::put(name, Bytes::from_static(b"{}"), Some(Revision::NONE));
     Action::Write(WriteId(id), write, SPAN)
 }
 
 fn watch(id: u64) -> Action {
-    Action::Watch(WatchId(id), Filter { names: vec![">".to_owned()] }, Duration::ZERO)
+    Action::Watch(WatchId(id), Filter::everything(), Duration::ZERO)
 }
 
 fn record(revision: u64) -> Change {
     let revision = Revision(revision);
-    Change::Record(Record {
-        name: "key.a".to_owned(),
-        revision,
-        value: None,
-        ttl: None,
-        expires_in: None,
-    })
+    Change::Record(Record::new("key.a", revision, None))
 }
 
 fn joined() -> Action {

@@ -88,7 +88,9 @@ async fn lease_where(
 }
 
 fn replicated(replicas: usize) -> Info {
-    Info { created: 1, last: Revision(1), replicas, bytes: 0, max_bytes: None }
+    let mut info = Info::new(1, Revision(1));
+    info.replicas = replicas;
+    info
 }
 
 #[tokio::test(start_paused = true)]

@@ -28,7 +28,7 @@ async fn a_watch_hands_over_everything_in_order_and_its_end_last() {
 #[tokio::test(start_paused = true)]
 async fn a_watch_is_not_opened_before_its_delay() {
     let mut bench = Bench::new();
-    let filter = Filter { names: vec![">".to_owned()] };
+    let filter = Filter::everything();
     bench.act([Action::Watch(WatchId(1), filter, Duration::from_secs(5))]);
     bench.settle().await;
     tokio::time::advance(Duration::from_secs(4)).await;

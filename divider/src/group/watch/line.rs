@@ -89,7 +89,7 @@ impl Line {
         match &mut self.state {
             State::Down(retry) => {
                 self.clock.sleep_until(*retry).await;
-                let filter = Filter { names: vec![">".to_owned()] };
+                let filter = Filter::everything();
                 self.state = State::Opening(self.store.watch(filter));
                 None
             }

@@ -38,7 +38,9 @@ impl Stored {
     /// The record as it is now.
     fn now(&self) -> Record {
         let left = |span: Duration| span.saturating_sub(self.since.elapsed());
-        Record { expires_in: self.record.expires_in.map(left), ..self.record.clone() }
+        let mut record = self.record.clone();
+        record.expires_in = record.expires_in.map(left);
+        record
     }
 }
 
@@ -67,13 +69,9 @@ impl Log {
         }
         let before = newest.map_or(0, |revision| size(&self.records[&revision].record));
         let revision = Revision(self.last + 1);
-        let record = Record {
-            name: write.name,
-            revision,
-            value: write.value,
-            ttl: write.ttl.map(whole_seconds),
-            expires_in: write.expires_in.map(whole_seconds),
-        };
+        let mut record = Record::new(write.name, revision, write.value);
+        record.ttl = write.ttl.map(whole_seconds);
+        record.expires_in = write.expires_in.map(whole_seconds);
         let grows = size(&record) > before;
         let bytes = self.bytes - before + size(&record);
         if let Some(max) = self.max_bytes
@@ -108,13 +106,10 @@ impl Log {
 
     pub(super) fn info(&mut self) -> Info {
         self.expire();
-        Info {
-            created: self.created,
-            last: Revision(self.last),
-            replicas: 1,
-            bytes: self.bytes as u64,
-            max_bytes: self.max_bytes,
-        }
+        let mut info = Info::new(self.created, Revision(self.last));
+        info.bytes = self.bytes as u64;
+        info.max_bytes = self.max_bytes;
+        info
     }
 
     /// Forgets what has outlived its time; nobody is told, as on NATS without delete markers.

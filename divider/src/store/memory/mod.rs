@@ -55,8 +55,7 @@ pub use self::faults::Fault;
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), divider::InvalidId> {
 /// let store = MemoryStore::new(GroupName::new("orders")?);
-/// let write =
-///     Write { name: "key.a".into(), value: Some("".into()), expected: Some(Revision::NONE), ttl: None, expires_in: None };
+/// let write = Write::put("key.a", "", Some(Revision::NONE));
 /// assert_eq!(store.write(write.clone()).await, Outcome::Acked(Revision(1)));
 /// assert_eq!(store.write(write).await, Outcome::Conflict);
 /// # Ok(())

@@ -9,13 +9,7 @@ fn store() -> MemoryStore {
 }
 
 fn put(name: &str, expected: Option<u64>) -> Write {
-    Write {
-        name: name.into(),
-        value: Some("x".into()),
-        expected: expected.map(Revision),
-        ttl: None,
-        expires_in: None,
-    }
+    Write::put(name, "x", expected.map(Revision))
 }
 
 fn unknown(outcome: &Outcome) -> bool {
@@ -69,7 +63,7 @@ async fn a_frozen_store_answers_nothing_and_what_was_written_lands_at_the_thaw()
 async fn a_deleted_group_ends_its_watches_and_a_new_one_is_another_log() {
     let store = store();
     let before = store.info().await.expect("there").created;
-    let filter = Filter { names: vec![">".into()] };
+    let filter = Filter::everything();
     let mut watch = store.watch(filter.clone()).await.expect("there");
     assert_eq!(watch.next().await, Ok(Change::CaughtUp));
     store.delete_group();
@@ -91,6 +85,6 @@ async fn a_full_store_refuses_only_what_grows() {
     store.set_max_bytes(Some(1));
     assert!(matches!(store.write(put("b", None)).await, Outcome::Refused(StoreError::Full { .. })));
     assert_eq!(store.write(put("a", Some(1))).await, Outcome::Acked(Revision(2)));
-    let delete = Write { value: None, ..put("a", Some(2)) };
+    let delete = Write::delete("a", Some(Revision(2)));
     assert_eq!(store.write(delete).await, Outcome::Acked(Revision(3)));
 }

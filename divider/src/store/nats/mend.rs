@@ -25,12 +25,9 @@ impl NatsStore {
         let expected = Some(Revision(next.sequence()));
         // One that is too large without its headers, too, is deleted.
         let value = next.value().filter(|value| value.len() <= MAX_VALUE);
-        let outcome = self
-            .inner
-            .publisher
-            .write_any(Write { name, value, expected, ttl: None, expires_in: None })
-            .await;
-        match outcome {
+        let mut write = Write::delete(name, expected);
+        write.value = value;
+        match self.inner.publisher.write_any(write).await {
             Outcome::Acked(_) => {
                 tracing::warn!("rewrote a record with unreadable headers");
             }

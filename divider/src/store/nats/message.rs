@@ -58,13 +58,10 @@ pub(super) fn record(
     let deleted = matches!(header(KV_OPERATION), Some("DEL" | "PURGE"))
         || header("Nats-Marker-Reason").is_some();
     let span = |name: &str| header(name).and_then(parse_ttl);
-    Record {
-        name: name.to_owned(),
-        revision: Revision(revision),
-        value: (!deleted).then_some(value),
-        ttl: span(NATS_TTL),
-        expires_in: span(EXPIRES).map(|span| span.saturating_sub(age())),
-    }
+    let mut record = Record::new(name, Revision(revision), (!deleted).then_some(value));
+    record.ttl = span(NATS_TTL);
+    record.expires_in = span(EXPIRES).map(|span| span.saturating_sub(age()));
+    record
 }
 
 /// The answer to `STREAM.MSG.GET`.

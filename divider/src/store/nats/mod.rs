@@ -171,13 +171,11 @@ impl Store for NatsStore {
         let this = self.clone();
         Box::pin(async move {
             let stream = this.stream_info().await?;
-            Ok(Info {
-                created: stream.created(),
-                last: Revision(stream.state.last_seq),
-                replicas: stream.replicas(),
-                bytes: stream.state.bytes,
-                max_bytes: stream.max_bytes(),
-            })
+            let mut info = Info::new(stream.created(), Revision(stream.state.last_seq));
+            info.replicas = stream.replicas();
+            info.bytes = stream.state.bytes;
+            info.max_bytes = stream.max_bytes();
+            Ok(info)
         })
     }
 

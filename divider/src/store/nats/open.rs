@@ -152,13 +152,8 @@ impl NatsStore {
     async fn check_group_record(&self, create: bool) -> Result<(), OpenError> {
         let name = RecordName::Group.to_string();
         if create {
-            let write = Write {
-                name: name.clone(),
-                value: Some(GroupRecord::default().encode()),
-                expected: Some(Revision::NONE),
-                ttl: None,
-                expires_in: None,
-            };
+            let write =
+                Write::put(name.clone(), GroupRecord::default().encode(), Some(Revision::NONE));
             match self.write(write).await {
                 Outcome::Acked(_) => return Ok(()),
                 // Somebody wrote it, or may have: the read tells.

@@ -100,7 +100,7 @@ impl NatsAccount {
         }
         let api = self.api(Some(group));
         let expected = Some(stray.revision);
-        let write = Write { ttl: Some(TOMBSTONE_TTL), ..Write::delete(String::new(), expected) };
+        let write = Write::delete(String::new(), expected).with_ttl(TOMBSTONE_TTL);
         let subject = format!("{}{}", self.options.records_prefix(), stray.subject);
         publish(&api, subject, headers(&write)).await
     }

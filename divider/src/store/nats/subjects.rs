@@ -50,13 +50,11 @@ mod tests {
             let group = crate::id::GroupName::new(given.group).expect("legal");
             let names = super::super::stream::Names::new(&group);
             let subjects = Subjects { records: names.records, announce: Some(names.announce) };
-            let write = Write {
-                name: given.name,
-                value: (!given.delete).then(|| bytes::Bytes::from_static(b"x")),
-                expected: given.expected.map(crate::id::Revision),
-                ttl: given.ttl_ms.map(std::time::Duration::from_millis),
-                expires_in: given.expires_in_ms.map(std::time::Duration::from_millis),
-            };
+            let expected = given.expected.map(crate::id::Revision);
+            let mut write = Write::delete(given.name, expected)
+                .with_ttl(given.ttl_ms.map(std::time::Duration::from_millis))
+                .with_expires_in(given.expires_in_ms.map(std::time::Duration::from_millis));
+            write.value = (!given.delete).then(|| bytes::Bytes::from_static(b"x"));
             let headers = super::super::message::headers(&write);
             let headers: std::collections::BTreeMap<String, String> = headers
                 .iter()
@@ -72,8 +70,7 @@ mod tests {
             let announce = announce.map(str::to_owned);
             let subjects = Subjects { records: "$KV.b.".into(), announce };
             let expected = expected.map(crate::id::Revision);
-            let write =
-                Write { name: name.into(), value: None, expected, ttl: None, expires_in: None };
+            let write = Write::delete(name, expected);
             assert_eq!(subjects.of(&write).as_str(), want);
         };
         check(Some("divider.g.key."), "key.a.b", None, "divider.g.key.a.b");

@@ -48,13 +48,7 @@ async fn write(store: &NatsStore, name: Option<String>) -> Finding {
     let Some(name) = name else {
         return Finding::ok("write", "not tested: this user may not write");
     };
-    let tombstone = Write {
-        name: name.clone(),
-        value: None,
-        expected: None,
-        ttl: Some(LIFE),
-        expires_in: None,
-    };
+    let tombstone = Write::delete(name.clone(), None).with_ttl(LIFE);
     let revision = match store.write(tombstone).await {
         Outcome::Acked(revision) => revision,
         Outcome::Refused(error) | Outcome::Unknown(error) => {
@@ -84,7 +78,7 @@ async fn watch(store: &NatsStore) -> Finding {
 }
 
 async fn read_group(store: &NatsStore) -> Result<(), StoreError> {
-    let mut watch = store.watch(Filter { names: vec!["group".to_owned()] }).await?;
+    let mut watch = store.watch(Filter::new(["group"])).await?;
     let result = loop {
         match watch.next().await {
             Ok(Change::CaughtUp) => break Ok(()),

@@ -48,12 +48,10 @@ impl Operation {
     fn words(&self) -> String {
         match self {
             Self::Cordon(nodes) => format!("cordon {}", names(nodes)),
-            Self::Resume { nodes, after: AfterResume::MoveNothing } => {
-                format!("resume {}", names(nodes))
-            }
             Self::Resume { nodes, after: AfterResume::Rebalance } => {
                 format!("resume {} --rebalance", names(nodes))
             }
+            Self::Resume { nodes, .. } => format!("resume {}", names(nodes)),
             Self::Drain { nodes, deadline, on_deadline, parallel, .. } => {
                 let mut words = format!("drain {}", names(nodes));
                 if let Some(deadline) = deadline {

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use divider::snapshot::Mode;
 use divider::snapshot::{DesiredState, NodeState, NodeStatus};
 
 use super::nodes::{affinity, labels, state};

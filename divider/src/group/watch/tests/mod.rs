@@ -98,8 +98,8 @@ impl Paper {
     }
 
     async fn write(&self, name: &str, value: Option<bytes::Bytes>) -> Revision {
-        let write =
-            Write { name: name.to_owned(), value, expected: None, ttl: None, expires_in: None };
+        let mut write = Write::delete(name, None);
+        write.value = value;
         match self.store.write(write).await {
             Outcome::Acked(revision) => revision,
             other => panic!("{name}: {other:?}"),

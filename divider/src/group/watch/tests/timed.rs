@@ -25,13 +25,8 @@ impl Timed {
     fn put_for(&mut self, name: &str, value: bytes::Bytes, ttl: Option<Duration>) {
         self.revision += 1;
         let revision = Revision(self.revision);
-        let record = Record {
-            name: name.to_owned(),
-            revision,
-            value: Some(value),
-            ttl: None,
-            expires_in: ttl,
-        };
+        let mut record = Record::new(name, revision, Some(value));
+        record.expires_in = ttl;
         self.model.on_record(self.now, &record);
     }
 
