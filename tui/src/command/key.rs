@@ -54,7 +54,7 @@ const COLUMNS: &[Column<SuitorRow>] = &[
     Column::number("AFFINITY", |row| row.affinity.to_string()),
     Column::number("KEYS", |row| row.keys.to_string()),
     Column::number("TARGET", |row| row.target.to_string()),
-    Column::new("MAY TAKE IT", |row| row.ineligible.clone().unwrap_or_else(|| "yes".to_owned())),
+    Column::new("MAY TAKE IT", |row| row.unfit.clone().unwrap_or_else(|| "yes".to_owned())),
 ];
 
 impl KeyArgs {
@@ -121,8 +121,12 @@ impl SuitorRow {
                 }
             }
             Ineligible::OtherPrefix => "no, it takes other prefixes".to_owned(),
-            Ineligible::Released(left) => format!("no, it released the key; retry in {}", age(left)),
-            Ineligible::Resting(left) => format!("no: released by many nodes; retry in {}", age(left)),
+            Ineligible::Released(left) => {
+                format!("no, it released the key; retry in {}", age(left))
+            }
+            Ineligible::Resting(left) => {
+                format!("no: released by many nodes; retry in {}", age(left))
+            }
             _ => "no".to_owned(),
         });
         Self {

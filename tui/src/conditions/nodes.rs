@@ -125,7 +125,7 @@ fn far_above(snapshot: &Snapshot, seen: &Seen, now: Moment) -> Option<Condition>
 
 /// Absent nodes for which requests wait.
 pub(crate) fn absent(nodes: &[&NodeStatus], named: &str) -> String {
-    let request = |node: &NodeStatus| match node.wish.as_ref().map(|wish| wish.mode) {
+    let request = |node: &NodeStatus| match node.desired.as_ref().map(|wish| wish.mode) {
         Some(Mode::Drain) => Some("will be drained"),
         Some(Mode::Cordon) => Some("will be cordoned"),
         _ => None,

@@ -248,7 +248,7 @@ fn what_cannot_be_read_and_who_holds_back_moves_is_told() {
 #[test]
 fn what_operators_asked_for_is_noted() {
     let scene = Scene::new().node("w1", state(NodeState::Cordoned, 0)).node("w2", |node, _| {
-        (node.state, node.wish) = (NodeState::Absent, Some(Wish::new(Mode::Drain)));
+        (node.state, node.desired) = (NodeState::Absent, Some(DesiredState::new(Mode::Drain)));
     });
     let said: Vec<_> = scene.after(0).into_iter().map(|(_, _, sentence, _)| sentence).collect();
     let absent = "w2 is absent; when it returns it will be drained";

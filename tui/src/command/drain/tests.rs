@@ -160,9 +160,9 @@ fn what_was_not_seen_is_not_taken_for_confirmed() {
 #[test]
 fn another_request_is_named_with_its_requester() {
     let node = NodeId::new("n5").expect("legal");
-    let mut wish = Wish::new(Mode::Active);
+    let mut wish = DesiredState::new(Mode::Active);
     (wish.by, wish.at_ms) = ("bob".to_owned(), 7 * 3_600_000 + 14 * 60_000);
-    let check = |wish: Option<&Wish>, expected: &str| {
+    let check = |wish: Option<&DesiredState>, expected: &str| {
         assert_eq!(super::wait::replaced(&node, wish), expected);
     };
     check(Some(&wish), "n5 was resumed by bob at 07:14:00 UTC; no longer waiting");

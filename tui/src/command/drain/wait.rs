@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use divider::NodeId;
 use divider::group::{DrainId, GroupWatch, OnDeadline};
-use divider::snapshot::{DrainPreview, Link, Mode, Snapshot, Update, DesiredState};
+use divider::snapshot::{DesiredState, DrainPreview, Link, Mode, Snapshot, Update};
 use tokio::time::Instant;
 
 use super::document::{Document, NodeRow, SCHEMA};
@@ -285,7 +285,7 @@ impl<'a> Wait<'a> {
                 Err(Failure::silent(Exit::Interrupted.code()))
             }
             End::Undone(node) => {
-                let wish = snapshot.node(&node).and_then(|status| status.wish.as_ref());
+                let wish = snapshot.node(&node).and_then(|status| status.desired.as_ref());
                 Err(Failure::new(Exit::Conflict, replaced(&node, wish)))
             }
         }
@@ -347,6 +347,7 @@ pub(super) fn replaced(node: &NodeId, wish: Option<&DesiredState>) -> String {
         Mode::Active => "resumed",
         Mode::Cordon => "cordoned",
         Mode::Drain => "drained again",
+        _ => "changed",
     };
     let (by, at) = (requester(&wish.by), clock(wish.at_ms));
     format!("{node} was {what} by {by} at {at} UTC; no longer waiting")

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use divider::snapshot::{DesiredState, NodeState, NodeStatus};
+use divider::snapshot::{DesiredState, Mode, NodeState, NodeStatus};
 
 use super::nodes::{affinity, labels, state};
 use super::theme::{Role, Theme, state_role};
@@ -93,8 +93,7 @@ fn wish_lines(model: &Model, wish: &DesiredState) -> Vec<Words> {
         (Mode::Active, None) if wish.by.is_empty() => return Vec::new(),
         (Mode::Active, None) => "resume".to_owned(),
         (Mode::Active, Some(affinity)) => format!("affinity {affinity}"),
-        (Mode::Cordon, _) => "cordon".to_owned(),
-        (Mode::Drain, _) => "drain".to_owned(),
+        (mode, _) => mode.as_str().to_owned(),
     };
     let (by, at) = (requester(&wish.by), time(wish.at_ms));
     let mut lines = vec![vec![
