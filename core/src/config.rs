@@ -1,4 +1,4 @@
-//! What a node is told once, at its start.
+//! The settings of a node, fixed at its start.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -6,56 +6,57 @@ use std::time::Duration;
 
 use crate::id::{NodeId, Session};
 
-/// How many tombstones of a part of the names are worth a manifest: a list of at most 8 KiB.
+/// Default of [`Config::worth`]. With it a manifest has at most 8 KiB.
 pub const WORTH: usize = 256;
 
-/// A node's settings. They do not change while it lives, but for its affinity.
+/// The settings of a node. They are constant while it lives, except for the affinity.
 pub struct Config {
-    /// The node's name in the group.
+    /// The node's id in the group.
     pub node: NodeId,
-    /// Its affinity to begin with.
+    /// The affinity at the start. 0: the node takes no keys.
     pub affinity: u32,
-    /// The prefixes of the keys it takes; none: every key.
+    /// The node takes keys that begin with one of these. Empty: all keys.
     pub prefixes: Vec<String>,
-    /// How long its lease lasts.
+    /// The length of the lease, 300 ms to 5 min.
     pub lease: Duration,
-    /// What it does when its id seems to be in use.
+    /// What the node does if its id seems to be in use.
     pub join: JoinPolicy,
-    /// Whether joins make running keys move.
+    /// Whether joins move running keys.
     pub rebalance: RebalancePolicy,
-    /// After how long an unconfirmed stop is handed over anyway; `None`: never.
+    /// The time after which a key is given away although its stop is not confirmed. `None`: never.
     pub stop_timeout: Option<Duration>,
-    /// How long a released key does not come back.
+    /// How long a released key stays away from this node. Readers count at most 1 h.
     pub cool_down: Duration,
-    /// How many tombstones of a part of the names are worth a manifest.
+    /// How many tombstones in one part of the names make a manifest worth its write.
     pub worth: usize,
-    /// The operator's words about it.
+    /// Labels for operators.
     pub labels: BTreeMap<String, String>,
-    /// The machine it runs on.
+    /// The name of the machine.
     pub host: String,
-    /// The build that runs.
+    /// The name and version of the build.
     pub build: String,
-    /// Where new sessions come from; the core has no randomness of its own.
+    /// Makes the random ids of new sessions. The core has no randomness of its own.
     pub sessions: Box<dyn FnMut() -> Session + Send>,
 }
 
-/// What a joining node does when a session that may be alive holds its id.
+/// What a joining node does if a session that may be alive has its id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum JoinPolicy {
-    /// Watches that session for a lease, and takes its place if it is silent.
+    /// Observes that session for the length of its lease, and takes the id if the lease stays
+    /// unchanged.
     Observe,
-    /// Gives up at once.
+    /// Ends at once.
     FailIfInUse,
-    /// Takes its place at once.
+    /// Takes the id at once.
     TakeOver,
 }
 
-/// Whether joins make running keys move.
+/// Whether joins move running keys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RebalancePolicy {
-    /// Each settled join is a balance generation.
+    /// Each settled join starts a balance generation.
     OnJoin,
-    /// Only the operator's `rebalance` is one.
+    /// Only the record `rebalance` starts one.
     Manual,
 }
 

@@ -1,4 +1,4 @@
-//! What goes into a node's core and what comes out.
+//! The inputs and actions of a node.
 
 use std::time::Duration;
 
@@ -7,271 +7,273 @@ use crate::id::{NodeId, Revision, Session, Token};
 use crate::key::Key;
 use crate::log::{Change, Filter, Info, Outcome, Record, StoreError, Write};
 
-/// A write that was asked for; its outcome comes back under this number.
+/// Identifies a write. Its outcome has the same id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct WriteId(pub u64);
 
-/// A leader read that was asked for.
+/// Identifies a leader read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ReadId(pub u64);
 
-/// A watch that was asked for. A closed one's number is never used again, so late news of it is told
-/// apart.
+/// Identifies a watch. The id of a closed watch is not used again, so late changes of it can be
+/// recognised.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct WatchId(pub u64);
 
-/// A command of the application that waits for an answer.
+/// Identifies a command of the application. Its reply has the same id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RequestId(pub u64);
 
-/// Something happened outside.
+/// Something that happened outside the core.
 #[derive(Debug, Clone)]
 pub enum Input {
-    /// A watch is still being opened: the store takes its time, and has not given up.
+    /// A watch is still being opened. The store has not given up yet.
     Opening(WatchId),
-    /// A watch delivered something.
+    /// A watch made a step.
     Change(WatchId, Change),
-    /// A watch could not be opened, or is over. The core asks for another one.
+    /// A watch could not be opened, or ended. The core asks for another one.
     WatchEnded(WatchId, StoreError),
-    /// A write's outcome; exactly one for each write, at the latest when its time-out has passed.
+    /// The outcome of a write. There is exactly one for each write, at the latest when its time-out has
+    /// passed.
     Wrote(WriteId, Outcome),
-    /// A write was withdrawn before it was sent ([`Action::Withdraw`]), in place of its outcome.
+    /// A write was withdrawn before it was sent ([`Action::Withdraw`]). Replaces its outcome.
     Withdrawn(WriteId),
-    /// A leader read's answer; exactly one for each read, at the latest when its time-out has passed.
+    /// The answer to a leader read. There is exactly one for each read, at the latest when its time-out
+    /// has passed.
     Read(ReadId, Result<Option<Record>, StoreError>),
     /// The answer to [`Action::Info`].
     Info(Result<Info, StoreError>),
-    /// The application confirmed that the run with this token is over. Also said by the engine for a
+    /// The application confirmed that the run with this token is over. The engine also sends this for a
     /// `Start` that was withdrawn before the application took it.
     Confirm(Key, Token),
-    /// The application wants something.
+    /// The application sent a command.
     Command(RequestId, Command),
 }
 
-/// What the application can ask of its node. Each is answered by one [`Action::Reply`].
+/// A command of the application. One [`Action::Reply`] answers it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Command {
-    /// It has stopped with this run of the key and somebody else should go on.
+    /// The application has ended this run. Another node takes the key.
     Release(Key, Token),
-    /// It has stopped with this run of the key because the work is done: the key is to exist no more.
+    /// The application has ended this run because the work is done. The key is deleted.
     Complete(Key, Token),
-    /// Use this affinity.
+    /// Sets the node's own affinity.
     SetAffinity(u32),
-    /// Change the affinity by this much, at most to 0 and `u32::MAX`.
+    /// Adds this to the node's own affinity. The result stays between 0 and `u32::MAX`.
     AlterAffinity(i64),
-    /// Hand over everything and take nothing more.
+    /// Hands over every key and takes no more.
     Flush,
-    /// Give everything up and end the session.
+    /// Gives up every key and ends the session.
     Cancel,
 }
 
 /// The answer to a [`Command`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reply {
-    /// Done, or on its way and certain: the key is no longer this node's.
+    /// The key is no longer this node's, or certainly will not be soon.
     Done,
-    /// The node has no such run of the key, so that nothing was done.
+    /// The node has no such run of the key. Nothing changed.
     NotHeld,
-    /// The run was lost, or handed over after its stop timed out, before it was asked. It counts as
-    /// confirmed now.
+    /// The run was lost, or was handed over after its stop timed out, before the command. The run now
+    /// counts as confirmed.
     Lost,
-    /// The key was lost while its deletion was on its way: it is gone, or it is started elsewhere.
+    /// The key was lost while its deletion was on its way. It is deleted, or another node starts it.
     Doubtful,
-    /// The key was announced again since: it will be started again here or elsewhere.
+    /// The key was announced again. It is started again, here or on another node.
     AnnouncedAgain,
-    /// The key could not be deleted: it exists, and goes to another node.
+    /// The key could not be deleted. It exists and goes to another node.
     NotDeleted(StoreError),
-    /// The affinity is this now.
+    /// The affinity now in force.
     Affinity {
         /// The node's own affinity.
         own: u32,
-        /// The operator's, where it overrides the node's own.
+        /// The operator's, if it replaces the node's own.
         overridden: Option<u32>,
     },
-    /// Nothing is held any more.
+    /// The node has no keys left.
     Flushed {
-        /// Keys that another node has now.
+        /// Keys that other nodes own now.
         handed: u64,
-        /// Keys that no node could take, left without an owner.
+        /// Keys that no node could take. They are free.
         freed: u64,
         /// Keys that were lost with the lease before they were given away.
         lost: u64,
     },
-    /// The node is over (ended, replaced): it cannot do that any more.
+    /// The node is over (ended or replaced) and runs no more commands.
     Over,
 }
 
-/// The core wants something done. Actions are carried out in order; none may be dropped.
+/// Something that the core needs done. The engine carries actions out in order, and drops none.
 #[derive(Debug, Clone)]
 pub enum Action {
-    /// Write this; without an outcome within the span, say [`Outcome::Unknown`].
+    /// Write this record. If there is no outcome within the span, answer [`Outcome::Unknown`].
     Write(WriteId, Write, Duration),
-    /// Withdraw every write that was not sent: their session is over.
+    /// Withdraw every write that is not sent yet: its session is over.
     Withdraw,
-    /// Read this record from the leader, at most for the span.
+    /// Read this record from the leader, within the span.
     Read(ReadId, String, Duration),
-    /// Open a watch, not before the span has passed.
+    /// Open a watch after the span.
     Watch(WatchId, Filter, Duration),
     /// Close a watch.
     Unwatch(WatchId),
-    /// Ask the store about the log.
+    /// Read the state of the log.
     Info,
-    /// A session began. Its assignments are valid until the deadline that [`Action::Lease`] moves.
+    /// A session began. Its runs are valid until the deadline in the newest [`Action::Lease`].
     Session(Session),
-    /// The lease of the current session lasts until this moment; nothing may be started later than
+    /// The lease of the current session lasts until this time. No run may be started after
     /// `start_until`.
     Lease {
-        /// When nothing is held any more.
+        /// From this time on no run is valid.
         until: Time,
-        /// The last moment at which the application may be told a start.
+        /// The last time at which the application may receive a start.
         start_until: Time,
     },
-    /// Tell the application to start. If it has not taken it when a `Stop` or `Lost` of the same key
-    /// comes, it is withdrawn and confirmed by the engine. While the time for starts is over it is
-    /// held back: a renewed lease delivers it, and a lost one withdraws it.
+    /// Send a start to the application. If it has not taken it when a `Stop` or `Lost` of the same key
+    /// follows, the engine withdraws and confirms it. Between `start_until` and the end of the lease
+    /// the start waits: a renewed lease delivers it, a lost one withdraws it.
     Start(Key, Token),
-    /// Tell the application to stop. Where a moment is given, the key is handed over then, confirmed or
-    /// not, and is not its any more.
+    /// Send a stop to the application. If there is a time, the key is handed over then, confirmed or
+    /// not.
     Stop(Key, Token, StopReason, Option<Time>),
-    /// Tell the application that the key is not its any more from the moment given.
+    /// Report to the application that the key is lost. Its run must be over at the given time.
     Lost(Key, Token, LostReason, Time),
     /// Answer a command.
     Reply(RequestId, Reply),
-    /// Something worth a log line and a metric.
+    /// An event for a log line and a metric.
     Notice(Notice),
-    /// The node is over; nothing follows.
+    /// The node is over. No action follows.
     End(End),
 }
 
-/// Why the core asks for a stop.
+/// The reason of a stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum StopReason {
-    /// A balance generation moves it to another node.
+    /// A balance generation moves the key to another node.
     Rebalance,
     /// The operator drains this node.
     Drain,
-    /// This node leaves (`flush`).
+    /// The node leaves (`flush`).
     Leave,
-    /// The key was retracted, or its time to live is over.
+    /// The key was retracted, or its time to live has passed.
     Retracted,
 }
 
-/// Why the core says that a key is no longer this node's without having been handed over.
+/// The reason why a key was lost, not handed over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum LostReason {
-    /// The lease was not renewed in time, or another node ended this session.
+    /// The lease was not renewed in time, or another node ended the session.
     Fenced,
-    /// The claim is not this node's any more: removed, overwritten, or not to be proved after a
-    /// resynchronisation.
+    /// The claim no longer names this session: it was removed or overwritten, or it could not be read
+    /// after the view was read again.
     ClaimLost,
     /// The node was cancelled.
     Cancelled,
-    /// Another process took this node's id over.
+    /// Another process took over this node's id.
     Replaced,
 }
 
-/// Why a node is over.
+/// The reason why a node is over.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum End {
-    /// `cancel` was called and all of it done.
+    /// `cancel` was called and has finished.
     Cancelled,
-    /// Another process holds this node's id; it is alive.
+    /// Another process, which is alive, uses this node's id.
     NodeIdInUse {
         /// The other session.
         session: Session,
-        /// The machine it runs on, where its member record says so.
+        /// The machine of the other session, if its member record has it.
         host: String,
     },
-    /// Another process took this node's id over.
+    /// Another process took over this node's id.
     Replaced {
-        /// The session that replaced this one's.
+        /// The session that replaced this node's.
         session: Session,
     },
-    /// The group plans by a version that this build does not know any more.
+    /// The group plans by a version that this build no longer supports.
     PlanTooOld {
         /// The member whose highest version is below this build's lowest.
         node: NodeId,
-        /// That highest version.
+        /// The highest version of that member.
         highest: u32,
     },
-    /// The group's protocol is not the one that this build speaks.
+    /// The group has a protocol that this build does not support.
     Protocol {
-        /// The protocol found.
+        /// The group's protocol.
         found: u32,
     },
 }
 
-/// Something that an operator may want to know; the engine turns it into a log line and a metric.
+/// An event for operators. The engine makes a log line and a metric of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Notice {
-    /// The node is a member now, and its record came back to it.
+    /// The node is a member now: its member record came back through the watch.
     Joined {
-        /// The revision with which the session began.
+        /// The revision at which the session began.
         joined: Revision,
     },
-    /// The lease ran out, or the session was ended by another: everything is told `Lost`.
+    /// The lease ran out, or another node ended the session. Every key is lost.
     Fenced {
-        /// How many keys were held.
+        /// How many keys the node had.
         held: u64,
-        /// Why.
+        /// The cause.
         why: &'static str,
     },
-    /// The view is read again from the start.
+    /// The node reads the log again from the start.
     Resync {
-        /// Why.
+        /// The cause.
         why: &'static str,
     },
     /// The view is complete again.
     CaughtUp {
-        /// How long that took.
+        /// How long reading took.
         after: Duration,
-        /// How many keys there are.
+        /// How many keys exist.
         keys: u64,
     },
-    /// A session was found unrenewed for its whole time, and ended.
+    /// The node ended a session whose lease was unchanged for its whole time.
     Killed {
-        /// Whose session it was.
+        /// The node of that session.
         node: NodeId,
     },
-    /// The store refused or failed something; the core tries on.
+    /// The store refused or failed an operation. The core tries again.
     StoreFailed {
-        /// What was asked.
+        /// The kind of operation.
         what: &'static str,
-        /// What the store said.
+        /// The error of the store.
         error: StoreError,
     },
     /// A compare-and-set found another revision.
     CasConflict {
-        /// What was to be written.
+        /// The kind of record.
         what: &'static str,
     },
     /// A key was handed over.
     HandedOver {
-        /// From the `Stop`, or the release, to the write's acknowledgement.
+        /// From the stop or the release to the acknowledgement of the write.
         after: Duration,
     },
-    /// A key of a node that is gone was taken.
+    /// The node took a key of a node that is gone.
     TakenOver {
         /// From the first attempt to claim it to the acknowledgement.
         after: Duration,
     },
-    /// A key was released, and every node that may take it has released it lately.
+    /// A key was released, and all eligible nodes are cooling down for it.
     Unwanted {
         /// The key.
         key: Key,
     },
     /// All keys of a drain or flush are handed over.
     Drained {
-        /// Keys that another node has now.
+        /// Keys that other nodes own now.
         handed: u64,
-        /// Keys left without an owner.
+        /// Keys that are free now.
         freed: u64,
     },
-    /// Records that cannot be read were found.
+    /// Unreadable records were found.
     Problems {
-        /// How many were ever found.
+        /// How many the node has found in all.
         count: u64,
     },
-    /// The server's log is behind what it acknowledged: it lost its tail, or is another one.
+    /// The server's log is behind what it acknowledged: it lost its tail, or is another log.
     LogLost,
 }

@@ -1,91 +1,92 @@
-//! The guards that a test can break, to see that the simulation notices: `sim/README.md` has the
-//! table. Nothing of this is in the library that ships; outside tests [`broken!`] is `false`.
+//! Guards: rules that a test can break, to show that the simulation detects it. `sim/README.md` lists
+//! them. The library that ships has none of this; outside tests [`broken!`] is `false`.
 
-/// A rule that keeps the protocol sound. Each says what happens where it is broken.
+/// A rule that keeps the protocol safe or live. Each comment says what a node does while the rule is
+/// broken.
 #[cfg(test)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Guard {
-    // Leases, as their holder sees them.
-    /// The lease is counted from the acknowledgement.
+    // Leases, for the session that has one.
+    /// Counts the lease from the acknowledgement of a renewal.
     LeaseFromSend,
-    /// Any attempt that is on its way extends the lease, not the one that the record shows.
+    /// Extends the lease by any attempt on its way, not by the one that the record shows.
     BeatInRecord,
-    /// A heartbeat is written over anything.
+    /// Writes heartbeats over any record.
     HeartbeatCas,
-    /// A node does not let go when its lease is about to end.
+    /// Keeps its keys when its lease is about to end.
     SelfFence,
-    /// A fenced node comes back at once.
+    /// Joins again at once after a fence.
     QuietBeforeRejoin,
-    /// A cancelled node ends its session under running work.
+    /// Ends a cancelled session while its work still runs.
     QuietBeforeEnd,
-    /// A node whose id was taken over fights for it.
+    /// Goes on after another process took over its id.
     ReplacedIsOver,
-    /// The clock stops while the machine is suspended.
+    /// Stops its clock while the machine is suspended.
     ClockInSuspend,
-    /// A node that does not see its own heartbeats goes on.
+    /// Goes on although its own heartbeats do not come back.
     Echo,
-    // Leases, as others see them.
-    /// An observer waits for the lease alone: no rate error, no grace.
+    // Leases, for observers.
+    /// Waits for the length of a lease only, without rate error and grace.
     Grace,
-    /// A lease is ended by writing over anything.
+    /// Ends a lease by overwriting any record.
     KillCas,
-    /// A key is taken although nothing proves that its owner is over.
+    /// Takes a key without proof that its owner's session is over.
     ProofOfDeath,
-    /// A session without a lease record is taken for dead.
+    /// Treats a session without a lease record as dead.
     AbsentIsNotDead,
-    /// A member record is deleted whatever it says.
+    /// Deletes a member record of any revision.
     MemberCas,
     // Claims.
-    /// A key starts when its claim is sent.
+    /// Starts a key when its claim is sent.
     StartAfterAck,
-    /// A start may be taken at any time.
+    /// Takes a start at any time.
     StartInTime,
-    /// A claim of an older session is taken for the own.
+    /// Treats a claim of an older session as its own.
     OwnSession,
-    /// A conflict is taken for success.
+    /// Treats a conflict as success.
     ConflictIsFailure,
-    /// An unknown outcome is taken for success.
+    /// Treats an unknown outcome as success.
     UnknownIsDoubt,
-    /// A key starts while its last run is not confirmed over.
+    /// Starts a key before the end of its earlier run is confirmed.
     OneRun,
-    /// A hand-over is written when the stop is told.
+    /// Writes a hand-over when the stop is sent.
     HandAfterStop,
-    /// A stop that was told is taken back.
+    /// Takes a stop back after it was sent.
     StopIsFinal,
-    /// A stop that may take only so long is handed over before that.
+    /// Hands a key over before the time for its stop has passed.
     StopTimeout,
-    /// The confirmation of any run is taken for that of the last.
+    /// Counts the confirmation of any run for the newest run.
     ConfirmToken,
-    /// A doubtful hand-over is started again on its old revision.
+    /// Starts a key again on a revision over which a hand-over of unknown outcome was sent.
     HandOnce,
-    /// A claim is deleted whatever it says.
+    /// Deletes a claim of any revision.
     DeleteCas,
-    /// A key is completed whatever was announced meanwhile.
+    /// Completes a key although it was announced again.
     CompleteCas,
-    /// An unreadable claim is taken at once.
+    /// Takes an unreadable claim at once.
     GarbagePatience,
-    /// A key that its planned owner does not take is left to it.
+    /// Leaves a key to its planned owner for ever.
     Fallback,
-    /// All who may take an orphan try to at once.
+    /// Takes an orphan at the same time as all other eligible nodes.
     FallbackDelay,
-    /// A released key comes back at once.
+    /// Gets a released key back at once.
     CoolDown,
-    /// A token is the clock's, whatever the last one was.
+    /// Makes tokens from the clock only, not above the last one.
     TokenAboveLast,
-    /// A token is the log's next revision.
+    /// Makes tokens from the next revision of the log.
     TokenNotRevision,
-    // A store that misbehaves.
-    /// What a snapshot does not show is gone.
+    // A faulty store.
+    /// Treats what a snapshot does not show as gone, without a leader read.
     AbsenceIsAsked,
-    /// A watch goes on where it was, whatever log there is now.
+    /// Continues a watch at its position although the log is another one.
     FreshSnapshot,
-    /// A claim from before the view was read anew is started as it stands.
+    /// Starts a claim from before the view was read again, without writing it again.
     TokenFloor,
-    /// A lost log is not followed by a new view.
+    /// Does not read the log again after it lost its tail.
     LossIsFollowed,
-    /// What was superseded, and comes back when the store crashes, counts.
+    /// Counts a superseded record that a crash of the store shows again.
     SupersededIsGone,
-    /// A tombstone goes before a manifest covers it.
+    /// Lets a tombstone expire before a manifest covers it.
     CoveredGoes,
 }
 
@@ -94,7 +95,7 @@ thread_local! {
     static BROKEN: std::cell::Cell<Option<Guard>> = const { std::cell::Cell::new(None) };
 }
 
-/// Breaks a guard (or none) for everything that this thread runs from now on.
+/// Breaks one guard, or none, for all later code on this thread.
 #[cfg(test)]
 pub(crate) fn break_guard(guard: Option<Guard>) {
     BROKEN.set(guard);
@@ -114,7 +115,7 @@ macro_rules! broken {
     };
 }
 
-/// No guard is broken in what ships.
+/// Outside tests no guard is broken.
 #[cfg(not(test))]
 macro_rules! broken {
     ($guard:ident) => {

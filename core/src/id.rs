@@ -1,4 +1,4 @@
-//! Names and numbers with a meaning of their own, parsed once where they enter.
+//! Ids and numbers as types of their own, parsed once where they enter.
 
 use std::borrow::Borrow;
 use std::fmt;
@@ -26,17 +26,18 @@ fn check_id(what: &'static str, text: &str, is_legal: fn(char) -> bool) -> Resul
     Ok(())
 }
 
-/// One token of a NATS subject.
+/// Whether the character may stand in a group name, which is one token of a NATS subject.
 fn is_in_group_name(c: char) -> bool {
     c.is_ascii_alphanumeric() || matches!(c, '_' | '-')
 }
 
-/// Host names have dots; on the wire each divides two tokens, as in a key.
+/// Whether the character may stand in a node id. Host names have dots; on the wire a dot divides two
+/// tokens, as in a key.
 fn is_in_node_id(c: char) -> bool {
     is_in_group_name(c) || c == '.'
 }
 
-/// Whether [`NodeId::new`] takes it. Every node asks this of the owner in every claim.
+/// Whether [`NodeId::new`] accepts this text. Every node checks the owner in every claim with it.
 pub fn is_node_id(text: &[u8]) -> bool {
     let mut after_dot = true;
     for &byte in text {
@@ -62,7 +63,7 @@ macro_rules! name_type {
                 Ok(Self(text.as_ref().into()))
             }
 
-            /// The text of it.
+            /// The name as text.
             pub fn as_str(&self) -> &str {
                 &self.0
             }
@@ -107,24 +108,24 @@ name_type! {
 }
 
 name_type! {
-    /// The name of a node: one running process of a group.
+    /// The id of a node: one running process of a group.
     ///
-    /// A host name is one, as `worker-1.internal`, unless it is longer than [`MAX_ID`]: then take its
+    /// A host name is a valid id, such as `worker-1.internal`. If it is longer than [`MAX_ID`], use its
     /// first label.
     NodeId, "node id", "of `A-Z a-z 0-9 _ -`, with single dots between them", is_in_node_id
 }
 
-/// One incarnation of a node: 128 random bits, used once and never again.
+/// One incarnation of a node: 128 random bits. A session is never used again.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Session(u128);
 
 impl Session {
-    /// A session of these bits; they have to come from a source of randomness.
+    /// Makes a session from random bits. They must come from a source of randomness.
     pub const fn from_bits(bits: u128) -> Self {
         Self(bits)
     }
 
-    /// The bits.
+    /// The 128 bits.
     pub const fn to_bits(self) -> u128 {
         self.0
     }
@@ -150,8 +151,8 @@ impl FromStr for Session {
     }
 }
 
-/// What 32 lower-case hexadecimal digits stand for. Every node reads a session in every claim, so the
-/// digits are looked up, and judged all at once.
+/// The number of 32 lower-case hexadecimal digits. Every node reads a session in every claim, so a
+/// table is used and all digits are checked together.
 fn bits_of(digits: &[u8; 32]) -> Option<u128> {
     let mut wrong = 0;
     let pair = |at: usize| {
@@ -164,7 +165,7 @@ fn bits_of(digits: &[u8; 32]) -> Option<u128> {
     (wrong <= 0xf).then_some(bits)
 }
 
-/// What each byte is worth as a digit; 255 where it is none.
+/// The value of each byte as a hexadecimal digit; 255 for other bytes.
 const DIGITS: [u8; 256] = {
     let mut digits = [u8::MAX; 256];
     let mut value = 0;
@@ -175,19 +176,20 @@ const DIGITS: [u8; 256] = {
     digits
 };
 
-/// The fencing token of one assignment.
+/// The fencing token of one run of a key.
 ///
-/// It grows with every change of a key's owner, also when the bucket is lost and made again (as far
-/// as wall clocks do). Pass it to whatever the work writes to, and have that refuse a lower one.
+/// It rises with every start of the key. It also rises when the bucket is lost and made again, as far
+/// as wall clocks are right. Pass it to the systems that the work writes to, and let them refuse a
+/// lower one.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Token(pub u64);
 
 impl Token {
-    /// The highest token that is taken for one; a record with a higher one is malformed.
+    /// The highest valid token. A record with a higher one is malformed.
     pub const MAX: Self = Self(1 << 62);
 
-    /// The token for a signed column, as SQL has them (`bigint`): no record has one above
-    /// [`MAX`](Self::MAX), which is far below what 63 bits hold, so their order stays the same.
+    /// The token for a signed SQL column (`bigint`). Records have no token above [`MAX`](Self::MAX),
+    /// which fits into 63 bits, so the order of tokens stays the same.
     ///
     /// ```
     /// # use divider_core::id::Token;
@@ -195,7 +197,7 @@ impl Token {
     /// assert_eq!(Token(1_700_000_000_000_000).as_i64(), 1_700_000_000_000_000);
     /// ```
     pub fn as_i64(self) -> i64 {
-        // Of what was made by hand the highest stay the highest.
+        // Only a token that no record can have exceeds 63 bits. It stays the highest.
         i64::try_from(self.0).unwrap_or(i64::MAX)
     }
 }
@@ -212,12 +214,12 @@ impl fmt::Debug for Token {
     }
 }
 
-/// A position in a group's log; 0 stands for "no record".
+/// A position in a group's log. 0 means "no record".
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Revision(pub u64);
 
 impl Revision {
-    /// Before every record: what a compare-and-set expects of a subject without one.
+    /// Before every record. A compare-and-set expects it where the name has no record.
     pub const NONE: Self = Self(0);
 }
 

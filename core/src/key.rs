@@ -1,4 +1,4 @@
-//! The unit of work, and its text on the wire.
+//! Keys, the units of work, and their wire form.
 
 use std::borrow::{Borrow, Cow};
 use std::fmt::{self, Write};
@@ -9,13 +9,13 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::error::InvalidKey;
 
-/// The longest key, in bytes of its wire form.
+/// The longest wire form of a key, in bytes.
 pub const MAX_KEY: usize = 512;
 
-/// A key: the unit of work that exactly one node holds. Any non-empty UTF-8 text.
+/// A key: the unit of work that exactly one node owns. Any UTF-8 text of at least one byte.
 ///
-/// On the wire it is the same text where that is a legal name in a NATS key-value bucket
-/// (`/process/me/1234` and `orders.eu.17` travel unchanged); every other byte becomes `=XX`.
+/// On the wire a key is the same text if that is a legal name in a NATS key-value bucket
+/// (`/process/me/1234` and `orders.eu.17` stay as they are). Every other byte becomes `=XX`.
 ///
 /// ```
 /// # use divider_core::key::Key;
@@ -27,7 +27,7 @@ pub const MAX_KEY: usize = 512;
 pub struct Key(Arc<str>);
 
 impl Key {
-    /// Parses it: not empty, and at most [`MAX_KEY`] bytes on the wire.
+    /// Parses a key. The text must not be empty, and its wire form has at most [`MAX_KEY`] bytes.
     pub fn new(text: impl AsRef<str>) -> Result<Self, InvalidKey> {
         let text = text.as_ref();
         if text.is_empty() {
@@ -40,23 +40,24 @@ impl Key {
         Ok(Self(text.into()))
     }
 
-    /// The key as the application knows it.
+    /// The key as the application writes it.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The key as it stands in the bucket and in the announce subject.
+    /// The wire form: the key in the bucket and in the announce subject.
     pub fn wire(&self) -> String {
         Wire(&self.0).to_string()
     }
 
-    /// Reads the wire form back. Only the canonical form of a key is one: an alias is refused.
+    /// Parses the wire form. Only the canonical form is accepted: another form would be a second name
+    /// of the key.
     pub fn from_wire(wire: &str) -> Result<Self, InvalidKey> {
         read_wire(wire).map(|text| Self::of_known(&text))
     }
 
-    /// The key that somebody meant who wrote this where the wire form of a key belongs: what is not
-    /// escaped stands for itself. None where it is no key's text in any way.
+    /// The key that a malformed wire form probably means: bytes that are not escaped stand for
+    /// themselves. `None` if the text cannot be a key.
     pub fn meant_by(wire: &str) -> Option<Self> {
         let mut bytes = Vec::with_capacity(wire.len());
         let mut rest = wire.as_bytes();
@@ -73,28 +74,28 @@ impl Key {
         Self::new(String::from_utf8(bytes).ok()?).ok()
     }
 
-    /// The key of a text that was a key's before.
+    /// Makes the key of a text that was checked before.
     pub fn of_known(text: &str) -> Self {
         debug_assert!(Self::new(text).is_ok(), "not a key's text: {text:?}");
         Self(text.into())
     }
 }
 
-/// As its text.
+/// Serialized as text.
 impl Serialize for Key {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(&self.0)
     }
 }
 
-/// From its text; one that is no key's is an error.
+/// Deserialized from text. Fails if the text is not a key.
 impl<'de> Deserialize<'de> for Key {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Self::new(String::deserialize(deserializer)?).map_err(serde::de::Error::custom)
     }
 }
 
-/// A map by keys can be asked by a text.
+/// Maps by key can be read with a text.
 impl Borrow<str> for Key {
     fn borrow(&self) -> &str {
         &self.0
@@ -107,7 +108,7 @@ impl AsRef<str> for Key {
     }
 }
 
-/// The wire form of a key's text.
+/// Formats the wire form of a key's text.
 pub struct Wire<'a>(pub &'a str);
 
 impl fmt::Display for Wire<'_> {
@@ -127,7 +128,7 @@ impl fmt::Display for Wire<'_> {
     }
 }
 
-/// Reads the text of a key from its wire form, without a copy where both are the same.
+/// Parses the text of a key from its wire form. It is not copied if both are the same.
 pub fn read_wire(wire: &str) -> Result<Cow<'_, str>, InvalidKey> {
     if !wire.is_empty() && wire.len() <= MAX_KEY && all_plain(wire.as_bytes()) {
         return Ok(Cow::Borrowed(wire));
@@ -155,7 +156,7 @@ fn hex_digit(byte: u8) -> Option<u8> {
     HEX.iter().position(|&h| h == byte).and_then(|at| u8::try_from(at).ok())
 }
 
-/// Whether every byte stands for itself. All nodes ask this of every key in every record.
+/// Whether every byte stands for itself. All nodes check every key in every record with this.
 fn all_plain(bytes: &[u8]) -> bool {
     let mut after_dot = !bytes.is_empty();
     for &byte in bytes {
@@ -168,7 +169,7 @@ fn all_plain(bytes: &[u8]) -> bool {
     !after_dot
 }
 
-/// Whether the byte at `at` stands for itself: a dot only where it divides two tokens.
+/// Whether the byte at `at` stands for itself. A dot does only between two other characters.
 fn is_plain(bytes: &[u8], at: usize) -> bool {
     match bytes[at] {
         b'.' => at > 0 && at + 1 < bytes.len() && bytes[at - 1] != b'.',

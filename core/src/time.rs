@@ -1,15 +1,15 @@
-//! Time as the core knows it: numbers that it is handed.
+//! Time as an argument: the core has no clock.
 
 use std::ops::{Add, AddAssign, Sub};
 use std::time::Duration;
 
-/// A point on the engine's clock, in nanoseconds since some origin of its own. The clock runs on
-/// while the machine is suspended and never goes back.
+/// A time on the engine's clock, in nanoseconds since an origin of its own. The clock goes on while the
+/// machine is suspended, and never goes back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Time(pub u64);
 
 impl Time {
-    /// How long after `earlier` this is; zero if it is not.
+    /// The span from `earlier` to this time; zero if this time is not later.
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_nanos(self.0.saturating_sub(earlier.0))
     }
@@ -35,11 +35,11 @@ impl Sub<Duration> for Time {
     }
 }
 
-/// What the clocks say at one moment.
+/// The clocks at one moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Now {
-    /// The engine's clock: what every span is measured on.
+    /// The engine's clock. All spans are measured on it.
     pub at: Time,
-    /// The wall clock in microseconds since 1970: for fencing tokens and operators' deadlines alone.
+    /// The wall clock in µs since 1970. Only fencing tokens and deadlines of operators use it.
     pub unix_us: u64,
 }

@@ -4,26 +4,26 @@ use std::time::Duration;
 
 use super::guard::broken;
 
-/// The clock-rate error that is borne, in percent.
+/// The tolerated error of a clock's rate, in percent.
 const RATE_ERROR_PERCENT: u32 = 1;
 
-/// The spans of one node, all worked out from its lease.
+/// The spans of one node. They all follow from the length of its lease.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Timing {
-    /// How long an unrenewed lease lasts.
+    /// How long a lease lasts that is not renewed (L).
     pub lease: Duration,
-    /// How often it is renewed.
+    /// The time between heartbeats (H).
     pub heartbeat: Duration,
-    /// What is left of the lease, for stopping, when the application is told `Lost`.
+    /// The end of the lease that is left to the application for stopping (S).
     pub stop_budget: Duration,
-    /// How long an unanswered write or read is waited for.
+    /// How long a node waits for the answer to a write or a read (A).
     pub ack: Duration,
-    /// How long after a failed attempt the next goes out.
+    /// The pause between a failed attempt and the next (R).
     pub retry: Duration,
 }
 
 impl Timing {
-    /// The spans of a lease of this length.
+    /// The spans that follow from this length.
     pub fn of(lease: Duration) -> Self {
         let heartbeat = lease / 6;
         Self {
@@ -36,8 +36,8 @@ impl Timing {
     }
 }
 
-/// How long an observer has to see a lease of this length unrenewed, on its own clock, before the
-/// session is over by everybody's: the rate error of both clocks, and a grace.
+/// How long an observer must see a lease of this length unchanged, on its own clock, before its session
+/// is over by every clock: with the rate error of both clocks, and a grace.
 pub fn observed(lease: Duration) -> Duration {
     if broken!(Grace) {
         return lease;
@@ -46,20 +46,20 @@ pub fn observed(lease: Duration) -> Duration {
     lease + lease * RATE_ERROR_PERCENT / 100 + grace
 }
 
-/// How long a session's lease is taken to be where nothing says it: the longest that is allowed.
+/// The length of a lease that no record gives: the longest one allowed.
 pub const UNKNOWN_LEASE: Duration = Duration::from_mins(5);
 
-/// How long no other node must have joined before what waits for joins is placed.
+/// How long after the newest join the joins settle.
 pub const SETTLE: Duration = Duration::from_millis(500);
 
-/// How long joins may hold placing back in all.
+/// How long joins can delay placing at most.
 pub const SETTLE_AT_MOST: Duration = Duration::from_secs(3);
 
-/// How long tombstones are kept.
+/// The time to live of tombstones that may expire.
 pub const TOMBSTONE_TTL: Duration = Duration::from_hours(1);
 
-/// How long the record of a session that is over is kept: long enough that whoever finds its claims
-/// knows that it is over.
+/// The time to live of the lease record of a session that is over. It is long, so that a node that
+/// finds old claims of the session can prove that it is over.
 pub const ENDED_LEASE_TTL: Duration = Duration::from_hours(24);
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
-//! The conformance vectors: what `PROTOCOL.md` says, as JSON that any language can read.
+//! The conformance vectors: PROTOCOL.md as JSON for other languages.
 //!
-//! Each file of `vectors/` is a list of cases, what is *given* and what is *then* to come out. The
-//! tests that run them stand beside the code that they are about. `WRITE_VECTORS=1` makes them write
-//! what the code answers in place of comparing it: for new cases, and for a new protocol.
+//! Each file in `vectors/` is a list of cases: what is given, and the result. The tests that run them
+//! are beside the code that they test. With `WRITE_VECTORS=1` they write the results of the code
+//! instead of comparing them: for new cases, and for a new protocol.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -10,7 +10,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// One file.
+/// One file of cases.
 #[derive(Serialize, Deserialize)]
 struct Vectors {
     about: String,
@@ -24,7 +24,7 @@ struct Case {
     then: Value,
 }
 
-/// Compares every case of a file with what the code answers.
+/// Compares every case of a file with the results of the code.
 pub fn check<G: for<'a> Deserialize<'a>>(file: &str, answer: impl Fn(G) -> Value) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("vectors/{file}.json"));
     let text = std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
@@ -45,7 +45,7 @@ pub fn check<G: for<'a> Deserialize<'a>>(file: &str, answer: impl Fn(G) -> Value
     }
 }
 
-/// A case to a line, so that a change shows as what it is.
+/// One case per line, so that a diff shows which case changed.
 fn to_text(vectors: &Vectors) -> String {
     let mut text = format!("{{\"about\": {},\n\"cases\": [", Value::from(vectors.about.as_str()));
     for (at, case) in vectors.cases.iter().enumerate() {

@@ -1,19 +1,19 @@
-//! Limits that every backend keeps alike, checked before anything is sent.
+//! The limits of every backend, checked before anything is sent.
 
 use std::time::Duration;
 
 use super::{Filter, MAX_VALUE, StoreError, Write};
 
-/// The longest name: a key's 512 bytes and its kind before it, with room.
+/// The longest name of a record, in bytes: the kind, and 512 bytes of a key.
 const MAX_NAME: usize = 640;
 
-/// The most filters that one watch takes.
+/// The most names in the filter of one watch.
 const MAX_FILTERS: usize = 64;
 
-/// The longest time to live that NATS takes, in seconds: some 292 years.
+/// The longest time to live in NATS, in seconds: about 292 years.
 const LONGEST_TTL: u64 = i64::MAX.cast_unsigned() / 1_000_000_000;
 
-/// Whether a write keeps the limits on names and values.
+/// Checks the name, the value and the times of a write.
 pub fn check_write(write: &Write) -> Result<(), StoreError> {
     check_name(&write.name)?;
     let len = write.value.as_ref().map_or(0, bytes::Bytes::len);
@@ -24,13 +24,13 @@ pub fn check_write(write: &Write) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// A span as a write carries it: whole seconds, rounded up, as NATS counts them.
+/// A span as a write has it: whole seconds, rounded up, because NATS counts seconds.
 pub fn whole_seconds(span: Duration) -> Duration {
     let seconds = span.as_secs().saturating_add(u64::from(span.subsec_nanos() > 0));
     Duration::from_secs(seconds.clamp(1, LONGEST_TTL))
 }
 
-/// Whether a text is a legal name: what a NATS key-value bucket takes as a key.
+/// Checks that a text is a legal name: a legal key in a NATS key-value bucket.
 pub fn check_name(name: &str) -> Result<(), StoreError> {
     let legal = |b: u8| b.is_ascii_alphanumeric() || b"-/_=.".contains(&b);
     let reason = if name.is_empty() {
@@ -48,7 +48,7 @@ pub fn check_name(name: &str) -> Result<(), StoreError> {
     Err(StoreError::Invalid { what: format!("a record's name {reason}: {start:?}") })
 }
 
-/// Whether a filter names something, legally, and nothing twice (NATS refuses filters that overlap).
+/// Checks that a filter has legal names, and that they do not overlap, which NATS refuses.
 pub fn check_filter(filter: &Filter) -> Result<(), StoreError> {
     let invalid = |what: String| Err(StoreError::Invalid { what });
     if filter.names.is_empty() || filter.names.len() > MAX_FILTERS {
@@ -73,7 +73,7 @@ impl Filter {
     }
 }
 
-/// Whether a filter's name stands for this record's name (or for all of another filter's).
+/// Whether a name of a filter covers this name, or every name of another filter's prefix.
 fn covers(pattern: &str, name: &str) -> bool {
     match pattern.strip_suffix('>') {
         Some(prefix) => name.len() > prefix.len() && name.starts_with(prefix),

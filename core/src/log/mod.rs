@@ -1,9 +1,8 @@
-//! The log of a group as the core sees it: records, writes and what became of them, and the steps of a
-//! watch.
+//! The log of a group: records, writes and their outcomes, and the steps of a watch.
 //!
-//! A log holds *records* by name (`claim.orders.17`), the newest of each. Every write gives the whole
-//! log a higher [`Revision`], so a watch delivers every name's newest record in one order, and skips
-//! records that were replaced meanwhile.
+//! A log has *records* by name (`claim.orders.17`), the newest of each. Every write gets a higher
+//! [`Revision`] than all writes before it. So a watch delivers the newest record of each name in one
+//! order, and skips records that were replaced meanwhile.
 
 mod limits;
 
@@ -18,21 +17,21 @@ pub use limits::{check_filter, check_name, check_write, whole_seconds};
 /// The longest value of a record, in bytes.
 pub const MAX_VALUE: usize = 8 * 1024;
 
-/// Which records a watch follows: 1 to 64 names, none of which covers another.
+/// The records that a watch follows: 1 to 64 names that do not overlap.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Filter {
-    /// Names, or prefixes that end in `.>` and stand for every name below; `>` alone is everything.
+    /// Names, or prefixes that end in `.>` and cover every name below. `>` alone covers all.
     pub names: Vec<String>,
 }
 
 /// One step of a watch. There will be no other, since whoever follows a log has to deal with each.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Change {
-    /// The newest record of a name, tombstones included.
+    /// The newest record of a name, or its tombstone.
     Record(Record),
-    /// Everything that existed when the watch was opened has been delivered, and everything up to
-    /// some point after that. Said once. Before it, absence proves nothing.
+    /// Everything that existed when the watch was opened is delivered, and everything up to a later
+    /// point. Sent once. Before that, absence proves nothing.
     CaughtUp,
 }
 
@@ -40,16 +39,16 @@ pub enum Change {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Record {
-    /// Its name below the group, as `claim.orders.17`.
+    /// Its name in the log, such as `claim.orders.17`.
     pub name: String,
-    /// Its place in the log.
+    /// Its revision.
     pub revision: Revision,
-    /// Its value; `None` for a tombstone.
+    /// Its value. `None`: a tombstone.
     pub value: Option<Bytes>,
-    /// How long the store keeps it from the time it was stored, where it does not keep it for ever.
+    /// After this time, counted from when it was stored, the store removes the record. `None`: never.
     pub ttl: Option<Duration>,
-    /// How long what it says still holds, where that has an end; zero once it is over. The store keeps
-    /// the record all the same.
+    /// After this time the record no longer holds, but the store keeps it. Zero: the time has passed.
+    /// `None`: it holds for ever.
     pub expires_in: Option<Duration>,
 }
 
@@ -59,17 +58,17 @@ pub struct Record {
 pub struct Write {
     /// The record's name.
     pub name: String,
-    /// The new value, or `None` to delete it.
+    /// The new value. `None` deletes the record.
     pub value: Option<Bytes>,
-    /// The revision its newest record must have ([`Revision::NONE`]: no record at all; a tombstone is
-    /// a record), or `None` to write over anything.
+    /// The revision of the newest record of this name. [`Revision::NONE`]: no record (a tombstone is a
+    /// record). `None`: the write replaces any record.
     pub expected: Option<Revision>,
-    /// After what time the store removes the record without a trace, rounded up to whole seconds; it
-    /// never does without it. What this record replaced may then come back if the store crashes (it
-    /// does on NATS), so that only what nobody needs any more has one.
+    /// After this time the store removes the record without a trace, rounded up to whole seconds.
+    /// `None`: never. If a NATS server crashes after that, it may show the record again that this one
+    /// replaced. So only records that no node needs any more have a time to live.
     pub ttl: Option<Duration>,
-    /// After what time what the record says no longer holds, rounded up to whole seconds. The store
-    /// does nothing about it but to tell it to those who read.
+    /// After this time the record no longer holds, rounded up to whole seconds. The store only reports
+    /// it to readers.
     pub expires_in: Option<Duration>,
 }
 
@@ -135,50 +134,50 @@ impl Info {
 pub enum Outcome {
     /// It is in the log at this revision.
     Acked(Revision),
-    /// It is not in the log and never will be: the expected revision was not the newest.
+    /// It is not in the log and never will be: another revision is the newest.
     Conflict,
-    /// It is not in the log and never will be, for another reason: too large, the store is full.
+    /// It is not in the log and never will be, for another reason, such as a full store.
     Refused(StoreError),
-    /// Nobody knows: it may be in the log, may never be, or may get there later.
+    /// It may be in the log, may never be, or may get there later.
     Unknown(StoreError),
 }
 
-/// What a backend says about a log as a whole.
+/// The state of a log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Info {
-    /// Tells this log from another one of the same name made before or after it (on NATS the
-    /// stream's creation time in nanoseconds since 1970).
+    /// Identifies this log among all logs of the same name. On NATS: the creation time of the stream,
+    /// in ns since 1970.
     pub created: i128,
     /// The newest revision.
     pub last: Revision,
-    /// How many servers keep a copy.
+    /// How many servers have a replica.
     pub replicas: usize,
-    /// Bytes kept now.
+    /// The size in bytes.
     pub bytes: u64,
-    /// The limit on bytes, if there is one.
+    /// The limit of the size in bytes. `None`: no limit.
     pub max_bytes: Option<u64>,
 }
 
-/// Why a store could not do what it was asked.
+/// Why a store could not carry out an operation.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreError {
-    /// No answer in time. The operation may have happened, or may happen yet.
+    /// No answer in time. The operation may have happened, or may happen later.
     #[error("no answer from the store within {after:?}: {what}")]
     Timeout {
-        /// What was asked, with the subject it went to and the rights to check.
+        /// The operation, with its subject and the rights to check.
         what: String,
-        /// How long it was waited for.
+        /// How long the store waited.
         after: Duration,
     },
-    /// The server refused the subject; the user's permissions lack it.
+    /// The server refused the subject: the user has no right to it.
     #[error("permission denied, the user needs this right: {what}")]
     Denied {
-        /// The server's words, which name the subject.
+        /// The server's text, which names the subject.
         what: String,
     },
-    /// The group does not exist (any more); somebody has to make it.
+    /// The group does not exist (any more). Somebody must make it.
     #[error(
         "the group does not exist (make it with `divider init`, or open it with create_if_missing): {group}"
     )]
@@ -186,40 +185,40 @@ pub enum StoreError {
         /// The group's name.
         group: String,
     },
-    /// There is no connection, or nobody who answers for the store.
+    /// There is no connection, or no server answers for the store.
     #[error("the store cannot be reached: {what}")]
     Unreachable {
-        /// What is known of the reason.
+        /// The cause, as far as it is known.
         what: String,
     },
     /// The store is full.
     #[error("the store is full: {what}")]
     Full {
-        /// The server's words.
+        /// The server's text.
         what: String,
     },
-    /// The request itself breaks a limit; nothing was sent.
+    /// The request breaks a limit. Nothing was sent.
     #[error("not a legal request: {what}")]
     Invalid {
-        /// The limit, and what was found.
+        /// The limit and the value found.
         what: String,
     },
-    /// The watch lost its place: a gap, a silent server, another log of the same name.
+    /// The watch lost its place: a gap, a silent server, or another log of the same name.
     #[error("the watch lost its place: {what}")]
     Gap {
         /// What was noticed.
         what: String,
     },
-    /// Something else that the backend said.
+    /// Another error of the backend.
     #[error("the store failed: {what}")]
     Other {
-        /// The backend's words.
+        /// The backend's text.
         what: String,
     },
 }
 
 impl StoreError {
-    /// The watch lost its place.
+    /// Makes the error of a watch that lost its place.
     pub fn gap(what: impl Into<String>) -> Self {
         Self::Gap { what: what.into() }
     }
