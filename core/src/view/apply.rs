@@ -1,4 +1,4 @@
-//! Folding one delivered record into a view.
+//! Folds one delivered record into a view.
 
 use std::time::Duration;
 
@@ -15,43 +15,44 @@ use crate::wire::{
     Named, Part, ReadClaim, StopsRecord,
 };
 
-/// The longest a released key may keep away from its releaser, whatever a record says.
+/// The longest cool-down that counts, whatever a record has.
 const LONGEST_COOL_DOWN: Duration = Duration::from_hours(1);
 
-/// Why a key's record that the store removes by itself announces nothing.
+/// The problem of a `key` record that the server removes by itself.
 const VANISHES: &str = "announced with Nats-TTL, after which the server would remove it without a \
     trace: announce it with Divider-TTL";
 
-/// Tokens from here on, in the year 38 000 by their clock, do not raise those of other keys.
+/// Tokens from here on do not raise the tokens of other keys. As a clock they would be in the year 38
+/// 000, so they are forged.
 const FORGED_TOKEN: u64 = 1 << 60;
 
 /// What a record changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Effect {
-    /// Nothing that anybody acts on.
+    /// Nothing that a node acts on.
     Nothing,
     /// The key was announced, announced again, or is gone.
     Key(KeyIx),
-    /// The key's claim changed; it named this session before.
+    /// The claim of the key changed. Before, it named this session.
     Claim(KeyIx, OwnerIx),
     /// The node's member record changed.
     Member(NodeId),
-    /// What the operator wants of the node changed.
+    /// The control record of the node changed.
     Control(NodeId),
     /// The node's lease changed.
     Lease(NodeId),
-    /// The node's unconfirmed stops changed.
+    /// The stops record of the node changed.
     Stops(NodeId),
-    /// A balance generation was asked for.
+    /// A balance generation was requested.
     Rebalance,
     /// The group record changed.
     Group,
-    /// The record cannot be read.
+    /// The record is unreadable.
     Problem,
 }
 
 impl View {
-    /// A snapshot begins: what it does not show until its end is gone.
+    /// Begins a snapshot. What it has not shown at its end is gone.
     pub fn begin_snapshot(&mut self) {
         self.keys.begin_snapshot();
         self.problems.begin_snapshot();
@@ -65,21 +66,21 @@ impl View {
         self.rebalance = Revision::NONE;
     }
 
-    /// The snapshot has ended. The keys whose announcement, and those whose claim, it did not show;
-    /// they stay until [`drop_key`](Self::drop_key) and [`drop_claim`](Self::drop_claim).
+    /// Ends the snapshot. Returns the keys whose `key` record it did not show, and those whose claim it
+    /// did not show. They stay until [`drop_key`](Self::drop_key) and [`drop_claim`](Self::drop_claim).
     pub fn end_snapshot(&mut self) -> (Vec<KeyIx>, Vec<KeyIx>) {
         self.problems.end_snapshot();
         self.drop_superseded();
         self.keys.not_shown()
     }
 
-    /// The key does not exist any more, although no record said so.
+    /// Ends the key although no tombstone was delivered.
     pub fn drop_key(&mut self, ix: KeyIx) -> Effect {
         self.keys.set_announced(ix, Revision::NONE);
         Effect::Key(ix)
     }
 
-    /// The key does not exist (any more), although its record is there.
+    /// Ends the key although its record has a value.
     pub fn leave_key(&mut self, ix: KeyIx, cause: Cause) -> Effect {
         let revision = self.keys.get(ix).map_or(Revision::NONE, |entry| entry.announced);
         if let Some(key) = self.keys.text(ix).filter(|_| revision != Revision::NONE) {
@@ -88,7 +89,7 @@ impl View {
         self.drop_key(ix)
     }
 
-    /// The key has no claim record any more, although no tombstone said so.
+    /// Removes the claim of the key although no tombstone was delivered.
     pub fn drop_claim(&mut self, ix: KeyIx) -> Effect {
         let from = self.keys.get(ix).map_or(OwnerIx::NONE, |e| e.claim.owner);
         self.set_owner(ix, OwnerIx::NONE);
@@ -100,7 +101,7 @@ impl View {
         Effect::Claim(ix, from)
     }
 
-    /// The claim names nobody any more, whoever its last readable record named.
+    /// Makes the claim free, although its last readable record named a session.
     pub fn disown(&mut self, ix: KeyIx) -> Effect {
         let from = self.keys.get(ix).map_or(OwnerIx::NONE, |e| e.claim.owner);
         self.set_owner(ix, OwnerIx::NONE);
@@ -165,7 +166,7 @@ impl View {
         Effect::Problem
     }
 
-    /// Any value stands for a key that exists: announcers are free to write what they like.
+    /// Any value makes the key exist: announcers may write what they like.
     fn apply_key(&mut self, key: &str, revision: Revision, exists: bool) -> Effect {
         if !exists && self.keys.find_text(key).is_none() {
             return Effect::Nothing;
@@ -242,7 +243,7 @@ impl View {
         Effect::Claim(ix, from)
     }
 
-    /// The tokens of all keys are above this one from now on, unless it cannot be true.
+    /// Raises the highest known token, unless this one is forged.
     pub fn note_token(&mut self, token: Token) {
         if token.0 < FORGED_TOKEN {
             self.highest_token = self.highest_token.max(token.0);
@@ -269,8 +270,8 @@ fn cool_downs_until(at: Time, not: &[CoolDown]) -> Option<Box<[CoolDownUntil]>> 
     Some(not.collect())
 }
 
-/// Puts a node's record in its place, or removes it where it was deleted. One that cannot be read
-/// changes nothing.
+/// Puts a node's record in its place, or removes it after a deletion. An unreadable one changes
+/// nothing.
 fn placed<T>(
     map: &mut std::collections::BTreeMap<NodeId, Versioned<T>>,
     node: &NodeId,

@@ -1,49 +1,49 @@
-//! What is known of one key. There is one of these for each key in each node: 64 bytes.
+//! What a node knows of one key. Each node has one entry of 64 bytes for each key.
 
 use super::owners::OwnerIx;
 use super::texts::Text;
 use crate::id::{NodeId, Revision, Token};
 use crate::time::Time;
 
-/// What the log says of one key, and where the plan puts it.
+/// The state of one key in the log, and its place in the plan.
 #[derive(Debug)]
 pub struct KeyEntry {
     pub(super) text: Text,
     /// The hash of its text.
     pub hash: u64,
-    /// The revision of its `key` record; none: the key does not exist (any more).
+    /// The revision of its `key` record. [`Revision::NONE`]: the key does not exist.
     pub announced: Revision,
-    /// What its `claim` record says.
+    /// Its claim.
     pub claim: Claim,
-    /// Where the plan puts it, while that is not where it is. The planner's to write.
+    /// The session that the key is planned for. Written by the planner.
     pub target: OwnerIx,
-    /// The session whose load counts this key. The planner's to write.
+    /// The session in whose load the key counts. Written by the planner.
     pub counted: OwnerIx,
-    /// Its place in its owner's list.
+    /// Its position in the list of its owner's keys.
     pub(super) at: u32,
-    /// Which of the members' prefixes it has. The planner's to write.
+    /// Which prefixes of the members match the key. Written by the planner.
     pub signature: u16,
     notes: u8,
 }
 
 const _: () = assert!(size_of::<Option<KeyEntry>>() == 64, "the promise at the top of this file");
 
-/// What the log says of a key's owner. Who released it lately is in [`Keys::not`](super::Keys::not).
+/// The claim of a key. Its `cooling_down` list is in [`Keys::cooling_down`](super::Keys::cooling_down).
 #[derive(Debug, Default)]
 pub struct Claim {
-    /// The revision of the `claim` record, of its tombstone too.
+    /// The revision of the claim record or its tombstone.
     pub revision: Revision,
-    /// The token in it; 0 where there is none.
+    /// The token; 0 without a claim.
     pub token: Token,
-    /// The session that it names.
+    /// The session that the claim names.
     pub owner: OwnerIx,
-    /// There is a record, and not just its tombstone.
+    /// There is a record, not only a tombstone.
     pub exists: bool,
-    /// The newest record cannot be read; owner and token are the last ones known.
+    /// The newest record is unreadable. Owner and token are from the last readable one.
     pub unreadable: bool,
 }
 
-/// A node that does not want a key, and until when.
+/// A node that is cooling down for a key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CoolDownUntil {
     /// The node.
@@ -52,20 +52,20 @@ pub struct CoolDownUntil {
     pub until: Time,
 }
 
-/// Something that holds of a key or does not.
+/// A flag of a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Note {
-    /// The target is this node's own promise: a hand-over is on its way.
+    /// The target is this node's own choice: a hand-over is on its way.
     Pledged = 1,
-    /// This node has business with it: the entry stays although the log knows nothing of it.
+    /// This node works on the key, so the entry stays although the log has no record of it.
     Pinned = 2,
-    /// This node watches whether its planned owner takes it.
+    /// This node watches whether the planned owner takes the key.
     Watched = 4,
-    /// The newest snapshot, or what came after it, showed its `key` record.
+    /// The newest snapshot, or a later record, showed the `key` record.
     KeyShown = 8,
-    /// The newest snapshot, or what came after it, showed its `claim` record.
+    /// The newest snapshot, or a later record, showed the claim.
     ClaimShown = 16,
-    /// It exists, and a member's session owns it. The planner's to write.
+    /// The key exists, and a member's session owns it. Written by the planner.
     Owned = 32,
 }
 
@@ -89,24 +89,24 @@ impl KeyEntry {
         self.announced != Revision::NONE
     }
 
-    /// Whether it is noted.
+    /// Whether the flag is set.
     pub fn is(&self, note: Note) -> bool {
         self.notes & note as u8 != 0
     }
 
-    /// Notes it; whether it was not noted before.
+    /// Sets the flag. Returns whether it was clear before.
     pub fn note(&mut self, note: Note) -> bool {
         let new = !self.is(note);
         self.notes |= note as u8;
         new
     }
 
-    /// Takes the note back.
+    /// Clears the flag.
     pub fn unnote(&mut self, note: Note) {
         self.notes &= !(note as u8);
     }
 
-    /// Whether nothing is known of it any more.
+    /// Whether nothing is known of the key any more.
     pub(super) fn is_idle(&self) -> bool {
         let wanted = self.is(Note::Pinned) || self.is(Note::Watched) || self.counted.is_some();
         !self.exists() && !self.claim.exists && !wanted

@@ -1,4 +1,4 @@
-//! When keys with a time to live are over.
+//! The ends of keys with a time to live.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -6,7 +6,7 @@ use super::KeyIx;
 use crate::log::Record;
 use crate::time::Time;
 
-/// The ends of keys that end by themselves unless they are announced again.
+/// When keys end, unless they are announced again.
 #[derive(Debug, Default)]
 pub struct Expiry {
     by_time: BTreeSet<(Time, KeyIx)>,
@@ -14,13 +14,13 @@ pub struct Expiry {
 }
 
 impl Expiry {
-    /// A key's newest record came in.
+    /// Follows the newest record of a key.
     pub fn note(&mut self, ix: KeyIx, record: &Record, now: Time) {
         let left = record.value.as_ref().and(record.expires_in);
         self.set(ix, left.map(|left| now + left));
     }
 
-    /// The key ends then; none: not by itself.
+    /// Sets the time at which the key ends. `None`: it does not end by itself.
     pub fn set(&mut self, ix: KeyIx, at: Option<Time>) {
         if !self.of.is_empty()
             && let Some(old) = self.of.remove(&ix)
@@ -33,12 +33,12 @@ impl Expiry {
         }
     }
 
-    /// When the next one ends.
+    /// The time of the next end.
     pub fn next(&self) -> Option<Time> {
         self.by_time.first().map(|(at, _)| *at)
     }
 
-    /// One that has ended by now, once.
+    /// Takes one key that has ended by now.
     pub fn pop(&mut self, now: Time) -> Option<KeyIx> {
         let (_, ix) = self.by_time.first().copied().filter(|(at, _)| *at <= now)?;
         self.set(ix, None);
@@ -79,7 +79,7 @@ mod tests {
             (expiry.of.contains_key(&one), expiry.next(), expiry.pop(at(100))),
             (false, None, None)
         );
-        // Of a key that is gone nothing ends.
+        // A key that is gone has no end.
         expiry.note(one, &record(Some(10), false), at(3));
         assert_eq!((expiry.of.contains_key(&one), expiry.next()), (false, None));
     }

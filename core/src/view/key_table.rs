@@ -1,17 +1,17 @@
-//! Something for each of some keys.
+//! A map by keys of a view.
 
 use super::keys::KeyIx;
 
-/// A map from some of a view's keys, which are named by small numbers: a look-up costs two indices, and
-/// a key without a value four bytes. Its order is arbitrary, and the same for the same changes.
+/// A map from some keys of a view, which have small numbers. A look-up costs two array accesses, and a
+/// key without a value four bytes. The order is arbitrary, but the same after the same changes.
 #[derive(Debug)]
 pub struct KeyTable<T> {
-    /// Where each key's value is in `values`, or [`NOWHERE`].
+    /// The index of each key's value in `values`, or [`NOWHERE`].
     places: Vec<u32>,
     values: Vec<(KeyIx, T)>,
 }
 
-/// The place of a value that is not there.
+/// The index of a key without a value.
 const NOWHERE: u32 = u32::MAX;
 
 impl<T> Default for KeyTable<T> {
@@ -41,7 +41,7 @@ impl<T> KeyTable<T> {
         self.place(ix).is_some()
     }
 
-    /// Gives the key a value; the one that it had.
+    /// Sets the value of the key. Returns the one before.
     ///
     /// # Panics
     /// Never: there are fewer keys than 2^32 - 1.
@@ -57,7 +57,7 @@ impl<T> KeyTable<T> {
         None
     }
 
-    /// Takes the key's value away.
+    /// Removes the value of the key, and returns it.
     pub fn remove(&mut self, ix: KeyIx) -> Option<T> {
         let place = self.place(ix)?;
         self.places[ix.index()] = NOWHERE;
@@ -73,21 +73,21 @@ impl<T> KeyTable<T> {
         self.values.is_empty()
     }
 
-    /// The first key with a value after this one, or (none) of all.
+    /// The first key with a value after this one, or the first of all.
     pub fn next_after(&self, ix: Option<KeyIx>) -> Option<KeyIx> {
         let from = ix.map_or(0, |ix| ix.index() + 1);
         let place = self.places.get(from..)?.iter().find(|place| **place != NOWHERE)?;
         Some(self.values[*place as usize].0)
     }
 
-    /// The keys that have a value, in their order.
+    /// The keys with a value, in the order of their numbers.
     pub fn keys(&self) -> Vec<KeyIx> {
         let mut keys: Vec<_> = self.values.iter().map(|(ix, _)| *ix).collect();
         keys.sort_unstable();
         keys
     }
 
-    /// The keys that have a value, with it.
+    /// The keys with their values.
     pub fn iter(&self) -> impl Iterator<Item = (KeyIx, &T)> {
         self.values.iter().map(|(ix, value)| (*ix, value))
     }

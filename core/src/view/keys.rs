@@ -1,4 +1,4 @@
-//! The keys of a view: a slab, so that everything else names a key by four bytes.
+//! The keys of a view. They are in a slab, so that other tables name a key by four bytes.
 
 use std::collections::HashMap;
 
@@ -11,7 +11,7 @@ use crate::id::Revision;
 use crate::key::Key;
 use crate::plan::key_hash;
 
-/// A key's place in [`Keys`].
+/// The index of a key in [`Keys`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct KeyIx(u32);
 
@@ -26,15 +26,15 @@ impl KeyIx {
     }
 }
 
-/// All keys that the log, or this node, knows of.
+/// All keys that the log has, or that this node works on.
 #[derive(Debug, Default)]
 pub struct Keys {
     entries: Vec<Option<KeyEntry>>,
     free: Vec<u32>,
-    /// The keys by their hash; the table holds no more than their places.
+    /// The keys by their hash. The table holds only their indices.
     index: HashTable<KeyIx>,
     texts: Texts,
-    /// Who released a key lately; few keys have that.
+    /// The nodes that are cooling down for a key. Few keys have any.
     cooling_down: HashMap<KeyIx, Box<[CoolDownUntil]>>,
     announced: usize,
 }
@@ -45,12 +45,12 @@ impl Keys {
         self.announced
     }
 
-    /// The place of this key.
+    /// The index of this key.
     pub fn find(&self, key: &Key) -> Option<KeyIx> {
         self.find_text(key.as_str())
     }
 
-    /// The place of the key with this text.
+    /// The index of the key with this text.
     pub(super) fn find_text(&self, text: &str) -> Option<KeyIx> {
         self.find_hashed(key_hash(text), text)
     }
@@ -60,17 +60,17 @@ impl Keys {
         self.index.find(hash, |ix| self.get(*ix).is_some_and(same)).copied()
     }
 
-    /// The key's text.
+    /// The text of the key.
     pub fn text(&self, ix: KeyIx) -> Option<&str> {
         Some(self.texts.get(self.get(ix)?.text))
     }
 
-    /// The key, made anew from its text.
+    /// The key, allocated from its text.
     pub fn key(&self, ix: KeyIx) -> Option<Key> {
         self.text(ix).map(Key::of_known)
     }
 
-    /// Who released the key lately.
+    /// The nodes that are cooling down for the key, also those whose time is over.
     pub fn cooling_down(&self, ix: KeyIx) -> &[CoolDownUntil] {
         if self.cooling_down.is_empty() {
             &[]
@@ -87,22 +87,22 @@ impl Keys {
         }
     }
 
-    /// What is known of the key at this place.
+    /// The entry of the key.
     pub fn get(&self, ix: KeyIx) -> Option<&KeyEntry> {
         self.entries.get(ix.0 as usize)?.as_ref()
     }
 
-    /// The same, to change it.
+    /// The entry of the key, to change it.
     pub fn get_mut(&mut self, ix: KeyIx) -> Option<&mut KeyEntry> {
         self.entries.get_mut(ix.0 as usize)?.as_mut()
     }
 
-    /// All keys, by their places.
+    /// All keys, in the order of their indices.
     pub fn iter(&self) -> impl Iterator<Item = (KeyIx, &KeyEntry)> {
         (0u32..).zip(&self.entries).filter_map(|(at, e)| Some((KeyIx(at), e.as_ref()?)))
     }
 
-    /// The place of the key with this text, made where there is none.
+    /// The index of the key with this text. Adds the key if it is new.
     pub(super) fn intern(&mut self, text: &str) -> KeyIx {
         let hash = key_hash(text);
         if let Some(ix) = self.find_hashed(hash, text) {
@@ -119,7 +119,7 @@ impl Keys {
         KeyIx(at)
     }
 
-    /// Forgets the key if nothing is known of it any more.
+    /// Removes the entry of the key if nothing is known of it any more.
     pub fn forget_if_idle(&mut self, ix: KeyIx) {
         let Some(slot) = self.entries.get_mut(ix.0 as usize) else { return };
         let Some(entry) = slot.take_if(|entry| entry.is_idle()) else { return };
@@ -134,7 +134,7 @@ impl Keys {
         }
     }
 
-    /// Notes that the key exists as of a revision, or (none) that it does not.
+    /// Sets the revision of the `key` record. [`Revision::NONE`]: the key does not exist.
     pub(super) fn set_announced(&mut self, ix: KeyIx, revision: Revision) {
         let Some(entry) = self.get_mut(ix) else { return };
         let (was, is) = (entry.exists(), revision != Revision::NONE);
@@ -147,7 +147,7 @@ impl Keys {
         }
     }
 
-    /// A snapshot begins, which has shown nothing yet.
+    /// Begins a snapshot, which has shown no key yet.
     pub(super) fn begin_snapshot(&mut self) {
         for entry in self.entries.iter_mut().flatten() {
             entry.unnote(Note::KeyShown);
@@ -155,7 +155,7 @@ impl Keys {
         }
     }
 
-    /// The keys whose `key` record, and those whose `claim` record, the snapshot did not show.
+    /// The keys whose `key` record, and those whose claim, the snapshot did not show.
     pub(super) fn not_shown(&self) -> (Vec<KeyIx>, Vec<KeyIx>) {
         let gone = |of: fn(&KeyEntry) -> bool| {
             self.iter().filter(|(_, entry)| of(entry)).map(|(ix, _)| ix).collect()
@@ -167,7 +167,7 @@ impl Keys {
 }
 
 impl super::View {
-    /// No key is planned for anybody, and none is counted as a member's.
+    /// Forgets all places and all counts of the plan.
     pub fn forget_targets(&mut self) {
         for entry in self.keys.entries.iter_mut().flatten() {
             entry.target = OwnerIx::NONE;
@@ -176,7 +176,7 @@ impl super::View {
         }
     }
 
-    /// Changes who owns the key, in the key and in both owners' lists.
+    /// Changes the owner of the key, in its entry and in the lists of both owners.
     pub(super) fn set_owner(&mut self, ix: KeyIx, owner: OwnerIx) {
         let Some(entry) = self.keys.get(ix) else { return };
         let (old, at) = (entry.claim.owner, entry.at as usize);

@@ -1,4 +1,4 @@
-//! Records of names of which nothing exists any more, until they are collected.
+//! Records that no longer say anything, until they are collected.
 
 use std::collections::BTreeMap;
 
@@ -6,29 +6,29 @@ use crate::id::Revision;
 use crate::plan::key_hash;
 use crate::wire::Named;
 
-/// Why a record is of no use.
+/// Why a record no longer says anything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cause {
-    /// It is a tombstone that the store keeps for ever.
+    /// It is a tombstone without a time to live.
     Deleted,
-    /// What it says has ended by itself.
+    /// Its time is over.
     Expired,
-    /// It was superseded, and a crash of the store brought it back.
+    /// It was superseded, and a crash of the store shows it again.
     Superseded,
 }
 
 /// A record to collect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Leftover {
-    /// The hash of what its name is about.
+    /// The hash of the key or node in its name.
     pub hash: u64,
     /// Its revision.
     pub revision: Revision,
-    /// Why it is to be collected.
+    /// Why it can be collected.
     pub cause: Cause,
 }
 
-/// The leftovers, in the order of their hashes.
+/// The leftovers, by their hashes.
 #[derive(Debug, Default)]
 pub struct Leftovers {
     by_name: BTreeMap<(u64, Box<str>), Leftover>,
@@ -36,8 +36,8 @@ pub struct Leftovers {
     collected: u64,
 }
 
-/// The hash that says in which part of the manifests a name is. They list keys and members: no other
-/// record counts once its last one is gone.
+/// The hash that decides which part of the manifests covers the name. Manifests cover keys and members.
+/// No record of another kind can come back with an effect.
 pub fn hash_of<K: AsRef<str>>(name: &Named<K>) -> Option<u64> {
     match name {
         Named::Key(key) => Some(key_hash(key.as_ref())),
@@ -52,7 +52,7 @@ impl Leftovers {
         self.changes += 1;
     }
 
-    /// The name's record at this revision is of no use.
+    /// Adds the record of this name and revision.
     pub fn add<K: AsRef<str>>(&mut self, name: &Named<K>, revision: Revision, cause: Cause) {
         let Some(hash) = hash_of(name) else { return };
         let leftover = Leftover { hash, revision, cause };
@@ -60,7 +60,7 @@ impl Leftovers {
         self.changes += 1;
     }
 
-    /// The name has another record now; whether there was a leftover of it.
+    /// The name has another record now. Returns whether it had a leftover.
     pub(super) fn remove<K: AsRef<str>>(&mut self, name: &Named<K>) -> bool {
         if self.by_name.is_empty() {
             return false;
@@ -71,7 +71,7 @@ impl Leftovers {
         removed
     }
 
-    /// The name has a tombstone now that goes by itself.
+    /// The name has a tombstone now that expires.
     pub(super) fn collect<K: AsRef<str>>(&mut self, name: &Named<K>) {
         self.collected += u64::from(self.remove(name));
     }
@@ -81,22 +81,22 @@ impl Leftovers {
         self.by_name.get(&(hash, name.into()))
     }
 
-    /// Whether there are none.
+    /// Whether there are no leftovers.
     pub fn is_empty(&self) -> bool {
         self.by_name.is_empty()
     }
 
-    /// A number that is another one whenever there are others.
+    /// A number that changes whenever the leftovers change.
     pub fn changes(&self) -> u64 {
         self.changes
     }
 
-    /// How many were ever collected, by anybody.
+    /// How many leftovers were collected in all, by any node.
     pub fn collected(&self) -> u64 {
         self.collected
     }
 
-    /// All of them with their names, in the order of the hashes.
+    /// All leftovers with their names, by their hashes.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Leftover)> {
         self.by_name.iter().map(|((_, name), leftover)| (&**name, leftover))
     }

@@ -1,4 +1,4 @@
-//! What manifests say: which records were superseded, whatever a crash of the store brought back.
+//! The manifests: they show which records are superseded after a crash of the store.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -8,13 +8,13 @@ use crate::guard::broken;
 use crate::id::Revision;
 use crate::wire::{ManifestRecord, Named, Part};
 
-/// The manifests of the log. What one says is true for ever, so that several may speak of a name.
+/// The manifests of the log. What a manifest says stays true, so several may cover a name.
 #[derive(Debug, Default)]
 pub struct Manifests {
     by_part: HashMap<Part, (ManifestRecord, Revision)>,
-    /// How many there are of each fineness.
+    /// How many manifests there are for each number of bits.
     by_bits: BTreeMap<u8, u32>,
-    /// The parts whose manifest was written over by what says nothing, and the revision of that.
+    /// The parts whose manifest was overwritten or deleted, with the revision of that record.
     lost: BTreeMap<Part, Revision>,
     changes: u64,
 }
@@ -24,7 +24,8 @@ impl Manifests {
         *self = Self { changes: self.changes + 1, ..Self::default() };
     }
 
-    /// Takes one in. One that speaks of what comes after it is of another log, or forged.
+    /// Adds a manifest. If its `upto` is not below its revision, it is of another log or forged, and is
+    /// ignored.
     pub fn put(&mut self, part: Part, record: ManifestRecord, revision: Revision) {
         if record.upto >= revision {
             return self.lose(part, revision);
@@ -36,8 +37,8 @@ impl Manifests {
         self.changes += 1;
     }
 
-    /// The part's record says nothing (any more). What it said before is still true, but nobody who
-    /// comes later knows it.
+    /// The part's record is unreadable or gone. What it said stays true, but nodes that start later do
+    /// not know it.
     pub(super) fn lose(&mut self, part: Part, revision: Revision) {
         if self.by_part.contains_key(&part) {
             self.lost.insert(part, revision);
@@ -45,23 +46,23 @@ impl Manifests {
         }
     }
 
-    /// A manifest that is to be written again, over a record at this revision.
+    /// A manifest that must be written again, and the revision to overwrite.
     pub fn lost(&self) -> Option<(Part, Revision, &ManifestRecord)> {
         let (part, over) = self.lost.first_key_value()?;
         self.by_part.get(part).map(|(manifest, _)| (*part, *over, manifest))
     }
 
-    /// The part's manifest, and its revision.
+    /// The manifest of the part, and its revision.
     pub fn get(&self, part: Part) -> Option<(&ManifestRecord, Revision)> {
         self.by_part.get(&part).map(|(record, revision)| (record, *revision))
     }
 
-    /// A number that is another one whenever there is a newer manifest.
+    /// A number that changes with every new manifest.
     pub fn changes(&self) -> u64 {
         self.changes
     }
 
-    /// Whether a record at this revision, of a name with this hash, was superseded.
+    /// Whether the record at this revision, of a name with this hash, is superseded.
     pub fn is_superseded(&self, hash: u64, revision: Revision) -> bool {
         let bits = self.by_bits.iter().filter(|(_, count)| **count > 0);
         let mut parts = bits.map(|(bits, _)| Part::of(hash, *bits));
@@ -71,7 +72,7 @@ impl Manifests {
         })
     }
 
-    /// For asking about many names in the order of their hashes.
+    /// For checks of many names in the order of their hashes.
     pub fn in_order(&self) -> InOrder<'_> {
         let bits = self.by_bits.iter().filter(|(_, count)| **count > 0);
         let found = bits.map(|(bits, _)| self.found(Part::of(0, *bits))).collect();
@@ -90,15 +91,15 @@ impl Manifests {
 /// A part, and its manifest if there is one.
 type Found<'a> = (Part, Option<&'a ManifestRecord>);
 
-/// Manifests asked about names in the order of their hashes: each is looked up once.
+/// Checks names in the order of their hashes, and looks up each manifest once.
 pub struct InOrder<'a> {
     manifests: &'a Manifests,
-    /// Of each fineness the part that was asked about last.
+    /// For each number of bits the part that was used last.
     found: Vec<Found<'a>>,
 }
 
 impl InOrder<'_> {
-    /// Whether a record at this revision, of a name with this hash, was superseded.
+    /// Whether the record at this revision, of a name with this hash, is superseded.
     pub fn is_superseded(&mut self, hash: u64, revision: Revision) -> bool {
         let manifests = self.manifests;
         self.found.iter_mut().any(|found| {
@@ -111,8 +112,8 @@ impl InOrder<'_> {
 }
 
 impl super::View {
-    /// A snapshot shows a record before the manifest that tells that it was superseded: at its end
-    /// those are taken out, and are leftovers from then on.
+    /// Makes leftovers of superseded records at the end of a snapshot, which may show a record before
+    /// the manifest that supersedes it.
     pub(super) fn drop_superseded(&mut self) {
         if self.manifests.by_part.is_empty() || broken!(SupersededIsGone) {
             return;

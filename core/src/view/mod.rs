@@ -1,4 +1,4 @@
-//! What a node's watch has delivered, up to a revision.
+//! The view: what a node's watch has delivered, up to a revision.
 
 mod apply;
 mod entry;
@@ -34,40 +34,41 @@ use crate::wire::{
     ControlRecord, GroupRecord, LeaseRecord, MAX_COOL_DOWNS, MemberRecord, StopsRecord,
 };
 
-/// A record with its place in the log.
+/// A record with its revision.
 #[derive(Debug, Clone)]
 pub struct Versioned<T> {
     /// The record.
     pub record: T,
     /// Its place in the log.
     pub revision: Revision,
-    /// When it was received, on the clock of whoever reads.
+    /// When the reader received it, on the reader's clock.
     pub received: Time,
 }
 
 impl Versioned<MemberRecord> {
-    /// The revision of its join, as far as it is one of this log.
+    /// The revision of the node's join; 0 if that is not below the record's own revision.
     pub fn joined(&self) -> Revision {
         self.past(self.record.joined)
     }
 
-    /// How long its lease lasts, as it says.
+    /// The length of the node's lease, at most 5 min.
     pub fn lease(&self) -> Duration {
         Duration::from_millis(self.record.lease_ms).min(UNKNOWN_LEASE)
     }
 
-    /// The newest join that it calls settled, likewise.
+    /// The newest join that the node calls settled; 0 if that is not below the record's own revision.
     pub fn settled(&self) -> Revision {
         self.past(self.record.settled)
     }
 
-    /// The newest balance generation that it is done with, likewise.
+    /// The newest generation that the node has finished; 0 if that is not below the record's own
+    /// revision.
     pub fn balanced(&self) -> Revision {
         self.past(self.record.balanced)
     }
 
-    /// A record speaks of what was before it. What it says of later revisions is of a log that is
-    /// lost, or forged: believed, it would outdo every join and generation to come.
+    /// A record can only describe what was before it. A later revision is from a lost log, or forged.
+    /// If it counted, it would hide every join and generation to come.
     fn past(&self, said: Revision) -> Revision {
         if said < self.revision { said } else { Revision::NONE }
     }
@@ -78,7 +79,7 @@ impl Versioned<MemberRecord> {
 pub struct View {
     /// The keys, with their claims.
     pub keys: Keys,
-    /// The sessions that any record names.
+    /// The sessions that claims and members name.
     pub owners: Owners,
     /// The `member` records.
     pub members: BTreeMap<NodeId, Versioned<MemberRecord>>,
@@ -90,47 +91,47 @@ pub struct View {
     pub stops: BTreeMap<NodeId, Versioned<StopsRecord>>,
     /// The `group` record.
     pub group: Option<Versioned<GroupRecord>>,
-    /// The newest `rebalance` record's revision.
+    /// The revision of the newest `rebalance` record.
     pub rebalance: Revision,
-    /// The records that cannot be read.
+    /// The unreadable records.
     pub problems: Problems,
     /// The `manifest` records.
     pub manifests: Manifests,
-    /// The records that are to be collected.
+    /// The records that can be collected.
     pub leftovers: Leftovers,
-    /// The newest revision delivered.
+    /// The newest delivered revision.
     pub seen: Revision,
-    /// The highest token of any claim: a new one has to be above it.
+    /// The highest token of any claim. A new token must be above it.
     pub highest_token: u64,
 }
 
 impl View {
-    /// Whether the session does not get the key yet: it released it lately, or the key rests.
+    /// Whether the session's node is cooling down for the key, or the key rests.
     pub fn is_kept_away(&self, now: Now, ix: KeyIx, owner: OwnerIx) -> bool {
         let node = self.owners.get(owner).map(|o| &o.node).filter(|_| !broken!(CoolDown));
         self.keys.cooling_down(ix).iter().any(|n| Some(&n.node) == node && n.until > now.at)
             || self.rests(now, ix)
     }
 
-    /// Whether as many nodes released the key lately as a claim can name: nobody takes it before the
-    /// first of their cool-downs ends. A large group would hand it on and on without a pause otherwise.
+    /// Whether the list of nodes that are cooling down is full. Then no node takes the key before the
+    /// first of their times is over. Otherwise a large group would pass the key on without a pause.
     pub fn rests(&self, now: Now, ix: KeyIx) -> bool {
         let not = self.keys.cooling_down(ix);
         not.len() >= MAX_COOL_DOWNS && not.iter().all(|n| n.until > now.at)
     }
 
-    /// The session that the node's member record names.
+    /// The current session of the node.
     pub fn current(&self, node: &NodeId) -> Option<OwnerIx> {
         let member = self.members.get(node)?;
         self.owners.find(node, member.record.session)
     }
 
-    /// The newest join among the members.
+    /// The newest join of the members.
     pub fn newest_join(&self) -> Revision {
         self.members.values().map(Versioned::joined).max().unwrap_or_default()
     }
 
-    /// The newest join that some member calls settled.
+    /// The newest join that a member calls settled.
     pub fn settled(&self) -> Revision {
         self.members.values().map(Versioned::settled).max().unwrap_or_default()
     }

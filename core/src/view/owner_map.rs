@@ -1,8 +1,8 @@
-//! Something for each of some sessions.
+//! A map by sessions of a view.
 
 use super::owners::OwnerIx;
 
-/// A map from sessions, which are few and named by small numbers: a look-up costs an index.
+/// A map from sessions, which are few and have small numbers. A look-up costs one array access.
 #[derive(Debug, Clone)]
 pub struct OwnerMap<T>(Vec<Option<T>>);
 
@@ -13,22 +13,22 @@ impl<T> Default for OwnerMap<T> {
 }
 
 impl<T> OwnerMap<T> {
-    /// What is there for the session.
+    /// The value of the session.
     pub fn get(&self, owner: OwnerIx) -> Option<&T> {
         self.0.get(owner.index())?.as_ref()
     }
 
-    /// What is there for the session, to change it.
+    /// The value of the session, to change it.
     pub fn get_mut(&mut self, owner: OwnerIx) -> Option<&mut T> {
         self.0.get_mut(owner.index())?.as_mut()
     }
 
-    /// Whether anything is there for the session.
+    /// Whether the session has a value.
     pub fn contains(&self, owner: OwnerIx) -> bool {
         self.get(owner).is_some()
     }
 
-    /// What is there for the owner, made where there is nothing yet. The owner is somebody.
+    /// The value of the session, made if there is none. `owner` must not be [`OwnerIx::NONE`].
     pub fn entry(&mut self, owner: OwnerIx) -> &mut T
     where
         T: Default,
@@ -40,7 +40,7 @@ impl<T> OwnerMap<T> {
         self.0[owner.index()].get_or_insert_default()
     }
 
-    /// Puts it there for the session, in place of what was.
+    /// Sets the value of the session.
     pub fn insert(&mut self, owner: OwnerIx, value: T)
     where
         T: Default,
@@ -48,26 +48,26 @@ impl<T> OwnerMap<T> {
         *self.entry(owner) = value;
     }
 
-    /// Removes what is there for the session.
+    /// Removes the value of the session.
     pub fn remove(&mut self, owner: OwnerIx) {
         if let Some(slot) = self.0.get_mut(owner.index()) {
             *slot = None;
         }
     }
 
-    /// Removes everything.
+    /// Removes all values.
     pub fn clear(&mut self) {
         self.0.clear();
     }
 
-    /// Keeps those that the condition holds for.
+    /// Keeps the values of the sessions for which the condition holds.
     pub fn retain(&mut self, keep: impl Fn(OwnerIx) -> bool) {
         for (at, slot) in (0u32..).zip(&mut self.0) {
             slot.take_if(|_| !keep(OwnerIx::from_index(at)));
         }
     }
 
-    /// All sessions that something is there for, in the order of their numbers.
+    /// The sessions with their values, in the order of their numbers.
     pub fn iter(&self) -> impl Iterator<Item = (OwnerIx, &T)> {
         (0u32..)
             .zip(&self.0)

@@ -1,4 +1,4 @@
-//! The sessions that claims and members name, each with the keys it is named as the owner of.
+//! The sessions that claims and members name, each with the keys that it owns.
 
 use hashbrown::HashTable;
 use xxhash_rust::xxh3::xxh3_64;
@@ -7,18 +7,18 @@ use super::keys::KeyIx;
 use crate::id::{NodeId, Revision, Session};
 use crate::wire::Malformed;
 
-/// A session's place in [`Owners`].
+/// The index of a session in [`Owners`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct OwnerIx(u32);
 
 impl OwnerIx {
-    /// Nobody: a key that is free, or has no plan.
+    /// No session: the owner of a free key, the place of a key without one.
     pub const NONE: Self = Self(u32::MAX);
 
-    /// None is below it.
+    /// The lowest index.
     pub const FIRST: Self = Self(0);
 
-    /// Whether it stands for somebody.
+    /// Whether it is the index of a session.
     pub fn is_some(self) -> bool {
         self != Self::NONE
     }
@@ -43,10 +43,11 @@ impl Default for OwnerIx {
 pub struct OwnerEntry {
     pub node: NodeId,
     pub session: Session,
-    /// The revision of the record that named it first, as far as this view knows: its lease record is
+    /// The revision of the first record that named the session, as far as this view knows. Its lease
+    /// record is older.
     /// older.
     pub named: Revision,
-    /// The keys whose claims name it, in no order.
+    /// The keys whose claims name the session, in no order.
     pub keys: Vec<KeyIx>,
 }
 
@@ -65,12 +66,12 @@ fn hash(session: Session) -> u64 {
 pub struct Owners {
     entries: Vec<Option<OwnerEntry>>,
     free: Vec<u32>,
-    /// The sessions' places by a hash that costs little: every claim that is read asks for one.
+    /// The indices by a cheap hash: every claim that is read needs one.
     index: HashTable<OwnerIx>,
 }
 
 impl Owners {
-    /// What is known of the session.
+    /// The entry of the session.
     pub fn get(&self, owner: OwnerIx) -> Option<&OwnerEntry> {
         self.entries.get(owner.0 as usize)?.as_ref()
     }
@@ -84,15 +85,15 @@ impl Owners {
         self.index.find(hash(session), same).copied()
     }
 
-    /// The session's place, if it is named anywhere. A session that is named for another node too
-    /// is that other node's no less: the first one seen has it.
+    /// The index of the session, if it is named anywhere. If two nodes claim one session, it belongs to
+    /// the node that was seen first.
     pub fn find(&self, node: &NodeId, session: Session) -> Option<OwnerIx> {
         let owner = self.find_session(session)?;
         self.get(owner).filter(|o| o.node == *node).map(|_| owner)
     }
 
-    /// The session's place, made where there is none. `None` where another node's session has the
-    /// same bits, which only a forged record can bring about.
+    /// The index of the session. Adds it if it is new. `None` if it belongs to another node, which only
+    /// a forged record can cause.
     pub(crate) fn intern(
         &mut self,
         node: &NodeId,
@@ -114,7 +115,8 @@ impl Owners {
         Some(OwnerIx(at))
     }
 
-    /// The same for a node whose name was not read yet: that of a session that is known need not be.
+    /// As [`intern`](Self::intern), for a node id that is not parsed yet. The id of a known session is
+    /// not parsed.
     pub(super) fn intern_text(
         &mut self,
         node: &str,
@@ -130,7 +132,7 @@ impl Owners {
         owner.ok_or(Malformed::OutOfBounds { field: "session" })
     }
 
-    /// Forgets the sessions that no claim names and that `keep` does not know.
+    /// Removes the sessions that no claim names and that `keep` does not keep.
     ///
     /// # Panics
     /// Never: there are fewer sessions than 2^32.
@@ -148,7 +150,7 @@ impl Owners {
         }
     }
 
-    /// Every session with its place.
+    /// Every session with its index.
     pub fn iter(&self) -> impl Iterator<Item = (OwnerIx, &OwnerEntry)> {
         (0u32..).zip(&self.entries).filter_map(|(at, e)| Some((OwnerIx(at), e.as_ref()?)))
     }

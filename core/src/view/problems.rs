@@ -1,40 +1,40 @@
-//! Records that cannot be read: counted, and shown as far as there is room.
+//! Unreadable records. All are counted; the first ones are kept with their reason.
 
 use std::collections::BTreeMap;
 
 use crate::id::Revision;
 
-/// The most problems that are kept with their words.
+/// The most problems that are kept with their reason.
 const SHOWN: usize = 256;
 
-/// One record that cannot be read.
+/// One unreadable record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
     pub revision: Revision,
     pub why: String,
 }
 
-/// The records that cannot be read, by name.
+/// The unreadable records by name.
 #[derive(Debug, Default)]
 pub struct Problems {
     shown: BTreeMap<String, Problem>,
-    /// Those from before the snapshot that is being read: found once more, they are no others.
+    /// Those from before the current snapshot. If it shows one again, that one is not counted twice.
     before: BTreeMap<String, Problem>,
     found: u64,
 }
 
 impl Problems {
-    /// A snapshot begins: those that it does not show are gone.
+    /// Begins a snapshot. Problems that it does not show are gone.
     pub fn begin_snapshot(&mut self) {
         self.before.append(&mut self.shown);
     }
 
-    /// The snapshot has ended.
+    /// Ends the snapshot.
     pub fn end_snapshot(&mut self) {
         self.before.clear();
     }
 
-    /// Notes one.
+    /// Adds a problem.
     pub fn add(&mut self, name: &str, revision: Revision, why: String) {
         let known = self.before.get(name).is_some_and(|problem| problem.revision == revision);
         self.found += u64::from(!known);
@@ -43,24 +43,24 @@ impl Problems {
         }
     }
 
-    /// Forgets one: its record was written again, or deleted.
+    /// Removes a problem: its record was written again, or deleted.
     pub fn clear(&mut self, name: &str) {
         if !self.shown.is_empty() {
             self.shown.remove(name);
         }
     }
 
-    /// The revision of the record of this name, if it cannot be read.
+    /// The revision of the record of this name, if it is unreadable.
     pub fn revision(&self, name: &str) -> Option<Revision> {
         self.shown.get(name).map(|problem| problem.revision)
     }
 
-    /// How many were ever found.
+    /// How many problems were found in all.
     pub fn found(&self) -> u64 {
         self.found
     }
 
-    /// Those that stand now, by name.
+    /// The current problems by name.
     pub fn iter(&self) -> impl Iterator<Item = (&String, &Problem)> {
         self.shown.iter()
     }

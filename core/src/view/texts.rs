@@ -1,19 +1,19 @@
-//! The texts of the keys, one after the other: a key then costs its text and not an allocation.
+//! The texts of the keys, one after the other. So a key costs its text and no allocation.
 
-/// Where a key's text stands: eight bytes, of which two are its length.
+/// The position of a key's text: eight bytes, two of them for its length.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Text(u64);
 
 const LEN_BITS: u32 = 16;
 
-/// Below this, what is dead is not worth a copy of what lives.
+/// The smallest number of unused bytes that makes compaction worth its copy.
 const DEAD_AT_LEAST: usize = 4096;
 
-/// The texts.
+/// The texts of all keys in one buffer.
 #[derive(Debug, Default)]
 pub(super) struct Texts {
     all: String,
-    /// How many bytes belong to nobody any more.
+    /// How many bytes no key uses any more.
     dead: usize,
 }
 
@@ -41,18 +41,18 @@ impl Texts {
         Text::new(start, text.len())
     }
 
-    /// Forgets one. Its bytes stay until [`is_sparse`](Self::is_sparse) says that it pays.
+    /// Removes a text. Its bytes stay until the owner compacts, see [`is_sparse`](Self::is_sparse).
     pub(super) fn remove(&mut self, text: Text) {
         self.dead += text.range().len();
     }
 
-    /// Whether most of it is dead: then whoever has the texts moves those that live, which costs
-    /// each text that was removed no more than two that stay.
+    /// Whether most bytes are unused. Then the owner should compact with [`keep`](Self::keep). That
+    /// costs no more than one copied byte for each removed one.
     pub(super) fn is_sparse(&self) -> bool {
         self.dead >= DEAD_AT_LEAST && self.dead * 2 > self.all.len()
     }
 
-    /// Keeps just these, and says to each where it stands now.
+    /// Keeps only these texts, and updates their positions.
     pub(super) fn keep<'a>(&mut self, live: impl Iterator<Item = &'a mut Text>) {
         let mut kept = String::with_capacity(self.all.len() - self.dead);
         for text in live {
@@ -68,7 +68,7 @@ impl Texts {
 mod tests {
     use super::*;
 
-    /// A hundred bytes.
+    /// A text of 100 bytes.
     fn text(number: usize) -> String {
         format!("{number:0100}")
     }
