@@ -1,36 +1,36 @@
-//! How many keys each node is to have where classes overlap: the levels of water in vessels that share
-//! some of their taps.
+//! How many keys each node should have where classes overlap.
 //!
-//! The k-th key of a node weighs (2k − 1) / affinity. Of all ways to give each class's keys to its nodes
-//! the plan takes the one whose heaviest keys weigh least, then the next heaviest, and so on; among
-//! keys of one weight those stay that are there, then the nodes' hashes decide. That way is one alone as
-//! far as the nodes' numbers of keys go, however it is found.
+//! The picture is water: nodes are vessels, classes are streams that can fill some of the vessels. The
+//! k-th key of a node weighs (2k − 1) / affinity. Of all ways to give the keys of each class to its
+//! nodes, the plan takes the one whose heaviest key weighs least, then the next heaviest, and so on.
+//! Among keys of equal weight, keys that a node has already come first, then the lower hash of the
+//! node. So the number of keys of each node is unique, however it is found.
 
 use std::cmp::Ordering;
 
 use super::flow::Flow;
 
-/// A node that may take keys of some classes that overlap.
+/// A node that is eligible for keys of some overlapping classes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Vessel {
-    /// Its hash.
+    /// The hash of its id.
     pub hash: u64,
     /// Its effective affinity, above 0.
     pub affinity: u32,
-    /// The keys that it has or is to have, of all classes.
+    /// Its keys of all classes, with those planned for it.
     pub load: u64,
 }
 
-/// Keys of one class, and the nodes that may take them.
+/// Keys of one class, and the nodes that are eligible for them.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Stream {
-    /// Indices of vessels, rising.
+    /// Indices of vessels, ascending.
     pub to: Vec<usize>,
     /// How many keys there are.
     pub keys: u64,
 }
 
-/// How many keys each vessel has when all of the streams are in. `base` is what each has that stays.
+/// How many keys each vessel has when all streams are in. `base` is what each vessel keeps.
 pub(super) fn fill(vessels: &[Vessel], base: &[u64], streams: &[Stream]) -> Vec<u64> {
     let mut levels = base.to_vec();
     let live = |at: &usize| streams[*at].keys > 0 && !streams[*at].to.is_empty();
@@ -51,7 +51,8 @@ pub(super) fn fill(vessels: &[Vessel], base: &[u64], streams: &[Stream]) -> Vec<
             }
             continue;
         }
-        // These do not fit in where they may go, so nothing else goes there, and they nowhere else.
+        // The crowd does not fit into its vessels. So these vessels get no other keys, and the crowd
+        // goes nowhere else.
         let (crowd, full) = flow.crowd();
         let pick = |all: &[usize], is: &[bool], so: bool| -> Vec<usize> {
             all.iter().zip(is).filter(|(_, is)| **is == so).map(|(at, _)| *at).collect()
@@ -63,13 +64,13 @@ pub(super) fn fill(vessels: &[Vessel], base: &[u64], streams: &[Stream]) -> Vec<
     levels
 }
 
-/// The stream, as far as it may go into these vessels.
+/// The stream, limited to these vessels.
 fn within(stream: &Stream, into: &[usize]) -> Stream {
     let to = stream.to.iter().copied().filter(|at| into.binary_search(at).is_ok()).collect();
     Stream { to, keys: stream.keys }
 }
 
-/// How full each of these vessels gets by so many keys that may go into any.
+/// How many keys each of these vessels gets if the keys may go into any of them.
 fn level(vessels: &[Vessel], base: &[u64], into: &[usize], keys: u64) -> Vec<u64> {
     let reach = |at: usize, height: u128| {
         let reach = (u128::from(vessels[at].affinity) * height + HALF) / ONE;
@@ -87,7 +88,7 @@ fn level(vessels: &[Vessel], base: &[u64], into: &[usize], keys: u64) -> Vec<u64
         *(if taken(middle) <= u128::from(keys) { &mut low } else { &mut high }) = middle;
     }
     let mut levels: Vec<u64> = into.iter().map(|&at| reach(at, low)).collect();
-    // What is left is less than one key for each vessel.
+    // Less than one key for each vessel is left.
     let left = u128::from(keys) - if into.is_empty() { u128::from(keys) } else { taken(low) };
     let mut next: Vec<usize> = (0..into.len()).collect();
     next.sort_by(|&a, &b| {
@@ -100,7 +101,7 @@ fn level(vessels: &[Vessel], base: &[u64], into: &[usize], keys: u64) -> Vec<u64
     levels
 }
 
-/// Compares two keys, each the so-manieth of a vessel: that first which goes in first.
+/// Compares the n-th key of one vessel with that of another. The lesser goes in first.
 fn weigh(left: (&Vessel, u64, usize), right: (&Vessel, u64, usize)) -> Ordering {
     let ((a, a_th, a_at), (b, b_th, b_at)) = (left, right);
     let by_weight = cmp_weight(a, a_th, b, b_th);
@@ -112,7 +113,7 @@ fn cmp_weight(a: &Vessel, a_th: u64, b: &Vessel, b_th: u64) -> Ordering {
     weight(a_th, b.affinity).cmp(&weight(b_th, a.affinity))
 }
 
-/// Compares which of two vessels, with their indices, one key more goes into first.
+/// Compares vessels with their indices: the lesser gets the next key.
 pub fn cmp_next(left: (&Vessel, usize), right: (&Vessel, usize)) -> Ordering {
     let ((a, a_at), (b, b_at)) = (left, right);
     weigh((a, a.load + 1, a_at), (b, b.load + 1, b_at))

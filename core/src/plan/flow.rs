@@ -1,20 +1,20 @@
-//! Streams of keys into vessels of limited room.
+//! Flows of keys from classes into nodes of limited room.
 
 use std::collections::VecDeque;
 
 use super::fill::Stream;
 
-/// How many keys of each stream go into each vessel that it may go into.
+/// How many keys of each stream go into each of its vessels.
 #[derive(Debug, Clone)]
 pub(super) struct Flow<'a> {
     streams: &'a [Stream],
-    /// By stream and place in its list of vessels.
+    /// By stream, and by position in its list of vessels.
     pub(super) keys: Vec<Vec<u64>>,
-    /// What each vessel has room for still.
+    /// The room left in each vessel.
     room: Vec<u64>,
-    /// What of each stream goes nowhere yet.
+    /// The keys of each stream that have no vessel yet.
     left: Vec<u64>,
-    /// The streams that may go into each vessel, with its place in their lists.
+    /// The streams that may go into each vessel, with the vessel's position in their lists.
     from: Vec<Vec<(usize, usize)>>,
 }
 
@@ -31,7 +31,7 @@ impl<'a> Flow<'a> {
         Self { streams, keys, room, left, from }
     }
 
-    /// Lets all of the streams in, if there is a way.
+    /// Puts all streams in. Returns whether that is possible.
     pub(super) fn run(&mut self) -> bool {
         for stream in 0..self.streams.len() {
             self.pour(stream);
@@ -42,7 +42,7 @@ impl<'a> Flow<'a> {
         self.left.iter().all(|left| *left == 0)
     }
 
-    /// Lets a stream in where there is room; first where few others may go.
+    /// Puts a stream in where there is room, first where few other streams can go.
     fn pour(&mut self, stream: usize) {
         let to = &self.streams[stream].to;
         let mut order: Vec<usize> = (0..to.len()).collect();
@@ -56,7 +56,7 @@ impl<'a> Flow<'a> {
         }
     }
 
-    /// Lets more of a stream in, by having others make room where they can go elsewhere.
+    /// Puts more of a stream in by moving other streams to other vessels.
     fn reroute(&mut self, stream: usize) -> bool {
         let mut search = Search::new(self.streams.len(), self.room.len());
         search.reach_stream(stream, None);
@@ -83,7 +83,7 @@ impl<'a> Flow<'a> {
         }
     }
 
-    /// The streams that are too many for the vessels that they may go into, and these vessels.
+    /// The streams that have too many keys for their vessels, and these vessels.
     pub(super) fn crowd(&self) -> (Vec<bool>, Vec<bool>) {
         let mut search = Search::new(self.streams.len(), self.room.len());
         for stream in (0..self.streams.len()).filter(|&stream| self.left[stream] > 0) {
@@ -94,8 +94,8 @@ impl<'a> Flow<'a> {
         (search.streams, search.vessels.iter().map(Option::is_some).collect())
     }
 
-    /// Of all ways to let everything in, the one in which the first stream goes into its first vessel
-    /// with as many keys as can be, then into its second, and so on, then the second stream.
+    /// Changes the flow to the one in which the first stream has as many keys as possible in its first
+    /// vessel, then in its second, and so on; then the second stream.
     pub(super) fn straighten(&mut self) {
         for stream in 0..self.streams.len() {
             for place in 0..self.streams[stream].to.len() {
@@ -104,7 +104,7 @@ impl<'a> Flow<'a> {
         }
     }
 
-    /// Lets more of a stream into a vessel, and less into those that come after it in its list.
+    /// Puts more of a stream into a vessel, and less into the later ones of its list.
     fn widen(&mut self, stream: usize, place: usize) -> bool {
         let later = self.keys[stream][place + 1..].iter().sum::<u64>();
         if later == 0 {
@@ -131,7 +131,7 @@ impl<'a> Flow<'a> {
     }
 }
 
-/// A step on the way: a stream enters a vessel, from which it came out of another.
+/// A step of a path: a stream enters a vessel, with keys from another one.
 #[derive(Debug, Clone, Copy)]
 struct Hop {
     enters: (usize, usize),
@@ -144,16 +144,16 @@ enum Reached {
     Vessel(usize),
 }
 
-/// What can be reached by having streams go elsewhere, the nearest first.
+/// A breadth-first search over moves of streams.
 #[derive(Debug)]
 struct Search {
     streams: Vec<bool>,
-    /// Out of which vessel each stream was reached: (place, vessel).
+    /// The vessel from which each stream was reached: (position, vessel).
     out_of: Vec<Option<(usize, usize)>>,
-    /// By which stream each vessel was reached.
+    /// The stream from which each vessel was reached.
     vessels: Vec<Option<(usize, usize)>>,
     queue: VecDeque<Reached>,
-    /// Only what comes after this may change.
+    /// Only flows after this one may change.
     after: Option<(usize, usize)>,
 }
 
@@ -205,7 +205,7 @@ impl Search {
         self.after.is_none_or(|after| (stream, place) > after && stream != after.0)
     }
 
-    /// From the end back to where the search began.
+    /// The path from the start of the search to this end.
     fn path(&self, end: usize) -> Vec<Hop> {
         let (mut path, mut vessel) = (Vec::new(), end);
         while let Some(enters) = self.vessels[vessel] {

@@ -1,7 +1,7 @@
-//! Where keys go: pure functions over counts and hashes.
+//! Where keys go: pure functions of counts and hashes.
 //!
-//! Nothing here knows a view, a clock or a node's name: a candidate is its place in a list that is
-//! sorted by node id, so that every node hands in the same list and gets the same answer.
+//! These functions know no view, clock or node id. A candidate is an index in a list that is sorted by
+//! node id. Every node passes the same list and gets the same result.
 
 mod fill;
 mod flow;

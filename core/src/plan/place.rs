@@ -4,24 +4,24 @@ use std::cmp::Ordering;
 
 use super::score::{pair_hash, score_of};
 
-/// A node that may take the keys of one class: affinity above 0, prefix matches.
+/// A node that is eligible for the keys of one class.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Candidate {
-    /// Its hash.
+    /// The hash of its id.
     pub hash: u64,
     /// Its effective affinity, above 0.
     pub affinity: u32,
-    /// The keys of the class that it has or is to have.
+    /// Its keys of the class, with those planned for it.
     pub load: u64,
 }
 
-/// The band of each candidate: (floor, ceiling) of its share of `total` keys.
+/// The floor and the ceiling of each candidate's share of `total` keys.
 pub(super) fn bands(candidates: &[Candidate], total: u64) -> Vec<(u64, u64)> {
     let share = Share::new(candidates, total);
     candidates.iter().map(|candidate| share.band(candidate)).collect()
 }
 
-/// How `total` keys are shared out.
+/// How `total` keys are divided.
 #[derive(Debug, Clone, Copy)]
 struct Share {
     total: u128,
@@ -42,20 +42,20 @@ impl Share {
         (floor, floor + u64::from(!scaled.is_multiple_of(self.affinities)))
     }
 
-    /// The candidate's share times the sum of the affinities: a whole number.
+    /// The candidate's share times the sum of the affinities, which is an integer.
     fn scaled(self, candidate: &Candidate) -> u128 {
         self.total * u128::from(candidate.affinity)
     }
 }
 
-/// Places the orphans of one class, one after another in the order of their hash.
+/// Places the orphans of one class, one after another in the order of their hashes.
 ///
-/// It is confluent: when any part of what it planned has been carried out, a new placer plans the
-/// rest as before. (Only a key pushed out of its band by `not` may be placed otherwise later.)
+/// Placing is confluent: after any part of its plan is carried out, a new placer plans the rest as
+/// before. (Only a key that leaves its band because of `not` may be placed differently later.)
 #[derive(Debug)]
 pub struct Placer {
     slots: Vec<Slot>,
-    /// Orphans that are left when every floor is reached.
+    /// Orphans that are left when every node has its floor.
     spare: u64,
 }
 
@@ -63,14 +63,14 @@ pub struct Placer {
 #[derive(Debug)]
 struct Slot {
     candidate: Candidate,
-    /// How many keys it is below its floor.
+    /// How many keys it lacks to its floor.
     below_floor: u64,
-    /// Once it is at its floor, it is one key below its ceiling.
+    /// Whether its ceiling is above its floor.
     below_ceiling: bool,
 }
 
 impl Placer {
-    /// For `orphans` keys that are about to be placed.
+    /// Makes a placer for `orphans` keys.
     pub fn new(candidates: &[Candidate], orphans: u64) -> Self {
         let total = candidates.iter().map(|candidate| candidate.load).sum::<u64>() + orphans;
         let share = Share::new(candidates, total);
@@ -79,8 +79,8 @@ impl Placer {
         Self { slots, spare: orphans.saturating_sub(deficit) }
     }
 
-    /// Where this orphan goes: the index of a candidate, or none where every candidate is in `not`.
-    /// `home` is the candidate that had it last.
+    /// The index of the candidate that this orphan goes to, or `None` if all candidates are in `not`.
+    /// `home` is the candidate that had the key last.
     pub fn place(&mut self, key: u64, home: Option<usize>, not: &[usize]) -> Option<usize> {
         let home = home.filter(|&at| self.has_room(at) && !not.contains(&at));
         let to =
@@ -90,8 +90,8 @@ impl Placer {
     }
 
     fn best_with_room(&self, key: u64, not: &[usize]) -> Option<usize> {
-        // A lower number of a pair and no higher affinity make no higher score, which spares nearly all
-        // of them the logarithm.
+        // A candidate with a lower pair hash and no higher affinity cannot have a higher score. This
+        // check saves the logarithm for nearly all of them.
         let (mut best, mut beaten) = (None, None);
         for (at, slot) in self.slots.iter().enumerate() {
             if !slot.has_room(self.spare) || not.contains(&at) {
@@ -137,7 +137,7 @@ impl Placer {
 }
 
 impl Slot {
-    /// Divides only where the candidate is below its floor: most are not when one key is placed.
+    /// Divides only if the candidate is below its floor. When one key is placed, most are not.
     fn new(candidate: Candidate, share: Share) -> Self {
         let (scaled, load) = (share.scaled(&candidate), u128::from(candidate.load));
         if (load + 1) * share.affinities > scaled {
@@ -155,7 +155,7 @@ impl Slot {
 }
 
 impl Candidate {
-    /// Compares how full each would be for its affinity with one key more.
+    /// Compares (load + 1) / affinity.
     fn cmp_filling(&self, other: &Self) -> Ordering {
         let left = (u128::from(self.load) + 1) * u128::from(other.affinity);
         let right = (u128::from(other.load) + 1) * u128::from(self.affinity);
@@ -179,7 +179,7 @@ mod tests {
         (0..affinities.len()).map(one).collect()
     }
 
-    /// The hashes of this many keys, in the order in which they are placed.
+    /// The hashes of this many keys, in the order of placing.
     fn orphans(count: u64) -> Vec<u64> {
         let mut keys: Vec<u64> = (0..count).map(|key| key_hash(&format!("k{key}"))).collect();
         keys.sort_unstable();

@@ -9,14 +9,14 @@ pub struct Quota {
     pub from: usize,
     /// Index of the receiver.
     pub to: usize,
-    /// How many keys, above 0.
+    /// How many keys; above 0.
     pub keys: u64,
 }
 
-/// The least moves that bring every candidate of one class into its band.
+/// The fewest moves that bring every candidate of one class into its band.
 ///
 /// Sorted by donor, then receiver. Each donor's keys are spread over the receivers, so that each key
-/// can have one that it scores well with.
+/// can have a receiver for which its score is good.
 pub fn quotas(candidates: &[Candidate]) -> Vec<Quota> {
     let flows = flows(candidates);
     let mut open: Vec<u64> = flows.iter().map(|flow| flow.take).collect();
@@ -28,7 +28,7 @@ pub fn quotas(candidates: &[Candidate]) -> Vec<Quota> {
     quotas
 }
 
-/// What one candidate gives or takes; never both.
+/// How many keys one candidate gives or takes; one of them is 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 struct Flow {
     give: u64,
@@ -63,19 +63,19 @@ fn flows(candidates: &[Candidate]) -> Vec<Flow> {
     flows
 }
 
-/// The fixed order of the nodes, another one than that of their names.
+/// The order of the nodes' hashes, which differs from that of their ids.
 fn in_hash_order(candidates: &[Candidate]) -> Vec<usize> {
     let mut order: Vec<usize> = (0..candidates.len()).collect();
     order.sort_by_key(|&at| (candidates[at].hash, at));
     order
 }
 
-/// Deals a donor's keys out over the open places, in proportion to them: what lies between two whole
-/// numbers on the way from the first place to the last is one key. `hash` says where the first whole
-/// number lies, so that donors of a key or two do not all fill the same receiver.
+/// Distributes a donor's keys over the open places, in proportion to them. The running sum over the
+/// receivers is scaled to the number of keys; each integer that it passes is one key. `hash` shifts the
+/// first integer, so that donors of one or two keys do not all fill the same receiver.
 ///
-/// No receiver gets more than it has open, since a donor has at most as many keys as there are open
-/// places.
+/// No receiver gets more keys than it has open places, because a donor has at most as many keys as
+/// there are open places.
 pub(super) fn spread(from: usize, give: u64, hash: u64, open: &mut [u64], quotas: &mut Vec<Quota>) {
     let places: u128 = open.iter().copied().map(u128::from).sum();
     debug_assert!(u128::from(give) <= places);

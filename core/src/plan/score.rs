@@ -1,8 +1,8 @@
-//! Weighted rendezvous scores in integers: two machines must never differ.
+//! Weighted rendezvous scores in integers, so that all machines agree.
 
 use std::cmp::Ordering;
 
-/// The hash of a key, by which orphans are ordered and pairs are scored.
+/// The hash of a key. It orders orphans and is part of each pair hash.
 pub fn key_hash(key: &str) -> u64 {
     xxhash_rust::xxh3::xxh3_64(key.as_bytes())
 }
@@ -12,11 +12,11 @@ pub fn node_hash(node: &str) -> u64 {
     xxhash_rust::xxh3::xxh3_64_with_seed(node.as_bytes(), 1)
 }
 
-/// How well a node suits a key: affinity / −ln(u), u the pair's own number between 0 and 1. The
-/// highest wins, and each node wins in proportion to its affinity.
+/// How well a node suits a key: affinity / −ln(u), where u is a number between 0 and 1 from the hash of
+/// the pair. The highest score wins, and each node wins in proportion to its affinity.
 ///
-/// It is kept as a fraction and compared by cross multiplication, which is exact and spares the hot
-/// path a division. A constant factor changes no comparison, so the logarithm is to base 2.
+/// The score is a fraction and is compared by cross multiplication, which is exact and needs no
+/// division. A constant factor changes no comparison, so the logarithm is to base 2.
 #[derive(Debug, Clone, Copy)]
 pub struct Score {
     affinity: u32,
@@ -30,14 +30,14 @@ pub fn score(node: u64, key: u64, affinity: u32) -> Score {
     score_of(pair_hash(node, key), affinity)
 }
 
-/// The score of a pair, by its own number: it never falls where that rises, nor where the affinity does.
+/// The score of a pair hash. It never falls when the pair hash or the affinity rises.
 #[inline]
 pub(super) fn score_of(pair: u64, affinity: u32) -> Score {
     Score { affinity, cost: neg_log2(pair) }
 }
 
 impl Score {
-    /// The score as people compare it. Plans do not.
+    /// The score for display. Plans do not use it.
     #[expect(clippy::cast_precision_loss, reason = "shown with a few digits")]
     pub fn as_f64(self) -> f64 {
         f64::from(self.affinity) * (1_u64 << FRACTION_BITS) as f64 / self.cost as f64
@@ -69,8 +69,8 @@ impl PartialEq for Score {
     }
 }
 
-/// The pair's own 64 bits: two rounds of a folded 64 × 64 → 128 multiplication, enough since both
-/// hashes are well mixed already. The constants are odd 64-bit numbers without a pattern.
+/// The 64 bits of a pair: two rounds of a folded 64 × 64 → 128 multiplication. That is enough because
+/// both hashes are well mixed. The constants are odd 64-bit numbers without a pattern.
 #[inline]
 pub(super) fn pair_hash(node: u64, key: u64) -> u64 {
     let mixed = fold(node ^ 0xa076_1d64_78bd_642f, key ^ 0xe703_7ed1_a0b4_28db);
@@ -89,17 +89,17 @@ const fn low(wide: u128) -> u64 {
     wide as u64
 }
 
-/// 6 bits and a carry of whole number, the rest fraction: the logarithm goes from 2^-57 to 64.
+/// 57 bits after the point, and 7 before it: the logarithm is between 2^-57 and 64.
 const FRACTION_BITS: u32 = 57;
 
-/// The logarithm is interpolated between this many points, a power of two.
+/// The number of intervals of the interpolation, a power of two.
 const STEPS: usize = 1 << STEP_BITS;
 const STEP_BITS: u32 = 8;
 
-/// −log2(hash / 2^64) in fixed point, never 0.
+/// −log2(hash / 2^64) in fixed point, at least 1.
 ///
-/// It falls strictly but for the last bits, is exact at the table's points, and between them off by
-/// at most 3·10^-6, and by at most a thousandth of itself down to 2^-40.
+/// It falls strictly except in the last bits. It is exact at the points of the table. Between them the
+/// error is at most 3·10^-6, and at most a thousandth of the value down to 2^-40.
 #[inline]
 fn neg_log2(hash: u64) -> u64 {
     let hash = hash | 1;
@@ -127,8 +127,8 @@ const fn log2_table() -> [u64; STEPS + 1] {
     table
 }
 
-/// The bits of log2(1 + step / STEPS), one by one: squaring doubles a logarithm, and a square that
-/// reaches 2 says that the next bit is set.
+/// The bits of log2(1 + step / STEPS), one by one: squaring doubles a logarithm, and a square of at
+/// least 2 means that the next bit is 1.
 const fn log2_bits(step: u64) -> u64 {
     let mut value: u128 = ((STEPS as u128) + step as u128) << (63 - STEP_BITS);
     let mut bits = 0;
@@ -161,8 +161,8 @@ mod tests {
         wins
     }
 
-    /// Chi-square against the affinities; with k nodes it is k − 1 on average, and above
-    /// k + 6·√(2k) far less than once in a million.
+    /// Chi-square against the affinities. With k nodes it is k − 1 on average. It is above k + 6·√(2k)
+    /// far less often than once in a million.
     fn check_shares(affinities: &[u32]) {
         let keys = 100_000;
         let sum: f64 = affinities.iter().copied().map(f64::from).sum();

@@ -1,4 +1,4 @@
-//! Placing and balancing where classes overlap: by all of a node's keys.
+//! Placing and balancing where classes overlap, by all keys of a node.
 
 use std::collections::VecDeque;
 
@@ -7,20 +7,20 @@ use super::flow::Flow;
 use super::rebalance::{Quota, spread};
 use super::score::score;
 
-/// Places the orphans of classes that overlap, of each class in the order of their hash.
+/// Places the orphans of overlapping classes, those of each class in the order of their hashes.
 ///
-/// How many keys of each class each node gets is fixed by the state that they lead to, the best of
-/// those that can be reached, so it is confluent as a [`Placer`](super::Placer) is.
+/// The best state that can be reached decides how many keys of each class each node gets. So placing is
+/// confluent, as with [`Placer`](super::Placer).
 #[derive(Debug)]
 pub struct SharedPlacer {
     vessels: Vec<Vessel>,
     streams: Vec<Stream>,
-    /// How many keys of each stream its vessels still get.
+    /// How many keys of each stream each of its vessels still gets.
     left: Vec<Vec<u64>>,
 }
 
 impl SharedPlacer {
-    /// For the keys of these streams, which are in the order of their lists of nodes.
+    /// Makes a placer for these streams, sorted by their lists of nodes.
     pub fn new(vessels: Vec<Vessel>, streams: Vec<Stream>) -> Self {
         debug_assert!(streams.is_sorted_by(|a, b| a.to < b.to));
         let base: Vec<u64> = vessels.iter().map(|vessel| vessel.load).collect();
@@ -33,8 +33,8 @@ impl SharedPlacer {
         Self { vessels, streams, left }
     }
 
-    /// Where this orphan of a stream goes: a place in the stream's list, or none where all of them
-    /// are in `not`. `home` had it last.
+    /// The position in the stream's list that this orphan goes to, or `None` if all of them are in
+    /// `not`. `home` is the one that had the key last.
     pub fn place(
         &mut self,
         stream: usize,
@@ -65,16 +65,16 @@ impl SharedPlacer {
     }
 }
 
-/// The keys of a class, by node.
+/// How many keys of a class each node has.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Holding {
-    /// Indices of vessels, rising.
+    /// Indices of vessels, ascending.
     pub nodes: Vec<usize>,
-    /// What each has.
+    /// The keys of each.
     pub keys: Vec<u64>,
 }
 
-/// How many keys each vessel is to have when all that move have moved.
+/// How many keys each vessel should have after all moves.
 pub fn shares(vessels: &[Vessel], classes: &[Holding]) -> Vec<u64> {
     let stream =
         |class: &Holding| Stream { to: class.nodes.clone(), keys: class.keys.iter().sum() };
@@ -82,8 +82,8 @@ pub fn shares(vessels: &[Vessel], classes: &[Holding]) -> Vec<u64> {
     fill(vessels, &vec![0; vessels.len()], &streams)
 }
 
-/// The moves that bring every vessel to its share, as few as chains of the shortest make, by class.
-/// Indices are places in a class's list of nodes.
+/// The moves that bring every vessel to its share, by class, along the shortest chains. Indices are
+/// positions in the class's list of nodes.
 pub fn shared_quotas(vessels: &[Vessel], classes: &[Holding]) -> Vec<Vec<Quota>> {
     let mut chains = Chains::new(vessels, classes);
     while chains.shift() {}
@@ -91,7 +91,7 @@ pub fn shared_quotas(vessels: &[Vessel], classes: &[Holding]) -> Vec<Vec<Quota>>
     changes.map(|(before, after)| deal(vessels, before, &after.keys)).collect()
 }
 
-/// The moves of one class, dealt out over its receivers.
+/// The moves of one class, distributed over its receivers.
 fn deal(vessels: &[Vessel], class: &Holding, after: &[u64]) -> Vec<Quota> {
     let change = || class.keys.iter().zip(after);
     let mut open: Vec<u64> = change().map(|(was, is)| is.saturating_sub(*was)).collect();
@@ -102,16 +102,16 @@ fn deal(vessels: &[Vessel], class: &Holding, after: &[u64]) -> Vec<Quota> {
     quotas
 }
 
-/// Keys on their way from nodes that have too many to those that have too few; where no node of the
-/// one kind shares a class with one of the other, by way of others.
+/// Keys on their way from nodes with too many to nodes with too few. If such nodes share no class, keys
+/// go through other nodes.
 #[derive(Debug)]
 struct Chains {
     classes: Vec<Holding>,
-    /// What each vessel has too many.
+    /// How many keys each vessel has too many.
     excess: Vec<u64>,
-    /// What each lacks.
+    /// How many keys each vessel lacks.
     lack: Vec<u64>,
-    /// The classes that each vessel may take, with its place in their lists.
+    /// The classes for which each vessel is eligible, with its position in their lists.
     of: Vec<Vec<(usize, usize)>>,
 }
 
@@ -153,7 +153,7 @@ impl Chains {
         true
     }
 
-    /// The nearest vessel that lacks keys, and by which hop each that is nearer was reached.
+    /// The nearest vessel that lacks keys, and the hop by which each nearer one was reached.
     fn search(&self) -> Option<(usize, Vec<Option<Hop>>)> {
         let mut by = vec![None; self.of.len()];
         let mut known: Vec<bool> = self.excess.iter().map(|excess| *excess > 0).collect();
@@ -164,7 +164,7 @@ impl Chains {
                 return Some((node, by));
             }
             for &(class, from) in &self.of[node] {
-                // From the first that is reached everything of a class is.
+                // The first vessel that is reached reaches all others of its class.
                 if self.classes[class].keys[from] == 0 || std::mem::replace(&mut seen[class], true)
                 {
                     continue;
@@ -181,7 +181,7 @@ impl Chains {
     }
 }
 
-/// One node of a class gives to another.
+/// One node of a class gives keys to another.
 #[derive(Debug, Clone, Copy)]
 struct Hop {
     class: usize,
@@ -199,7 +199,7 @@ mod tests {
     use super::super::score::{key_hash, node_hash};
     use super::*;
 
-    /// Nodes, and classes of them with what each has of it and how many keys have no place.
+    /// Nodes, and classes of them: the keys of each node, and the number of orphans.
     #[derive(Debug, Clone)]
     struct Group {
         affinities: Vec<u32>,
@@ -224,7 +224,7 @@ mod tests {
             self.affinities.iter().enumerate().map(vessel).collect()
         }
 
-        /// The orphans as (class, hash), in the order in which they are placed.
+        /// The orphans as (class, hash), in the order of placing.
         fn keys(&self) -> Vec<(usize, u64)> {
             let of = |(class, &count): (usize, &u64)| {
                 (0..count).map(move |key| (class, key_hash(&format!("{class}.{key}"))))
@@ -253,7 +253,7 @@ mod tests {
         vessels.iter().map(|vessel| vessel.load).collect()
     }
 
-    /// Whether no key of these classes would weigh less elsewhere.
+    /// Whether no key of these classes would weigh less on another node.
     fn is_even(vessels: &[Vessel], classes: &[Holding]) -> bool {
         classes.iter().all(|class| {
             let holders = class.nodes.iter().zip(&class.keys).filter(|(_, keys)| **keys > 0);

@@ -15,7 +15,7 @@ use crate::vectors::check;
 struct Nodes(Vec<(String, u32, u64)>);
 
 impl Nodes {
-    /// By id, as the plan wants them.
+    /// Sorted by id, as the plan needs them.
     fn candidates(&mut self) -> Vec<Candidate> {
         self.0.sort();
         let of = |(node, affinity, load): &(String, u32, u64)| Candidate {
@@ -82,7 +82,7 @@ fn rebalance() {
     });
 }
 
-/// Nodes by id, and classes of them, which overlap.
+/// Nodes by id, and their overlapping classes.
 #[derive(Deserialize)]
 struct SharedGiven {
     nodes: Vec<(String, u32)>,
@@ -91,7 +91,7 @@ struct SharedGiven {
 
 #[derive(Deserialize)]
 struct SharedClass {
-    /// What each node has of it.
+    /// How many keys of the class each node has.
     has: Vec<(String, u64)>,
     #[serde(default)]
     orphans: Vec<Orphan>,

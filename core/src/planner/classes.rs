@@ -1,8 +1,8 @@
-//! Prefixes and signatures: which keys the same nodes may take.
+//! Prefixes and signatures: which keys have the same eligible nodes.
 //!
-//! A key's *signature* is the set of the members' prefixes that it has, and the longest of them decides
-//! the others. It is worked out once per key, and again only where a prefix comes up that no member had
-//! before. The signatures whose keys the same nodes may take form a class.
+//! The *signature* of a key is the set of the members' prefixes that match it. The longest of them
+//! decides the others. It is computed once for each key, and again only when a member brings a new
+//! prefix. Signatures whose keys have the same eligible nodes form a class.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -11,14 +11,14 @@ use super::standing::Standings;
 use crate::plan::Candidate;
 use crate::view::{OwnerIx, OwnerMap};
 
-/// The prefixes, the signatures, and who has how many keys of each.
+/// The prefixes, the signatures, and the keys of each session by signature.
 #[derive(Debug, Default)]
 pub(super) struct Classes {
-    /// By number, which is in the order in which they came up.
+    /// By number. Numbers follow the order of discovery.
     prefixes: Vec<String>,
-    /// The same by text.
+    /// The numbers, sorted by text.
     sorted: Vec<u16>,
-    /// The longest of the others that each begins with.
+    /// For each prefix the longest other one with which it begins.
     parents: Vec<Option<u16>>,
     /// The longest prefix of each signature.
     signatures: Vec<Option<u16>>,
@@ -28,11 +28,11 @@ pub(super) struct Classes {
     now: Grouping,
 }
 
-/// The most prefixes of all members together; there is one signature more, and one number says none.
+/// The most prefixes of all members together. There is one signature more, and one number means "none".
 const MOST_PREFIXES: usize = 65_534;
 
 impl Classes {
-    /// The prefixes of members that are not known yet, by text.
+    /// The members' prefixes without a number yet, sorted by text.
     pub(super) fn unknown(&self, standings: &Standings) -> Vec<String> {
         let all = standings.values().flat_map(|standing| &standing.prefixes);
         let mut unknown: Vec<_> =
@@ -42,15 +42,15 @@ impl Classes {
         unknown
     }
 
-    /// Whether so many prefixes more are too many, unless those that no member has go.
+    /// Whether so many more prefixes exceed the limit, unless unused ones are removed.
     pub(super) fn is_full(&self, more: usize) -> bool {
         self.prefixes.len() + more > MOST_PREFIXES
     }
 
-    /// Starts again with just the prefixes that members have, and no key counted.
+    /// Starts again with only the members' prefixes, and no key counted.
     pub(super) fn reset(&mut self, standings: &Standings) {
         let mut prefixes = Self::default().unknown(standings);
-        // The same ones everywhere. Nobody takes keys for a prefix that is left out.
+        // The same ones on every node. Keys for a prefix that is left out are not taken.
         prefixes.truncate(MOST_PREFIXES);
         *self = Self::default();
         for prefix in prefixes {
@@ -58,7 +58,7 @@ impl Classes {
         }
     }
 
-    /// Learns a prefix, which is not known yet. The signature whose keys may have it, if there is one.
+    /// Adds a new prefix. Returns the signature whose keys may match it, if there is one.
     pub(super) fn learn(&mut self, prefix: String) -> Option<u16> {
         let number = u16::try_from(self.prefixes.len()).expect("at most `MOST_PREFIXES`");
         let parent = self.longest(&prefix);
@@ -85,8 +85,8 @@ impl Classes {
         Some(self.sorted[at])
     }
 
-    /// The longest prefix that a text has: the last one by text that is not above it, or what that
-    /// begins with.
+    /// The longest prefix that matches a text: the last one, by text, that is not above it, or one that
+    /// this one begins with.
     fn longest(&self, text: &str) -> Option<u16> {
         let up_to =
             self.sorted.partition_point(|&at| self.prefixes[usize::from(at)].as_str() <= text);
@@ -100,12 +100,12 @@ impl Classes {
         next
     }
 
-    /// A prefix and those that it begins with, the longest first.
+    /// A prefix and those with which it begins, longest first.
     fn chain(&self, longest: Option<u16>) -> impl Iterator<Item = u16> {
         std::iter::successors(longest, |at| self.parents[usize::from(*at)])
     }
 
-    /// The signature of a key, and whether it is a new one: then the classes have to be built again.
+    /// The signature of a key, and whether it is new. A new one requires [`build`](Self::build).
     pub(super) fn signature(&mut self, key: &str) -> (u16, bool) {
         let longest = self.longest(key);
         let next = u16::try_from(self.signatures.len()).expect("one more than prefixes at most");
@@ -117,7 +117,7 @@ impl Classes {
         (at, at == next)
     }
 
-    /// The classes of some members, with their loads.
+    /// The classes of these members, with their loads.
     pub(super) fn classes_of(&self, standings: &Standings) -> Grouping {
         let mut of_signature: Vec<Vec<OwnerIx>> = vec![Vec::new(); self.signatures.len()];
         let signatures_of = self.signatures_of_prefixes();
@@ -153,7 +153,7 @@ impl Classes {
         Grouping::new(all, class_of, standings.values().map(|standing| standing.owner))
     }
 
-    /// The signatures that have each prefix.
+    /// The signatures that contain each prefix.
     fn signatures_of_prefixes(&self) -> Vec<Vec<u16>> {
         let mut of = vec![Vec::new(); self.prefixes.len()];
         for (signature, &longest) in (0..).zip(&self.signatures) {
@@ -164,7 +164,7 @@ impl Classes {
         of
     }
 
-    /// Works the classes out again, after a member changed.
+    /// Computes the classes again after a member changed.
     pub(super) fn build(&mut self, standings: &Standings) {
         self.now = self.classes_of(standings);
     }
@@ -173,13 +173,13 @@ impl Classes {
         self.loads[usize::from(signature)].get(owner).copied().unwrap_or(0)
     }
 
-    /// One key of that signature moves from one session's load to another's.
+    /// Moves one key of that signature from one session's load to another's.
     pub(super) fn shift(&mut self, signature: u16, from: OwnerIx, to: OwnerIx) {
         self.count(signature, from, to);
         self.adjust(signature, from, to, 1);
     }
 
-    /// The same, for the classes to be built afterwards.
+    /// As [`shift`](Self::shift), but only for classes that are built later.
     pub(super) fn count(&mut self, signature: u16, from: OwnerIx, to: OwnerIx) {
         let loads = &mut self.loads[usize::from(signature)];
         if let Some(load) = loads.get_mut(from) {
@@ -193,12 +193,12 @@ impl Classes {
         }
     }
 
-    /// Counts keys as the other session's already, in the classes alone.
+    /// Counts keys for the other session, in the classes only.
     pub(super) fn adjust(&mut self, signature: u16, from: OwnerIx, to: OwnerIx, keys: u64) {
         self.now.adjust(signature, from, to, keys);
     }
 
-    /// The same counts worked out afresh: by signature and session.
+    /// The keys by signature and session.
     #[cfg(test)]
     pub(super) fn counted(&self) -> &[OwnerMap<u64>] {
         &self.loads

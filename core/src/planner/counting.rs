@@ -1,10 +1,10 @@
-//! Counting: how many keys of each class every member has or is to have.
+//! Counts how many keys of each class every member has, with those planned for it.
 
 use super::Planner;
 use crate::view::{KeyIx, Note, OwnerIx, View};
 
 impl Planner {
-    /// Works the classes out, with what the open moves will change.
+    /// Computes the classes, with the changes by open moves.
     pub(super) fn rebuild(&mut self) {
         self.classes.build(&self.standings);
         for (signature, from, to, keys) in self.moves.iter() {
@@ -12,7 +12,7 @@ impl Planner {
         }
     }
 
-    /// Counts every key afresh, its signature included.
+    /// Counts every key again, and computes its signature.
     pub(super) fn count_all(&mut self, view: &mut View) {
         let all: Vec<_> = view.keys.iter().map(|(ix, _)| ix).collect();
         for &ix in &all {
@@ -21,14 +21,14 @@ impl Planner {
             entry.counted = OwnerIx::NONE;
             entry.signature = signature.unwrap_or(u16::MAX);
         }
-        // Once, and not for each signature that turns up.
+        // Once, not for each new signature.
         self.rebuild();
         for ix in all {
             self.recount(view, ix);
         }
     }
 
-    /// Prefixes came up: the keys that have one of them are of another signature.
+    /// New prefixes were added. Computes the signature of the keys that match one.
     pub(super) fn sign_again(&mut self, view: &mut View, prefixes: Vec<String>) {
         let mut stale = vec![false; self.classes.signatures()];
         for prefix in prefixes {
@@ -53,7 +53,7 @@ impl Planner {
         }
     }
 
-    /// Counts a key for whoever has it or is to have it.
+    /// Counts a key for the session that it is planned for, or that owns it.
     pub(super) fn recount(&mut self, view: &mut View, ix: KeyIx) {
         let (Some(entry), Some(text)) = (view.keys.get(ix), view.keys.text(ix)) else { return };
         let mut signature = entry.signature;

@@ -1,4 +1,4 @@
-//! Balance generations: who gives how many keys to whom.
+//! Balance generations: how many keys each donor gives to each receiver.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -12,20 +12,20 @@ use crate::time::{Now, Time};
 use crate::view::{KeyIx, OwnerIx, OwnerMap, Versioned, View};
 use crate::wire::{Freeze, MemberState};
 
-/// The moves of the newest generation that have not been seen in the log.
+/// The moves of the newest generation that are not in the log yet.
 #[derive(Debug, Default)]
 pub(super) struct Moves {
-    /// By donor: what it gives to whom, by class. A class is named by the first of its signatures.
+    /// For each donor: how many keys by class and receiver. A class is named by its first signature.
     gives: OwnerMap<BTreeMap<(u16, OwnerIx), u64>>,
     /// How many keys each receiver gets.
     takes: OwnerMap<u64>,
-    /// The class of each signature when the moves were worked out.
+    /// The class of each signature when the moves were computed.
     class_of: Vec<u16>,
     open: u64,
 }
 
 impl Moves {
-    /// Those of these classes, as (place of the class, quota).
+    /// Makes the moves of these classes from (index of the class, quota).
     fn new(grouping: &Grouping, signatures: usize, quotas: Vec<(usize, Quota)>) -> Self {
         let mut moves = Self { class_of: vec![u16::MAX; signatures], ..Self::default() };
         for class in grouping.all() {
@@ -47,26 +47,27 @@ impl Moves {
         self.open == 0
     }
 
-    /// The class of a signature; `u16::MAX` where there was no such signature.
+    /// The class of a signature; `u16::MAX` for a newer signature.
     pub(super) fn class_of(&self, signature: u16) -> u16 {
         self.class_of.get(usize::from(signature)).copied().unwrap_or(u16::MAX)
     }
 
-    /// Every move as (class, donor, receiver, keys).
+    /// All moves as (class, donor, receiver, keys).
     pub(super) fn iter(&self) -> impl Iterator<Item = (u16, OwnerIx, OwnerIx, u64)> {
         self.gives.iter().flat_map(|(from, gives)| {
             gives.iter().map(move |(&(class, to), &keys)| (class, from, to, keys))
         })
     }
 
-    /// Who gets how many keys of a class from a donor.
+    /// The receivers of a class of a donor.
     fn receivers(&self, from: OwnerIx, class: u16) -> impl Iterator<Item = OwnerIx> {
         let gives = self.gives.get(from).into_iter();
         let of_class = (class, OwnerIx::FIRST)..=(class, OwnerIx::NONE);
         gives.flat_map(move |gives| gives.range(of_class.clone()).map(|((_, to), _)| *to))
     }
 
-    /// One key of that signature went from one to the other. If that was one of the moves: its class.
+    /// A key of this signature went from one session to the other. If that was a move, removes it and
+    /// returns its class.
     pub(super) fn done(&mut self, signature: u16, from: OwnerIx, to: OwnerIx) -> Option<u16> {
         let class = self.class_of(signature);
         let gives = self.gives.get_mut(from)?;
@@ -92,8 +93,8 @@ impl Moves {
         }
     }
 
-    /// Forgets the moves of donors that have none to give any more, and those to receivers that
-    /// take no part. What is forgotten, as `iter` has it.
+    /// Removes moves of donors that have finished, and moves to receivers with affinity 0. Returns the
+    /// removed ones, as [`iter`](Self::iter) does.
     pub(super) fn keep(
         &mut self,
         gives: impl Fn(OwnerIx) -> bool,
@@ -127,7 +128,7 @@ impl Moves {
 }
 
 impl Planner {
-    /// The newest generation there is: a settled join or a request.
+    /// The newest generation: a settled join or a request.
     fn newest_generation(&self, view: &View) -> Revision {
         let manual = view.members.values().any(|m| m.record.manual);
         let active = view.members.values().filter(|m| m.record.state == MemberState::Active);
@@ -135,7 +136,7 @@ impl Planner {
         joins.chain([view.rebalance]).max().unwrap_or_default()
     }
 
-    /// Fixes the moves of a generation that is newer than the last.
+    /// Computes the moves of a generation that is newer than the last one.
     pub(super) fn act_on_generation(&mut self, view: &mut View, now: Now) {
         self.thaw_moves = None;
         let newest = self.newest_generation(view);
@@ -152,17 +153,17 @@ impl Planner {
         self.rebuild();
         let now = self.classes.now();
         self.moves = Moves::new(now, self.classes.signatures(), now.quotas());
-        // Who comes late finds donors that are done with this generation already.
+        // A node that began to read later finds donors that have already finished this generation.
         self.keep_open_moves(view);
         self.rebuild();
     }
 
-    /// The class that a key of this signature counts for in the moves of a generation.
+    /// The class for which a key of this signature counts in the moves.
     pub fn class_of_move(&self, signature: u16) -> u16 {
         self.moves.class_of(signature)
     }
 
-    /// How many keys the session has to give, by class.
+    /// How many keys the session still gives, by class.
     pub fn gives(&self, from: OwnerIx) -> BTreeMap<u16, u64> {
         let mut gives = BTreeMap::new();
         for (&(class, _), keys) in self.moves.gives.get(from).into_iter().flatten() {
@@ -171,12 +172,12 @@ impl Planner {
         gives
     }
 
-    /// Whether moves are left of which the session is the donor.
+    /// Whether the session still is a donor.
     pub fn has_gives(&self, from: OwnerIx) -> bool {
         self.moves.gives.contains(from)
     }
 
-    /// The receiver of one key of a donor's moves: of those that still get some, the one with the
+    /// The receiver of one key of a donor: of those that still get keys of its class, the one with the
     /// best score.
     pub(super) fn take_move(
         &mut self,
@@ -206,7 +207,7 @@ impl Planner {
     }
 }
 
-/// Whether balance moves are held back now.
+/// Whether new generations are held back now.
 pub(super) fn is_frozen(view: &View, now: Now) -> bool {
     freeze(view).is_some_and(|f| f.until.is_none_or(|until| until > now.unix_us / 1_000))
 }

@@ -1,8 +1,7 @@
-//! The classes of one moment: which nodes may take which keys, and how many each has.
+//! The classes at one moment: which nodes are eligible for which keys, and how many each has.
 //!
-//! Most classes stand alone: no node that may take their keys may take those of another class that has
-//! any. Their numbers are balanced by themselves. Where classes overlap, what counts is how many keys
-//! a node has of all of them.
+//! Most classes stand alone: their nodes are eligible for no other class that has keys. Such a class is
+//! balanced by itself. Where classes overlap, a node's keys of all of them count together.
 
 use std::collections::BTreeSet;
 
@@ -12,18 +11,18 @@ use crate::plan::{
 };
 use crate::view::{KeyIx, OwnerIx, OwnerMap};
 
-/// The keys that the same nodes may take, and how many of them each has or is to have.
+/// Keys with the same eligible nodes, and how many of them each node has, with those planned for it.
 #[derive(Debug, Clone)]
 pub(super) struct Class {
     pub signatures: Vec<u16>,
     /// The eligible sessions, by node id.
     pub nodes: Vec<OwnerIx>,
-    /// The same, as the plan functions want them.
+    /// The same nodes, as the plan functions need them.
     pub candidates: Vec<Candidate>,
-    /// What each has, less what it has still to give, plus what it has still to get. It may be below
-    /// zero for a moment, where keys that were to be given are gone.
+    /// The keys of each node, less what it still gives, plus what it still gets. It can be below 0 for
+    /// a moment, when keys that it should give are gone.
     balance: Vec<i64>,
-    /// The sum of them.
+    /// Their sum.
     keys: i64,
     index: OwnerMap<u32>,
 }
@@ -42,7 +41,7 @@ impl Class {
         Self { signatures, nodes, candidates, keys: balance.iter().sum(), balance, index }
     }
 
-    /// The session's place among the candidates.
+    /// The index of the session among the candidates.
     pub(super) fn position(&self, owner: OwnerIx) -> Option<usize> {
         self.index.get(owner).map(|at| *at as usize)
     }
@@ -51,7 +50,7 @@ impl Class {
         self.keys > 0
     }
 
-    /// Whether the session is a candidate.
+    /// Adds keys to a session. Returns whether the session is a candidate.
     fn add(&mut self, owner: OwnerIx, keys: i64) -> bool {
         let Some(at) = self.position(owner) else { return false };
         self.keys += keys;
@@ -71,28 +70,28 @@ pub struct Grouping {
     all: Vec<Class>,
     /// The class of each signature.
     class_of: Vec<usize>,
-    /// Every node that is a candidate: its keys of all classes that it is one of, and more.
+    /// For each candidate its keys of all its classes.
     nodes: OwnerMap<Total>,
     /// How many classes have keys.
     live: usize,
 }
 
-/// A node, over all classes that it is a candidate of.
+/// The numbers of a node over all its classes.
 #[derive(Debug, Clone, Copy, Default)]
 struct Total {
-    /// Its place in the order of the nodes' ids.
+    /// Its position in the order of node ids.
     order: usize,
     /// Its keys.
     keys: i64,
-    /// How many of its classes have keys, of any node.
+    /// How many of its classes have keys, on any node.
     live: usize,
 }
 
-/// An orphan: the place of its class, its hash, itself.
+/// An orphan: (index of its class, its hash, its index).
 pub(super) type Orphan = (usize, u64, KeyIx);
 
 impl Grouping {
-    /// The classes of some members; `order` has the members' sessions by node id.
+    /// Makes the classes of some members. `order` has the members' sessions by node id.
     pub(super) fn new(
         all: Vec<Class>,
         class_of: Vec<usize>,
@@ -116,7 +115,7 @@ impl Grouping {
         grouping
     }
 
-    /// Whether there are none, since the view was never complete or has no keys.
+    /// Whether there are no classes: the view was never complete, or has no keys.
     #[cfg(any(test, feature = "testing"))]
     pub fn is_empty(&self) -> bool {
         self.all.is_empty()
@@ -135,10 +134,10 @@ impl Grouping {
         self.class_of[usize::from(signature)]
     }
 
-    /// Counts keys as the other session's.
+    /// Counts keys for the other session.
     pub(super) fn adjust(&mut self, signature: u16, from: OwnerIx, to: OwnerIx, keys: u64) {
         let at = self.class_at(signature);
-        // In this order, so that a class with one key has one all the time.
+        // The addition comes first, so that a class with one key never seems empty.
         self.add(at, to, signed(keys));
         self.add(at, from, -signed(keys));
     }
@@ -163,7 +162,7 @@ impl Grouping {
         }
     }
 
-    /// The nodes that are candidates of any class: their keys, and how many of their classes have any.
+    /// For each candidate: its keys, and how many of its classes have keys.
     #[cfg(test)]
     pub(super) fn totals(&self) -> Vec<(OwnerIx, i64, usize)> {
         let own = |owner: OwnerIx| self.all.iter().any(|class| class.position(owner).is_some());
@@ -171,15 +170,15 @@ impl Grouping {
         nodes.map(|(owner, node)| (owner, node.keys, node.live)).collect()
     }
 
-    /// Whether no other class that has keys may go where this one's may.
+    /// Whether none of its nodes is eligible for another class that has keys.
     fn stands_alone(&self, at: usize, is_live: bool) -> bool {
         let own = usize::from(is_live);
         let only = |owner: &OwnerIx| self.nodes.get(*owner).is_none_or(|node| node.live == own);
         self.live == own || self.all[at].nodes.iter().all(only)
     }
 
-    /// Places these orphans together. `suit` says of each where it was and where it may not go, as
-    /// places in its class.
+    /// Places these orphans together. `suit` gives for each its home and the nodes that are cooling
+    /// down, as positions in its class.
     pub(super) fn place(
         &mut self,
         mut batch: Vec<Orphan>,
@@ -187,7 +186,7 @@ impl Grouping {
     ) -> Vec<(KeyIx, OwnerIx)> {
         batch.sort_unstable();
         let classes = || batch.chunk_by(|left, right| left.0 == right.0);
-        // They have keys from now on.
+        // These classes have keys from now on.
         let fresh: Vec<usize> =
             classes().map(|of| of[0].0).filter(|at| !self.all[*at].has_keys()).collect();
         for &at in &fresh {
@@ -239,8 +238,7 @@ impl Grouping {
         }
     }
 
-    /// Where a single key of this class would go that one of its nodes has and gives up, as a place in
-    /// the class.
+    /// The position in the class of the node that a single key goes to when its node gives it up.
     pub(super) fn place_one(
         &self,
         at: usize,
@@ -262,7 +260,7 @@ impl Grouping {
         allowed.min_by(|&a, &b| cmp_next((&vessels[a], a), (&vessels[b], b)))
     }
 
-    /// The least moves that bring everything into balance, each with the place of its class.
+    /// The fewest moves that balance everything, each with the index of its class.
     pub(super) fn quotas(&self) -> Vec<(usize, Quota)> {
         let (shared, alone) = self.shared();
         let moves = |at: usize| {
@@ -279,7 +277,7 @@ impl Grouping {
         all
     }
 
-    /// How many thousandths of keys each node is to have when everything is in balance.
+    /// How many thousandths of a key each node has when everything is balanced.
     pub fn targets(&self) -> Vec<(OwnerIx, u128)> {
         let (shared, alone) = self.shared();
         let mut targets = Vec::new();
@@ -298,13 +296,13 @@ impl Grouping {
         targets
     }
 
-    /// The places of the classes with keys that overlap with others, and of those that do not.
+    /// The indices of the classes with keys that overlap with others, and of those that do not.
     fn shared(&self) -> (Vec<usize>, Vec<usize>) {
         let live = (0..self.all.len()).filter(|&at| self.all[at].has_keys());
         live.partition(|&at| !self.stands_alone(at, true))
     }
 
-    /// Who has what of these classes; the classes in the order of the nodes that may take them.
+    /// The keys of these classes by node. The classes are sorted by their lists of nodes.
     fn holdings(&self, classes: Vec<usize>) -> (Vessels, Vec<usize>, Vec<Holding>) {
         let vessels = Vessels::of(self, classes.iter().copied());
         let holding = |class: &Class| Holding {
@@ -355,7 +353,7 @@ impl Vessels {
         Self { owners, all, index }
     }
 
-    /// A class's nodes, in its own order, which is that of their ids.
+    /// The indices of a class's nodes, in the order of their ids.
     fn places(&self, class: &Class) -> Vec<usize> {
         class.nodes.iter().filter_map(|owner| self.index.get(*owner).copied()).collect()
     }

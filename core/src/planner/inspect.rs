@@ -1,4 +1,4 @@
-//! What is wrong with a plan's books, by keeping them afresh.
+//! Checks the counts of a plan against a recount, for tests.
 
 use std::collections::BTreeSet;
 
@@ -7,7 +7,7 @@ use super::grouping::Grouping;
 use crate::view::{KeyEntry, KeyIx, Note, OwnerIx, OwnerMap, View};
 
 impl Planner {
-    /// What is wrong with what is counted and listed, if something is.
+    /// The first difference between counts or lists and a recount.
     pub fn wrong_counts(&self, view: &View) -> Option<String> {
         wrong_lists(view)
             .or_else(|| self.wrong_keys(view))
@@ -18,14 +18,14 @@ impl Planner {
             .or_else(|| self.classes.now().wrong_totals())
     }
 
-    /// How many keys have no owner.
+    /// Checks how many keys have no owner.
     fn wrong_owned(&self, view: &View) -> Option<String> {
         let unowned = view.keys.iter().filter(|(ix, _)| self.is_orphan(view, *ix)).count();
         let counted = self.unowned(view);
         (unowned != counted).then(|| format!("{counted} without an owner, but {unowned} are"))
     }
 
-    /// For whom each key is counted, and whether one that has to go somewhere is on its way.
+    /// Checks for which session each key counts, and that each key that needs a place has one or waits.
     fn wrong_keys(&self, view: &View) -> Option<String> {
         let departs = |owner| self.standings.values().find(|s| s.owner == owner).map(|s| s.departs);
         view.keys.iter().find_map(|(ix, entry)| {
@@ -51,7 +51,7 @@ impl Planner {
         })
     }
 
-    /// What waits for joins to settle, or for somebody who may take it, has no place yet.
+    /// Checks that keys that wait for a join, or are stranded, have no place.
     fn wrong_waiting(&self, view: &View) -> Option<String> {
         let placed = |ix| view.keys.get(ix).is_none_or(|entry| entry.target.is_some());
         let waiting = self.waiting.iter().map(|(_, ix)| *ix);
@@ -60,7 +60,7 @@ impl Planner {
         idle.map(|ix| format!("{ix:?} waits, and need not")).next()
     }
 
-    /// The keys that are planned for each session.
+    /// Checks the keys that are planned for each session.
     fn wrong_targets(&self, view: &View) -> Option<String> {
         let all: BTreeSet<KeyIx> = self.targeted.all(view).into_iter().collect();
         let planned = keys_where(view, |key| key.target.is_some());
@@ -77,7 +77,7 @@ impl Planner {
         })
     }
 
-    /// The loads of the classes, by counting the keys.
+    /// Checks the loads of the classes.
     fn wrong_loads(&self, view: &View) -> Option<String> {
         let mut loads = vec![OwnerMap::<u64>::default(); self.classes.counted().len()];
         for (_, entry) in view.keys.iter().filter(|(_, e)| e.counted.is_some()) {
@@ -113,7 +113,7 @@ impl Planner {
 }
 
 impl Grouping {
-    /// Each node's keys over all classes, and how many of these have any.
+    /// Checks each node's keys over all classes, and how many of these have keys.
     fn wrong_totals(&self) -> Option<String> {
         let fresh = Self::new(self.all().to_vec(), Vec::new(), std::iter::empty());
         let totals = |of: &Self| format!("{:?}", of.totals());
@@ -122,7 +122,7 @@ impl Grouping {
     }
 }
 
-/// The keys of each owner, and how many exist.
+/// Checks the keys of each owner, and how many keys exist.
 fn wrong_lists(view: &View) -> Option<String> {
     let exist = view.keys.iter().filter(|(_, entry)| entry.exists()).count();
     if view.keys.announced() != exist {

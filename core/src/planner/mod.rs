@@ -1,10 +1,10 @@
-//! Where every key is to go: a fold over the log, the same on every node.
+//! The plan of every key: a fold over the log, the same on every node.
 //!
-//! The plan functions answer for one moment. The planner keeps what they answered until it is done:
-//! a key that was placed stays planned for that node however the view changes around it, and the
-//! moves of a balance generation are fixed where the log says that its joins have settled. All of
-//! this follows from the order of the log, not from a clock, so all nodes that follow it agree; one
-//! that comes late or skips a record may differ for a moment, which costs a lost compare-and-set.
+//! The plan functions answer for one moment. The planner keeps their answers until they are carried
+//! out: a key keeps its place when the view changes around it, and the moves of a balance generation
+//! are fixed at the cut. All of this follows from the order of the log, not from a clock, so nodes that
+//! follow the log agree. A node that starts later or skips a record may differ for a moment. That costs
+//! a lost compare-and-set.
 
 mod classes;
 mod counting;
@@ -33,33 +33,33 @@ use crate::id::Revision;
 #[derive(Debug, Default)]
 pub struct Planner {
     standings: Standings,
-    /// The members' current sessions, each with whether it gives up everything.
+    /// The members' current sessions, and whether each departs.
     members: OwnerMap<Departs>,
     classes: Classes,
-    /// How many keys exist that members own.
+    /// How many existing keys are owned by members.
     owned: usize,
     /// Orphans that wait for joins to settle, by hash.
     waiting: BTreeSet<(u64, KeyIx)>,
-    /// Keys that have to go somewhere, and nobody may take them; by hash.
+    /// Keys that need a place while no node may take them, by hash.
     stranded: BTreeSet<(u64, KeyIx)>,
     /// When the first cool-down of a stranded key ends.
     thaw_stranded: Option<Time>,
     targeted: Targeted,
     moves: Moves,
-    /// When a freeze ends that holds a generation back.
+    /// When the freeze ends that holds a generation back.
     thaw_moves: Option<Time>,
-    /// The joins up to here are settled.
+    /// Joins up to here are settled.
     settled: Revision,
-    /// The newest balance generation that was acted on.
+    /// The newest generation whose moves were computed.
     generation: Revision,
-    /// How often the moves of a generation were worked out.
+    /// How many times moves were computed.
     round: u64,
-    /// Keys to look at: where they are to go has changed.
+    /// Keys whose plan has changed.
     dirty: Vec<KeyIx>,
 }
 
 impl Planner {
-    /// How each member stands to the plan.
+    /// The standing of each member.
     pub fn standings(&self) -> &Standings {
         &self.standings
     }
@@ -75,7 +75,7 @@ impl Planner {
         self.members.contains(owner)
     }
 
-    /// Whether the session may take this key, cool-downs aside.
+    /// Whether the session is eligible for this key. Cool-downs do not count.
     pub fn may_take(&self, view: &View, ix: KeyIx, owner: OwnerIx) -> bool {
         view.keys.get(ix).is_some_and(|entry| {
             entry.exists() && self.classes.class(entry.signature).position(owner).is_some()
@@ -87,27 +87,27 @@ impl Planner {
         self.classes.now()
     }
 
-    /// Joins that have not settled: the revision of the newest.
+    /// The newest join, if it is not settled.
     pub fn unsettled(&self, view: &View) -> Option<Revision> {
         Some(view.newest_join()).filter(|&joined| joined > self.settled)
     }
 
-    /// The joins up to here are settled.
+    /// Joins up to here are settled.
     pub fn settled(&self) -> Revision {
         self.settled
     }
 
-    /// How often moves were worked out; they may be again for the same generation.
+    /// How many times moves were computed. This may be more than once for a generation.
     pub fn round(&self) -> u64 {
         self.round
     }
 
-    /// The newest balance generation that was acted on.
+    /// The newest generation whose moves were computed.
     pub fn generation(&self) -> Revision {
         self.generation
     }
 
-    /// Whether the plan names this session.
+    /// Whether the session is current, or keys are planned for it.
     pub fn is_named(&self, owner: OwnerIx) -> bool {
         self.members.contains(owner) || self.has_planned(owner)
     }
@@ -117,12 +117,12 @@ impl Planner {
         self.targeted.len(owner) > 0
     }
 
-    /// How many keys are planned for anybody.
+    /// How many keys are planned for any session.
     pub fn planned(&self) -> usize {
         self.targeted.live()
     }
 
-    /// How many keys exist that nobody may take, or that wait for joins to settle.
+    /// How many existing keys are stranded or wait for joins to settle.
     pub fn unplaced(&self) -> usize {
         self.waiting.len() + self.stranded.len()
     }
@@ -132,27 +132,27 @@ impl Planner {
         view.keys.announced().saturating_sub(self.owned)
     }
 
-    /// When [`on_time`](Self::on_time) has something to do.
+    /// When [`on_time`](Self::on_time) must be called.
     pub fn next(&self) -> Option<Time> {
         self.thaw_stranded.into_iter().chain(self.thaw_moves).min()
     }
 
-    /// The next key whose plan has changed since it was last asked for.
+    /// Takes one key whose plan has changed.
     pub fn pop_dirty(&mut self) -> Option<KeyIx> {
         let next = self.dirty.pop();
         if next.is_none() {
-            // After a snapshot it has room for every key.
+            // After a snapshot the list has room for every key.
             self.dirty.shrink_to(KEPT);
         }
         next
     }
 
-    /// Has these keys looked at again.
+    /// Marks these keys as changed.
     pub fn mark_dirty(&mut self, keys: impl IntoIterator<Item = KeyIx>) {
         self.dirty.extend(keys);
     }
 
-    /// A cool-down ended: places what was stranded. Or a freeze did: acts on what it held back.
+    /// Places stranded keys after a cool-down, and starts a generation after a freeze.
     pub fn on_time(&mut self, view: &mut View, now: Now) {
         if self.thaw_stranded.is_some_and(|at| at <= now.at) {
             self.place_stranded(view, now);
@@ -162,10 +162,10 @@ impl Planner {
         }
     }
 
-    /// The view is complete (again): plans everything afresh.
+    /// Plans everything from the start, because the view is complete (again).
     pub fn on_caught_up(&mut self, view: &mut View, now: Now) {
         if self.generation > view.seen {
-            // It was one of a log, or a tail of one, that is lost.
+            // That generation belongs to a lost log, or to a lost tail.
             self.generation = Revision::NONE;
         }
         let unfinished = !self.moves.is_empty();
@@ -187,14 +187,14 @@ impl Planner {
         self.act_on_generation(view, now);
     }
 
-    /// A key was announced or is gone.
+    /// Follows a key that was announced or is gone.
     pub fn on_key(&mut self, view: &mut View, now: Now, ix: KeyIx) {
         self.recount(view, ix);
         self.plan_keys(view, now, &[ix], Patience::Waits);
         self.dirty.push(ix);
     }
 
-    /// A claim changed; it named `from` before.
+    /// Follows a changed claim, which named `from` before.
     pub fn on_claim(&mut self, view: &mut View, now: Now, ix: KeyIx, from: OwnerIx) {
         let Some(entry) = view.keys.get_mut(ix) else { return };
         let (to, target) = (entry.claim.owner, entry.target);
@@ -207,7 +207,7 @@ impl Planner {
         {
             self.classes.adjust(class, to, from, 1);
         }
-        // Its planned owner may have taken it and released it, in a record that was skipped.
+        // The planned owner may have taken and released the key in a record that was skipped.
         let released = target.is_some() && view.is_kept_away(now, ix, target);
         if target.is_some() && (pledged || target == to || self.is_member(to) || released) {
             self.set_target(view, ix, OwnerIx::NONE);
@@ -217,7 +217,7 @@ impl Planner {
         self.dirty.push(ix);
     }
 
-    /// A member, or what the operator wants of it, changed.
+    /// Follows a changed member or control record.
     pub fn on_member(&mut self, view: &mut View, now: Now) {
         let old = self.read_standings(view);
         let unknown = self.classes.unknown(&self.standings);
@@ -248,19 +248,19 @@ impl Planner {
             self.settled = view.settled();
             self.place_waiting(view, now);
         } else if self.unsettled(view).is_none() {
-            // Who had joined last has left before it settled: nothing waits for it any more.
+            // The newest join has left before it settled, so no key waits any longer.
             self.place_waiting(view, now);
         }
-        // Also where prefixes are others than before, or nobody wants joins to move nothing any more.
+        // Prefixes may have changed, or the last `manual` member may be gone.
         self.act_on_generation(view, now);
     }
 
-    /// A balance generation was asked for, or balance moves were frozen or thawed.
+    /// Follows a request for a generation, a freeze, or its end.
     pub fn on_generation(&mut self, view: &mut View, now: Now) {
         self.act_on_generation(view, now);
     }
 
-    /// Works the standings out; those before.
+    /// Computes the standings. Returns those before.
     fn read_standings(&mut self, view: &View) -> Standings {
         let standings = standing::standings(view);
         self.members.clear();
@@ -270,10 +270,10 @@ impl Planner {
         std::mem::replace(&mut self.standings, standings)
     }
 
-    /// Members have prefixes that none had before: some keys are of other classes now.
+    /// Follows prefixes that no member had before: some keys change their class.
     fn on_prefixes(&mut self, view: &mut View, unknown: Vec<String>) {
         if !self.moves.is_empty() {
-            // They are of classes that are no more: what is left is worked out afresh.
+            // Their classes no longer exist. The rest of the moves is computed again.
             self.moves = Moves::default();
             self.generation = Revision::NONE;
         }
@@ -286,7 +286,7 @@ impl Planner {
         }
     }
 
-    /// Forgets the moves of donors that are done or gone, and those to receivers that take no part.
+    /// Removes moves of donors that have finished or are gone, and moves to receivers with affinity 0.
     fn keep_open_moves(&mut self, view: &View) {
         if self.moves.is_empty() {
             return;
@@ -306,7 +306,7 @@ impl Planner {
         }
     }
 
-    /// The keys whose place the change of members put in question, by hash.
+    /// The keys whose place the change of members affects, by hash.
     fn affected(&self, view: &View, old: &Standings) -> Vec<KeyIx> {
         let mut affected = BTreeSet::new();
         let mut add = |ix: KeyIx| {
@@ -334,18 +334,18 @@ impl Planner {
     }
 }
 
-/// The keys to look at for which there is always room.
+/// The capacity that the list of changed keys keeps.
 const KEPT: usize = 1024;
 
-/// Whether a member gives up everything it has.
+/// Whether a member departs.
 #[derive(Debug, Clone, Copy, Default)]
 struct Departs(bool);
 
 /// Whether an orphan waits for joins to settle.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Patience {
-    /// It was announced, or found: it can wait.
+    /// It was announced or found, so it can wait.
     Waits,
-    /// It was running: it cannot.
+    /// It was running, so it does not wait.
     None,
 }

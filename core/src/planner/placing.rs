@@ -1,4 +1,4 @@
-//! HandOver keys that have to go somewhere their places.
+//! Gives keys that need a place their place.
 
 use super::grouping::Class;
 use super::standing::Standings;
@@ -9,7 +9,7 @@ use crate::time::Now;
 use crate::view::{KeyEntry, KeyIx, Note, OwnerIx, View};
 
 impl Planner {
-    /// Plans those of the keys that need a place and have none. Keys that need none (any more) lose
+    /// Places those of the keys that need a place and have none. Keys that no longer need one lose
     /// theirs.
     pub(super) fn plan_keys(
         &mut self,
@@ -50,14 +50,14 @@ impl Planner {
         }
     }
 
-    /// The joins have settled: places what waited for that.
+    /// Places the keys that waited for joins to settle.
     pub(super) fn place_waiting(&mut self, view: &mut View, now: Now) {
         let batch: Vec<_> = std::mem::take(&mut self.waiting).into_iter().collect();
         self.place_batch(view, now, batch);
     }
 
-    /// Somebody who may take stranded keys may have come. If that is a join, they wait for it to
-    /// settle: the first of many nodes is not to take everything.
+    /// Places stranded keys, because a node that is eligible for them may have come. If that is a join,
+    /// they wait for it to settle: the first of many nodes should not take everything.
     pub(super) fn replan_stranded(&mut self, view: &mut View, now: Now) {
         self.thaw_stranded = None;
         let stranded = std::mem::take(&mut self.stranded);
@@ -65,14 +65,14 @@ impl Planner {
         self.plan_keys(view, now, &keys, Patience::Waits);
     }
 
-    /// A cool-down of stranded keys ended.
+    /// Places stranded keys, because a cool-down ended.
     pub(super) fn place_stranded(&mut self, view: &mut View, now: Now) {
         self.thaw_stranded = None;
         let batch: Vec<_> = std::mem::take(&mut self.stranded).into_iter().collect();
         self.place_batch(view, now, batch);
     }
 
-    /// Places these keys as one batch, those of each class in the order of their hash.
+    /// Places these keys as one batch, those of each class in the order of their hashes.
     fn place_batch(&mut self, view: &mut View, now: Now, batch: Vec<(u64, KeyIx)>) {
         let of_class = |(hash, ix): (u64, KeyIx)| {
             let entry = view.keys.get(ix)?;
@@ -94,7 +94,7 @@ impl Planner {
         }
     }
 
-    /// Nobody may take the key: it waits for a node to come or a cool-down to end.
+    /// Strands a key: it waits for a node to come or a cool-down to end.
     fn strand(&mut self, view: &View, ix: KeyIx, now: Now) {
         let Some(entry) = view.keys.get(ix) else { return };
         self.stranded.insert((entry.hash, ix));
@@ -126,15 +126,15 @@ impl Planner {
         }
     }
 
-    /// Whether the key exists and no member's session owns it.
+    /// Whether the key exists and no member's current session owns it.
     pub fn is_orphan(&self, view: &View, ix: KeyIx) -> bool {
         view.keys.get(ix).is_some_and(|e| e.exists() && !self.is_member(e.claim.owner))
     }
 
-    /// Who gets this key from a node that gives it up now: whoever it is planned for, else whoever
-    /// its donor's moves name, else whoever `place` would choose, the donor left out.
+    /// The receiver of a key that a node gives up now: the node that the key is planned for, else the
+    /// best one of the donor's moves, else the one that `place` chooses without the donor.
     ///
-    /// The receiver counts the key from now on.
+    /// The key counts for the receiver from now on.
     pub fn pledge(
         &mut self,
         view: &mut View,
@@ -160,7 +160,7 @@ impl Planner {
         self.set_target(view, ix, to);
         if let Some(entry) = view.keys.get_mut(ix) {
             entry.note(Note::Pledged);
-            // Where the log lost its claim it may wait as an orphan.
+            // If the log lost its claim, the key may wait as an orphan.
             let place = (entry.hash, ix);
             self.waiting.remove(&place);
             self.stranded.remove(&place);
@@ -168,7 +168,7 @@ impl Planner {
         Some(to)
     }
 
-    /// A hand-over is off: the key stays with whoever has it.
+    /// A hand-over will not happen: the key stays where it is.
     pub fn unpledge(&mut self, view: &mut View, now: Now, ix: KeyIx) {
         if let Some(entry) = view.keys.get_mut(ix) {
             entry.unnote(Note::Pledged);
@@ -177,7 +177,7 @@ impl Planner {
         self.plan_keys(view, now, &[ix], Patience::None);
     }
 
-    /// The place of a session in the key's order of scores, the planned owner left out: 1 is next.
+    /// The rank of a session by its score for the key, without the planned owner. 1 is the best.
     pub fn rank(&self, view: &View, now: Now, ix: KeyIx, owner: OwnerIx) -> Option<u32> {
         let entry = view.keys.get(ix)?;
         let class = self.classes.class(entry.signature);
@@ -196,14 +196,14 @@ impl Planner {
     }
 }
 
-/// The node that had the key last, if it is a candidate again.
+/// The candidate that had the key last, if there is one.
 fn home(standings: &Standings, view: &View, entry: &KeyEntry, class: &Class) -> Option<usize> {
     let last = view.owners.get(entry.claim.owner)?;
     let now = standings.get(&last.node)?;
     class.position(now.owner)
 }
 
-/// The candidates that do not get the key yet: those that released it lately, or all of them.
+/// The candidates that are cooling down for the key, or all of them while the key rests.
 pub(super) fn cooling(view: &View, ix: KeyIx, class: &Class, now: Now) -> Vec<usize> {
     let not = view.keys.cooling_down(ix);
     if not.is_empty() || broken!(CoolDown) {
@@ -219,13 +219,13 @@ pub(super) fn cooling(view: &View, ix: KeyIx, class: &Class, now: Now) -> Vec<us
     class.nodes.iter().enumerate().filter_map(cooling).collect()
 }
 
-/// Why a key has to go somewhere.
+/// Why a key needs a place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Need {
-    /// It has not.
+    /// It needs no place.
     Nothing,
-    /// No session owns it.
+    /// It is an orphan.
     Orphan,
-    /// Its owner gives everything up.
+    /// Its owner departs.
     Departure,
 }

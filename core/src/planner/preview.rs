@@ -1,4 +1,4 @@
-//! What a drain or a rebalance would move where, worked out by the same functions that move it.
+//! Previews of a drain and a rebalance, with the functions that plan the real one.
 
 use std::collections::BTreeSet;
 
@@ -11,10 +11,10 @@ use crate::time::Now;
 use crate::view::{KeyIx, OwnerIx, View};
 
 impl Planner {
-    /// Who would give how many keys to whom if a rebalance was asked for now: (donor, receiver, keys).
-    /// Moves that are planned and not done are among them.
+    /// The moves of a rebalance requested now: (donor, receiver, keys). They include moves that are
+    /// planned and not carried out.
     ///
-    /// These nodes count as resumed, with the affinity they would have.
+    /// These nodes count as resumed, with their affinity in that state.
     pub fn preview_rebalance(
         &self,
         view: &View,
@@ -32,10 +32,10 @@ impl Planner {
         classes.quotas().into_iter().map(shift).collect()
     }
 
-    /// Where each key of these nodes would go if they were drained now, in the order in which they
-    /// are placed; `NONE` for one that nobody may take.
+    /// The place of each key of these nodes if they were drained now, in the order of placing; `NONE`
+    /// for a stranded key.
     ///
-    /// As a drain does it: one after another, by id, gives up its keys, and none of them gets any.
+    /// As in a drain, the nodes give up their keys one after another, by id, and none of them gets any.
     pub fn preview_drain(
         &self,
         view: &View,

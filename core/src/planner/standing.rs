@@ -1,4 +1,4 @@
-//! How each member stands to the plan: what it may take, and whether it has to go.
+//! The standing of each member: what it is eligible for, and whether it departs.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -10,22 +10,22 @@ use crate::wire::{MemberState, Mode};
 /// One member, as the plan sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Standing {
-    /// Its session.
+    /// Its current session.
     pub owner: OwnerIx,
-    /// Its hash.
+    /// The hash of its id.
     pub hash: u64,
-    /// Its effective affinity: 0 where it takes nothing new.
+    /// Its effective affinity. 0: it gets no new keys.
     pub affinity: u32,
-    /// It gives up everything it has: it leaves, or is drained.
+    /// It hands over everything: it leaves, or is drained.
     pub departs: bool,
-    /// The prefixes of the keys it takes; none: every key.
+    /// It takes keys that begin with one of these. Empty: all keys.
     pub prefixes: Vec<String>,
 }
 
 /// The members by node id.
 pub type Standings = BTreeMap<NodeId, Standing>;
 
-/// Works the standings out from the view.
+/// Computes the standings from the view.
 pub(super) fn standings(view: &View) -> Standings {
     let next = drained_next(view);
     let stand = |node: &NodeId| {
@@ -49,8 +49,8 @@ pub(super) fn standings(view: &View) -> Standings {
     view.members.keys().filter_map(stand).collect()
 }
 
-/// The affinity of a node that takes keys: the operator's, else its own; 0 where it leaves or is no
-/// member.
+/// The affinity of a node in mode and state `active`: the operator's, else its own. 0 if it leaves or
+/// is no member.
 pub(super) fn affinity_if_active(view: &View, node: &NodeId) -> u32 {
     let Some(member) = view.members.get(node) else { return 0 };
     let control = view.controls.get(node).and_then(|c| c.record.affinity);
@@ -58,7 +58,7 @@ pub(super) fn affinity_if_active(view: &View, node: &NodeId) -> u32 {
     if stays { control.unwrap_or(member.record.affinity) } else { 0 }
 }
 
-/// The nodes that a drain of others says are next, and where the newest one says so.
+/// The nodes that drains of other nodes reach next, with the newest revision that lists them.
 fn drained_next(view: &View) -> HashMap<&str, Revision> {
     let mut next: HashMap<&str, Revision> = HashMap::new();
     for control in view.controls.values().filter(|c| c.record.mode == Mode::Drain) {

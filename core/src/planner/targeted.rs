@@ -2,8 +2,8 @@
 
 use crate::view::{KeyIx, OwnerIx, OwnerMap, View};
 
-/// For each session a list of keys that were planned for it, some of them no more: what an entry
-/// says is its target counts. So adding and removing cost no search.
+/// For each session a list of keys that were planned for it, perhaps with old entries: the target in
+/// the key's own entry decides. So adding and removing need no search.
 #[derive(Debug, Default)]
 pub(super) struct Targeted {
     lists: OwnerMap<List>,
@@ -14,11 +14,11 @@ pub(super) struct Targeted {
 #[derive(Debug, Default)]
 struct List {
     keys: Vec<KeyIx>,
-    /// How many of them are planned for it still.
+    /// How many of the listed keys are still planned for the session.
     live: usize,
 }
 
-/// Below this, a list is not worth cleaning.
+/// Shorter lists are not cleaned.
 const SHORT: usize = 64;
 
 impl Targeted {
@@ -27,7 +27,7 @@ impl Targeted {
         self.live = 0;
     }
 
-    /// How many keys are planned for anybody.
+    /// How many keys are planned for any session.
     pub(super) fn live(&self) -> usize {
         self.live
     }
@@ -37,7 +37,7 @@ impl Targeted {
         self.lists.get(owner).map_or(0, |list| list.live)
     }
 
-    /// A key is planned for the session, if that is one.
+    /// Adds a key that is planned for the session. `NONE` is ignored.
     pub(super) fn add(&mut self, owner: OwnerIx, ix: KeyIx) {
         if owner.is_some() {
             self.live += 1;
@@ -47,7 +47,7 @@ impl Targeted {
         }
     }
 
-    /// One key's target is this session no more.
+    /// A key is no longer planned for this session.
     pub(super) fn remove(&mut self, view: &View, owner: OwnerIx) {
         let Some(list) = self.lists.get_mut(owner) else { return };
         self.live -= 1;
@@ -62,13 +62,13 @@ impl Targeted {
         }
     }
 
-    /// The keys that are planned for the session, some of them perhaps twice.
+    /// The keys that are planned for the session. A key may come twice.
     pub(super) fn of(&self, view: &View, owner: OwnerIx) -> impl Iterator<Item = KeyIx> {
         let keys = self.lists.get(owner).map_or(&[][..], |list| &list.keys[..]);
         keys.iter().copied().filter(move |ix| is_target(view, *ix, owner))
     }
 
-    /// Every key that is planned for somebody, once.
+    /// Every planned key, once.
     #[cfg(test)]
     pub(super) fn all(&self, view: &View) -> Vec<KeyIx> {
         let planned = self.lists.iter().flat_map(|(_, list)| list.keys.iter().copied());

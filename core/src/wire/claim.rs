@@ -9,17 +9,17 @@ use super::plain::Plain;
 use super::{Malformed, check_version, from_json};
 use crate::id::{NodeId, Session, Token};
 
-/// The most nodes that one claim remembers as having released the key.
+/// The most nodes in the list `cooling_down` of a claim.
 pub const MAX_COOL_DOWNS: usize = 8;
 
 /// The value of a claim.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClaimRecord {
-    /// The session that owns the key; `None`: free.
+    /// The session that owns the key. `None`: the claim is free.
     pub owner: Option<Owner>,
-    /// The fencing token of this ownership, or the last one's if free.
+    /// The fencing token of this owner, or of the last one if the claim is free.
     pub token: Token,
-    /// Who released it and should not get it back yet.
+    /// The nodes that released the key and should not get it back yet, oldest first.
     pub cooling_down: Vec<CoolDown>,
 }
 
@@ -32,27 +32,27 @@ pub struct Owner {
     pub session: Session,
 }
 
-/// A node that released the key, and for how long it does not want it.
+/// A node that released the key, and for how long it stays away.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CoolDown {
     /// The node.
     pub node: NodeId,
-    /// How long from the receipt of the record, in milliseconds.
+    /// For how long, in ms from the receipt of the record.
     pub for_ms: u64,
 }
 
-/// A claim whose owner's name is not copied: what every node reads of every change of owner.
+/// A claim whose node id is not copied. Every node decodes every change of owner.
 #[derive(Debug)]
 pub struct ReadClaim<'a> {
-    /// The owner; none: the key is free.
+    /// The owner. `None`: the claim is free.
     pub owner: Option<(Text<'a>, Session)>,
-    /// The token of this change of owner.
+    /// The token.
     pub token: Token,
-    /// Who released it recently.
+    /// The nodes that released the key and should not get it back yet.
     pub cooling_down: Vec<CoolDown>,
 }
 
-/// A text, copied only where the JSON has escapes in it.
+/// A text, copied only if its JSON has escapes.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 
@@ -82,7 +82,7 @@ struct JsonCoolDown<'a> {
 }
 
 impl<'a> ReadClaim<'a> {
-    /// Reads a claim's value; the name of its owner is not judged.
+    /// Decodes the value of a claim. The node id is not checked.
     pub fn read(value: &'a [u8]) -> Result<Self, Malformed> {
         let Some(Plain { node, session, token }) = Plain::read(value) else {
             return Self::of_json(value);
@@ -90,7 +90,7 @@ impl<'a> ReadClaim<'a> {
         Ok(Self { owner: Some((Text(node.into()), session)), token, cooling_down: Vec::new() })
     }
 
-    /// The same of any form.
+    /// Decodes a claim in any JSON form.
     pub(super) fn of_json(value: &'a [u8]) -> Result<Self, Malformed> {
         let json: Json<'_> = from_json(value)?;
         check_version(json.v)?;
@@ -115,7 +115,7 @@ impl<'a> ReadClaim<'a> {
 }
 
 impl ClaimRecord {
-    /// Reads a claim's value.
+    /// Decodes the value of a claim.
     pub fn decode(value: &[u8]) -> Result<Self, Malformed> {
         let ReadClaim { owner, token, cooling_down } = ReadClaim::read(value)?;
         let named = |(node, session): (Text<'_>, _)| {
@@ -124,7 +124,7 @@ impl ClaimRecord {
         Ok(Self { owner: owner.map(named).transpose()?, token, cooling_down })
     }
 
-    /// The value of this claim.
+    /// Encodes this claim.
     pub fn encode(&self) -> Bytes {
         if let (Some(Owner { node, session }), []) = (&self.owner, &self.cooling_down[..]) {
             let (node, session, token) = (node.as_str(), *session, self.token);

@@ -1,4 +1,4 @@
-//! `control.<node>`: what the operator wants of a node.
+//! `control.<node>`: what operators request of a node.
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -11,77 +11,77 @@ use super::{Malformed, check_version, from_json};
 pub struct ControlRecord {
     /// The version of its format, [`RECORD_VERSION`](super::RECORD_VERSION).
     pub v: u32,
-    /// Whether the node takes and keeps keys.
+    /// Whether the node keeps its keys and gets new ones.
     pub mode: Mode,
-    /// The affinity that overrides the node's own.
+    /// Replaces the node's own affinity.
     #[serde(default)]
     pub affinity: Option<u32>,
-    /// Who asked for it.
+    /// Who requested it.
     #[serde(default)]
     pub by: String,
     /// Why.
     #[serde(default)]
     pub reason: String,
-    /// When, by the operator's clock, in Unix milliseconds.
+    /// The time of the request by the operator's clock, in Unix ms.
     #[serde(default)]
     pub at_ms: u64,
-    /// When a drain counts as failed, by the operator's clock, in Unix milliseconds.
+    /// The deadline of a drain by the operator's clock, in Unix ms.
     #[serde(default)]
     pub deadline_ms: Option<u64>,
-    /// What becomes of keys without a receiver at the deadline.
+    /// What happens at the deadline to keys without a receiver.
     #[serde(default)]
     pub on_deadline: OnDeadline,
-    /// The most stops told and not yet handed over; 0: no limit.
+    /// The most stops that are sent and not handed over. 0: no limit.
     #[serde(default = "default_parallel")]
     pub parallel: u32,
-    /// The drain tells no further stops.
+    /// The drain sends no further stops.
     #[serde(default)]
     pub paused: bool,
     /// The drain that this record is part of.
     #[serde(default)]
     pub drain_id: Option<String>,
-    /// Nodes that this drain is about to be told too: until their own records come they get nothing
-    /// new, so that no key goes to a node that is drained a moment later.
+    /// Nodes that this drain reaches next. They get nothing new until then, so that no key goes to a
+    /// node that is drained a moment later.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub also: Vec<String>,
     /// The revision at which the drain was planned.
     #[serde(default)]
     pub plan_rev: u64,
-    /// What newer versions wrote.
+    /// Fields of newer versions.
     #[serde(flatten)]
     pub rest: Map<String, Value>,
 }
 
-/// The stops of a drain or rebalance that may be told and not yet handed over, unless said.
+/// The default of [`ControlRecord::parallel`].
 pub const DEFAULT_PARALLEL: u32 = 256;
 
 fn default_parallel() -> u32 {
     DEFAULT_PARALLEL
 }
 
-/// Whether a node takes and keeps keys.
+/// Whether a node keeps its keys and gets new ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum Mode {
-    /// It takes its share.
+    /// The node takes its share.
     #[default]
     Active,
-    /// It keeps what it has and gets nothing new.
+    /// The node keeps its keys and gets no new ones.
     Cordon,
-    /// It hands over everything and gets nothing new.
+    /// The node hands over all keys and gets no new ones.
     Drain,
 }
 
-/// What becomes of a drain's keys without a receiver at its deadline.
+/// What happens at the deadline of a drain to keys without a receiver.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum OnDeadline {
-    /// They keep running; the drain has failed.
+    /// They keep running. The drain has failed.
     #[default]
     Keep,
-    /// They are stopped and left without an owner.
+    /// They are stopped, and their claims become free.
     Free,
 }
 
@@ -113,7 +113,7 @@ impl Default for ControlRecord {
 }
 
 impl ControlRecord {
-    /// A record of that mode and nothing else.
+    /// Makes a record with this mode and defaults.
     pub fn new(mode: Mode) -> Self {
         Self {
             v: 1,
@@ -133,14 +133,14 @@ impl ControlRecord {
         }
     }
 
-    /// Reads a control record's value.
+    /// Decodes the value of a control record.
     pub fn decode(value: &[u8]) -> Result<Self, Malformed> {
         let record: Self = from_json(value)?;
         check_version(record.v)?;
         Ok(record)
     }
 
-    /// The value of this control record.
+    /// Encodes this record.
     pub fn encode(&self) -> Bytes {
         super::to_json(self)
     }

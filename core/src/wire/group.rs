@@ -1,4 +1,4 @@
-//! `group` and `rebalance`: what holds for the whole group.
+//! `group` and `rebalance`: settings and requests for the whole group.
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use super::{Malformed, check_version, from_json};
 
-/// The protocol that this version speaks.
+/// The protocol of this version.
 pub const PROTOCOL: u32 = 1;
 
 /// The value of the group record.
@@ -14,25 +14,25 @@ pub const PROTOCOL: u32 = 1;
 pub struct GroupRecord {
     /// The version of its format, [`RECORD_VERSION`](super::RECORD_VERSION).
     pub v: u32,
-    /// The protocol of the group; a node that does not speak it stays out.
+    /// The protocol of the group. A node that does not support it does not join.
     pub protocol: u32,
-    /// Balance moves are held back.
+    /// Holds back new balance generations.
     #[serde(default)]
     pub freeze: Option<Freeze>,
-    /// What newer versions wrote.
+    /// Fields of newer versions.
     #[serde(flatten)]
     pub rest: Map<String, Value>,
 }
 
-/// Who holds balance moves back, and why.
+/// Who freezes the group, and why.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Freeze {
-    /// Who asked for it.
+    /// Who requested it.
     pub by: String,
     /// Why.
     pub reason: String,
-    /// Until when, in Unix milliseconds; `None`: until it is thawed.
+    /// The end of the freeze in Unix ms. `None`: until somebody ends it.
     pub until: Option<u64>,
 }
 
@@ -50,24 +50,24 @@ impl Default for GroupRecord {
 }
 
 impl GroupRecord {
-    /// Reads the group record's value; of any protocol, so that the reader can name it.
+    /// Decodes the value of a group record, of any protocol, so that the reader can report it.
     pub fn decode(value: &[u8]) -> Result<Self, Malformed> {
         let record: Self = from_json(value)?;
         check_version(record.v)?;
         Ok(record)
     }
 
-    /// The value of this group record.
+    /// Encodes this record.
     pub fn encode(&self) -> Bytes {
         super::to_json(self)
     }
 }
 
-/// The value of the rebalance record; its revision is what counts.
+/// The value of the rebalance record. Only its revision matters.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RebalanceRecord {
     v: u32,
-    /// Who asked for it.
+    /// Who requested it.
     #[serde(default)]
     pub by: String,
     /// Why.
@@ -76,19 +76,19 @@ pub struct RebalanceRecord {
 }
 
 impl RebalanceRecord {
-    /// A record that asks for a balance generation.
+    /// Makes a request for a balance generation.
     pub fn new(by: impl Into<String>, reason: impl Into<String>) -> Self {
         Self { v: 1, by: by.into(), reason: reason.into() }
     }
 
-    /// Reads the rebalance record's value.
+    /// Decodes the value of a rebalance record.
     pub fn decode(value: &[u8]) -> Result<Self, Malformed> {
         let record: Self = from_json(value)?;
         check_version(record.v)?;
         Ok(record)
     }
 
-    /// The value of this rebalance record.
+    /// Encodes this record.
     pub fn encode(&self) -> Bytes {
         super::to_json(self)
     }

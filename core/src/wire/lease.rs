@@ -1,4 +1,4 @@
-//! `lease.<node>`: the node's proof of life.
+//! `lease.<node>`: the proof that a node's session lives.
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -6,27 +6,27 @@ use serde::{Deserialize, Serialize};
 use super::{Malformed, check_version, from_json};
 use crate::id::{NodeId, Revision, Session};
 
-/// The length every lease record is padded to, so that renewals pass in a full bucket.
+/// The length of every lease value in bytes. It is constant, so that renewals pass in a full bucket.
 pub const LEASE_LEN: usize = 384;
 
 /// The value of a lease.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LeaseRecord {
-    /// The session that lives, or that is over.
+    /// The session.
     pub session: Session,
-    /// Which attempt to renew this is; every attempt has its own.
+    /// The number of the attempt. Every attempt of a session has its own.
     pub beat: u64,
-    /// How long the lease lasts, in milliseconds.
+    /// The length of the lease, in ms.
     pub lease_ms: u64,
     /// Whether the session is over, and how it ended.
     pub state: LeaseState,
-    /// How many keys the node holds.
+    /// How many keys the application has.
     pub held: u64,
-    /// How many of them were told to stop and are not handed over.
+    /// How many runs received a stop and are not confirmed, also of keys given away or lost.
     pub stopping: u64,
-    /// Up to which revision the node has seen the log.
+    /// The newest revision that the writer has seen.
     pub seen: Revision,
-    /// Who wrote `dead`, the killer's node id.
+    /// The node that wrote `dead`.
     pub by: Option<NodeId>,
 }
 
@@ -34,11 +34,11 @@ pub struct LeaseRecord {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum LeaseState {
-    /// It lives as long as the record is renewed.
+    /// It lives while the record is renewed.
     Live,
-    /// Its node ended it.
+    /// Its own node ended it.
     Ended,
-    /// Another node saw it unrenewed for its whole time, and ended it.
+    /// Another node saw it unchanged for its whole time, and ended it.
     Dead,
 }
 
@@ -62,7 +62,7 @@ struct Json {
 }
 
 impl LeaseRecord {
-    /// Reads a lease's value.
+    /// Decodes the value of a lease.
     pub fn decode(value: &[u8]) -> Result<Self, Malformed> {
         let json: Json = from_json(value)?;
         check_version(json.v)?;
@@ -78,7 +78,7 @@ impl LeaseRecord {
         })
     }
 
-    /// The value of this lease, [`LEASE_LEN`] bytes long.
+    /// Encodes this lease in [`LEASE_LEN`] bytes.
     pub fn encode(&self) -> Bytes {
         let mut json = Json {
             v: 1,

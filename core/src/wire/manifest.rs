@@ -1,5 +1,5 @@
-//! `manifest.<part>`: which records there were at a revision, so that one which a crash brought back is
-//! told from one that stands.
+//! `manifest.<part>`: the records of one part of the names that were current at a revision. They
+//! distinguish current records from superseded ones that a crash of the store shows again.
 
 use std::fmt;
 use std::str::FromStr;
@@ -10,10 +10,10 @@ use serde::{Deserialize, Serialize};
 use super::{Malformed, check_version, from_json, to_json};
 use crate::id::Revision;
 
-/// The finest division: a part of 2^20.
+/// The finest division: 2^20 parts.
 const MAX_BITS: u8 = 20;
 
-/// The digits of a list of revisions: five bits each, and one that says that more follow.
+/// The digits of a list of revisions: five bits each, and one bit that says that more digits follow.
 const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
 /// A part of all names: those whose hash begins with certain bits.
@@ -24,24 +24,24 @@ pub struct Part {
 }
 
 impl Part {
-    /// The part of 2^`bits` that the hash is in; `bits` is at most 20.
+    /// The part that the hash is in, of 2^`bits` parts. More than 20 bits count as 20.
     pub fn of(hash: u64, bits: u8) -> Self {
         let bits = bits.min(MAX_BITS);
         let index = hash.checked_shr(64 - u32::from(bits)).unwrap_or(0);
         Self { bits, index: u32::try_from(index).unwrap_or(0) }
     }
 
-    /// Whether the hash is in it.
+    /// Whether the hash is in this part.
     pub fn covers(self, hash: u64) -> bool {
         Self::of(hash, self.bits) == self
     }
 
-    /// Into how many parts the names are divided, as a power of two.
+    /// The number of bits: the names are divided into 2^`bits` parts.
     pub fn bits(self) -> u8 {
         self.bits
     }
 
-    /// The half of it that the hash is in, or itself where it cannot be divided.
+    /// The half of this part that the hash is in. The finest part is returned as it is.
     #[must_use]
     pub fn half(self, hash: u64) -> Self {
         Self::of(hash, self.bits + 1)
@@ -57,7 +57,7 @@ impl fmt::Display for Part {
 impl FromStr for Part {
     type Err = ();
 
-    /// Reads the one form in which a part is written.
+    /// Parses the canonical form of a part.
     fn from_str(text: &str) -> Result<Self, ()> {
         let (bits, index) = text.split_once('-').ok_or(())?;
         let part =
@@ -67,13 +67,13 @@ impl FromStr for Part {
     }
 }
 
-/// The value of a manifest: of its part of the names of keys and members, the revisions at which
-/// records stood. Whatever else there is at or below `upto` was superseded, and has come back.
+/// The value of a manifest: the revisions of the current key and member records of one part. All other
+/// records of the part at or below `upto` are superseded.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ManifestRecord {
-    /// Up to which revision it speaks.
+    /// The manifest describes revisions up to this one.
     pub upto: Revision,
-    /// The revisions that stood, in ascending order.
+    /// The revisions of the current records, ascending.
     pub live: Vec<Revision>,
 }
 
@@ -86,12 +86,12 @@ struct Form {
 }
 
 impl ManifestRecord {
-    /// Whether a record at this revision, in this part, was superseded.
+    /// Whether the record at this revision, in this part, is superseded.
     pub fn is_superseded(&self, revision: Revision) -> bool {
         revision <= self.upto && self.live.binary_search(&revision).is_err()
     }
 
-    /// Reads a manifest's value.
+    /// Decodes the value of a manifest.
     pub fn decode(value: &[u8]) -> Result<Self, Malformed> {
         let form: Form = from_json(value)?;
         check_version(form.v)?;
@@ -101,13 +101,13 @@ impl ManifestRecord {
         Ok(Self { upto, live: live.ok_or(out)? })
     }
 
-    /// The value of this manifest.
+    /// Encodes this manifest.
     pub fn encode(&self) -> Bytes {
         to_json(&Form { v: super::RECORD_VERSION, upto: self.upto.0, live: write_list(&self.live) })
     }
 }
 
-/// Each revision as its distance from the one before, lowest bits first.
+/// Encodes each revision as its distance from the one before, lowest bits first.
 fn write_list(revisions: &[Revision]) -> String {
     let mut text = String::with_capacity(revisions.len() * 2);
     let mut before = 0;
@@ -148,7 +148,7 @@ fn read_list(text: &str) -> Option<Vec<Revision>> {
         number |= low;
         shift += 5;
         if value < 32 {
-            // No two are the same, and no number has digits that say nothing.
+            // Revisions are distinct, and the highest digit is not 0.
             let padded = value == 0 && shift > 5;
             before = before.checked_add(number).filter(|_| number > 0 && !padded)?;
             revisions.push(Revision(before));

@@ -1,4 +1,4 @@
-//! `member.<node>` and `stops.<node>`: what the others plan with, and what they see of its stops.
+//! `member.<node>` and `stops.<node>`: how others plan with a node, and its unconfirmed stops.
 
 use std::collections::BTreeMap;
 
@@ -12,42 +12,42 @@ use crate::key::Key;
 /// The value of a member record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MemberRecord {
-    /// The session that wrote it.
+    /// The session of the node.
     pub session: Session,
-    /// The revision of the lease with which the session began.
+    /// The revision of the lease record with which the session began.
     pub joined: Revision,
-    /// The lease's length in milliseconds; the same for the whole session.
+    /// The length of the lease in ms, constant for the session.
     pub lease_ms: u64,
     /// The node's own affinity.
     pub affinity: u32,
-    /// The prefixes of the keys it takes; none: every key.
+    /// The node takes keys that begin with one of these. Empty: all keys.
     pub prefixes: Vec<String>,
-    /// Whether it is leaving.
+    /// Whether the node is leaving.
     pub state: MemberState,
-    /// The newest balance generation whose moves it has finished.
+    /// The newest balance generation whose moves the node has finished.
     pub balanced: Revision,
-    /// The joins up to this revision are settled: what waits for them is placed where this record
-    /// stands in the log.
+    /// Joins up to this revision are settled. Waiting keys are placed at the position of this record in
+    /// the log.
     pub settled: Revision,
-    /// It wants joins to move nothing by themselves.
+    /// Joins move no keys while any member has this.
     pub manual: bool,
-    /// The lowest and the highest plan version it can work by.
+    /// The lowest and the highest plan version that the node supports.
     pub plan: (u32, u32),
-    /// The operator's words about it.
+    /// Labels for operators.
     pub labels: BTreeMap<String, String>,
-    /// The machine it runs on.
+    /// The name of the machine.
     pub host: String,
-    /// The build that runs.
+    /// The name and version of the build.
     pub build: String,
 }
 
-/// Whether a member takes part.
+/// Whether a member takes keys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum MemberState {
     /// It takes keys.
     Active,
-    /// It hands over all it has and takes nothing.
+    /// It hands over all keys and takes no new ones.
     Leaving,
 }
 
@@ -77,11 +77,11 @@ struct Json {
 }
 
 impl MemberRecord {
-    /// Reads a member's value.
+    /// Decodes the value of a member record.
     pub fn decode(value: &[u8]) -> Result<Self, Malformed> {
         let json: Json = from_json(value)?;
         check_version(json.v)?;
-        // Version 0 never was: who believed it would keep every node out that joins.
+        // There is no version 0. A member that allowed only it would keep every new node out.
         if json.plan.0 == 0 || json.plan.0 > json.plan.1 {
             return Err(Malformed::OutOfBounds { field: "plan" });
         }
@@ -102,7 +102,7 @@ impl MemberRecord {
         })
     }
 
-    /// The value of this member record.
+    /// Encodes this record.
     pub fn encode(&self) -> Bytes {
         super::to_json(&Json {
             v: 1,
@@ -123,31 +123,31 @@ impl MemberRecord {
     }
 }
 
-/// The most stops that one record lists.
+/// The most stops in the list of one record.
 pub const MAX_STOPS: usize = 32;
 
-/// The value of a stops record: the stops told and not confirmed.
+/// The value of a stops record: the stops that the application received and has not confirmed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StopsRecord {
-    /// The session that wrote it.
+    /// The session of the node.
     pub session: Session,
     /// How many there are.
     pub count: u64,
-    /// How many of them are runs whose key is not the session's any more, or is given away as soon as
-    /// this is recorded: they may go on beside the next owner's.
+    /// How many of them are of keys that the node gave away or lost, or gives away once this is
+    /// recorded. Their runs may go on beside the next owner's.
     pub given: u64,
-    /// The oldest of them, at most [`MAX_STOPS`], oldest first.
+    /// The oldest stops, at most [`MAX_STOPS`], oldest first.
     pub oldest: Vec<OldestStop>,
 }
 
-/// One stop that was told and not confirmed.
+/// One unconfirmed stop.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OldestStop {
     /// The key.
     pub key: Key,
-    /// Its assignment's token.
+    /// The token of the run.
     pub token: Token,
-    /// How long ago it was told when this was written, in milliseconds.
+    /// The age of the stop when this was written, in ms.
     pub since_ms: u64,
     /// The key is given away, confirmed or not.
     pub given: bool,
@@ -178,7 +178,7 @@ fn is_none(count: &u64) -> bool {
 }
 
 impl StopsRecord {
-    /// Reads a stops record's value.
+    /// Decodes the value of a stops record.
     pub fn decode(value: &[u8]) -> Result<Self, Malformed> {
         let json: StopsJson = from_json(value)?;
         check_version(json.v)?;
@@ -201,7 +201,7 @@ impl StopsRecord {
         Ok(Self { session, count, given, oldest })
     }
 
-    /// The value of this stops record; keys are left out at the end until it fits.
+    /// Encodes this record. Entries at the end are left out until it fits.
     pub fn encode(&self) -> Bytes {
         let mut json = StopsJson {
             v: 1,

@@ -1,7 +1,7 @@
 //! The records of a group's log: their names and their JSON.
 //!
-//! These types are the wire's own; `core` converts them. Unknown fields of a record that one node
-//! rewrites on behalf of another (control, group) are kept.
+//! These types are only for the wire; other modules convert them. Unknown fields of `control` and
+//! `group` are kept, because one node rewrites them for another.
 
 mod claim;
 mod control;
@@ -30,38 +30,38 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{InvalidId, InvalidKey};
 
-/// The version of every record that this version writes and reads.
+/// The version of all records that this build writes and reads.
 pub const RECORD_VERSION: u32 = 1;
 
-/// A record whose value cannot be read; it is counted and shown, and changes nothing.
+/// A value that cannot be decoded. It counts as a problem and changes nothing.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Malformed {
-    /// Not JSON, or not of the record's form.
+    /// Not JSON, or not the form of the record.
     #[error("not a record of its kind: {0}")]
     Json(#[from] serde_json::Error),
-    /// Written by a newer version.
+    /// The record has another version.
     #[error("a record of another version, this one reads 1: {found}")]
     Version {
-        /// The version found.
+        /// The version in the record.
         found: u32,
     },
-    /// A field beyond what it may be.
+    /// A field is out of its bounds.
     #[error("a field is out of its bounds: {field}")]
     OutOfBounds {
         /// The field.
         field: &'static str,
     },
-    /// A node id or session that is none.
+    /// An invalid node id or session.
     #[error(transparent)]
     Id(#[from] InvalidId),
-    /// A key that is none.
+    /// An invalid key.
     #[error(transparent)]
     Key(#[from] InvalidKey),
 }
 
-/// Reads a JSON object, and no list of its values, which serde takes for one. What does not fit this
-/// version's form and says that it is of another is just that.
+/// Decodes a JSON object. A list of its values, which serde accepts too, is refused. If the value does
+/// not have this version's form and names another version, the error is that version.
 fn from_json<'a, T: Deserialize<'a>>(value: &'a [u8]) -> Result<T, Malformed> {
     #[derive(Deserialize)]
     struct Version {

@@ -8,42 +8,42 @@ use crate::error::{InvalidId, InvalidKey};
 use crate::id::NodeId;
 use crate::key::{Key, Wire, read_wire};
 
-/// The name of a record, read: what it is about.
+/// A parsed record name.
 pub type RecordName = Named<Key>;
 
-/// What a record is about, with a key or just a key's text.
+/// The kind of a record, with its key, its key's text, or its node.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Named<K> {
     /// `key.<key>`: the key exists.
     Key(K),
     /// `claim.<key>`: who owns the key.
     Claim(K),
-    /// `lease.<node>`: the node's proof of life.
+    /// `lease.<node>`: the proof that the node's session lives.
     Lease(NodeId),
-    /// `member.<node>`: the node as the others plan with it.
+    /// `member.<node>`: how others plan with the node.
     Member(NodeId),
-    /// `stops.<node>`: the stops that the node was told and has not confirmed.
+    /// `stops.<node>`: the node's unconfirmed stops.
     Stops(NodeId),
-    /// `control.<node>`: what the operator wants of the node.
+    /// `control.<node>`: what operators request of the node.
     Control(NodeId),
-    /// `manifest.<part>`: which records of a part of the names stood at a revision.
+    /// `manifest.<part>`: the current records of a part of the names.
     Manifest(Part),
-    /// `rebalance`: a balance generation that was asked for.
+    /// `rebalance`: a request for a balance generation.
     Rebalance,
     /// `group`: the group's protocol version and freeze.
     Group,
 }
 
-/// Why a record's name is not one of this protocol.
+/// A record name that this protocol does not have.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidName {
-    /// It names a key that is none.
+    /// The key in it is invalid.
     #[error(transparent)]
     Key(#[from] InvalidKey),
-    /// It names a node that is none.
+    /// The node id in it is invalid.
     #[error(transparent)]
     Node(#[from] InvalidId),
-    /// It is no kind of record that this version knows.
+    /// This version has no such kind of record.
     #[error("a record of an unknown kind: {name:?}")]
     Unknown {
         /// The name, cut at 64 characters.
@@ -52,7 +52,7 @@ pub enum InvalidName {
 }
 
 impl RecordName {
-    /// Reads a name as it stands in the bucket.
+    /// Parses a record name.
     pub fn parse(name: &str) -> Result<Self, InvalidName> {
         Ok(match Named::read(name)? {
             Named::Key(text) => Self::Key(Key::of_known(&text)),
@@ -69,7 +69,7 @@ impl RecordName {
 }
 
 impl<'a> Named<Cow<'a, str>> {
-    /// Reads a name as it stands in the bucket; a key's text is not copied if it need not be.
+    /// Parses a record name. The text of a key is copied only if it has escapes.
     pub fn read(name: &'a str) -> Result<Self, InvalidName> {
         let (kind, rest) = name.split_once('.').unwrap_or((name, ""));
         let unknown = || InvalidName::Unknown { name: name.chars().take(64).collect() };

@@ -1,12 +1,12 @@
-//! Claims in the very form in which divider writes them, read and written without going through JSON's
-//! other forms: every node reads every claim, and this takes a tenth of the time. Whatever looks
-//! different in the least is left to JSON.
+//! A fast path for claims in exactly the form in which divider writes them, without a JSON parser.
+//! Every node reads every claim, and this takes a tenth of the time. A value that differs in any byte
+//! goes to the JSON parser.
 
 use std::io::Write;
 
 use crate::id::{Session, Token, is_node_id};
 
-/// A claim as it is written where nobody has released the key lately.
+/// A claim without nodes that are cooling down.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Plain<'a> {
     pub(super) node: &'a str,
@@ -20,7 +20,7 @@ const SESSION: &str = r#"","session":""#;
 const TOKEN: &str = r#"","token":"#;
 
 impl<'a> Plain<'a> {
-    /// Reads it; `None` where it is not exactly of this form, whatever else it may be.
+    /// Decodes a value. `None` if it is not exactly of this form; it may still be a valid claim.
     pub(super) fn read(value: &'a [u8]) -> Option<Self> {
         let rest = value.strip_prefix(NODE.as_bytes())?;
         let length = rest.iter().position(|&byte| byte == b'"')?;
@@ -38,7 +38,7 @@ impl<'a> Plain<'a> {
         })
     }
 
-    /// Writes it.
+    /// Encodes the claim.
     pub(super) fn write(self) -> Vec<u8> {
         let mut value = Vec::with_capacity(128);
         for part in [NODE, self.node, SESSION] {
@@ -48,16 +48,16 @@ impl<'a> Plain<'a> {
         let digit = |at: usize| HEX[usize::from(bytes[at / 2] >> (4 * (1 - at % 2)) & 0xf)];
         value.extend_from_slice(&std::array::from_fn::<u8, 32, _>(digit));
         value.extend_from_slice(TOKEN.as_bytes());
-        // To a vector nothing can fail to be written.
+        // A write to a vector cannot fail.
         let _ = write!(value, "{}}}", self.token);
         value
     }
 }
 
-/// Digits as JSON has them: no zeros before others.
+/// Parses a JSON number: no leading zeros.
 fn number(digits: &[u8]) -> Option<u64> {
     let led_by_zero = digits.len() > 1 && digits[0] == b'0';
-    // What has more digits is above every token, and these cannot be above what 64 bits hold.
+    // A number of 20 digits is above every token, and 19 digits fit into 64 bits.
     if digits.is_empty() || digits.len() > 19 || led_by_zero {
         return None;
     }

@@ -1,4 +1,4 @@
-//! What holds for every record: it comes back as it went, and nothing that is no record is one.
+//! Every record survives a round trip, and malformed values are refused.
 
 use std::collections::BTreeMap;
 
@@ -233,7 +233,7 @@ fn a_name_of_no_record_is_told_apart() {
     }
 }
 
-/// Text that is nearly a record: parts of real ones, put together at random.
+/// Text that resembles a record: parts of real ones in random order.
 fn nearly() -> impl Strategy<Value = Vec<u8>> {
     let part = prop_oneof![
         Just(r#"{"v":1,"#.to_owned()),
