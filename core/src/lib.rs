@@ -1,26 +1,26 @@
-//! The core of [divider](https://docs.rs/divider): one node as a state machine, without I/O, clock,
+//! The core of [divider](https://docs.rs/divider): a node as a state machine, without I/O, clock,
 //! randomness, task or lock.
 //!
-//! Applications use the crate `divider`, which runs this core on a store. This crate is for those who
-//! change the protocol or build something else on its records. It follows the version of `divider`; its
-//! interface may change with any minor release.
+//! Applications use the crate `divider`, which runs this core on a store. This crate is for changes of
+//! the protocol and for tools that use its records. It follows the version of `divider`; its interface
+//! may change with any minor release.
 //!
 //! In reading order:
 //!
-//! | module | has |
+//! | module | content |
 //! |---|---|
-//! | [`id`], [`key`] | names and numbers with a meaning of their own |
-//! | [`log`] | records, writes, and the steps of a watch: what a store gives and takes |
-//! | [`wire`] | the records' values as JSON |
-//! | [`view`] | the log folded into what exists, who owns it and who lives |
+//! | [`id`], [`key`] | ids, revisions, tokens, sessions; keys and their wire form |
+//! | [`log`] | records, writes, and the steps of a watch: what a store accepts and delivers |
+//! | [`wire`] | the values of records as JSON |
+//! | [`view`] | the fold of the log: which keys exist, who owns them, which sessions live |
 //! | [`plan`], [`planner`] | which node should own each key: a pure function of the view |
 //! | [`config`], [`time`], [`timing`] | a node's settings, time as an argument, and the spans that follow from a lease |
-//! | [`edge`] | what goes into a node and what comes out |
+//! | [`edge`] | the inputs and actions of a node |
 //! | [`node`] | the node: [`Node::handle`](node::Node::handle), [`handle_timeout`](node::Node::handle_timeout), [`poll_action`](node::Node::poll_action), [`poll_timeout`](node::Node::poll_timeout) |
 //!
-//! `PROTOCOL.md` in the repository says what goes over the wire, and `vectors/` has it as JSON to test
-//! an implementation in another language with. `sim/` runs whole groups of this node over a faulty log
-//! in virtual time.
+//! `PROTOCOL.md` in the repository specifies the records and rules. `vectors/` has them as JSON, to test
+//! an implementation in another language. `sim/` runs whole groups of this node over a faulty log in
+//! virtual time.
 
 pub mod config;
 pub mod edge;

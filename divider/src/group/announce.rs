@@ -1,4 +1,4 @@
-//! Making keys exist, and stop existing.
+//! Announcing and retracting keys.
 
 use std::fmt;
 use std::sync::Arc;
@@ -15,22 +15,23 @@ use crate::store::{Outcome, Store, StoreError, Write};
 use divider_core::wire::RecordName;
 
 impl Group {
-    /// Makes a key exist until it is retracted or completed. One that exists already stays as it is,
-    /// and whoever works on it is not disturbed.
+    /// Makes a key exist until it is retracted or completed. If it exists already, nothing changes, and
+    /// its owner keeps working.
     ///
     /// # Errors
-    /// [`AnnounceError::NotTaken`]. Without an answer, a connection, or room in the server for more
-    /// writes at once it is tried again, 16 times in all; a write of an attempt that nobody answered
-    /// may land later, even after a `retract` of the same key.
+    /// [`AnnounceError::NotTaken`]. Without an answer or a connection, or if the server is too busy,
+    /// the write is sent again, up to 16 times in all. An attempt without an answer may land later,
+    /// even after a `retract` of the same key.
     ///
     /// # Cancel safety
-    /// Dropped before it is done, the key may or may not have been announced; nothing goes on.
+    /// If the future is dropped, the key may or may not be announced. Nothing continues in the
+    /// background.
     pub async fn announce(&self, key: &Key) -> Result<(), AnnounceError> {
         self.announce_all([key.clone()]).await.map(drop)
     }
 
-    /// The same, and the key stops existing by itself unless it is announced again within the time
-    /// (rounded up to whole seconds).
+    /// Announces a key with a time to live. After this time (rounded up to whole seconds) the key no
+    /// longer exists, unless it is announced again.
     ///
     /// # Errors
     /// As [`announce`](Self::announce).
@@ -42,18 +43,19 @@ impl Group {
         self.announcer().ttl(ttl).announce(one).await.map(drop)
     }
 
-    /// Makes a key stop existing: its owner stops with it. One that does not exist is no error.
+    /// Makes a key stop existing. Its owner then stops. It is no error if the key does not exist.
     ///
     /// # Errors
     /// As [`announce`](Self::announce).
     ///
     /// # Cancel safety
-    /// Dropped before it is done, the key may or may not have been retracted; nothing goes on.
+    /// If the future is dropped, the key may or may not be retracted. Nothing continues in the
+    /// background.
     pub async fn retract(&self, key: &Key) -> Result<(), AnnounceError> {
         self.retract_all([key.clone()]).await.map(drop)
     }
 
-    /// Announces many keys, and says how many the store acknowledged: all.
+    /// Announces many keys. Returns how many the store acknowledged, which is all of them.
     ///
     /// # Errors
     /// As [`Announcer::announce`].
@@ -67,7 +69,7 @@ impl Group {
         self.announcer().announce(stream::iter(keys)).await
     }
 
-    /// Retracts many keys, and says how many the store acknowledged: all.
+    /// Retracts many keys. Returns how many the store acknowledged, which is all of them.
     ///
     /// # Errors
     /// As [`Announcer::announce`].
@@ -81,13 +83,13 @@ impl Group {
         self.announcer().retract(stream::iter(keys)).await
     }
 
-    /// For keys that come as a stream, or with a time to live, or with a progress bar.
+    /// Announces and retracts keys of a stream, with a time to live, a window or a progress callback.
     pub fn announcer(&self) -> Announcer<'_> {
         Announcer { store: &self.store, ttl: None, window: WINDOW, progress: Box::new(|_| {}) }
     }
 }
 
-/// How keys are announced and retracted.
+/// Announces and retracts keys. Made by [`Group::announcer`].
 ///
 /// ```
 /// # use std::time::Duration;
@@ -115,35 +117,37 @@ pub struct Announcer<'a> {
 }
 
 impl<'a> Announcer<'a> {
-    /// The keys stop existing by themselves unless they are announced again within this time
-    /// (rounded up to whole seconds). Take three times the interval at which you announce, so that
-    /// one lost round stops nothing. Without it they exist until they are retracted.
+    /// After this time (rounded up to whole seconds) the keys no longer exist, unless they are
+    /// announced again. Use three times the interval at which you announce, so that one lost round
+    /// stops nothing. Default: keys exist until they are retracted.
     pub fn ttl(mut self, ttl: Duration) -> Self {
         self.ttl = Some(ttl);
         self
     }
 
-    /// How many keys may be on their way without an answer, at least 1; 1000 unless set. More is
-    /// faster over long distances, up to the 4096 that a [`NatsStore`](crate::NatsStore) has under way.
+    /// The most keys on their way without an answer, at least 1. Default: 1000. More is faster over
+    /// long distances, up to the 4096 that a [`NatsStore`](crate::NatsStore) allows.
     pub fn window(mut self, window: usize) -> Self {
         self.window = window.max(1);
         self
     }
 
-    /// Called with the number of acknowledged keys each time it grows.
+    /// Calls this with the number of acknowledged keys each time it grows.
     pub fn on_progress(mut self, progress: impl FnMut(u64) + Send + 'a) -> Self {
         self.progress = Box::new(progress);
         self
     }
 
-    /// Makes every key of the stream exist. Ends when the stream ends and all are acknowledged.
+    /// Announces every key of the stream. Returns when the stream has ended and all keys are
+    /// acknowledged.
     ///
     /// # Errors
-    /// [`AnnounceError::NotTaken`] after the first failure: no further key is taken from the stream,
-    /// and those on their way are waited for.
+    /// [`AnnounceError::NotTaken`] after the first failure. No further key is taken from the stream,
+    /// and the ones on their way are awaited.
     ///
     /// # Cancel safety
-    /// Dropped before it is done, some keys are announced and some are not; nothing goes on.
+    /// If the future is dropped, some keys are announced and some are not. Nothing continues in the
+    /// background.
     pub async fn announce(self, keys: impl Stream<Item = Key>) -> Result<u64, AnnounceError> {
         let expires_in = self.ttl;
         self.write_all(keys, move |name| {
@@ -152,14 +156,15 @@ impl<'a> Announcer<'a> {
         .await
     }
 
-    /// Makes every key of the stream stop existing. Ends when the stream ends and all are
+    /// Retracts every key of the stream. Returns when the stream has ended and all keys are
     /// acknowledged.
     ///
     /// # Errors
     /// As [`announce`](Self::announce).
     ///
     /// # Cancel safety
-    /// Dropped before it is done, some keys are retracted and some are not; nothing goes on.
+    /// If the future is dropped, some keys are retracted and some are not. Nothing continues in the
+    /// background.
     pub async fn retract(self, keys: impl Stream<Item = Key>) -> Result<u64, AnnounceError> {
         self.write_all(keys, |name| Write::delete(name, None)).await
     }
@@ -194,17 +199,17 @@ impl fmt::Debug for Announcer<'_> {
     }
 }
 
-/// Writes what may be written over anything, until the store has answered.
+/// Sends a blind write until the store has answered.
 async fn put(store: &Arc<dyn Store>, write: Write, key: Key) -> Result<(), Failed> {
     let mut attempts = Attempts::new();
     let source = loop {
         let source = match store.write(write.clone()).await {
             Outcome::Acked(_) => return Ok(()),
             Outcome::Conflict => break unexpected_conflict(),
-            // One that waited for a connection in vain was refused; another attempt may find one.
+            // A refusal may come from a missing connection. Another attempt may have one.
             Outcome::Refused(source) | Outcome::Unknown(source) => source,
         };
-        // It is the same write whether the first attempt landed or not.
+        // Every attempt is the same write, so it does not matter whether an earlier one landed.
         if !attempts.waited_after(&source).await {
             break source;
         }
@@ -264,7 +269,7 @@ mod tests {
         let record = store.read("key.a").await.expect("in memory").map(left);
         assert_eq!(record, Some((true, Some(Duration::from_secs(10)))));
         tokio::time::sleep(Duration::from_secs(11)).await;
-        // Nodes delete it; the store does not.
+        // Nodes delete the record; the store does not.
         let record = store.read("key.a").await.expect("in memory").map(left);
         assert_eq!(record, Some((true, Some(Duration::ZERO))));
     }

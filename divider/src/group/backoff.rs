@@ -1,12 +1,12 @@
-//! Trying again: how often, and after which answers at all.
+//! Retries of operators' and announcers' requests.
 
 use std::time::Duration;
 
 use crate::backoff::Backoff;
 use crate::store::StoreError;
 
-/// The attempts that are left for one request. The waits between them are together longer than the
-/// worst election of a stream's leader that was seen (8 s).
+/// The attempts left for one request. All their waits together are longer than the longest election of
+/// a stream's leader that was seen (8 s).
 #[derive(Debug)]
 pub(super) struct Attempts {
     left: u32,
@@ -22,13 +22,13 @@ impl Attempts {
         Self { left: MOST, waits: Backoff::new(FIRST, LONGEST) }
     }
 
-    /// How long to wait before the next attempt; `None` when there have been enough.
+    /// The wait before the next attempt. `None`: no attempt is left.
     fn next(&mut self) -> Option<Duration> {
         self.left -= 1;
         (self.left > 0).then(|| self.waits.next(getrandom::u32().unwrap_or(0)))
     }
 
-    /// Waits, and says true, where another attempt is left and can have another answer.
+    /// Waits for the next attempt. Returns false if none is left, or if it could not succeed.
     pub(super) async fn waited_after(&mut self, error: &StoreError) -> bool {
         let wait = if is_worth_a_retry(error) { self.next() } else { None };
         if let Some(wait) = wait {
@@ -38,7 +38,7 @@ impl Attempts {
     }
 }
 
-/// Asks until there is an answer that another attempt would not change.
+/// Repeats a request until another attempt could not change the answer.
 pub(super) async fn retried<T, F>(ask: impl Fn() -> F) -> Result<T, StoreError>
 where
     F: Future<Output = Result<T, StoreError>>,
@@ -62,7 +62,7 @@ pub(super) fn is_worth_a_retry(error: &StoreError) -> bool {
         | StoreError::NoGroup { .. }
         | StoreError::Full { .. }
         | StoreError::Invalid { .. } => false,
-        // A time-out, no connection, and what else may pass.
+        // A time-out, a missing connection, and other errors that may pass.
         _ => true,
     }
 }

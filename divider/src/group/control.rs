@@ -1,4 +1,4 @@
-//! What operators want of one node.
+//! Requests of operators for one node.
 
 use super::{Group, OperateError};
 use crate::id::{NodeId, Revision};
@@ -30,7 +30,7 @@ impl Requester {
         &self.reason
     }
 
-    /// The two texts, if they fit into a record.
+    /// Both texts, if they are short enough for a record.
     pub(super) fn texts(&self) -> Result<(String, String), OperateError> {
         for (what, text, most) in [("by", &self.by, 128), ("reason", &self.reason, 1024)] {
             let len = text.len();
@@ -47,7 +47,7 @@ impl Requester {
 pub enum WriteResult {
     /// It is on record now, at this revision.
     Changed(Revision),
-    /// It was so already; nothing was written.
+    /// The record had this content already. Nothing was written.
     Already(Revision),
 }
 
@@ -64,16 +64,16 @@ impl WriteResult {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum AfterResume {
-    /// None moves: the node gets its share of what is announced or orphaned from now on.
+    /// No key moves. The node gets its share of keys that are announced or orphaned later.
     #[default]
     MoveNothing,
-    /// As few as bring every node to its share.
+    /// As few keys as possible move so that every node has its share.
     Rebalance,
 }
 
 impl Group {
-    /// Has the node keep what it has and get nothing new, also after a restart, until it is resumed.
-    /// A drain of it is over: what it has not handed over yet stays.
+    /// Lets the node keep its keys, but gives it no new ones, also after a restart, until it is
+    /// resumed. This ends a drain of the node: keys that are not handed over yet stay.
     ///
     /// # Errors
     /// [`OperateError::UnknownNode`] where no such node is a member and nothing is on record for it;
@@ -91,13 +91,13 @@ impl Group {
         self.set_mode(node, Mode::Cordon, requester).await
     }
 
-    /// Undoes a cordon or a drain.
+    /// Ends a cordon or a drain.
     ///
     /// # Errors
-    /// As [`cordon`](Self::cordon). After an error of the rebalance the node is resumed all the same.
+    /// As [`cordon`](Self::cordon). If the rebalance fails, the node is resumed all the same.
     ///
     /// # Cancel safety
-    /// As [`cordon`](Self::cordon); the rebalance comes last.
+    /// As [`cordon`](Self::cordon). The rebalance is requested last.
     pub async fn resume(
         &self,
         node: &NodeId,
@@ -111,8 +111,8 @@ impl Group {
         Ok(edited)
     }
 
-    /// Has the node's affinity be this whatever the node itself says, or (`None`) what the node
-    /// says. Nothing that runs moves for it; [`rebalance`](Self::rebalance) does that.
+    /// Replaces the node's own affinity, or (`None`) lets the node's own apply again. No running key
+    /// moves; use [`rebalance`](Self::rebalance) for that.
     ///
     /// # Errors
     /// As [`cordon`](Self::cordon).
@@ -146,7 +146,7 @@ impl Group {
         .await
     }
 
-    /// Changes a node's control record and says in it who did, why and when.
+    /// Changes a node's control record, and writes into it who did it, why and when.
     async fn control(
         &self,
         node: &NodeId,
@@ -165,7 +165,7 @@ impl Group {
         .await
     }
 
-    /// Whether the node is a member, or an operator wanted something of it before.
+    /// Checks that the node is a member or has a control record.
     pub(super) async fn check_known(&self, node: &NodeId) -> Result<(), OperateError> {
         for name in [RecordName::Member(node.clone()), RecordName::Control(node.clone())] {
             let name = name.to_string();

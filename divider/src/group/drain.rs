@@ -1,4 +1,4 @@
-//! Emptying nodes.
+//! Draining nodes.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -10,21 +10,22 @@ use crate::id::{NodeId, Revision};
 use crate::store::{MAX_VALUE, Record};
 use divider_core::wire::{ControlRecord, DEFAULT_PARALLEL, Mode, OnDeadline, RecordName};
 
-/// The longest drain record, in bytes: there is room for fields of newer versions.
+/// The longest control record of a drain, in bytes. It leaves room for fields of newer versions.
 const MAX_TOLD: usize = MAX_VALUE - 1024;
 
-/// The name of one drain, of one or several nodes.
+/// The id of one drain, of one or more nodes.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct DrainId(Arc<str>);
 
 impl DrainId {
     fn new() -> Self {
-        // Two drains of one name would be shown as one; without randomness the clock tells them apart.
+        // Two drains with one id would appear as one. Without a source of randomness the clock
+        // distinguishes them.
         let number = getrandom::u64().unwrap_or_else(|_| super::unix_ms());
         Self(format!("{number:016x}").into())
     }
 
-    /// The text of it.
+    /// The id as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -42,7 +43,7 @@ impl fmt::Debug for DrainId {
     }
 }
 
-/// How nodes are drained.
+/// The options of a drain.
 ///
 /// ```
 /// # use std::time::Duration;
@@ -69,7 +70,7 @@ impl Default for DrainOptions {
 }
 
 impl DrainOptions {
-    /// Without a deadline, 256 keys at a time.
+    /// No deadline, and 256 keys at a time.
     pub fn new() -> Self {
         Self {
             deadline: None,
@@ -81,38 +82,38 @@ impl DrainOptions {
         }
     }
 
-    /// How long it may take before it counts as failed. Not set, it goes on until it is done or
-    /// undone. An hour suits keys that stop within seconds; a stop that is never confirmed holds a
-    /// drain up for ever, so set one where somebody waits.
+    /// The time after which the drain counts as failed. Default: it goes on until it has finished or is
+    /// undone. One hour suits keys that stop within seconds. A stop that is never confirmed holds up a
+    /// drain for ever, so set a deadline if somebody waits for it.
     pub fn deadline(mut self, after: Duration) -> Self {
         self.deadline = Some(after);
         self
     }
 
-    /// What becomes of keys without a receiver at the deadline: they keep running (the default: the
-    /// drain has failed and says what is left), or they are stopped and nobody has them.
+    /// What happens at the deadline to keys without a receiver. Default: they keep running, and the
+    /// drain has failed and reports what is left. Otherwise they are stopped, and have no owner.
     pub fn on_deadline(mut self, then: OnDeadline) -> Self {
         self.on_deadline = then;
         self
     }
 
-    /// The most keys of a node that are told to stop and not handed over, 256 unless set; 0: no
-    /// limit. Fewer spare the receivers a burst of starts; more is quicker where stopping takes long.
+    /// The most keys of a node that are stopped and not handed over. Default: 256. 0: no limit. Fewer
+    /// spare the receivers a burst of starts; more is faster if stopping takes long.
     pub fn parallel(mut self, keys: u32) -> Self {
         self.parallel = keys;
         self
     }
 
-    /// The nodes get nothing new, and nothing of theirs is stopped before
+    /// Starts paused: the nodes get no new keys, and none of their keys is stopped before
     /// [`continue_drain`](Group::continue_drain).
     pub fn paused(mut self) -> Self {
         self.paused = true;
         self
     }
 
-    /// The revision of the preview that was decided on. Where another node was drained or cordoned
-    /// between that and this drain, the preview does not hold, and nothing is drained
-    /// ([`OperateError::Overtaken`]). Not set, the drain begins in any case.
+    /// The revision of the preview on which this drain is based. If another node was drained or
+    /// cordoned between the preview and this drain, the preview no longer holds, and nothing is drained
+    /// ([`OperateError::Overtaken`]). Default: the drain begins in any case.
     pub fn planned(mut self, revision: Revision) -> Self {
         self.planned = Some(revision);
         self
@@ -126,11 +127,11 @@ impl DrainOptions {
 }
 
 impl Group {
-    /// Has nodes hand over everything, and get nothing new, also after a restart, until they are
-    /// resumed. Returns as soon as that is on record; watch the nodes to see it done.
+    /// Makes nodes hand over all keys and gives them no new ones, also after a restart, until they are
+    /// resumed. Returns when the request is recorded; watch the nodes to see the end.
     ///
-    /// Of several, none gets anything new from when the first is told, so no key goes from one to
-    /// another. A node that drains already goes on under this drain's name and options.
+    /// From the first record on, none of the nodes gets new keys, so no key goes from one to another. A
+    /// node that drains already goes on with this drain's id and options.
     ///
     /// # Errors
     /// [`OperateError::UnknownNode`] and [`OperateError::NoNode`] before anything is written,
@@ -138,7 +139,7 @@ impl Group {
     /// [`cordon`](Self::cordon) has them.
     ///
     /// # Cancel safety
-    /// Dropped before it is done, some of the nodes may be cordoned or drain.
+    /// If the future is dropped, some of the nodes may be cordoned or drain.
     pub async fn drain(
         &self,
         nodes: &[NodeId],
@@ -156,7 +157,7 @@ impl Group {
         }
         let drain = DrainId::new();
         let wanted = self.drain_record(&drain, options).await?;
-        // Only a drain that may be taken back needs to know what was before.
+        // Only a drain that may be taken back needs the records from before.
         let before = match options.planned {
             Some(_) => self.controls().await?,
             None => BTreeMap::new(),
@@ -188,8 +189,8 @@ impl Group {
         Ok(drain)
     }
 
-    /// Another node that was drained or cordoned after a plan was made and before the first of these
-    /// was told, and by whom. Of two drains at once, the one that comes later in the log finds the other.
+    /// Another node that was drained or cordoned after the preview and before the first record of this
+    /// drain, and by whom. Of two concurrent drains, the later one in the log finds the other.
     async fn overtaken_by(
         &self,
         nodes: &[NodeId],
@@ -204,7 +205,7 @@ impl Group {
         Ok(other.map(|(node, (_, record))| (node, record.by)))
     }
 
-    /// What operators want of each node. What cannot be read is not listed.
+    /// The readable control record of each node.
     async fn controls(&self) -> Result<BTreeMap<NodeId, (Revision, ControlRecord)>, OperateError> {
         let fail = |source| OperateError::Store { name: "control.>".to_owned(), source };
         let records = self.records("control.>").await.map_err(fail)?;
@@ -218,7 +219,7 @@ impl Group {
         Ok(records.into_iter().filter_map(read).collect())
     }
 
-    /// Puts back what was wanted of a node before a drain, unless somebody wants something else by now.
+    /// Restores the control record from before the drain, unless somebody has changed it since.
     async fn take_back(
         &self,
         node: &NodeId,
@@ -234,7 +235,7 @@ impl Group {
         edited.await.map(drop)
     }
 
-    /// Has a draining node tell no further stops; those told go on.
+    /// Makes a draining node send no further stops. Stops that were sent go on.
     ///
     /// # Errors
     /// [`OperateError::NotDraining`], and those of every request, as [`cordon`](Self::cordon) has them.
@@ -245,7 +246,7 @@ impl Group {
         self.set_paused(node, true).await
     }
 
-    /// Has a paused drain go on.
+    /// Continues a paused drain.
     ///
     /// # Errors
     /// As [`pause_drain`](Self::pause_drain).

@@ -1,4 +1,4 @@
-//! Changing one record without losing what others wrote.
+//! Changing one record by compare-and-set.
 
 use super::backoff::Attempts;
 use super::{Group, OperateError, WriteResult};
@@ -15,8 +15,8 @@ pub(super) trait Editable: Sized {
 }
 
 impl Group {
-    /// Reads a record, has it changed, and writes it where nobody else changed it meanwhile, again
-    /// and again. `change` returns `None` where the record is already as it should be.
+    /// Reads a record, changes it, and writes it at the revision that was read. After a conflict it
+    /// starts again. `change` returns `None` if the record needs no change.
     pub(super) async fn edit<R: Editable>(
         &self,
         name: &RecordName,
@@ -54,12 +54,12 @@ impl Group {
     }
 }
 
-/// Whether a write over the first revision that nobody answered is what is there now.
+/// Whether the current record is an earlier attempt of this edit that got no answer.
 fn landed(sent: Option<&(Revision, Bytes)>, revision: Revision, value: Option<&Bytes>) -> bool {
     sent.is_some_and(|(over, sent)| *over != revision && Some(sent) == value)
 }
 
-/// A record's revision and value; a tombstone has a revision and no value.
+/// The revision and the value of a record. A tombstone has a revision and no value.
 fn parts(record: Option<Record>) -> (Revision, Option<Bytes>) {
     record.map_or((Revision::NONE, None), |record| (record.revision, record.value))
 }

@@ -1,4 +1,4 @@
-//! What can go wrong for announcers and operators.
+//! The errors of announcers and operators.
 
 use crate::id::NodeId;
 use crate::key::Key;
@@ -11,27 +11,27 @@ use super::DrainId;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum AnnounceError {
-    /// The store refused this key, or did not answer through 16 attempts.
+    /// The store refused this key, or did not answer 16 attempts.
     ///
-    /// `acked` keys are durable, those behind this one may or may not be; no further ones were sent.
-    /// Announcing and retracting again is harmless: do the whole once more when the reason is gone.
+    /// `acked` keys are durable. Keys after this one may or may not be; no further ones were sent.
+    /// Repeat the whole call when the cause is gone: announcing and retracting again is harmless.
     #[error("the store did not take a key, after it had acknowledged {acked}: {key}")]
     NotTaken {
-        /// The first key that failed, in the order in which they were given.
+        /// The first key that failed, in the order of the call.
         key: Key,
-        /// How many keys were acknowledged, wherever they stood.
+        /// How many keys were acknowledged, at any position.
         acked: u64,
-        /// What the store said last.
+        /// The last error of the store.
         source: StoreError,
     },
-    /// The keys that are there could not be read; nothing was changed.
+    /// The existing keys could not be read. Nothing was changed.
     #[error("the keys of the group could not be read")]
     Unread {
-        /// What the store said last.
+        /// The last error of the store.
         #[from]
         source: StoreError,
     },
-    /// A key that does not start with the prefix that is to be reconciled; nothing was changed.
+    /// A listed key does not start with the prefix. Nothing was changed.
     #[error("a key is not under the prefix {prefix:?}: {key}")]
     OutsidePrefix {
         /// The prefix.
@@ -39,8 +39,8 @@ pub enum AnnounceError {
         /// The first such key.
         key: Key,
     },
-    /// The list to reconcile with has no key, and keys would be retracted; nothing was changed. Where
-    /// that is meant, allow it: [`ReconcileOptions::allow_empty`](super::ReconcileOptions::allow_empty).
+    /// The list is empty, and keys would be retracted. Nothing was changed. If this is intended, use
+    /// [`ReconcileOptions::allow_empty`](super::ReconcileOptions::allow_empty).
     #[error(
         "the list is empty, {retracted} keys under the prefix {prefix:?} would be retracted; nothing \
          was changed, an empty list has to be allowed"
@@ -51,8 +51,8 @@ pub enum AnnounceError {
         /// How many keys would be retracted.
         retracted: u64,
     },
-    /// More keys would be retracted than may be at once; nothing was changed. Look at the list; where
-    /// it is right, allow more:
+    /// More keys would be retracted than are allowed at once. Nothing was changed. Check the list. If
+    /// it is right, allow more with
     /// [`ReconcileOptions::max_retract`](super::ReconcileOptions::max_retract).
     #[error(
         "{retracted} of the {existing} keys under the prefix {prefix:?} would be retracted, at most \
@@ -63,7 +63,7 @@ pub enum AnnounceError {
         prefix: String,
         /// How many keys would be retracted.
         retracted: u64,
-        /// How many keys there are.
+        /// How many keys exist.
         existing: u64,
         /// How many may be retracted.
         most: u64,
@@ -74,53 +74,53 @@ pub enum AnnounceError {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum OperateError {
-    /// No such node is a member, and nothing is on record for one; nothing was changed.
+    /// The node is no member and has no control record. Nothing was changed.
     #[error("no such node, the group's nodes are {}: {node}", list(known))]
     UnknownNode {
-        /// The node that was asked for.
+        /// The node in the request.
         node: NodeId,
-        /// The nodes that are members.
+        /// The members.
         known: Vec<NodeId>,
     },
-    /// A drain of no node; nothing was changed.
+    /// A drain without nodes. Nothing was changed.
     #[error("a drain needs at least one node")]
     NoNode,
-    /// Only a drain can be paused or continued; nothing was changed.
+    /// The node does not drain, so its drain cannot be paused or continued. Nothing was changed.
     #[error("the node is not draining: {node}")]
     NotDraining {
         /// The node.
         node: NodeId,
     },
-    /// It would not fit into the record; nothing was changed.
+    /// A text is too long for the record. Nothing was changed.
     #[error("{what} is too long, at most {most} bytes: {len}")]
     TooLong {
-        /// Which text.
+        /// The name of the text.
         what: &'static str,
         /// The limit in bytes.
         most: usize,
         /// Its length in bytes.
         len: usize,
     },
-    /// The record that is there cannot be read, so it is not written over. A newer version of this
-    /// library may have written it: use that, or delete the record by hand.
+    /// The existing record is unreadable, so it is not overwritten. A newer version of this library may
+    /// have written it: use that version, or delete the record by hand.
     #[error("the record that is there cannot be read: {name}")]
     Malformed {
         /// The record's name.
         name: String,
-        /// Why not.
+        /// What is wrong with the record.
         source: Malformed,
     },
-    /// The group speaks another protocol; nothing was changed.
+    /// The group has another protocol. Nothing was changed.
     #[error("the group speaks another protocol, this version speaks 1: {found}")]
     Protocol {
         /// The group's protocol.
         found: u32,
     },
-    /// A watch has not read everything (yet, or since it lost the store), so it previews nothing.
-    /// Wait for a complete snapshot.
+    /// The watch is not complete (yet, or since it lost the store), so there is no preview. Wait for a
+    /// complete snapshot.
     #[error("the group is not read completely")]
     Incomplete,
-    /// Others kept changing the record; nothing was changed. Try again.
+    /// Other clients kept changing the record. Nothing was changed. Try again.
     #[error("others kept changing the record: {name}")]
     Contended {
         /// The record's name.
@@ -132,12 +132,12 @@ pub enum OperateError {
     Store {
         /// The record's name.
         name: String,
-        /// What the store said last.
+        /// The last error of the store.
         source: StoreError,
     },
-    /// A drain was decided on by a preview, and another node was drained or cordoned after that and
-    /// before this drain began: keys would go elsewhere, or nowhere. The drain was taken back. Look at a
-    /// new preview, and drain again, or name both nodes in one drain.
+    /// The drain was based on a preview, and another node was drained or cordoned between the preview
+    /// and this drain. Keys would go elsewhere, or nowhere. The drain was taken back. Look at a new
+    /// preview and drain again, or drain both nodes in one call.
     #[error(
         "the plan does not hold any more, {} is draining or cordoned by {} since it was made; this \
          drain was taken back, look at its plan again and run it again, or drain both nodes at once: {}",
@@ -146,21 +146,21 @@ pub enum OperateError {
     Overtaken {
         /// The other node.
         node: NodeId,
-        /// Who wants that.
+        /// Who drained or cordoned it.
         by: String,
     },
-    /// Some nodes of a drain were told and one could not be. It and those after it get nothing new
-    /// either until something is said to them: drain again (the same nodes may be named), or resume
-    /// all of them.
+    /// The request was recorded for some nodes of a drain and failed for one. That node and those after
+    /// it get no new keys until another request names them. Drain again (the same nodes are allowed),
+    /// or resume all of them.
     #[error("the drain {drain} was begun at {} and not at: {node}", list(told))]
     Partly {
         /// The drain.
         drain: DrainId,
-        /// The nodes that were told.
+        /// The nodes whose request is recorded.
         told: Vec<NodeId>,
-        /// The node that could not be told.
+        /// The first node whose request failed.
         node: NodeId,
-        /// Why not.
+        /// The cause.
         source: Box<OperateError>,
     },
 }

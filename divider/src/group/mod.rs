@@ -1,4 +1,4 @@
-//! The handle of those who are no node: announcers and operators.
+//! A handle for announcers and operators, which are not nodes.
 
 mod announce;
 mod backoff;
@@ -29,8 +29,8 @@ pub use error::{AnnounceError, OperateError};
 pub use reconcile::{Difference, MaxRetract, ReconcileOptions, Reconciled};
 pub use watch::GroupWatch;
 
-/// A group as announcers and operators know it: they make keys exist, say what they want of nodes,
-/// and watch. Nothing of the protocol depends on it; dropping it changes nothing.
+/// A group for announcers and operators. It announces keys, requests changes of nodes, and watches.
+/// Nodes do not depend on it, and dropping it changes nothing.
 ///
 /// Cheap to clone. Its futures need a tokio runtime with its timers enabled.
 ///
@@ -49,9 +49,9 @@ pub struct Group {
 }
 
 impl Group {
-    /// The group whose records the store keeps.
+    /// Opens the group whose records are in the store.
     ///
-    /// The store is one itself or an [`Arc`] of one, also of a `dyn Store`.
+    /// `store` is a store, or an [`Arc`] of one, also of a `dyn Store`.
     pub fn open(store: impl Store) -> Self {
         Self { store: Arc::new(store) }
     }
@@ -61,11 +61,10 @@ impl Group {
         self.store.group()
     }
 
-    /// What the store says of the log as a whole: its newest revision, its size and limit, its
-    /// replicas.
+    /// The state of the log: its newest revision, its size and limit in bytes, its replicas.
     ///
     /// # Errors
-    /// [`StoreError`]; it is asked once.
+    /// [`StoreError`]. There are no retries.
     ///
     /// # Cancel safety
     /// Cancel safe: it changes nothing.
@@ -74,8 +73,7 @@ impl Group {
     }
 }
 
-/// The wall clock in Unix milliseconds: what people read, and drains' deadlines. No lease depends on
-/// it.
+/// The wall clock in Unix ms, for display and for deadlines of drains. No lease depends on it.
 fn unix_ms() -> u64 {
     Clock::of_caller().now().unix_us / 1000
 }

@@ -1,4 +1,4 @@
-//! Many writes at once, never too many.
+//! Many concurrent writes, up to a limit.
 
 use std::pin::pin;
 
@@ -7,20 +7,20 @@ use futures_util::stream::{FuturesUnordered, Stream, StreamExt};
 use crate::key::Key;
 use crate::store::StoreError;
 
-/// How many writes may be unanswered, unless said: enough to keep a server on the same continent
-/// busy, little enough to have in doubt after a crash.
+/// The default limit of writes without an answer. It keeps a server on the same continent busy, and
+/// limits how many outcomes are unknown after a crash.
 pub(super) const WINDOW: usize = 1000;
 
-/// A key that the store did not take, and what it said.
+/// A key that the store did not accept, and the error.
 pub(super) struct Failed {
     pub(super) key: Key,
     pub(super) source: StoreError,
 }
 
-/// Carries out the writes of a stream, a window of them at a time, and hands each result to `done`.
+/// Runs the writes of a stream, up to `window` at a time, and passes each result to `done`.
 ///
-/// After a failure no further write is begun, and those that were are waited for; the failure of the
-/// first in the stream's order is the one returned.
+/// After a failure no further write starts, and the ones on their way are awaited. The error returned
+/// is that of the first failed write in the order of the stream.
 pub(super) async fn pipelined<T>(
     writes: impl Stream<Item = impl Future<Output = Result<T, Failed>>>,
     window: usize,

@@ -1,4 +1,4 @@
-//! Reading all records of a kind once.
+//! Reads all records of one kind once.
 
 use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
@@ -11,14 +11,14 @@ use crate::store::{Change, Filter, Record, StoreError};
 use divider_core::view::{Manifests, hash_of};
 use divider_core::wire::{ManifestRecord, Named, RecordName};
 
-/// How long a snapshot may make no progress.
+/// How long a snapshot may deliver nothing.
 const NO_PROGRESS: Duration = Duration::from_secs(10);
 
-/// So many keys are asked for one by one; for more, all are read.
+/// Up to this many keys are read one by one. For more, all keys are read.
 const SINGLY: usize = 64;
 
 impl Group {
-    /// The newest record of that name, a tombstone included.
+    /// The newest record of this name, or its tombstone.
     pub(super) async fn record(&self, name: &str) -> Result<Option<Record>, StoreError> {
         retried(|| self.store.read(name)).await
     }
@@ -28,14 +28,14 @@ impl Group {
         retried(|| self.store.info()).await.map(|info| info.last)
     }
 
-    /// The newest records below a name, tombstones left out.
+    /// The newest records below a name, without tombstones.
     pub(super) async fn records(&self, below: &str) -> Result<Vec<Record>, StoreError> {
         let mut records = self.records_and_tombstones(below).await?;
         records.retain(|record| record.value.is_some());
         Ok(records)
     }
 
-    /// The newest records below a name.
+    /// The newest records below a name, with tombstones.
     pub(super) async fn records_and_tombstones(
         &self,
         below: &str,
@@ -59,8 +59,8 @@ impl Group {
         result.map(|()| newest(records))
     }
 
-    /// The newest record of every key. One whose time is over, and one that was superseded and came back,
-    /// is given as the tombstone that it stands for.
+    /// The newest record of every key. A record whose time is over, or that is superseded, becomes a
+    /// tombstone.
     pub(super) async fn key_records(&self) -> Result<Vec<Record>, StoreError> {
         let manifests = self.manifests().await?;
         let mut keys = self.records_and_tombstones("key.>").await?;
@@ -87,7 +87,7 @@ impl Group {
         Ok(manifests)
     }
 
-    /// Those of the keys that exist now. It takes the rights of a viewer.
+    /// The keys that exist now, of these keys. Needs the rights of a viewer.
     ///
     /// # Errors
     /// [`AnnounceError::Unread`].
@@ -131,14 +131,14 @@ impl Group {
     }
 }
 
-/// Whether a key exists by its record.
+/// Whether a record makes its key exist.
 fn stands(manifests: &Manifests, record: &Record) -> bool {
     let hash = Named::read(&record.name).ok().and_then(|name| hash_of(&name));
     let back = hash.is_some_and(|hash| manifests.is_superseded(hash, record.revision));
     record.value.is_some() && record.expires_in != Some(Duration::ZERO) && !back
 }
 
-/// A record that changed while it was read was delivered twice; the later one counts.
+/// A record that changed during the read was delivered twice. Keeps the later one.
 fn newest(records: Vec<Record>) -> Vec<Record> {
     let mut by_name = HashMap::with_capacity(records.len());
     for record in records {

@@ -1,4 +1,4 @@
-//! Making the keys under a prefix exactly those of a list.
+//! Making the keys under a prefix equal to a list.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use crate::key::Key;
 use crate::store::{Outcome, Store, StoreError, Write};
 use divider_core::wire::RecordName;
 
-/// What is to be done so that the keys under a prefix are exactly those of a list.
+/// The changes that make the keys under a prefix equal to a list.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Difference {
     missing: Vec<Key>,
@@ -25,12 +25,12 @@ pub struct Difference {
 }
 
 impl Difference {
-    /// The keys that are listed and do not exist, sorted.
+    /// The listed keys that do not exist, sorted.
     pub fn missing(&self) -> &[Key] {
         &self.missing
     }
 
-    /// The keys under the prefix that exist and are not listed, sorted.
+    /// The existing keys under the prefix that are not listed, sorted.
     pub fn extra(&self) -> impl ExactSizeIterator<Item = &Key> {
         self.extra.keys()
     }
@@ -40,8 +40,8 @@ impl Difference {
         self.existing
     }
 
-    /// How many keys differ from the list and stay as they are, since they were announced or retracted
-    /// after the list was read; 0 without [`ReconcileOptions::since`].
+    /// How many keys differ from the list and stay unchanged, because they were announced or retracted
+    /// after the list was read. 0 without [`ReconcileOptions::since`].
     pub fn newer(&self) -> u64 {
         self.newer
     }
@@ -51,7 +51,7 @@ impl Difference {
         self.missing.is_empty() && self.extra.is_empty()
     }
 
-    /// Whether so much may be retracted.
+    /// Checks that the options allow this many retractions.
     ///
     /// # Errors
     /// [`AnnounceError::EmptyList`] and [`AnnounceError::TooManyRetracted`].
@@ -69,7 +69,7 @@ impl Difference {
     }
 }
 
-/// What a reconciliation may do, and how old its list is.
+/// How many keys a reconciliation may retract, and how old its list is.
 ///
 /// ```
 /// # use divider::group::{MaxRetract, ReconcileOptions};
@@ -93,38 +93,38 @@ pub struct ReconcileOptions {
     max_retract: Option<MaxRetract>,
 }
 
-/// How many keys may be retracted at once.
+/// The most keys that may be retracted at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum MaxRetract {
-    /// So many.
+    /// This many keys.
     Keys(u64),
-    /// So many of a hundred that exist under the prefix, rounded down.
+    /// This percentage of the keys that exist under the prefix, rounded down.
     Percent(u8),
 }
 
 impl ReconcileOptions {
-    /// An empty list is refused, and so is one without half of the keys that exist under the prefix.
-    /// Ten keys may always go.
+    /// Refuses an empty list, and a list that retracts more than half of the keys under the prefix. Ten
+    /// keys may always be retracted.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The list was read when the log had this revision: [`Info::last`](crate::store::Info::last) of
-    /// [`Group::info`], asked for before the list is read. What was announced or retracted later than
-    /// that stays as it is.
+    /// The list was read at this revision of the log or later. Take it from
+    /// [`Info::last`](crate::store::Info::last) of [`Group::info`] before you read the list. Keys that
+    /// were announced or retracted later stay unchanged.
     pub fn since(mut self, revision: Revision) -> Self {
         self.since = Some(revision);
         self
     }
 
-    /// An empty list retracts everything under the prefix.
+    /// Lets an empty list retract all keys under the prefix.
     pub fn allow_empty(mut self) -> Self {
         self.allow_empty = true;
         self
     }
 
-    /// How many keys may be retracted at once, in place of half of them.
+    /// The most keys that may be retracted at once, instead of half of them.
     pub fn max_retract(mut self, most: MaxRetract) -> Self {
         self.max_retract = Some(most);
         self
@@ -140,10 +140,10 @@ impl ReconcileOptions {
     }
 }
 
-/// So many keys may be retracted whatever share of all they are, unless something else is said.
+/// By default this many keys may be retracted, whatever share of all keys they are.
 const ALWAYS_RETRACTED: u64 = 10;
 
-/// What was done to make the keys under a prefix those of a list.
+/// The changes of a reconciliation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct Reconciled {
@@ -151,27 +151,27 @@ pub struct Reconciled {
     pub announced: u64,
     /// How many keys were retracted.
     pub retracted: u64,
-    /// How many keys differ from the list and stay as they are, since they were announced or retracted
-    /// after the list was read or while this ran.
+    /// How many keys differ from the list and stay unchanged, because they were announced or retracted
+    /// after the list was read or during this call.
     pub kept: u64,
 }
 
 impl Group {
-    /// Announces those of the keys that do not exist, and retracts those that exist under the prefix
-    /// and are not among the keys. An empty prefix stands for the whole group.
+    /// Announces the listed keys that do not exist, and retracts the existing keys under the prefix
+    /// that are not listed. An empty prefix covers the whole group.
     ///
-    /// The list has to be newer than every announcement under the prefix: a key that was announced
-    /// after the list was read and before this call is not on it, and is retracted. Where others
-    /// announce at the same time, use [`reconcile_since`](Self::reconcile_since). A key that somebody
-    /// announces while this runs stays in either case.
+    /// The list must be newer than every announcement under the prefix: a key that was announced after
+    /// the list was read and before this call is not on it, and is retracted. If others announce at the
+    /// same time, use [`reconcile_since`](Self::reconcile_since). A key that is announced during this
+    /// call stays in any case.
     ///
     /// # Errors
-    /// Any [`AnnounceError`]. An empty list, and one that would retract more than half of the keys, is
-    /// refused: [`reconcile_with`](Self::reconcile_with) says otherwise. Doing it once more is harmless
-    /// and does only what is left.
+    /// Any [`AnnounceError`]. An empty list, and a list that would retract more than half of the keys,
+    /// is refused; [`reconcile_with`](Self::reconcile_with) changes these limits. Repeating the call is
+    /// harmless and does only what is left.
     ///
     /// # Cancel safety
-    /// Dropped before it is done, a part is done; nothing goes on.
+    /// If the future is dropped, some changes are made. Nothing continues in the background.
     pub async fn reconcile(
         &self,
         prefix: &str,
@@ -180,9 +180,9 @@ impl Group {
         self.reconcile_with(prefix, keys, &ReconcileOptions::new()).await
     }
 
-    /// The same with a list that was read when the log had this revision: what was announced or
-    /// retracted later than that stays as it is. Ask for the revision, [`Info::last`](crate::store::Info::last)
-    /// of [`info`](Self::info), before you read the list.
+    /// As [`reconcile`](Self::reconcile), with a list that was read at this revision or later. Keys
+    /// that were announced or retracted later stay unchanged. Take the revision from
+    /// [`Info::last`](crate::store::Info::last) of [`info`](Self::info) before you read the list.
     ///
     /// # Errors
     /// As [`reconcile`](Self::reconcile).
@@ -198,7 +198,7 @@ impl Group {
         self.reconcile_with(prefix, keys, &ReconcileOptions::new().since(revision)).await
     }
 
-    /// The same, with what may be done said.
+    /// As [`reconcile`](Self::reconcile), with options.
     ///
     /// # Errors
     /// As [`reconcile`](Self::reconcile).
@@ -216,8 +216,8 @@ impl Group {
         self.apply(&difference).await
     }
 
-    /// What [`reconcile_with`](Self::reconcile_with) would do now, also where that is refused
-    /// ([`Difference::check`]); it changes nothing.
+    /// What [`reconcile_with`](Self::reconcile_with) would do now, also if its options refuse that
+    /// ([`Difference::check`]). Changes nothing.
     ///
     /// # Errors
     /// [`AnnounceError::OutsidePrefix`] or [`AnnounceError::Unread`].
@@ -239,7 +239,7 @@ impl Group {
         let mut difference =
             Difference { prefix: prefix.to_owned(), listed, ..Difference::default() };
         for record in self.key_records().await? {
-            // A name that is no key's is a problem to look at, not a key to retract.
+            // A name without a valid key is a problem, not a key to retract.
             let Ok(RecordName::Key(key)) = RecordName::parse(&record.name) else { continue };
             if !key.as_str().starts_with(prefix) {
                 continue;
@@ -260,13 +260,13 @@ impl Group {
         Ok(Difference { missing: missing.into_iter().collect(), ..difference })
     }
 
-    /// Does what a difference says. What somebody changed since then stays as they left it.
+    /// Carries out a difference. Keys that somebody changed since then stay unchanged.
     ///
     /// # Errors
-    /// [`AnnounceError::NotTaken`], counting announced and retracted keys together.
+    /// [`AnnounceError::NotTaken`], where `acked` counts announced and retracted keys.
     ///
     /// # Cancel safety
-    /// Dropped before it is done, a part is done; nothing goes on.
+    /// If the future is dropped, some changes are made. Nothing continues in the background.
     pub async fn apply(&self, difference: &Difference) -> Result<Reconciled, AnnounceError> {
         let announced = self.announce_all(difference.missing.iter().cloned()).await?;
         let mut done = Reconciled { announced, retracted: 0, kept: difference.newer };
@@ -284,13 +284,13 @@ impl Group {
     }
 }
 
-/// What became of a key that was to be retracted.
+/// The result of one retraction.
 enum Retracted {
     Gone,
     AnnouncedAgain,
 }
 
-/// Retracts a key unless it was announced again since this revision.
+/// Retracts a key unless it was announced again after this revision.
 async fn retract_at(
     store: &Arc<dyn Store>,
     key: &Key,
@@ -302,7 +302,7 @@ async fn retract_at(
     let source = loop {
         let source = match store.write(write.clone()).await {
             Outcome::Acked(_) => return Ok(Retracted::Gone),
-            // The conflict may be over this very write, when its first attempt was not answered.
+            // The conflict may be with an earlier attempt of this write that got no answer.
             Outcome::Conflict => match store.read(&write.name).await {
                 Ok(Some(record)) if record.value.is_some() && record.revision != seen => {
                     return Ok(Retracted::AnnouncedAgain);

@@ -1,4 +1,4 @@
-//! What operators can ask for, over a store in memory.
+//! The requests of operators, on a store in memory.
 
 use std::time::Duration;
 
@@ -25,7 +25,7 @@ async fn put(store: &MemoryStore, name: &str, value: &str) -> Revision {
     }
 }
 
-/// A group of which `w1` and `w2` are members.
+/// A group with the members `w1` and `w2`.
 async fn group() -> (MemoryStore, Group) {
     let store = MemoryStore::new(GroupName::new("g").expect("legal"));
     put(&store, "member.w1", "{}").await;
@@ -308,7 +308,7 @@ async fn a_store_that_does_not_answer_is_said_with_the_record() {
     assert_eq!(error.to_string(), "the store failed at the record: member.w1");
 }
 
-/// A store in which somebody else is always a little faster.
+/// A store in which another client always writes first.
 #[derive(Debug)]
 struct Rivalled(MemoryStore);
 

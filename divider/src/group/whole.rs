@@ -1,4 +1,4 @@
-//! What operators want of the whole group.
+//! Requests of operators for the whole group.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use super::{Group, OperateError, Requester, WriteResult};
 use divider_core::wire::{Freeze, GroupRecord, PROTOCOL, RebalanceRecord, RecordName};
 
 impl Group {
-    /// Has as few keys move as bring every node to its share.
+    /// Moves as few keys as possible so that every node has its share.
     ///
     /// # Errors
     /// Those of every request, as [`cordon`](Self::cordon) has them.
@@ -21,9 +21,9 @@ impl Group {
         self.edit(&RecordName::Rebalance, |_| Ok(Some(wanted.clone()))).await
     }
 
-    /// Holds back the moves of joins and rebalances, for this long or (`None`) until it is thawed;
-    /// they come once after that. Drains, releases and orphans go on. A second freeze replaces the
-    /// first.
+    /// Holds back the moves of joins and rebalances for this span, or (`None`) until
+    /// [`thaw`](Self::thaw). After that they follow once. Drains, releases and orphans go on. A second
+    /// freeze replaces the first.
     ///
     /// # Errors
     /// [`OperateError::Protocol`], and those of every request, as [`cordon`](Self::cordon) has them.

@@ -1,4 +1,4 @@
-//! Snapshots made by hand: from a file, or for the tests of what shows them.
+//! Building snapshots from a file or in tests.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,9 +12,9 @@ use crate::id::{GroupName, NodeId, Revision, Token};
 use crate::key::Key;
 use divider_core::wire::{DEFAULT_PARALLEL, Freeze, Mode, OnDeadline};
 
-/// Makes a [`Snapshot`] by hand; begins with [`Snapshot::builder`].
+/// Builds a [`Snapshot`]. Start with [`Snapshot::builder`].
 ///
-/// It says what it is told: nothing is judged or planned, and only the keys are counted.
+/// The builder judges and plans nothing. It only counts the keys.
 ///
 /// ```
 /// # use divider::snapshot::{KeyStatus, Moment, NodeState, NodeStatus, Phase, Snapshot};
@@ -38,7 +38,7 @@ pub struct SnapshotBuilder {
 }
 
 impl Snapshot {
-    /// Begins a complete snapshot without nodes and keys.
+    /// Starts a complete snapshot without nodes and keys.
     pub fn builder(group: GroupName, revision: Revision, taken: Moment) -> SnapshotBuilder {
         let snapshot = Self { revision, complete: true, ..Self::empty(group, taken) };
         SnapshotBuilder { snapshot }
@@ -46,13 +46,13 @@ impl Snapshot {
 }
 
 impl SnapshotBuilder {
-    /// With this node, in place of one of the same name.
+    /// Adds a node, or replaces the one with this id.
     pub fn node(mut self, node: NodeStatus) -> Self {
         self.snapshot.nodes.insert(node.node.clone(), Arc::new(node));
         self
     }
 
-    /// With this key, in place of one of the same name.
+    /// Adds a key, or replaces it.
     pub fn key(mut self, key: Key, status: KeyStatus) -> Self {
         *self.snapshot.counts.of(status.phase) += 1;
         if let Some(before) = self.snapshot.keys.insert(key, status) {
@@ -61,37 +61,37 @@ impl SnapshotBuilder {
         self
     }
 
-    /// So many of the orphaned keys nobody may take now, or they wait for nodes that are joining.
+    /// Sets how many orphans no node may take now, or wait for joins to settle.
     pub fn unplaced(mut self, keys: u64) -> Self {
         self.snapshot.counts.unplaced = keys;
         self
     }
 
-    /// With these records that cannot be read.
+    /// Sets the unreadable records.
     pub fn problems(mut self, shown: Vec<Problem>, found: u64) -> Self {
         self.snapshot.problems = Arc::new(Problems { shown, found });
         self
     }
 
-    /// With balance moves held back, or not.
+    /// Sets the freeze.
     pub fn freeze(mut self, freeze: Option<Freeze>) -> Self {
         self.snapshot.freeze = freeze.map(Arc::new);
         self
     }
 
-    /// With this as the newest balance generation.
+    /// Sets the newest balance generation.
     pub fn generation(mut self, generation: Revision) -> Self {
         self.snapshot.generation = generation;
         self
     }
 
-    /// Not showing everything up to its revision.
+    /// Marks the snapshot as incomplete: it does not show everything up to its revision.
     pub fn incomplete(mut self) -> Self {
         self.snapshot.complete = false;
         self
     }
 
-    /// The snapshot.
+    /// Returns the snapshot.
     #[must_use]
     pub fn build(self) -> Snapshot {
         self.snapshot
@@ -99,7 +99,7 @@ impl SnapshotBuilder {
 }
 
 impl NodeStatus {
-    /// A node in that state of which nothing else is known.
+    /// A node in this state, with defaults for all else.
     pub fn new(node: NodeId, state: NodeState, since: Moment) -> Self {
         Self {
             node,
@@ -129,7 +129,7 @@ impl NodeStatus {
 }
 
 impl KeyStatus {
-    /// A key in that phase of which nothing else is known.
+    /// A key in this phase, with defaults for all else.
     pub fn new(phase: Phase, since: Moment) -> Self {
         Self {
             owner: None,
@@ -143,7 +143,7 @@ impl KeyStatus {
 }
 
 impl UnconfirmedStop {
-    /// A stop that was told then.
+    /// A stop that was sent at this moment.
     pub fn new(key: Key, token: Token, told: Moment) -> Self {
         Self { key, token, told, given: false }
     }
@@ -173,12 +173,12 @@ impl DesiredState {
 }
 
 impl DrainPreview {
-    /// The preview of a drain that moves nothing.
+    /// The preview of a drain without moves.
     pub fn new(revision: Revision) -> Self {
         Self { revision, moves: Vec::new(), receivers: Vec::new(), without_receiver: 0 }
     }
 
-    /// With one more move; its receiver is counted by [`with_receiver`](Self::with_receiver).
+    /// Adds a move. Add its receiver with [`with_receiver`](Self::with_receiver).
     #[must_use]
     pub fn with_move(mut self, key: Key, from: NodeId, to: Option<NodeId>) -> Self {
         self.without_receiver += u64::from(to.is_none());
@@ -186,7 +186,7 @@ impl DrainPreview {
         self
     }
 
-    /// With a node that has so many keys and would get so many more.
+    /// Adds a node that has `now` keys and would get `adds` more.
     #[must_use]
     pub fn with_receiver(mut self, node: NodeId, now: u64, adds: u64) -> Self {
         self.receivers.push(Receiver { node, now, adds });
@@ -195,12 +195,12 @@ impl DrainPreview {
 }
 
 impl RebalancePreview {
-    /// The preview of a rebalance that moves nothing.
+    /// The preview of a rebalance without moves.
     pub fn new(revision: Revision) -> Self {
         Self { revision, shifts: Vec::new() }
     }
 
-    /// With so many keys that would go from one node to another.
+    /// Adds keys that would go from one node to another.
     #[must_use]
     pub fn with_shift(mut self, from: NodeId, to: NodeId, keys: u64) -> Self {
         self.shifts.push(Shift { from, to, keys });
@@ -209,7 +209,7 @@ impl RebalancePreview {
 }
 
 impl Problem {
-    /// A record of that name that cannot be read for that reason.
+    /// An unreadable record, with the reason.
     pub fn new(name: impl Into<String>, revision: Revision, why: impl Into<String>) -> Self {
         Self { name: name.into(), revision, why: why.into() }
     }

@@ -1,19 +1,19 @@
-//! Who may take a key.
+//! The nodes that may take a key.
 
 use std::time::Duration;
 
 use crate::id::NodeId;
 
-/// A node, as it suits one key.
+/// A node as a candidate for one key.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Candidate {
     /// The node.
     pub node: NodeId,
-    /// What it is planned with.
+    /// The affinity that it is planned with.
     pub affinity: u32,
-    /// How well it suits the key: the highest of those with room for it gets the key when it has to
-    /// go somewhere. 0 where it takes nothing new.
+    /// Its score for the key. When the key needs a place, the node with room and the highest score gets
+    /// it. 0 if the node gets no new keys.
     pub score: f64,
     /// Why it may not take the key, if it may not.
     pub ineligible: Option<Ineligible>,
@@ -25,11 +25,11 @@ pub struct Candidate {
 pub enum Ineligible {
     /// It takes nothing new: it is cordoned, drained or leaving, or its affinity is 0.
     TakesNothing,
-    /// It takes keys of other prefixes only.
+    /// No prefix of it matches.
     OtherPrefix,
-    /// It released the key, and may have it again after this time.
+    /// It released the key, and is cooling down for this time.
     Released(Duration),
-    /// Eight other nodes released the key lately, so that no node takes it before this time is over.
+    /// Eight other nodes are cooling down for the key, so no node takes it for this time.
     Resting(Duration),
 }
 

@@ -1,30 +1,30 @@
-//! A key, as a viewer sees it.
+//! A key for viewers.
 
 use super::Moment;
 use crate::id::{NodeId, Revision, Token};
 
-/// Where a key is, and how it does.
+/// The state of one key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct KeyStatus {
-    /// The live node that has it; `None` for an orphan.
+    /// The live node that owns it. `None`: it is an orphan.
     pub owner: Option<NodeId>,
     /// What it is doing.
     pub phase: Phase,
-    /// Where the plan puts it, while that is not where it is. (Which keys a balance generation moves
-    /// is its donor's choice, and shows when the stop is told.)
+    /// The node that it is planned for, if that is not its owner. (The keys of a generation are the
+    /// choice of its donor. They show when the donor sends the stop.)
     pub to: Option<NodeId>,
-    /// The fencing token of its last assignment; 0 where there is no claim.
+    /// The fencing token of its claim; 0 without a claim.
     pub token: Token,
-    /// The revision of its claim, 0 where there is none.
+    /// The revision of its claim; 0 without a claim.
     pub revision: Revision,
-    /// Since when its owner and phase are so, as this viewer saw it: a viewer that has just come
-    /// counts from its coming.
+    /// Since when owner and phase are unchanged, as this viewer saw it. It is not before the start of
+    /// the viewer.
     pub since: Moment,
 }
 
 impl KeyStatus {
-    /// Whether owner, phase and token are the same.
+    /// Whether owner, phase and token are equal.
     pub(crate) fn is_same_state(&self, other: &Self) -> bool {
         let state = |key: &Self| -> (Option<NodeId>, Phase, Token) {
             (key.owner.clone(), key.phase, key.token)
@@ -36,18 +36,18 @@ impl KeyStatus {
 /// What a key is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Phase {
-    /// No live node has it: it waits for one.
+    /// No live node owns it.
     Orphaned,
-    /// A live node has it.
+    /// A live node owns it.
     Running,
-    /// A live node has it and was told to stop: it was retracted, or its node says that the stop is
-    /// not confirmed (of which a node names the 32 oldest; of more it is known only where it stops
-    /// everything it has).
+    /// A live node owns it and received a stop: the key was retracted, or the node lists the stop as
+    /// unconfirmed. (A node lists its 32 oldest stops. If it has more, the others are known only if it
+    /// stops all its keys.)
     Stopping,
 }
 
 impl Phase {
-    /// One lower-case word for it.
+    /// One lower-case word for the phase.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Orphaned => "orphaned",

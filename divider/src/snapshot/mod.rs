@@ -1,5 +1,5 @@
-//! What a viewer sees of a group: shared, immutable, and told apart from the one before at the cost
-//! of what changed.
+//! What a viewer sees of a group. Snapshots are immutable and share their parts, so a comparison with
+//! the one before costs what changed.
 
 mod build;
 mod candidate;
@@ -26,7 +26,7 @@ pub use node::{DesiredState, NodeState, NodeStatus, Unconfirmed, UnconfirmedStop
 pub use preview::{DrainPreview, PlannedMove, RebalancePreview, Receiver, Shift};
 pub use update::{Changed, Link, Update};
 
-/// A group as it was at one revision, as far as a viewer can know it.
+/// A group at one revision, as far as a viewer can know it.
 ///
 /// Cheap to clone: clones and later snapshots share what did not change.
 #[derive(Clone)]
@@ -64,18 +64,18 @@ impl Snapshot {
         &self.group
     }
 
-    /// The newest record in it.
+    /// The revision of the newest record in it.
     pub fn revision(&self) -> Revision {
         self.revision
     }
 
-    /// Whether it shows everything up to its revision. Before the first complete one a snapshot is
-    /// empty; while the store is read again it stays what it was and is not complete.
+    /// Whether it shows everything up to its revision. Before the first complete snapshot it is empty.
+    /// While the log is read again it stays unchanged and is incomplete.
     pub fn is_complete(&self) -> bool {
         self.complete
     }
 
-    /// When it was taken, by the viewer's clock. No node is judged later than this.
+    /// When it was taken, by the viewer's clock. The states of nodes are those of this moment.
     pub fn taken(&self) -> Moment {
         self.taken
     }
@@ -90,12 +90,12 @@ impl Snapshot {
         self.nodes.get(id).map(|node| &**node)
     }
 
-    /// The keys that exist, and those that their owner still has to stop, in their order.
+    /// The keys that exist, and those that their owner must still stop, sorted.
     pub fn keys(&self) -> impl ExactSizeIterator<Item = (&Key, &KeyStatus)> {
         self.keys.iter()
     }
 
-    /// The same from a key on, the key included.
+    /// The same keys, from this key on.
     pub fn keys_from(&self, first: &Key) -> impl Iterator<Item = (&Key, &KeyStatus)> {
         self.keys.range::<_, Key>(first..)
     }
@@ -105,22 +105,22 @@ impl Snapshot {
         self.keys.get(key)
     }
 
-    /// How many keys there are of each phase.
+    /// How many keys are in each phase.
     pub fn counts(&self) -> Counts {
         self.counts
     }
 
-    /// The records that cannot be read.
+    /// The unreadable records.
     pub fn problems(&self) -> &Problems {
         &self.problems
     }
 
-    /// Who holds balance moves back, if anybody does.
+    /// The freeze of balance moves, if there is one.
     pub fn freeze(&self) -> Option<&Freeze> {
         self.freeze.as_deref()
     }
 
-    /// The newest balance generation whose moves are fixed: a join's revision, or a request's.
+    /// The newest generation whose moves are fixed: the revision of a join or a request.
     pub fn generation(&self) -> Revision {
         self.generation
     }
@@ -138,17 +138,17 @@ impl fmt::Debug for Snapshot {
     }
 }
 
-/// How many keys there are.
+/// Numbers of keys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct Counts {
     /// Keys that run.
     pub running: u64,
-    /// Keys that were told to stop, as far as a viewer can see.
+    /// Keys that received a stop, as far as a viewer can see.
     pub stopping: u64,
-    /// Keys that exist and that no live node has.
+    /// Keys that exist and that no live node owns.
     pub orphaned: u64,
-    /// Those of the orphaned that nobody may take now, or that wait for nodes that are joining.
+    /// Orphans that no node may take now, or that wait for joins to settle.
     pub unplaced: u64,
 }
 
@@ -167,21 +167,21 @@ impl Counts {
     }
 }
 
-/// The records that cannot be read. They change nothing; the last that could be read counts.
+/// The unreadable records. They change nothing; the last readable value counts.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct Problems {
-    /// Those that stand now, by name; at most 256.
+    /// The current problems by name, at most 256.
     pub shown: Vec<Problem>,
-    /// How many were found since the viewer began.
+    /// How many the viewer has found since it started.
     pub found: u64,
 }
 
-/// One record that cannot be read.
+/// One unreadable record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Problem {
-    /// Its name in the bucket.
+    /// The name of the record in the bucket.
     pub name: String,
     /// Its revision.
     pub revision: Revision,

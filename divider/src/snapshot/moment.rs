@@ -1,33 +1,33 @@
-//! Points in time as a viewer's clock has them.
+//! Times on a viewer's clock.
 
 use std::ops::{Add, Sub};
 use std::time::Duration;
 
 use divider_core::time::Time;
 
-/// A point on this process's clock, for the ages of what a viewer sees. It says nothing to another
-/// process; the clock runs on while the machine is suspended.
+/// A time on this process's clock, for the ages of what a viewer sees. It means nothing in another
+/// process. The clock goes on while the machine is suspended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Moment(pub(crate) Time);
 
 impl Moment {
-    /// This moment.
+    /// The current time.
     pub fn now() -> Self {
         Self(crate::engine::clock::Clock::of_caller().time())
     }
 
-    /// How long after `earlier` this is; zero if it is not.
+    /// The span from `earlier` to this moment; zero if this moment is not later.
     pub fn since(self, earlier: Self) -> Duration {
         self.0.since(earlier.0)
     }
 
-    /// How long ago it was.
+    /// The time since this moment.
     pub fn elapsed(self) -> Duration {
         Self::now().since(self)
     }
 }
 
-/// That much later.
+/// A later moment.
 impl Add<Duration> for Moment {
     type Output = Self;
     fn add(self, span: Duration) -> Self {
@@ -35,7 +35,7 @@ impl Add<Duration> for Moment {
     }
 }
 
-/// That much earlier, at the earliest when the clock began.
+/// An earlier moment, not before the origin of the clock.
 impl Sub<Duration> for Moment {
     type Output = Self;
     fn sub(self, span: Duration) -> Self {

@@ -1,4 +1,4 @@
-//! A node, as a viewer sees it.
+//! A node for viewers.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -8,82 +8,80 @@ use crate::id::{NodeId, Revision, Session, Token};
 use crate::key::Key;
 use divider_core::wire::{Mode, OnDeadline};
 
-/// How a node does.
+/// The state of one node.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct NodeStatus {
-    /// Its name.
+    /// Its node id.
     pub node: NodeId,
-    /// How it is, in one word.
+    /// Its state.
     pub state: NodeState,
-    /// Since when it is so, as this viewer saw it.
+    /// Since when it is in this state, as this viewer saw it.
     pub since: Moment,
-    /// Its session, where it has one.
+    /// Its session, if it has one.
     pub session: Option<Session>,
-    /// The revision with which the session began.
+    /// The revision at which the session began.
     pub joined: Revision,
     /// Its own affinity.
     pub affinity: u32,
-    /// What it is planned with: the operator's affinity where there is one, 0 where it gets nothing
-    /// new.
+    /// The affinity that it is planned with: the operator's, else its own; 0 if it gets no new keys.
     pub effective_affinity: u32,
-    /// What it would have in perfect balance: its share by affinity of the keys that it may take, over
-    /// all prefixes, rounded.
+    /// How many keys it would have in perfect balance: its share, by affinity, of the keys for which it
+    /// is eligible, over all prefixes, rounded.
     pub target: u64,
-    /// The keys whose claims name its session.
+    /// How many claims name its session.
     pub keys: u64,
-    /// The keys it has, by its own last word.
+    /// How many keys its application has, as its newest lease record says.
     pub held: u64,
-    /// The runs that it was told to end and that are not confirmed over, by its own last word: also
-    /// those whose key it gave away unconfirmed or lost.
+    /// How many of its runs received a stop and are not confirmed, also of keys given away or lost, as
+    /// its newest lease record says.
     pub stopping: u64,
-    /// Its last session ended in order: it ended it itself, and no run of it was unconfirmed.
+    /// Whether its last session ended in order: its own node ended it, with no unconfirmed run.
     pub left: bool,
-    /// When its last heartbeat came in here; none before the first.
+    /// When its newest heartbeat was received. `None`: no heartbeat yet.
     pub last_beat: Option<Moment>,
-    /// How long its lease lasts. A heartbeat comes six times in it.
+    /// The length of its lease. There are six heartbeats in it.
     pub lease: Duration,
-    /// Up to which revision it has seen the log, by its own last word.
+    /// The newest revision that it has seen, as its newest lease record says.
     pub seen: Revision,
-    /// The newest balance generation of which it has no move left to make.
+    /// The newest generation whose moves it has finished.
     pub balanced: Revision,
-    /// The prefixes of the keys it takes; none: every key.
+    /// It takes keys that begin with one of these. Empty: all keys.
     pub prefixes: Vec<String>,
-    /// What its operator calls it.
+    /// Labels for operators.
     pub labels: BTreeMap<String, String>,
-    /// The machine it runs on.
+    /// The name of the machine.
     pub host: String,
-    /// The build that runs.
+    /// The name and version of the build.
     pub build: String,
-    /// The stops that it was told and that its application has not confirmed.
+    /// The stops that its application has not confirmed.
     pub unconfirmed: Unconfirmed,
     /// The state that operators want of it; `None` where none ever asked for anything.
     pub desired: Option<DesiredState>,
 }
 
-/// How a node is. Of several that hold, the one that an operator has to know of first.
+/// The state of a node. If several apply, it is the most urgent one for an operator.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum NodeState {
-    /// Its session is over, or no heartbeat came for a whole lease and the grace: its keys are being
-    /// taken over.
+    /// Its session is over, or its lease was not renewed for its whole time and the grace. Other nodes
+    /// take its keys.
     Lost,
-    /// No heartbeat came for more than one and a half of its heartbeats.
+    /// No heartbeat came for more than one and a half heartbeat intervals.
     Late,
-    /// It is drained, and keys are left that it has, or that nobody has since.
+    /// It drains. It still has keys, or some of its keys have no owner.
     Draining,
-    /// It is drained: no claim names it, it says that it stops nothing any more, and each of the keys
-    /// that were seen to leave it has a live owner.
+    /// It has drained. No claim names it, it has no unconfirmed stop, and every key that left it has a
+    /// live owner.
     Drained,
-    /// It is drained and has nothing left, but not as it should be: keys of it have no owner since the
-    /// drain's deadline freed them, or were taken over from a session of it that died, whose stops
-    /// nobody confirmed.
+    /// It has drained and has no keys left, but not in order. Some of its keys have no owner since the
+    /// deadline freed them, or other nodes took them from a dead session whose stops nobody confirmed.
     Emptied,
     /// It hands over everything, by its own request.
     Leaving,
-    /// It keeps what it has and gets nothing new.
+    /// It keeps its keys and gets no new ones.
     Cordoned,
-    /// It has come, and it is waited for others that may come with it.
+    /// It has joined, and its join is not settled.
     Joining,
     /// It takes its share.
     Ready,
@@ -92,7 +90,7 @@ pub enum NodeState {
 }
 
 impl NodeState {
-    /// One lower-case word for it.
+    /// One lower-case word for the state.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Lost => "lost",
@@ -109,31 +107,31 @@ impl NodeState {
     }
 }
 
-/// Stops told and not confirmed.
+/// Stops that were sent and not confirmed.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct Unconfirmed {
     /// How many there are.
     pub count: u64,
     /// How many of them are of keys that the node gave away without waiting any longer
-    /// ([`stop_timeout`](crate::Builder::stop_timeout)), or lost: that work may still run, beside the
+    /// ([`stop_timeout`](crate::Builder::stop_timeout)), or lost. That work may still run beside the
     /// next owner's.
     pub given: u64,
-    /// The oldest of them, oldest first, at most 32.
+    /// The oldest ones, oldest first, at most 32.
     pub oldest: Vec<UnconfirmedStop>,
 }
 
-/// A stop told and not confirmed.
+/// A stop that was sent and not confirmed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct UnconfirmedStop {
     /// The key.
     pub key: Key,
-    /// Its assignment's token.
+    /// The token of the run.
     pub token: Token,
-    /// When it was told: by the node's word, counted back from when that came in.
+    /// When the stop was sent: the age in the record, counted back from its receipt.
     pub told: Moment,
-    /// The key was given away all the same, or lost.
+    /// Whether the key was given away all the same, or lost.
     pub given: bool,
 }
 
@@ -149,28 +147,28 @@ pub struct DesiredState {
     pub by: String,
     /// Why.
     pub reason: String,
-    /// When, by the operator's clock, in Unix milliseconds.
+    /// The time of the request by the operator's clock, in Unix ms.
     pub at_ms: u64,
-    /// Its revision.
+    /// The revision of the control record.
     pub revision: Revision,
-    /// The drain's name, where it is one.
+    /// The id of the drain, if it is one.
     pub drain_id: Option<String>,
-    /// When the drain counts as failed, by the operator's clock, in Unix milliseconds.
+    /// The deadline of the drain by the operator's clock, in Unix ms.
     pub deadline_ms: Option<u64>,
-    /// What becomes of keys without a receiver then.
+    /// What happens at the deadline to keys without a receiver.
     pub on_deadline: OnDeadline,
-    /// The most stops told and not yet handed over; 0: no limit.
+    /// The most stops that are sent and not handed over. 0: no limit.
     pub parallel: u32,
-    /// It tells no further stops for now.
+    /// The drain sends no further stops.
     pub paused: bool,
-    /// The revision at which it was planned.
+    /// The revision at which the drain was planned.
     pub planned: Revision,
-    /// How many keys the node had when this viewer first saw the drain: what is left of them is
-    /// [`NodeStatus::keys`].
+    /// How many keys the node had when this viewer first saw the drain. [`NodeStatus::keys`] has what
+    /// is left.
     pub drained_from: u64,
     /// How many of the keys that left it since then have no live owner.
     pub adrift: u64,
-    /// How many of the keys that left it since then were taken over, since their session was over
-    /// before it had confirmed their stops.
+    /// How many of the keys that left it since then were taken over, because their session was over
+    /// before their stops were confirmed.
     pub taken_over: u64,
 }

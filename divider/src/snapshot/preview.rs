@@ -1,19 +1,19 @@
-//! What would move where: worked out by the functions that move it, exact at a revision.
+//! Previews by the functions that plan the real moves, exact at a revision.
 
 use crate::id::{NodeId, Revision};
 use crate::key::Key;
 
-/// What a drain would do if it began now.
+/// What a drain would do now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct DrainPreview {
-    /// The revision at which this is exact.
+    /// The revision of the view that it is computed from.
     pub revision: Revision,
-    /// Every key that would leave a drained node, in the order in which they are placed.
+    /// Every key that would leave a drained node, in the order of placing.
     pub moves: Vec<PlannedMove>,
-    /// Who would get how many, by node id.
+    /// How many keys each receiver would get, by node id.
     pub receivers: Vec<Receiver>,
-    /// How many of the moves have no receiver: these keys would keep running where they are.
+    /// How many of the moves have no receiver. These keys would keep running where they are.
     pub without_receiver: u64,
 }
 
@@ -23,9 +23,9 @@ pub struct DrainPreview {
 pub struct PlannedMove {
     /// The key.
     pub key: Key,
-    /// The node that has it.
+    /// The node that owns it.
     pub from: NodeId,
-    /// The node that would get it; `None`: nobody may take it.
+    /// The node that would get it. `None`: no node may take it.
     pub to: Option<NodeId>,
 }
 
@@ -41,13 +41,13 @@ pub struct Receiver {
     pub adds: u64,
 }
 
-/// What a rebalance would do if it was asked for now.
+/// What a rebalance would do now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RebalancePreview {
-    /// The revision at which this is exact.
+    /// The revision of the view that it is computed from.
     pub revision: Revision,
-    /// Who would give how many keys to whom. Which keys is their donor's choice.
+    /// How many keys each donor would give to each receiver. The donor chooses which.
     pub shifts: Vec<Shift>,
 }
 

@@ -1,23 +1,23 @@
-//! What a watch yields.
+//! The items of a watch.
 
 use super::{Moment, Snapshot};
 use crate::id::NodeId;
 use crate::key::Key;
 use crate::store::StoreError;
 
-/// A snapshot, and what is different from the one before.
+/// A snapshot, and how it differs from the one before.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Update {
     /// The group now.
     pub snapshot: Snapshot,
-    /// What is different.
+    /// The differences.
     pub changed: Changed,
-    /// How the viewer hears of the group.
+    /// The connection of the viewer to the log.
     pub link: Link,
 }
 
-/// What is different between a snapshot and the one before: nothing but these.
+/// The differences between a snapshot and the one before. Nothing else differs.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct Changed {
@@ -34,34 +34,35 @@ pub struct Changed {
 }
 
 impl Changed {
-    /// Whether nothing is different.
+    /// Whether there is no difference.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
 }
 
-/// How a viewer hears of its group.
+/// The connection of a viewer to its group.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Link {
-    /// It asks the store.
+    /// The watch is being opened.
     Opening,
-    /// It reads what is there.
+    /// The snapshot of the log is being read.
     Reading {
         /// Records read so far.
         records: u64,
     },
-    /// It has read everything, and hears of each change.
+    /// Everything is read, and each change follows.
     Live,
-    /// It lost the store, and will try again. The snapshot stays what it was; ages mean nothing.
+    /// The store is lost, and the next attempt will follow. The snapshot stays as it was; ages have no
+    /// meaning.
     Lost {
-        /// What the store said.
+        /// The error of the store.
         error: StoreError,
         /// Since when.
         since: Moment,
         /// How many attempts have failed since then.
         attempts: u32,
-        /// When the next one is.
+        /// When the next attempt is made.
         retry: Moment,
     },
 }

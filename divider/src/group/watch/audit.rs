@@ -1,4 +1,4 @@
-//! Noticing a line that is silent and looks healthy.
+//! Detects a watch that is silent although it seems healthy.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,32 +10,32 @@ use crate::id::Revision;
 use crate::store::{Info, Store, StoreError};
 use divider_core::time::Time;
 
-/// Asks now and then what the log is, and compares that with what has come.
+/// Reads the state of the log at times, and compares it with what the watch delivered.
 ///
-/// A watch on a log that lost its tail, or was made again, neither errs nor ends; and a viewer has no
-/// heartbeat of its own whose echo it could miss.
+/// A watch on a log that lost its tail, or was made again, neither fails nor ends. A node would miss
+/// its own heartbeats; a viewer has none.
 #[derive(Default)]
 pub(super) struct Audit {
-    /// The newest revision that has come.
+    /// The newest delivered revision.
     seen: Revision,
-    /// What the log was when last asked.
+    /// The state of the log at the last check.
     last: Option<Info>,
     asking: Option<Question>,
-    /// When to ask again.
+    /// The time of the next check.
     next: Option<Time>,
-    /// Something newer than this has to come by then.
+    /// By this time a record above this revision must be delivered.
     overdue: Option<(Revision, Time)>,
 }
 
 struct Question {
-    /// What had come when it was asked.
+    /// The newest delivered revision when the check began.
     seen: Revision,
     answer: BoxFuture<'static, Result<Info, StoreError>>,
 }
 
 const INTERVAL: Duration = Duration::from_secs(10);
 
-/// How long what is in the log may take to come.
+/// How long a delivery may take.
 const LAG: Duration = Duration::from_secs(5);
 
 impl Audit {
@@ -43,9 +43,9 @@ impl Audit {
         self.seen = self.seen.max(revision);
     }
 
-    /// Ends when something is wrong.
+    /// Returns when something is wrong.
     ///
-    /// Cancel safe: a question that was asked is kept.
+    /// Cancel safe: a request on its way is kept.
     pub(super) async fn failure(&mut self, store: &Arc<dyn Store>, clock: &Clock) -> StoreError {
         loop {
             let Some(question) = &mut self.asking else {
@@ -62,7 +62,7 @@ impl Audit {
         }
     }
 
-    /// Waits for the time to ask, and asks.
+    /// Waits for the time of the next check, and sends its request.
     async fn wait(&mut self, store: &Arc<dyn Store>, clock: &Clock) -> Result<(), StoreError> {
         let next = *self.next.get_or_insert_with(|| clock.time() + INTERVAL);
         let by = self.overdue.map_or(next, |(_, by)| by.min(next));
@@ -90,7 +90,8 @@ impl Audit {
         if before.created != info.created {
             return Err(StoreError::gap("the log was created again"));
         }
-        // Only of what came since: the newest record may have outlived its time before it was read.
+        // Only records above the last check count: the newest record may have expired before the watch
+        // read it.
         if info.last > before.last && self.seen <= before.last && self.overdue.is_none() {
             self.overdue = Some((before.last, clock.time() + LAG));
         }

@@ -1,4 +1,4 @@
-//! Why a key is where it is: how well each node suits it.
+//! How well each node suits a key.
 
 use super::model::Model;
 use crate::id::NodeId;

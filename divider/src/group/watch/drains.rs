@@ -1,4 +1,4 @@
-//! What a viewer remembers of drains: a claim does not say whom it came from.
+//! The history of drains, because a claim does not name the owner before.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -6,11 +6,11 @@ use crate::id::{NodeId, Session};
 use crate::key::Key;
 use divider_core::wire::ControlRecord;
 
-/// The drains that go on or are done, by node.
+/// The drains that go on or have finished, by node.
 #[derive(Debug, Default)]
 pub(super) struct Drains {
     by_node: BTreeMap<NodeId, Drain>,
-    /// The keys that left a draining node and that nobody has since.
+    /// Keys that left a draining node and have no owner since.
     adrift: HashMap<Key, NodeId>,
 }
 
@@ -20,14 +20,14 @@ struct Drain {
     from: u64,
     adrift: u64,
     taken_over: u64,
-    /// The node's session, and how many keys left it since its last heartbeat that was seen.
+    /// The node's session, and how many keys left it since its last heartbeat that this viewer saw.
     session: Option<Session>,
     unproved: u64,
 }
 
 impl Drains {
-    /// A node is drained; it has this many keys. Says how many it had at the drain's beginning, how
-    /// many are adrift, and how many were taken over.
+    /// Follows a drain of a node that has this many keys. Returns how many it had at the beginning of
+    /// the drain, how many of its keys have no owner, and how many were taken over.
     pub(super) fn on_drain(
         &mut self,
         node: &NodeId,
@@ -50,15 +50,16 @@ impl Drains {
         (drain.from, drain.adrift, drain.taken_over)
     }
 
-    /// A key left a node whose session lives, as far as is known.
+    /// A key left a node whose session lives, as far as this viewer knows.
     pub(super) fn on_given(&mut self, node: &NodeId) {
         if let Some(drain) = self.by_node.get_mut(node) {
             drain.unproved += 1;
         }
     }
 
-    /// A node's lease shows that this session lives, or how it ended. What left it before it gave away
-    /// itself. Where the record of its end was replaced unseen, that is not known.
+    /// The lease of a node shows that this session lives, or how it ended. The node itself gave away
+    /// the keys that left it before. If the record of the end was replaced before the viewer saw it,
+    /// that is unknown.
     pub(super) fn on_lease(&mut self, node: &NodeId, session: Session) {
         let Some(drain) = self.by_node.get_mut(node) else { return };
         let unproved = std::mem::take(&mut drain.unproved);
@@ -67,21 +68,21 @@ impl Drains {
         }
     }
 
-    /// A key of a node was taken by another since its session was over.
+    /// Another node took a key because the session of this node was over.
     pub(super) fn on_taken_over(&mut self, node: &NodeId) {
         if let Some(drain) = self.by_node.get_mut(node) {
             drain.taken_over += 1;
         }
     }
 
-    /// A node is not drained (any more).
+    /// The node does not drain (any more).
     pub(super) fn on_no_drain(&mut self, node: &NodeId) {
         if self.by_node.remove(node).is_some() {
             self.adrift.retain(|_, from| from != node);
         }
     }
 
-    /// A key has no owner; it was this node's.
+    /// A key of this node has no owner now.
     pub(super) fn on_orphan(&mut self, key: &Key, from: &NodeId) -> Option<NodeId> {
         let drain = self.by_node.get_mut(from)?;
         let before = self.adrift.insert(key.clone(), from.clone());
@@ -89,7 +90,7 @@ impl Drains {
         Some(from.clone())
     }
 
-    /// A key has an owner, or is gone: the drain that had set it adrift, if one had.
+    /// A key has an owner or is gone. Returns the node whose drain had left it without an owner.
     pub(super) fn on_settled(&mut self, key: &Key) -> Option<NodeId> {
         let from = self.adrift.remove(key)?;
         if let Some(drain) = self.by_node.get_mut(&from) {

@@ -1,4 +1,4 @@
-//! How a node is.
+//! The states of nodes.
 
 use std::time::Duration;
 
@@ -9,25 +9,25 @@ use divider_core::time::{Now, Time};
 use divider_core::timing::{Timing, UNKNOWN_LEASE, observed};
 use divider_core::wire::{LeaseState, MemberState, Mode, OnDeadline};
 
-/// What a node's lease says of it, by the time since it came in here.
+/// What the lease of a node shows, by the time since its receipt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Pulse {
     /// There is no session.
     None,
-    /// It beats; without a further beat it is late at the time given.
+    /// The lease is renewed. Without a heartbeat it is late at this time.
     Fresh(Time),
-    /// It missed a beat; without a further beat it is silent at the time given.
+    /// A heartbeat is missing. Without another one the lease is silent at this time.
     Late(Time),
     /// Another session of the node has begun, and is no member yet.
     Begins,
-    /// It was not renewed for its whole time.
+    /// The lease was not renewed for its whole time.
     Silent,
-    /// Its record says that it is over.
+    /// Its record says that the session is over.
     Over,
 }
 
 impl Pulse {
-    /// When it is another one though nothing comes in.
+    /// When this state changes without a record.
     pub(super) fn due(self) -> Option<Time> {
         match self {
             Self::Fresh(at) | Self::Late(at) => Some(at),
@@ -53,7 +53,7 @@ impl Model {
     pub(super) fn pulse(&self, node: &NodeId, now: Now) -> Pulse {
         let member = self.view.members.get(node);
         let Some(lease) = self.view.leases.get(node) else {
-            // Whoever has just become a member is looked at from when that was seen.
+            // Without a lease record, the time counts from the receipt of the member record.
             return member.map_or(Pulse::None, |member| {
                 let span = Duration::from_millis(member.record.lease_ms);
                 Pulse::since(member.received, span, now)
@@ -70,13 +70,13 @@ impl Model {
         }
     }
 
-    /// The state of a node; nothing where it is over and has left nothing behind.
+    /// The state of a node. `None`: it is over and has left nothing behind.
     pub(super) fn judge(&self, status: &NodeStatus, pulse: Pulse, now: Now) -> Option<NodeState> {
         let Some(member) = self.view.members.get(&status.node) else {
             return match pulse {
                 Pulse::Fresh(_) | Pulse::Late(_) | Pulse::Begins => Some(NodeState::Joining),
                 _ if status.keys > 0 => Some(NodeState::Lost),
-                // One that is to be as it likes waits for nobody.
+                // A control record with only defaults waits for no node.
                 _ => {
                     let waits = |desired: &&DesiredState| {
                         desired.mode != Mode::Active || desired.affinity.is_some()
@@ -98,7 +98,8 @@ impl Model {
         })
     }
 
-    /// How far a node is that is drained: whether it has nothing left, and what it had has live owners.
+    /// The state of a draining node: whether it has keys left, and whether those that left it have
+    /// owners.
     fn judge_drain(&self, status: &NodeStatus, now: Now) -> NodeState {
         let desired = status.desired.as_ref();
         let freed = desired.is_some_and(|desired| is_freed(desired, now));

@@ -1,4 +1,4 @@
-//! Showing keys.
+//! The states of keys.
 
 use super::model::Model;
 use crate::id::{NodeId, Token};
@@ -20,7 +20,7 @@ impl Model {
         }
         changed.keys.sort_unstable();
         if (orphaned == 0) != (self.snapshot.counts.orphaned == 0) {
-            // Whether a drain that freed keys is done depends on it.
+            // The number of orphans decides whether a drain that freed keys has finished.
             let done =
                 |node: &NodeStatus| matches!(node.state, NodeState::Drained | NodeState::Emptied);
             let nodes = self.snapshot.nodes.values().filter(|node| done(node));
@@ -29,7 +29,7 @@ impl Model {
         self.snapshot.counts.unplaced = self.planner.unplaced() as u64;
     }
 
-    /// Puts a key's status into the snapshot; whether that is a difference.
+    /// Puts the status of a key into the snapshot. Returns whether it differs.
     fn show_key(&mut self, key: &Key, status: Option<KeyStatus>) -> bool {
         let before = self.snapshot.keys.get(key);
         let status = status.map(|status| match before {
@@ -65,7 +65,7 @@ impl Model {
         }
     }
 
-    /// What there is to show of a key; nothing of one that neither exists nor has a live owner.
+    /// The status of a key. `None`: it neither exists nor has a live owner.
     fn key_status(&self, ix: KeyIx, now: Now) -> Option<KeyStatus> {
         let entry = self.view.keys.get(ix)?;
         let claim = &entry.claim;
@@ -89,7 +89,7 @@ impl Model {
         })
     }
 
-    /// The node of a session that is a member's current one.
+    /// The node of the session, if that is a member's current one.
     fn live(&self, owner: OwnerIx) -> Option<NodeId> {
         let entry = self.view.owners.get(owner).filter(|_| self.planner.is_member(owner))?;
         Some(entry.node.clone())

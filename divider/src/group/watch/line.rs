@@ -1,4 +1,4 @@
-//! The line to the store: opened, lost, opened again.
+//! Follows the log: opens a watch, and a new one after each failure.
 
 use std::fmt;
 use std::future::pending;
@@ -22,7 +22,7 @@ pub(super) struct Line {
     clock: Clock,
     state: State,
     link: Link,
-    /// The link is not as it was last shown.
+    /// Whether the link differs from the one shown last.
     link_changed: bool,
     /// Since when the store is lost, and how many attempts have failed.
     trouble: Option<(Moment, u32)>,
@@ -33,22 +33,22 @@ pub(super) struct Line {
 enum State {
     Down(Time),
     Opening(BoxFuture<'static, Result<Box<dyn Watch>, StoreError>>),
-    /// The watch, and by when it has to go on, where it is reading.
+    /// The watch. While a snapshot is read: the time by which it must make progress.
     Open(Box<dyn Watch>, Option<Time>),
 }
 
-/// What came over the line.
+/// An event of the followed log.
 pub(super) enum News {
-    /// A watch begins: everything follows from the start.
+    /// A watch begins: its snapshot follows.
     Begun,
     Record(Record),
     CaughtUp,
 }
 
-/// How long a snapshot may come to no end between two of its records.
+/// How long a snapshot may go without a record.
 const NO_PROGRESS: Duration = Duration::from_secs(10);
 
-/// How many records are read between two words about it.
+/// How many records are read between two updates of the progress.
 const PROGRESS: u64 = 1000;
 
 const FIRST_RETRY: Duration = Duration::from_millis(50);
@@ -70,7 +70,7 @@ impl Line {
         }
     }
 
-    /// What the viewer's clock says.
+    /// The time of the viewer's clocks.
     pub(super) fn now(&self) -> Now {
         self.clock.now()
     }
@@ -79,12 +79,12 @@ impl Line {
         &self.link
     }
 
-    /// Whether the link is not as it was the last time that this was asked.
+    /// Whether the link has changed since the last call.
     pub(super) fn take_link_change(&mut self) -> bool {
         std::mem::take(&mut self.link_changed)
     }
 
-    /// Waits for news, or until the moment given, or for the link to change.
+    /// Waits for an event, until `due`, or until the link changes.
     pub(super) async fn news(&mut self, due: Option<Time>) -> Option<News> {
         match &mut self.state {
             State::Down(retry) => {
@@ -117,7 +117,7 @@ impl Line {
         }
     }
 
-    /// News that need not be waited for.
+    /// An event that needs no waiting.
     pub(super) fn news_at_hand(&mut self) -> Option<News> {
         let State::Open(watch, _) = &mut self.state else { return None };
         let result = watch.next().now_or_never()?;

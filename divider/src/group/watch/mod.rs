@@ -25,21 +25,21 @@ use crate::id::NodeId;
 use crate::key::Key;
 use crate::snapshot::{Candidate, Changed, DrainPreview, Link, RebalancePreview, Snapshot, Update};
 
-/// A group as it changes. It follows the log as the nodes do, and works out the same plan.
+/// Follows a group. It folds the log as nodes do, and computes the same plan.
 ///
-/// It has no task: what comes in waits with the store until [`next`](Self::next) is called, so call
-/// it in a loop. Dropping it ends it; [`close`](Self::close) tells the store too.
+/// It has no task: records wait in the store until [`next`](Self::next) is called, so call it in a
+/// loop. Dropping the watch ends it. [`close`](Self::close) also tells the store.
 pub struct GroupWatch {
     line: Line,
     model: Model,
 }
 
-/// The most records that are folded before what they change is shown.
+/// The most records that are folded before their changes are shown.
 const BATCH: usize = 20_000;
 
 impl Group {
-    /// Watches the group: its nodes, its keys and what is wrong. Nothing is asked of the store
-    /// before the first [`GroupWatch::next`].
+    /// Watches the nodes, keys and problems of the group. No request is sent before the first
+    /// [`GroupWatch::next`].
     ///
     /// ```
     /// # use divider::{Group, GroupName, Key, MemoryStore};
@@ -62,7 +62,7 @@ impl Group {
         GroupWatch { line: Line::new(self.store.clone(), clock), model }
     }
 
-    /// What a drain of these nodes would do now. It changes nothing.
+    /// What a drain of these nodes would do now. Changes nothing.
     ///
     /// # Errors
     /// [`OperateError::UnknownNode`], [`OperateError::Store`].
@@ -76,7 +76,7 @@ impl Group {
         preview
     }
 
-    /// What a rebalance would do now. It changes nothing.
+    /// What a rebalance would do now. Changes nothing.
     ///
     /// # Errors
     /// [`OperateError::Store`].
@@ -90,10 +90,10 @@ impl Group {
         preview
     }
 
-    /// The group as it is now, once.
+    /// Reads the group once.
     ///
-    /// Ages begin with the look: a node that has just fallen silent shows as it was, until another
-    /// node has ended its session.
+    /// Ages start with this call. So a node that has just fallen silent shows no sign of it until
+    /// another node has ended its session.
     ///
     /// # Errors
     /// [`OperateError::Store`].
@@ -124,15 +124,15 @@ impl Group {
     }
 }
 
-/// How often a group that is to be read once is tried to be read.
+/// How many attempts there are to read a group once.
 const ATTEMPTS: u32 = 8;
 
 impl GroupWatch {
-    /// Waits for a change, then gives everything that changed since the last call. Never ends: when
-    /// the store is lost it says so and tries again.
+    /// Waits for a change, and returns everything that changed since the last call. It never ends: if
+    /// the store is lost, it reports that and tries again.
     ///
     /// # Cancel safety
-    /// Cancel safe: nothing is lost when it is dropped before it is done.
+    /// Cancel safe: no change is lost if the future is dropped.
     pub async fn next(&mut self) -> Update {
         loop {
             let due = self.model.next_due();
@@ -153,12 +153,12 @@ impl GroupWatch {
         }
     }
 
-    /// The group as the last [`next`](Self::next) gave it.
+    /// The snapshot that [`next`](Self::next) returned last.
     pub fn snapshot(&self) -> &Snapshot {
         &self.model.snapshot
     }
 
-    /// What a drain of these nodes would do if it began now.
+    /// What a drain of these nodes would do now.
     ///
     /// # Errors
     /// [`OperateError::UnknownNode`]; [`OperateError::Incomplete`] before the first complete
@@ -170,7 +170,7 @@ impl GroupWatch {
         Ok(self.model.preview_drain(self.line.now(), &nodes))
     }
 
-    /// What a rebalance would do if it was asked for now.
+    /// What a rebalance would do now.
     ///
     /// # Errors
     /// [`OperateError::Incomplete`].
@@ -179,7 +179,7 @@ impl GroupWatch {
         Ok(self.model.preview_rebalance(&BTreeSet::new()))
     }
 
-    /// What a rebalance would do if these nodes were resumed and it was asked for now.
+    /// What a rebalance would do if these nodes were resumed first.
     ///
     /// # Errors
     /// [`OperateError::UnknownNode`], [`OperateError::Incomplete`].
@@ -189,11 +189,11 @@ impl GroupWatch {
         Ok(self.model.preview_rebalance(&nodes.iter().cloned().collect()))
     }
 
-    /// How well each member suits a key: why it is where it is, or nowhere. First those that may
-    /// take it, best first. Empty where the key is not known.
+    /// How well each member suits a key: why it is where it is, or has no owner. Eligible nodes come
+    /// first, best first. Empty if the key is not known.
     ///
-    /// The score is not all: a node has no room beyond its share, and a key that had an owner goes
-    /// back to it where it can.
+    /// The score alone does not decide: a node has no room above its share, and a key goes back to its
+    /// last owner if possible.
     ///
     /// # Errors
     /// [`OperateError::Incomplete`].
@@ -202,10 +202,10 @@ impl GroupWatch {
         Ok(self.model.candidates(self.line.now(), key))
     }
 
-    /// Ends it, and what the store keeps for it.
+    /// Ends the watch, and deletes what the store keeps for it.
     ///
     /// # Cancel safety
-    /// Dropped before it is done, the store clears up by itself a while later (30 s on NATS).
+    /// If the future is dropped, the store cleans up by itself later (after 30 s on NATS).
     pub async fn close(self) {
         self.line.close().await;
     }

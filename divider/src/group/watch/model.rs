@@ -1,4 +1,4 @@
-//! The viewer's own fold of the log: the same view and the same plan as a node's, and a snapshot.
+//! The viewer's fold of the log: the same view and plan as a node's, and a snapshot.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
@@ -11,7 +11,7 @@ use divider_core::time::{Now, Time};
 use divider_core::view::{Effect, Expiry, KeyEntry, KeyIx, OwnerIx, View};
 use divider_core::wire::LeaseState;
 
-/// What a viewer knows, what it has shown, and what of that is out of date.
+/// What a viewer knows, what it has shown, and which parts of that are out of date.
 #[derive(Debug)]
 pub(super) struct Model {
     pub(super) view: View,
@@ -19,26 +19,26 @@ pub(super) struct Model {
     pub(super) drains: Drains,
     pub(super) snapshot: Snapshot,
     expiry: Expiry,
-    /// Each member's session, as it was last shown.
+    /// The session of each member, as shown last.
     current: BTreeMap<NodeId, OwnerIx>,
-    /// The nodes that were told to stop everything they have.
+    /// The nodes that received a stop for every key.
     pub(super) stop_all: BTreeSet<NodeId>,
     pub(super) dirty_keys: HashSet<KeyIx>,
     pub(super) dirty_nodes: BTreeSet<NodeId>,
-    /// When a node's state changes though nothing comes in.
+    /// When the state of a node changes without a record.
     pub(super) due: BTreeSet<(Time, NodeId)>,
     pub(super) due_of: HashMap<NodeId, Time>,
     stale: Stale,
-    /// A snapshot of the store is being read: nothing is planned or judged before its end.
+    /// A snapshot of the log is being read. Nothing is planned or judged before its end.
     reading: bool,
-    /// Up to which revision the store was read at once: of what was before, only the end is known.
+    /// The revision up to which the snapshot was read. The history before it is unknown.
     pub(super) came: Revision,
 }
 
-/// What else of the snapshot may be out of date.
+/// The other parts of the snapshot that may be out of date.
 #[derive(Debug, Default)]
 struct Stale {
-    /// Loads or affinities are different, and so every node's share may be.
+    /// Loads or affinities changed, so the share of every node may have changed.
     shares: bool,
     group: bool,
     problems: bool,
@@ -64,15 +64,15 @@ impl Model {
         }
     }
 
-    /// The store is read from the start.
+    /// The log is read from the start.
     pub(super) fn begin(&mut self) {
         self.view.begin_snapshot();
-        // A node keeps what it knew of leases, which are its proofs; a viewer shows what is there.
+        // A node keeps what it knew of leases, as proof of death. A viewer shows only what exists.
         self.view.leases.clear();
         self.reading = true;
     }
 
-    /// Everything was read.
+    /// The snapshot is complete.
     pub(super) fn on_caught_up(&mut self, now: Now) {
         let (keys, claims) = self.view.end_snapshot();
         for &ix in &keys {
@@ -99,7 +99,7 @@ impl Model {
             return;
         }
         self.on_effect(now, effect);
-        // A record that was a problem and is none any more leaves the list.
+        // A record that was a problem may be readable now, and leaves the list.
         self.stale.problems |=
             self.view.problems.iter().count() != self.snapshot.problems.shown.len();
     }
@@ -148,8 +148,8 @@ impl Model {
         }
     }
 
-    /// Keys whose time to live is over are gone, as they are for every node but their owners, which
-    /// ask first.
+    /// Removes keys whose time to live is over. For nodes they are gone too, except for their owners,
+    /// which first ask the leader.
     fn drop_expired(&mut self, now: Now) {
         while let Some(ix) = self.expiry.pop(now.at) {
             if self.view.keys.get(ix).is_some_and(KeyEntry::exists) {
@@ -164,7 +164,7 @@ impl Model {
         self.stale.shares = true;
     }
 
-    /// A claim does not name this session any more. Where that is over, it did not give it away.
+    /// A claim no longer names this session. If the session is over, it did not give the key away.
     fn note_take_over(&mut self, from: OwnerIx) {
         let Some(owner) = self.view.owners.get(from) else { return };
         let lease = self.view.leases.get(&owner.node).map(|lease| &lease.record);
@@ -182,7 +182,7 @@ impl Model {
         }
     }
 
-    /// With another session of a node, its keys' phases are other ones.
+    /// A new session of a node changes the phases of its keys.
     fn on_member(&mut self, node: NodeId) {
         let now = self.view.current(&node);
         let before = match now {
@@ -195,14 +195,14 @@ impl Model {
                 self.dirty_keys.extend(keys.iter().copied());
             }
         }
-        // It may say that joins have settled: those who were joining are ready then.
+        // The record may settle joins. Then joining nodes become ready.
         let joining = self.snapshot.nodes.iter().filter(|(_, n)| n.state == NodeState::Joining);
         self.dirty_nodes.extend(joining.map(|(node, _)| node.clone()));
         self.stale.shares = true;
         self.dirty_nodes.insert(node);
     }
 
-    /// The keys that were listed as stopping, and those that are.
+    /// Marks the keys that were listed as stopping, and those that are listed now.
     fn on_stops(&mut self, node: NodeId) {
         let shown = self.snapshot.node(&node).map(|n| n.unconfirmed.oldest.as_slice());
         let before = shown.unwrap_or_default().iter().map(|stop| &stop.key);
@@ -226,14 +226,14 @@ impl Model {
             .collect();
     }
 
-    /// When [`publish`](Self::publish) has something new to say though nothing came in.
+    /// When [`publish`](Self::publish) has something to show although no record came.
     pub(super) fn next_due(&self) -> Option<Time> {
         let judged = self.due.first().map(|(at, _)| *at);
         let due = [judged, self.planner.next(), self.expiry.next()];
         due.into_iter().flatten().min().filter(|_| !self.reading)
     }
 
-    /// Brings the snapshot up to date, and says what is different in it.
+    /// Updates the snapshot. Returns the differences.
     pub(super) fn publish(&mut self, now: Now) -> Changed {
         let mut changed = Changed::default();
         if self.reading {
@@ -265,7 +265,7 @@ impl Model {
         changed
     }
 
-    /// Forgets the sessions that nothing names any more.
+    /// Removes the sessions that nothing names any more.
     fn sweep(&mut self) {
         let current: HashSet<OwnerIx> = self.current.values().copied().collect();
         let planner = &self.planner;
@@ -273,5 +273,5 @@ impl Model {
     }
 }
 
-/// How many sessions beyond two a member may be kept before those that are over are forgotten.
+/// How many sessions above two for each member are kept before old ones are removed.
 const SPARE_SESSIONS: usize = 64;

@@ -13,7 +13,7 @@ use divider_core::time::{Now, Time};
 use divider_core::view::{KeyEntry, OwnerIx};
 use divider_core::wire::{LeaseState, Mode};
 
-/// Each session's share of the keys by affinity, in thousandths of a key.
+/// The share of each session by affinity, in thousandths of a key.
 type Targets = HashMap<OwnerIx, u128>;
 
 impl Model {
@@ -34,7 +34,7 @@ impl Model {
         }
     }
 
-    /// Puts a node's status into the snapshot; whether that is a difference.
+    /// Puts the status of a node into the snapshot. Returns whether it differs.
     fn show_node(&mut self, node: &NodeId, status: Option<NodeStatus>) -> bool {
         let before = self.snapshot.nodes.get(node);
         let status = status.map(|status| match before {
@@ -53,7 +53,7 @@ impl Model {
         true
     }
 
-    /// Marks the nodes whose target is another one than the one shown.
+    /// Marks the nodes whose target differs from the one shown.
     pub(super) fn mark_targets(&mut self) {
         let targets = self.targets();
         let is_other = |(node, shown): &(&NodeId, &Arc<NodeStatus>)| {
@@ -72,7 +72,7 @@ impl Model {
         targets
     }
 
-    /// What there is to show of a node; nothing of one that is over and has left nothing behind.
+    /// The status of a node. `None`: it is over and has left nothing behind.
     fn node_status(&mut self, node: &NodeId, now: Now, targets: &Targets) -> Option<NodeStatus> {
         let pulse = self.pulse(node, now);
         self.set_due(node, pulse.due());
@@ -140,8 +140,8 @@ impl Model {
                 entry.is_some_and(|e| Some(e.claim.owner) == owner && e.claim.token == stop.token);
             is_its || stop.given
         };
-        // A node says it once a heartbeat: what it gave away since is confirmed, unless it said before
-        // that it gives it away unconfirmed.
+        // The record is written with a heartbeat. A key that the node gave away since then is
+        // confirmed, unless the record lists it as given away unconfirmed.
         let oldest: Vec<_> = stops.record.oldest.iter().filter(stands).map(stop).collect();
         let gone = (stops.record.oldest.len() - oldest.len()) as u64;
         let given = stops.record.given.min(stops.record.count);
@@ -180,14 +180,14 @@ impl Model {
         })
     }
 
-    /// The keys whose claims name a session of a node that is no member.
+    /// How many keys have claims that name a session of a node that is no member.
     fn left_behind(&self, node: &NodeId) -> u64 {
         let sessions = self.view.owners.iter().filter(|(_, owner)| owner.node == *node);
         let exists = |ix| self.view.keys.get(ix).is_some_and(KeyEntry::exists);
         sessions.map(|(_, owner)| owner.keys.iter().filter(|ix| exists(**ix)).count() as u64).sum()
     }
 
-    /// Notes when a node is to be looked at again though nothing comes in.
+    /// Sets when the state of a node changes without a record.
     fn set_due(&mut self, node: &NodeId, due: Option<Time>) {
         if let Some(before) = self.due_of.remove(node) {
             self.due.remove(&(before, node.clone()));

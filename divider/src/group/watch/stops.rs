@@ -1,4 +1,4 @@
-//! Stops that are not confirmed, beyond those that a node names.
+//! Unconfirmed stops, beyond those that a node lists.
 
 use super::model::Model;
 use crate::id::NodeId;
@@ -6,8 +6,8 @@ use divider_core::view::{Claim, KeyIx, OwnerIx};
 use divider_core::wire::OldestStop;
 
 impl Model {
-    /// Whether the session that has this key says that its stop is not confirmed: it names it, or it
-    /// stops everything it has. What the node's session before said is over with it.
+    /// Whether the owner's session lists the stop of this key as unconfirmed, or stops all its keys.
+    /// Records of the node's earlier sessions do not count.
     pub(super) fn is_unconfirmed(&self, node: &NodeId, ix: KeyIx, claim: &Claim) -> bool {
         if self.stop_all.contains(node) {
             return true;
@@ -22,8 +22,7 @@ impl Model {
             && stops.oldest.iter().any(is)
     }
 
-    /// Notes which of the nodes that changed stop everything they have: with that, all their keys'
-    /// phases are other ones.
+    /// Finds which of the changed nodes stop all their keys. That changes the phases of all these keys.
     pub(super) fn mark_stops(&mut self) {
         for node in &self.dirty_nodes {
             let session = self.stops_all(node);
@@ -40,7 +39,7 @@ impl Model {
         }
     }
 
-    /// The session of a node that has more stops than it can name, and no fewer than keys.
+    /// The session of a node that has more stops than it can list, and at least as many as keys.
     fn stops_all(&self, node: &NodeId) -> Option<OwnerIx> {
         let stops = &self.view.stops.get(node)?.record;
         let owner = self.view.owners.find(node, stops.session)?;

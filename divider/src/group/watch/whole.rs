@@ -1,4 +1,4 @@
-//! Showing what concerns the whole group.
+//! The parts of a snapshot that concern the whole group.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use super::model::Model;
 use crate::snapshot::{Problem, Problems};
 
 impl Model {
-    /// Brings the list of problems up to date; whether that is a difference.
+    /// Updates the list of problems. Returns whether it differs.
     pub(super) fn publish_problems(&mut self) -> bool {
         let shown = self.view.problems.iter().map(|(name, problem)| Problem {
             name: name.clone(),
@@ -21,7 +21,7 @@ impl Model {
         differs
     }
 
-    /// Brings freeze and generation up to date; whether that is a difference.
+    /// Updates freeze and generation. Returns whether they differ.
     pub(super) fn publish_group(&mut self) -> bool {
         let group = self.view.group.as_ref();
         let freeze = group.and_then(|group| group.record.freeze.as_ref());

@@ -1,4 +1,4 @@
-//! What an update names, and what becomes of the line.
+//! The differences that an update names, and the states of the link.
 
 use super::*;
 

@@ -1,8 +1,8 @@
-//! Whoever watches all along sees what a newcomer sees.
+//! A viewer that followed all changes sees the same as one that starts now.
 
 use super::*;
 
-/// One thing that happens to a group on paper.
+/// One event of a group whose nodes are records only.
 #[derive(Debug, Clone)]
 enum Step {
     Announce(u8),
@@ -87,7 +87,7 @@ impl Paper {
         }
     }
 
-    /// Has the watch see all that there is, to a last record that is sure to be a difference.
+    /// Lets the watch see everything, up to a last record that is always a difference.
     async fn look(&self, watch: &mut GroupWatch) {
         let last = self.store.info().await.expect("in memory").last;
         let mark = ControlRecord { plan_rev: last.0, ..ControlRecord::new(Mode::Cordon) };
@@ -98,12 +98,12 @@ impl Paper {
     }
 }
 
-/// What two viewers of one group have to agree on, whenever they came.
+/// What two viewers of one group must agree on, whenever they started.
 fn agreed(snapshot: &Snapshot) -> (Vec<String>, Vec<String>, crate::snapshot::Counts) {
     let of_key = |(key, status): (&Key, &KeyStatus)| {
         format!("{key} {:?} {:?} {:?}", status.owner, status.phase, status.token)
     };
-    // A drain's history is what its viewer has seen of it.
+    // The history of a drain is only what its viewer has seen.
     let of_node = |n: &crate::snapshot::NodeStatus| {
         let is_empty = matches!(n.state, NodeState::Drained | NodeState::Emptied);
         let state = if is_empty { NodeState::Draining } else { n.state };

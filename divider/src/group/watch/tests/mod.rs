@@ -1,4 +1,4 @@
-//! What a watch shows, over a store in memory.
+//! What a watch shows, on a store in memory.
 
 mod changes;
 mod folded;
@@ -31,7 +31,7 @@ fn key(text: &str) -> Key {
     Key::new(text).expect(text)
 }
 
-/// The session of a node's nth life.
+/// The session of the n-th life of a node.
 fn session(id: &str, life: u8) -> Session {
     let bits = id.bytes().fold(0_u128, |bits, byte| bits << 8 | u128::from(byte));
     Session::from_bits(bits << 8 | u128::from(life))
@@ -75,7 +75,7 @@ fn claim(id: &str, life: u8, token: u64) -> ClaimRecord {
     ClaimRecord { owner, token: Token(token), cooling_down: Vec::new() }
 }
 
-/// A group whose nodes exist on paper alone.
+/// A group whose nodes are records only.
 #[derive(Clone)]
 struct Paper {
     store: MemoryStore,

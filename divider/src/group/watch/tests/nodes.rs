@@ -1,4 +1,4 @@
-//! How nodes are, and how their keys.
+//! The states of nodes and their keys.
 
 use super::*;
 
@@ -31,7 +31,7 @@ async fn a_stop_that_is_not_confirmed_is_shown_with_its_age() {
         since_ms: 41_000,
         given: false,
     };
-    // The second is of an earlier assignment: that one is over.
+    // The second stop is of an earlier run, which is over.
     let stops = StopsRecord {
         session: session("w1", 1),
         count: 2,
@@ -54,7 +54,7 @@ async fn a_stop_that_is_not_confirmed_is_shown_with_its_age() {
     assert_eq!(phase(&update.snapshot, "a").1, Phase::Running);
 }
 
-/// It names no more than 32 of them; the fold here names one.
+/// A record lists at most 32 stops. The fold of this test lists one.
 #[tokio::test]
 async fn a_node_that_was_told_to_stop_everything_stops_the_keys_that_it_does_not_name() {
     let paper = Paper::with(&["w1", "w2"]).await;
@@ -72,7 +72,7 @@ async fn a_node_that_was_told_to_stop_everything_stops_the_keys_that_it_does_not
     let update = watch.next().await;
     assert_eq!(phases(&update.snapshot), [stopping, stopping, running]);
     assert_eq!(update.snapshot.counts().stopping, 2);
-    // With one more key it is not known which it stops, but for the one that it names.
+    // With one more key only the listed stop is known.
     paper.claim("c", "w1", 8).await;
     let update = watch.next().await;
     assert_eq!(phases(&update.snapshot), [stopping, running, running]);
@@ -169,7 +169,7 @@ async fn a_stop_that_was_given_up_keeps_a_node_from_being_drained_until_it_is_co
     paper.claim("a", "w1", 1).await;
     let mut watch = paper.watch().await;
     paper.group.drain(&[node("w1")], &DrainOptions::new()).await.expect("drained");
-    // It says so before it gives the key away, and by no heartbeat yet.
+    // The node writes this before it gives the key away, and not with a heartbeat.
     let stop = OldestStop { key: key("a"), token: Token(1), since_ms: 1, given: true };
     let stops = StopsRecord { session: session("w1", 1), count: 1, given: 1, oldest: vec![stop] };
     paper.put("stops.w1", stops.encode()).await;
@@ -184,8 +184,8 @@ async fn a_stop_that_was_given_up_keeps_a_node_from_being_drained_until_it_is_co
     assert_eq!(state(&watch.next().await.snapshot, "w1"), NodeState::Drained);
 }
 
-/// A draining node whose session ends like that, if it does, before its key is another's, and that
-/// comes back; how many keys were taken over then, and how the node is.
+/// A draining node whose session ends with this record, if any, before its key has another owner, and
+/// that comes back. Returns how many keys were taken over, and the node's state.
 async fn after_a_restart(end: Option<LeaseRecord>, beats: bool) -> (u64, NodeState) {
     let paper = Paper::with(&["w1", "w2"]).await;
     paper.announce(&["a"]).await;
@@ -220,7 +220,7 @@ async fn keys_that_were_taken_from_a_session_that_was_over_are_not_drained() {
     check(over(LeaseState::Dead, 0), false, 1, NodeState::Emptied).await;
     check(over(LeaseState::Ended, 1), false, 1, NodeState::Emptied).await;
     check(over(LeaseState::Ended, 0), false, 0, NodeState::Drained).await;
-    // It lived after it had given the key away; or that was not seen.
+    // It lived after it gave the key away; or the viewer did not see that.
     check(None, true, 0, NodeState::Drained).await;
     check(None, false, 1, NodeState::Emptied).await;
 }

@@ -1,4 +1,4 @@
-//! What would be, and why.
+//! Previews, and candidates for a key.
 
 use super::*;
 use divider_core::plan::{key_hash, node_hash};
@@ -18,7 +18,7 @@ async fn a_drain_is_previewed_key_by_key() {
     let adds: Vec<(u64, u64)> = preview.receivers.iter().map(|r| (r.now, r.adds)).collect();
     assert_eq!(adds, [(10, 5), (10, 5)]);
 
-    // Once the drain is on record, the plan is what was previewed.
+    // After the drain is recorded, the plan equals the preview.
     let mut watch = paper.watch().await;
     paper.group.drain(&[node("w1")], &DrainOptions::new()).await.expect("drained");
     let snapshot = watch.next().await.snapshot;
@@ -39,7 +39,7 @@ async fn a_drain_is_previewed_key_by_key() {
 #[tokio::test]
 async fn what_one_drain_moves_counts_in_the_preview_of_the_next() {
     let paper = Paper::with(&["w1", "w2", "w3", "w4"]).await;
-    // Two keys that would both go to the same node, each by itself.
+    // Two keys that would each go to the same node.
     let suits = |key: &String| {
         let score = |id: &str| divider_core::plan::score(node_hash(id), key_hash(key), 100);
         score("w3") > score("w4")

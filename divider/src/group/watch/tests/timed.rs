@@ -1,8 +1,8 @@
-//! What time alone changes.
+//! Changes by time alone.
 
 use super::*;
 
-/// A model in a time of its own.
+/// A model with its own time.
 struct Timed {
     model: Model,
     revision: u64,
@@ -40,7 +40,7 @@ impl Timed {
         state(&self.model.snapshot, "w1")
     }
 
-    /// Goes on to when the model wants to be asked, which has to be after this many milliseconds.
+    /// Advances to the time when the model is due, which must be this many ms later.
     fn wait(&mut self, ms: u64) {
         let due = self.model.next_due().expect("something is due");
         assert_eq!(due.since(self.now.at), Duration::from_millis(ms));
