@@ -56,7 +56,7 @@ const MORE: u64 = 400;
 const MOST: u64 = 10_000;
 
 #[test]
-fn every_broken_guard_is_noticed() {
+fn every_broken_guard_is_detected() {
     let find = set("FIND").is_some();
     let mut unnoticed = Vec::new();
     let only = std::env::var("GUARD").ok();

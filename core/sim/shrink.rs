@@ -193,7 +193,7 @@ mod tests {
     use crate::sim::Class;
 
     #[test]
-    fn a_part_is_read_as_it_is_printed() {
+    fn a_printed_part_parses_back() {
         let mut only = Only::all(&Schedule::new(7, Class::Durable));
         only.faults.remove(&1);
         assert_eq!(only.to_string().parse(), Ok(only));

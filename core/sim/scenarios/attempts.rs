@@ -42,7 +42,7 @@ fn flooded() -> (Play, usize, Vec<String>) {
 }
 
 #[test]
-fn a_key_that_waits_for_its_claim_and_is_handed_over_meanwhile_starts_once() {
+fn a_queued_take_that_was_handed_over_starts_once() {
     let (mut play, a, names) = flooded();
     let waits = |name: &&String| play.writes(a, &format!("claim.{name}")).is_empty();
     let name = names.iter().find(waits).expect("one of them").clone();
@@ -59,7 +59,7 @@ fn a_key_that_waits_for_its_claim_and_is_handed_over_meanwhile_starts_once() {
 }
 
 #[test]
-fn a_key_that_waits_for_its_claim_is_left_alone_when_this_node_does_not_want_it_any_more() {
+fn a_queued_take_is_dropped_when_the_node_cools_down() {
     let (mut play, a, names) = flooded();
     let waits = |name: &&String| play.writes(a, &format!("claim.{name}")).is_empty();
     let name = names.iter().find(waits).expect("one of them").clone();
@@ -75,7 +75,7 @@ fn a_key_that_waits_for_its_claim_is_left_alone_when_this_node_does_not_want_it_
 }
 
 #[test]
-fn what_was_on_its_way_when_a_session_ended_does_not_count_in_the_next() {
+fn takes_of_an_ended_session_do_not_count_in_the_next() {
     let (mut play, a, names) = flooded();
     play.rule(a, Verb::Write, "lease.a", Fate::Lost);
     play.until(LEASE, |play| play.is_fenced(a));
@@ -85,7 +85,7 @@ fn what_was_on_its_way_when_a_session_ended_does_not_count_in_the_next() {
 }
 
 #[test]
-fn a_claim_of_which_nobody_knows_anything_is_written_again_after_a_pause() {
+fn a_take_of_unknown_outcome_is_retried_after_a_pause() {
     let (mut play, a) = alone();
     play.once(a, Verb::Write, "claim.k", Fate::Lost);
     // The audit asks as well, so not only once.
@@ -98,7 +98,7 @@ fn a_claim_of_which_nobody_knows_anything_is_written_again_after_a_pause() {
 }
 
 #[test]
-fn a_claim_that_is_refused_is_written_again_a_heartbeat_later() {
+fn a_refused_take_is_retried_after_one_heartbeat() {
     let (mut play, a) = alone();
     play.once(a, Verb::Write, "claim.k", Fate::Refused);
     play.announce("k");
@@ -108,7 +108,7 @@ fn a_claim_that_is_refused_is_written_again_a_heartbeat_later() {
 }
 
 #[test]
-fn a_key_starts_with_the_acknowledgement_of_its_claim() {
+fn a_key_starts_when_its_claim_is_acknowledged() {
     let (mut play, a) = alone();
     // The watch shows it much later.
     play.players[a].pace = BEAT;
@@ -117,17 +117,15 @@ fn a_key_starts_with_the_acknowledgement_of_its_claim() {
 }
 
 #[test]
-fn a_key_starts_with_the_leaders_word_where_the_acknowledgement_got_lost() {
+fn a_key_starts_when_its_claim_is_read() {
     let (mut play, a) = alone();
     play.players[a].pace = BEAT;
     play.once(a, Verb::Write, "claim.k", Fate::Unanswered);
     play.announce("k");
     play.until(Timing::of(LEASE).ack + MS * 20, |play| play.runs(a, "k"));
 }
-
-// U6
 #[test]
-fn garbage_in_the_place_of_a_claim_in_doubt_is_not_written_over_at_once() {
+fn garbage_over_an_unknown_take_is_not_overwritten_at_once() {
     let (mut play, a) = alone();
     play.once(a, Verb::Write, "claim.k", Fate::Held);
     play.announce("k");
@@ -138,7 +136,7 @@ fn garbage_in_the_place_of_a_claim_in_doubt_is_not_written_over_at_once() {
 }
 
 #[test]
-fn another_sessions_claim_with_the_same_token_is_not_ones_own() {
+fn another_sessions_claim_with_the_same_token_starts_nothing() {
     let (mut play, a, b) = two();
     play.rule(a, Verb::Write, "claim.", Fate::Held);
     play.announce_all(&names(6));
@@ -152,10 +150,8 @@ fn another_sessions_claim_with_the_same_token_is_not_ones_own() {
     assert_eq!(play.told(a, key), "");
     assert!(play.runs(b, key));
 }
-
-// V1
 #[test]
-fn an_orphan_that_its_planned_owner_lets_lie_is_taken_after_two_heartbeats_to_the_moment() {
+fn an_untaken_orphan_is_taken_after_two_heartbeats() {
     let (mut play, a, b) = two();
     play.rule(a, Verb::Write, "claim.", Fate::Refused);
     // Nothing else is due just then.
@@ -165,10 +161,8 @@ fn an_orphan_that_its_planned_owner_lets_lie_is_taken_after_two_heartbeats_to_th
     let took = play.until(BEAT * 4, |play| names.iter().all(|key| play.runs(b, key)));
     assert!((BEAT * 2..BEAT * 2 + MS * 20).contains(&took), "{took:?}");
 }
-
-// V1
 #[test]
-fn an_orphan_is_left_to_a_planned_owner_that_writes_others_for_as_long_as_its_share_takes() {
+fn a_busy_planned_owner_is_excused_for_its_share() {
     let (mut play, a, b) = two();
     play.rule(a, Verb::Write, "claim.", Fate::Refused);
     let (names, owner) = (names(2_200), owner(&mut play, "a"));

@@ -22,7 +22,7 @@ fn asked(play: &Play, place: usize, kind: &str) -> Vec<(Time, String)> {
 }
 
 #[test]
-fn each_claim_and_its_key_are_asked_for_in_turn_one_a_heartbeat() {
+fn the_audit_reads_one_claim_or_key_per_heartbeat() {
     let mut play = Play::new(LEASE);
     let a = play.start("a");
     let keys = ["k1", "k2", "k3"];
@@ -44,7 +44,7 @@ fn each_claim_and_its_key_are_asked_for_in_turn_one_a_heartbeat() {
 }
 
 #[test]
-fn short_leases_do_not_make_a_node_ask_more_than_ten_times_a_second() {
+fn the_audit_reads_at_most_ten_times_a_second() {
     let mut play = Play::new(Duration::from_millis(300));
     let a = play.start("a");
     play.announce("k");
@@ -67,7 +67,7 @@ fn resyncs_on(answer: impl FnOnce(&mut Play) -> Option<Record>) -> bool {
 }
 
 #[test]
-fn a_claim_that_is_not_as_it_is_known_has_the_view_read_anew() {
+fn a_claim_that_differs_from_the_view_causes_a_resync() {
     let standing = |play: &mut Play| play.record("claim.k").expect("a claim");
     let other = |play: &mut Play| {
         let claim = play.claim("k").expect("a claim");
@@ -92,7 +92,7 @@ fn a_claim_that_is_not_as_it_is_known_has_the_view_read_anew() {
 }
 
 #[test]
-fn a_claim_that_is_gone_without_a_trace_is_missed_within_two_heartbeats() {
+fn a_vanished_claim_is_noticed_within_two_heartbeats() {
     let (mut play, owner, _) = pair();
     play.log.forget("claim.k");
     play.until(BEAT * 2 + MS * 10, |play| play.resyncs(owner) == 1);
@@ -100,7 +100,7 @@ fn a_claim_that_is_gone_without_a_trace_is_missed_within_two_heartbeats() {
 }
 
 #[test]
-fn a_key_that_is_gone_without_a_trace_is_missed_and_stopped() {
+fn a_vanished_key_is_noticed_and_stopped() {
     let (mut play, owner, _) = pair();
     play.log.forget("key.k");
     play.until(BEAT * 3, |play| play.told(owner, "k") == "+-");
@@ -108,7 +108,7 @@ fn a_key_that_is_gone_without_a_trace_is_missed_and_stopped() {
 }
 
 #[test]
-fn a_claim_that_is_stopping_is_asked_for_like_one_that_runs() {
+fn the_audit_covers_stopping_keys() {
     let (mut play, owner, _) = pair();
     play.players[owner].app.confirms = false;
     play.drain(owner);
@@ -118,7 +118,7 @@ fn a_claim_that_is_stopping_is_asked_for_like_one_that_runs() {
 }
 
 #[test]
-fn another_log_in_the_place_of_this_one_is_noticed_within_half_a_minute() {
+fn a_recreated_stream_is_noticed_within_thirty_seconds() {
     let mut play = Play::new(LEASE);
     let a = play.start("a");
     play.run(LEASE);
@@ -139,7 +139,7 @@ fn another_log_in_the_place_of_this_one_is_noticed_within_half_a_minute() {
 }
 
 #[test]
-fn a_node_that_has_nothing_asks_for_nothing() {
+fn a_node_without_keys_audits_nothing() {
     let mut play = Play::new(LEASE);
     let a = play.start("a");
     play.run(LEASE);
@@ -149,7 +149,7 @@ fn a_node_that_has_nothing_asks_for_nothing() {
 }
 
 #[test]
-fn an_answer_about_a_key_that_is_gone_says_nothing_of_the_one_in_its_place() {
+fn a_late_audit_answer_does_not_apply_to_another_key() {
     let (mut play, a) = alone();
     play.once(a, Verb::Read, "claim.k", Fate::Held);
     play.until(LEASE, |play| !play.players[a].held.is_empty());

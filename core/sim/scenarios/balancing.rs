@@ -30,7 +30,7 @@ fn confirm_all(play: &mut Play, place: usize, keys: &[String]) {
 }
 
 #[test]
-fn two_that_join_at_once_are_given_their_shares_and_no_more() {
+fn two_simultaneous_joins_get_exactly_their_shares() {
     let (mut play, a, keys) = donor();
     let (b, c) = (play.start("b"), play.start("c"));
     play.run(LEASE * 2);
@@ -43,7 +43,7 @@ fn two_that_join_at_once_are_given_their_shares_and_no_more() {
 }
 
 #[test]
-fn keys_whose_receiver_was_cordoned_meanwhile_stay_where_they_are() {
+fn keys_whose_receiver_was_cordoned_stay() {
     for (mode, id) in [(Mode::Cordon, "b"), (Mode::Drain, "b")] {
         let (mut play, a, keys) = donor();
         let b = play.start(id);
@@ -64,7 +64,7 @@ fn keys_whose_receiver_was_cordoned_meanwhile_stay_where_they_are() {
 }
 
 #[test]
-fn keys_whose_receiver_is_gone_meanwhile_stay_where_they_are() {
+fn keys_whose_receiver_crashed_stay() {
     let (mut play, a, keys) = donor();
     let b = play.start("b");
     play.until(LEASE * 2, |play| told(play, a, &keys, "+-") == 6);
@@ -78,7 +78,7 @@ fn keys_whose_receiver_is_gone_meanwhile_stay_where_they_are() {
 
 /// What a node was not there for, it takes for done where the donors say so.
 #[test]
-fn who_comes_late_does_not_take_a_generation_for_open_that_is_done() {
+fn a_resync_does_not_reopen_a_finished_generation() {
     let (mut play, a, b) = sharing();
     play.drain(a);
     play.run(LEASE);
@@ -95,7 +95,7 @@ fn who_comes_late_does_not_take_a_generation_for_open_that_is_done() {
 }
 
 #[test]
-fn a_key_that_is_retracted_before_it_moves_is_made_up_for_by_no_other() {
+fn a_retracted_key_is_not_replaced_in_its_move() {
     let (mut play, a, keys) = donor();
     let b = play.start("b");
     play.until(LEASE * 2, |play| told(play, a, &keys, "+-") == 6);
@@ -116,7 +116,7 @@ fn a_key_that_is_retracted_before_it_moves_is_made_up_for_by_no_other() {
 }
 
 #[test]
-fn after_a_receiver_was_cordoned_new_keys_go_to_who_has_few() {
+fn after_a_receiver_was_cordoned_new_keys_go_to_the_least_loaded() {
     let (mut play, a, keys) = donor();
     play.control("c", &ControlRecord::new(Mode::Cordon));
     let c = play.start("c");
@@ -133,7 +133,7 @@ fn after_a_receiver_was_cordoned_new_keys_go_to_who_has_few() {
 }
 
 #[test]
-fn new_keys_find_their_places_while_a_generation_is_under_way() {
+fn new_keys_are_placed_during_a_generation() {
     let (mut play, a, keys) = donor();
     let places = [a, play.start("b"), play.start("c")];
     play.until(LEASE * 2, |play| told(play, a, &keys, "+-") == 8);
@@ -167,7 +167,7 @@ fn new_keys_find_their_places_while_a_generation_is_under_way() {
 }
 
 #[test]
-fn many_donors_of_one_key_each_fill_each_receiver_to_its_share() {
+fn donors_of_one_key_fill_receivers_evenly() {
     let mut play = Play::new(LEASE);
     let ids: Vec<_> = (0..8).map(|at| format!("n{at}")).collect();
     for id in &ids {
@@ -187,7 +187,7 @@ fn many_donors_of_one_key_each_fill_each_receiver_to_its_share() {
 
 /// Only a request moves keys there; who comes late knows of it, and that it was done.
 #[test]
-fn who_comes_late_to_a_group_that_balances_on_request_does_not_do_it_again() {
+fn a_joining_node_does_not_repeat_a_finished_rebalance() {
     let mut play = Play::new(LEASE);
     let manual = |config: &mut Config| config.rebalance = RebalancePolicy::Manual;
     let (a, b) = (play.start_with("a", 0, manual), play.start_with("b", 0, manual));
@@ -216,7 +216,7 @@ fn who_comes_late_to_a_group_that_balances_on_request_does_not_do_it_again() {
 }
 
 #[test]
-fn joins_move_nothing_while_a_member_wants_that_and_what_is_due_when_it_is_gone() {
+fn a_manual_member_holds_joins_back_until_it_leaves() {
     for reads_anew in [false, true] {
         let mut play = Play::new(LEASE);
         let a = play.start_with("a", 0, |config| {

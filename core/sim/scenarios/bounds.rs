@@ -42,7 +42,7 @@ fn the_keys_of_a_crashed_node_run_again_within_the_bound() {
 }
 
 #[test]
-fn a_node_that_joins_while_another_crashes_adds_no_more_than_the_settling() {
+fn a_join_during_a_crash_adds_only_the_settling_time() {
     for phase in 0..8 {
         let mut play = Play::new(LEASE);
         let places: Vec<_> = (0..4).map(|n| play.start(&format!("n{n}"))).collect();
@@ -59,7 +59,7 @@ fn a_node_that_joins_while_another_crashes_adds_no_more_than_the_settling() {
 }
 
 #[test]
-fn a_cold_start_asks_for_each_key_once() {
+fn a_cold_start_claims_each_key_once() {
     let keys = names(500);
     for apart in [0, 20, 200] {
         let mut play = Play::new(LEASE);

@@ -7,10 +7,8 @@ use crate::edge::{Notice, Reply};
 use crate::id::{NodeId, Token};
 use crate::timing::TOMBSTONE_TTL;
 use crate::wire::{ClaimRecord, LeaseState, Owner};
-
-// V1
 #[test]
-fn an_orphan_that_its_planned_owner_does_not_take_is_taken_by_the_next() {
+fn an_orphan_refused_to_its_planned_owner_is_taken_by_the_next() {
     let (mut play, a, b) = two();
     play.rule(a, Verb::Write, "claim.", Fate::Refused);
     play.announce_all(&KEYS);
@@ -21,7 +19,7 @@ fn an_orphan_that_its_planned_owner_does_not_take_is_taken_by_the_next() {
 
 // Found on real servers, under announcements without end: two nodes each had a key down for the other.
 #[test]
-fn an_orphan_whose_planned_owner_is_always_busy_with_others_is_taken_by_the_next() {
+fn an_orphan_of_a_constantly_busy_planned_owner_is_taken_by_the_next() {
     let (mut play, a, b) = two();
     for key in KEYS {
         play.rule(a, Verb::Write, &format!("claim.{key}"), Fate::Refused);
@@ -37,7 +35,7 @@ fn an_orphan_whose_planned_owner_is_always_busy_with_others_is_taken_by_the_next
 
 // Found on real servers, with a node that was half a second from everybody else.
 #[test]
-fn an_orphan_that_another_one_had_while_its_claim_was_in_doubt_is_taken_with_a_higher_token() {
+fn a_take_after_an_unseen_owner_gets_a_higher_token() {
     let (mut play, a, b) = two();
     play.rule(b, Verb::Write, "claim.", Fate::Lost);
     play.rule(b, Verb::Read, "claim.", Fate::Lost);
@@ -56,10 +54,8 @@ fn an_orphan_that_another_one_had_while_its_claim_was_in_doubt_is_taken_with_a_h
     play.until(BEAT * 8, |play| play.runs(b, key));
     assert!(play.claim(key).expect("it has one").token > had, "{}", play.story());
 }
-
-// V3
 #[test]
-fn an_acknowledgement_that_a_newer_delivery_overtook_shows_no_lost_log() {
+fn a_late_acknowledgement_is_no_lost_tail() {
     let (mut play, a) = alone();
     play.once(a, Verb::Write, "claim.late", Fate::Held);
     play.announce("late");
@@ -72,19 +68,15 @@ fn an_acknowledgement_that_a_newer_delivery_overtook_shows_no_lost_log() {
     assert!(play.runs(a, "late"));
     assert_eq!(play.resyncs(a), 0);
 }
-
-// V3
 #[test]
-fn an_acknowledgement_at_a_revision_seen_before_it_was_sent_shows_that_the_log_lost_its_tail() {
+fn an_acknowledgement_at_an_old_revision_shows_a_lost_tail() {
     let (mut play, a) = alone();
     play.log.lose_tail(3);
     play.until(BEAT * 2, |play| play.notices(a).any(|n| *n == Notice::LogLost));
     assert!(play.resyncs(a) > 0);
 }
-
-// V10
 #[test]
-fn the_claim_of_a_key_that_is_gone_is_deleted_by_its_owner_at_the_revision_it_held() {
+fn an_owner_deletes_the_claim_of_a_retracted_key() {
     let (mut play, a) = alone();
     let held = play.revision("claim.k");
     play.retract("k");
@@ -94,10 +86,8 @@ fn the_claim_of_a_key_that_is_gone_is_deleted_by_its_owner_at_the_revision_it_he
     assert_eq!((last.value, last.expected, last.ttl), (None, Some(held), Some(TOMBSTONE_TTL)));
     assert!(play.record("claim.k").expect("a tombstone").value.is_none());
 }
-
-// V10
 #[test]
-fn a_claim_that_is_nobodys_of_a_key_that_is_gone_is_deleted_by_one_node() {
+fn a_stale_claim_is_deleted_by_one_node() {
     let (mut play, a, b) = two();
     let node = NodeId::new("z").expect("a legal id");
     let session = stranger();
@@ -113,10 +103,8 @@ fn a_claim_that_is_nobodys_of_a_key_that_is_gone_is_deleted_by_one_node() {
         assert_eq!(writes, 1, "{name}");
     }
 }
-
-// V10
 #[test]
-fn a_key_that_was_announced_again_is_not_deleted_as_done() {
+fn a_completion_does_not_delete_a_newer_announcement() {
     let (mut play, a) = alone();
     // The owner has not seen it yet.
     play.players[a].silent = true;
@@ -128,10 +116,8 @@ fn a_key_that_was_announced_again_is_not_deleted_as_done() {
     assert!(play.record("key.k").expect("the key").value.is_some());
     assert_eq!(play.told(a, "k"), "++");
 }
-
-// V10
 #[test]
-fn a_key_that_is_done_is_deleted_with_its_claim() {
+fn a_completion_deletes_key_and_claim() {
     let (mut play, a) = alone();
     let complete = play.complete(a, "k");
     play.until(BEAT, |play| play.reply(a, complete) == Some(&Reply::Done));
@@ -141,10 +127,8 @@ fn a_key_that_is_done_is_deleted_with_its_claim() {
         assert_eq!((gone.value, gone.ttl), (None, ttl), "{name}");
     }
 }
-
-// V10
 #[test]
-fn a_key_announced_again_before_its_claim_is_deleted_is_taken_again() {
+fn a_key_announced_during_its_claims_deletion_is_taken_again() {
     let (mut play, a) = alone();
     play.once(a, Verb::Write, "claim.k", Fate::Held);
     play.retract("k");

@@ -15,7 +15,7 @@ fn crashed() -> (Play, usize) {
 }
 
 #[test]
-fn an_end_that_is_on_its_way_is_not_sent_again() {
+fn a_kill_on_its_way_is_not_repeated() {
     let (mut play, b) = crashed();
     play.once(b, Verb::Write, "lease.a", Fate::Held);
     play.until(LEASE * 3, |play| !play.players[b].held.is_empty());
@@ -27,7 +27,7 @@ fn an_end_that_is_on_its_way_is_not_sent_again() {
 }
 
 #[test]
-fn a_member_whose_session_somebody_else_ended_is_deleted_after_two_heartbeats() {
+fn a_killed_member_is_deleted_by_others_after_two_heartbeats() {
     let (mut play, b) = crashed();
     let dead = LeaseRecord { state: LeaseState::Dead, ..play.lease("a").expect("a lease") };
     play.put("lease.a", Some(dead.encode()), None);

@@ -68,7 +68,7 @@ fn tombstones_stay_until_a_manifest_covers_them() {
 }
 
 #[test]
-fn fewer_tombstones_than_are_worth_a_manifest_cost_nothing() {
+fn few_tombstones_cause_no_manifest() {
     let mut play = Play::new(LEASE);
     let a = start(&mut play, "a");
     for key in &GONE[1..] {
@@ -82,7 +82,7 @@ fn fewer_tombstones_than_are_worth_a_manifest_cost_nothing() {
 }
 
 #[test]
-fn a_retracted_key_that_a_crash_brings_back_is_not_started_by_those_who_knew_it() {
+fn a_superseded_key_is_not_started_by_nodes_that_knew_it() {
     let (mut play, a, b) = used();
     play.until(LEASE * 2, |play| GONE.iter().all(|key| is_collected(play, key)));
     crash_store(&mut play);
@@ -98,7 +98,7 @@ fn a_retracted_key_that_a_crash_brings_back_is_not_started_by_those_who_knew_it(
 }
 
 #[test]
-fn a_retracted_key_that_a_crash_brings_back_is_not_started_by_newcomers() {
+fn a_superseded_key_is_not_started_by_new_nodes() {
     let (mut play, a, b) = used();
     play.until(LEASE * 2, |play| GONE.iter().all(|key| is_collected(play, key)));
     play.crash(a);
@@ -114,7 +114,7 @@ fn a_retracted_key_that_a_crash_brings_back_is_not_started_by_newcomers() {
 }
 
 #[test]
-fn a_key_that_was_given_an_end_does_not_outlive_it_when_the_store_crashes() {
+fn an_expired_key_stays_gone_after_a_store_crash() {
     let mut play = Play::new(LEASE);
     let a = start(&mut play, "a");
     play.announce("k");
@@ -129,7 +129,7 @@ fn a_key_that_was_given_an_end_does_not_outlive_it_when_the_store_crashes() {
 }
 
 #[test]
-fn a_key_whose_end_nobody_saw_is_not_started_and_leaves_a_tombstone() {
+fn a_key_that_expired_unseen_gets_a_tombstone() {
     let mut play = Play::new(LEASE);
     play.announce("k");
     play.put("key.k", Some(Bytes::new()), Some(Duration::from_secs(2)));
@@ -142,7 +142,7 @@ fn a_key_whose_end_nobody_saw_is_not_started_and_leaves_a_tombstone() {
 }
 
 #[test]
-fn an_announcement_that_the_store_would_remove_without_a_trace_counts_as_none() {
+fn an_announcement_with_nats_ttl_is_deleted() {
     let mut play = Play::new(LEASE);
     let a = start(&mut play, "a");
     play.announce("k");
@@ -163,7 +163,7 @@ fn an_announcement_that_the_store_would_remove_without_a_trace_counts_as_none() 
 }
 
 #[test]
-fn one_that_may_not_collect_is_followed_by_the_next() {
+fn a_refused_collector_is_replaced() {
     for denied in 0..2 {
         let (mut play, ..) = used();
         play.rule(denied, Verb::Write, "manifest.0-0", Fate::Refused);
@@ -175,7 +175,7 @@ fn one_that_may_not_collect_is_followed_by_the_next() {
 }
 
 #[test]
-fn what_came_back_on_another_server_than_the_leaders_is_written_over_nothing() {
+fn a_superseded_record_unknown_to_the_leader_gets_a_tombstone() {
     let (mut play, a, b) = used();
     play.until(LEASE * 2, |play| GONE.iter().all(|key| is_collected(play, key)));
     let names = GONE.map(|key| format!("key.{key}"));
@@ -205,7 +205,7 @@ fn what_came_back_on_another_server_than_the_leaders_is_written_over_nothing() {
 }
 
 #[test]
-fn a_list_that_does_not_fit_is_of_a_smaller_part() {
+fn a_manifest_that_does_not_fit_covers_a_smaller_part() {
     let mut play = Play::new(LEASE);
     // Revisions so far apart take ten digits each.
     let keys: Vec<_> = (0..1_000).map(|n| format!("k{n}")).collect();
@@ -231,7 +231,7 @@ fn a_list_that_does_not_fit_is_of_a_smaller_part() {
 }
 
 #[test]
-fn what_a_manifest_says_of_later_revisions_is_not_believed() {
+fn a_manifest_about_later_revisions_is_ignored() {
     let mut play = Play::new(LEASE);
     let forged = ManifestRecord { upto: Revision(1 << 40), live: Vec::new() };
     play.put("manifest.0-0", Some(forged.encode()), None);

@@ -17,7 +17,7 @@ fn deletions(play: &Play, place: usize) -> Vec<Time> {
 }
 
 #[test]
-fn a_completion_that_did_not_arrive_is_written_again_after_a_pause() {
+fn a_lost_completion_is_repeated_after_a_pause() {
     let timing = Timing::of(LEASE);
     let unanswered = timing.ack + timing.retry;
     for (fate, asked, pause) in
@@ -38,7 +38,7 @@ fn a_completion_that_did_not_arrive_is_written_again_after_a_pause() {
 }
 
 #[test]
-fn a_completion_that_only_a_question_shows_is_done() {
+fn a_completion_found_by_a_read_is_done() {
     let (mut play, a) = alone();
     play.players[a].silent = true;
     play.once(a, Verb::Write, "key.k", Fate::Unanswered);
@@ -50,7 +50,7 @@ fn a_completion_that_only_a_question_shows_is_done() {
 }
 
 #[test]
-fn a_completion_whose_key_was_lost_meanwhile_is_answered_with_that() {
+fn a_completion_of_a_lost_key_is_doubtful() {
     let (mut play, a) = alone();
     play.once(a, Verb::Write, "key.k", Fate::Held);
     let complete = play.complete(a, "k");
@@ -61,7 +61,7 @@ fn a_completion_whose_key_was_lost_meanwhile_is_answered_with_that() {
 }
 
 #[test]
-fn a_completion_of_a_key_that_was_retracted_already_is_done_at_once() {
+fn a_completion_of_a_retracted_key_is_done_at_once() {
     let (mut play, a) = alone();
     play.players[a].app.confirms = false;
     play.retract("k");
@@ -72,7 +72,7 @@ fn a_completion_of_a_key_that_was_retracted_already_is_done_at_once() {
 }
 
 #[test]
-fn a_key_that_is_done_when_it_is_told_to_stop_is_not_started_elsewhere() {
+fn a_key_completed_during_its_stop_starts_nowhere() {
     let (mut play, owner, other) = pair();
     play.players[owner].app.confirms = false;
     play.drain(owner);
@@ -85,7 +85,7 @@ fn a_key_that_is_done_when_it_is_told_to_stop_is_not_started_elsewhere() {
 }
 
 #[test]
-fn a_key_that_was_given_away_unconfirmed_is_not_completed_by_the_old_run() {
+fn a_key_given_away_unconfirmed_cannot_be_completed() {
     let mut play = Play::new(LEASE);
     let places =
         ["a", "b"].map(|id| play.start_with(id, 0, |config| config.stop_timeout = Some(BEAT)));
@@ -108,7 +108,7 @@ fn a_key_that_was_given_away_unconfirmed_is_not_completed_by_the_old_run() {
 }
 
 #[test]
-fn of_a_key_that_is_not_there_nothing_is_released_or_completed() {
+fn commands_for_an_unknown_key_get_not_held() {
     let (mut play, a) = alone();
     let key = Key::new("nothing").expect("a legal key");
     for command in [Command::Release, Command::Complete] {
@@ -118,7 +118,7 @@ fn of_a_key_that_is_not_there_nothing_is_released_or_completed() {
 }
 
 #[test]
-fn a_released_key_goes_to_another_node_and_its_run_is_over() {
+fn a_released_key_moves_without_a_stop() {
     let (mut play, owner, other) = pair();
     let token = play.claim("k").expect("a claim").token;
     let release = play.release(owner, "k");
@@ -131,7 +131,7 @@ fn a_released_key_goes_to_another_node_and_its_run_is_over() {
 }
 
 #[test]
-fn an_affinity_is_what_was_said_last_and_the_operators_comes_first() {
+fn the_operators_affinity_overrides_the_nodes_own() {
     let (mut play, a) = alone();
     let set = play.command(a, Command::SetAffinity(7));
     assert_eq!(play.reply(a, set), Some(&Reply::Affinity { own: 7, overridden: None }));

@@ -17,7 +17,7 @@ fn k() -> Key {
 }
 
 #[test]
-fn a_key_that_is_completed_while_it_stops_for_being_retracted_can_come_back() {
+fn a_retracted_key_can_return_after_completion() {
     let (mut play, a) = alone();
     play.players[a].app.confirms = false;
     play.retract("k");
@@ -31,7 +31,7 @@ fn a_key_that_is_completed_while_it_stops_for_being_retracted_can_come_back() {
 }
 
 #[test]
-fn a_completion_that_got_lost_does_not_end_a_key_that_is_announced_again() {
+fn a_lost_completion_does_not_end_a_new_announcement() {
     for fate in [Fate::Lost, Fate::Unanswered] {
         let (mut play, a) = alone();
         play.once(a, Verb::Write, "key.k", fate);
@@ -46,7 +46,7 @@ fn a_completion_that_got_lost_does_not_end_a_key_that_is_announced_again() {
 }
 
 #[test]
-fn a_key_announced_again_before_its_completion_is_acknowledged_is_not_forgotten() {
+fn an_announcement_before_the_completion_answer_is_kept() {
     let (mut play, a) = alone();
     play.once(a, Verb::Write, "key.k", Fate::Held);
     play.complete(a, "k");
@@ -57,7 +57,7 @@ fn a_key_announced_again_before_its_completion_is_acknowledged_is_not_forgotten(
 }
 
 #[test]
-fn a_lost_run_that_is_released_instead_of_confirmed_lets_the_key_start_again() {
+fn release_and_complete_confirm_a_lost_run() {
     for complete in [false, true] {
         let (mut play, a) = alone();
         play.players[a].app.confirms = false;
@@ -73,7 +73,7 @@ fn a_lost_run_that_is_released_instead_of_confirmed_lets_the_key_start_again() {
 }
 
 #[test]
-fn what_is_said_of_an_earlier_run_does_not_end_the_newest() {
+fn commands_with_a_stale_token_are_ignored() {
     for command in [Command::Release, Command::Complete] {
         let (mut play, a) = alone();
         let earlier = play.claim("k").expect("a claim").token;
@@ -90,7 +90,7 @@ fn what_is_said_of_an_earlier_run_does_not_end_the_newest() {
 }
 
 #[test]
-fn a_key_announced_again_while_its_owner_deletes_it_goes_on() {
+fn an_announcement_during_expiry_keeps_the_key_running() {
     let mut play = Play::new(LEASE);
     let a = play.start("a");
     play.once(a, Verb::Write, "key.k", Fate::Held);
@@ -104,7 +104,7 @@ fn a_key_announced_again_while_its_owner_deletes_it_goes_on() {
 }
 
 #[test]
-fn the_end_of_a_keys_time_to_live_costs_no_snapshot() {
+fn an_expired_key_causes_no_resync() {
     let mut play = Play::new(LEASE);
     let a = play.start("a");
     play.put("key.k", Some(Bytes::new()), Some(Duration::from_secs(4)));
@@ -115,7 +115,7 @@ fn the_end_of_a_keys_time_to_live_costs_no_snapshot() {
 }
 
 #[test]
-fn keys_that_came_and_went_are_forgotten_by_every_node() {
+fn gone_keys_are_forgotten_by_every_node() {
     let mut play = Play::new(LEASE);
     let places = ["a", "b"].map(|id| play.start(id));
     play.run(LEASE);
@@ -132,7 +132,7 @@ fn keys_that_came_and_went_are_forgotten_by_every_node() {
 }
 
 #[test]
-fn keys_that_went_while_nobody_watched_are_forgotten_too() {
+fn keys_gone_unseen_are_forgotten() {
     let (mut play, a) = alone();
     let b = play.start("b");
     play.run(LEASE);
@@ -149,7 +149,7 @@ fn keys_that_went_while_nobody_watched_are_forgotten_too() {
 }
 
 #[test]
-fn the_record_of_unconfirmed_stops_goes_when_its_first_deletion_got_lost() {
+fn a_lost_deletion_of_the_stops_record_is_repeated() {
     let (mut play, a) = alone();
     play.players[a].app.confirms = false;
     play.retract("k");
@@ -163,7 +163,7 @@ fn the_record_of_unconfirmed_stops_goes_when_its_first_deletion_got_lost() {
 
 /// A look that begins later knows the age only from the record.
 #[test]
-fn the_record_of_unconfirmed_stops_never_says_much_less_than_their_age_and_never_expires() {
+fn the_stops_record_keeps_up_with_the_age_and_never_expires() {
     let (mut play, a) = alone();
     play.players[a].app.confirms = false;
     play.retract("k");
@@ -182,7 +182,7 @@ fn the_record_of_unconfirmed_stops_never_says_much_less_than_their_age_and_never
 }
 
 #[test]
-fn a_drain_counts_what_it_moved_and_not_what_was_released_before() {
+fn a_drain_does_not_count_earlier_releases() {
     let mut play = Play::new(LEASE);
     let places = ["a", "b"].map(|id| play.start(id));
     play.run(LEASE);

@@ -38,7 +38,7 @@ fn from_the_future(session: u128) -> MemberRecord {
 }
 
 #[test]
-fn revisions_from_the_future_in_a_member_record_stop_no_balancing() {
+fn future_revisions_in_a_member_record_do_not_stop_balancing() {
     let (mut play, ..) = sharing();
     play.put("member.z", Some(from_the_future(9).encode()), None);
     play.run(LEASE * 2);
@@ -48,7 +48,7 @@ fn revisions_from_the_future_in_a_member_record_stop_no_balancing() {
 }
 
 #[test]
-fn a_member_record_from_the_future_of_a_session_that_never_was_is_deleted() {
+fn a_forged_member_record_is_deleted() {
     let (mut play, ..) = sharing();
     let lease = LeaseRecord {
         session: Session::from_bits(8),
@@ -62,7 +62,7 @@ fn a_member_record_from_the_future_of_a_session_that_never_was_is_deleted() {
 }
 
 #[test]
-fn sessions_that_outlive_their_log_do_not_keep_later_joins_from_balancing() {
+fn in_a_recreated_log_joins_still_balance() {
     let mut play = Play::new(LEASE);
     play.start("a");
     play.run(LEASE);
@@ -84,7 +84,7 @@ fn sessions_that_outlive_their_log_do_not_keep_later_joins_from_balancing() {
 }
 
 #[test]
-fn what_is_written_over_a_live_member_record_does_not_stay() {
+fn an_overwritten_member_record_is_restored() {
     let (mut play, a, b) = sharing();
     let before = play.member("a").expect("a member");
     let other = MemberRecord { affinity: 0, ..before.clone() };
@@ -104,7 +104,7 @@ fn forge_token(play: &mut Play, token: u64) {
 }
 
 #[test]
-fn who_takes_a_key_with_a_forged_token_gives_honest_ones_to_other_keys() {
+fn a_taker_of_a_forged_token_uses_normal_tokens_for_other_keys() {
     let mut play = Play::new(LEASE);
     let a = play.start("a");
     play.run(LEASE);
@@ -120,7 +120,7 @@ fn who_takes_a_key_with_a_forged_token_gives_honest_ones_to_other_keys() {
 }
 
 #[test]
-fn a_claim_whose_token_cannot_grow_is_given_away_once() {
+fn a_claim_with_the_highest_token_is_handed_over_once() {
     let mut play = Play::new(LEASE);
     forge_token(&mut play, Token::MAX.0 - 1);
     let a = play.start("a");
@@ -136,7 +136,7 @@ fn a_claim_whose_token_cannot_grow_is_given_away_once() {
 }
 
 #[test]
-fn a_drain_of_a_node_that_does_not_exist_waits_for_it() {
+fn a_drain_of_an_absent_node_applies_when_it_joins() {
     let (mut play, ..) = sharing();
     play.control("c", &ControlRecord::new(Mode::Drain));
     play.run(LEASE);
@@ -149,7 +149,7 @@ fn a_drain_of_a_node_that_does_not_exist_waits_for_it() {
 }
 
 #[test]
-fn huge_numbers_in_a_control_record_stop_nothing() {
+fn maximal_numbers_in_a_control_record_are_handled() {
     let (mut play, a, _) = sharing();
     let mut drain = ControlRecord::new(Mode::Drain);
     drain.affinity = Some(u32::MAX);
@@ -168,7 +168,7 @@ fn huge_numbers_in_a_control_record_stop_nothing() {
 }
 
 #[test]
-fn a_member_record_of_a_plan_version_that_never_was_keeps_nobody_out() {
+fn plan_version_zero_keeps_no_node_out() {
     let (mut play, a, b) = sharing();
     let forged = MemberRecord { plan: (0, 0), lease_ms: 300_000, ..from_the_future(9) };
     play.put("member.z", Some(forged.encode()), None);

@@ -11,7 +11,7 @@ fn running(play: &Play, place: usize) -> usize {
 }
 
 #[test]
-fn a_generation_is_acted_on_once_when_the_freeze_runs_out_by_itself() {
+fn a_generation_runs_once_after_a_freeze_expires() {
     let mut play = Play::new(LEASE);
     let a = play.start("a");
     play.announce_all(&KEYS);

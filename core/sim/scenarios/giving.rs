@@ -30,7 +30,7 @@ fn handed(play: &Play, place: usize) -> Vec<Duration> {
 }
 
 #[test]
-fn a_hand_over_whose_acknowledgement_got_lost_is_found_by_asking() {
+fn an_unacknowledged_hand_over_is_found_by_a_leader_read() {
     let (mut play, donor, other) = stopping();
     play.run(BEAT / 2);
     // The watch shows nothing.
@@ -44,7 +44,7 @@ fn a_hand_over_whose_acknowledgement_got_lost_is_found_by_asking() {
 }
 
 #[test]
-fn a_hand_over_that_the_watch_shows_before_anybody_answers_is_counted_once() {
+fn a_delivered_hand_over_is_counted_once() {
     for retracted in [false, true] {
         let (mut play, donor, other) = pair();
         play.rule(donor, Verb::Read, "claim.k", Fate::Lost);
@@ -63,7 +63,7 @@ fn a_hand_over_that_the_watch_shows_before_anybody_answers_is_counted_once() {
 }
 
 #[test]
-fn a_leader_of_old_does_not_end_a_hand_over_in_doubt() {
+fn an_old_leader_does_not_end_an_unknown_hand_over() {
     let (mut play, donor, other) = stopping();
     let before = play.writes(donor, "claim.k").len();
     play.once(donor, Verb::Write, "claim.k", Fate::Lost);
@@ -77,7 +77,7 @@ fn a_leader_of_old_does_not_end_a_hand_over_in_doubt() {
 }
 
 #[test]
-fn a_key_that_nobody_may_take_any_more_when_it_has_stopped_starts_again() {
+fn a_stopped_key_without_a_receiver_restarts() {
     let (mut play, donor, other) = stopping();
     let id = play.players[other].id.to_string();
     play.control(&id, &ControlRecord::new(Mode::Cordon));
@@ -97,7 +97,7 @@ fn by_either(play: &mut Play, place: usize, the_watch: bool) {
 }
 
 #[test]
-fn a_claim_that_a_node_writes_anew_for_itself_is_written_once() {
+fn a_claim_kept_after_a_stop_is_written_once() {
     for the_watch in [false, true] {
         let (mut play, donor, other) = stopping();
         let id = play.players[other].id.to_string();
@@ -114,7 +114,7 @@ fn a_claim_that_a_node_writes_anew_for_itself_is_written_once() {
 }
 
 #[test]
-fn a_claim_that_somebody_deletes_or_takes_before_it_is_handed_over_does_not_count_as_moved() {
+fn a_claim_taken_before_its_hand_over_is_not_counted_as_moved() {
     let node = NodeId::new("z").expect("a legal id");
     let owner = Some(Owner { node, session: Session::from_bits(77) });
     let taken = ClaimRecord { owner, token: Token(5), cooling_down: Vec::new() };
@@ -134,7 +134,7 @@ fn a_claim_that_somebody_deletes_or_takes_before_it_is_handed_over_does_not_coun
 }
 
 #[test]
-fn a_key_that_stopped_for_another_reason_is_not_given_to_a_node_that_others_move_to() {
+fn a_key_stopped_for_another_reason_does_not_join_a_move() {
     for first_attempt_is_lost in [false, true] {
         let mut play = Play::new(LEASE);
         let a = play.start("a");
@@ -157,7 +157,7 @@ fn a_key_that_stopped_for_another_reason_is_not_given_to_a_node_that_others_move
 }
 
 #[test]
-fn what_a_node_may_not_run_it_gives_back_free_however_often_it_tries() {
+fn an_ineligible_owner_gives_its_claim_back_free() {
     let (mut play, _, other) = pair();
     let session = play.member(if other == 0 { "a" } else { "b" }).expect("a member").session;
     let node = play.players[other].id.clone();
@@ -209,7 +209,7 @@ fn nothing_starts_before_the_view_is_complete() {
 }
 
 #[test]
-fn of_those_who_released_a_key_the_first_is_forgotten_when_there_are_too_many() {
+fn a_full_cool_down_list_drops_its_first_entry() {
     for others in [MAX_COOL_DOWNS - 1, MAX_COOL_DOWNS] {
         let mut play = Play::new(LEASE);
         let a = play.start("a");
@@ -234,7 +234,7 @@ fn of_those_who_released_a_key_the_first_is_forgotten_when_there_are_too_many() 
 }
 
 #[test]
-fn a_completion_of_which_nobody_knows_anything_is_written_again() {
+fn a_completion_of_unknown_outcome_is_written_again() {
     let (mut play, donor, _) = pair();
     play.once(donor, Verb::Write, "key.k", Fate::Lost);
     play.rule(donor, Verb::Read, "key.k", Fate::Lost);
@@ -244,7 +244,7 @@ fn a_completion_of_which_nobody_knows_anything_is_written_again() {
 }
 
 #[test]
-fn a_lease_tells_how_many_keys_are_held() {
+fn a_lease_counts_held_and_stopping_keys() {
     let mut play = Play::new(LEASE);
     let a = play.start("a");
     play.announce_all(&["k1", "k2", "k3"]);

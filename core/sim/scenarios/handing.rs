@@ -27,10 +27,8 @@ fn doubtful(times_held: usize) -> (Play, usize, usize) {
     set_mode(&mut play, donor, Mode::Active);
     (play, donor, other)
 }
-
-// U4
 #[test]
-fn a_key_whose_hand_over_is_in_doubt_is_started_again_only_on_a_claim_of_its_own() {
+fn a_key_with_an_unknown_hand_over_restarts_on_a_new_claim() {
     let (mut play, donor, other) = doubtful(1);
     let before = play.revision("claim.k");
     play.until_running(&["k"]);
@@ -43,10 +41,8 @@ fn a_key_whose_hand_over_is_in_doubt_is_started_again_only_on_a_claim_of_its_own
     assert_eq!(play.told(donor, "k"), "+-+");
     assert_eq!(play.told(other, "k"), "");
 }
-
-// U4
 #[test]
-fn a_resync_does_not_forget_that_a_hand_over_is_in_doubt() {
+fn a_resync_keeps_unknown_hand_overs() {
     let (mut play, donor, other) = doubtful(100);
     play.run(BEAT);
     play.break_watches(donor);
@@ -86,10 +82,8 @@ fn lose_since(play: &mut Play, last: Revision) {
     let count = usize::try_from(play.log.last().0 - last.0).expect("few");
     play.log.lose_tail(count);
 }
-
-// U4
 #[test]
-fn a_claim_older_than_the_one_that_runs_here_is_no_proof_of_it() {
+fn an_older_own_claim_loses_the_run() {
     let (mut play, a, first, last) = claimed_twice();
     lose_since(&mut play, last);
     assert_eq!(play.revision("claim.k"), first, "it names the same session");
@@ -97,10 +91,8 @@ fn a_claim_older_than_the_one_that_runs_here_is_no_proof_of_it() {
     play.until_running(&["k"]);
     assert!(play.revision("claim.k") > first, "a new claim first");
 }
-
-// U4
 #[test]
-fn a_claim_older_than_one_that_was_given_away_here_starts_nothing_as_it_stands() {
+fn an_older_own_claim_starts_nothing_after_a_hand_over() {
     let (mut play, a, first, last) = claimed_twice();
     play.rule(a, Verb::Write, "claim.k", Fate::Held);
     play.retract("k");
@@ -114,10 +106,8 @@ fn a_claim_older_than_one_that_was_given_away_here_starts_nothing_as_it_stands()
     play.until_running(&["k"]);
     assert!(play.revision("claim.k") > first, "a new claim first");
 }
-
-// U4
 #[test]
-fn a_claim_that_is_back_after_the_next_owner_ran_is_not_started_with_its_token() {
+fn a_reappeared_claim_needs_a_new_token() {
     let (mut play, donor, other) = pair();
     let (first, last) = (play.revision("claim.k"), play.log.last());
     play.drain(donor);
@@ -130,7 +120,7 @@ fn a_claim_that_is_back_after_the_next_owner_ran_is_not_started_with_its_token()
 }
 
 #[test]
-fn a_hand_over_that_the_log_lost_before_anybody_saw_it_is_done_again() {
+fn a_hand_over_lost_with_the_tail_is_repeated() {
     let (mut play, donor, other) = pair();
     let before = play.revision("claim.k");
     play.players[donor].app.confirms = false;
@@ -149,10 +139,8 @@ fn a_hand_over_that_the_log_lost_before_anybody_saw_it_is_done_again() {
     play.until(LEASE, |play| play.runs(other, "k"));
     assert!(play.revision("claim.k") > before);
 }
-
-// V11
 #[test]
-fn a_stop_once_told_is_never_taken_back() {
+fn a_stop_is_never_taken_back() {
     let (mut play, donor, _) = pair();
     play.players[donor].app.confirms = false;
     let before = play.claim("k").expect("a claim");
@@ -169,10 +157,8 @@ fn a_stop_once_told_is_never_taken_back() {
     assert!(after.token > before.token);
     assert_eq!(play.told(donor, "k"), "+-+");
 }
-
-// V11
 #[test]
-fn a_key_announced_again_while_it_stops_goes_where_it_is_planned_then() {
+fn a_key_announced_during_its_stop_goes_to_its_new_place() {
     let (mut play, donor, other) = pair();
     play.players[donor].app.confirms = false;
     play.retract("k");
@@ -185,10 +171,8 @@ fn a_key_announced_again_while_it_stops_goes_where_it_is_planned_then() {
     assert!(play.runs(other, "k"));
     assert_eq!(play.told(donor, "k"), "+-");
 }
-
-// V5
 #[test]
-fn a_key_that_everybody_released_stays_free_until_the_first_cool_down_ends() {
+fn a_key_released_by_all_waits_for_the_first_cool_down() {
     let (mut play, donor, other) = pair();
     let cool_down = LEASE;
     for place in [donor, other] {
@@ -206,7 +190,7 @@ fn a_key_that_everybody_released_stays_free_until_the_first_cool_down_ends() {
 }
 
 #[test]
-fn a_key_that_has_nowhere_to_go_is_told_of_by_the_last_node_that_released_it() {
+fn the_last_releasing_node_reports_an_unwanted_key() {
     let (mut play, donor, other) = pair();
     let unwanted = Notice::Unwanted { key: Key::new("k").expect("a legal key") };
     let told =
@@ -220,7 +204,7 @@ fn a_key_that_has_nowhere_to_go_is_told_of_by_the_last_node_that_released_it() {
 }
 
 #[test]
-fn a_key_that_every_node_of_a_large_group_releases_is_not_handed_on_without_a_pause() {
+fn a_key_released_by_every_node_rests() {
     let mut play = Play::new(LEASE);
     let places: Vec<_> = (0..12).map(|at| play.start(&format!("n{at:02}"))).collect();
     play.run(LEASE);
@@ -239,10 +223,8 @@ fn a_key_that_every_node_of_a_large_group_releases_is_not_handed_on_without_a_pa
     let told = |place: &usize| play.notices(*place).any(|n| matches!(n, Notice::Unwanted { .. }));
     assert!(places.iter().any(told));
 }
-
-// V5
 #[test]
-fn a_release_is_heeded_by_a_node_whose_watch_never_showed_what_was_released() {
+fn a_release_without_a_delivered_claim_starts_a_cool_down() {
     let mut play = Play::new(LEASE);
     let a = play.start("a");
     play.run(LEASE);
@@ -258,10 +240,8 @@ fn a_release_is_heeded_by_a_node_whose_watch_never_showed_what_was_released() {
     play.run(BEAT);
     assert_eq!(play.revision("claim.k"), freed, "its cool-down is not over");
 }
-
-// V5
 #[test]
-fn a_node_that_is_handed_a_key_it_may_not_run_frees_it_and_chooses_nobody() {
+fn an_ineligible_receiver_frees_its_key() {
     let (mut play, donor, other) = pair();
     set_mode(&mut play, other, Mode::Cordon);
     play.run(BEAT);
@@ -280,10 +260,8 @@ fn a_node_that_is_handed_a_key_it_may_not_run_frees_it_and_chooses_nobody() {
     play.until_running(&["k"]);
     assert!(play.runs(donor, "k"));
 }
-
-// V4
 #[test]
-fn the_last_node_frees_what_it_flushes() {
+fn the_flush_of_the_last_node_frees_its_keys() {
     let mut play = Play::new(LEASE);
     let a = play.start("a");
     play.announce_all(&["k1", "k2"]);
@@ -295,7 +273,7 @@ fn the_last_node_frees_what_it_flushes() {
 }
 
 #[test]
-fn a_flush_that_ends_with_the_lease_says_how_many_keys_were_lost() {
+fn a_flush_ended_by_the_lease_counts_lost_keys() {
     let (mut play, donor, _) = pair();
     play.players[donor].app.confirms = false;
     let flush = play.command(donor, Command::Flush);
@@ -308,10 +286,8 @@ fn a_flush_that_ends_with_the_lease_says_how_many_keys_were_lost() {
     let id = play.players[donor].id.to_string();
     assert_eq!(play.member(&id), None, "it does not come back");
 }
-
-// V4
 #[test]
-fn a_drain_keeps_what_nobody_else_may_take_until_its_deadline() {
+fn a_drain_keeps_keys_without_a_receiver_until_its_deadline() {
     let mut play = Play::new(LEASE);
     let a = play.start("a");
     play.announce("k");
@@ -328,10 +304,8 @@ fn a_drain_keeps_what_nobody_else_may_take_until_its_deadline() {
     let done = Notice::Drained { handed: 0, freed: 1 };
     assert!(play.notices(a).any(|notice| *notice == done));
 }
-
-// V4
 #[test]
-fn a_drain_without_a_deadline_waits_for_somebody_to_come() {
+fn a_drain_without_a_deadline_waits_for_a_receiver() {
     let mut play = Play::new(LEASE);
     let a = play.start("a");
     play.announce("k");
@@ -344,7 +318,7 @@ fn a_drain_without_a_deadline_waits_for_somebody_to_come() {
 }
 
 #[test]
-fn a_run_that_was_lost_by_mistake_is_over_before_anybody_else_begins() {
+fn a_lost_run_ends_before_the_key_is_given_back() {
     let (mut play, donor, other) = pair();
     play.players[donor].app.confirms = false;
     let claim = play.claim("k").expect("a claim");
@@ -361,7 +335,7 @@ fn a_run_that_was_lost_by_mistake_is_over_before_anybody_else_begins() {
 }
 
 #[test]
-fn a_node_that_may_not_write_its_hand_overs_does_not_keep_its_keys_for_ever() {
+fn a_node_with_refused_hand_overs_is_fenced() {
     let (mut play, donor, other) = pair();
     play.rule(donor, Verb::Write, "claim.k", Fate::Refused);
     play.drain(donor);

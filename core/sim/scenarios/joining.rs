@@ -11,10 +11,8 @@ use crate::edge::{End, Notice};
 use crate::id::Session;
 use crate::timing::{Timing, UNKNOWN_LEASE, observed};
 use crate::wire::{LeaseRecord, LeaseState, MemberRecord, PROTOCOL};
-
-// V6
 #[test]
-fn a_crashed_node_with_a_fixed_id_starts_again_by_itself_after_its_lease() {
+fn a_crashed_node_rejoins_after_its_lease() {
     let (mut play, a) = alone();
     play.crash(a);
     let again = play.start("a");
@@ -22,10 +20,8 @@ fn a_crashed_node_with_a_fixed_id_starts_again_by_itself_after_its_lease() {
     assert!(took >= observed(LEASE), "it is observed like any other: {took:?}");
     assert!(took < observed(LEASE) + LEASE, "{took:?}");
 }
-
-// V6
 #[test]
-fn a_crash_between_lease_and_member_record_is_waited_out_too() {
+fn a_crash_before_the_member_record_is_waited_out() {
     let mut play = Play::new(LEASE);
     let a = play.start("a");
     play.until(BEAT, |play| !play.writes(a, "member.a").is_empty());
@@ -37,7 +33,7 @@ fn a_crash_between_lease_and_member_record_is_waited_out_too() {
 }
 
 #[test]
-fn a_lease_record_that_claims_to_last_for_ever_is_waited_out_like_the_longest() {
+fn an_endless_lease_counts_as_the_longest() {
     let mut play = Play::new(LEASE);
     let session = Session::from_bits(7);
     let forged = LeaseRecord { session, lease_ms: u64::MAX, ..strange_lease(LeaseState::Live) };
@@ -46,10 +42,8 @@ fn a_lease_record_that_claims_to_last_for_ever_is_waited_out_like_the_longest() 
     let a = play.start("a");
     play.until(observed(UNKNOWN_LEASE) + LEASE, |play| play.runs(a, "k"));
 }
-
-// V6
 #[test]
-fn a_second_process_under_an_id_in_use_is_refused_and_told_by_whom() {
+fn a_second_process_of_an_id_in_use_ends() {
     let (mut play, a) = alone();
     let session = play.member("a").expect("a member").session;
     let second = play.start("a");
@@ -60,10 +54,8 @@ fn a_second_process_under_an_id_in_use_is_refused_and_told_by_whom() {
     assert_eq!(play.told(a, "k"), "+", "the first one does not even notice");
     assert!(play.writes(second, "lease.a").is_empty());
 }
-
-// V7
 #[test]
-fn a_second_process_is_refused_although_the_lease_record_of_the_first_has_expired() {
+fn an_id_without_a_lease_record_can_be_in_use() {
     for join in [JoinPolicy::Observe, JoinPolicy::FailIfInUse] {
         let (mut play, a) = alone();
         let session = play.member("a").expect("a member").session;
@@ -76,10 +68,8 @@ fn a_second_process_is_refused_although_the_lease_record_of_the_first_has_expire
         assert_eq!(play.told(a, "k"), "+", "the first one goes on");
     }
 }
-
-// V7
 #[test]
-fn a_node_whose_lease_record_expired_long_ago_starts_again_after_a_lease() {
+fn a_node_with_an_expired_lease_record_waits_one_lease() {
     let (mut play, a) = alone();
     play.crash(a);
     play.run(LEASE * 20);
@@ -88,10 +78,8 @@ fn a_node_whose_lease_record_expired_long_ago_starts_again_after_a_lease() {
     let took = play.until(LEASE * 3, |play| play.runs(again, "k"));
     assert!(took >= observed(LEASE), "its former self may live: {took:?}");
 }
-
-// V6
 #[test]
-fn a_process_that_is_to_fail_if_its_id_is_in_use_does_not_wait() {
+fn fail_if_in_use_does_not_wait() {
     let (mut play, a) = alone();
     play.crash(a);
     let second = play.start_with("a", 0, |config| config.join = JoinPolicy::FailIfInUse);
@@ -100,7 +88,7 @@ fn a_process_that_is_to_fail_if_its_id_is_in_use_does_not_wait() {
 }
 
 #[test]
-fn a_join_that_ends_before_it_has_settled_holds_nothing_back() {
+fn a_join_that_leaves_before_settling_delays_nothing() {
     let (mut play, a) = alone();
     let ghost = MemberRecord {
         session: Session::from_bits(7),
@@ -116,7 +104,7 @@ fn a_join_that_ends_before_it_has_settled_holds_nothing_back() {
 }
 
 #[test]
-fn a_member_record_that_garbage_was_written_over_is_written_again() {
+fn a_live_nodes_unreadable_member_record_is_rewritten() {
     let (mut play, _) = alone();
     let before = play.member("a");
     play.put("member.a", Some(Bytes::from_static(b"{")), None);
@@ -125,7 +113,7 @@ fn a_member_record_that_garbage_was_written_over_is_written_again() {
 }
 
 #[test]
-fn garbage_over_the_member_record_of_a_dead_node_is_cleared_away() {
+fn a_dead_nodes_unreadable_member_record_is_deleted() {
     let mut play = Play::new(LEASE);
     let a = play.start("a");
     play.start("b");
@@ -147,7 +135,7 @@ fn a_node_does_not_join_a_group_of_another_protocol() {
 }
 
 #[test]
-fn a_member_that_knows_a_newer_plan_version_too_keeps_nobody_out() {
+fn a_member_with_a_newer_plan_version_keeps_no_node_out() {
     let (mut play, a) = alone();
     let newer = MemberRecord { plan: (1, 2), ..play.member("a").expect("a member") };
     // So that it does not write its record again.
@@ -159,7 +147,7 @@ fn a_member_that_knows_a_newer_plan_version_too_keeps_nobody_out() {
 }
 
 #[test]
-fn a_node_looks_for_its_lease_when_its_view_is_complete() {
+fn a_joining_node_reads_its_lease_after_the_snapshot() {
     let mut play = Play::new(LEASE);
     let names: Vec<_> = (0..20).map(|at| format!("k{at}")).collect();
     play.announce_all(&names);
@@ -171,7 +159,7 @@ fn a_node_looks_for_its_lease_when_its_view_is_complete() {
 }
 
 #[test]
-fn a_look_for_the_lease_that_fails_is_repeated_after_a_pause() {
+fn a_failed_read_of_the_own_lease_is_repeated() {
     let mut play = Play::new(LEASE);
     let a = play.start("a");
     play.once(a, Verb::Read, "lease.a", Fate::Lost);
@@ -181,10 +169,8 @@ fn a_look_for_the_lease_that_fails_is_repeated_after_a_pause() {
     assert!(took >= timing.ack + timing.retry, "{took:?}");
     assert!(took < timing.ack + timing.retry + MS, "{took:?}");
 }
-
-// U8
 #[test]
-fn a_fenced_node_that_finds_another_session_as_its_member_and_no_lease_was_replaced() {
+fn another_session_in_the_member_record_replaces_a_fenced_node() {
     let (mut play, a) = alone();
     play.cut(a);
     play.until(LEASE, |play| play.is_fenced(a));
@@ -195,10 +181,8 @@ fn a_fenced_node_that_finds_another_session_as_its_member_and_no_lease_was_repla
     play.mend(a);
     play.until(LEASE, |play| play.players[a].end == Some(End::Replaced { session }));
 }
-
-// V6
 #[test]
-fn a_process_that_is_to_take_over_does_not_wait_where_only_a_member_record_is_left() {
+fn take_over_does_not_wait_for_an_absent_lease() {
     let (mut play, a) = alone();
     play.crash(a);
     play.log.forget("lease.a");

@@ -17,10 +17,8 @@ fn fenced(fate: Fate) -> (Play, usize) {
     play.players[a].rules.clear();
     (play, a)
 }
-
-// U1
 #[test]
-fn a_fenced_node_does_not_come_back_inside_its_own_stop_budget() {
+fn a_fenced_node_waits_for_the_end_of_its_lease() {
     let (mut play, a) = fenced(Fate::Lost);
     let (until, before) = (play.players[a].app.until, play.lease("a"));
     assert_eq!(until.since(play.now), BEAT, "the stop budget is left");
@@ -30,10 +28,8 @@ fn a_fenced_node_does_not_come_back_inside_its_own_stop_budget() {
     let after = play.lease("a").expect("a new session");
     assert_ne!(after.session, before.expect("a lease").session);
 }
-
-// U1
 #[test]
-fn a_fenced_node_comes_back_as_soon_as_its_runs_are_confirmed() {
+fn a_fenced_node_rejoins_when_its_runs_are_confirmed() {
     let (mut play, a) = fenced(Fate::Lost);
     let (until, before) = (play.players[a].app.until, play.lease("a").expect("a lease"));
     play.run(BEAT / 5);
@@ -42,8 +38,6 @@ fn a_fenced_node_comes_back_as_soon_as_its_runs_are_confirmed() {
     assert!(play.now < until);
     assert_ne!(play.lease("a").expect("a lease").session, before.session);
 }
-
-// U1
 #[test]
 fn after_a_fence_a_key_is_not_started_before_its_lost_run_is_confirmed() {
     let (mut play, a) = fenced(Fate::Lost);
@@ -53,10 +47,8 @@ fn after_a_fence_a_key_is_not_started_before_its_lost_run_is_confirmed() {
     play.until_running(&["k"]);
     assert_eq!(play.told(a, "k"), "+!+");
 }
-
-// U1
 #[test]
-fn a_cancelled_node_does_not_end_its_session_under_running_work() {
+fn a_cancelled_node_waits_for_its_runs() {
     let (mut play, a) = alone();
     play.players[a].app.confirms = false;
     play.command(a, Command::Cancel);
@@ -67,10 +59,8 @@ fn a_cancelled_node_does_not_end_its_session_under_running_work() {
     play.until(BEAT, |play| play.players[a].end == Some(End::Cancelled));
     assert_eq!(play.lease("a").expect("a lease").state, LeaseState::Ended);
 }
-
-// U1
 #[test]
-fn a_cancelled_node_whose_work_never_ends_waits_for_its_lease_and_leaves_it_to_the_others() {
+fn a_cancelled_node_with_endless_work_waits_for_its_lease() {
     let (mut play, a) = alone();
     play.players[a].app.confirms = false;
     let until = play.players[a].app.until;
@@ -79,8 +69,6 @@ fn a_cancelled_node_whose_work_never_ends_waits_for_its_lease_and_leaves_it_to_t
     assert!(play.now >= until);
     assert_eq!(play.lease("a").expect("a lease").state, LeaseState::Live);
 }
-
-// U3
 #[test]
 fn a_lease_counts_from_the_attempt_whose_beat_is_in_the_record() {
     let (mut play, a) = alone();
@@ -99,10 +87,8 @@ fn a_lease_counts_from_the_attempt_whose_beat_is_in_the_record() {
     play.run(MS * 10);
     assert_eq!(play.players[a].app.until, first.0 + LEASE, "not from the second attempt");
 }
-
-// U7
 #[test]
-fn nothing_may_be_started_when_only_the_stop_budget_is_left() {
+fn no_start_within_the_stop_budget() {
     let (play, a) = alone();
     let leases = play.players[a].done.iter().filter_map(|(_, action)| match action {
         Action::Lease { until, start_until } => Some(until.since(*start_until)),
@@ -111,10 +97,8 @@ fn nothing_may_be_started_when_only_the_stop_budget_is_left() {
     assert!(leases.clone().count() > 3);
     assert!(leases.into_iter().all(|left| left == BEAT));
 }
-
-// U7
 #[test]
-fn a_claim_that_a_frozen_process_learns_of_after_its_lease_starts_nothing() {
+fn a_claim_acknowledged_after_the_lease_starts_nothing() {
     let (mut play, a) = alone();
     play.once(a, Verb::Write, "claim.late", Fate::Held);
     play.announce("late");
@@ -129,10 +113,8 @@ fn a_claim_that_a_frozen_process_learns_of_after_its_lease_starts_nothing() {
     assert_eq!(play.told(a, "late"), "", "its claim is of a session that is over");
     play.until_running(&["k", "late"]);
 }
-
-// U8
 #[test]
-fn a_replaced_node_ends_and_never_comes_back() {
+fn a_replaced_node_ends_for_good() {
     let (mut play, a) = alone();
     let successor = play.start_with("a", 0, |config| config.join = JoinPolicy::TakeOver);
     play.until(BEAT, |play| matches!(play.players[a].end, Some(End::Replaced { .. })));
@@ -143,10 +125,8 @@ fn a_replaced_node_ends_and_never_comes_back() {
     assert_eq!(play.players[a].done.len(), done, "it does nothing any more");
     assert!(play.runs(successor, "k"));
 }
-
-// U8
 #[test]
-fn a_node_that_was_replaced_while_it_was_cut_off_does_not_fight_for_its_id() {
+fn a_node_replaced_during_a_partition_ends() {
     let (mut play, a) = alone();
     play.cut(a);
     play.until(LEASE, |play| play.is_fenced(a));
@@ -157,10 +137,8 @@ fn a_node_that_was_replaced_while_it_was_cut_off_does_not_fight_for_its_id() {
     play.until_running(&["k"]);
     assert!(play.runs(successor, "k"));
 }
-
-// V7
 #[test]
-fn a_live_session_whose_lease_record_is_gone_writes_it_again() {
+fn a_live_session_rewrites_its_vanished_lease() {
     let (mut play, a) = alone();
     let before = play.lease("a").expect("a lease");
     play.log.forget("lease.a");
@@ -169,8 +147,6 @@ fn a_live_session_whose_lease_record_is_gone_writes_it_again() {
     assert_eq!(play.lease("a").expect("written again").session, before.session);
     assert_eq!(play.told(a, "k"), "+");
 }
-
-// V8
 #[test]
 fn a_fenced_node_replaces_its_own_old_session_in_one_write() {
     let (mut play, a) = fenced(Fate::Held);
@@ -189,7 +165,7 @@ fn a_fenced_node_replaces_its_own_old_session_in_one_write() {
 }
 
 #[test]
-fn a_lost_run_that_is_released_instead_of_confirmed_is_over_too() {
+fn a_release_confirms_a_lost_run() {
     let (mut play, a) = fenced(Fate::Lost);
     play.run(LEASE * 3);
     assert_eq!(play.told(a, "k"), "+!");
@@ -198,7 +174,7 @@ fn a_lost_run_that_is_released_instead_of_confirmed_is_over_too() {
 }
 
 #[test]
-fn a_lost_run_that_goes_on_is_remembered_when_its_key_is_gone_and_announced_again() {
+fn a_lost_run_blocks_its_key_after_retraction_and_announcement() {
     let (mut play, a) = fenced(Fate::Lost);
     play.run(LEASE * 2);
     play.retract("k");
@@ -214,7 +190,7 @@ fn a_lost_run_that_goes_on_is_remembered_when_its_key_is_gone_and_announced_agai
 }
 
 #[test]
-fn a_claim_in_doubt_is_not_written_again_while_the_view_is_read_anew() {
+fn a_take_is_not_retried_during_a_resync() {
     let mut play = Play::new(LEASE);
     let a = play.start("a");
     play.run(LEASE);

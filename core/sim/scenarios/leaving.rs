@@ -28,7 +28,7 @@ fn has(play: &mut Play, name: &str) -> bool {
 }
 
 #[test]
-fn a_cancelled_node_is_gone_when_it_is_over() {
+fn a_cancelled_node_ends_its_lease_and_deletes_its_member_record() {
     let (mut play, a) = alone();
     let beat = play.lease("a").expect("a lease").beat;
     let cancel = play.command(a, Command::Cancel);
@@ -41,7 +41,7 @@ fn a_cancelled_node_is_gone_when_it_is_over() {
 }
 
 #[test]
-fn a_cancelled_node_that_sees_its_end_in_the_log_waits_for_no_answer() {
+fn a_delivered_end_replaces_its_acknowledgement() {
     let (mut play, a) = alone();
     play.once(a, Verb::Write, "lease.a", Fate::Unanswered);
     play.command(a, Command::Cancel);
@@ -51,7 +51,7 @@ fn a_cancelled_node_that_sees_its_end_in_the_log_waits_for_no_answer() {
 }
 
 #[test]
-fn a_flush_waits_for_a_claim_that_is_on_its_way() {
+fn a_flush_waits_for_takes_on_their_way() {
     let (mut play, a) = claiming();
     let flush = play.command(a, Command::Flush);
     play.run(MS * 50);
@@ -62,7 +62,7 @@ fn a_flush_waits_for_a_claim_that_is_on_its_way() {
 }
 
 #[test]
-fn the_end_of_a_session_that_got_lost_is_written_again_when_that_is_known() {
+fn a_lost_end_of_session_is_written_again() {
     let timing = Timing::of(LEASE);
     for (asked, pause) in [(true, timing.ack), (false, timing.ack * 2)] {
         let (mut play, a) = alone();
@@ -82,7 +82,7 @@ fn the_end_of_a_session_that_got_lost_is_written_again_when_that_is_known() {
 }
 
 #[test]
-fn an_end_that_only_a_question_shows_is_not_written_again() {
+fn an_end_found_by_a_leader_read_is_not_written_again() {
     let (mut play, a) = alone();
     play.players[a].silent = true;
     play.once(a, Verb::Write, "lease.a", Fate::Unanswered);
@@ -93,7 +93,7 @@ fn an_end_that_only_a_question_shows_is_not_written_again() {
 }
 
 #[test]
-fn a_cancelled_node_that_was_replaced_does_not_end_its_successor() {
+fn a_cancelled_replaced_node_does_not_end_its_successor() {
     let (mut play, a) = alone();
     play.players[a].silent = true;
     play.put("lease.a", Some(strange_lease(LeaseState::Live).encode()), None);
@@ -104,7 +104,7 @@ fn a_cancelled_node_that_was_replaced_does_not_end_its_successor() {
 }
 
 #[test]
-fn a_cancelled_node_whose_session_is_ended_under_running_work_leaves_the_rest_to_others() {
+fn a_cancelled_node_killed_with_running_work_keeps_its_member_record() {
     let (mut play, a) = alone();
     play.players[a].app.confirms = false;
     play.command(a, Command::Cancel);
@@ -115,7 +115,7 @@ fn a_cancelled_node_whose_session_is_ended_under_running_work_leaves_the_rest_to
 }
 
 #[test]
-fn a_node_waits_for_the_deletion_of_its_member_record_but_not_for_ever() {
+fn a_cancel_waits_briefly_for_the_member_deletion() {
     for (fate, at_least) in [(Fate::Lost, Timing::of(LEASE).ack), (Fate::Unanswered, MS)] {
         let (mut play, a) = alone();
         play.rule(a, Verb::Write, "member.a", fate);
@@ -126,7 +126,7 @@ fn a_node_waits_for_the_deletion_of_its_member_record_but_not_for_ever() {
 }
 
 #[test]
-fn a_node_without_a_member_record_ends_without_one_to_delete() {
+fn a_cancel_without_a_member_record_deletes_none() {
     let mut play = Play::new(LEASE);
     let a = play.start("a");
     play.rule(a, Verb::Write, "member.a", Fate::Lost);
@@ -137,7 +137,7 @@ fn a_node_without_a_member_record_ends_without_one_to_delete() {
 }
 
 #[test]
-fn a_second_cancel_is_answered_like_the_first() {
+fn a_second_cancel_gets_the_same_reply() {
     let (mut play, a) = alone();
     play.players[a].app.confirms = false;
     let cancels = [(); 2].map(|()| play.command(a, Command::Cancel));
@@ -152,7 +152,7 @@ fn a_second_cancel_is_answered_like_the_first() {
 }
 
 #[test]
-fn what_is_asked_of_a_node_that_is_over_is_answered() {
+fn commands_to_an_ended_node_are_answered() {
     let (mut play, a) = alone();
     play.command(a, Command::Cancel);
     play.until(BEAT, |play| is_over(play, a));
@@ -177,7 +177,7 @@ fn what_is_asked_of_a_node_that_is_over_is_answered() {
 }
 
 #[test]
-fn a_completion_that_the_end_overtakes_is_answered() {
+fn a_completion_during_cancel_is_answered() {
     let (mut play, a) = alone();
     play.once(a, Verb::Write, "key.k", Fate::Held);
     let complete = play.complete(a, "k");
@@ -187,7 +187,7 @@ fn a_completion_that_the_end_overtakes_is_answered() {
 }
 
 #[test]
-fn the_end_of_a_drain_is_told_once_and_again_for_the_next_one() {
+fn each_drain_reports_its_end_once() {
     let (mut play, donor, other) = pair();
     let id = play.players[donor].id.to_string();
     let drained = |play: &Play| -> Vec<Notice> {
@@ -209,7 +209,7 @@ fn the_end_of_a_drain_is_told_once_and_again_for_the_next_one() {
 }
 
 #[test]
-fn a_flush_is_answered_when_the_last_hand_over_is_acknowledged_and_not_before() {
+fn a_flush_ends_with_the_last_acknowledged_hand_over() {
     let (mut play, donor, other) = pair();
     play.once(donor, Verb::Write, "claim.k", Fate::Held);
     let flush = play.command(donor, Command::Flush);
@@ -225,7 +225,7 @@ fn a_flush_is_answered_when_the_last_hand_over_is_acknowledged_and_not_before() 
 }
 
 #[test]
-fn a_flush_of_a_node_that_holds_nothing_yet_is_answered_at_once() {
+fn a_flush_without_keys_is_answered_at_once() {
     let mut play = Play::new(LEASE);
     let a = play.start("a");
     let flush = play.command(a, Command::Flush);

@@ -33,7 +33,7 @@ fn written(play: &Play, place: usize) -> usize {
 }
 
 #[test]
-fn a_claim_that_names_a_member_is_left_to_that_one() {
+fn a_stale_claim_is_deleted_by_its_member() {
     let (mut play, a, b) = pair();
     let node = play.players[a].id.clone();
     let session = play.member("a").expect("a member").session;
@@ -47,7 +47,7 @@ fn a_claim_that_names_a_member_is_left_to_that_one() {
 }
 
 #[test]
-fn a_claim_of_a_session_that_may_live_is_not_deleted() {
+fn a_stale_claim_needs_proof_of_death() {
     let mut play = Play::new(LEASE);
     let b = play.start("b");
     play.run(LEASE);
@@ -65,7 +65,7 @@ fn a_claim_of_a_session_that_may_live_is_not_deleted() {
 }
 
 #[test]
-fn what_cannot_be_read_is_deleted_by_one_node_when_nobody_can_hold_anything_by_it() {
+fn an_unreadable_stale_claim_is_deleted_after_the_wait() {
     let (mut play, a, b) = pair();
     for name in NAMES {
         play.put(name, Some(Bytes::from_static(b"{garbage")), None);
@@ -80,7 +80,7 @@ fn what_cannot_be_read_is_deleted_by_one_node_when_nobody_can_hold_anything_by_i
 }
 
 #[test]
-fn what_a_node_that_is_gone_was_to_delete_is_deleted_by_another() {
+fn a_stale_claim_left_to_a_crashed_node_is_deleted_by_another() {
     let (mut play, a, b) = pair();
     play.crash(a);
     for name in NAMES {
@@ -94,7 +94,7 @@ fn what_a_node_that_is_gone_was_to_delete_is_deleted_by_another() {
 }
 
 #[test]
-fn a_deletion_that_got_lost_is_sent_again_after_a_lease() {
+fn a_lost_deletion_of_a_stale_claim_is_repeated() {
     let mut play = Play::new(LEASE);
     let a = play.start("a");
     play.run(LEASE);

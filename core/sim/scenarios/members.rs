@@ -11,7 +11,7 @@ use crate::edge::{Command, Notice};
 use crate::wire::{ControlRecord, MemberState, Mode, OnDeadline};
 
 #[test]
-fn a_node_that_was_flushed_before_it_joined_takes_nothing() {
+fn a_node_flushed_before_its_join_takes_nothing() {
     let mut play = Play::new(LEASE);
     let a = play.start("a");
     play.command(a, Command::Flush);
@@ -23,7 +23,7 @@ fn a_node_that_was_flushed_before_it_joined_takes_nothing() {
 }
 
 #[test]
-fn a_node_that_starts_again_writes_over_its_old_member_record() {
+fn a_restarted_node_overwrites_its_old_member_record() {
     let (mut play, a) = alone();
     play.crash(a);
     let again = play.start("a");
@@ -34,7 +34,7 @@ fn a_node_that_starts_again_writes_over_its_old_member_record() {
 }
 
 #[test]
-fn garbage_elsewhere_is_no_reason_to_write_the_own_member_record_again() {
+fn other_garbage_causes_no_member_write() {
     let (mut play, a) = alone();
     let before = play.writes(a, "member.a").len();
     for name in ["member.x", "control.a", "claim.other"] {
@@ -45,7 +45,7 @@ fn garbage_elsewhere_is_no_reason_to_write_the_own_member_record_again() {
 }
 
 #[test]
-fn garbage_over_the_own_member_record_is_written_over_once() {
+fn garbage_over_the_own_member_record_is_overwritten_once() {
     let (mut play, a) = alone();
     let (before, member) = (play.writes(a, "member.a").len(), play.member("a"));
     play.put("member.a", Some(Bytes::from_static(b"{garbage")), None);
@@ -56,7 +56,7 @@ fn garbage_over_the_own_member_record_is_written_over_once() {
 
 /// What it was done with in another log says nothing in this one.
 #[test]
-fn no_member_record_speaks_of_what_comes_after_it_when_the_log_was_made_anew() {
+fn in_a_recreated_log_member_records_name_no_later_revision() {
     let (mut play, a, b) = sharing();
     play.run(LEASE * 3);
     play.log.recreate();
@@ -74,7 +74,7 @@ fn no_member_record_speaks_of_what_comes_after_it_when_the_log_was_made_anew() {
 }
 
 #[test]
-fn a_node_with_nothing_to_do_wakes_up_for_its_heartbeats_alone() {
+fn an_idle_node_wakes_only_for_heartbeats() {
     for drained in [false, true] {
         let (mut play, a) = alone();
         if drained {
@@ -94,7 +94,7 @@ fn a_node_with_nothing_to_do_wakes_up_for_its_heartbeats_alone() {
 
 /// The log loses everything after that, and some of it is written again.
 #[test]
-fn what_a_node_said_in_a_tail_that_the_log_lost_it_says_again_if_it_is_still_so() {
+fn after_a_lost_tail_a_member_record_keeps_only_valid_revisions() {
     let (mut play, a, b) = sharing();
     let last = play.log.last();
     // Far above what there is when the loss is noticed.

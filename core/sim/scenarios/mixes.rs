@@ -54,7 +54,7 @@ fn check_rest(play: &mut Play) {
 }
 
 #[test]
-fn a_drain_goes_on_while_balance_moves_are_frozen_and_a_node_joins() {
+fn a_drain_continues_during_a_freeze_and_a_join() {
     let (mut play, places) = group(&["a", "b"]);
     freeze(&mut play, true);
     mode(&mut play, "a", Mode::Drain);
@@ -70,7 +70,7 @@ fn a_drain_goes_on_while_balance_moves_are_frozen_and_a_node_joins() {
 }
 
 #[test]
-fn drains_one_after_another_and_back_lose_no_key() {
+fn successive_drains_lose_no_key() {
     let (mut play, places) = group(&["a", "b", "c"]);
     for id in ["a", "b", "c"] {
         mode(&mut play, id, Mode::Drain);
@@ -89,7 +89,7 @@ fn drains_one_after_another_and_back_lose_no_key() {
 }
 
 #[test]
-fn a_drain_that_is_resumed_while_it_stops_keys_starts_them_again() {
+fn a_resumed_drain_restarts_its_stopped_keys() {
     let (mut play, places) = group(&["a", "b"]);
     let a = places[0];
     play.players[a].app.confirms = false;
@@ -108,7 +108,7 @@ fn a_drain_that_is_resumed_while_it_stops_keys_starts_them_again() {
 }
 
 #[test]
-fn nodes_that_all_have_affinity_0_keep_what_runs_and_take_up_what_waits_later() {
+fn nodes_with_affinity_0_keep_keys_and_take_none() {
     let (mut play, places) = group(&["a", "b"]);
     for &place in &places {
         play.command(place, Command::SetAffinity(0));
@@ -149,7 +149,7 @@ fn an_affinity_cannot_overflow() {
 }
 
 #[test]
-fn a_generation_while_another_is_under_way_ends_even() {
+fn overlapping_generations_end_balanced() {
     let (mut play, places) = group(&["a"]);
     play.players[places[0]].app.confirms = false;
     let b = play.start("b");
@@ -169,7 +169,7 @@ fn a_generation_while_another_is_under_way_ends_even() {
 }
 
 #[test]
-fn a_join_with_a_new_prefix_while_a_generation_is_under_way_ends_even() {
+fn a_new_prefix_during_a_generation_ends_balanced() {
     let keys = ["x/1", "x/2", "x/3", "x/4", "x/5", "x/6"];
     let mut play = Play::new(LEASE);
     let a = play.start("a");
@@ -193,7 +193,7 @@ fn a_join_with_a_new_prefix_while_a_generation_is_under_way_ends_even() {
 }
 
 #[test]
-fn keys_of_a_prefix_wait_for_their_node_and_go_home_after_a_drain() {
+fn keys_wait_for_their_prefix_and_go_home_after_a_drain() {
     let mut play = Play::new(LEASE);
     let a = play.start_with("a", 0, |config| config.prefixes = vec!["x/".into()]);
     let b = play.start_with("b", 0, |config| config.prefixes = vec!["y/".into()]);
@@ -218,7 +218,7 @@ fn keys_of_a_prefix_wait_for_their_node_and_go_home_after_a_drain() {
 }
 
 #[test]
-fn one_manual_member_keeps_joins_from_balancing_and_its_going_does_not_bring_them_back_at_once() {
+fn a_manual_member_allows_requested_rebalances_only() {
     let mut play = Play::new(LEASE);
     let a = play.start_with("a", 0, |config| config.rebalance = RebalancePolicy::Manual);
     play.run(LEASE);
@@ -233,7 +233,7 @@ fn one_manual_member_keeps_joins_from_balancing_and_its_going_does_not_bring_the
 }
 
 #[test]
-fn a_deadline_holds_by_a_wall_clock_that_was_set_back_meanwhile() {
+fn a_drain_deadline_follows_a_wall_clock_set_back() {
     let ahead = Duration::from_secs(10);
     let mut play = Play::new(LEASE);
     let a = play.start_with("a", 10_000_000, |_| ());
@@ -251,7 +251,7 @@ fn a_deadline_holds_by_a_wall_clock_that_was_set_back_meanwhile() {
 }
 
 #[test]
-fn a_wall_clock_that_is_set_back_lowers_no_token() {
+fn a_wall_clock_set_back_lowers_no_token() {
     let mut play = Play::new(LEASE);
     let places = ["a", "b"].map(|id| play.start_with(id, 3_600_000_000, |_| ()));
     play.run(LEASE);
@@ -270,7 +270,7 @@ fn a_wall_clock_that_is_set_back_lowers_no_token() {
 }
 
 #[test]
-fn a_flush_in_any_part_of_a_rejoin_is_answered() {
+fn a_flush_at_any_time_of_a_rejoin_is_answered() {
     for wait in 0..12 {
         let (mut play, places) = group(&["a", "b"]);
         let a = places[0];
@@ -287,7 +287,7 @@ fn a_flush_in_any_part_of_a_rejoin_is_answered() {
 }
 
 #[test]
-fn a_cancel_in_any_part_of_a_join_ends_it_and_leaves_the_id_free() {
+fn a_cancel_at_any_time_of_a_join_frees_the_id() {
     for wait in 0..12 {
         let (mut play, _) = group(&["a"]);
         let b = play.start("b");
@@ -301,7 +301,7 @@ fn a_cancel_in_any_part_of_a_join_ends_it_and_leaves_the_id_free() {
 }
 
 #[test]
-fn a_process_that_wakes_up_replaced_while_stops_are_unconfirmed_tells_them_lost() {
+fn a_process_replaced_while_frozen_loses_its_stops() {
     let (mut play, places) = group(&["a", "b"]);
     let a = places[0];
     play.players[a].app.confirms = false;
@@ -319,7 +319,7 @@ fn a_process_that_wakes_up_replaced_while_stops_are_unconfirmed_tells_them_lost(
 }
 
 #[test]
-fn a_confirmation_said_twice_or_of_an_earlier_run_ends_nothing() {
+fn stale_token_confirm_is_ignored() {
     use crate::edge::Input;
     let (mut play, places) = group(&["a"]);
     let a = places[0];
@@ -341,7 +341,7 @@ fn a_confirmation_said_twice_or_of_an_earlier_run_ends_nothing() {
 }
 
 #[test]
-fn released_keys_come_back_to_rest_while_a_node_is_drained_and_cools_down() {
+fn released_keys_settle_during_drains_and_cool_downs() {
     let (mut play, places) = group(&["a", "b", "c"]);
     for round in 0..4 {
         for key in KEYS {

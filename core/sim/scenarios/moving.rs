@@ -30,7 +30,7 @@ fn drain(parallel: u32) -> ControlRecord {
 }
 
 #[test]
-fn a_drain_tells_so_many_stops_at_a_time_and_the_next_when_one_is_overdue() {
+fn a_drain_sends_at_most_parallel_stops() {
     for (parallel, steps) in [(1, [1, 2, 3]), (2, [2, 3, 3]), (0, [3, 3, 3])] {
         let (mut play, a) = stuck();
         play.control("a", &drain(parallel));
@@ -62,7 +62,7 @@ fn a_stop_counts_until_its_hand_over_is_acknowledged() {
 }
 
 #[test]
-fn a_drain_goes_on_when_what_it_stops_is_released_or_completed_or_retracted_instead() {
+fn a_drain_continues_after_a_release_completion_or_retraction() {
     for how in 0..3 {
         let (mut play, a) = stuck();
         play.control("a", &drain(1));
@@ -87,7 +87,7 @@ fn a_drain_goes_on_when_what_it_stops_is_released_or_completed_or_retracted_inst
 }
 
 #[test]
-fn a_drain_that_is_paused_tells_no_stop_and_a_flush_does_all_the_same() {
+fn a_paused_drain_sends_no_stops_but_a_flush_does() {
     let (mut play, a, _) = sharing();
     let paused = ControlRecord { paused: true, ..drain(1) };
     play.control("a", &paused);
@@ -99,7 +99,7 @@ fn a_drain_that_is_paused_tells_no_stop_and_a_flush_does_all_the_same() {
 }
 
 #[test]
-fn a_drain_that_was_paused_goes_on() {
+fn a_paused_drain_can_be_continued() {
     let (mut play, a, _) = sharing();
     play.control("a", &ControlRecord { paused: true, ..drain(0) });
     play.run(LEASE);
@@ -119,7 +119,7 @@ fn alone_until(on_deadline: OnDeadline) -> (Play, usize, Duration) {
 }
 
 #[test]
-fn the_deadline_of_a_drain_is_kept_to_the_moment() {
+fn a_drain_frees_its_keys_at_its_deadline() {
     let (mut play, a, span) = alone_until(OnDeadline::Free);
     play.run(span - MS * 2);
     assert_eq!(play.told(a, "k"), "+");
@@ -128,14 +128,14 @@ fn the_deadline_of_a_drain_is_kept_to_the_moment() {
 }
 
 #[test]
-fn a_drain_that_is_to_keep_what_nobody_may_take_keeps_it_at_its_deadline() {
+fn a_drain_with_keep_keeps_its_keys_at_its_deadline() {
     let (mut play, a, span) = alone_until(OnDeadline::Keep);
     play.run(span + LEASE);
     assert_eq!(play.told(a, "k"), "+");
 }
 
 #[test]
-fn a_deadline_that_has_passed_already_holds_at_once() {
+fn a_past_deadline_applies_at_once() {
     let (mut play, a) = alone();
     let deadline_ms = Some(play.players[a].clock(play.now).unix_us / 1_000 - 1);
     let drain = ControlRecord { deadline_ms, on_deadline: OnDeadline::Free, ..drain(0) };
@@ -145,7 +145,7 @@ fn a_deadline_that_has_passed_already_holds_at_once() {
 }
 
 #[test]
-fn a_deadline_says_nothing_to_a_node_that_is_not_drained_any_more() {
+fn a_deadline_does_not_apply_after_the_drain() {
     let (mut play, a, span) = alone_until(OnDeadline::Free);
     let deadline_ms = Some(play.players[a].clock(play.now + span).unix_us / 1_000);
     play.control(
@@ -161,7 +161,7 @@ fn a_deadline_says_nothing_to_a_node_that_is_not_drained_any_more() {
 }
 
 #[test]
-fn a_join_takes_from_a_node_the_keys_that_suit_it_least() {
+fn a_join_moves_the_keys_with_the_lowest_scores() {
     let (mut play, a, keys) = crowded(12);
     let b = play.start("b");
     play.run(LEASE * 2);
@@ -173,7 +173,7 @@ fn a_join_takes_from_a_node_the_keys_that_suit_it_least() {
 }
 
 #[test]
-fn what_is_told_to_stop_for_one_generation_counts_for_the_next() {
+fn stops_of_one_generation_count_for_the_next() {
     let (mut play, a, keys) = crowded(12);
     play.players[a].app.confirms = false;
     play.start("b");
@@ -185,7 +185,7 @@ fn what_is_told_to_stop_for_one_generation_counts_for_the_next() {
 }
 
 #[test]
-fn a_node_says_that_it_is_done_with_a_generation_when_its_last_key_is_handed_over() {
+fn balanced_is_written_after_the_last_hand_over() {
     let (mut play, a, keys) = crowded(12);
     play.players[a].app.confirms = false;
     play.start("b");
@@ -203,7 +203,7 @@ fn a_node_says_that_it_is_done_with_a_generation_when_its_last_key_is_handed_ove
 }
 
 #[test]
-fn a_stop_whose_key_is_lost_meanwhile_makes_room_for_the_next() {
+fn a_lost_key_frees_its_stop_slot() {
     let (mut play, a) = stuck();
     play.control("a", &drain(1));
     play.run(MS * 5);
@@ -215,7 +215,7 @@ fn a_stop_whose_key_is_lost_meanwhile_makes_room_for_the_next() {
 }
 
 #[test]
-fn stops_from_before_a_fence_do_not_count_in_the_next_session() {
+fn stops_before_a_fence_do_not_count_in_the_next_session() {
     let (mut play, a) = stuck();
     play.control("a", &drain(1));
     play.run(MS * 5);
@@ -246,7 +246,7 @@ fn give_to_another(play: &mut Play, key: &str) {
 }
 
 #[test]
-fn a_key_that_is_lost_before_its_turn_takes_no_place_when_that_comes() {
+fn a_key_lost_in_the_drain_queue_uses_no_slot() {
     let (mut play, a) = stuck();
     play.control("a", &drain(1));
     play.run(MS * 5);
@@ -261,7 +261,7 @@ fn a_key_that_is_lost_before_its_turn_takes_no_place_when_that_comes() {
 }
 
 #[test]
-fn a_hand_over_that_is_lost_while_the_view_is_read_anew_makes_room_for_the_next() {
+fn a_hand_over_lost_in_a_resync_frees_its_slot() {
     let (mut play, a, _) = sharing();
     play.rule(a, Verb::Write, "claim.", Fate::Held);
     play.control("a", &drain(1));
@@ -277,7 +277,7 @@ fn a_hand_over_that_is_lost_while_the_view_is_read_anew_makes_room_for_the_next(
 }
 
 #[test]
-fn what_waits_for_its_turn_to_move_stays_when_its_receiver_takes_nothing_any_more() {
+fn queued_moves_to_a_cordoned_receiver_are_dropped() {
     let (mut play, a) = one();
     let keys: Vec<_> = (0..600).map(|at| format!("k{at}")).collect();
     play.announce_all(&keys);

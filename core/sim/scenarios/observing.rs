@@ -11,10 +11,8 @@ use crate::wire::LeaseState;
 fn has_killed(play: &Play, place: usize) -> bool {
     play.notices(place).any(|notice| matches!(notice, Notice::Killed { .. }))
 }
-
-// V7
 #[test]
-fn an_absent_lease_is_waited_for_like_a_silent_one_and_ended_where_there_is_none() {
+fn an_absent_lease_is_observed_for_its_whole_time() {
     let (mut play, a, b) = sharing();
     play.crash(a);
     play.log.forget("lease.a");
@@ -27,10 +25,8 @@ fn an_absent_lease_is_waited_for_like_a_silent_one_and_ended_where_there_is_none
     assert_eq!(play.lease("a").expect("its end").state, LeaseState::Dead);
     play.until_running(&KEYS);
 }
-
-// V7
 #[test]
-fn a_session_that_writes_its_lost_lease_again_wins_against_its_observer() {
+fn a_session_that_rewrites_its_lost_lease_survives() {
     let (mut play, a, b) = sharing();
     play.log.forget("lease.a");
     play.break_watches(b);
@@ -38,10 +34,8 @@ fn a_session_that_writes_its_lost_lease_again_wins_against_its_observer() {
     assert!(!has_killed(&play, b));
     assert!(!play.is_fenced(a));
 }
-
-// V9
 #[test]
-fn nodes_that_crash_together_cost_one_lease_and_not_one_for_every_three() {
+fn simultaneous_crashes_cost_one_lease() {
     let mut play = Play::new(LEASE);
     let places: Vec<_> = (0..40).map(|at| play.start(&format!("n{at}"))).collect();
     play.run(LEASE * 2);
@@ -55,10 +49,8 @@ fn nodes_that_crash_together_cost_one_lease_and_not_one_for_every_three() {
     let took = play.until(LEASE * 10, |play| keys.iter().all(|key| play.runs(places[0], key)));
     assert!(took < observed(LEASE) + BEAT, "{took:?}");
 }
-
-// V9
 #[test]
-fn everybody_observes_everybody_in_a_small_group() {
+fn in_a_small_group_all_nodes_observe_all() {
     let mut play = Play::new(LEASE);
     let places: Vec<_> = (0..16).map(|at| play.start(&format!("n{at}"))).collect();
     play.run(LEASE * 2);
@@ -68,10 +60,8 @@ fn everybody_observes_everybody_in_a_small_group() {
         assert_eq!(play.writes(place, "lease.n0").len(), 1, "n{place}");
     }
 }
-
-// V13
 #[test]
-fn a_watch_that_breaks_more_often_than_a_lease_still_ends_dead_sessions() {
+fn frequent_watch_breaks_do_not_prevent_kills() {
     let (mut play, a, b) = sharing();
     play.crash(a);
     let mut breaks = 0;
@@ -83,10 +73,8 @@ fn a_watch_that_breaks_more_often_than_a_lease_still_ends_dead_sessions() {
     }
     play.until_running(&KEYS);
 }
-
-// V13
 #[test]
-fn a_long_gap_keeps_an_observer_from_ending_sessions_for_a_lease() {
+fn after_a_long_gap_an_observer_waits_one_lease() {
     let (mut play, a, b) = sharing();
     play.crash(a);
     play.run(LEASE - BEAT);
@@ -101,10 +89,8 @@ fn a_long_gap_keeps_an_observer_from_ending_sessions_for_a_lease() {
     assert!(mended.since(opened) > BEAT);
     assert!(play.now.since(mended) >= LEASE);
 }
-
-// V13
 #[test]
-fn after_an_outage_of_the_store_nobody_is_ended_before_everybody_could_renew() {
+fn after_an_outage_sessions_can_renew_before_any_kill() {
     let check = |opened_again: bool| {
         let (mut play, a, b) = sharing();
         // No watch says that it shows nothing.
@@ -128,7 +114,7 @@ fn after_an_outage_of_the_store_nobody_is_ended_before_everybody_could_renew() {
 
 // The log shows the end of the session before once more: the newer one's lease was lost.
 #[test]
-fn a_session_whose_lease_is_lost_is_waited_for_though_an_older_one_has_ended() {
+fn a_lost_lease_is_observed_although_an_older_session_ended() {
     let (mut play, a, b) = sharing();
     play.crash(a);
     play.until(LEASE * 3, |play| has_killed(play, b));

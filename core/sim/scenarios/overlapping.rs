@@ -46,13 +46,13 @@ fn assert_even(play: &Play, all: &[String]) {
 }
 
 #[test]
-fn a_node_with_two_prefixes_gets_no_more_than_those_with_one() {
+fn a_node_with_two_prefixes_gets_its_share_only() {
     let (play, all) = three();
     assert_even(&play, &all);
 }
 
 #[test]
-fn what_came_key_by_key_is_evened_out_by_a_rebalance() {
+fn a_rebalance_evens_out_single_placements() {
     let mut play = Play::new(LEASE);
     for (id, prefixes) in [("a", &["/a/"][..]), ("b", &["/b/"]), ("c", &["/a/", "/b/"])] {
         start(&mut play, id, prefixes);
@@ -72,7 +72,7 @@ fn what_came_key_by_key_is_evened_out_by_a_rebalance() {
 }
 
 #[test]
-fn a_node_with_a_longer_prefix_gets_what_the_other_need_not_have() {
+fn nested_prefixes_are_balanced() {
     let mut play = Play::new(LEASE);
     let all = [keys("/a/b/", 10), keys("/a/", 10)].concat();
     play.announce_all(&all);
@@ -83,7 +83,7 @@ fn a_node_with_a_longer_prefix_gets_what_the_other_need_not_have() {
 }
 
 #[test]
-fn a_drain_gives_its_keys_to_whoever_has_fewest_of_all() {
+fn a_drain_gives_keys_to_the_least_loaded() {
     let (mut play, all) = three();
     start(&mut play, "d", &["/b/"]);
     play.run(LEASE * 2);
@@ -96,7 +96,7 @@ fn a_drain_gives_its_keys_to_whoever_has_fewest_of_all() {
 }
 
 #[test]
-fn whoever_comes_late_plans_what_is_on_its_way_as_the_others_do() {
+fn a_resync_plans_open_placements_as_others_do() {
     let (mut play, all) = three();
     play.crash(2);
     play.until(LEASE * 3, |play| held(play, &all).iter().sum::<usize>() > 150);

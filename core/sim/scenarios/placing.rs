@@ -28,7 +28,7 @@ fn first_claim(play: &Play, place: usize) -> Option<Time> {
 }
 
 #[test]
-fn a_key_that_is_let_lie_is_taken_by_the_next_in_its_order_and_then_by_the_one_after() {
+fn an_untaken_key_goes_down_its_score_order() {
     let (mut play, order) = in_order();
     for place in &order[..2] {
         play.rule(*place, Verb::Write, "claim.k", Fate::Held);
@@ -46,7 +46,7 @@ fn a_key_that_is_let_lie_is_taken_by_the_next_in_its_order_and_then_by_the_one_a
 }
 
 #[test]
-fn who_released_a_key_is_left_out_of_the_order_in_which_it_is_taken() {
+fn a_cooling_down_node_is_skipped_in_the_score_order() {
     let (mut play, order) = in_order();
     play.announce("k");
     play.until(BEAT, |play| play.runs(order[0], "k"));
@@ -59,7 +59,7 @@ fn who_released_a_key_is_left_out_of_the_order_in_which_it_is_taken() {
 }
 
 #[test]
-fn a_key_goes_home_to_a_node_that_comes_back() {
+fn a_key_goes_home_after_a_fence() {
     let (mut play, owner, other) = pair();
     let id = play.players[owner].id.to_string();
     play.drain(owner);
@@ -75,7 +75,7 @@ fn a_key_goes_home_to_a_node_that_comes_back() {
 }
 
 #[test]
-fn what_was_announced_waits_for_a_join_to_settle_and_what_ran_does_not() {
+fn announced_keys_wait_for_a_join_and_released_keys_do_not() {
     let (mut play, owner, other) = pair();
     play.start("z");
     play.run(MS * 50);
@@ -87,7 +87,7 @@ fn what_was_announced_waits_for_a_join_to_settle_and_what_ran_does_not() {
 }
 
 #[test]
-fn who_joins_while_nobody_may_take_keys_does_not_take_them_before_its_join_has_settled() {
+fn stranded_keys_wait_for_joins_to_settle() {
     let (mut play, a, b) = two();
     for id in ["a", "b"] {
         play.control(id, &ControlRecord::new(Mode::Cordon));
@@ -104,7 +104,7 @@ fn who_joins_while_nobody_may_take_keys_does_not_take_them_before_its_join_has_s
 }
 
 #[test]
-fn a_node_that_is_to_be_drained_next_gets_nothing_until_it_is_told_otherwise() {
+fn a_node_listed_in_also_gets_nothing_until_its_next_control_record() {
     let mut play = Play::new(LEASE);
     let places = ["a", "b", "c"].map(|id| play.start(id));
     play.run(LEASE);
@@ -146,7 +146,7 @@ fn planned() -> (Play, usize, usize) {
 }
 
 #[test]
-fn a_key_that_is_planned_for_a_node_that_is_cordoned_goes_elsewhere_at_once() {
+fn a_key_planned_for_a_cordoned_node_is_placed_again_at_once() {
     let (mut play, planned, other) = planned();
     let id = play.players[planned].id.to_string();
     play.control(&id, &ControlRecord::new(Mode::Cordon));
@@ -154,7 +154,7 @@ fn a_key_that_is_planned_for_a_node_that_is_cordoned_goes_elsewhere_at_once() {
 }
 
 #[test]
-fn a_key_stays_planned_for_a_node_that_wants_less_than_it_did() {
+fn a_lower_affinity_does_not_change_a_place() {
     let (mut play, planned, other) = planned();
     let id = play.players[planned].id.to_string();
     let affinity = Some(1);
@@ -166,7 +166,7 @@ fn a_key_stays_planned_for_a_node_that_wants_less_than_it_did() {
 }
 
 #[test]
-fn where_a_drains_keys_go_does_not_change_with_what_others_want() {
+fn an_affinity_change_does_not_change_a_drains_plan() {
     let mut play = Play::new(LEASE);
     let places = ["a", "b", "c"].map(|id| play.start(id));
     play.run(LEASE);
@@ -185,7 +185,7 @@ fn where_a_drains_keys_go_does_not_change_with_what_others_want() {
 }
 
 #[test]
-fn keys_of_a_crashed_node_that_nobody_may_take_wait_for_somebody_to_come() {
+fn stranded_keys_of_a_crashed_node_wait_for_an_eligible_node() {
     let (mut play, owner, other) = pair();
     let id = play.players[other].id.to_string();
     play.control(&id, &ControlRecord::new(Mode::Cordon));
@@ -198,7 +198,7 @@ fn keys_of_a_crashed_node_that_nobody_may_take_wait_for_somebody_to_come() {
 }
 
 #[test]
-fn a_key_that_goes_while_it_waits_for_a_join_to_settle_is_placed_nowhere() {
+fn a_waiting_key_that_is_retracted_gets_no_place() {
     let (mut play, a, _) = two();
     play.start("z");
     play.run(MS * 50);
@@ -215,7 +215,7 @@ fn a_key_that_goes_while_it_waits_for_a_join_to_settle_is_placed_nowhere() {
 /// A key that is handed over to another node, when somebody frees it meanwhile: everybody is to plan
 /// it anew, and alike.
 #[test]
-fn a_promise_does_not_outlive_the_claim_that_it_was_about() {
+fn a_hand_over_plan_ends_with_its_claim() {
     let mut play = Play::new(LEASE);
     let places = ["a", "b", "c"].map(|id| play.start(id));
     play.run(LEASE);
@@ -241,7 +241,7 @@ fn a_promise_does_not_outlive_the_claim_that_it_was_about() {
 
 /// It was taken and released, by the only one who may have it, while this node saw nothing of it.
 #[test]
-fn a_release_that_is_all_that_was_seen_ends_the_plan_for_who_released() {
+fn a_release_without_a_seen_take_ends_the_place() {
     let (mut play, a, b) = two();
     play.control("b", &ControlRecord::new(Mode::Cordon));
     play.run(BEAT);
@@ -261,7 +261,7 @@ fn a_release_that_is_all_that_was_seen_ends_the_plan_for_who_released() {
 }
 
 #[test]
-fn a_key_that_is_announced_again_while_it_is_handed_over_is_handed_over_all_the_same() {
+fn a_repeated_announcement_does_not_stop_a_hand_over() {
     let (mut play, donor, other) = pair();
     play.once(donor, Verb::Write, "claim.k", Fate::Held);
     play.release(donor, "k");
@@ -274,7 +274,7 @@ fn a_key_that_is_announced_again_while_it_is_handed_over_is_handed_over_all_the_
 }
 
 #[test]
-fn a_key_that_was_placed_while_a_join_settles_is_not_placed_again_when_it_has() {
+fn a_key_placed_during_settling_keeps_its_place() {
     let (mut play, a, b) = two();
     let z = play.start("z");
     play.run(MS * 50);
@@ -298,7 +298,7 @@ fn a_key_that_was_placed_while_a_join_settles_is_not_placed_again_when_it_has() 
 }
 
 #[test]
-fn after_an_outage_every_key_goes_back_to_where_it_ran_without_a_scramble() {
+fn after_an_outage_every_key_goes_home_without_conflicts() {
     let mut play = Play::new(LEASE);
     let nodes = ["a", "b", "c"].map(|id| play.start(id));
     play.run(LEASE * 2);

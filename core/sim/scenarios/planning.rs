@@ -20,7 +20,7 @@ fn running(play: &Play, place: usize) -> usize {
 }
 
 #[test]
-fn a_released_key_that_nobody_else_may_take_comes_back_when_its_cool_down_is_over() {
+fn a_released_key_returns_after_its_cool_down() {
     let (mut play, a) = alone();
     play.release(a, "k");
     let took = play.until(LEASE, |play| play.runs(a, "k"));
@@ -29,7 +29,7 @@ fn a_released_key_that_nobody_else_may_take_comes_back_when_its_cool_down_is_ove
 }
 
 #[test]
-fn keys_that_nobody_works_on_have_no_owner_by_the_numbers_of_the_node_that_lost_them() {
+fn a_fenced_nodes_lost_keys_count_as_unowned() {
     let (mut play, a) = alone();
     assert_eq!(unowned(&play, a), 0);
     play.cut(a);
@@ -43,7 +43,7 @@ fn keys_that_nobody_works_on_have_no_owner_by_the_numbers_of_the_node_that_lost_
 }
 
 #[test]
-fn a_freeze_that_runs_out_lets_a_generation_go_at_that_moment() {
+fn a_freeze_ends_at_its_time() {
     let mut play = Play::new(LEASE);
     let a = play.start("a");
     play.announce_all(&KEYS);
@@ -61,7 +61,7 @@ fn a_freeze_that_runs_out_lets_a_generation_go_at_that_moment() {
 }
 
 #[test]
-fn what_has_no_owner_is_counted_whatever_it_waits_for() {
+fn waiting_keys_count_as_unowned() {
     let mut play = Play::new(LEASE);
     let a = play.start("a");
     play.run(LEASE);
@@ -98,7 +98,7 @@ fn what_has_no_owner_is_counted_whatever_it_waits_for() {
 }
 
 #[test]
-fn sessions_that_came_and_went_are_forgotten() {
+fn past_sessions_are_forgotten() {
     let (mut play, a, _) = sharing();
     for _ in 0..20 {
         let c = play.start("c");
@@ -112,7 +112,7 @@ fn sessions_that_came_and_went_are_forgotten() {
 }
 
 #[test]
-fn each_record_that_cannot_be_read_is_told_once() {
+fn each_unreadable_record_is_reported_once() {
     let (mut play, a) = alone();
     let told = |play: &Play| -> Vec<u64> {
         let count = |notice: &Notice| match notice {
@@ -131,7 +131,7 @@ fn each_record_that_cannot_be_read_is_told_once() {
 }
 
 #[test]
-fn a_request_moves_keys_once_and_reading_the_view_anew_does_not_ask_again() {
+fn a_resync_does_not_repeat_a_rebalance() {
     let (mut play, a, b) = sharing();
     play.drain(a);
     play.run(LEASE);

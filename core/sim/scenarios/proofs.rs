@@ -8,10 +8,8 @@ use crate::edge::Notice;
 use crate::id::{NodeId, Revision, Session, Token};
 use crate::timing::{UNKNOWN_LEASE, observed};
 use crate::wire::{ClaimRecord, LeaseState, Owner};
-
-// U2
 #[test]
-fn a_deleted_member_record_does_not_give_a_live_nodes_keys_away() {
+fn a_deleted_member_record_proves_no_death() {
     let (mut play, a, b) = sharing();
     let claims = play.writes(b, "claim.").len();
     play.rule(a, Verb::Write, "member.a", Fate::Held);
@@ -26,10 +24,8 @@ fn a_deleted_member_record_does_not_give_a_live_nodes_keys_away() {
         assert_eq!(play.told(a, key) + &play.told(b, key), "+", "{key}");
     }
 }
-
-// U2
 #[test]
-fn a_node_claims_nothing_before_its_own_member_record_has_come_back() {
+fn a_node_claims_nothing_before_its_member_record_is_delivered() {
     let mut play = Play::new(LEASE);
     play.announce("k");
     let a = play.start("a");
@@ -42,10 +38,8 @@ fn a_node_claims_nothing_before_its_own_member_record_has_come_back() {
     play.mend(a);
     play.until_running(&["k"]);
 }
-
-// U2
 #[test]
-fn a_late_deletion_of_a_member_record_does_not_touch_the_next_session() {
+fn a_late_member_deletion_does_not_delete_the_next_session() {
     let (mut play, a, b) = sharing();
     play.crash(a);
     play.rule(b, Verb::Write, "member.a", Fate::Held);
@@ -61,10 +55,8 @@ fn a_late_deletion_of_a_member_record_does_not_touch_the_next_session() {
     assert_eq!(play.record("member.a"), member);
     play.until_running(&KEYS);
 }
-
-// U2
 #[test]
-fn a_session_without_any_record_is_watched_for_the_longest_lease_before_it_is_taken_from() {
+fn a_session_without_records_is_observed_for_the_longest_lease() {
     let mut play = Play::new(LEASE);
     let b = play.start("b");
     play.run(LEASE);
@@ -84,10 +76,8 @@ fn a_session_without_any_record_is_watched_for_the_longest_lease_before_it_is_ta
     let leases = UNKNOWN_LEASE.as_secs() / LEASE.as_secs();
     assert!(play.reads(b, "lease.z") < 2 * usize::try_from(leases).expect("few"), "not per key");
 }
-
-// U2
 #[test]
-fn an_observer_that_killed_a_session_itself_asks_nobody() {
+fn the_killer_of_a_session_needs_no_leader_read() {
     let (mut play, a, b) = sharing();
     let old = play.member("a").expect("a member").session;
     play.crash(a);

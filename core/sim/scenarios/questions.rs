@@ -44,7 +44,7 @@ fn asked(play: &Play, place: usize, name: &str) -> Vec<Time> {
 }
 
 #[test]
-fn what_a_record_says_to_be_over_is_taken_from_at_once() {
+fn keys_of_an_ended_session_are_taken_at_once() {
     for state in [LeaseState::Ended, LeaseState::Dead] {
         let (mut play, b) = worker();
         play.put("lease.z", Some(lease(state).encode()), None);
@@ -55,7 +55,7 @@ fn what_a_record_says_to_be_over_is_taken_from_at_once() {
 }
 
 #[test]
-fn a_question_that_nobody_answers_is_asked_again_after_a_pause() {
+fn an_unanswered_proof_read_is_repeated() {
     let (mut play, b) = worker();
     play.once(b, Verb::Read, "lease.z", Fate::Lost);
     claim_of(&mut play, "z");
@@ -67,7 +67,7 @@ fn a_question_that_nobody_answers_is_asked_again_after_a_pause() {
 }
 
 #[test]
-fn a_session_whose_end_got_lost_on_the_way_is_watched_and_ended_again() {
+fn a_lost_kill_of_an_unnamed_session_is_repeated() {
     let (mut play, b) = worker();
     play.put("lease.z", Some(lease(LeaseState::Live).encode()), None);
     claim_of(&mut play, "z");
@@ -81,7 +81,7 @@ fn a_session_whose_end_got_lost_on_the_way_is_watched_and_ended_again() {
 }
 
 #[test]
-fn another_sessions_older_record_proves_nothing_while_a_leader_of_old_may_answer() {
+fn an_older_record_of_another_session_proves_nothing_for_30_s() {
     let (mut play, b) = worker();
     let a = play.start("a");
     play.run(LEASE * 2);
@@ -102,7 +102,7 @@ fn another_sessions_older_record_proves_nothing_while_a_leader_of_old_may_answer
 }
 
 #[test]
-fn a_session_that_was_named_before_a_node_joined_is_asked_for_all_the_same() {
+fn a_session_named_before_the_join_needs_proof_too() {
     let mut play = Play::new(LEASE);
     play.put("lease.z", Some(lease(LeaseState::Live).encode()), None);
     claim_of(&mut play, "z");
@@ -112,7 +112,7 @@ fn a_session_that_was_named_before_a_node_joined_is_asked_for_all_the_same() {
 }
 
 #[test]
-fn a_session_that_has_a_nodes_own_id_and_is_not_its_own_is_asked_for() {
+fn a_foreign_session_of_the_own_id_needs_proof() {
     let (mut play, b) = worker();
     let before = asked(&play, b, "lease.b").len();
     claim_of(&mut play, "b");
@@ -121,7 +121,7 @@ fn a_session_that_has_a_nodes_own_id_and_is_not_its_own_is_asked_for() {
 }
 
 #[test]
-fn that_a_nodes_last_session_is_over_says_nothing_of_another_one() {
+fn the_death_of_one_session_proves_no_other() {
     let (mut play, b) = worker();
     let a = play.start("a");
     play.run(LEASE * 2);

@@ -32,7 +32,7 @@ fn lease_of(write: &Write) -> LeaseRecord {
 }
 
 #[test]
-fn heartbeats_go_out_at_their_pace_to_the_moment() {
+fn heartbeats_keep_their_interval() {
     let (mut play, a) = alone();
     play.run(LEASE * 2);
     let times: Vec<_> = play.writes(a, "lease.a").into_iter().map(|(at, _)| at).collect();
@@ -41,7 +41,7 @@ fn heartbeats_go_out_at_their_pace_to_the_moment() {
 }
 
 #[test]
-fn an_attempt_of_which_nobody_knows_anything_is_followed_by_the_next_after_a_pause() {
+fn a_renewal_of_unknown_outcome_is_retried_after_a_pause() {
     let (mut play, a) = alone();
     let timing = Timing::of(LEASE);
     play.once(a, Verb::Write, "lease.a", Fate::Lost);
@@ -53,7 +53,7 @@ fn an_attempt_of_which_nobody_knows_anything_is_followed_by_the_next_after_a_pau
 }
 
 #[test]
-fn a_lease_is_extended_from_when_an_attempt_was_sent_that_was_only_read_back() {
+fn a_renewal_found_by_a_read_counts_from_its_send_time() {
     let (mut play, a) = alone();
     play.players[a].silent = true;
     play.once(a, Verb::Write, "lease.a", Fate::Unanswered);
@@ -64,7 +64,7 @@ fn a_lease_is_extended_from_when_an_attempt_was_sent_that_was_only_read_back() {
 }
 
 #[test]
-fn a_lease_record_that_is_gone_is_written_again_after_a_pause() {
+fn a_vanished_lease_record_is_rewritten() {
     let (mut play, a) = alone();
     play.log.forget("lease.a");
     let attempts = next_two(&mut play, a);
@@ -73,7 +73,7 @@ fn a_lease_record_that_is_gone_is_written_again_after_a_pause() {
 }
 
 #[test]
-fn a_leader_of_old_that_shows_the_session_before_ends_nothing() {
+fn an_old_leader_with_an_older_session_ends_nothing() {
     let (mut play, a) = alone();
     let old = play.record("lease.a");
     play.crash(a);
@@ -89,10 +89,8 @@ fn a_leader_of_old_that_shows_the_session_before_ends_nothing() {
     assert_eq!(play.told(a, "k"), "+");
     assert_eq!(play.players[a].end, None);
 }
-
-// U8
 #[test]
-fn a_node_that_reads_that_it_was_replaced_does_not_write_over_its_successor() {
+fn a_replaced_node_does_not_overwrite_its_successor() {
     let mut play = Play::new(LEASE);
     let a = play.start("a");
     play.run(LEASE * 2 + BEAT / 2);
@@ -106,10 +104,8 @@ fn a_node_that_reads_that_it_was_replaced_does_not_write_over_its_successor() {
     play.run(LEASE * 2);
     assert_eq!(play.players[successor].end, None);
 }
-
-// U8
 #[test]
-fn what_a_replaced_node_held_is_lost_for_that_reason() {
+fn keys_of_a_replaced_node_are_lost_as_replaced() {
     let (mut play, a) = alone();
     let successor = play.start_with("a", 0, |config| config.join = JoinPolicy::TakeOver);
     play.until(LEASE, |play| play.runs(successor, "k"));
@@ -121,7 +117,7 @@ fn what_a_replaced_node_held_is_lost_for_that_reason() {
 }
 
 #[test]
-fn a_first_attempt_that_got_lost_is_made_again_for_the_same_session_over_the_same_record() {
+fn a_lost_first_lease_write_is_repeated_for_the_same_session() {
     let (mut play, a) = alone();
     play.command(a, Command::Cancel);
     play.until(BEAT, |play| play.players[a].end == Some(End::Cancelled));
@@ -137,7 +133,7 @@ fn a_first_attempt_that_got_lost_is_made_again_for_the_same_session_over_the_sam
 }
 
 #[test]
-fn a_session_that_somebody_ended_too_early_is_fenced_and_another_one_follows() {
+fn a_killed_live_session_is_fenced_and_rejoins() {
     let (mut play, a) = alone();
     let dead = LeaseRecord { state: LeaseState::Dead, ..play.lease("a").expect("a lease") };
     play.put("lease.a", Some(dead.encode()), None);
@@ -150,7 +146,7 @@ fn a_session_that_somebody_ended_too_early_is_fenced_and_another_one_follows() {
 }
 
 #[test]
-fn a_record_of_an_earlier_session_of_its_own_that_is_back_does_not_end_a_node() {
+fn an_own_earlier_lease_record_fences_without_ending() {
     let (mut play, a) = alone();
     let earlier = play.record("lease.a").expect("a lease").value;
     play.cut(a);

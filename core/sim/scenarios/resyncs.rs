@@ -30,7 +30,7 @@ fn told_after(change: impl FnOnce(ClaimRecord) -> ClaimRecord) -> String {
 }
 
 #[test]
-fn a_claim_that_changed_unseen_is_lost_unless_it_is_the_same_one() {
+fn after_a_resync_a_changed_claim_is_lost() {
     let other =
         || Owner { node: NodeId::new("z").expect("a legal id"), session: Session::from_bits(77) };
     assert_eq!(told_after(|claim| claim), "+", "written again as it was");
@@ -40,7 +40,7 @@ fn a_claim_that_changed_unseen_is_lost_unless_it_is_the_same_one() {
 }
 
 #[test]
-fn a_claim_that_was_written_again_as_it_was_is_handed_over_from_there() {
+fn an_equal_claim_at_a_new_revision_is_handed_over() {
     let (mut play, donor, other) = pair();
     let value = play.record("claim.k").expect("a claim").value;
     let before = conflicts(&play, donor);
@@ -55,7 +55,7 @@ fn a_claim_that_was_written_again_as_it_was_is_handed_over_from_there() {
 }
 
 #[test]
-fn a_claim_that_was_won_while_the_view_was_read_anew_is_held_although_the_view_lacks_it() {
+fn a_take_acknowledged_during_a_resync_is_held() {
     let (mut play, a) = claiming();
     play.players[a].pace = MS * 20;
     play.players[a].hidden.insert("claim.k".into());
@@ -68,7 +68,7 @@ fn a_claim_that_was_won_while_the_view_was_read_anew_is_held_although_the_view_l
 }
 
 #[test]
-fn a_hand_over_that_is_on_its_way_while_the_view_is_read_anew_counts_when_it_lands() {
+fn a_hand_over_that_lands_during_a_resync_counts() {
     let (mut play, donor, other) = pair();
     play.once(donor, Verb::Write, "claim.k", Fate::Held);
     let flush = play.command(donor, Command::Flush);
@@ -84,7 +84,7 @@ fn a_hand_over_that_is_on_its_way_while_the_view_is_read_anew_counts_when_it_lan
 }
 
 #[test]
-fn what_a_node_has_nothing_to_do_with_is_gone_for_it_without_a_question() {
+fn other_nodes_vanished_keys_need_no_leader_read() {
     let (mut play, _, other) = pair();
     play.log.forget("key.k");
     play.log.forget("claim.k");
@@ -94,7 +94,7 @@ fn what_a_node_has_nothing_to_do_with_is_gone_for_it_without_a_question() {
 }
 
 #[test]
-fn a_claim_that_can_be_neither_seen_nor_read_is_looked_for_once_more() {
+fn a_failed_read_of_a_hidden_claim_causes_another_resync() {
     let (mut play, a) = alone();
     play.players[a].hidden.insert("claim.k".into());
     play.once(a, Verb::Read, "claim.k", Fate::Lost);
@@ -105,7 +105,7 @@ fn a_claim_that_can_be_neither_seen_nor_read_is_looked_for_once_more() {
 }
 
 #[test]
-fn a_claim_that_the_leader_has_with_another_token_is_lost() {
+fn a_claim_read_with_another_token_is_lost() {
     let (mut play, a) = alone();
     let claim = play.claim("k").expect("a claim");
     play.players[a].hidden.insert("claim.k".into());
@@ -118,7 +118,7 @@ fn a_claim_that_the_leader_has_with_another_token_is_lost() {
 }
 
 #[test]
-fn a_key_that_the_leader_could_not_be_asked_for_is_asked_for_again() {
+fn a_failed_read_of_a_hidden_key_is_repeated() {
     let (mut play, a) = alone();
     play.log.forget("key.k");
     play.once(a, Verb::Read, "key.k", Fate::Lost);
@@ -129,7 +129,7 @@ fn a_key_that_the_leader_could_not_be_asked_for_is_asked_for_again() {
 }
 
 #[test]
-fn a_view_that_is_read_anew_moves_nothing() {
+fn a_resync_moves_nothing() {
     let (mut play, a, b) = sharing();
     for place in [a, b] {
         let id = play.players[place].id.to_string();
@@ -148,7 +148,7 @@ fn a_view_that_is_read_anew_moves_nothing() {
 }
 
 #[test]
-fn moves_that_are_not_done_when_the_view_is_read_anew_are_done_all_the_same() {
+fn open_moves_continue_after_a_resync() {
     let (mut play, a) = one();
     play.announce_all(&KEYS);
     play.until_running(&KEYS);
@@ -170,7 +170,7 @@ fn moves_that_are_not_done_when_the_view_is_read_anew_are_done_all_the_same() {
 }
 
 #[test]
-fn a_key_of_which_the_leader_has_only_a_tombstone_is_stopped() {
+fn a_hidden_retraction_stops_the_key() {
     let (mut play, a) = alone();
     play.players[a].hidden.insert("key.k".into());
     play.cut(a);
@@ -181,7 +181,7 @@ fn a_key_of_which_the_leader_has_only_a_tombstone_is_stopped() {
 }
 
 #[test]
-fn a_key_announced_again_unseen_goes_on_for_as_long_as_the_leader_says() {
+fn an_unseen_announcement_extends_the_key() {
     let mut play = Play::new(LEASE);
     let a = play.start("a");
     play.put("key.k", Some(Bytes::new()), Some(LEASE));

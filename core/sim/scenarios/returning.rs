@@ -19,7 +19,7 @@ fn give(play: &mut Play, place: usize) {
 }
 
 #[test]
-fn a_key_that_was_lost_to_another_node_and_given_back_starts_without_a_claim_of_its_own() {
+fn a_key_handed_back_starts_on_that_claim() {
     let (mut play, owner, other) = pair();
     play.players[other].silent = true;
     give(&mut play, other);
@@ -36,7 +36,7 @@ fn a_key_that_was_lost_to_another_node_and_given_back_starts_without_a_claim_of_
 }
 
 #[test]
-fn a_key_starts_with_the_delivery_of_its_claim_where_nobody_answers() {
+fn a_key_starts_when_its_claim_is_delivered() {
     let (mut play, a) = one();
     play.once(a, Verb::Write, "claim.k", Fate::Unanswered);
     play.rule(a, Verb::Read, "claim.k", Fate::Lost);
@@ -60,7 +60,7 @@ fn a_new_claim_has_a_higher_token_than_any_that_was_seen() {
 }
 
 #[test]
-fn a_claim_that_another_won_is_not_tried_again_before_the_watch_has_had_time_to_show_it() {
+fn a_take_that_another_node_won_pauses_one_heartbeat() {
     let (mut play, a) = claiming();
     play.players[a].silent = true;
     let (node, session) = (NodeId::new("z").expect("a legal id"), stranger());
@@ -77,7 +77,7 @@ fn a_claim_that_another_won_is_not_tried_again_before_the_watch_has_had_time_to_
 }
 
 #[test]
-fn a_node_need_not_ask_whether_a_session_is_over_that_it_replaced_itself() {
+fn a_session_replaced_by_its_own_node_needs_no_proof() {
     let mut play = Play::new(LEASE);
     let a = play.start("a");
     play.announce("k");
@@ -97,7 +97,7 @@ fn a_node_need_not_ask_whether_a_session_is_over_that_it_replaced_itself() {
 
 /// What is on its way counts until it has an outcome, whatever becomes of the key meanwhile.
 #[test]
-fn a_node_whose_claim_was_overtaken_by_the_loss_of_the_record_can_still_leave() {
+fn a_node_whose_take_met_a_lost_claim_can_leave() {
     let (mut play, a) = one();
     let (node, session) = (NodeId::new("z").expect("a legal id"), stranger());
     let dead = strange_lease(LeaseState::Dead);

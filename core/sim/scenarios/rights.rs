@@ -11,7 +11,7 @@ use crate::log::StoreError;
 use crate::timing::Timing;
 
 #[test]
-fn a_node_that_may_take_no_orphans_keeps_its_session() {
+fn refused_takes_do_not_end_the_session() {
     let mut play = Play::new(LEASE);
     let a = play.start("a");
     play.announce("had");
@@ -48,7 +48,7 @@ fn a_node_that_may_not_renew_a_claim_of_its_own_fences_itself_until_it_may() {
 }
 
 #[test]
-fn a_completion_without_the_right_to_it_is_answered_and_the_key_runs_again() {
+fn a_refused_completion_fails_and_the_key_restarts() {
     let (mut play, a) = alone();
     play.rule(a, Verb::Write, "key.k", Fate::Refused);
     let request = play.complete(a, "k");
@@ -60,7 +60,7 @@ fn a_completion_without_the_right_to_it_is_answered_and_the_key_runs_again() {
 }
 
 #[test]
-fn a_completion_that_nobody_answers_is_answered_within_three_leases() {
+fn an_unanswered_completion_fails_within_three_leases() {
     let (mut play, a) = alone();
     play.rule(a, Verb::Write, "key.k", Fate::Lost);
     play.rule(a, Verb::Read, "key.k", Fate::Lost);
@@ -73,7 +73,7 @@ fn a_completion_that_nobody_answers_is_answered_within_three_leases() {
 }
 
 #[test]
-fn keys_that_may_not_be_taken_keep_no_place_from_others() {
+fn refused_takes_do_not_block_other_keys() {
     let mut play = Play::new(LEASE);
     let a = play.start("a");
     play.rule(a, Verb::Write, "claim.no.", Fate::Refused);
@@ -92,7 +92,7 @@ fn keys_that_may_not_be_taken_keep_no_place_from_others() {
 }
 
 #[test]
-fn a_node_that_may_take_nothing_leaves() {
+fn a_node_with_refused_takes_can_leave() {
     let mut play = Play::new(LEASE);
     let a = play.start("a");
     play.rule(a, Verb::Write, "claim.", Fate::Refused);
@@ -104,7 +104,7 @@ fn a_node_that_may_take_nothing_leaves() {
 }
 
 #[test]
-fn a_node_that_may_not_say_that_it_leaves_gives_its_keys_up() {
+fn a_leaving_node_with_refused_writes_gives_up_its_keys() {
     for name in ["member.a", "claim.k"] {
         let (mut play, a) = alone();
         play.rule(a, Verb::Write, name, Fate::Refused);
@@ -119,7 +119,7 @@ fn a_node_that_may_not_say_that_it_leaves_gives_its_keys_up() {
 }
 
 #[test]
-fn a_flush_waits_for_the_application_as_long_as_it_takes() {
+fn a_flush_waits_for_confirmations_without_limit() {
     let (mut play, a) = alone();
     play.players[a].app.confirms = false;
     let flush = play.command(a, Command::Flush);
@@ -131,7 +131,7 @@ fn a_flush_waits_for_the_application_as_long_as_it_takes() {
 }
 
 #[test]
-fn a_hand_over_that_can_be_neither_written_nor_asked_for_ends_the_session() {
+fn an_unwritable_hand_over_ends_the_session() {
     let (mut play, donor, other) = pair();
     play.rule(donor, Verb::Write, "claim.k", Fate::Lost);
     play.rule(donor, Verb::Read, "claim.k", Fate::Lost);
@@ -142,7 +142,7 @@ fn a_hand_over_that_can_be_neither_written_nor_asked_for_ends_the_session() {
 }
 
 #[test]
-fn a_node_that_may_not_become_a_member_again_leaves_its_keys_to_others() {
+fn a_node_that_cannot_write_its_member_record_loses_its_keys() {
     let (mut play, owner, other) = pair();
     let id = play.players[owner].id.to_string();
     play.rule(owner, Verb::Write, &format!("member.{id}"), Fate::Refused);

@@ -51,7 +51,7 @@ fn check_settled(play: &mut Play, by: usize, joined: Revision, at: Time, after: 
 }
 
 #[test]
-fn the_first_member_calls_a_join_settled_after_half_a_second() {
+fn the_first_member_settles_a_join_after_500_ms() {
     let (mut play, joined, at) = joining(&["a", "b"], |_| ());
     check_settled(&mut play, 0, joined, at, SETTLE);
     for later in [1, 2] {
@@ -61,7 +61,7 @@ fn the_first_member_calls_a_join_settled_after_half_a_second() {
 }
 
 #[test]
-fn where_the_first_says_nothing_the_next_do_one_after_another() {
+fn later_members_settle_in_order_if_the_first_does_not() {
     let (mut play, joined, at) = joining(&["a", "b", "c"], |play| {
         play.rule(0, Verb::Write, "member.a", Fate::Lost);
         play.rule(1, Verb::Write, "member.b", Fate::Lost);
@@ -70,14 +70,14 @@ fn where_the_first_says_nothing_the_next_do_one_after_another() {
 }
 
 #[test]
-fn a_member_that_departs_is_not_waited_for() {
+fn a_departing_member_is_skipped_for_settling() {
     let (mut play, joined, at) =
         joining(&["a", "b"], |play| play.control("a", &ControlRecord::new(Mode::Drain)));
     check_settled(&mut play, 1, joined, at, SETTLE);
 }
 
 #[test]
-fn joins_that_go_on_and_on_hold_nothing_back_for_longer_than_they_may() {
+fn continuous_joins_settle_within_3_s() {
     let mut play = Play::new(LEASE);
     let a = play.start("a");
     play.run(LEASE * 2);
@@ -98,7 +98,7 @@ fn joins_that_go_on_and_on_hold_nothing_back_for_longer_than_they_may() {
 }
 
 #[test]
-fn a_member_record_that_got_lost_is_written_again_after_it_was_asked_for() {
+fn a_failed_member_write_is_repeated_after_a_pause() {
     let timing = Timing::of(LEASE);
     for (fate, pause) in
         [(Fate::Lost, timing.ack + timing.retry), (Fate::Refused, timing.heartbeat)]
@@ -116,7 +116,7 @@ fn a_member_record_that_got_lost_is_written_again_after_it_was_asked_for() {
 }
 
 #[test]
-fn a_member_record_that_only_a_question_shows_is_not_written_again() {
+fn a_member_write_found_by_a_read_is_not_repeated() {
     let mut play = Play::new(LEASE);
     let a = play.start("a");
     play.run(LEASE * 2);
@@ -130,7 +130,7 @@ fn a_member_record_that_only_a_question_shows_is_not_written_again() {
 }
 
 #[test]
-fn what_an_operator_or_a_stranger_wrote_over_a_member_record_is_replaced_by_what_is_so() {
+fn a_foreign_or_deleted_member_record_is_rewritten() {
     let mut play = Play::new(LEASE);
     let a = play.start("a");
     play.run(LEASE * 2);
@@ -153,7 +153,7 @@ fn what_an_operator_or_a_stranger_wrote_over_a_member_record_is_replaced_by_what
 
 /// Where the store is slow, nodes come while what was planned for those before them has yet to run.
 #[test]
-fn keys_that_start_after_a_join_has_settled_go_on_to_who_joined() {
+fn keys_started_after_the_cut_still_move() {
     let (mut play, a) = one();
     play.rule(a, Verb::Write, "claim.", Fate::Held);
     let keys: Vec<_> = (0..40).map(|at| format!("k{at}")).collect();
@@ -182,7 +182,7 @@ fn seems_settled(play: &mut Play, nodes: &[&str]) -> bool {
 }
 
 #[test]
-fn joins_stay_settled_when_the_node_that_said_so_is_gone() {
+fn joins_stay_settled_without_the_settling_node() {
     for crashes in [false, true] {
         let mut play = Play::new(LEASE);
         // Who has no generation to be done with writes nothing else by itself.
@@ -206,7 +206,7 @@ fn joins_stay_settled_when_the_node_that_said_so_is_gone() {
 }
 
 #[test]
-fn joins_stay_settled_when_the_nodes_that_said_so_end_one_after_another_and_another_one_joins() {
+fn joins_stay_settled_when_settling_nodes_leave_in_turn() {
     let mut play = Play::new(LEASE);
     let [a, b, _, _] = ["a", "b", "c", "d"].map(|id| play.start(id));
     play.run(LEASE * 2);
@@ -219,7 +219,7 @@ fn joins_stay_settled_when_the_nodes_that_said_so_end_one_after_another_and_anot
 }
 
 #[test]
-fn a_member_record_that_is_written_keeps_what_is_settled() {
+fn a_member_write_passes_settled_on() {
     let mut play = Play::new(LEASE);
     let [_, b, c] = ["a", "b", "c"].map(|id| play.start(id));
     play.run(LEASE * 2);

@@ -11,10 +11,8 @@ use super::{BEAT, LEASE, MS};
 use crate::guard::{Guard, break_guard};
 use crate::id::Token;
 use crate::wire::ClaimRecord;
-
-// U5
 #[test]
-fn a_key_that_a_snapshot_does_not_show_is_asked_for_before_it_is_stopped() {
+fn a_key_missing_from_a_snapshot_is_read_before_it_is_stopped() {
     let (mut play, a) = alone();
     play.players[a].hidden.insert("key.k".into());
     play.break_watches(a);
@@ -28,7 +26,7 @@ fn a_key_that_a_snapshot_does_not_show_is_asked_for_before_it_is_stopped() {
 
 /// The simulation cannot tell this guard: such a stop looks like one of a watch that lags.
 #[test]
-fn a_node_that_does_not_ask_stops_a_key_that_exists() {
+fn without_the_leader_read_an_existing_key_is_stopped() {
     break_guard(Some(Guard::AbsenceIsAsked));
     let (mut play, a) = alone();
     play.players[a].hidden.insert("key.k".into());
@@ -37,20 +35,16 @@ fn a_node_that_does_not_ask_stops_a_key_that_exists() {
     break_guard(None);
     assert_eq!(play.told(a, "k"), "+-");
 }
-
-// U5
 #[test]
-fn a_key_that_the_leader_does_not_have_either_is_stopped() {
+fn a_key_missing_on_the_leader_too_is_stopped() {
     let (mut play, a) = alone();
     play.log.forget("key.k");
     play.break_watches(a);
     play.run(BEAT);
     assert_eq!(play.told(a, "k"), "+-");
 }
-
-// U5
 #[test]
-fn a_claim_that_a_snapshot_does_not_show_is_asked_for_before_its_key_is_lost() {
+fn a_claim_missing_from_a_snapshot_is_read_before_its_key_is_lost() {
     let (mut play, a) = alone();
     let claims = play.writes(a, "claim.k").len();
     play.players[a].hidden.insert("claim.k".into());
@@ -63,10 +57,8 @@ fn a_claim_that_a_snapshot_does_not_show_is_asked_for_before_its_key_is_lost() {
     play.break_watches(a);
     play.until(LEASE, |play| play.told(a, "k") == "+!+");
 }
-
-// U5
 #[test]
-fn a_member_that_a_snapshot_does_not_show_is_not_taken_for_dead() {
+fn a_member_missing_from_a_snapshot_keeps_its_keys() {
     let (mut play, a, b) = sharing();
     let claims = play.writes(b, "claim.").len();
     play.players[b].hidden.insert("member.a".into());
@@ -76,10 +68,8 @@ fn a_member_that_a_snapshot_does_not_show_is_not_taken_for_dead() {
     assert!(play.reads(b, "lease.a") > 0);
     assert!(KEYS.iter().all(|key| play.told(a, key).len() <= 1));
 }
-
-// U5
 #[test]
-fn nothing_is_started_stopped_or_taken_before_a_snapshot_has_ended() {
+fn an_incomplete_snapshot_starts_stops_and_takes_nothing() {
     let (mut play, a, b) = sharing();
     play.crash(a);
     play.run(BEAT);
@@ -101,10 +91,8 @@ fn nothing_is_started_stopped_or_taken_before_a_snapshot_has_ended() {
     assert!(early.is_empty(), "{early:?}");
     play.until(LEASE * 4, |play| KEYS.iter().filter(|key| play.runs(b, key)).count() == 5);
 }
-
-// V12
 #[test]
-fn a_key_with_a_time_to_live_is_stopped_when_the_leader_says_that_it_is_over() {
+fn an_expired_key_is_stopped_after_a_leader_read() {
     let mut play = Play::new(LEASE);
     let (a, b) = (play.start("a"), play.start("b"));
     play.run(LEASE);
@@ -132,7 +120,7 @@ fn a_key_with_a_time_to_live_is_stopped_when_the_leader_says_that_it_is_over() {
 }
 
 #[test]
-fn a_held_claim_that_the_log_lost_is_given_up_where_another_is_shown_only_after_the_snapshot() {
+fn a_lost_claim_is_given_up_for_one_written_behind_the_snapshot() {
     let (mut play, a) = alone();
     let kept = play.log.last().0;
     play.run(LEASE * 3);

@@ -30,7 +30,7 @@ fn stops(play: &mut Play, donor: usize) -> Option<(Revision, StopsRecord)> {
 }
 
 #[test]
-fn a_stop_that_is_not_confirmed_in_the_time_it_has_is_handed_over_then_and_not_before() {
+fn an_unconfirmed_key_is_handed_over_at_its_stop_timeout() {
     let mut play = Play::new(LEASE);
     for id in ["a", "b"] {
         play.start_with(id, 0, |config| config.stop_timeout = Some(LEASE));
@@ -50,7 +50,7 @@ fn a_stop_that_is_not_confirmed_in_the_time_it_has_is_handed_over_then_and_not_b
 }
 
 #[test]
-fn a_key_is_given_away_unconfirmed_only_when_that_is_on_record_and_until_it_is_confirmed() {
+fn an_unconfirmed_stop_is_recorded_before_its_key_is_given_away() {
     let (mut play, donor) = hasty();
     play.drain(donor);
     play.until(LEASE, |play| play.runs(1 - donor, "k"));
@@ -70,7 +70,7 @@ fn a_key_is_given_away_unconfirmed_only_when_that_is_on_record_and_until_it_is_c
 }
 
 #[test]
-fn a_key_is_given_away_after_a_lease_where_that_cannot_be_put_on_record() {
+fn an_unrecorded_stop_delays_the_hand_over_by_one_lease() {
     let (mut play, donor) = hasty();
     let name = format!("stops.{}", play.players[donor].id);
     play.rule(donor, Verb::Write, &name, Fate::Refused);

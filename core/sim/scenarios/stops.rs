@@ -19,7 +19,7 @@ fn written(play: &Play, place: usize) -> Vec<(Time, Option<StopsRecord>)> {
 }
 
 #[test]
-fn it_is_written_with_a_heartbeat_and_again_when_a_quarter_of_the_age_has_passed() {
+fn stops_are_rewritten_when_their_age_grew_by_a_quarter() {
     let (mut play, a) = alone();
     play.players[a].app.confirms = false;
     play.retract("k");
@@ -39,7 +39,7 @@ fn it_is_written_with_a_heartbeat_and_again_when_a_quarter_of_the_age_has_passed
 }
 
 #[test]
-fn it_is_written_when_the_count_changes_and_goes_with_the_last_stop() {
+fn stops_are_written_when_the_count_changes() {
     let (mut play, a, _) = sharing();
     play.players[a].app.confirms = false;
     let keys = KEYS.into_iter().filter(|key| play.runs(a, key)).collect::<Vec<_>>();
@@ -62,14 +62,14 @@ fn it_is_written_when_the_count_changes_and_goes_with_the_last_stop() {
 }
 
 #[test]
-fn a_node_that_stops_nothing_writes_none() {
+fn a_node_without_stops_writes_no_stops_record() {
     let (mut play, a) = alone();
     play.run(LEASE * 2);
     assert!(written(&play, a).is_empty());
 }
 
 #[test]
-fn it_is_not_written_twice_at_a_time() {
+fn only_one_stops_write_is_on_its_way() {
     let (mut play, a, _) = sharing();
     play.players[a].app.confirms = false;
     play.rule(a, Verb::Write, "stops.a", Fate::Held);
@@ -85,7 +85,7 @@ fn it_is_not_written_twice_at_a_time() {
 }
 
 #[test]
-fn one_that_was_refused_or_lost_is_written_again_and_says_how_old_the_stop_is() {
+fn a_failed_stops_write_is_repeated() {
     for fate in [Fate::Refused, Fate::Lost, Fate::Unanswered] {
         let (mut play, a) = alone();
         play.players[a].app.confirms = false;

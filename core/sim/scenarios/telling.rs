@@ -34,7 +34,7 @@ fn told_of(name: &str, act: impl FnOnce(&mut Play, usize)) -> Vec<&'static str> 
 }
 
 #[test]
-fn a_write_that_is_refused_is_told_by_what_it_was_for() {
+fn a_refused_write_is_reported_with_its_purpose() {
     let stop = |play: &mut Play, a: usize| {
         play.players[a].app.confirms = false;
         play.retract("k");
@@ -58,7 +58,7 @@ fn a_write_that_is_refused_is_told_by_what_it_was_for() {
 }
 
 #[test]
-fn what_is_refused_of_others_records_is_told_too() {
+fn refused_writes_of_other_nodes_records_are_reported() {
     let (mut play, owner, other) = pair();
     let id = play.players[owner].id.to_string();
     let names = [format!("lease.{id}"), format!("member.{id}"), "claim.k".into()];
@@ -81,7 +81,7 @@ fn what_is_refused_of_others_records_is_told_too() {
 }
 
 #[test]
-fn a_write_that_finds_another_record_is_told() {
+fn a_conflict_is_reported() {
     let (mut play, owner, _) = pair();
     let before = conflicts(&play, owner).len();
     play.once(owner, Verb::Write, "claim.k", Fate::Held);
@@ -96,7 +96,7 @@ fn a_write_that_finds_another_record_is_told() {
 }
 
 #[test]
-fn a_trial_write_that_finds_another_record_is_what_it_was_for() {
+fn a_conflict_of_a_trial_write_is_not_reported() {
     let (mut play, donor, other) = pair();
     play.rule(donor, Verb::Write, "claim.k", Fate::Refused);
     play.drain(donor);

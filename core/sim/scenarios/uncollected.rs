@@ -24,7 +24,7 @@ fn use_up(play: &mut Play) {
 }
 
 #[test]
-fn a_deletion_that_failed_is_tried_again_though_nothing_else_happens() {
+fn a_failed_collection_is_retried_without_other_events() {
     for fate in [Fate::Lost, Fate::Refused] {
         let mut play = Play::new(LEASE);
         let a = start(&mut play, "a");
@@ -41,7 +41,7 @@ fn a_deletion_that_failed_is_tried_again_though_nothing_else_happens() {
 }
 
 #[test]
-fn a_manifest_that_says_nothing_is_written_over() {
+fn an_invalid_manifest_is_overwritten() {
     let forged = ManifestRecord { upto: Revision(1 << 40), live: Vec::new() };
     for value in [Some(Bytes::from_static(b"garbage")), Some(forged.encode()), None] {
         for later in [false, true] {
@@ -62,7 +62,7 @@ fn a_manifest_that_says_nothing_is_written_over() {
 }
 
 #[test]
-fn a_manifest_that_expired_unseen_is_written_again() {
+fn a_vanished_manifest_is_rewritten() {
     let mut play = Play::new(LEASE);
     start(&mut play, "a");
     use_up(&mut play);
@@ -73,7 +73,7 @@ fn a_manifest_that_expired_unseen_is_written_again() {
 }
 
 #[test]
-fn one_that_may_not_collect_is_followed_though_keys_come_and_go() {
+fn a_refused_collector_is_replaced_while_keys_come_and_go() {
     for denied in 0..2 {
         let mut play = Play::new(LEASE);
         let (_, _) = (start(&mut play, "a"), start(&mut play, "b"));
@@ -92,7 +92,7 @@ fn one_that_may_not_collect_is_followed_though_keys_come_and_go() {
 }
 
 #[test]
-fn who_follows_one_that_may_not_collect_is_as_quick() {
+fn the_second_collector_is_as_fast() {
     let keys: Vec<_> = (0..1_000).map(|n| format!("k{n}")).collect();
     for denied in 0..2 {
         let mut play = Play::new(LEASE);
@@ -110,7 +110,7 @@ fn who_follows_one_that_may_not_collect_is_as_quick() {
 }
 
 #[test]
-fn what_the_store_lost_of_the_deletions_is_deleted_again() {
+fn lost_collections_are_repeated() {
     let mut play = Play::new(LEASE);
     start(&mut play, "a");
     play.announce_all(&GONE);
@@ -125,7 +125,7 @@ fn what_the_store_lost_of_the_deletions_is_deleted_again() {
 }
 
 #[test]
-fn a_manifest_that_is_written_over_is_restored() {
+fn an_overwritten_manifest_is_restored() {
     let forged = ManifestRecord { upto: Revision(1 << 40), live: Vec::new() };
     for value in [Some(Bytes::from_static(b"garbage")), Some(forged.encode()), None] {
         let mut play = Play::new(LEASE);
@@ -147,7 +147,7 @@ fn a_manifest_that_is_written_over_is_restored() {
 }
 
 #[test]
-fn a_manifest_whose_tombstone_has_gone_is_restored() {
+fn a_deleted_manifest_with_an_expired_tombstone_is_restored() {
     let mut play = Play::new(LEASE);
     let a = start(&mut play, "a");
     use_up(&mut play);
@@ -160,7 +160,7 @@ fn a_manifest_whose_tombstone_has_gone_is_restored() {
 }
 
 #[test]
-fn another_log_is_collected_although_a_manifest_of_the_former_stood_higher() {
+fn a_recreated_log_is_collected_despite_a_higher_manifest() {
     let mut play = Play::new(LEASE);
     let a = start(&mut play, "a");
     play.log.skip(1 << 20);
@@ -177,7 +177,7 @@ fn another_log_is_collected_although_a_manifest_of_the_former_stood_higher() {
 }
 
 #[test]
-fn a_key_that_is_announced_again_while_it_is_collected_runs_and_stays() {
+fn a_key_announced_during_its_collection_stays() {
     let mut play = Play::new(LEASE);
     let a = start(&mut play, "a");
     play.announce_all(&GONE);

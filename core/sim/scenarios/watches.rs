@@ -5,10 +5,8 @@ use super::play::Play;
 use super::{BEAT, LEASE, MS};
 use crate::edge::Action;
 use crate::wire::{ControlRecord, Mode};
-
-// V1
 #[test]
-fn a_node_that_sees_nothing_for_two_leases_lets_go_of_everything() {
+fn a_node_without_deliveries_for_two_leases_is_fenced() {
     let (mut play, a, b) = sharing();
     // Its heartbeats are acknowledged, and it would not see a drain.
     play.players[a].silent = true;
@@ -16,10 +14,8 @@ fn a_node_that_sees_nothing_for_two_leases_lets_go_of_everything() {
     assert!(took >= LEASE * 2 - BEAT, "{took:?}");
     play.until(LEASE * 3, |play| KEYS.iter().all(|key| play.runs(b, key)));
 }
-
-// V2
 #[test]
-fn a_node_has_one_watch_and_joins_do_not_change_it() {
+fn joins_open_no_second_watch() {
     let (mut play, a) = one();
     for id in ["b", "c", "d"] {
         play.start(id);
@@ -28,10 +24,8 @@ fn a_node_has_one_watch_and_joins_do_not_change_it() {
     let opened = play.players[a].done.iter().filter(|(_, act)| matches!(act, Action::Watch(..)));
     assert_eq!(opened.count(), 1);
 }
-
-// V2
 #[test]
-fn a_snapshot_that_goes_on_is_not_taken_for_a_dead_watch() {
+fn a_slow_snapshot_is_not_restarted() {
     let (mut play, a, keys) = crowded(50);
     // The own heartbeat is queued behind all that, for longer than a dead watch is waited for.
     play.players[a].pace = MS * 40;
@@ -40,10 +34,8 @@ fn a_snapshot_that_goes_on_is_not_taken_for_a_dead_watch() {
     assert_eq!(play.resyncs(a), 1);
     assert!(keys.iter().all(|key| play.told(a, key) == "+"));
 }
-
-// V2
 #[test]
-fn a_burst_of_announcements_before_the_own_heartbeat_is_no_reason_to_resync() {
+fn a_burst_ahead_of_the_own_heartbeat_causes_no_resync() {
     let (mut play, a) = one();
     play.control("a", &ControlRecord::new(Mode::Cordon));
     play.run(BEAT);
@@ -53,10 +45,8 @@ fn a_burst_of_announcements_before_the_own_heartbeat_is_no_reason_to_resync() {
     assert_eq!(play.resyncs(a), 0);
     assert!(!play.is_fenced(a));
 }
-
-// V2
 #[test]
-fn a_watch_that_delivers_nothing_is_opened_again() {
+fn a_silent_watch_is_reopened() {
     let mut play = Play::new(LEASE);
     let a = play.start("a");
     play.announce("k");
