@@ -1,4 +1,4 @@
-//! The application of a simulated process: it does as it is told, sooner or later, or never.
+//! The application of a simulated process. It starts and stops runs sooner or later, or never.
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
@@ -14,35 +14,35 @@ use crate::time::Time;
 /// The application.
 #[derive(Debug, Default)]
 pub(super) struct App {
-    /// Until when assignments are valid, by the process's clock.
+    /// The deadline of its runs, by the process's clock.
     pub(super) until: Time,
     pub(super) start_until: Time,
-    /// Starts that are told and not taken.
+    /// Starts that it received and has not taken.
     pub(super) untaken: HashMap<Key, Token>,
-    /// What runs.
+    /// The current runs.
     pub(super) runs: BTreeMap<Key, Run>,
     pub(super) manners: Manners,
-    /// When it last confirmed something, or one of its keys was handed over.
+    /// When it last confirmed a stop, or one of its keys was handed over.
     pub(super) stirred: Time,
 }
 
-/// How an application goes about what it is told.
+/// How an application behaves.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Manners {
-    /// It takes a start within this.
+    /// The longest time until it takes a start.
     pub(super) take: Duration,
-    /// It confirms a stop within this.
+    /// The longest time until it confirms a stop.
     pub(super) stop: Duration,
-    /// It never confirms a stop.
+    /// Whether it never confirms a stop.
     pub(super) stubborn: bool,
     /// How many of its runs fail, in thousandths.
     pub(super) panics: u16,
-    /// It says twice of a run that it is over, the second time a while later.
+    /// Whether it confirms each run twice, the second time later.
     pub(super) repeats: bool,
 }
 
 impl Manners {
-    /// Quick and reliable.
+    /// Fast and reliable.
     pub(super) const GOOD: Self = Self {
         take: Duration::from_millis(3),
         stop: Duration::from_millis(5),
@@ -51,7 +51,7 @@ impl Manners {
         repeats: false,
     };
 
-    /// Anything, most often bearable.
+    /// Random behaviour, mostly tolerable.
     pub(super) fn any(rng: &mut fastrand::Rng, lease: Duration) -> Self {
         let take = [Duration::from_millis(3), lease / 60, lease / 6, lease][rng.usize(..4)];
         let stop = [Duration::from_millis(200), lease / 6, lease / 2, lease * 2];
@@ -70,9 +70,10 @@ impl Default for Manners {
 /// How a run ends.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Ending {
-    /// The application stops it when it can, unless it is handed over at a moment in any case.
+    /// The application stops it when it can. If there is a time, the key is handed over then in any
+    /// case.
     Stop(Option<Time>),
-    /// It is held until then.
+    /// The run may go on until this time.
     Lost(Time),
 }
 
@@ -81,22 +82,22 @@ pub(super) enum Ending {
 pub(super) struct Run {
     pub(super) token: Token,
     pub(super) since: Time,
-    /// It was told `Lost`: it is held no longer than that.
+    /// When it was lost. From then on it does not hold the key.
     pub(super) lost_at: Option<Time>,
-    /// It was told to stop, and is handed over then in any case.
+    /// The time at which the key of a stopped run is handed over in any case.
     pub(super) given_at: Option<Time>,
-    /// It was told to end.
+    /// Whether it received a stop or a loss.
     pub(super) ending: bool,
 }
 
 impl World {
-    /// At least a microsecond, at most the span.
+    /// A random span from 1 µs to this one.
     fn within(&mut self, span: Duration) -> Duration {
         let most = u64::try_from(span.as_micros()).expect("short spans").max(1);
         Duration::from_micros(self.rng.u64(1..=most))
     }
 
-    /// The application is told to start a key; it takes that when it comes round to it.
+    /// The application receives a start, and takes it some time later.
     pub(super) fn told_to_start(&mut self, place: usize, key: Key, token: Token) {
         self.spring(place, Moment::StartTold);
         let host = &mut self.hosts[place];
@@ -106,7 +107,8 @@ impl World {
         self.after(wait, Event::Take(place, epoch, key, token));
     }
 
-    /// The application is told that a run is to end. One that it has not taken is withdrawn.
+    /// The application receives the end of a run. If it has not taken the start, the start is
+    /// withdrawn.
     pub(super) fn end_run(&mut self, place: usize, key: &Key, token: Token, ending: Ending) {
         let host = &mut self.hosts[place];
         let epoch = host.epoch;
@@ -161,7 +163,7 @@ impl World {
         }
     }
 
-    /// The application's run is over, and it says so.
+    /// The application confirms that its run is over.
     pub(super) fn stopped(&mut self, place: usize, key: &Key, token: Token) {
         let host = &mut self.hosts[place];
         let epoch = host.epoch;
@@ -189,7 +191,7 @@ impl World {
         }
     }
 
-    /// The application comes to its senses: whatever it was told to stop, it confirms.
+    /// The application confirms every stop that it received.
     pub(super) fn confirm_all(&mut self, place: usize) {
         let host = &self.hosts[place];
         let epoch = host.epoch;

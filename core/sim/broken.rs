@@ -1,13 +1,14 @@
-//! The checker is checked: each guard of the core is broken in turn, and has to be noticed.
+//! Checks the checker: breaks each guard of the core in turn. Each must be detected.
 //!
-//! Which seed notices it first is in the table; a change of the core may shift that, so from there on
-//! some more seeds are played. `FIND=1` searches all seeds from 0 on for a new table, `GUARD=Echo` for one guard.
+//! The table has the first seed that detects each guard. A change of the core may shift it, so some
+//! more seeds are played from there on. `FIND=1` searches from seed 0 for a new table, `GUARD=Echo` for
+//! one guard.
 
 use super::Class::{self, Durable, Live, Lossy};
 use super::sweep::{set, sweep_range};
 use crate::guard::Guard;
 
-/// Each guard with the class that notices it is broken, and the first seed that does.
+/// Each guard, the class that detects it when broken, and the first seed that does.
 const TABLE: &[(Guard, Class, u64)] = &[
     (Guard::LeaseFromSend, Durable, 898),
     (Guard::BeatInRecord, Durable, 18),
@@ -49,10 +50,10 @@ const TABLE: &[(Guard, Class, u64)] = &[
     (Guard::CoveredGoes, Durable, 74),
 ];
 
-/// How many seeds from the recorded one on are played before a broken guard counts as unnoticed.
+/// How many seeds are played from the recorded one on before a broken guard counts as undetected.
 const MORE: u64 = 400;
 
-/// How many are searched for a new table.
+/// How many seeds are searched for a new table.
 const MOST: u64 = 10_000;
 
 #[test]

@@ -1,8 +1,8 @@
-//! What happened in a run, so that one that shows nothing is noticed.
+//! What happened in a run, to detect runs that exercise nothing.
 
 use std::ops::AddAssign;
 
-/// How often each.
+/// How many times each happened.
 #[derive(Debug, Default, Clone, Copy)]
 pub(super) struct Counts {
     pub(super) starts: u64,

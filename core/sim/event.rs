@@ -1,4 +1,4 @@
-//! What happens at a moment, and what waits to.
+//! Events at a time, and their queue.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -10,35 +10,35 @@ use crate::key::Key;
 use crate::log::{Filter, Write};
 use crate::time::Time;
 
-/// Something that happens at a moment.
+/// An event at a time.
 #[derive(Debug, Clone)]
 pub(super) enum Event {
     /// A message reaches the store.
     Arrive(usize, u32, Message),
-    /// Something reaches a process.
+    /// An input reaches a process.
     Input(usize, u32, Input),
-    /// A core's timer, set for this moment.
+    /// A core's timer, set for this time.
     Timer(usize, u32, Time),
-    /// A process takes the actions of what reached it.
+    /// A process carries out the actions of its last inputs.
     Settle(usize, u32),
-    /// The store sends a watch's next record.
+    /// The store sends the next record of a watch.
     Feed(usize, u32, WatchId),
-    /// The application takes a start that it was told.
+    /// The application takes a start that it received.
     Take(usize, u32, Key, Token),
-    /// The application's run ends: it confirms.
+    /// The application's run ends, and it confirms.
     Stopped(usize, u32, Key, Token),
-    /// The application fails at a key, and wants to be rid of it.
+    /// The application fails at a key, and releases it.
     Panic(usize, u32, Key, Token),
-    /// Something goes wrong, or right again.
+    /// A fault begins or ends.
     Fault(Fault),
-    /// Something that was asked of a process has to be answered by now.
+    /// A command to a process must be answered by now.
     Due(usize, u32, RequestId),
-    /// Two owners at a time: are they still?
+    /// Checks whether a key still has two owners.
     Overlap,
 }
 
 impl Event {
-    /// The process that it happens to, and which incarnation of it.
+    /// The process of the event, and its incarnation.
     pub(super) fn host(&self) -> Option<(usize, u32)> {
         match self {
             Self::Input(at, epoch, _)
@@ -52,7 +52,7 @@ impl Event {
         }
     }
 
-    /// A number for its kind and place.
+    /// A number for the kind and the process.
     pub(super) fn mark(&self) -> u64 {
         let (kind, at) = match self {
             Self::Arrive(at, _, message) => (message.mark(), *at),
@@ -71,7 +71,7 @@ impl Event {
     }
 }
 
-/// What a process asks of the store.
+/// A request of a process to the store.
 #[derive(Debug, Clone)]
 pub(super) enum Message {
     Write(WriteId, Write),
@@ -91,7 +91,7 @@ impl Message {
     }
 }
 
-/// What waits to happen, in order of time, and for one time in the order it was said.
+/// Future events by time. Events of one time keep the order in which they were added.
 #[derive(Debug, Default)]
 pub(super) struct Queue {
     order: BinaryHeap<Reverse<(Time, u64, usize)>>,
@@ -111,7 +111,7 @@ impl Queue {
         self.order.push(Reverse((when, self.next, slot)));
     }
 
-    /// What happens next, if that is not after `end`.
+    /// The next event, if it is not after `end`.
     pub(super) fn pop(&mut self, end: Time) -> Option<(Time, Event)> {
         let Reverse((when, _, slot)) = *self.order.peek()?;
         if when > end {
@@ -122,7 +122,7 @@ impl Queue {
         self.events[slot].take().map(|event| (when, event))
     }
 
-    /// How many things were ever said to happen.
+    /// How many events were ever added.
     pub(super) fn count(&self) -> u64 {
         self.next
     }

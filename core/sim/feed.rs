@@ -1,4 +1,4 @@
-//! Watches, on the store's side.
+//! Watches, on the server.
 
 use std::time::Duration;
 
@@ -7,15 +7,15 @@ use super::world::World;
 use crate::edge::{Input, WatchId};
 use crate::log::{Change, Filter, Record, StoreError};
 
-/// A watch on the server's side.
+/// A watch on the server.
 #[derive(Debug)]
 pub(super) struct Feed {
     pub(super) filter: Filter,
     position: u64,
-    /// The log's end when it was opened: beyond it, everything has been delivered once.
+    /// The end of the log when the watch was opened. Everything up to there belongs to the snapshot.
     end: u64,
     caught_up: bool,
-    /// It delivers nothing any more, and does not say so.
+    /// Whether it delivers nothing, without ending.
     pub(super) silent: bool,
     stepping: bool,
     created: i128,
@@ -47,13 +47,13 @@ impl World {
         self.after(wait, Event::Feed(place, epoch, watch));
     }
 
-    /// Where a watch begins: at the log's start, unless that guard is broken.
+    /// Where a watch begins: at the start of the log, unless that guard is broken.
     fn resumed(&self, place: usize, filter: &Filter) -> u64 {
         let before = self.hosts[place].resume.as_ref();
         before.filter(|(old, _)| old == filter).map_or(0, |(_, position)| *position)
     }
 
-    /// Something was written: every watch has a next record, maybe.
+    /// A record was written, so every watch may have a next record.
     pub(super) fn wake_feeds(&mut self) {
         for place in 0..self.hosts.len() {
             let host = &mut self.hosts[place];
@@ -80,7 +80,7 @@ impl World {
         let (cut, paused) = (host.link.is_cut(), host.paused.is_some());
         let Some(feed) = host.watches.get_mut(&watch) else { return };
         if cut || paused && self.rng.u8(..8) != 0 {
-            // Nothing gets through now; the watch breaks, or goes on when it does.
+            // Nothing gets through now. The watch breaks, or goes on later.
             return self.after(self.lease / 10, Event::Feed(place, epoch, watch));
         }
         if feed.silent || feed.created != created || self.log.is_absent() {
@@ -99,7 +99,8 @@ impl World {
         let early = self.rng.bool();
         let feed = self.hosts[place].watches.get_mut(&watch)?;
         let record = self.log.next(self.now, feed.position, &feed.filter);
-        // A snapshot is not a cut: what was written again while it was delivered may come after it.
+        // A snapshot shows no single moment: a record that is written again during it may come after
+        // it.
         let beyond = |record: &Record| record.revision.0 > feed.end && early;
         if !feed.caught_up && record.as_ref().is_none_or(beyond) {
             feed.caught_up = true;
@@ -114,7 +115,7 @@ impl World {
         Some(Change::Record(record))
     }
 
-    /// Every watch of a process ends, as when its connection breaks.
+    /// Ends every watch of a process, as a broken connection does.
     pub(super) fn break_watches(&mut self, place: usize) {
         let epoch = self.hosts[place].epoch;
         for (watch, feed) in std::mem::take(&mut self.hosts[place].watches) {
@@ -125,7 +126,7 @@ impl World {
         }
     }
 
-    /// Where a watch was when it ended, which only a node that resumes makes use of.
+    /// The position of a watch that ended. Only a broken node resumes there.
     pub(super) fn note_position(&mut self, place: usize, feed: Feed) {
         if crate::guard::broken!(FreshSnapshot) {
             self.hosts[place].resume = Some((feed.filter, feed.position));

@@ -21,63 +21,63 @@ use crate::time::{Now, Time};
 pub(super) struct Host {
     pub(super) core: Node,
     pub(super) id: NodeId,
-    /// Which incarnation of this place it is; news for an earlier one is dropped.
+    /// The incarnation of this place. Events for earlier ones are dropped.
     pub(super) epoch: u32,
     pub(super) clock: Clock,
-    /// Since when it does nothing.
+    /// Since when it is paused.
     pub(super) paused: Option<Time>,
-    /// When it last went on after that.
+    /// When the last pause ended.
     pub(super) resumed: Time,
-    /// What arrived meanwhile.
+    /// What arrived during the pause.
     pub(super) deferred: Vec<Event>,
     pub(super) link: Link,
-    /// The watches that its core wants, be they open or not.
+    /// The watches that its core has opened, also those that are not open yet.
     pub(super) wanted: BTreeSet<WatchId>,
     pub(super) watches: BTreeMap<WatchId, Feed>,
     pub(super) app: App,
     pub(super) ended: Option<End>,
-    /// What becomes of it when the faults are over.
+    /// What happens to it when the faults are over.
     pub(super) fate: Fate,
-    /// The session it has now.
+    /// Its current session.
     pub(super) session: Option<Session>,
     pub(super) join: JoinPolicy,
-    /// The earliest timer that is set, so that it is not set again.
+    /// The earliest timer that is set, so that it is not set twice.
     pub(super) timer: Option<Time>,
-    /// When it last said that something is wrong with the log, its lease or a key.
+    /// When it last reported a problem with the log, its lease or a key.
     pub(super) alarmed: Time,
-    /// When another process was given its id although it lives: from then on it has no claim to be
-    /// the only owner.
+    /// When another process took over its id although it lives. From then on it need not be the only
+    /// owner of its keys.
     pub(super) usurped: Option<Time>,
-    /// Those of the keys that it takes; none: it takes all.
+    /// It takes keys that begin with one of these. Empty: all keys.
     pub(super) prefixes: Vec<String>,
-    /// Where its last watch was, for a node that resumes, as none must.
+    /// The position of its last watch, for a broken node that resumes.
     pub(super) resume: Option<(Filter, u64)>,
 }
 
-/// What becomes of a process when the faults are over.
+/// What happens to a process when the faults are over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Fate {
-    /// It goes on; if it is down, another one takes its place.
+    /// It goes on. If it is down, another process replaces it.
     Stays,
-    /// It takes nothing any more, so another one takes its place.
+    /// It takes no keys any more, so another process replaces it.
     Flushed,
-    /// It was one too many, and is not replaced when it is down.
+    /// It is a second process of one id, and is not replaced.
     Twin,
 }
 
-/// A clock that runs fast or slow, and a wall clock that is wrong.
+/// A clock with a wrong rate, and a wrong wall clock.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Clock {
     pub(super) offset: u64,
-    /// Parts per million that it is fast.
+    /// How much too fast it is, in parts per million.
     pub(super) drift: i64,
-    /// By how much the wall clock is ahead, in microseconds.
+    /// How far the wall clock is ahead, in µs.
     pub(super) ahead_us: i64,
 }
 
 impl Clock {
-    /// The clock of a new process, within the rate error that is borne. Where the store forgets, wall
-    /// clocks have to be right, since tokens have nothing else to rise by.
+    /// The clock of a new process, within the tolerated rate error. If the store may lose records, wall
+    /// clocks must be right, because tokens have nothing else to rise by.
     pub(super) fn any(rng: &mut fastrand::Rng, class: Class) -> Self {
         let offset = rng.u64(1_000_000_000_000..2_000_000_000_000);
         let drift = rng.i64(-9_900..=9_900);
@@ -92,21 +92,21 @@ impl Clock {
         Now { at, unix_us: unix_us(truth).saturating_add_signed(self.ahead_us) }
     }
 
-    /// When, in truth, this clock shows `at`.
+    /// The true time at which this clock shows `at`.
     pub(super) fn when(self, at: Time) -> Time {
         let local = i128::from(at.0.saturating_sub(self.offset));
         let truth = local * 1_000_000 / i128::from(1_000_000 + self.drift);
         Time(u64::try_from(truth).expect("time is positive") + 1)
     }
 
-    /// Does not count a span, as a clock that stops while the machine is suspended.
+    /// Leaves out a span, as a clock does that stops during suspend.
     pub(super) fn stop(&mut self, span: Duration) {
         let nanos = u64::try_from(span.as_nanos()).expect("short spans");
         self.offset = self.offset.saturating_sub(nanos);
     }
 }
 
-/// What a wall clock shows that is right.
+/// The time of a correct wall clock.
 pub(super) fn unix_us(truth: Time) -> u64 {
     1_700_000_000_000_000 + truth.0 / 1_000
 }
@@ -116,13 +116,13 @@ impl Host {
         self.ended.is_none()
     }
 
-    /// Whether the key is one for it.
+    /// Whether one of its prefixes matches the key.
     pub(super) fn takes(&self, key: &Key) -> bool {
         let has = |prefix: &String| key.as_str().starts_with(prefix.as_str());
         self.prefixes.is_empty() || self.prefixes.iter().any(has)
     }
 
-    /// Whether the application holds this run at this moment, by its own clock.
+    /// Whether the application holds this run now, by its own clock.
     pub(super) fn holds(&self, truth: Time, run: &Run) -> bool {
         let now = self.clock.read(truth).at;
         let until = run.lost_at.unwrap_or(self.app.until);
@@ -130,10 +130,10 @@ impl Host {
     }
 }
 
-/// So many tombstones are worth a manifest where there are few keys.
+/// How many tombstones make a manifest worth its write where there are few keys.
 pub(super) const FEW: usize = 3;
 
-/// What a process is started with.
+/// The settings of a process.
 #[derive(Debug, Clone)]
 pub(super) struct Setting {
     pub(super) lease: Duration,

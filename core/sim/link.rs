@@ -12,32 +12,32 @@ use crate::log::{Info, Outcome, StoreError, Write};
 use crate::time::Time;
 use crate::timing::Timing;
 
-/// A process's connection. Its messages are handled in the order they were sent, as are the answers;
-/// those of different processes overtake each other.
+/// The connection of a process. Its messages arrive in order, and so do the answers. Messages of
+/// different processes overtake each other.
 #[derive(Debug, Default)]
 pub(super) struct Link {
-    /// Nothing that the process sends gets through.
+    /// Whether nothing that the process sends gets through.
     pub(super) cut_out: bool,
-    /// Nothing reaches it.
+    /// Whether nothing reaches the process.
     pub(super) cut_in: bool,
-    /// Messages that are lost, or come much later, in thousandths.
+    /// Messages that are lost or come much later, in thousandths.
     pub(super) lost: u16,
-    /// Answers that take up to the acknowledgement's time-out, in thousandths.
+    /// Answers that take up to the acknowledgement time-out, in thousandths.
     pub(super) slow: u16,
-    /// How far its watches may lag, in microseconds.
+    /// How far its watches may lag, in µs.
     pub(super) lag: u64,
-    /// Its writes of records whose names begin so are refused.
+    /// Its writes of records with these prefixes are refused.
     pub(super) denied: BTreeSet<&'static str>,
-    /// Watches that it opens deliver nothing, and do not say so.
+    /// Whether watches that it opens deliver nothing, without ending.
     pub(super) silent: bool,
-    /// Writes that a trap may wait for the acknowledgement of.
+    /// Writes for whose acknowledgement a trap may wait.
     awaited: HashMap<WriteId, Moment>,
     last_arrival: Time,
     pub(super) last_answer: Time,
 }
 
 impl Link {
-    /// Works from now on.
+    /// Repairs the connection.
     pub(super) fn heal(&mut self) {
         let (last_arrival, last_answer) = (self.last_arrival, self.last_answer);
         *self = Self { last_arrival, last_answer, ..Self::default() };
@@ -51,15 +51,15 @@ impl Link {
 /// How bad the store is all the time, in thousandths.
 #[derive(Debug, Default, Clone, Copy)]
 pub(super) struct Weather {
-    /// Writes whose outcome nobody knows, and as many false conflicts.
+    /// Writes of unknown outcome, and as many false conflicts.
     pub(super) ambiguous: u16,
-    /// Reads that a leader of old answers.
+    /// Reads that an old leader answers.
     pub(super) stale: u16,
-    /// Until when nobody leads.
+    /// Until when the store has no leader.
     pub(super) down_until: Time,
 }
 
-/// What a write is about, as far as a trap is concerned.
+/// The moments of a write for traps.
 fn moments(write: &Write) -> Option<(Moment, Moment, Moment)> {
     match write.name.split_once('.')?.0 {
         "lease" => Some((Moment::LeaseSent, Moment::LeaseLanded, Moment::LeaseAcked)),
@@ -73,7 +73,7 @@ impl World {
         Duration::from_micros(self.rng.u64(50..2_000))
     }
 
-    /// Sends a message on the process's connection: in order, or lost, or much later.
+    /// Sends a message on the process's connection: in order, lost, or much later.
     pub(super) fn send(&mut self, place: usize, message: Message) {
         if let Message::Write(number, write) = &message
             && let Some((sent, _, acked)) = moments(write)
@@ -86,7 +86,7 @@ impl World {
         let (epoch, lost) = (host.epoch, host.link.lost);
         let dice = self.rng.u16(..1_000);
         if self.hosts[place].link.cut_out || dice < lost {
-            // What a broken connection held may get through long after.
+            // Messages that a broken connection held may arrive much later.
             if self.rng.bool() {
                 let later = self.lease.mul_f64(self.rng.f64() * 4.0);
                 self.after(wait + later, Event::Arrive(place, epoch, message));
@@ -131,7 +131,7 @@ impl World {
         }
     }
 
-    /// Nobody leads: it waits for whoever does, or is lost.
+    /// The store has no leader: the message waits for the next one, or is lost.
     fn arrive_late(&mut self, place: usize, epoch: u32, message: Message) {
         if self.rng.bool() {
             let when = self.weather.down_until + self.latency();
@@ -142,7 +142,7 @@ impl World {
         }
     }
 
-    /// There is no such group.
+    /// The group does not exist.
     fn refuse(&mut self, place: usize, epoch: u32, message: &Message) {
         let error = StoreError::NoGroup { group: "simulated".into() };
         let input = match message {
@@ -162,7 +162,7 @@ impl World {
         } else if dice < self.weather.ambiguous {
             Outcome::Unknown(no_answer())
         } else if dice < self.weather.ambiguous * 2 {
-            // Says conflict, as a busy replica may, though the revision was right.
+            // Reports a conflict although the revision was right, as a busy replica may.
             Outcome::Conflict
         } else {
             self.put_down(place, epoch, write)
@@ -172,7 +172,7 @@ impl World {
         outcome
     }
 
-    /// Writes into the log what a process sent, whichever of its incarnations.
+    /// Writes into the log for an incarnation of a process.
     fn put_down(&mut self, place: usize, epoch: u32, write: &Write) -> Outcome {
         let before = self.log.read(self.now, &write.name);
         let outcome = self.log.write(self.now, write);
@@ -193,7 +193,7 @@ impl World {
         outcome
     }
 
-    /// Sends an answer, in order, or late, or never.
+    /// Sends an answer: in order, late, or never.
     pub(super) fn answer(&mut self, place: usize, epoch: u32, input: Input) {
         let mut wait = self.latency();
         let (lost, slow) = (self.hosts[place].link.lost, self.hosts[place].link.slow);
@@ -213,7 +213,7 @@ impl World {
         self.at(when, Event::Input(place, epoch, input));
     }
 
-    /// A process learns that its write landed, as far as a trap is concerned.
+    /// A process learns that its write landed. Springs traps for that.
     pub(super) fn learn(&mut self, place: usize, input: &Input) {
         let Input::Wrote(number, outcome) = input else { return };
         let moment = self.hosts[place].link.awaited.remove(number);

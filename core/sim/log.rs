@@ -8,11 +8,10 @@ use crate::log::{Filter, Outcome, Record, StoreError, Write};
 use crate::time::Time;
 use crate::wire::ClaimRecord;
 
-/// By how much the server's clock is ahead of the truth when nothing is wrong with it: enough to be
-/// set back.
+/// How far the server's clock is ahead of the true time when it is right: enough to set it back.
 const AHEAD: i128 = 1_000_000_000_000_000_000;
 
-/// The records, newest by name, and what they were before.
+/// The newest record of each name, and all earlier ones.
 #[derive(Debug, Default)]
 pub(super) struct Log {
     last: u64,
@@ -20,18 +19,18 @@ pub(super) struct Log {
     by_revision: BTreeMap<u64, Record>,
     /// When each was stored, by the server's clock.
     stored: BTreeMap<u64, i128>,
-    /// What was superseded and a crash brought back.
+    /// Superseded records that a crash shows again.
     back: BTreeSet<u64>,
-    /// When records end by the server's clock: (when, revision).
+    /// When records expire by the server's clock: (time, revision).
     ends: BTreeSet<(i128, u64)>,
     /// Everything ever written, for stale reads and for losing the tail: (record, true time).
     written: Vec<(Record, Time)>,
     pub(super) created: i128,
-    /// By how much the server's clock is wrong, in nanoseconds.
+    /// How wrong the server's clock is, in ns.
     skew: i128,
-    /// It was set back once: what was to vanish stays for longer than anybody can know.
+    /// Whether the clock was set back. Then records stay longer than any node can know.
     pub(super) set_back: bool,
-    /// There is no group, for now.
+    /// Whether the group does not exist now.
     absent: bool,
 }
 
@@ -48,7 +47,7 @@ impl Log {
         i128::from(now.0) + AHEAD + self.skew
     }
 
-    /// Sets the server's clock: by how many seconds it is wrong.
+    /// Sets how wrong the server's clock is, in s.
     pub(super) fn set_clock(&mut self, seconds: i64) {
         let skew = i128::from(seconds) * 1_000_000_000;
         self.set_back |= skew < self.skew;
@@ -86,7 +85,7 @@ impl Log {
         self.by_revision.insert(revision, record);
     }
 
-    /// The record as the server hands it out now.
+    /// The record as the server delivers it now.
     fn now(&self, now: Time, record: &Record) -> Record {
         let stored = self.stored.get(&record.revision.0).copied().unwrap_or_default();
         let age = u64::try_from(self.server_time(now) - stored).unwrap_or(0);
@@ -100,13 +99,13 @@ impl Log {
         self.by_revision.get(revision).map(|record| self.now(now, record))
     }
 
-    /// What a leader of old answers: the newest record as of some time ago.
+    /// The answer of an old leader: the newest record as of an earlier time.
     pub(super) fn read_stale(&self, as_of: Time, name: &str) -> Option<Record> {
         let old = self.written.iter().rev().find(|(r, at)| *at <= as_of && r.name == name);
         old.map(|(record, _)| record.clone())
     }
 
-    /// The next record after a position that a filter names; superseded ones are not there any more.
+    /// The next record of a filter after a position. Superseded ones are not delivered.
     pub(super) fn next(&mut self, now: Time, after: u64, filter: &Filter) -> Option<Record> {
         self.expire(now);
         let later = self.by_revision.range(after + 1..);
@@ -126,19 +125,19 @@ impl Log {
         }
     }
 
-    /// Removes a record without a trace, as the end of its time to live does.
+    /// Removes a record without a trace, as its time to live does.
     pub(super) fn forget(&mut self, name: &str) {
         if let Some(revision) = self.by_name.remove(name) {
             self.by_revision.remove(&revision);
         }
     }
 
-    /// The next revision is higher than it would be.
+    /// Skips revisions.
     pub(super) fn skip(&mut self, by: u64) {
         self.last += by;
     }
 
-    /// Loses the newest writes, acknowledged as they were.
+    /// Loses the newest writes, although they were acknowledged.
     pub(super) fn lose_tail(&mut self, count: usize) {
         let keep = self.written.len().saturating_sub(count);
         self.written.truncate(keep);
@@ -154,8 +153,8 @@ impl Log {
         }
     }
 
-    /// A record that was written over, deleted or expired is there again, at its old revision. Which
-    /// one depends on the number.
+    /// Shows a record again, at its old revision, that was overwritten, deleted or expired. The number
+    /// chooses which.
     pub(super) fn resurrect(&mut self, number: usize) -> Option<String> {
         let (record, _) = self.written.get(number % self.written.len().max(1))?;
         let (name, revision) = (record.name.clone(), record.revision.0);
@@ -170,9 +169,9 @@ impl Log {
         Some(name)
     }
 
-    /// The server crashes. Of names of which nothing is left, it may show a record again that the last
-    /// one had superseded, as NATS does: which of how many is picked, or none. Tombstones that it was to
-    /// remove by itself are gone if they are older than that.
+    /// The server crashes. For names without a record it may show one again that the last record had
+    /// superseded, as NATS does. `pick` chooses which of them, or none. Tombstones older than the given
+    /// time that may expire are gone.
     pub(super) fn crash(
         &mut self,
         now: Time,
@@ -195,7 +194,7 @@ impl Log {
         let mut back = Vec::new();
         for (_, mut records) in last {
             records.pop();
-            // One with an end of its own has reached it.
+            // A record with a time to live has reached its end.
             records.retain(|(record, at)| record.ttl.is_none_or(|ttl| *at + ttl > now));
             if !records.is_empty()
                 && let Some(picked) = pick(records.len())
@@ -214,12 +213,12 @@ impl Log {
         name
     }
 
-    /// There is no group from now on.
+    /// The group does not exist from now on.
     pub(super) fn delete(&mut self) {
         self.absent = true;
     }
 
-    /// Is another, empty log from now on.
+    /// Replaces the log by another, empty one.
     pub(super) fn recreate(&mut self) {
         *self = Self { created: self.created + 1, skew: self.skew, ..Self::default() };
     }
@@ -228,41 +227,41 @@ impl Log {
         self.by_revision.values()
     }
 
-    /// Whether a record was superseded, and is there only because of a crash.
+    /// Whether a superseded record is there only because of a crash.
     pub(super) fn is_back(&self, record: &Record) -> bool {
         self.back.contains(&record.revision.0)
     }
 
-    /// Whether what a key's record says may be over for some: it has an end, which comes soon or has
-    /// come.
+    /// Whether the key of a record may have ended for some nodes: it has a time to live that ends soon
+    /// or has ended.
     pub(super) fn is_ending(&self, now: Time, name: &str, soon: Duration) -> bool {
         let left = self.newest(name).and_then(|record| self.now(now, record).expires_in);
         left.is_some_and(|left| left <= soon)
     }
 
-    /// The claims that can be read.
+    /// The readable claims.
     pub(super) fn claims(&self) -> impl Iterator<Item = ClaimRecord> {
         let claims = self.records().filter(|record| record.name.starts_with("claim."));
         claims.filter_map(|record| ClaimRecord::decode(record.value.as_deref()?).ok())
     }
 
-    /// When a revision was written, in truth.
+    /// The true time at which a revision was written.
     pub(super) fn written_at(&self, revision: Revision) -> Option<Time> {
         let at = self.written.partition_point(|(record, _)| record.revision < revision);
         self.written.get(at).filter(|(r, _)| r.revision == revision).map(|(_, at)| *at)
     }
 
-    /// The newest record of that name.
+    /// The newest record of this name.
     pub(super) fn newest(&self, name: &str) -> Option<&Record> {
         self.by_revision.get(self.by_name.get(name)?)
     }
 
-    /// Whether there is a record of that name, and no tombstone.
+    /// Whether the newest record of this name has a value.
     pub(super) fn has_value(&self, name: &str) -> bool {
         self.newest(name).is_some_and(|record| record.value.is_some())
     }
 
-    /// How many records of that kind were ever written.
+    /// How many records of this kind were ever written.
     pub(super) fn written(&self, kind: &str) -> usize {
         self.written.iter().filter(|(r, _)| r.name.starts_with(kind)).count()
     }

@@ -1,8 +1,9 @@
 //! Simulation of whole groups: real cores over a simulated log, in virtual time, from a seed.
 //!
-//! `cargo test -p divider-core sim` runs some thousands of seeds. `SEEDS=1000000 cargo test --release -p
-//! divider-core --lib sim::tests::durable` runs as many as wanted, from `FIRST` on; `SEED=17` a single one
-//! with its story. A seed that fails is made small, and says how it is run again.
+//! `cargo test -p divider-core sim` runs some thousands of seeds. `SEEDS=1000000 cargo test --release
+//! -p divider-core --lib sim::tests::durable` runs as many as you like, starting at `FIRST`. `SEED=17`
+//! runs one seed and prints its story. A seed that fails is reduced, and the command that runs it again
+//! is printed.
 
 mod app;
 mod broken;
@@ -27,19 +28,19 @@ mod world;
 
 use std::time::Duration;
 
-/// What the store does to a group, and what is asked of it afterwards.
+/// What the store may do to a group, and what must hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Class {
-    /// What the store acknowledged, it keeps: never two owners.
+    /// The store keeps what it acknowledged. A key never has two owners.
     Durable,
-    /// The store may lose its tail or be made anew: two owners may overlap for a moment.
+    /// The store may lose its tail or be made again. Two owners may overlap briefly.
     Lossy,
-    /// Durable; and in the end some nodes work again while the others never do.
+    /// As durable. In the end some nodes recover, and the others never do.
     Live,
 }
 
 impl Class {
-    /// The name of its test.
+    /// The name of the class's test.
     fn name(self) -> &'static str {
         match self {
             Self::Durable => "durable",

@@ -1,4 +1,4 @@
-//! Starting and ending processes, and carrying out what their cores want.
+//! Starting and ending processes, and carrying out the actions of their cores.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -15,7 +15,7 @@ use crate::log::{Change, Outcome};
 use crate::node::Node;
 use crate::time::Time;
 
-/// The record of the group's that an input shows.
+/// The revision of the group's log that an input shows.
 fn shown(input: &Input) -> Option<Revision> {
     match input {
         Input::Change(_, Change::Record(record)) if !record.name.starts_with("lease.") => {
@@ -26,7 +26,7 @@ fn shown(input: &Input) -> Option<Revision> {
 }
 
 impl World {
-    /// Starts a process at a place, instead of the one that was there.
+    /// Starts a process at a place, instead of the one before.
     pub(super) fn start(&mut self, place: usize, id: &NodeId, setting: &Setting, manners: Manners) {
         let clock = Clock::any(&mut self.rng, self.class);
         let before = self.hosts.get(place);
@@ -62,7 +62,7 @@ impl World {
         self.settle(place);
     }
 
-    /// Ends a process without a word.
+    /// Crashes a process.
     pub(super) fn crash(&mut self, place: usize) {
         let id = self.hosts[place].id.clone();
         self.tell(|| format!("{id}: crashes"));
@@ -75,12 +75,12 @@ impl World {
         host.ended = Some(End::Cancelled);
     }
 
-    /// Stops a process where it is.
+    /// Pauses a process.
     pub(super) fn pause(&mut self, place: usize) {
         self.hosts[place].paused.get_or_insert(self.now);
     }
 
-    /// Lets a process go on: everything that it missed comes at once.
+    /// Resumes a process: everything that it missed arrives at once.
     pub(super) fn resume(&mut self, place: usize) {
         let host = &mut self.hosts[place];
         let Some(since) = host.paused.take() else { return };
@@ -100,7 +100,7 @@ impl World {
         self.hosts[place].is_up()
     }
 
-    /// Something reaches a process.
+    /// An input reaches a process.
     pub(super) fn input(&mut self, place: usize, input: Input) {
         if !self.is_up(place) {
             return;
@@ -122,7 +122,7 @@ impl World {
         if let Some(revision) = shown {
             self.check_plan(place, revision);
         }
-        // As in the engine, actions may be taken only after several inputs.
+        // As in the engine, actions may be taken after several inputs.
         if self.rng.u8(..4) == 0 {
             let epoch = self.hosts[place].epoch;
             let wait = Duration::from_micros(self.rng.u64(..200));
@@ -131,7 +131,7 @@ impl World {
         self.settle(place);
     }
 
-    /// A core's timer, unless an earlier one has come instead.
+    /// A core's timer, unless an earlier one has replaced it.
     pub(super) fn timer(&mut self, place: usize, set: Time) {
         let host = &mut self.hosts[place];
         if host.timer != Some(set) {
@@ -151,7 +151,7 @@ impl World {
         self.at(self.now, Event::Input(place, epoch, input));
     }
 
-    /// Carries a core's actions out and sets its timer.
+    /// Carries out a core's actions and sets its timer.
     pub(super) fn settle(&mut self, place: usize) {
         let epoch = self.hosts[place].epoch;
         while self.hosts[place].epoch == epoch
@@ -204,7 +204,7 @@ impl World {
                 }
             }
             Action::Info => self.send(place, Message::Info),
-            // What was written is on its way already.
+            // Written records are on their way already.
             Action::Withdraw => {}
             Action::Notice(notice) => self.note(place, &notice),
             Action::Reply(request, reply) => {
@@ -215,7 +215,7 @@ impl World {
         }
     }
 
-    /// What the application is told.
+    /// Actions for the application.
     fn act_on_app(&mut self, place: usize, action: Action) {
         match action {
             Action::Session(session) => {

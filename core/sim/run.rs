@@ -1,4 +1,4 @@
-//! Playing a schedule: the group comes up, has its troubles, and is looked at when they are over.
+//! Runs a schedule: the group starts, faults happen, and after them the invariants are checked.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use crate::id::NodeId;
 use crate::time::Time;
 use crate::timing::{SETTLE_AT_MOST, UNKNOWN_LEASE, observed};
 
-/// One group and what befalls it.
+/// One group and its faults.
 pub(super) struct Run<'a> {
     pub(super) world: World,
     schedule: &'a Schedule,
@@ -27,7 +27,7 @@ pub(super) enum Told {
     No,
 }
 
-/// Plays a schedule to its end, or to the first violation.
+/// Runs a schedule to its end, or to the first violation.
 pub(super) fn play(schedule: &Schedule, told: Told) -> World {
     let world = World::new(schedule, told);
     let mut run = Run { world, schedule };
@@ -74,11 +74,11 @@ impl Run<'_> {
         self.world.run(self.schedule.span);
     }
 
-    /// How long after the last fault everything has to be in order.
+    /// How long after the last fault everything must be in order.
     fn patience(&self) -> Duration {
         let lease = self.schedule.lease;
-        // Applications may be slow to confirm what they were told, and keys of absent sessions wait
-        // for the longest lease there may be.
+        // Applications may confirm slowly, and keys of absent sessions wait for the longest possible
+        // lease.
         observed(lease) * 7 + lease + SETTLE_AT_MOST + SECOND * 5
     }
 
@@ -88,14 +88,14 @@ impl Run<'_> {
             || self.world.member_deleted
             || self.world.lost.is_some();
         if nameless && !self.world.idle_keys().is_empty() {
-            // A session without a lease record, whose member record is gone (deleted by a stranger,
-            // lost by the store, or by whoever ended the session before) is given the longest lease
-            // there is.
+            // A session without lease and member record counts with the longest lease. (The member
+            // record was deleted by a stranger or by the observer that killed the session before, or
+            // the store lost it.)
             self.world.run(observed(UNKNOWN_LEASE));
         }
     }
 
-    /// Everything works again: the group has to be as it ought to be.
+    /// Everything works again, and the group must recover.
     fn calm(&mut self) {
         self.world.fault(Fault::Calm);
         self.wait_until_settled();
@@ -106,7 +106,7 @@ impl Run<'_> {
         let before = self.world.counts.resyncs;
         self.balance();
         if self.schedule.class == Class::Lossy && self.world.counts.resyncs != before {
-            // That the log is another one may have been noticed only just now.
+            // The node may have noticed the other log only now.
             self.balance();
         }
         self.look("a balance generation");
@@ -117,7 +117,7 @@ impl Run<'_> {
         if self.is_sound() && !self.world.is_any_proved_late() {
             self.world.check_idle(SECOND * 2);
         }
-        // What vanishes by a clock that was set back is there for some and gone for others.
+        // A key that ends by a clock that was set back exists for some nodes and not for others.
         let for_all = |host: &Host| host.is_up() && host.prefixes.is_empty();
         let clear = self.world.hosts.iter().any(for_all) && !self.world.log.set_back;
         if self.schedule.exam && clear && self.is_sound() {
@@ -134,7 +134,7 @@ impl Run<'_> {
         self.world.violation.is_none()
     }
 
-    /// What holds whenever the group is quiet.
+    /// Checks what holds whenever the group is quiet.
     fn look(&mut self, after: &str) {
         if self.is_sound() {
             self.world.tell(|| format!("        quiet after {after}"));
@@ -144,9 +144,9 @@ impl Run<'_> {
         }
     }
 
-    /// What was written anew at revisions that a watch had passed already is not seen before the view
-    /// is read again, where nothing of the node's own was lost. Servers that lost something were
-    /// restarted, so every watch breaks at some time.
+    /// Breaks every watch. A record that was written again at a revision that a watch had passed stays
+    /// unseen until the node resyncs, unless the node lost a record of its own. Servers that lose
+    /// records are restarted, so every watch breaks at some time.
     fn renew_watches(&mut self) {
         for place in 0..self.world.hosts.len() {
             self.world.break_watches(place);
@@ -154,7 +154,7 @@ impl Run<'_> {
         self.world.run(self.patience());
     }
 
-    /// A join, new keys, and a death: each moves what it has to, and nothing else.
+    /// A join, new keys, and a death: each moves only what it must.
     fn examine(&mut self) {
         let before = self.world.before();
         let place = self.world.hosts.len();
@@ -183,7 +183,7 @@ impl Run<'_> {
         }
     }
 
-    /// Some nodes work again, the others never do: what they have not got goes on.
+    /// Some nodes recover and the others never do. The keys of the latter move on.
     fn heal_some(&mut self) {
         self.world.traps.clear();
         self.world.weather = Weather { down_until: self.world.now, ..Weather::default() };
@@ -198,8 +198,8 @@ impl Run<'_> {
         for _ in 0..5 {
             self.world.run(self.schedule.lease);
             for place in 0..self.schedule.healed {
-                // It may have been told to end just before, or a late write of the process before it
-                // looked like another one with its id.
+                // It may have ended just before, or a late write of the process before it looked like
+                // another session of its id.
                 if !self.world.is_up(place) {
                     self.world.calm_process(place);
                 }
@@ -210,7 +210,7 @@ impl Run<'_> {
         self.progress();
     }
 
-    /// New work is taken up, and work of a node that ends too.
+    /// New keys are taken, and so are keys of a node that ends.
     fn progress(&mut self) {
         for number in 24..32 {
             self.world.fault(Fault::Announce(key(number)));
@@ -218,15 +218,14 @@ impl Run<'_> {
         self.world.run(self.patience());
         self.check_progress();
         if self.schedule.healed > 1 && self.is_sound() {
-            // The first takes every key.
+            // The first node takes every key.
             self.world.fault(Fault::Crash(self.schedule.healed - 1));
             self.world.run(self.patience());
             self.check_progress();
         }
     }
 
-    /// Every key that exists runs, now or soon: one that is with a node that never works again may be
-    /// on its way.
+    /// Every key that exists runs, now or soon. A key of a node that never recovers may be on its way.
     fn check_progress(&mut self) {
         let mut idle = self.world.idle_keys();
         for _ in 0..10 {

@@ -1,5 +1,5 @@
-//! What is to befall a group: all of it worked out from a seed before anything happens, so that parts
-//! can be left out.
+//! The faults of a group. All of them are computed from a seed before the run, so that parts can be
+//! left out.
 
 use std::fmt;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use super::traps::Trap;
 use super::{Class, SECOND};
 use crate::key::Key;
 
-/// A group and its troubles.
+/// A group and its faults.
 #[derive(Debug, Clone)]
 pub(super) struct Schedule {
     pub(super) seed: u64,
@@ -21,18 +21,18 @@ pub(super) struct Schedule {
     pub(super) nodes: Vec<Start>,
     /// When each key is announced.
     pub(super) keys: Vec<Duration>,
-    /// How long the troubles last.
+    /// How long the faults last.
     pub(super) span: Duration,
     pub(super) weather: Air,
     pub(super) faults: Vec<(Duration, Fault)>,
     pub(super) traps: Vec<Trap>,
-    /// How many nodes work again while the others never do; all, unless it is about liveness.
+    /// How many nodes recover while the others never do. All of them, unless the class is `live`.
     pub(super) healed: usize,
-    /// Whether the group is examined on joins and deaths afterwards.
+    /// Whether joins and deaths are checked afterwards.
     pub(super) exam: bool,
 }
 
-/// A node that is there from the start.
+/// A node that starts at the beginning.
 #[derive(Debug, Clone)]
 pub(super) struct Start {
     pub(super) affinity: u32,
@@ -44,7 +44,7 @@ pub(super) struct Start {
     pub(super) wait: Duration,
 }
 
-/// How bad everything is all the time, in thousandths; the lag of watches in microseconds.
+/// How bad everything is all the time, in thousandths; the lag of watches in µs.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Air {
     pub(super) lost: u16,
@@ -103,12 +103,12 @@ impl Schedule {
     }
 }
 
-/// What only some groups have; worked out apart, so that all else stays as it is.
+/// What only some groups have. It has its own random numbers, so that all else stays the same.
 fn season(schedule: &mut Schedule) {
     let mut rng = fastrand::Rng::with_seed(schedule.seed ^ 0x5e77);
     let (lease, nodes) = (schedule.lease, &mut schedule.nodes);
     if rng.u8(..4) == 0 {
-        // The first takes every key, so that each has somebody.
+        // The first node takes every key, so that each key has an eligible node.
         for node in nodes.iter_mut().skip(1) {
             let taken = PREFIXES.iter().filter(|_| rng.u8(..3) == 0);
             node.prefixes = taken.map(ToString::to_string).collect();
@@ -139,8 +139,7 @@ fn season(schedule: &mut Schedule) {
     }
 }
 
-/// Rights are taken away and do not come back, and what is asked of those nodes after that ends all the
-/// same.
+/// Rights are taken away for good. Later commands to these nodes must be answered all the same.
 fn revoke(schedule: &mut Schedule, rng: &mut fastrand::Rng) {
     for _ in 0..rng.usize(1..4) {
         let at = rng.usize(..schedule.nodes.len());
@@ -155,7 +154,7 @@ fn revoke(schedule: &mut Schedule, rng: &mut fastrand::Rng) {
     }
 }
 
-/// Some keys, some of those, and one that no key has.
+/// Prefixes of some keys, of a part of these keys, and one of no key.
 const PREFIXES: [&str; 5] =
     ["/process/me/1", "/process/me/2", "/process/me/11", "/process/", "/other/"];
 

@@ -1,4 +1,4 @@
-//! Making a schedule that fails smaller, as long as it fails the same way.
+//! Reduces a schedule that fails, as long as it fails in the same way.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -14,7 +14,7 @@ use crate::key::Key;
 /// The most schedules that are tried.
 const MOST_TRIES: usize = 400;
 
-/// The part of a schedule that is played.
+/// The part of a schedule that is run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Only {
     nodes: usize,
@@ -36,7 +36,7 @@ impl Only {
         }
     }
 
-    /// Leaves out what is not of this part, and what it does not make sense without.
+    /// Removes what is not in this part, and what has no meaning without it.
     pub(super) fn apply(&self, schedule: &mut Schedule) {
         schedule.nodes.truncate(self.nodes.max(1));
         schedule.keys.truncate(self.keys);
@@ -62,7 +62,7 @@ impl Only {
         };
     }
 
-    /// Everything that is a little less, the largest steps first.
+    /// All slightly smaller parts, the largest steps first.
     fn smaller(&self) -> Vec<Self> {
         let mut all = Vec::new();
         let less = |number: usize| [number / 2, number.saturating_sub(1)];
@@ -85,7 +85,7 @@ impl Only {
     }
 }
 
-/// The set without its first half, its second half, and without each one of it.
+/// The set without its first half, without its second half, and without each single element.
 fn without(set: &BTreeSet<usize>) -> Vec<BTreeSet<usize>> {
     let mut all = Vec::new();
     if set.len() > 3 {
@@ -130,7 +130,7 @@ fn key_of(fault: &Fault) -> Option<&Key> {
     }
 }
 
-/// The smallest part found that still fails the same way.
+/// The smallest part found that still fails in the same way.
 pub(super) fn shrink(schedule: &Schedule, violation: &Violation) -> (Schedule, Only) {
     let part = |only: &Only| {
         let mut part = schedule.clone();

@@ -1,4 +1,4 @@
-//! The styles in which things go wrong.
+//! The styles of faults.
 
 use std::time::Duration;
 
@@ -14,12 +14,12 @@ use crate::wire::Mode;
 pub(super) enum Style {
     /// Any fault at any time.
     Uniform,
-    /// The connections of some are clogged one after another, and work again in another order.
+    /// Connections are blocked one after another, and unblocked in another order.
     Swizzle,
-    /// Some are cut off for long, while others stop and go on.
+    /// Some nodes are cut off for a long time, while others pause and continue.
     Partition,
-    /// Faults strike at moments of the protocol: between a send and its acknowledgement, an
-    /// acknowledgement and its echo, a confirmation and its hand-over.
+    /// Faults between two steps of the protocol: a send and its acknowledgement, an acknowledgement and
+    /// its delivery, a confirmation and its hand-over.
     Targeted,
 }
 
@@ -30,7 +30,7 @@ impl Style {
     }
 }
 
-/// Fills a schedule with what goes wrong.
+/// Fills a schedule with faults.
 pub(super) fn trouble(schedule: &mut Schedule, rng: &mut fastrand::Rng) {
     let few = match schedule.style {
         Style::Uniform => rng.usize(..24),
@@ -54,7 +54,7 @@ pub(super) fn trouble(schedule: &mut Schedule, rng: &mut fastrand::Rng) {
     }
 }
 
-/// Puts a fault somewhere into the span.
+/// Adds a fault at a random time.
 fn sow(schedule: &mut Schedule, rng: &mut fastrand::Rng, fault: Fault) {
     let when = schedule.span.mul_f64(rng.f64());
     schedule.faults.push((when, fault));
@@ -93,11 +93,12 @@ fn any_fault(schedule: &Schedule, rng: &mut fastrand::Rng) -> Fault {
 }
 
 fn rare_fault(schedule: &Schedule, at: usize, rng: &mut fastrand::Rng) -> Fault {
-    // Where some nodes never work again, one of them may not hold the id of one that does.
+    // If some nodes never recover, one of them must not have the id of a node that does.
     let first = if schedule.class == Class::Live { 3 } else { 0 };
     match rng.u8(first..7) {
         0 => Fault::Twin(at, JoinPolicy::Observe),
-        // Where the log loses a take-over, two processes with one id believe in their promise.
+        // If the log loses a take-over, both processes of the id rely on the promise that they are
+        // alone.
         1 if schedule.class == Class::Lossy => Fault::Deny(at, "claim."),
         1 => Fault::Twin(at, JoinPolicy::TakeOver),
         2 => Fault::Twin(at, JoinPolicy::FailIfInUse),
@@ -161,7 +162,7 @@ fn targeted(schedule: &mut Schedule, rng: &mut fastrand::Rng) {
         let skip = rng.u32(..40);
         schedule.traps.push(Trap { moment: Moment::any(rng), skip, blow });
     }
-    // Something has to move, or there are few such moments.
+    // Keys must move, or there are few such moments.
     for _ in 0..4 {
         let at = rng.usize(..schedule.nodes.len());
         let fault = match rng.u8(..4) {

@@ -1,4 +1,4 @@
-//! Many seeds on all cores.
+//! Runs many seeds on all cores.
 
 use std::num::NonZero;
 use std::ops::Range;
@@ -15,7 +15,7 @@ use super::shrink::{Only, shrink};
 use super::world::World;
 use crate::guard::{Guard, break_guard};
 
-/// What a sweep of seeds came to.
+/// The result of a sweep.
 #[derive(Debug, Default)]
 pub(super) struct Total {
     pub(super) seeds: u64,
@@ -60,7 +60,7 @@ impl Total {
     }
 }
 
-/// What came of one seed.
+/// The result of one seed.
 pub(super) struct Played {
     pub(super) steps: u64,
     pub(super) counts: Counts,
@@ -81,7 +81,7 @@ impl From<World> for Played {
     }
 }
 
-/// Plays a schedule; a panic is a violation too.
+/// Runs a schedule. A panic counts as a violation.
 pub(super) fn try_play(schedule: &Schedule, told: Told) -> Played {
     let played = catch_unwind(AssertUnwindSafe(|| play(schedule, told)));
     played.map_or_else(
@@ -106,7 +106,7 @@ fn wall_clock() -> Instant {
     Instant::now()
 }
 
-/// Runs as many seeds as the environment says; the first that fails is made small and told.
+/// Runs as many seeds as the environment says. The first one that fails is reduced and printed.
 pub(super) fn sweep(class: Class, default: u64) {
     if let Some(seed) = set("SEED") {
         return tell_one(seed, class);
@@ -121,11 +121,11 @@ pub(super) fn sweep(class: Class, default: u64) {
     }
 }
 
-/// Plays seeds on all cores, with one guard broken or none; up to the first that fails, unless the
-/// environment says `ALL`.
+/// Runs seeds on all cores, with one guard broken or none, up to the first that fails, or all of them
+/// with `ALL`.
 pub(super) fn sweep_range(class: Class, seeds: Range<u64>, broken: Option<Guard>) -> Total {
     let next = AtomicU64::new(seeds.start);
-    // Whatever fails first by number is found, whoever runs it: smaller ones are under way or done.
+    // The failing seed with the lowest number is found: lower ones are on their way or done.
     let (failed, all) = (AtomicBool::new(false), set("ALL").is_some());
     let work = || {
         break_guard(broken);
@@ -159,7 +159,7 @@ pub(super) fn sweep_range(class: Class, seeds: Range<u64>, broken: Option<Guard>
     total
 }
 
-/// Tells the story of the seed that the environment names, or of the part of it.
+/// Prints the story of the seed in the environment, or of a part of it.
 fn tell_one(seed: u64, class: Class) {
     let mut schedule = Schedule::new(seed, class);
     if let Ok(only) = std::env::var("ONLY") {
@@ -171,7 +171,7 @@ fn tell_one(seed: u64, class: Class) {
     assert_eq!(played.violation, None, "seed {seed} after {} steps", played.steps);
 }
 
-/// Fails with the end of the story of a seed that failed, made as small as it gets.
+/// Fails with the end of the reduced story of a failed seed.
 fn tell_small(failure: &Failure, class: Class) -> ! {
     let (schedule, only) = shrink(&Schedule::new(failure.seed, class), &failure.violation);
     let played = try_play(&schedule, Told::Yes);

@@ -1,6 +1,6 @@
 //! A fingerprint of a run.
 
-/// Of everything that happened, in order: two runs of a seed have the same.
+/// A hash of everything that happened, in order. Two runs of a seed have the same one.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Trace(u64);
 

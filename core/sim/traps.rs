@@ -1,4 +1,4 @@
-//! Faults that strike at a chosen moment of the protocol instead of at a chosen time.
+//! Faults at a moment of the protocol instead of at a time.
 
 use super::faults::Fault;
 use super::world::World;
@@ -6,19 +6,19 @@ use super::world::World;
 /// A moment of the protocol.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Moment {
-    /// A lease leaves its process.
+    /// A lease record leaves its process.
     LeaseSent,
-    /// It is in the log, and nobody knows.
+    /// It is in the log, and no process knows.
     LeaseLanded,
-    /// Its process knows, and has not seen it come back.
+    /// Its process knows, and the watch has not delivered it.
     LeaseAcked,
     /// A claim leaves its process: a take-over or a hand-over.
     ClaimSent,
-    /// It is in the log, and nobody knows.
+    /// It is in the log, and no process knows.
     ClaimLanded,
-    /// Its process knows, and has not seen it come back.
+    /// Its process knows, and the watch has not delivered it.
     ClaimAcked,
-    /// The application was told to start, and has not taken it.
+    /// The application received a start, and has not taken it.
     StartTold,
     /// The application has confirmed a stop, and the hand-over is not written.
     Confirmed,
@@ -41,22 +41,22 @@ impl Moment {
     }
 }
 
-/// What strikes whichever process comes to a moment.
+/// The fault for a process that reaches a moment.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Blow {
-    /// It stops for that many leases.
+    /// It pauses for this many leases.
     Pause(f64),
-    /// Its messages, its answers or both do not get through for that many leases.
+    /// Its messages, its answers or both are lost for this many leases.
     Cut { out: bool, back: bool, leases: f64 },
-    /// It ends without a word.
+    /// It crashes.
     Crash,
     /// Its watches break.
     BreakWatches,
-    /// Its watches show nothing any more, and do not say so.
+    /// Its watches deliver nothing, without ending.
     Silence,
 }
 
-/// A moment, how often it is let pass, and what comes then.
+/// A moment, how many times it passes unharmed, and the fault after that.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Trap {
     pub(super) moment: Moment,
@@ -65,7 +65,7 @@ pub(super) struct Trap {
 }
 
 impl World {
-    /// A process has come to a moment: a trap that is set for it springs.
+    /// A process has reached a moment. Springs the trap for it.
     pub(super) fn spring(&mut self, place: usize, moment: Moment) {
         let Some(at) = self.traps.iter().position(|trap| trap.moment == moment) else { return };
         if self.traps[at].skip > 0 {

@@ -19,7 +19,7 @@ use crate::time::Time;
 /// More steps than any seed needs.
 const MOST_STEPS: u64 = 5_000_000;
 
-/// All there is.
+/// The whole state of a run.
 pub(super) struct World {
     pub(super) now: Time,
     pub(super) rng: fastrand::Rng,
@@ -33,14 +33,14 @@ pub(super) struct World {
     pub(super) steps: u64,
     pub(super) trace: Trace,
     pub(super) counts: Counts,
-    /// Claims that were written over another revision than the newest.
+    /// Claims that were written over a revision that is not the newest.
     pub(super) conflicts: u64,
     pub(super) checks: Checks,
     pub(super) violation: Option<Violation>,
     pub(super) story: Option<String>,
-    /// A stranger has deleted a member record.
+    /// Whether a stranger has deleted a member record.
     pub(super) member_deleted: bool,
-    /// When the store lost something last; none: it keeps what it acknowledges.
+    /// When the store last lost a record. `None`: it keeps what it acknowledges.
     pub(super) lost: Option<Time>,
 }
 
@@ -75,7 +75,7 @@ impl World {
         }
     }
 
-    /// Tells something of a process.
+    /// Adds a line about a process to the story.
     pub(super) fn tell_of(&mut self, place: usize, line: impl FnOnce() -> String) {
         if self.story.is_some() {
             let id = self.hosts[place].id.clone();
@@ -96,12 +96,12 @@ impl World {
         self.at(self.now + span, event);
     }
 
-    /// Lets a span of time pass.
+    /// Advances by a span of time.
     pub(super) fn run(&mut self, span: Duration) {
         self.run_until(self.now + span);
     }
 
-    /// Lets everything happen up to a moment.
+    /// Runs all events up to a time.
     pub(super) fn run_until(&mut self, end: Time) {
         while self.violation.is_none()
             && let Some((when, event)) = self.queue.pop(end)

@@ -1,11 +1,11 @@
-//! Balance: with equal affinities nobody has a key that another one may take who has fewer than it by
-//! two, of whatever prefix.
+//! Balance: with equal affinities, no node has two keys more than another node that is eligible for one
+//! of them, for any prefix.
 
 use super::Check;
 use crate::sim::world::World;
 
 impl World {
-    /// Whether some take only some of the keys, so that equal shares may be impossible.
+    /// Whether some nodes have prefixes, so that equal shares may be impossible.
     pub(in crate::sim) fn is_any_choosy(&self) -> bool {
         self.hosts.iter().any(|host| host.is_up() && !host.prefixes.is_empty())
     }

@@ -1,4 +1,4 @@
-//! A released key keeps away from its releaser for as long as that asked for.
+//! Cool-down: a released key stays away from its releaser for the whole cool-down.
 
 use std::time::Duration;
 
@@ -7,20 +7,20 @@ use crate::log::{Record, Write};
 use crate::sim::world::World;
 use crate::wire::ClaimRecord;
 
-/// How much of a cool-down may be lost on the way: what is left is counted by each node from when it
-/// receives the record, by a clock that is up to one percent wrong.
+/// How much of a cool-down must remain. Each node counts the rest from the receipt of the record, by a
+/// clock that is up to 1 % wrong.
 fn at_least(ms: u64) -> Duration {
     Duration::from_millis(ms).mul_f64(0.98).saturating_sub(Duration::from_millis(5))
 }
 
 impl World {
-    /// Whether nodes keep away from keys that they released: each counts that from when it received the
-    /// record last, so reading the log anew prolongs it.
+    /// Whether nodes are cooling down for keys. Each counts from its last receipt of the record, so
+    /// reading the log again prolongs it.
     pub(in crate::sim) fn is_any_kept_away(&self) -> bool {
         self.log.claims().any(|claim| !claim.cooling_down.is_empty())
     }
 
-    /// A claim was written: the owner it names is none that the claim before it kept away.
+    /// A claim was written. Its owner must not be cooling down by the claim before it.
     pub(super) fn check_cool_down(&mut self, write: &Write, before: Option<&Record>) {
         if !write.name.starts_with("claim.") || self.lost.is_some() {
             return;

@@ -1,5 +1,5 @@
-//! Everything ends: whatever is asked of a node is answered within the bound that its documentation
-//! states, whatever goes wrong meanwhile.
+//! Answers: every command to a node is answered within the bound that its documentation states,
+//! whatever fails meanwhile.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use crate::sim::event::Event;
 use crate::sim::world::World;
 use crate::time::Time;
 
-/// What was asked and is not answered.
+/// The commands without a reply.
 #[derive(Debug, Default)]
 pub(in crate::sim) struct Ends(HashMap<(usize, RequestId), Asked>);
 
@@ -20,13 +20,13 @@ struct Asked {
     since: Time,
 }
 
-/// Clocks are up to 1 % slow, and a process needs a moment to take what comes.
+/// Clocks are up to 1 % slow, and a process needs a moment to handle its inputs.
 fn by_any_clock(span: Duration) -> Duration {
     span.mul_f64(1.02) + Duration::from_millis(5)
 }
 
 impl Asked {
-    /// How long it may take: a flush counts from the last thing that the application did for it.
+    /// The bound of a command. A flush counts from the last action of the application for it.
     fn bound(&self, lease: Duration) -> Duration {
         by_any_clock(match self.command {
             Command::Release(..) | Command::SetAffinity(_) | Command::AlterAffinity(_) => {
@@ -40,7 +40,7 @@ impl Asked {
 }
 
 impl World {
-    /// Something is asked of a process.
+    /// A process received a command.
     pub(in crate::sim) fn note_asked(
         &mut self,
         place: usize,
@@ -58,8 +58,8 @@ impl World {
         self.checks.ends.0.remove(&(place, request));
     }
 
-    /// It has to be answered by now, unless the process was stopped, or the application owes it
-    /// something.
+    /// The command must be answered by now, unless the process was paused or its application still has
+    /// something to confirm.
     pub(in crate::sim) fn check_end(&mut self, place: usize, request: RequestId) {
         let Some(asked) = self.checks.ends.0.get(&(place, request)) else { return };
         let host = &self.hosts[place];

@@ -1,4 +1,4 @@
-//! Garbage is harmless: what cannot be read is known to everybody as that.
+//! Garbage is harmless: every node knows which records are unreadable.
 
 use super::Check;
 use crate::sim::world::World;

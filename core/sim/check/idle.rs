@@ -1,4 +1,4 @@
-//! Idle is idle: a group that has nothing to do writes heartbeats and nothing else.
+//! Idle: a group that has nothing to do writes only heartbeats.
 
 use std::time::Duration;
 
@@ -7,8 +7,8 @@ use crate::sim::world::World;
 use crate::wire::RecordName;
 
 impl World {
-    /// Whether a claim names a session of a node without a lease record: how long that lease may be
-    /// is not known, so that it is over is proved late.
+    /// Whether a claim names a session of a node without a lease record. The length of its lease is
+    /// unknown, so the proof of its death comes late.
     pub(in crate::sim) fn is_any_proved_late(&mut self) -> bool {
         let owners: Vec<_> = self.log.claims().filter_map(|claim| claim.owner).collect();
         owners.into_iter().any(|owner| {
@@ -21,7 +21,7 @@ impl World {
         let written = |kind| self.log.written(kind) as u64;
         let counts = &self.counts;
         let (conflicts, resyncs) = (self.conflicts, counts.resyncs + counts.fences);
-        // That the log is another one may be noticed only when it is asked about.
+        // Another log may be noticed only when its state is read.
         let resyncs = if self.lost.is_some() { 0 } else { resyncs };
         [written("claim."), written("member."), written("key."), conflicts, resyncs]
     }

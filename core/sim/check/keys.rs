@@ -1,4 +1,4 @@
-//! No key is lost, and none is invented.
+//! Keys: no key is lost, and no unknown key runs.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -11,12 +11,12 @@ use crate::sim::world::World;
 use crate::time::Time;
 use crate::wire::RecordName;
 
-/// What was announced and retracted.
+/// The announced and retracted keys.
 #[derive(Debug, Default)]
 pub(in crate::sim) struct Announced {
     /// Every key that was ever announced, and when it was last known not to exist.
     known: BTreeMap<Key, Time>,
-    /// Those that may vanish by themselves.
+    /// Keys with a time to live.
     fleeting: BTreeSet<Key>,
 }
 
@@ -53,7 +53,7 @@ impl World {
         }
     }
 
-    /// A key that is told to stop since it does not exist did not exist for a moment.
+    /// A key that is stopped because it does not exist did not exist at some moment.
     pub(in crate::sim) fn check_stop(&mut self, place: usize, key: &Key, reason: StopReason) {
         let fleeting = self.checks.keys.fleeting.contains(key);
         if reason != StopReason::Retracted || fleeting || self.lost.is_some() {
@@ -70,7 +70,7 @@ impl World {
         }
     }
 
-    /// A worker has deleted a key: an announcement that it had seen.
+    /// A node has deleted a key. It must have seen that announcement.
     pub(super) fn check_completion(
         &mut self,
         place: usize,
@@ -92,13 +92,13 @@ impl World {
         }
     }
 
-    /// The keys that exist, by the log.
+    /// The keys that exist in the log.
     pub(in crate::sim) fn announced(&self) -> BTreeSet<Key> {
         let records = self.log.records().filter(|r| r.value.is_some() && !self.log.is_back(r));
         records.filter_map(|r| key_of(&r.name)).collect()
     }
 
-    /// What runs, and on which processes.
+    /// The running keys with their processes.
     pub(in crate::sim) fn runs(&self) -> BTreeMap<Key, Vec<usize>> {
         let mut runs: BTreeMap<Key, Vec<usize>> = BTreeMap::new();
         for (place, host) in self.hosts.iter().enumerate().filter(|(_, h)| h.is_up()) {
@@ -111,8 +111,8 @@ impl World {
         runs
     }
 
-    /// Whether a key may vanish, or have vanished, unseen: then nodes go by their own clocks, and where
-    /// the server's was set back they are right to think that it is gone.
+    /// Whether a key with a time to live may have ended unseen. Nodes then go by their own clocks. If
+    /// the server's clock was set back, they are right that the key has ended.
     pub(super) fn is_uncertain(&self, key: &Key) -> bool {
         let name = RecordName::Key(key.clone()).to_string();
         let soon = self.lease + Duration::from_secs(1);
@@ -124,7 +124,7 @@ impl World {
         self.announced().iter().any(|key| self.is_uncertain(key))
     }
 
-    /// The keys that exist and do not run, although there is somebody for them.
+    /// The keys that exist and do not run, although a node is eligible.
     pub(in crate::sim) fn idle_keys(&self) -> Vec<Key> {
         let runs = self.runs();
         let taken = |key: &Key| self.hosts.iter().any(|host| host.is_up() && host.takes(key));
@@ -132,7 +132,7 @@ impl World {
         self.announced().into_iter().filter(idle).collect()
     }
 
-    /// Some time after the last fault every key that exists runs, and no other does.
+    /// Some time after the last fault every key that exists runs, and no other key does.
     pub(in crate::sim) fn check_settled(&mut self) {
         if !self.hosts.iter().any(super::super::host::Host::is_up) {
             return;

@@ -1,5 +1,5 @@
-//! What must hold: one invariant a file. Some are looked at after every step, the others once the
-//! faults are over.
+//! The invariants, one in each file. Some are checked after every step, the others when the faults are
+//! over.
 
 mod balance;
 mod cool_down;
@@ -23,35 +23,35 @@ use crate::log::{Record, Write};
 /// An invariant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Check {
-    /// No two processes hold a key at the same moment.
+    /// No two processes hold a key at the same time.
     OneOwner,
-    /// A process runs a key once at a time, and only while it holds it.
+    /// A process has one run of a key at a time, and only while it holds the key.
     OneRun,
     /// Tokens rise with every run of a key.
     Tokens,
-    /// A session that is over changes nothing, and nobody else's claim is written over before.
+    /// A session that is over changes nothing, and no claim is overwritten before its session is over.
     Sessions,
-    /// No key is lost, and none is invented.
+    /// No key is lost, and no unknown key runs.
     Keys,
-    /// Everybody's view is what the log says.
+    /// Every view equals the log.
     Views,
-    /// The same view is the same plan.
+    /// Equal views give equal plans.
     Plans,
-    /// Everybody has its share.
+    /// Every node has its share.
     Balance,
-    /// Nothing moves that need not, and nothing twice.
+    /// Nothing moves without need, and nothing is done twice.
     Movement,
-    /// A released key does not come back at once.
+    /// A released key does not return during its cool-down.
     CoolDown,
-    /// Who has nothing to do does nothing.
+    /// An idle group writes only heartbeats.
     Idle,
-    /// Everything that is asked of a node is answered in the time that its documentation states.
+    /// Every command to a node is answered within its documented bound.
     Ends,
     /// What a node keeps is bounded.
     Queues,
-    /// What cannot be read is counted, and harms nobody.
+    /// Unreadable records are counted, and do no harm.
     Garbage,
-    /// A core failed.
+    /// A core panicked.
     Panic,
 }
 
@@ -62,7 +62,7 @@ pub(super) struct Violation {
     pub(super) what: String,
 }
 
-/// What the invariants remember.
+/// The memory of the invariants.
 #[derive(Debug, Default)]
 pub(super) struct Checks {
     tokens: tokens::Tokens,
@@ -74,7 +74,7 @@ pub(super) struct Checks {
 }
 
 impl World {
-    /// A process's write has landed: what stood there before, and who wrote over it.
+    /// A write has landed: the record before it, and the process that wrote it.
     pub(super) fn check_write(
         &mut self,
         place: usize,

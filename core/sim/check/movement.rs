@@ -1,4 +1,4 @@
-//! Least movement: a join takes what is its share and no more, a death moves what the dead had, and
+//! Minimal movement: a join takes only its share, a death moves only the keys of the dead node, and
 //! nothing moves twice.
 
 use std::collections::BTreeMap;
@@ -7,7 +7,7 @@ use super::Check;
 use crate::key::Key;
 use crate::sim::world::World;
 
-/// Who had what before something happened.
+/// The owners before an event.
 #[derive(Debug)]
 pub(in crate::sim) struct Before {
     owners: BTreeMap<Key, Vec<usize>>,
@@ -28,7 +28,7 @@ impl World {
         before.owners.iter().filter(other).map(|(key, _)| key.clone()).collect()
     }
 
-    /// Nothing was written but one claim for each key that moved, and nobody tried in vain.
+    /// Only one claim for each moved key was written, and no write met a conflict.
     fn check_once(&mut self, before: &Before, moved: usize, what: &str) {
         let claims = self.log.written("claim.") - before.claims;
         let conflicts = self.conflicts - before.conflicts;
@@ -39,7 +39,7 @@ impl World {
         }
     }
 
-    /// A process joined a group that was in balance.
+    /// A process joined a balanced group.
     pub(in crate::sim) fn check_join(&mut self, before: &Before) {
         let moved = self.moved(before).len();
         let up = self.hosts.iter().filter(|h| h.is_up()).count();
@@ -51,12 +51,12 @@ impl World {
         self.check_once(before, moved, "a join");
     }
 
-    /// New keys were announced: each was taken once, by the node that it was planned for.
+    /// New keys were announced. The planned node took each of them once.
     pub(in crate::sim) fn check_new_keys(&mut self, before: &Before, count: usize) {
         self.check_once(before, count, "as many new keys");
     }
 
-    /// A process ended without a word.
+    /// A process crashed.
     pub(in crate::sim) fn check_death(&mut self, before: &Before, place: usize) {
         let had = before.owners.values().filter(|owners| owners.contains(&place)).count();
         let moved = self.moved(before).len();

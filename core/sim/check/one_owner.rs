@@ -24,14 +24,14 @@ impl World {
         self.violate(Check::OneOwner, what);
     }
 
-    /// The same for all keys of a process whose lease was extended. One whose id was given to
-    /// another is no exception for longer than its lease.
+    /// Checks all keys of a process whose lease was extended. A process whose id was taken over is
+    /// exempt for its lease at most.
     pub(in crate::sim) fn check_owners(&mut self, place: usize) {
         let keys: Vec<Key> = self.hosts[place].app.runs.keys().cloned().collect();
         for key in keys {
             self.check_owner(place, &key);
         }
-        // A store that lost the take-over does not tell it any more.
+        // A store that lost the take-over no longer shows it.
         if let Some(since) = self.hosts[place].usurped
             && self.now.since(since) > self.lease.mul_f64(1.02)
             && self.lost.is_none_or(|lost| lost < since)

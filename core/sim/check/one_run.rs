@@ -1,4 +1,4 @@
-//! One run: a process starts a key only when its run before is over, and only while it holds it.
+//! One run: a process starts a key only after its earlier run is over, and only while it holds the key.
 
 use super::Check;
 use crate::key::Key;
@@ -6,7 +6,7 @@ use crate::sim::app::Run;
 use crate::sim::world::World;
 
 impl World {
-    /// The application takes a start: there is a lease.
+    /// The application takes a start. There must be a lease.
     pub(in crate::sim) fn check_start(&mut self, place: usize, key: &Key) {
         let host = &self.hosts[place];
         if host.clock.read(self.now).at >= host.app.until {
@@ -16,7 +16,7 @@ impl World {
         self.check_announced(place, key);
     }
 
-    /// What ran there before is confirmed over.
+    /// The earlier run must be confirmed over.
     pub(in crate::sim) fn check_one_run(&mut self, place: usize, key: &Key, before: Option<Run>) {
         if before.is_some() {
             let id = self.hosts[place].id.clone();

@@ -1,5 +1,5 @@
-//! Two owners at a time. A store that keeps what it acknowledges never brings it about; one that loses
-//! its tail, or is made anew, may: then it is bounded, and one of the two says that something is wrong.
+//! Two owners of one key. A store that keeps what it acknowledged never causes this. A store that loses
+//! its tail, or is made again, may. Then the time is bounded, and one of the owners reports a problem.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::sim::world::World;
 use crate::time::Time;
 use crate::timing::Timing;
 
-/// The overlaps that there are, and how long the longest was.
+/// The current overlaps, and the longest one.
 #[derive(Debug, Default)]
 pub(in crate::sim) struct Overlaps {
     open: Vec<Overlap>,
@@ -25,7 +25,7 @@ pub(in crate::sim) struct Overlap {
     key: Key,
     sides: [Side; 2],
     since: Time,
-    /// When the store had last lost something then.
+    /// When the store had last lost a record at that time.
     lost: Time,
 }
 
@@ -38,11 +38,11 @@ pub(in crate::sim) struct Side {
 }
 
 impl World {
-    /// How long two owners may overlap after the store lost something.
+    /// How long two owners may overlap after the store lost a record.
     ///
-    /// The first owner learns of it by its next heartbeat (at most a heartbeat later, with the
-    /// attempts that time out), by the echo that it misses, or by reading its claims one by one; the
-    /// view is then read anew and the key is `Lost`. Where the view cannot be read, the lease ends.
+    /// The first owner notices the loss by its next heartbeat (at most a heartbeat later, with the
+    /// attempts that time out), by its missing echo, or by the audit of its claims. Then it resyncs,
+    /// and the key is lost. If it cannot resync, its lease ends.
     fn longest_overlap(&self) -> Duration {
         let timing = Timing::of(self.lease);
         self.lease * 2 + timing.heartbeat * 2 + timing.ack * 4
@@ -66,7 +66,7 @@ impl World {
         host.epoch == side.epoch && run.is_some_and(|run| host.holds(self.now, run))
     }
 
-    /// Looks at every overlap: it ends, or it has lasted too long.
+    /// Checks every overlap: it has ended, or it has lasted too long.
     pub(in crate::sim) fn on_overlap(&mut self) {
         let longest = self.longest_overlap();
         for overlap in std::mem::take(&mut self.checks.overlaps.open) {
@@ -91,8 +91,8 @@ impl World {
         }
     }
 
-    /// An overlap that ended by itself is no secret: one of the two has said that something is wrong,
-    /// unless it was stopped or ended for another reason, or has not been able to.
+    /// If an overlap ended by itself, one of the two processes has reported a problem, unless it was
+    /// paused, ended for another reason, or could not.
     fn check_reported(&mut self, overlap: &Overlap) {
         let told = |side: &Side| {
             let host = &self.hosts[side.place];

@@ -1,4 +1,4 @@
-//! The same view is the same plan, on every node and at every revision.
+//! Plans: equal views give equal plans, on every node and at every revision.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use super::Check;
 use crate::id::Revision;
 use crate::sim::world::World;
 
-/// The plans that were made at each revision, while that is looked at.
+/// The plans at each revision, while they are compared.
 #[derive(Debug, Default)]
 pub(in crate::sim) struct Plans {
     on: bool,
@@ -14,12 +14,12 @@ pub(in crate::sim) struct Plans {
 }
 
 impl World {
-    /// From now on plans are compared.
+    /// Compares plans from now on.
     pub(in crate::sim) fn compare_plans(&mut self) {
         self.checks.plans.on = true;
     }
 
-    /// A process was shown a record: whoever else has seen the log up to there plans the same.
+    /// A process received a record. All processes that have seen the log up to it have the same plan.
     pub(in crate::sim) fn check_plan(&mut self, place: usize, revision: Revision) {
         if !self.checks.plans.on {
             return;

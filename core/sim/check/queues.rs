@@ -1,4 +1,4 @@
-//! Bounded queues: what a node keeps is bounded by the keys and nodes that there are.
+//! Bounded queues: what a node keeps is bounded by the number of keys and nodes.
 
 use super::Check;
 use crate::sim::world::World;
@@ -6,7 +6,7 @@ use crate::sim::world::World;
 /// More keys than any run has.
 const KEYS: usize = 48;
 
-/// At each of how many events the books are looked at: it costs as much as there are keys.
+/// The counts are checked at every so many events, because a check costs as much as there are keys.
 const RARELY: u64 = 64;
 
 impl World {
@@ -33,7 +33,7 @@ impl World {
         }
     }
 
-    /// Whether a process keeps its plan's books right: at every step of a story, and else now and then.
+    /// Checks the counts of a process's plan: at every step with a story, otherwise at times.
     pub(in crate::sim) fn check_books(&mut self, place: usize) {
         if let Some(wrong) = self.hosts[place].core.wrong_counts() {
             let id = self.hosts[place].id.clone();

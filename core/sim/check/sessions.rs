@@ -1,4 +1,4 @@
-//! Sessions are used once: what is over stays over, and what is not is left alone.
+//! Sessions are used once: a session that is over stays over, and one that is not is left alone.
 
 use std::collections::{HashMap, HashSet};
 
@@ -9,14 +9,14 @@ use crate::log::{Record, Write};
 use crate::sim::world::World;
 use crate::wire::{ClaimRecord, LeaseRecord, LeaseState, MemberRecord};
 
-/// What the log has said of sessions.
+/// The sessions in the log.
 #[derive(Debug, Default)]
 pub(in crate::sim) struct Sessions {
-    /// All that ever began.
+    /// All sessions that ever began.
     begun: HashSet<Session>,
-    /// Those that are over: ended, dead or replaced.
+    /// The sessions that are over: ended, dead or replaced.
     over: HashSet<Session>,
-    /// The last session that each lease record named.
+    /// The last session in each lease record.
     last: HashMap<String, Session>,
 }
 
@@ -28,20 +28,20 @@ fn lease_in(write: &Write) -> Option<LeaseRecord> {
 }
 
 impl World {
-    /// The store lost something: a session that was over may not be any more.
+    /// The store lost a record, so a session may no longer be over.
     pub(in crate::sim) fn forget_sessions(&mut self) {
         self.checks.sessions.over.clear();
         self.checks.sessions.last.clear();
     }
 
-    /// A process begins a session: nobody has had that one.
+    /// A process begins a session, which must be new.
     pub(in crate::sim) fn check_session(&mut self, session: Session) {
         if !self.checks.sessions.begun.insert(session) {
             self.violate(Check::Sessions, format!("{session:?} begins a second time"));
         }
     }
 
-    /// A lease was written: a session that was over is not alive again.
+    /// A lease was written. A session that was over must not live again.
     pub(super) fn check_lease_write(&mut self, place: usize, write: &Write) {
         let Some(lease) = lease_in(write) else { return };
         let sessions = &mut self.checks.sessions;
@@ -63,8 +63,7 @@ impl World {
         }
     }
 
-    /// A process took a session's place at once, as it may where the platform promises that there is
-    /// one process to an id.
+    /// A process took over an id at once, as it may if the platform promises one process for each id.
     fn usurp(&mut self, by: usize, session: Session) {
         for (place, host) in self.hosts.iter_mut().enumerate() {
             if place != by && host.session == Some(session) {
@@ -73,9 +72,9 @@ impl World {
         }
     }
 
-    /// A claim was written: the one that was there is the writer's own, or its session is over.
+    /// A claim was written. The session in the claim before it must be the writer's own, or be over.
     ///
-    /// What an earlier incarnation sent is left aside: it may have been the owner then.
+    /// Writes of earlier incarnations are exempt: they may have been the owner when they sent them.
     pub(super) fn check_claim_write(
         &mut self,
         (place, epoch): (usize, u32),
@@ -99,7 +98,7 @@ impl World {
         }
     }
 
-    /// A member record was deleted: its session is over, or its own node did.
+    /// A member record was deleted. Its session must be over, unless its own node deleted it.
     pub(super) fn check_member_write(
         &mut self,
         place: usize,
@@ -112,7 +111,7 @@ impl World {
         let value = before.and_then(|record| record.value.as_deref());
         let Some(Ok(member)) = value.map(MemberRecord::decode) else { return };
         let own = self.hosts[place].session == Some(member.session);
-        // One that a crash brought back was deleted long ago.
+        // A record that a crash shows again was deleted long ago.
         let back = before.is_some_and(|record| self.log.is_back(record));
         let begun = self.checks.sessions.begun.contains(&member.session) && !own && !back;
         if begun && !self.checks.sessions.over.contains(&member.session) {

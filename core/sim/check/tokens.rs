@@ -1,6 +1,6 @@
-//! Tokens rise: every run of a key has a higher one than all before it, whatever the store lost. Where
-//! the claim that had the highest one was deleted or written over by a stranger, who comes later can
-//! only go by its wall clock.
+//! Tokens rise: every run of a key has a higher token than all before it, whatever the store lost. If a
+//! stranger deleted or overwrote the claim with the highest token, later owners have only their wall
+//! clocks.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,16 +12,16 @@ use crate::sim::host::{Host, unix_us};
 use crate::sim::world::World;
 use crate::wire::{ClaimRecord, RecordName};
 
-/// The highest token that each key has run with.
+/// The highest token with which each key ran.
 #[derive(Debug, Default)]
 pub(in crate::sim) struct Tokens {
     highest: BTreeMap<Key, Token>,
-    /// The keys whose log does not say it any more.
+    /// The keys whose highest token is no longer in the log.
     forgotten: BTreeSet<Key>,
 }
 
 impl World {
-    /// Something is written, by whomever: a claim that is none any more says no token.
+    /// A record was written, by any client. A claim that is no longer readable shows no token.
     pub(in crate::sim) fn note_token(&mut self, write: &Write) {
         let Ok(RecordName::Claim(key)) = RecordName::parse(&write.name) else { return };
         let claim = write.value.as_deref().and_then(|value| ClaimRecord::decode(value).ok());
@@ -34,9 +34,9 @@ impl World {
         }
     }
 
-    /// An acknowledgement or an application may be slow, and the store may lose what it acknowledged
-    /// meanwhile: then the start comes after one with a higher token, which was taken before or runs at
-    /// this moment (an overlap), and what the tokens guard refuses it.
+    /// Acknowledgements and applications may be slow, and the store may lose acknowledged writes
+    /// meanwhile. Then a start may come after one with a higher token, which was taken before or still
+    /// runs (an overlap). The systems that check tokens refuse it.
     pub(in crate::sim) fn check_token(&mut self, key: &Key, token: Token) {
         let runs_higher = |host: &Host| {
             let run = host.app.runs.get(key).filter(|run| run.token > token);

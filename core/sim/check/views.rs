@@ -1,4 +1,4 @@
-//! Views converge: once it is quiet, everybody knows what the log says, record by record.
+//! Views converge: when the group is quiet, every view equals the log, record by record.
 
 use std::collections::BTreeMap;
 
@@ -10,8 +10,8 @@ use crate::sim::world::World;
 use crate::wire::{ClaimRecord, ControlRecord, MemberRecord, RecordName};
 
 impl World {
-    /// The records that every view is to know, with their revisions: no tombstones, and nothing
-    /// that cannot be read but claims, which are known as unreadable.
+    /// The records that every view must have, with their revisions: no tombstones, and no unreadable
+    /// records except claims, which count as unreadable.
     fn shown(&self) -> BTreeMap<String, Revision> {
         let mut shown = BTreeMap::new();
         for record in self.log.records() {
@@ -37,19 +37,19 @@ impl World {
         matches!(RecordName::parse(name), Ok(RecordName::Key(key)) if self.is_uncertain(&key))
     }
 
-    /// A node that reads the log for the first time takes no join for unsettled.
+    /// A node that reads the log for the first time sees every join as settled.
     fn check_newcomers_view(&mut self) {
         let records = self.log.records().filter(|record| record.name.starts_with("member."));
         let decode = |record: &Record| {
             let member = MemberRecord::decode(record.value.as_deref()?).ok()?;
-            // What a record says of later revisions than its own does not count.
+            // Revisions in a record that are not below its own do not count.
             let past = |said: Revision| if said < record.revision { said } else { Revision::NONE };
             Some((past(member.joined), past(member.settled)))
         };
         let members: Vec<_> = records.filter_map(decode).collect();
         let newest = members.iter().map(|(joined, _)| *joined).max().unwrap_or_default();
         let settled = members.iter().map(|(_, settled)| *settled).max().unwrap_or_default();
-        // Nobody is left who could say so otherwise.
+        // Without a live node, no node can settle the join.
         if newest > settled && self.hosts.iter().any(Host::is_up) {
             let what = format!("the join at {newest:?} seems unsettled, only {settled:?} is");
             self.violate(Check::Views, what);
@@ -66,7 +66,7 @@ impl World {
                 |(name, revision): &(&String, &Revision)| known.get(*name) != Some(revision);
             let missed: Vec<_> = shown.iter().filter(differs).collect();
             let known = known.keys().filter(|name| !self.is_uncertain_name(name));
-            // What cannot be read changes nothing: who knew the record before still does.
+            // An unreadable record changes nothing for nodes that knew the one before.
             let stands = |name: &String| {
                 let back = self.log.newest(name).is_some_and(|r| self.log.is_back(r));
                 self.log.has_value(name) && !back

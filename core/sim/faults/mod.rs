@@ -1,4 +1,4 @@
-//! What goes wrong, and what people do meanwhile.
+//! Faults, and what people do meanwhile.
 
 mod network;
 mod people;
@@ -15,38 +15,38 @@ use crate::edge::Command;
 use crate::key::Key;
 use crate::wire::Mode;
 
-/// What a right is for that a process may lose: records whose names begin so.
+/// The rights that a process may lose: the prefixes of record names.
 pub(super) const RIGHTS: [&str; 5] = ["claim.", "key.", "member.", "lease.", "stops."];
 
-/// One thing that happens. The number is the process's place.
+/// One fault. The number is the place of the process.
 #[derive(Debug, Clone)]
 pub(super) enum Fault {
     // Processes.
-    /// It stops for a while: frozen, or the machine is suspended.
+    /// Pauses a process: it is frozen, or its machine is suspended.
     Pause(usize, Duration),
     Resume(usize, u32),
     Crash(usize),
-    /// Another one takes its place if it is down, with the same id or a new one.
+    /// Another process replaces it if it is down, with the same id or a new one.
     Restart(usize, bool),
-    /// Another process is started with the same id.
+    /// Another process starts with the same id.
     Twin(usize, JoinPolicy),
     // The network.
-    /// What it sends, what it is sent, or both does not get through.
+    /// What it sends, what it receives, or both is lost.
     Cut(usize, bool, bool, Duration),
     Heal(usize),
     BreakWatches(usize),
     SilenceWatches(usize),
-    /// Its writes of records whose names begin so are refused from now on.
+    /// Its writes of records with this prefix are refused from now on.
     Deny(usize, &'static str),
     // The store.
-    /// Nobody leads for a while.
+    /// The store has no leader for a while.
     Outage(Duration),
-    /// It crashes, and shows again what was superseded, of names of which nothing is left.
+    /// The store crashes, and shows superseded records again of names without a record.
     StoreCrash(usize),
-    /// The server's clock is wrong by that many seconds from now on.
+    /// Sets how wrong the server's clock is, in s.
     Skew(i64),
     LoseTail(usize),
-    /// The bucket is deleted, and made again after a while.
+    /// The bucket is deleted, and made again later.
     Delete(Duration),
     Recreate,
     /// A record that was gone is there again.
@@ -55,21 +55,21 @@ pub(super) enum Fault {
     Announce(Key),
     AnnounceFor(Key, Duration),
     Retract(Key),
-    /// Retracted and announced again by turns, that often.
+    /// Retracts and announces the key in turn, this many times.
     Churn(Key, u8),
     Control(usize, Mode),
     Rebalance,
     Command(usize, u8),
     // Strangers.
-    /// Something unreadable over a claim.
+    /// Writes garbage over a claim.
     Garbage(Key),
-    /// Something that does not belong there, of that kind.
+    /// Writes a foreign record of this kind.
     StaleClaim(u8),
     DeleteMember(usize),
-    /// Something unreadable over a claim that its owner can no longer write, and a process that has
-    /// never seen whose it was.
+    /// Writes garbage over a claim that its owner can no longer write, and starts a process that has
+    /// never seen its owner.
     Smother(Key),
-    /// A member record of a node that does not exist, which plans by these versions; it is deleted
+    /// Writes a member record of a node that does not exist, with these plan versions. It is deleted
     /// when the faults are over.
     Ghost(u32, u32),
     // The end.
@@ -94,7 +94,7 @@ impl World {
             Fault::Deny(at, kind) => _ = self.hosts[at].link.denied.insert(kind),
             Fault::Outage(span) => self.outage(span),
             Fault::StoreCrash(number) => self.crash_store(number),
-            // Known: what has just been taken over would not be, for a heartbeat.
+            // A known case: an id that was just taken over would not be known as such for a heartbeat.
             Fault::Skew(_) if self.is_any_usurped() => {}
             Fault::Skew(seconds) => self.log.set_clock(seconds),
             Fault::LoseTail(count) => self.lose(|log| log.lose_tail(count)),
@@ -117,7 +117,7 @@ impl World {
         }
     }
 
-    /// The faults are over: everything works from now on.
+    /// The faults are over. Everything works from now on.
     fn calm(&mut self) {
         self.traps.clear();
         self.weather = super::link::Weather { down_until: self.now, ..Default::default() };
@@ -127,7 +127,7 @@ impl World {
         }
     }
 
-    /// The group is there, and has no members that nobody knows.
+    /// The group exists, and has no foreign members.
     pub(super) fn settle_strangers(&mut self) {
         if self.log.is_absent() {
             self.recreate_group();
@@ -135,7 +135,7 @@ impl World {
         self.delete_ghost();
     }
 
-    /// A process that works from now on, or another one in its place.
+    /// A process that works from now on, or its replacement.
     pub(super) fn calm_process(&mut self, at: usize) {
         let host = &mut self.hosts[at];
         host.link.heal();

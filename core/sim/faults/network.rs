@@ -1,4 +1,4 @@
-//! Connections that carry nothing.
+//! Connections that lose messages.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use crate::sim::event::Event;
 use crate::sim::world::World;
 
 impl World {
-    /// What is sent, what is answered, or both does not get through for a while.
+    /// Messages, answers or both are lost for a while.
     pub(super) fn cut(&mut self, at: usize, (out, back): (bool, bool), span: Duration) {
         let link = &mut self.hosts[at].link;
         link.cut_out |= out;

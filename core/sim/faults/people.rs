@@ -1,4 +1,4 @@
-//! What announcers, operators and the application want.
+//! Actions of announcers, operators and the application.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::sim::world::World;
 use crate::wire::{ControlRecord, Mode, OnDeadline, RebalanceRecord, RecordName};
 
 impl World {
-    /// Somebody writes a record, over anything.
+    /// Some client writes a record, over any revision.
     pub(super) fn put(
         &mut self,
         name: &RecordName,
@@ -54,7 +54,7 @@ impl World {
         self.put(&RecordName::Key(key), None, None);
     }
 
-    /// Retracts a key, or announces it again, and goes on so soon after.
+    /// Retracts a key or announces it again, and continues soon after.
     pub(super) fn churn(&mut self, key: Key, times: u8) {
         let name = RecordName::Key(key.clone()).to_string();
         if self.log.read(self.now, &name).is_some_and(|record| record.value.is_some()) {
@@ -88,7 +88,7 @@ impl World {
         self.put(&RecordName::Control(id), Some(&record.encode()), None);
     }
 
-    /// Nothing is wanted of a node any more.
+    /// Deletes a node's control record.
     pub(super) fn uncontrol(&mut self, id: &NodeId) {
         self.put(&RecordName::Control(id.clone()), None, None);
     }

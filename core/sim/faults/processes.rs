@@ -1,4 +1,4 @@
-//! Processes that stop, end, come back, or are one too many.
+//! Processes that pause, end, return, or have the id of another one.
 
 use std::time::Duration;
 
@@ -34,7 +34,7 @@ impl World {
         self.start(at, &id, &Setting::new(self.lease, seed), manners);
     }
 
-    /// One more process, with an id that nobody had.
+    /// Starts one more process, with a new id.
     pub(super) fn newcomer(&mut self) {
         let (place, seed) = (self.hosts.len(), self.rng.u64(..));
         let id = NodeId::new(format!("x{place}")).expect("a legal id");
@@ -42,16 +42,16 @@ impl World {
         self.start(place, &id, &Setting::new(self.lease, seed), manners);
     }
 
-    /// Another process with the same id. Where it takes that over at once, the platform has promised
-    /// that the one before it is over; if it is not, that one is no owner any more.
+    /// Starts another process with the same id. If it takes over at once, the platform has promised
+    /// that the earlier one is over. If that one lives, it no longer counts as an owner.
     pub(super) fn twin(&mut self, at: usize, join: JoinPolicy) {
         let of = |name: RecordName| name.to_string();
         let id = &self.hosts[at].id;
         let named = [of(RecordName::Lease(id.clone())), of(RecordName::Member(id.clone()))];
         if named.iter().all(|name| self.log.read(self.now, name).is_none_or(|r| r.value.is_none()))
         {
-            // Known: where a stranger deleted the member record and the lease expired, nothing tells
-            // that there is anybody.
+            // A known case: without the member record (deleted by a stranger) and the lease (expired),
+            // nothing shows that the process lives.
             return;
         }
         let (id, place) = (self.hosts[at].id.clone(), self.hosts.len());
@@ -61,13 +61,13 @@ impl World {
         self.hosts[place].fate = Fate::Twin;
     }
 
-    /// Whether a process lives whose id was given to another one.
+    /// Whether a process lives whose id was taken over.
     pub(super) fn is_any_usurped(&self) -> bool {
         self.hosts.iter().any(|host| host.is_up() && host.usurped.is_some())
     }
 
-    /// A process never works again, each in its own way; whatever it was told to stop it does stop,
-    /// since a run that goes on holds its key for good.
+    /// A process never recovers, each in its own way. It does confirm its stops, because a run that
+    /// goes on would hold its key for good.
     pub(in crate::sim) fn damn(&mut self, at: usize) {
         self.hosts[at].app.manners.stubborn = false;
         self.confirm_all(at);

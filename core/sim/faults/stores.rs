@@ -1,4 +1,4 @@
-//! A store that does not answer, or forgets what it said.
+//! A store that does not answer, or loses records.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use crate::sim::log::Log;
 use crate::sim::world::World;
 
 impl World {
-    /// Nobody leads for a while, as between two leaders.
+    /// The store has no leader for a while, as in an election.
     pub(super) fn outage(&mut self, span: Duration) {
         self.weather.down_until = self.weather.down_until.max(self.now + span);
         for at in 0..self.hosts.len() {
@@ -28,7 +28,7 @@ impl World {
         }
     }
 
-    /// The store loses what it acknowledged.
+    /// The store loses acknowledged records.
     pub(super) fn lose(&mut self, how: impl FnOnce(&mut Log)) {
         self.lost = Some(self.now);
         self.counts.losses += 1;

@@ -1,4 +1,4 @@
-//! Records that nobody of the group wrote.
+//! Records that no node of the group wrote.
 
 use crate::id::{NodeId, Revision, Session};
 use crate::key::Key;
@@ -6,7 +6,7 @@ use crate::sim::world::World;
 use crate::timing::Timing;
 use crate::wire::{MemberRecord, MemberState, RecordName};
 
-/// Names and values that do not belong there.
+/// Foreign names and values.
 const LITTER: [(&str, &[u8]); 10] = [
     ("key.=zz", b""),
     ("key.a..b", b""),
@@ -31,7 +31,7 @@ impl World {
         self.put(&RecordName::Claim(key), Some(value), None);
     }
 
-    /// The owner of the key goes on for a lease without being able to say so.
+    /// The owner of the key goes on for a lease without the right to write claims.
     pub(super) fn smother(&mut self, key: &Key) {
         let owner = self.hosts.iter().position(|h| h.is_up() && h.app.runs.contains_key(key));
         let Some(owner) = owner else { return };
@@ -52,7 +52,7 @@ impl World {
         self.put(&RecordName::Member(id), None, None);
     }
 
-    /// A member that has no lease: of another build, which plans by other versions.
+    /// A member without a lease: of another build, with other plan versions.
     pub(super) fn ghost(&mut self, plan: (u32, u32)) {
         self.member_deleted = true;
         let record = MemberRecord {

@@ -1,4 +1,4 @@
-//! Claims on their way: how many at a time, what is known of them, when they are tried again.
+//! Takes on their way: how many at once, when they are retried, and what proves them.
 
 use bytes::Bytes;
 
@@ -10,7 +10,7 @@ use crate::id::Token;
 use crate::timing::Timing;
 use crate::wire::{ClaimRecord, CoolDown, Owner};
 
-/// The most claims that a node has on their way at a time, and some keys more.
+/// The most takes on their way at a time, and a larger number of keys.
 const MOST: usize = 1_024;
 const MORE: usize = 1_100;
 
@@ -30,7 +30,7 @@ fn owner(play: &mut Play, node: &str) -> Option<Owner> {
     Some(Owner { node: node.parse().expect("a legal id"), session })
 }
 
-/// Many keys, all of whose claims are held back on their way.
+/// Many keys, whose takes are all held back.
 fn flooded() -> (Play, usize, Vec<String>) {
     let (mut play, a) = alone();
     play.rule(a, Verb::Write, "claim.", Fate::Held);
@@ -88,7 +88,7 @@ fn takes_of_an_ended_session_do_not_count_in_the_next() {
 fn a_take_of_unknown_outcome_is_retried_after_a_pause() {
     let (mut play, a) = alone();
     play.once(a, Verb::Write, "claim.k", Fate::Lost);
-    // The audit asks as well, so not only once.
+    // The audit reads this record too, so every read is lost.
     play.rule(a, Verb::Read, "claim.k", Fate::Lost);
     play.announce("k");
     play.until_running(&["k"]);
@@ -110,7 +110,7 @@ fn a_refused_take_is_retried_after_one_heartbeat() {
 #[test]
 fn a_key_starts_when_its_claim_is_acknowledged() {
     let (mut play, a) = alone();
-    // The watch shows it much later.
+    // The watch delivers the claim much later.
     play.players[a].pace = BEAT;
     play.announce("k");
     play.until(MS * 20, |play| play.runs(a, "k"));
@@ -154,7 +154,7 @@ fn another_sessions_claim_with_the_same_token_starts_nothing() {
 fn an_untaken_orphan_is_taken_after_two_heartbeats() {
     let (mut play, a, b) = two();
     play.rule(a, Verb::Write, "claim.", Fate::Refused);
-    // Nothing else is due just then.
+    // At this time no other event is due.
     play.run(BEAT / 3);
     let names = names(6);
     play.announce_all(&names);

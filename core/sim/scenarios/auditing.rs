@@ -1,4 +1,4 @@
-//! What a watch does not show: the node asks for one of its own records now and then.
+//! The audit: a node reads one of its own records at times, to find what its watch does not show.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::log::Record;
 use crate::time::Time;
 use crate::wire::ClaimRecord;
 
-/// When the process asked for a record of that kind.
+/// When the process read a record of this kind.
 fn asked(play: &Play, place: usize, kind: &str) -> Vec<(Time, String)> {
     let ask = |(at, action): &(Time, Action)| match action {
         Action::Read(_, name, _) if name.starts_with(kind) => Some((*at, name.clone())),
@@ -55,7 +55,7 @@ fn the_audit_reads_at_most_ten_times_a_second() {
     assert_eq!(asked(&play, a, "").len() - before, 20);
 }
 
-/// What a node does where the leader says that of the claim it holds.
+/// Whether a node resyncs when the leader answers this for the claim that it holds.
 fn resyncs_on(answer: impl FnOnce(&mut Play) -> Option<Record>) -> bool {
     let (mut play, a) = alone();
     let answer = answer(&mut play);
@@ -80,14 +80,14 @@ fn a_claim_that_differs_from_the_view_causes_a_resync() {
         let record = standing(play);
         Some(Record { revision: Revision(record.revision.0 - 1), ..record })
     }));
-    // It must have been shown.
+    // The watch should have delivered it.
     let later = |play: &mut Play, by: u64| {
         play.announce("other");
         Record { revision: Revision(play.log.last().0 + by), ..standing(play) }
     };
     assert!(resyncs_on(|play| Some(Record { value: other(play), ..later(play, 0) })));
     assert!(!resyncs_on(|play| Some(later(play, 0))), "with its own token it may be mended");
-    // The watch will show it.
+    // The watch will deliver it.
     assert!(!resyncs_on(|play| Some(Record { value: other(play), ..later(play, 1_000) })));
 }
 

@@ -1,4 +1,4 @@
-//! Moves of a balance generation whose receivers or donors change meanwhile.
+//! Generations whose receivers or donors change before all moves are done.
 
 use bytes::Bytes;
 
@@ -10,7 +10,7 @@ use crate::config::{Config, RebalancePolicy};
 use crate::edge::Command;
 use crate::wire::{ControlRecord, Mode};
 
-/// Many keys, all on the first of the nodes that follow, which confirms no stop.
+/// Many keys on one node, which confirms no stop.
 fn donor() -> (Play, usize, Vec<String>) {
     let (mut play, a, keys) = crowded(12);
     play.players[a].app.confirms = false;
@@ -76,7 +76,7 @@ fn keys_whose_receiver_crashed_stay() {
     assert_eq!(told(&play, a, &keys, "+"), 6, "no other was stopped");
 }
 
-/// What a node was not there for, it takes for done where the donors say so.
+/// A node that resyncs learns from the donors' records that a generation is finished.
 #[test]
 fn a_resync_does_not_reopen_a_finished_generation() {
     let (mut play, a, b) = sharing();
@@ -89,7 +89,7 @@ fn a_resync_does_not_reopen_a_finished_generation() {
     play.announce_all(&["l1", "l2", "l3", "l4", "l5"]);
     play.run(MS * 50);
     play.break_watches(b);
-    // Which compares the plans of both.
+    // This compares the plans of both nodes.
     play.run(BEAT / 2);
     assert_eq!(play.resyncs(b), 1);
 }
@@ -106,7 +106,7 @@ fn a_retracted_key_is_not_replaced_in_its_move() {
     play.run(LEASE);
     assert_eq!(keys.iter().filter(|key| play.runs(b, key)).count(), 5);
     assert_eq!(told(&play, a, &keys, "+"), 6);
-    // And by everybody it is known who has fewer.
+    // All nodes know which node has fewer keys.
     for place in [a, b] {
         play.rule(place, Verb::Write, "claim.", Fate::Held);
     }
@@ -152,7 +152,7 @@ fn new_keys_are_placed_during_a_generation() {
             play.rule(place, Verb::Write, &format!("claim.n{at}"), Fate::Held);
         }
         play.announce(&format!("n{at}"));
-        // Which compares the plans.
+        // This compares the plans.
         play.run(MS * 20);
     }
     for place in places {
@@ -185,7 +185,7 @@ fn donors_of_one_key_fill_receivers_evenly() {
     assert_eq!(keys.iter().filter(|key| (0..8).any(|at| play.told(at, key) == "+-")).count(), 8);
 }
 
-/// Only a request moves keys there; who comes late knows of it, and that it was done.
+/// Here only a request moves keys. A node that joins later sees the request, and that it was done.
 #[test]
 fn a_joining_node_does_not_repeat_a_finished_rebalance() {
     let mut play = Play::new(LEASE);
@@ -209,7 +209,7 @@ fn a_joining_node_does_not_repeat_a_finished_rebalance() {
             play.rule(place, Verb::Write, &format!("claim.l{new}"), Fate::Held);
         }
         play.announce(&format!("l{new}"));
-        // Which compares the plans.
+        // This compares the plans.
         play.run(MS * 20);
     }
     assert!(KEYS.iter().all(|key| play.told(b, key).ends_with('+')));

@@ -1,4 +1,4 @@
-//! How long a key may be without an owner, and how much may be written for it.
+//! How long a key may be without an owner, and how many writes that costs.
 
 use std::time::Duration;
 
@@ -6,8 +6,8 @@ use super::play::Play;
 use super::{BEAT, LEASE, MS};
 use crate::timing::{SETTLE_AT_MOST, observed};
 
-/// What an idle key may take at most: its owner's lease on the slowest clock with the grace, and the
-/// beats in which the end is noticed and the plan carried out.
+/// The longest time without an owner: the lease on the slowest clock with the grace, and the heartbeats
+/// until the end is noticed and the plan carried out.
 fn bound(lease: Duration) -> Duration {
     observed(lease) + lease / 6 * 3 + Duration::from_secs(1)
 }
@@ -20,7 +20,7 @@ fn all_run(play: &Play, keys: &[String]) -> bool {
     keys.iter().all(|key| play.runner(key).is_some())
 }
 
-/// How many claims were asked for, whatever became of them.
+/// How many writes of claims were sent, with any outcome.
 fn claims_asked(play: &Play) -> usize {
     (0..play.players.len()).map(|place| play.writes(place, "claim.").len()).sum()
 }

@@ -1,4 +1,4 @@
-//! The groups that scenarios begin with.
+//! The groups with which scenarios begin.
 
 use super::fate::{Fate, Verb};
 use super::play::Play;
@@ -6,10 +6,10 @@ use super::{BEAT, LEASE};
 use crate::id::{Revision, Session};
 use crate::wire::{LeaseRecord, LeaseState};
 
-/// Keys for a group to share.
+/// Keys that a group shares.
 pub(super) const KEYS: [&str; 6] = ["k1", "k2", "k3", "k4", "k5", "k6"];
 
-/// A node that runs `k` by itself.
+/// A node that runs `k` alone.
 pub(super) fn alone() -> (Play, usize) {
     let mut play = Play::new(LEASE);
     let a = play.start("a");
@@ -19,7 +19,7 @@ pub(super) fn alone() -> (Play, usize) {
     (play, a)
 }
 
-/// A node that has many keys: the play, the node, the keys.
+/// A node with many keys: the play, the node, the keys.
 pub(super) fn crowded(count: usize) -> (Play, usize, Vec<String>) {
     let (mut play, a) = one();
     let keys: Vec<_> = (0..count).map(|at| format!("k{at}")).collect();
@@ -29,7 +29,7 @@ pub(super) fn crowded(count: usize) -> (Play, usize, Vec<String>) {
     (play, a, keys)
 }
 
-/// A node whose claim of `k` is held back on its way.
+/// A node whose take of `k` is held back.
 pub(super) fn claiming() -> (Play, usize) {
     let (mut play, a) = one();
     play.once(a, Verb::Write, "claim.k", Fate::Held);
@@ -38,7 +38,7 @@ pub(super) fn claiming() -> (Play, usize) {
     (play, a)
 }
 
-/// A node and no key.
+/// A node without keys.
 pub(super) fn one() -> (Play, usize) {
     let mut play = Play::new(LEASE);
     let a = play.start("a");
@@ -46,7 +46,7 @@ pub(super) fn one() -> (Play, usize) {
     (play, a)
 }
 
-/// Two nodes and no key.
+/// Two nodes without keys.
 pub(super) fn two() -> (Play, usize, usize) {
     let mut play = Play::new(LEASE);
     let (a, b) = (play.start("a"), play.start("b"));
@@ -54,7 +54,7 @@ pub(super) fn two() -> (Play, usize, usize) {
     (play, a, b)
 }
 
-/// Two nodes, one of which runs `k`: the play, who runs it, who does not.
+/// Two nodes, one of which runs `k`: the play, the owner, the other one.
 pub(super) fn pair() -> (Play, usize, usize) {
     let mut play = Play::new(LEASE);
     play.start("a");
@@ -78,7 +78,7 @@ pub(super) fn sharing() -> (Play, usize, usize) {
     (play, a, b)
 }
 
-/// The session of a process that is not played.
+/// The session of a node that is not in the play.
 pub(super) fn stranger() -> Session {
     Session::from_bits(77)
 }

@@ -1,4 +1,5 @@
-//! Claims: who takes an orphan, what clears up, and what an acknowledgement proves.
+//! Claims: which node takes an orphan, which one deletes stale claims, and what an acknowledgement
+//! proves.
 
 use super::casts::{KEYS, alone, strange_lease, stranger, two};
 use super::fate::{Fate, Verb};
@@ -17,7 +18,7 @@ fn an_orphan_refused_to_its_planned_owner_is_taken_by_the_next() {
     play.until(BEAT * 4, |play| KEYS.iter().all(|key| play.runs(b, key)));
 }
 
-// Found on real servers, under announcements without end: two nodes each had a key down for the other.
+// Found on real servers, under endless announcements: two nodes each expected the other to take a key.
 #[test]
 fn an_orphan_of_a_constantly_busy_planned_owner_is_taken_by_the_next() {
     let (mut play, a, b) = two();
@@ -33,7 +34,7 @@ fn an_orphan_of_a_constantly_busy_planned_owner_is_taken_by_the_next() {
     assert!(KEYS.iter().all(|key| play.runs(b, key)), "{}", play.story());
 }
 
-// Found on real servers, with a node that was half a second from everybody else.
+// Found on real servers, with a node that was half a second away from all others.
 #[test]
 fn a_take_after_an_unseen_owner_gets_a_higher_token() {
     let (mut play, a, b) = two();
@@ -60,7 +61,7 @@ fn a_late_acknowledgement_is_no_lost_tail() {
     play.once(a, Verb::Write, "claim.late", Fate::Held);
     play.announce("late");
     play.until(BEAT, |play| !play.players[a].held.is_empty());
-    // Its answer is under way for a millisecond; what was written after it is faster.
+    // The answer takes a millisecond. A later record is faster.
     play.land(a);
     play.announce("other");
     play.deliver_now(a);
@@ -106,7 +107,7 @@ fn a_stale_claim_is_deleted_by_one_node() {
 #[test]
 fn a_completion_does_not_delete_a_newer_announcement() {
     let (mut play, a) = alone();
-    // The owner has not seen it yet.
+    // The owner has not seen the announcement yet.
     play.players[a].silent = true;
     play.announce("k");
     let complete = play.complete(a, "k");

@@ -1,4 +1,4 @@
-//! Ending a session once, and clearing up after one that somebody else has ended.
+//! Killing a session once, and clearing up after a session that another node killed.
 
 use super::fate::{Fate, Verb};
 use super::play::Play;

@@ -1,4 +1,4 @@
-//! What is gone stays gone, whatever the store shows again after a crash; and it leaves nothing behind.
+//! What is gone stays gone after a crash of the store, and its tombstones are collected.
 
 use std::time::Duration;
 
@@ -12,14 +12,14 @@ use crate::log::{Outcome, Record, Write};
 use crate::timing::TOMBSTONE_TTL;
 use crate::wire::ManifestRecord;
 
-/// Keys that come and go, as many as are worth a manifest here.
+/// Keys that come and go, as many as make a manifest worth its write here.
 pub(super) const GONE: [&str; 3] = ["x", "y", "z"];
 
 pub(super) fn start(play: &mut Play, id: &str) -> usize {
     play.start_with(id, 0, |config| config.worth = GONE.len())
 }
 
-/// Two nodes that have run some keys which are gone, and one that stays.
+/// Two nodes that ran some keys which are gone, and one that stays.
 fn used() -> (Play, usize, usize) {
     let mut play = Play::new(LEASE);
     let (a, b) = (start(&mut play, "a"), start(&mut play, "b"));
@@ -43,7 +43,7 @@ fn manifest(play: &Play) -> ManifestRecord {
     ManifestRecord::decode(record.value.as_ref().expect("no tombstone")).expect("it can be read")
 }
 
-/// The store forgets the tombstones that it may, and shows again what they replaced.
+/// The store drops the tombstones that may expire, and shows again what they superseded.
 fn crash_store(play: &mut Play) {
     play.log.crash(play.now, Duration::ZERO, |_| Some(0));
     for at in 0..play.players.len() {
@@ -189,7 +189,7 @@ fn a_superseded_record_unknown_to_the_leader_gets_a_tombstone() {
     assert!(!back.is_empty());
     let held = |play: &Play, at: usize| play.players[at].held.len() == back.len();
     play.until(LEASE, |play| held(play, a) || held(play, b));
-    // The watches have shown what the leader does not know.
+    // The watches showed records that the leader does not have.
     for name in &back {
         play.log.forget(name);
     }
@@ -207,7 +207,7 @@ fn a_superseded_record_unknown_to_the_leader_gets_a_tombstone() {
 #[test]
 fn a_manifest_that_does_not_fit_covers_a_smaller_part() {
     let mut play = Play::new(LEASE);
-    // Revisions so far apart take ten digits each.
+    // Revisions this far apart need ten digits each.
     let keys: Vec<_> = (0..1_000).map(|n| format!("k{n}")).collect();
     for key in &keys {
         play.announce(key);

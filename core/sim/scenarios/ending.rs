@@ -1,4 +1,4 @@
-//! Completing and releasing keys where answers are lost: what is tried again, when, and what is said.
+//! Completing and releasing keys when answers are lost: retries, their pauses, and the replies.
 
 use super::casts::{alone, pair};
 use super::fate::{Fate, Verb};
@@ -11,7 +11,7 @@ use crate::time::Time;
 use crate::timing::Timing;
 use crate::wire::{ClaimRecord, ControlRecord, Mode};
 
-/// When the process wrote about `k` itself.
+/// When the process wrote the record of `k`.
 fn deletions(play: &Play, place: usize) -> Vec<Time> {
     play.writes(place, "key.k").into_iter().map(|(at, _)| at).collect()
 }

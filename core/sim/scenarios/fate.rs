@@ -1,9 +1,9 @@
-//! What becomes of single messages to the store.
+//! The fates of single messages to the store.
 
 use crate::edge::{ReadId, WatchId, WriteId};
 use crate::log::{Filter, Record, StoreError, Write};
 
-/// What a process asks of the store.
+/// A request of a process to the store.
 #[derive(Debug, Clone)]
 pub(super) enum Message {
     Write(WriteId, Write),
@@ -12,35 +12,35 @@ pub(super) enum Message {
     Info,
 }
 
-/// Which messages a rule is about.
+/// Which messages a rule matches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Verb {
     Write,
     Read,
 }
 
-/// What becomes of a message.
+/// What happens to a message.
 #[derive(Debug, Clone)]
 pub(super) enum Fate {
     /// It never arrives.
     Lost,
     /// It is carried out, and its answer is lost.
     Unanswered,
-    /// It waits on the way until the script lets it land.
+    /// It waits on its way until the script lets it land.
     Held,
     /// The store refuses it.
     Refused,
-    /// A leader of old answers with this.
+    /// An old leader answers with this.
     Old(Option<Record>),
 }
 
-/// A fate for the messages about one record, or (with a name that ends in a dot) about all below.
+/// A fate for the messages about one record, or about all records below a name that ends in a dot.
 #[derive(Debug, Clone)]
 pub(super) struct Rule {
     pub(super) verb: Verb,
     pub(super) name: String,
     pub(super) fate: Fate,
-    /// For how many messages it stands; none: for all.
+    /// How many messages it applies to. `None`: all.
     pub(super) times: Option<usize>,
 }
 
@@ -56,7 +56,7 @@ impl Rule {
     }
 }
 
-/// The first rule's fate for a message; a rule that is used up goes.
+/// The fate from the first rule that matches. A rule that is used up is removed.
 pub(super) fn fate_of(rules: &mut Vec<Rule>, message: &Message) -> Option<Fate> {
     let at = rules.iter().position(|rule| rule.is_about(message))?;
     let fate = rules[at].fate.clone();

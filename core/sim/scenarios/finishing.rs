@@ -1,4 +1,4 @@
-//! Ending a key: completed, released, retracted and announced again, in the wrong moment.
+//! Keys that are completed, released, retracted or announced again at an inconvenient time.
 
 use std::time::Duration;
 
@@ -161,7 +161,7 @@ fn a_lost_deletion_of_the_stops_record_is_repeated() {
     assert_eq!(play.record("stops.a").and_then(|record| record.value), None);
 }
 
-/// A look that begins later knows the age only from the record.
+/// A viewer that starts later knows the age only from the record.
 #[test]
 fn the_stops_record_keeps_up_with_the_age_and_never_expires() {
     let (mut play, a) = alone();

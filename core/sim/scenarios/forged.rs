@@ -1,5 +1,4 @@
-//! Records that nobody honest wrote, and records of a log that is lost: none may hurt the group for
-//! longer than it stands there.
+//! Forged records, and records of a lost log. They do no harm after they are gone.
 
 use bytes::Bytes;
 
@@ -127,7 +126,7 @@ fn a_claim_with_the_highest_token_is_handed_over_once() {
     play.until_running(&["forged"]);
     play.run(LEASE);
     assert_eq!(play.claim("forged").expect("a claim").token, Token::MAX);
-    // The watch shows what became of it before an acknowledgement does.
+    // The watch delivers the outcome before an acknowledgement does.
     play.once(a, Verb::Write, "claim.forged", Fate::Unanswered);
     play.command(a, Command::Flush);
     play.run(LEASE);

@@ -1,4 +1,4 @@
-//! Holding the moves of a balance generation back.
+//! Freezes of balance generations.
 
 use super::play::Play;
 use super::{BEAT, LEASE};

@@ -1,4 +1,4 @@
-//! Claims that cannot be read, and tokens that cannot be true.
+//! Unreadable claims and forged tokens.
 
 use std::time::Duration;
 
@@ -60,7 +60,7 @@ fn a_token_from_a_clock_one_year_ahead_is_accepted() {
     assert_eq!(play.told(a, "k"), "+");
     let token = play.claim("k").expect("a claim").token;
     play.crash(a);
-    // The play itself sees to it that this start's token is above the first one's.
+    // The play checks that this start's token is above the first one.
     play.until(LEASE * 2, |play| play.runs(b, "k"));
     assert!(play.claim("k").expect("a claim").token > token);
 }
@@ -128,7 +128,7 @@ fn garbage_over_an_unseen_hand_over_is_not_overwritten() {
     play.until(LEASE, |play| play.writes(donor, "claim.k").len() > before);
     play.players[donor].silent = true;
     play.until(LEASE, |play| play.runs(other, "k"));
-    // The receiver cannot write its claim again, and the donor is shown no more than this.
+    // The receiver cannot write its claim again, and the donor sees no more than this.
     play.cut(other);
     play.put("claim.k", Some(Bytes::from_static(b"{garbage")), None);
     play.players[donor].silent = false;

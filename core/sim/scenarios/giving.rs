@@ -1,4 +1,4 @@
-//! Claims that are given away where answers are lost or of old.
+//! Hand-overs when answers are lost or old.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::id::{NodeId, Session, Token};
 use crate::timing::Timing;
 use crate::wire::{ClaimRecord, ControlRecord, CoolDown, MAX_COOL_DOWNS, Mode, Owner};
 
-/// The same, where the one that runs it is drained and was told to stop.
+/// Two nodes; the owner of `k` drains and received a stop.
 fn stopping() -> (Play, usize, usize) {
     let (mut play, donor, other) = pair();
     play.players[donor].app.confirms = false;
@@ -87,7 +87,7 @@ fn a_stopped_key_without_a_receiver_restarts() {
     assert_eq!(play.told(donor, "k"), "+-+");
 }
 
-/// What tells a node how a hand-over of its own ended.
+/// Leaves a node one way to learn the outcome of its hand-over: its watch or a leader read.
 fn by_either(play: &mut Play, place: usize, the_watch: bool) {
     if the_watch {
         play.rule(place, Verb::Read, "claim.k", Fate::Lost);

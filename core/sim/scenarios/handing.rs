@@ -1,4 +1,4 @@
-//! Giving keys away: hand-overs in doubt, stops that are told, releases.
+//! Giving keys away: hand-overs of unknown outcome, stops, releases.
 
 use super::casts::pair;
 use super::fate::{Fate, Verb};
@@ -14,8 +14,8 @@ fn set_mode(play: &mut Play, place: usize, mode: Mode) {
     play.control(&id, &ControlRecord::new(mode));
 }
 
-/// A drain of the donor's has sent `k` to the other node, nobody knows with what outcome, when the
-/// other is cordoned and the drain is cancelled: the key is to stay.
+/// A drain of the donor has sent `k` to the other node with unknown outcome. Then the other node is
+/// cordoned and the drain is cancelled, so the key should stay.
 fn doubtful(times_held: usize) -> (Play, usize, usize) {
     let (mut play, donor, other) = pair();
     for _ in 0..times_held {
@@ -56,8 +56,8 @@ fn a_resync_keeps_unknown_hand_overs() {
     assert_eq!(play.told(other, "k"), "");
 }
 
-/// One node with two claims of `k` behind it, both of this session: (the play, the node, the first
-/// claim's revision, how much of the log there was then).
+/// One node that claimed `k` twice in this session: (the play, the node, the revision of the first
+/// claim, the end of the log at that time).
 fn claimed_twice() -> (Play, usize, Revision, Revision) {
     let mut play = Play::new(LEASE);
     let a = play.start("a");
@@ -77,7 +77,7 @@ fn claimed_twice() -> (Play, usize, Revision, Revision) {
     (play, a, first, last)
 }
 
-/// The log loses everything after that.
+/// The log loses everything after that revision.
 fn lose_since(play: &mut Play, last: Revision) {
     let count = usize::try_from(play.log.last().0 - last.0).expect("few");
     play.log.lose_tail(count);
@@ -115,7 +115,7 @@ fn a_reappeared_claim_needs_a_new_token() {
     play.crash(other);
     lose_since(&mut play, last);
     assert_eq!(play.revision("claim.k"), first, "it names the donor again");
-    // The play itself sees to it that this start's token is above the other's.
+    // The play checks that this start's token is above the other one.
     play.until(LEASE * 2, |play| play.told(donor, "k") == "+-+");
 }
 
@@ -218,7 +218,7 @@ fn a_key_released_by_every_node_rests() {
         }
         play.run(MS);
     }
-    // Two cool-downs begin in that time; within each every node of a full list is tried once more.
+    // Two cool-downs begin in that time. In each of them every node of a full list is tried once more.
     assert!((10..=2 * (MAX_COOL_DOWNS + 1)).contains(&runs), "it ran {runs} times");
     let told = |place: &usize| play.notices(*place).any(|n| matches!(n, Notice::Unwanted { .. }));
     assert!(places.iter().any(told));
@@ -322,12 +322,12 @@ fn a_lost_run_ends_before_the_key_is_given_back() {
     let (mut play, donor, other) = pair();
     play.players[donor].app.confirms = false;
     let claim = play.claim("k").expect("a claim");
-    // As if an earlier write of its own had landed late.
+    // As if an earlier write of its own landed late.
     let late = ClaimRecord { token: Token(claim.token.0 + 1), ..claim };
     play.put("claim.k", Some(late.encode()), None);
     play.until(BEAT, |play| play.told(donor, "k") == "+!");
     let until = play.players[donor].app.until;
-    // Which is one more reason to look at it.
+    // This makes nodes look at the key again.
     play.announce("k");
     play.run(until.since(play.now) - MS);
     assert_eq!(play.told(other, "k"), "", "the lost run may go on until then");

@@ -1,4 +1,4 @@
-//! Joining under an id that somebody has, or had.
+//! Joining with an id that another process uses or used.
 
 use bytes::Bytes;
 
@@ -138,7 +138,7 @@ fn a_node_does_not_join_a_group_of_another_protocol() {
 fn a_member_with_a_newer_plan_version_keeps_no_node_out() {
     let (mut play, a) = alone();
     let newer = MemberRecord { plan: (1, 2), ..play.member("a").expect("a member") };
-    // So that it does not write its record again.
+    // A frozen node does not write its record again.
     play.freeze(a);
     play.put("member.a", Some(newer.encode()), None);
     let b = play.start("b");

@@ -1,5 +1,5 @@
-//! Leaving where answers are lost or late: what ends a session is written until it stands, and no
-//! other session is ended by it.
+//! Leaving when answers are lost or late: the end of a session is written until it is recorded, and
+//! ends no other session.
 
 use super::casts::{alone, claiming, pair, strange_lease};
 use super::fate::{Fate, Verb};

@@ -1,4 +1,4 @@
-//! The store of a play and the way to it.
+//! The store of a play, and the connections to it.
 
 use super::super::log::no_answer;
 use super::fate::{Fate, Message, Rule, Verb, fate_of, refusal};
@@ -8,7 +8,7 @@ use crate::edge::{Input, WatchId};
 use crate::log::{Change, Info, Outcome, StoreError};
 
 impl Play {
-    /// A message sets out: whatever rule there is for it decides what becomes of it.
+    /// Sends a message. A matching rule decides its fate.
     pub(super) fn send(&mut self, place: usize, message: Message) {
         let player = &mut self.players[place];
         let fate = fate_of(&mut player.rules, &message);
@@ -59,7 +59,7 @@ impl Play {
         }
     }
 
-    /// What was held back on the way to the store lands now.
+    /// Messages that were held back land now.
     pub(super) fn land(&mut self, place: usize) {
         for message in std::mem::take(&mut self.players[place].held) {
             self.arrive(place, message);
@@ -103,7 +103,7 @@ impl Play {
         self.after(pause, Event::Feed(place, watch));
     }
 
-    /// Everything that there is for a process's watches reaches it at once.
+    /// A process's watches deliver everything at once.
     pub(super) fn deliver_now(&mut self, place: usize) {
         let ids: Vec<_> = self.players[place].watches.keys().copied().collect();
         for id in ids {
@@ -116,7 +116,7 @@ impl Play {
         }
     }
 
-    /// Every watch of a process ends, as when its connection breaks.
+    /// Ends every watch of a process, as a broken connection does.
     pub(super) fn break_watches(&mut self, place: usize) {
         for (watch, _) in std::mem::take(&mut self.players[place].watches) {
             let gap = StoreError::Gap { what: "scripted".into() };
@@ -124,25 +124,25 @@ impl Play {
         }
     }
 
-    /// Nothing gets through to or from a process any more.
+    /// Cuts a process off in both directions.
     pub(super) fn cut(&mut self, place: usize) {
         self.players[place].cut = true;
         self.break_watches(place);
     }
 
-    /// A process is connected again.
+    /// Connects a process again.
     pub(super) fn mend(&mut self, place: usize) {
         self.players[place].cut = false;
         self.players[place].silent = false;
         self.break_watches(place);
     }
 
-    /// From now on that is what becomes of the process's messages about a record.
+    /// Sets the fate of a process's messages about a record from now on.
     pub(super) fn rule(&mut self, place: usize, verb: Verb, name: &str, fate: Fate) {
         self.players[place].rules.push(Rule { verb, name: name.into(), fate, times: None });
     }
 
-    /// That is what becomes of the process's next message about a record.
+    /// Sets the fate of a process's next message about a record.
     pub(super) fn once(&mut self, place: usize, verb: Verb, name: &str, fate: Fate) {
         self.players[place].rules.push(Rule { verb, name: name.into(), fate, times: Some(1) });
     }

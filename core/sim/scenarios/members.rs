@@ -1,4 +1,4 @@
-//! Member records: what a node says of itself, and when it says it again.
+//! Member records: their content, and when they are written again.
 
 use std::collections::BTreeSet;
 
@@ -54,7 +54,7 @@ fn garbage_over_the_own_member_record_is_overwritten_once() {
     assert_eq!(play.member("a"), member);
 }
 
-/// What it was done with in another log says nothing in this one.
+/// Finished generations of another log do not count in this one.
 #[test]
 fn in_a_recreated_log_member_records_name_no_later_revision() {
     let (mut play, a, b) = sharing();
@@ -92,12 +92,12 @@ fn an_idle_node_wakes_only_for_heartbeats() {
     }
 }
 
-/// The log loses everything after that, and some of it is written again.
+/// The log loses its tail, and some of it is written again.
 #[test]
 fn after_a_lost_tail_a_member_record_keeps_only_valid_revisions() {
     let (mut play, a, b) = sharing();
     let last = play.log.last();
-    // Far above what there is when the loss is noticed.
+    // Far above the end of the log when the loss is noticed.
     for _ in 0..50 {
         play.put("control.x", None, None);
     }

@@ -1,5 +1,5 @@
-//! Drains, freezes, joins, prefixes and cool-downs in each other's way: in the end every key runs
-//! where it may, and nobody writes claims any more.
+//! Combinations of drains, freezes, joins, prefixes and cool-downs. At the end every key runs where it
+//! may, and no node writes claims any more.
 
 use std::time::Duration;
 
@@ -43,7 +43,7 @@ fn freeze(play: &mut Play, on: bool) {
     play.put("group", Some(record.encode()), None);
 }
 
-/// Every key runs, and for three leases nobody writes a claim.
+/// Every key runs, and for three leases no node writes a claim.
 fn check_rest(play: &mut Play) {
     play.until_running(&KEYS);
     play.run(LEASE * 2);
@@ -260,7 +260,7 @@ fn a_wall_clock_set_back_lowers_no_token() {
     for place in places {
         play.players[place].ahead_us = 0;
     }
-    // The play itself sees to it that every start's token is above the last.
+    // The play checks that every start's token is above the last one.
     for _ in 0..3 {
         let donor = play.runner("k").expect("it runs");
         play.release(donor, "k");

@@ -1,8 +1,8 @@
-//! The scenarios that broke earlier drafts of the protocol, each as a script in virtual time.
+//! Scenarios: scripts in virtual time of what broke earlier drafts of the protocol.
 //!
-//! Every test tells one story with real cores over the simulated log: who starts, which message is
-//! lost or held back, what the application does. Two owners at a time, a token that does not grow,
-//! and a start before the run before it is over fail any of them.
+//! Each test runs real cores over the simulated log. The script says which nodes start, which messages
+//! are lost or held back, and what the application does. Any scenario fails if a key has two owners, if
+//! a token does not rise, or if a run starts before the earlier one is over.
 
 #![expect(clippy::unchecked_time_subtraction, reason = "a script that gets its spans wrong fails")]
 
@@ -56,6 +56,6 @@ use std::time::Duration;
 
 /// A lease whose spans are round numbers.
 const LEASE: Duration = Duration::from_secs(3);
-/// A sixth of it: the heartbeat, and the stop budget.
+/// A sixth of the lease: the heartbeat interval, and the stop budget.
 const BEAT: Duration = Duration::from_millis(500);
 const MS: Duration = Duration::from_millis(1);

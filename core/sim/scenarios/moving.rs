@@ -1,4 +1,4 @@
-//! Keys that leave a node: which, how many at a time, and until when.
+//! Keys that leave a node: which ones, how many at a time, and until when.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -13,12 +13,12 @@ use crate::plan::{key_hash, node_hash, score};
 use crate::timing::SETTLE;
 use crate::wire::{ClaimRecord, ControlRecord, DEFAULT_PARALLEL, Mode, OnDeadline, Owner};
 
-/// How many of the keys the process was told to stop.
+/// How many of the keys the process received a stop for.
 fn stops(play: &Play, place: usize, keys: &[impl AsRef<str>]) -> usize {
     keys.iter().filter(|key| play.told(place, key.as_ref()).contains('-')).count()
 }
 
-/// Two nodes of which the first has three keys, and confirms no stop.
+/// Two nodes. The first has three keys, and confirms no stop.
 fn stuck() -> (Play, usize) {
     let (mut play, a, _) = sharing();
     play.players[a].app.confirms = false;
@@ -108,7 +108,7 @@ fn a_paused_drain_can_be_continued() {
     assert_eq!(stops(&play, a, &KEYS), 3);
 }
 
-/// A node by itself that is drained until then: (the play, the node, how long that is away).
+/// One node that drains until a deadline: (the play, the node, the time to the deadline).
 fn alone_until(on_deadline: OnDeadline) -> (Play, usize, Duration) {
     let (mut play, a) = alone();
     let span = LEASE * 2 + MS * 123;
@@ -237,7 +237,7 @@ fn stops_before_a_fence_do_not_count_in_the_next_session() {
     assert_eq!(after, before + 1);
 }
 
-/// Somebody else's claim of a key.
+/// Writes another session's claim of a key.
 fn give_to_another(play: &mut Play, key: &str) {
     let claim = play.claim(key).expect("a claim");
     let owner = Owner { node: "z".parse().expect("a legal id"), session: Session::from_bits(77) };
@@ -284,7 +284,7 @@ fn queued_moves_to_a_cordoned_receiver_are_dropped() {
     play.run(LEASE);
     play.players[a].app.confirms = false;
     play.start("b");
-    // It joins, that settles, and the first stops are not overdue yet.
+    // Its join settles, and the first stops are not overdue yet.
     play.run(SETTLE + BEAT / 2);
     let most = usize::try_from(DEFAULT_PARALLEL).expect("few");
     assert_eq!(stops(&play, a, &keys), most);

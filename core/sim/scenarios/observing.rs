@@ -1,4 +1,4 @@
-//! Observers: what they wait for before they end a session, and what does not make them wait.
+//! Observers: what they wait for before they kill a session, and what does not delay them.
 
 use super::casts::{KEYS, sharing};
 use super::play::Play;
@@ -78,7 +78,7 @@ fn after_a_long_gap_an_observer_waits_one_lease() {
     let (mut play, a, b) = sharing();
     play.crash(a);
     play.run(LEASE - BEAT);
-    // Without what was written meanwhile, nobody can say who is silent.
+    // Without the records of that time, no node can tell which leases are silent.
     let opened = play.now;
     play.players[b].silent = true;
     play.break_watches(b);
@@ -93,7 +93,7 @@ fn after_a_long_gap_an_observer_waits_one_lease() {
 fn after_an_outage_sessions_can_renew_before_any_kill() {
     let check = |opened_again: bool| {
         let (mut play, a, b) = sharing();
-        // No watch says that it shows nothing.
+        // The watches show nothing, and do not end.
         play.players[a].cut = true;
         play.players[b].cut = true;
         play.run(LEASE / 2 + BEAT / 2);
@@ -101,7 +101,7 @@ fn after_an_outage_sessions_can_renew_before_any_kill() {
         if opened_again {
             play.break_watches(b);
         }
-        // The other one finds its way back later, and was not heard of for longer than its lease.
+        // The other node reconnects later. Its lease was silent for longer than its whole time.
         play.run(LEASE / 2 + BEAT);
         play.mend(a);
         play.run(LEASE * 2);
@@ -112,7 +112,7 @@ fn after_an_outage_sessions_can_renew_before_any_kill() {
     check(false);
 }
 
-// The log shows the end of the session before once more: the newer one's lease was lost.
+// The log shows the end of the earlier session again: the lease of the newer one was lost.
 #[test]
 fn a_lost_lease_is_observed_although_an_older_session_ended() {
     let (mut play, a, b) = sharing();

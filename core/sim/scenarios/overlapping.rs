@@ -1,4 +1,4 @@
-//! Nodes whose prefixes overlap: balance is by all of a node's keys.
+//! Nodes with overlapping prefixes: all keys of a node count together.
 
 use bytes::Bytes;
 
@@ -6,7 +6,7 @@ use super::play::Play;
 use super::{LEASE, MS};
 use crate::wire::{ControlRecord, Mode};
 
-/// Starts a node for these prefixes.
+/// Starts a node with these prefixes.
 fn start(play: &mut Play, id: &str, prefixes: &[&str]) -> usize {
     play.start_with(id, 0, |config| {
         config.prefixes = prefixes.iter().map(ToString::to_string).collect();
@@ -27,7 +27,7 @@ fn rebalance(play: &mut Play) {
     play.run(LEASE);
 }
 
-/// Two nodes with a prefix each and a third with both, whose keys are all there before them.
+/// Two nodes with one prefix each and a third with both. All keys exist before the nodes.
 fn three() -> (Play, Vec<String>) {
     let mut play = Play::new(LEASE);
     let all = [keys("/a/", 100), keys("/b/", 100)].concat();
@@ -100,7 +100,7 @@ fn a_resync_plans_open_placements_as_others_do() {
     let (mut play, all) = three();
     play.crash(2);
     play.until(LEASE * 3, |play| held(play, &all).iter().sum::<usize>() > 150);
-    // Which compares the plans of both.
+    // This compares the plans of both.
     play.break_watches(0);
     play.run(MS * 20);
     play.run(LEASE);

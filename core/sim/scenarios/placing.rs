@@ -1,4 +1,4 @@
-//! Who gets a key: the node that had it, the next in its order, nobody who is about to be drained.
+//! Where keys go: home, down the score order, and not to nodes that drain next.
 
 use std::cmp::Reverse;
 
@@ -14,7 +14,7 @@ use crate::wire::{ClaimRecord, ControlRecord, Mode};
 
 const IDS: [&str; 4] = ["a", "b", "c", "d"];
 
-/// Four nodes in the order in which `k` suits them.
+/// Four nodes in the order of their scores for `k`.
 fn in_order() -> (Play, Vec<usize>) {
     let mut play = Play::new(LEASE);
     let mut places: Vec<_> = IDS.into_iter().map(|id| play.start(id)).collect();
@@ -115,7 +115,7 @@ fn a_node_listed_in_also_gets_nothing_until_its_next_control_record() {
     let count =
         |play: &Play| places.map(|place| keys.iter().filter(|key| play.runs(place, key)).count());
     assert_eq!(count(&play), [2, 2, 2]);
-    // That was said before.
+    // This control record is older than the drain.
     play.control("b", &ControlRecord::new(Mode::Active));
     let also = vec!["b".to_owned()];
     play.control("a", &ControlRecord { also: also.clone(), ..ControlRecord::new(Mode::Drain) });
@@ -125,7 +125,7 @@ fn a_node_listed_in_also_gets_nothing_until_its_next_control_record() {
     play.announce_all(&["l1", "l2"]);
     play.run(BEAT);
     assert!(["l1", "l2"].iter().all(|key| play.runs(places[1], key)), "it has room again");
-    // A record that drains nobody says nothing of others.
+    // The list in a record that drains no node has no effect.
     play.control("a", &ControlRecord { also, ..ControlRecord::new(Mode::Cordon) });
     play.run(BEAT);
     play.announce_all(&["l3", "l4"]);
@@ -133,7 +133,7 @@ fn a_node_listed_in_also_gets_nothing_until_its_next_control_record() {
     assert_eq!(["l3", "l4"].iter().filter(|key| play.runs(places[1], key)).count(), 1);
 }
 
-/// Two nodes, and a key that is planned for the first of them, which cannot take it.
+/// Two nodes, and a key that is planned for the first one, which cannot take it.
 fn planned() -> (Play, usize, usize) {
     let (mut play, a, b) = two();
     play.rule(a, Verb::Write, "claim.k", Fate::Held);
@@ -212,8 +212,8 @@ fn a_waiting_key_that_is_retracted_gets_no_place() {
     assert_eq!(play.record("claim.k"), None);
 }
 
-/// A key that is handed over to another node, when somebody frees it meanwhile: everybody is to plan
-/// it anew, and alike.
+/// A key is being handed over when another client makes its claim free. All nodes must plan it again in
+/// the same way.
 #[test]
 fn a_hand_over_plan_ends_with_its_claim() {
     let mut play = Play::new(LEASE);
@@ -234,12 +234,12 @@ fn a_hand_over_plan_ends_with_its_claim() {
         let token = Token(claim.token.0 + 1);
         let free = ClaimRecord { owner: None, token, cooling_down: Vec::new() };
         play.put(&format!("claim.{key}"), Some(free.encode()), None);
-        // Which compares the plans.
+        // This compares the plans.
         play.run(MS * 20);
     }
 }
 
-/// It was taken and released, by the only one who may have it, while this node saw nothing of it.
+/// The only eligible node took and released the key while this node saw nothing of it.
 #[test]
 fn a_release_without_a_seen_take_ends_the_place() {
     let (mut play, a, b) = two();
@@ -267,7 +267,7 @@ fn a_repeated_announcement_does_not_stop_a_hand_over() {
     play.release(donor, "k");
     play.run(MS * 10);
     play.announce("k");
-    // Which looks at the books.
+    // This checks the counts of the plan.
     play.run(MS * 20);
     play.land(donor);
     play.until(MS * 10, |play| play.runs(other, "k"));

@@ -1,4 +1,4 @@
-//! When what waits for a place gets one, and what is counted meanwhile.
+//! When waiting keys get a place, and how they are counted until then.
 
 use std::time::Duration;
 
@@ -65,13 +65,13 @@ fn waiting_keys_count_as_unowned() {
     let mut play = Play::new(LEASE);
     let a = play.start("a");
     play.run(LEASE);
-    // For somebody who may take it.
+    // Waiting for an eligible node.
     play.control("a", &ControlRecord::new(Mode::Cordon));
     play.run(BEAT);
     play.announce_all(&KEYS[..2]);
     play.run(BEAT);
     assert_eq!(unowned(&play, a), 2);
-    // For its claim.
+    // Waiting for its claim.
     play.rule(a, Verb::Write, "claim.", Fate::Held);
     play.control("a", &ControlRecord::new(Mode::Active));
     play.run(MS * 50);
@@ -82,7 +82,7 @@ fn waiting_keys_count_as_unowned() {
     play.land(a);
     play.run(MS * 50);
     assert_eq!(unowned(&play, a), 0);
-    // For a join to settle.
+    // Waiting for a join to settle.
     play.start("b");
     play.run(MS * 50);
     play.announce(KEYS[3]);
@@ -90,7 +90,7 @@ fn waiting_keys_count_as_unowned() {
     assert_eq!(unowned(&play, a), 1);
     play.run(LEASE);
     assert_eq!(unowned(&play, a), 0);
-    // What only moves has an owner.
+    // A key that moves has an owner.
     play.players[a].app.confirms = false;
     play.drain(a);
     play.run(BEAT / 2);

@@ -1,4 +1,4 @@
-//! A group on the stage: time goes on only when the script lets it.
+//! A group in a scenario. Time advances only when the script says so.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -15,13 +15,13 @@ use crate::log::Outcome;
 use crate::node::Node;
 use crate::time::Time;
 
-/// How long a message takes, one way.
+/// How long a message takes, in one direction.
 pub(super) const LATENCY: Duration = Duration::from_millis(1);
 
-/// More steps than any play has.
+/// More steps than any scenario has.
 const MOST_STEPS: u64 = 2_000_000;
 
-/// Something that happens at a moment.
+/// An event at a time.
 #[derive(Debug, Clone)]
 pub(super) enum Event {
     Arrive(usize, Message),
@@ -30,7 +30,7 @@ pub(super) enum Event {
     Timer(usize),
 }
 
-/// All there is.
+/// The whole state of a scenario.
 #[derive(Debug)]
 pub(super) struct Play {
     pub(super) now: Time,
@@ -62,7 +62,7 @@ impl Play {
         self.start_with(id, 0, |_| ())
     }
 
-    /// Starts a process with settings of its own, and a wall clock that is ahead.
+    /// Starts a process with its own settings, and a wall clock that is ahead.
     pub(super) fn start_with(
         &mut self,
         id: &str,
@@ -90,7 +90,7 @@ impl Play {
         self.at(self.now + span, event);
     }
 
-    /// Lets a span of time pass.
+    /// Advances by a span of time.
     pub(super) fn run(&mut self, span: Duration) {
         let end = self.now + span;
         while self.step(end) {}
@@ -98,7 +98,7 @@ impl Play {
         self.check_plans();
     }
 
-    /// Lets time pass until something is so; how long that took.
+    /// Advances until a condition holds. Returns how long that took.
     pub(super) fn until(&mut self, limit: Duration, so: impl Fn(&Self) -> bool) -> Duration {
         let (start, end) = (self.now, self.now + limit);
         while !so(self) {
@@ -148,7 +148,7 @@ impl Play {
         }
     }
 
-    /// Carries a core's actions out and sets its timer.
+    /// Carries out a core's actions and sets its timer.
     fn settle(&mut self, place: usize) {
         while let Some(action) = self.players[place].core.poll_action() {
             self.players[place].done.push((self.now, action.clone()));
@@ -199,7 +199,7 @@ impl Play {
         }
     }
 
-    /// The application takes a start, as long as there is time for one.
+    /// The application takes a start, if there is time for one.
     fn begin(&mut self, place: usize, key: &Key, token: Token) {
         let app = &mut self.players[place].app;
         if self.now >= app.start_until {
@@ -221,12 +221,13 @@ impl Play {
         }
     }
 
-    /// **Same plan everywhere:** whoever has seen the log up to the same record plans the same, and
-    /// counts what there is.
+    /// **Same plan everywhere:** nodes that have seen the log up to the same record have the same plan,
+    /// and their counts are right.
     fn check_plans(&self) {
         let mut plans = BTreeMap::new();
         let follows = |p: &&Player| p.up && p.end.is_none() && !(p.silent || p.cut || p.frozen);
-        // What is on its way from a node it alone counts; whose an unreadable claim was, not all know.
+        // Only the node itself counts its writes on their way, and not all nodes know the owner of an
+        // unreadable claim.
         let knows_all = |p: &&Player| {
             p.core.sizes().writes == 0 && p.hidden.is_empty() && p.core.problems().is_empty()
         };
@@ -243,7 +244,7 @@ impl Play {
         }
     }
 
-    /// **One owner:** what this process holds, no other does.
+    /// **One owner:** no other process holds a key that this one holds.
     fn check_owners(&self, place: usize) {
         let mine = self.players[place].app.runs.keys();
         for key in mine.filter(|key| self.players[place].holds(self.now, key)) {
@@ -258,7 +259,7 @@ impl Play {
         self.at(self.now, Event::Input(place, Input::Confirm(key, token)));
     }
 
-    /// The application asks for something; its answer comes under that number.
+    /// The application sends a command. The reply has the same id.
     pub(super) fn command(&mut self, place: usize, command: Command) -> RequestId {
         self.next += 1;
         let request = RequestId(self.next);
@@ -266,13 +267,13 @@ impl Play {
         request
     }
 
-    /// The application has stopped with the newest run of a key, and cannot go on.
+    /// The application ends the newest run of a key and releases it.
     pub(super) fn release(&mut self, place: usize, key: &str) -> RequestId {
         let (key, token) = self.done_with(place, key);
         self.command(place, Command::Release(key, token))
     }
 
-    /// The application has done the work of the newest run of a key.
+    /// The application completes the newest run of a key.
     pub(super) fn complete(&mut self, place: usize, key: &str) -> RequestId {
         let (key, token) = self.done_with(place, key);
         self.command(place, Command::Complete(key, token))
@@ -284,7 +285,7 @@ impl Play {
         (key, run.token)
     }
 
-    /// Ends a process without a word.
+    /// Crashes a process.
     pub(super) fn crash(&mut self, place: usize) {
         self.players[place].up = false;
         self.players[place].watches.clear();
@@ -295,7 +296,7 @@ impl Play {
         self.players[place].frozen = true;
     }
 
-    /// Lets a frozen process go on: everything that it missed comes at once.
+    /// Wakes a frozen process: everything that it missed arrives at once.
     pub(super) fn thaw(&mut self, place: usize) {
         self.players[place].frozen = false;
         for event in std::mem::take(&mut self.players[place].deferred) {

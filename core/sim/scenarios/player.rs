@@ -1,4 +1,4 @@
-//! One process of a play: a real core, its watches, and an application that does as it is told.
+//! One process of a scenario: a real core, its watches, and an application that follows the script.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -19,12 +19,12 @@ pub(super) struct Player {
     pub(super) core: Node,
     pub(super) id: NodeId,
     pub(super) up: bool,
-    /// It is frozen; what arrives waits.
+    /// Whether it is frozen. What arrives waits.
     pub(super) frozen: bool,
     pub(super) deferred: Vec<Event>,
-    /// Nothing gets through, either way.
+    /// Whether it is cut off in both directions.
     pub(super) cut: bool,
-    /// Its watches deliver nothing, and do not say so; new ones neither.
+    /// Whether its watches, also new ones, deliver nothing without ending.
     pub(super) silent: bool,
     /// Records that a snapshot does not show.
     pub(super) hidden: BTreeSet<String>,
@@ -33,7 +33,7 @@ pub(super) struct Player {
     pub(super) rules: Vec<Rule>,
     pub(super) held: Vec<Message>,
     pub(super) watches: BTreeMap<WatchId, Feed>,
-    /// How far its wall clock is ahead, in microseconds.
+    /// How far its wall clock is ahead, in µs.
     pub(super) ahead_us: u64,
     /// Every action of the core, with its time.
     pub(super) done: Vec<(Time, Action)>,
@@ -42,7 +42,7 @@ pub(super) struct Player {
     pub(super) end: Option<End>,
 }
 
-/// A watch on the server's side.
+/// A watch on the server.
 #[derive(Debug)]
 pub(super) struct Feed {
     pub(super) filter: Filter,
@@ -57,7 +57,7 @@ pub(super) struct App {
     pub(super) until: Time,
     pub(super) start_until: Time,
     pub(super) runs: BTreeMap<Key, Run>,
-    /// It confirms what it is told to stop.
+    /// Whether it confirms stops.
     pub(super) confirms: bool,
 }
 
@@ -65,7 +65,7 @@ pub(super) struct App {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Run {
     pub(super) token: Token,
-    /// It was told `Lost`: it is held no longer than that.
+    /// When it was lost. From then on it does not hold the key.
     pub(super) lost_at: Option<Time>,
 }
 

@@ -1,4 +1,4 @@
-//! Proof that a session is over: nothing is taken from one without it.
+//! Proof of death: nothing is taken from a session without it.
 
 use super::casts::{KEYS, sharing};
 use super::fate::{Fate, Verb};

@@ -1,4 +1,4 @@
-//! Sessions that no member record names: what the leader is asked, how often, what its answers prove.
+//! Sessions without a member record: when the leader is read, how often, and what its answers prove.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::time::Time;
 use crate::timing::Timing;
 use crate::wire::{ClaimRecord, LeaseRecord, LeaseState, Owner};
 
-/// A node at work.
+/// An active node.
 fn worker() -> (Play, usize) {
     let mut play = Play::new(LEASE);
     let b = play.start("b");
@@ -20,7 +20,7 @@ fn worker() -> (Play, usize) {
     (play, b)
 }
 
-/// Announces `k`, with a claim that names a session of which there is no member record.
+/// Announces `k` with a claim that names a session without a member record.
 fn claim_of(play: &mut Play, node: &str) {
     let node = NodeId::new(node).expect("a legal id");
     let owner = Some(Owner { node, session: stranger() });
@@ -34,7 +34,7 @@ fn lease(state: LeaseState) -> LeaseRecord {
     LeaseRecord { lease_ms: 300, ..strange_lease(state) }
 }
 
-/// When a process asked the leader for a record.
+/// When a process read a record from the leader.
 fn asked(play: &Play, place: usize, name: &str) -> Vec<Time> {
     let ask = |(at, action): &(Time, Action)| match action {
         Action::Read(_, read, _) if read == name => Some(*at),

@@ -1,4 +1,4 @@
-//! Renewing a lease where answers are lost, late, or of old: what is tried again, when, over what.
+//! Renewing a lease when answers are lost, late or old: retries, their pauses, and the revisions.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What is held while a view is read anew, and what is made of it when the view is complete.
+//! What a node holds while it reads the log again, and what follows when the view is complete.
 
 use bytes::Bytes;
 
@@ -10,13 +10,14 @@ use crate::edge::{Command, Notice, Reply};
 use crate::id::{NodeId, Session, Token};
 use crate::wire::{ClaimRecord, ControlRecord, Mode, Owner};
 
-/// How often a process found another claim than it had thought.
+/// How many times the claim of a process met a conflict.
 fn conflicts(play: &Play, place: usize) -> usize {
     let is_it = |notice: &&Notice| matches!(notice, Notice::CasConflict { what: "write a claim" });
     play.notices(place).filter(is_it).count()
 }
 
-/// A node that runs `k`, and what becomes of that if its claim is changed so while it sees nothing.
+/// A node that runs `k`: what its application sees if the claim is changed in this way while it is cut
+/// off.
 fn told_after(change: impl FnOnce(ClaimRecord) -> ClaimRecord) -> String {
     let (mut play, a) = alone();
     play.players[a].app.confirms = false;

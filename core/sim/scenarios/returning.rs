@@ -1,4 +1,4 @@
-//! Keys that come back to a node which had them, or was about to have them.
+//! Keys that come back to a node that had them, or was taking them.
 
 use super::casts::{claiming, one, pair, strange_lease, stranger};
 use super::fate::{Fate, Verb};
@@ -8,7 +8,7 @@ use crate::edge::{Command, Reply};
 use crate::id::{NodeId, Token};
 use crate::wire::{ClaimRecord, LeaseState, Owner};
 
-/// A claim of `k` for a node, as if it had been given to it.
+/// Writes a claim of `k` for a node, as a hand-over does.
 fn give(play: &mut Play, place: usize) {
     let node = play.players[place].id.clone();
     let session = play.member(node.as_str()).expect("a member").session;
@@ -49,7 +49,7 @@ fn a_new_claim_has_a_higher_token_than_any_that_was_seen() {
     let mut play = Play::new(LEASE);
     play.start("a");
     play.run(LEASE);
-    // A hundred seconds ahead of this node's clock.
+    // 100 s ahead of this node's clock.
     let token = Token(1_700_000_100_000_000);
     let other = ClaimRecord { owner: None, token, cooling_down: Vec::new() };
     play.put("claim.other", Some(other.encode()), None);
@@ -95,7 +95,7 @@ fn a_session_replaced_by_its_own_node_needs_no_proof() {
     assert_eq!(play.reads(again, "lease.a"), before + 1, "before it joined again");
 }
 
-/// What is on its way counts until it has an outcome, whatever becomes of the key meanwhile.
+/// A write on its way counts until it has an outcome, whatever happens to the key.
 #[test]
 fn a_node_whose_take_met_a_lost_claim_can_leave() {
     let (mut play, a) = one();

@@ -149,7 +149,7 @@ fn a_node_that_cannot_write_its_member_record_loses_its_keys() {
     play.cut(owner);
     play.until(LEASE * 2, |play| play.is_fenced(owner));
     play.mend(owner);
-    // Its new session is recorded before anybody has ended the old one.
+    // Its new session is recorded before another node has killed the old one.
     play.until(LEASE * 8, |play| play.runs(other, "k"));
     play.players[owner].rules.clear();
     play.run(LEASE * 3);

@@ -1,4 +1,4 @@
-//! What a script puts into the log, reads from it, and asks of the processes.
+//! The words of a script: records that it writes and reads, and facts about processes.
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use crate::time::Time;
 use crate::wire::{ClaimRecord, ControlRecord, LeaseRecord, MemberRecord, Mode};
 
 impl Play {
-    /// Somebody writes a record, over anything.
+    /// Another client writes a record, over any revision.
     pub(super) fn put(&mut self, name: &str, value: Option<Bytes>, expires_in: Option<Duration>) {
         let write = Write { name: name.into(), value, expected: None, ttl: None, expires_in };
         let _ = self.log.write(self.now, &write);
@@ -78,13 +78,13 @@ impl Play {
         (0..self.players.len()).find(|at| self.runs(*at, key))
     }
 
-    /// Waits until the keys run, whoever it is that runs them.
+    /// Waits until the keys run, on any process.
     pub(super) fn until_running(&mut self, keys: &[&str]) {
         let limit = Duration::from_secs(30);
         self.until(limit, |play| keys.iter().all(|key| play.runner(key).is_some()));
     }
 
-    /// What a process wrote about a record (or, with a dot at the end, about all below) so far.
+    /// The writes of a process for a record, or for all records below a name that ends in a dot.
     pub(super) fn writes(&self, place: usize, name: &str) -> Vec<(Time, Write)> {
         let about = |write: &Write| {
             write.name == name || name.ends_with('.') && write.name.starts_with(name)
@@ -96,13 +96,13 @@ impl Play {
         self.players[place].done.iter().filter_map(write).collect()
     }
 
-    /// How often a process asked the leader for a record.
+    /// How many times a process read a record from the leader.
     pub(super) fn reads(&self, place: usize, name: &str) -> usize {
         let is = |(_, action): &&(Time, Action)| matches!(action, Action::Read(_, read, _) if read == name);
         self.players[place].done.iter().filter(is).count()
     }
 
-    /// What a process's application was told about a key: `+` start, `-` stop, `!` lost.
+    /// What the application of a process received for a key: `+` start, `-` stop, `!` lost.
     pub(super) fn told(&self, place: usize, key: &str) -> String {
         let told = |(_, action): &(Time, Action)| match action {
             Action::Start(k, _) if k.as_str() == key => Some('+'),
@@ -135,7 +135,7 @@ impl Play {
         })
     }
 
-    /// Everything that every process did, in order.
+    /// All actions of all processes, in order.
     pub(super) fn story(&self) -> String {
         let mut lines: Vec<_> = self
             .players

@@ -1,4 +1,4 @@
-//! Joins that settle: who says so, and when.
+//! Joins that settle: which member settles them, and when.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use crate::time::Time;
 use crate::timing::{SETTLE, SETTLE_AT_MOST, Timing};
 use crate::wire::{ControlRecord, MemberRecord, Mode};
 
-/// What a process wrote as its member record, and when.
+/// The member records that a process wrote, with their times.
 fn members(play: &Play, place: usize) -> Vec<(Time, MemberRecord)> {
     let name = format!("member.{}", play.players[place].id);
     let read = |(at, write): (Time, Write)| {
@@ -23,12 +23,12 @@ fn members(play: &Play, place: usize) -> Vec<(Time, MemberRecord)> {
     play.writes(place, &name).into_iter().filter_map(read).collect()
 }
 
-/// When the process called a join settled first.
+/// When the process first settled a join.
 fn settled(play: &Play, place: usize, joined: Revision) -> Option<Time> {
     members(play, place).into_iter().find(|(_, m)| m.settled >= joined).map(|(at, _)| at)
 }
 
-/// A group of these, and one that joins it now: the play, the revision of that join, when it came.
+/// A group of these nodes, and one that joins now: the play, the revision of the join, its time.
 fn joining(ids: &[&str], prepare: impl FnOnce(&mut Play)) -> (Play, Revision, Time) {
     let mut play = Play::new(LEASE);
     for id in ids {
@@ -36,7 +36,7 @@ fn joining(ids: &[&str], prepare: impl FnOnce(&mut Play)) -> (Play, Revision, Ti
     }
     play.run(LEASE * 2);
     prepare(&mut play);
-    // No heartbeat is due when it settles.
+    // No heartbeat is due when the join settles.
     play.run(BEAT / 3);
     let z = play.start("z");
     play.until(LEASE, |play| !members(play, z).is_empty());
@@ -91,7 +91,7 @@ fn continuous_joins_settle_within_3_s() {
         members(&play, a).into_iter().skip(before).map(|(at, m)| (m.settled, at)).collect();
     settled.dedup_by_key(|(joined, _)| *joined);
     let spans: Vec<_> = settled.iter().map(|(_, at)| at.since(first)).collect();
-    // From when the first join is seen, and from the first one after that.
+    // Counted from the first join, and from the first one after that.
     for (span, want) in spans.iter().zip([SETTLE_AT_MOST, MS * 400 * 8 + SETTLE_AT_MOST]) {
         assert!((want..want + MS * 20).contains(span), "{spans:?}");
     }
@@ -142,7 +142,7 @@ fn a_foreign_or_deleted_member_record_is_rewritten() {
     play.put("member.a", None, None);
     play.run(BEAT);
     assert_eq!(play.member("a"), Some(member.clone()));
-    // While nothing is seen of it.
+    // While the node is cut off.
     play.cut(a);
     play.put("member.a", Some(forged.encode()), None);
     play.run(MS * 50);
@@ -151,7 +151,7 @@ fn a_foreign_or_deleted_member_record_is_rewritten() {
     assert_eq!(play.member("a"), Some(member));
 }
 
-/// Where the store is slow, nodes come while what was planned for those before them has yet to run.
+/// On a slow store, nodes join while keys that are planned for earlier ones are still being taken.
 #[test]
 fn keys_started_after_the_cut_still_move() {
     let (mut play, a) = one();
@@ -174,7 +174,7 @@ fn keys_started_after_the_cut_still_move() {
     assert!(member.balanced >= play.member("b").expect("a member").joined);
 }
 
-/// Whether a node that reads the log for the first time takes all joins for settled.
+/// Whether a node that reads the log for the first time sees all joins as settled.
 fn seems_settled(play: &mut Play, nodes: &[&str]) -> bool {
     let members: Vec<_> = nodes.iter().filter_map(|node| play.member(node)).collect();
     let settled = members.iter().map(|m| m.settled).max().unwrap_or_default();
@@ -185,7 +185,7 @@ fn seems_settled(play: &mut Play, nodes: &[&str]) -> bool {
 fn joins_stay_settled_without_the_settling_node() {
     for crashes in [false, true] {
         let mut play = Play::new(LEASE);
-        // Who has no generation to be done with writes nothing else by itself.
+        // With manual rebalancing, a node writes no member record to finish a generation.
         let manual = |config: &mut Config| config.rebalance = RebalancePolicy::Manual;
         let [a, b, c] = ["a", "b", "c"].map(|id| play.start_with(id, 0, manual));
         play.run(LEASE * 2);

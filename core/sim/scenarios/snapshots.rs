@@ -1,4 +1,4 @@
-//! What a snapshot does not show, and what is not known before its end.
+//! What a snapshot does not show, and what is unknown before its end.
 
 use std::time::Duration;
 
@@ -18,13 +18,13 @@ fn a_key_missing_from_a_snapshot_is_read_before_it_is_stopped() {
     play.break_watches(a);
     play.run(BEAT * 2);
     assert_eq!(play.told(a, "k"), "+");
-    // It had been announced again meanwhile, behind what the snapshot showed.
+    // The key is announced again, behind the end of the snapshot.
     play.announce("k");
     play.run(LEASE);
     assert_eq!(play.told(a, "k"), "+");
 }
 
-/// The simulation cannot tell this guard: such a stop looks like one of a watch that lags.
+/// The simulation cannot detect this guard: such a stop looks like one of a watch that lags.
 #[test]
 fn without_the_leader_read_an_existing_key_is_stopped() {
     break_guard(Some(Guard::AbsenceIsAsked));
@@ -101,7 +101,7 @@ fn an_expired_key_is_stopped_after_a_leader_read() {
     let announced = play.now;
     play.until_running(&["t"]);
     let owner = play.runner("t").expect("it runs");
-    // It is announced again, and its owner does not see that in time.
+    // The key is announced again, and its owner does not see that in time.
     play.run(MS * 1_500 - play.now.since(announced));
     play.players[owner].silent = true;
     play.put("key.t", Some(Bytes::new()), ttl);
@@ -128,13 +128,13 @@ fn a_lost_claim_is_given_up_for_one_written_behind_the_snapshot() {
     play.until_running(&["late"]);
     let held = play.revision("claim.late");
     let token = play.claim("late").expect("it is claimed").token;
-    // The audit has just been here.
+    // The audit has just read it.
     play.run(BEAT * 2);
     play.log.lose_tail(usize::try_from(play.log.last().0 - kept).expect("few"));
     play.announce("late");
     let claim = ClaimRecord { owner: None, token: Token(token.0 + 1), cooling_down: Vec::new() };
     play.put("claim.late", Some(claim.encode()), None);
-    // It was written while the snapshot was read, behind its end.
+    // It was written during the snapshot, behind its end.
     play.players[a].hidden.insert("claim.late".into());
     play.rule(a, Verb::Read, "claim.late", Fate::Held);
     let asked = |play: &Play| !play.players[a].held.is_empty();

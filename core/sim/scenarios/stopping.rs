@@ -1,4 +1,4 @@
-//! Stops that may take only so long.
+//! Stops with a time limit.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use super::{BEAT, LEASE, MS};
 use crate::id::Revision;
 use crate::wire::StopsRecord;
 
-/// Two processes that give a stop up after a tenth of a heartbeat; one has the key and confirms nothing.
+/// Two nodes whose stops time out after a tenth of a heartbeat. One has the key and confirms no stop.
 fn hasty() -> (Play, usize) {
     let mut play = Play::new(LEASE);
     for id in ["a", "b"] {

@@ -1,4 +1,4 @@
-//! The record of unconfirmed stops: when it is written, and what it says.
+//! The stops record: when it is written, and its content.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::time::Time;
 use crate::timing::TOMBSTONE_TTL;
 use crate::wire::StopsRecord;
 
-/// What a process wrote of its stops, and when; none: that there are none.
+/// The stops records that a process wrote, with their times. `None`: a deletion.
 fn written(play: &Play, place: usize) -> Vec<(Time, Option<StopsRecord>)> {
     let name = format!("stops.{}", play.players[place].id);
     let read = |value: &[u8]| StopsRecord::decode(value).expect("it can be read");
@@ -79,7 +79,7 @@ fn only_one_stops_write_is_on_its_way() {
     play.retract(keys[1]);
     play.run(BEAT / 3);
     play.retract(keys[2]);
-    // With a heartbeat, before it is known what became of the first.
+    // Due with this heartbeat, before the outcome of the first write is known.
     play.run(BEAT / 3);
     assert_eq!(written(&play, a).len(), 1);
 }

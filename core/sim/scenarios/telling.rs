@@ -1,4 +1,4 @@
-//! What is told of writes that the store refuses, or that find another record.
+//! Notices of refused writes and of conflicts.
 
 use super::casts::{alone, pair};
 use super::fate::{Fate, Verb};
@@ -24,7 +24,7 @@ fn conflicts(play: &Play, place: usize) -> Vec<&'static str> {
     play.notices(place).filter_map(what).collect()
 }
 
-/// What a node that runs `k` tells when its next write about that is refused.
+/// The notices of a node that runs `k` when its next write of this name is refused.
 fn told_of(name: &str, act: impl FnOnce(&mut Play, usize)) -> Vec<&'static str> {
     let (mut play, a) = alone();
     play.once(a, Verb::Write, name, Fate::Refused);

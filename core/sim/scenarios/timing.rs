@@ -1,4 +1,4 @@
-//! What the spans of a lease are good for.
+//! Disturbances that the spans of a lease tolerate.
 
 use std::time::Duration;
 

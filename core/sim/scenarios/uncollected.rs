@@ -1,4 +1,4 @@
-//! What keeps records that are of no use from being collected, and for how long.
+//! Collecting tombstones despite failures and invalid manifests.
 
 use std::time::Duration;
 
@@ -167,7 +167,7 @@ fn a_recreated_log_is_collected_despite_a_higher_manifest() {
     use_up(&mut play);
     play.put("manifest.0-0", Some(Bytes::from_static(b"garbage")), None);
     play.until(LEASE, |play| play.reads(a, "manifest.0-0") > 0);
-    // The answer, which says at which revision it stands, is the last from that log.
+    // This answer names a revision of the old log. It is the last one from that log.
     play.run(MS * 3);
     play.log.recreate();
     play.break_watches(a);

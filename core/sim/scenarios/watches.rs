@@ -1,4 +1,4 @@
-//! When a watch can be believed: late is not dead, and dead is not late.
+//! When a node gives up a watch, and when it waits.
 
 use super::casts::{KEYS, crowded, one, sharing};
 use super::play::Play;
@@ -8,7 +8,7 @@ use crate::wire::{ControlRecord, Mode};
 #[test]
 fn a_node_without_deliveries_for_two_leases_is_fenced() {
     let (mut play, a, b) = sharing();
-    // Its heartbeats are acknowledged, and it would not see a drain.
+    // Its heartbeats are acknowledged, but it would not see a drain.
     play.players[a].silent = true;
     let took = play.until(LEASE * 3, |play| play.is_fenced(a));
     assert!(took >= LEASE * 2 - BEAT, "{took:?}");
@@ -27,7 +27,8 @@ fn joins_open_no_second_watch() {
 #[test]
 fn a_slow_snapshot_is_not_restarted() {
     let (mut play, a, keys) = crowded(50);
-    // The own heartbeat is queued behind all that, for longer than a dead watch is waited for.
+    // The own heartbeat is queued behind all other records, for longer than the limit of a silent
+    // watch.
     play.players[a].pace = MS * 40;
     play.break_watches(a);
     play.run(LEASE * 3);
