@@ -1,5 +1,5 @@
-//! A whole group of real cores in virtual time and fair weather, as large as memory allows: what every
-//! event costs the server.
+//! A whole group of real cores in virtual time without faults, to count what each event costs the
+//! server.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -31,12 +31,12 @@ pub struct Fleet {
 #[derive(Debug)]
 struct Host {
     core: Node,
-    /// The watches, each with what was delivered of the log.
+    /// The watches, each with its position in the log.
     watches: BTreeMap<WatchId, Feed>,
     /// What reaches it in the next round.
     answers: Vec<Input>,
     asked: Vec<Ask>,
-    /// When its core wants to be asked.
+    /// When its core's timer is due.
     due: Option<Time>,
     held: u64,
     over: bool,
@@ -56,26 +56,25 @@ enum Ask {
     Info,
 }
 
-/// What an event cost.
+/// The cost of an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Cost {
-    /// What the server carried.
+    /// The traffic of the server.
     pub traffic: Traffic,
-    /// How many starts and stops applications were told.
+    /// How many starts applications received.
     pub starts: u64,
-    /// See `starts`.
+    /// How many stops applications received.
     pub stops: u64,
 }
 
 impl Fleet {
-    /// A group without nodes and keys, whose nodes will have this lease.
+    /// Makes a group without nodes and keys. Its nodes will have this lease.
     pub fn new(lease: Duration) -> Self {
         let (server, nodes) = (Server::default(), BTreeMap::new());
         Self { server, nodes, now: Time(1_000_000_000), lease, starts: 0, stops: 0 }
     }
 
-    /// What the server carries for an event until nothing happens any more; without heartbeats and
-    /// the audit, which go on all the time.
+    /// The cost of an event until the group is quiet again, without heartbeats and the audit.
     pub fn cost(&mut self, event: impl FnOnce(&mut Self)) -> Cost {
         let (before, starts, stops) = (self.server.events, self.starts, self.stops);
         event(self);
@@ -87,7 +86,7 @@ impl Fleet {
         }
     }
 
-    /// Nodes of these numbers start.
+    /// Starts the nodes with these numbers.
     pub fn join(&mut self, numbers: std::ops::Range<u32>) {
         for number in numbers {
             let core = Node::new(config(number, self.lease), clock(self.now));
@@ -104,7 +103,7 @@ impl Fleet {
         }
     }
 
-    /// Keys of these numbers are announced, so many a millisecond.
+    /// Announces the keys with these numbers, `at_once` in each ms.
     pub fn announce(&mut self, numbers: std::ops::Range<u32>, at_once: u32) {
         for number in numbers {
             let name = Named::Key(super::text(number)).to_string();
@@ -116,7 +115,7 @@ impl Fleet {
         }
     }
 
-    /// A node's process is gone.
+    /// Crashes a node.
     pub fn crash(&mut self, number: u32) {
         self.nodes.remove(&number);
     }
@@ -128,12 +127,12 @@ impl Fleet {
         self.command(number, Command::Cancel);
     }
 
-    /// A node's affinity changes.
+    /// Changes a node's affinity.
     pub fn set_affinity(&mut self, number: u32, affinity: u32) {
         self.command(number, Command::SetAffinity(affinity));
     }
 
-    /// A node's connections break: it reads everything anew.
+    /// Breaks a node's connections, so that it reads the log again.
     pub fn break_watches(&mut self, number: u32) {
         if let Some(host) = self.nodes.get_mut(&number) {
             for id in std::mem::take(&mut host.watches).into_keys() {
@@ -143,7 +142,7 @@ impl Fleet {
         }
     }
 
-    /// What the server carries for leases and the audit in so many heartbeats.
+    /// The traffic of leases and the audit in this many heartbeats.
     pub fn upkeep(&mut self, heartbeats: u32) -> Traffic {
         let before = self.server.upkeep;
         let end = self.now + self.lease / 6 * heartbeats;
@@ -158,7 +157,7 @@ impl Fleet {
         self.nodes.values().map(|host| host.held).sum()
     }
 
-    /// The fewest and the most keys that a node has.
+    /// The fewest and the most keys of a node.
     pub fn spread(&self) -> (u64, u64) {
         let held = || self.nodes.values().map(|host| host.held);
         (held().min().unwrap_or(0), held().max().unwrap_or(0))
@@ -170,7 +169,7 @@ impl Fleet {
         }
     }
 
-    /// Until only heartbeats were written for two leases and the longest settling.
+    /// Runs until only heartbeats were written for two leases and the longest settling time.
     fn settle(&mut self) {
         let span = self.lease * 2 + crate::timing::SETTLE_AT_MOST;
         let mut quiet = Duration::ZERO;
@@ -183,7 +182,7 @@ impl Fleet {
         }
     }
 
-    /// Everything that is on its way arrives; if nothing is, the next timer's time comes.
+    /// Delivers everything on its way. If there is nothing, advances to the next timer.
     fn round(&mut self) {
         let end = self.server.len();
         let mut busy = false;
@@ -212,7 +211,7 @@ impl Fleet {
 }
 
 impl Host {
-    /// Hears what was answered and delivered.
+    /// Handles answers and deliveries.
     fn hear(&mut self, now: Now, end: usize, server: &mut Server) -> bool {
         let mut told = !self.answers.is_empty();
         for answer in std::mem::take(&mut self.answers) {
@@ -222,7 +221,7 @@ impl Host {
             for place in feed.place..end {
                 let Some(record) = server.at(place) else { continue };
                 let record: Record = record.clone();
-                // A node's watch is sent everything, and leaves out itself what it does not want.
+                // A node's watch receives everything, and the node drops what it does not need.
                 server.deliver(&record);
                 if feed.filter.covers(&record.name) {
                     self.core.handle(now, Input::Change(id, Change::Record(record)));
@@ -238,7 +237,7 @@ impl Host {
         told
     }
 
-    /// Does what its core wants; how many starts and stops it told.
+    /// Carries out the core's actions. Returns how many starts and stops it sent.
     fn act(&mut self, now: Now, server: &mut Server) -> (u64, u64) {
         let (mut starts, mut stops) = (0, 0);
         while let Some(action) = self.core.poll_action() {
@@ -270,7 +269,7 @@ impl Host {
         (starts, stops)
     }
 
-    /// What it asked for reaches the server.
+    /// Its requests reach the server.
     fn ask(&mut self, server: &mut Server) {
         for ask in std::mem::take(&mut self.asked) {
             self.answers.push(match ask {

@@ -1,6 +1,5 @@
-//! The core's work by itself, for `benches/`: no part of the interface, and only there with the
-//! feature `testing`, which nobody who uses divider turns on. The core is private, and a benchmark is
-//! a program of its own.
+//! Ready-made work of the core for `benches/` and tests. It is no part of the interface, and exists
+//! only with the feature `testing`.
 
 mod fleet;
 mod server;
@@ -24,7 +23,7 @@ pub use fleet::{Cost, Fleet};
 pub use server::Traffic;
 pub use tenants::Tenants;
 
-/// Nodes and keys to be placed on them.
+/// Nodes, and keys to place on them.
 #[derive(Debug)]
 pub struct Placing {
     nodes: Vec<Candidate>,
@@ -32,7 +31,7 @@ pub struct Placing {
 }
 
 impl Placing {
-    /// So many of each.
+    /// This many keys and nodes.
     pub fn new(keys: u32, nodes: u32) -> Self {
         let node = |n| node_hash(&format!("node-{n}"));
         let candidate = |n| Candidate { hash: node(n), affinity: 100, load: 0 };
@@ -47,7 +46,7 @@ impl Placing {
         self.keys.iter().filter_map(|key| placer.place(*key, None, &[])).sum()
     }
 
-    /// Hashes every pair of a node and a key and no more: what any rendezvous costs at least.
+    /// Only hashes every pair of a node and a key: the minimal cost of rendezvous hashing.
     pub fn hash(&self) -> u64 {
         let pair = |node: &Candidate, key: u64| {
             let mut bytes = [0; 16];
@@ -67,7 +66,7 @@ impl Placing {
     }
 }
 
-/// A view and its plan, of keys that three nodes have.
+/// A view of keys that three nodes own, and its plan.
 #[derive(Debug)]
 pub struct Folded {
     view: View,
@@ -76,11 +75,11 @@ pub struct Folded {
     revision: u64,
 }
 
-/// When everything happens.
+/// The time of all events.
 const NOW: Now = Now { at: Time(1), unix_us: 1 };
 
 impl Folded {
-    /// So many keys, claimed.
+    /// This many keys, all claimed.
     pub fn new(keys: u32) -> Self {
         let (view, planner) = (View::default(), Planner::default());
         let mut folded = Self { view, planner, keys, revision: 0 };
@@ -97,9 +96,9 @@ impl Folded {
         folded
     }
 
-    /// One key's claim goes from one node to another: what each hand-over costs each node.
+    /// Moves the claim of one key to another node: the cost of a hand-over for each node.
     pub fn move_a_key(&mut self) {
-        // Of all keys, in no order that a cache could guess.
+        // Keys in an order that no cache can predict.
         let key = u32::try_from(self.revision.wrapping_mul(0x9e37_79b9) % u64::from(self.keys));
         let to = u32::try_from(self.revision % u64::from(NODES));
         let (key, to) = (key.expect("below a u32"), to.expect("below a u32"));

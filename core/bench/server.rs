@@ -1,17 +1,17 @@
-//! A log that keeps its rules at once and never fails, and what a NATS server would carry for it.
+//! A log without faults, and the traffic that it would cause on a NATS server.
 //!
-//! Bytes are those of the client protocol, as the store's publishes, deliveries, acknowledgements and
-//! questions have them; not those of TCP, of pings, of the beats of consumers, and of replication.
+//! Bytes are those of the client protocol: publishes, deliveries, acknowledgements and requests. TCP,
+//! pings, idle heartbeats of consumers and replication are not included.
 
 use std::collections::HashMap;
 
 use crate::id::Revision;
 use crate::log::{Outcome, Record, Write};
 
-/// What goes over the server's connections.
+/// The traffic of the server's connections.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub struct Traffic {
-    /// Records that were written.
+    /// Written records.
     pub written: u64,
     /// Messages from clients.
     pub messages_in: u64,
@@ -24,7 +24,7 @@ pub struct Traffic {
 }
 
 impl Traffic {
-    /// What has come since then.
+    /// The traffic since an earlier count.
     #[must_use]
     pub fn since(self, before: Self) -> Self {
         Self {
@@ -47,14 +47,14 @@ impl Traffic {
     }
 }
 
-/// The log: the newest record of each name, in the order of their revisions.
+/// The log: the newest record of each name, by revision.
 #[derive(Debug, Default)]
 pub(super) struct Server {
     records: Vec<Option<Record>>,
     newest: HashMap<String, usize>,
-    /// What events cost.
+    /// The traffic of events.
     pub(super) events: Traffic,
-    /// What leases and the audit cost.
+    /// The traffic of leases and the audit.
     pub(super) upkeep: Traffic,
 }
 
@@ -67,7 +67,7 @@ impl Server {
         Revision(self.records.len() as u64)
     }
 
-    /// The record after this many, if it was not superseded.
+    /// The record at this position, if it was not superseded.
     pub(super) fn at(&self, place: usize) -> Option<&Record> {
         self.records.get(place)?.as_ref()
     }
@@ -103,18 +103,18 @@ impl Server {
         let audit = !name.starts_with("lease.");
         let traffic = if audit { &mut self.upkeep } else { &mut self.events };
         traffic.take(QUESTION + name.len());
-        // The server's API writes headers and value in base64.
+        // The server's API encodes headers and value in base64.
         traffic.give(ANSWER + name.len() + (HEADERS + value) * 4 / 3);
         record
     }
 
-    /// A record goes to one watcher.
+    /// Delivers a record to one watch.
     pub(super) fn deliver(&mut self, record: &Record) {
         let value = record.value.as_ref().map_or(0, bytes::Bytes::len);
         self.of(&record.name).give(DELIVERY + PREFIX + record.name.len() + HEADERS + value);
     }
 
-    /// A watch is opened: the consumer is made, and the stream asked for its end.
+    /// Opens a watch: makes the consumer, and reads the end of the stream.
     pub(super) fn open(&mut self) {
         for (question, answer) in [(700, 900), (QUESTION, 900)] {
             self.events.take(question);
@@ -122,36 +122,36 @@ impl Server {
         }
     }
 
-    /// A consumer is deleted.
+    /// Deletes a consumer.
     pub(super) fn close(&mut self) {
         self.events.take(QUESTION);
         self.events.give(ANSWER);
     }
 
-    /// The log is asked about.
+    /// Reads the state of the log.
     pub(super) fn ask(&mut self) {
         self.upkeep.take(QUESTION);
         self.upkeep.give(ANSWER);
     }
 }
 
-/// `$KV.divider_<group>.` with a group's name of five letters.
+/// `$KV.divider_<group>.` with a group name of five letters.
 const PREFIX: usize = 18;
 
 /// `HPUB`, an inbox with the number of the acknowledgement, two lengths, line ends.
 const PUBLISH: usize = 64;
 
-/// `NATS/1.0`, the expected revision and perhaps a time to live: they are stored and delivered, too.
+/// `NATS/1.0`, the expected revision and perhaps a time to live. They are stored and delivered too.
 const HEADERS: usize = 66;
 
 /// `MSG`, the inbox, and `{"stream":"KV_divider_group", "seq":123456}`.
 const ACK: usize = 100;
 
-/// `HMSG`, the deliveries' subject, the reply subject that says where it stands, two lengths.
+/// `HMSG`, the subject of deliveries, the reply subject with the position, two lengths.
 const DELIVERY: usize = 130;
 
-/// A question to the server's API, without what is asked for.
+/// A request to the server's API, without its content.
 const QUESTION: usize = 150;
 
-/// An answer of the server's API, without what it says.
+/// An answer of the server's API, without its content.
 const ANSWER: usize = 250;

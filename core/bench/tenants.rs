@@ -1,4 +1,4 @@
-//! A large group of many prefixes, and what single events cost one node's plan.
+//! A large group of many prefixes, and the cost of single events for one node's plan.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use crate::planner::Planner;
 use crate::view::{Effect, View};
 use crate::wire::{ClaimRecord, MemberRecord, MemberState, Named, Owner};
 
-/// A view and its plan: keys of as many prefixes as there are nodes, each node with one of them.
+/// A view and its plan: keys of as many prefixes as there are nodes. Each node has one of them.
 #[derive(Debug)]
 pub struct Tenants {
     view: View,
@@ -24,7 +24,7 @@ pub struct Tenants {
 }
 
 impl Tenants {
-    /// Everything but the plan. A tenth of the nodes take every key.
+    /// Makes everything except the plan. A tenth of the nodes take every key.
     pub fn new(keys: u32, nodes: u32) -> Self {
         let (view, planner) = (View::default(), Planner::default());
         let mut tenants = Self { view, planner, keys, nodes, prefixes: nodes, revision: 0 };
@@ -41,45 +41,45 @@ impl Tenants {
         tenants
     }
 
-    /// The view is complete.
+    /// Completes the view.
     pub fn catch_up(&mut self) {
         self.planner.on_caught_up(&mut self.view, NOW);
         while self.planner.pop_dirty().is_some() {}
     }
 
-    /// A node with a prefix that is new comes.
+    /// Adds a node with a new prefix.
     pub fn join(&mut self) {
         self.nodes += 1;
         self.member(self.nodes - 1, 0);
     }
 
-    /// A node says that it has made its moves.
+    /// A node has finished its moves.
     pub fn balanced(&mut self) {
         let newest = self.revision;
         self.member(1, newest);
     }
 
-    /// Moves of all nodes are worked out. How many keys the first node gives.
+    /// Computes the moves of all nodes. Returns how many keys the first node gives.
     pub fn rebalance(&mut self) -> u64 {
         self.put("rebalance".into(), Bytes::from_static(b"{\"v\":1}"));
         let owner = self.view.current(&node_id(0));
         owner.map_or(0, |owner| self.planner.gives(owner).values().sum())
     }
 
-    /// One key's claim goes to another node.
+    /// Moves the claim of one key to another node.
     pub fn move_a_key(&mut self) {
         let claim = self.claim(0);
         self.put(Named::Claim(self.text(self.keys / 2)).to_string(), claim);
     }
 
-    /// A key is announced.
+    /// Announces a key.
     pub fn announce(&mut self) {
         let name = Named::Key(self.text(self.keys)).to_string();
         self.keys += 1;
         self.put(name, Bytes::new());
     }
 
-    /// A node goes, and what it had is placed.
+    /// Removes a node. Its keys are placed again.
     pub fn leave(&mut self) {
         let name = Named::<&str>::Member(node_id(2)).to_string();
         self.put_or_delete(name, None);

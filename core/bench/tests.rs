@@ -1,4 +1,4 @@
-//! What events cost the server, to the message.
+//! What events cost the server, counted exactly.
 
 use std::time::Duration;
 
@@ -36,7 +36,7 @@ fn a_cold_start_writes_each_claim_once() {
     fleet.announce(0..2_000, 2_000);
     let cost = fleet.cost(|fleet| fleet.join(0..25));
     assert_eq!(cost.starts, 2_000);
-    // Member records: one on joining, one where a generation is done or joins are called settled.
+    // Member records: one for joining, and one when a generation is finished or joins settle.
     assert!(cost.traffic.written <= 2_000 + 25 * 3, "{cost:?}");
     assert_eq!(fleet.spread(), (80, 80));
 }
@@ -46,7 +46,7 @@ fn a_join_costs_a_snapshot_and_a_write_for_each_key_that_moves() {
     let mut fleet = fleet(9, 1_000);
     let cost = fleet.cost(|fleet| fleet.join(9..10));
     assert_eq!((cost.starts, cost.stops), (100, 100));
-    // Every donor says that it is done with the generation, the newcomer that it joined and settled.
+    // Every donor finishes the generation, and the new node joins and settles.
     let (snapshot, members) = (2_000 + 10, 9 + 4);
     assert!(cost.traffic.written <= 100 + members, "{cost:?}");
     assert!(cost.traffic.messages_out <= snapshot + (100 + members) * 12 + 30, "{cost:?}");
@@ -74,8 +74,8 @@ fn idling_costs_the_same_however_many_keys_there_are() {
     for nodes in [3, 16, 40] {
         let (few, many) = (upkeep(nodes, 100), upkeep(nodes, 1_000));
         assert!(few.abs_diff(many) <= 2, "{nodes} nodes: {few} and {many}");
-        // A renewal, its acknowledgement and its delivery to every node, and a question of the audit
-        // with its answer; the state of the log is asked for every 30 s.
+        // A renewal, its acknowledgement, its delivery to every node, and a read of the audit with its
+        // answer. The state of the log is read every 30 s.
         let nodes = u64::from(nodes);
         let bound = nodes * (nodes + 4) + nodes / 8;
         assert!(many <= bound, "{nodes} nodes: {many} messages, at most {bound}");
@@ -90,7 +90,7 @@ fn a_group_of_many_prefixes_is_planned_as_it_grows() {
     tenants.join();
     tenants.announce();
     assert_eq!(tenants.unowned(), 1);
-    // The one that came takes everything, too, and everybody gives it some.
+    // The new node takes every key too, and all nodes give it some.
     assert!((3..=4).contains(&tenants.rebalance()));
     tenants.leave();
     assert_eq!(tenants.unowned(), 101);

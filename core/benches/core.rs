@@ -1,7 +1,7 @@
-//! What the core's work takes by itself: `cargo bench -p divider-core --features testing --bench core`.
+//! The time of the core's work: `cargo bench -p divider-core --features testing --bench core`.
 //!
-//! Placing stands next to hashing the same pairs, and a change in a large view next to the same one
-//! in a small view: the ratios are what counts, since machines differ.
+//! Placing is next to hashing the same pairs, and a change in a large view next to the same change in a
+//! small one. Compare the ratios, because machines differ.
 
 use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};

@@ -1,9 +1,10 @@
-//! How many instructions the core's work takes: `cargo bench -p divider-core --features testing --bench
-//! counts`. It needs valgrind.
+//! The number of instructions of the core's work: `cargo bench -p divider-core --features testing
+//! --bench counts`. It needs valgrind.
 //!
-//! Times on a busy machine say little; instructions are the same in every run, so a regression shows.
-//! `counts.txt` has what they were, and with which compiler. More than a tenth above that fails;
-//! another compiler is only told of. `-- --bless` writes them anew, after a change that is worth it.
+//! Times on a busy machine vary. Instructions are the same in every run, so a regression shows.
+//! `counts.txt` has the recorded counts, and the compiler. A count more than a tenth above that fails;
+//! with another compiler there is only a message. `-- --bless` records the counts again, after a change
+//! that is worth its cost.
 
 use std::error::Error;
 use std::fmt::Write as _;
@@ -16,7 +17,7 @@ use divider_core::wire::ClaimRecord;
 
 type Failure = Box<dyn Error>;
 
-/// What there is to count, in the order of the file.
+/// The work that is counted, in the order of the file.
 const WORK: [&str; 8] = [
     "place 1000 keys on 100 nodes",
     "hash 1000 keys with 100 nodes",
@@ -47,7 +48,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Does one of them; what comes before [`counted`] does not count.
+/// Runs one kind of work. Only [`counted`] counts.
 fn work(name: &str) -> Result<(), Failure> {
     match WORK.iter().position(|work| *work == name) {
         Some(0) => {
@@ -92,7 +93,7 @@ fn fleet(nodes: u32, keys: u32) -> Fleet {
     fleet
 }
 
-/// The function that valgrind looks for.
+/// The function whose instructions valgrind counts.
 #[inline(never)]
 fn counted(work: impl FnOnce()) {
     work();
@@ -134,7 +135,7 @@ fn compiler() -> Result<String, Failure> {
     Ok(format!("{}, {}", version.trim(), std::env::consts::ARCH))
 }
 
-/// The instructions of one of them, as callgrind counts them.
+/// The instructions of one kind of work, by callgrind.
 fn count(work: &str) -> Result<u64, Failure> {
     let mut valgrind = Command::new("valgrind");
     valgrind.args(["--tool=callgrind", "--callgrind-out-file=/dev/null", "--collect-atstart=no"]);

@@ -1,7 +1,7 @@
-//! What single events cost one node of a large group of many prefixes, in milliseconds:
-//! `cargo bench -p divider-core --features testing --bench large -- NODES KEYS`.
+//! The cost of single events for one node of a large group with many prefixes, in ms: `cargo bench -p
+//! divider-core --features testing --bench large -- NODES KEYS`.
 //!
-//! None of them may take so long that a heartbeat waits for it.
+//! No event may take so long that it delays a heartbeat.
 
 use std::time::Instant;
 

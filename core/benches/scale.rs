@@ -1,8 +1,8 @@
-//! What a large group costs the server, event by event, worked out by real cores in virtual time:
-//! `cargo bench -p divider-core --features testing --bench scale -- NODES KEYS`.
+//! The cost of a large group for the server, event by event, from real cores in virtual time: `cargo
+//! bench -p divider-core --features testing --bench scale -- NODES KEYS`.
 //!
-//! `docs/scale.md` has what it printed for the largest, and what follows. The memory that it needs is
-//! that of all nodes together, about 11 MB for each 100 000 keys on each node.
+//! `docs/scale.md` has the results for the largest groups. The memory is that of all nodes together:
+//! about 11 MB for each 100 000 keys on each node.
 
 use std::time::Duration;
 

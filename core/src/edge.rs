@@ -70,7 +70,8 @@ pub enum Command {
 /// The answer to a [`Command`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reply {
-    /// The key is no longer this node's, or certainly will not be soon.
+    /// The command is carried out, or certain to be. A released or completed key is no longer this
+    /// node's.
     Done,
     /// The node has no such run of the key. Nothing changed.
     NotHeld,
