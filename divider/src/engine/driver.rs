@@ -171,7 +171,7 @@ impl<C: Core> Driver<C> {
                 self.shared.queue(|queue| queue.extend(until, start_until));
             }
             Action::Start(key, token) => {
-                tracing::debug!(%key, %token, "key starts");
+                tracing::debug!(%key, %token, "starting key");
                 self.telling.add(Told::Start(key, token));
             }
             Action::Stop(key, token, reason, until) => {

@@ -149,8 +149,11 @@ fn why(
 ) -> Vec<String> {
     match (status.phase, &status.owner) {
         (Phase::Stopping, Some(owner)) => {
-            let told = told.map_or_else(String::new, |age| format!(" for {age}"));
-            let stop = format!("{owner} is stopping it{told}; the stop is not confirmed");
+            let stop = match told {
+                Some(age) => format!("{owner} has been stopping it for {age}"),
+                None => format!("{owner} is stopping it"),
+            };
+            let stop = format!("{stop}; the stop is not confirmed");
             vec![stop, "until then it stays there: a key has only one owner".into()]
         }
         (Phase::Running, Some(owner)) => {

@@ -80,8 +80,10 @@ impl Settings {
         match self.login() {
             Some(login) => login.as_str(),
             None if self.values.contains_key(&Field::TlsCert) => "TLS certificate",
-            None if has_secrets(self.text(Field::Server).unwrap_or_default()) => "its address",
-            None => "nothing",
+            None if has_secrets(self.text(Field::Server).unwrap_or_default()) => {
+                "credentials in the address"
+            }
+            None => "none",
         }
     }
 

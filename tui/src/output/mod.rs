@@ -83,9 +83,12 @@ impl Output {
             Some(format) if fitting.contains(&format) => Ok(format),
             Some(format) => {
                 let names: Vec<_> = fitting.iter().map(|format| format.as_str()).collect();
-                let words =
-                    format!("unsupported format, this command supports {}: ", names.join(", "));
-                Err(Failure::new(Exit::Usage, words + format.as_str()))
+                let words = format!(
+                    "unsupported format {}, this command supports {}",
+                    format.as_str(),
+                    names.join(", ")
+                );
+                Err(Failure::new(Exit::Usage, words))
             }
         }
     }

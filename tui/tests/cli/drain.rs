@@ -76,7 +76,7 @@ async fn a_stop_that_is_never_confirmed_fails_the_drain_and_is_listed() {
     assert!(steps.iter().all(|step| step["step"] == "stopping" && step["age_ms"].is_u64()));
     assert_eq!(steps.len(), 2, "{moves}");
     let card = bed.answer(&["key", &stuck[0].0]).await;
-    assert!(card.contains("w1 is stopping it"), "{card}");
+    assert!(card.contains("the stop is not confirmed"), "{card}");
 
     let output = bed.run(&["drain", "w1", "--monitor", "-j"]).await;
     assert_eq!(output.status.code(), Some(3), "{}", words(&output));

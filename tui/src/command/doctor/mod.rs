@@ -135,7 +135,7 @@ fn login(connected: &Connected) -> Finding {
     let settings = &connected.settings;
     let context = settings.context.as_ref().map_or("no context", |context| &context.name);
     let login = settings.login_words();
-    let found = format!("{} ({context}, logged in with {login})", settings.server());
+    let found = format!("{} ({context}, login: {login})", settings.server());
     Finding::ok("connection", found)
 }
 
