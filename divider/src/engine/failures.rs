@@ -29,7 +29,7 @@ impl Failures {
             _ if failures == 1 => tracing::warn!(what, %error, "store request failed"),
             Remark::Lasts => tracing::warn!(what, %error, failures, "store requests keep failing"),
             Remark::Nothing | Remark::Over => {
-                tracing::debug!(what, %error, "store request failed again")
+                tracing::debug!(what, %error, "store request failed again");
             }
         }
     }

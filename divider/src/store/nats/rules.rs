@@ -49,7 +49,7 @@ impl Rules {
                 );
             }
             News::Odd => {
-                tracing::warn!(stream, rules, "the stream has unexpected but harmless settings")
+                tracing::warn!(stream, rules, "the stream has unexpected but harmless settings");
             }
             News::Kept => tracing::info!(stream, "the stream settings are correct again"),
         }

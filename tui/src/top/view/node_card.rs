@@ -80,7 +80,7 @@ fn numbers(model: &Model, node: &NodeStatus) -> Vec<Words> {
     };
     let held = match (node.held, node.stopping) {
         (held, 0) if held == node.keys => String::new(),
-        (held, 0) => format!("{}", grouped(held)),
+        (held, 0) => grouped(held),
         (held, stopping) => format!("{}, {stopping} stopping", grouped(held)),
     };
     let facts =
