@@ -30,18 +30,16 @@ pub enum InvalidId {
         /// The whole text.
         id: String,
     },
-    /// A dot is not between two other characters.
-    #[error(
-        "{what} has a dot at an end or next to another, expected none or one between two: {id:?}"
-    )]
+    /// A dot that does not stand between two other characters.
+    #[error("{what} has a dot at its start, at its end or after another dot: {id:?}")]
     BadDot {
         /// The kind of name.
         what: &'static str,
         /// The whole text.
         id: String,
     },
-    /// The text is not 32 lower-case hexadecimal digits.
-    #[error("session is not 32 lower-case hexadecimal digits: {id:?}")]
+    /// Not 32 lower-case hexadecimal digits.
+    #[error("invalid session, expected 32 lower-case hexadecimal digits: {id:?}")]
     BadSession {
         /// The text, cut at 64 characters.
         id: String,

@@ -253,8 +253,7 @@ mod tests {
             "a$b",
             "node id has a character that is not one of A-Z a-z 0-9 _ - .: '$' in \"a$b\"",
         );
-        let dot =
-            "node id has a dot at an end or next to another, expected none or one between two";
+        let dot = "node id has a dot at its start, at its end or after another dot";
         for text in [".a", "a.", "a..b", "."] {
             check(text, &format!("{dot}: {text:?}"));
         }

@@ -342,7 +342,7 @@ mod tests {
             assert_eq!(error.to_string(), want);
         };
         check(builder().node(""), "node id is empty: expected 1 to 64 of A-Z a-z 0-9 _ - .");
-        check(builder().prefix("a").prefix(""), "not a prefix that a key can have: \"\"");
+        check(builder().prefix("a").prefix(""), "no key can have this prefix: \"\"");
         let lease = |ms| builder().lease(Duration::from_millis(ms));
         check(lease(299), "lease is out of range, from 300 ms to 5 min: 299ms");
         check(lease(300_001), "lease is out of range, from 300 ms to 5 min: 300.001s");

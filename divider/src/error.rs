@@ -14,7 +14,7 @@ pub enum StartError {
     #[error(transparent)]
     Node(#[from] InvalidId),
     /// No key can begin with this prefix. For every key, give no prefix at all.
-    #[error("not a prefix that a key can have: {prefix:?}")]
+    #[error("no key can have this prefix: {prefix:?}")]
     Prefix {
         /// The prefix.
         prefix: String,
@@ -45,7 +45,7 @@ pub enum StartError {
     /// The node was not a member in time. It has given up, and ends its session where it had begun
     /// one. Look at the store, or give it more time with
     /// [`start_timeout`](crate::Builder::start_timeout).
-    #[error("the node did not become a member within {after:?}, see whether the store is well")]
+    #[error("the node did not join within {after:?}: check the store")]
     TimedOut {
         /// How long it tried.
         after: Duration,
@@ -75,9 +75,7 @@ pub enum StartError {
         highest: u32,
     },
     /// The group is of another protocol. Use a build that speaks it.
-    #[error(
-        "the group's protocol is not the one of this build, which speaks {spoken}: use a build that speaks {found}"
-    )]
+    #[error("unsupported group protocol, this build supports {spoken}: use a build for {found}")]
     Protocol {
         /// The group's.
         found: u32,
@@ -88,8 +86,8 @@ pub enum StartError {
     /// paused time need a [`MemoryStore`](crate::MemoryStore).
     #[error("tokio's clock is paused, which only a store in memory can follow: do not pause it")]
     PausedClock,
-    /// The node was over before it was a member.
-    #[error("the node was over before it was a member")]
+    /// The node ended before it joined.
+    #[error("the node ended before it joined")]
     Over(#[source] Ended),
     /// The operating system gave no thread, no event queue or no random numbers.
     #[error("the node's thread could not be started")]
@@ -106,7 +104,7 @@ pub enum Ended {
     Cancelled,
     /// Another process took this node's id over. It has to be one process to an id.
     #[error(
-        "another process took the node's id over, it has to be one process to an id: its session is {session}"
+        "another process took over the node id, only one process may use an id: its session is {session}"
     )]
     Replaced {
         /// The other process's session.
@@ -133,7 +131,7 @@ pub enum Ended {
         highest: u32,
     },
     /// The group was made again with another protocol.
-    #[error("the group was made again with a protocol that this build does not speak: {found}")]
+    #[error("the group was created again with an unsupported protocol: {found}")]
     Protocol {
         /// The group's.
         found: u32,
@@ -157,14 +155,14 @@ pub enum KeyError {
     /// The key was lost before, or given away after its
     /// [`stop_timeout`](crate::Builder::stop_timeout): it exists still, and another node may run it.
     /// This call counts as the confirmation.
-    #[error("the node lost the key before, it may run elsewhere: {key}")]
+    #[error("the node has already lost the key, another node may run it: {key}")]
     Lost {
         /// The key.
         key: Key,
     },
     /// The key was lost after [`complete`](crate::Divider::complete) had asked the store to delete it.
     /// Nobody here knows whether it was: it is gone, or it is started again, most likely elsewhere.
-    #[error("the key was lost while it was deleted, it is gone or is started again: {key}")]
+    #[error("the key was lost during its deletion: it is deleted, or will start again: {key}")]
     Unknown {
         /// The key.
         key: Key,

@@ -197,14 +197,14 @@ pub enum StoreError {
         /// The server's text.
         what: String,
     },
-    /// The request breaks a limit. Nothing was sent.
-    #[error("not a legal request: {what}")]
+    /// The request itself breaks a limit; nothing was sent.
+    #[error("invalid request: {what}")]
     Invalid {
         /// The limit and the value found.
         what: String,
     },
-    /// The watch lost its place: a gap, a silent server, or another log of the same name.
-    #[error("the watch lost its place: {what}")]
+    /// The watch lost its position: a gap, a silent server, another log of the same name.
+    #[error("the watch lost its position: {what}")]
     Gap {
         /// What was noticed.
         what: String,
@@ -218,7 +218,7 @@ pub enum StoreError {
 }
 
 impl StoreError {
-    /// Makes the error of a watch that lost its place.
+    /// The watch lost its position.
     pub fn gap(what: impl Into<String>) -> Self {
         Self::Gap { what: what.into() }
     }

@@ -37,8 +37,8 @@ pub const RECORD_VERSION: u32 = 1;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Malformed {
-    /// Not JSON, or not the form of the record.
-    #[error("not a record of its kind: {0}")]
+    /// Not JSON, or not of the record's form.
+    #[error("malformed record: {0}")]
     Json(#[from] serde_json::Error),
     /// The record has another version.
     #[error("a record of another version, this one reads 1: {found}")]
@@ -46,8 +46,8 @@ pub enum Malformed {
         /// The version in the record.
         found: u32,
     },
-    /// A field is out of its bounds.
-    #[error("a field is out of its bounds: {field}")]
+    /// A field beyond what it may be.
+    #[error("field out of range: {field}")]
     OutOfBounds {
         /// The field.
         field: &'static str,

@@ -43,8 +43,8 @@ pub enum InvalidName {
     /// The node id in it is invalid.
     #[error(transparent)]
     Node(#[from] InvalidId),
-    /// This version has no such kind of record.
-    #[error("a record of an unknown kind: {name:?}")]
+    /// It is of no type that this version knows.
+    #[error("unknown record type: {name:?}")]
     Unknown {
         /// The name, cut at 64 characters.
         name: String,

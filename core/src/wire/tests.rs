@@ -108,19 +108,17 @@ fn a_claim_beyond_its_bounds_is_malformed() {
         "another version, this one reads 1: 2",
     );
     check(r#"{"v":3,"owner":"w1"}"#, "another version, this one reads 1: 3");
-    check(r#"{"v":1,"node":null,"session":null,"token":4611686018427387905}"#, "bounds: token");
-    check(r#"{"v":1,"node":"w1","session":null,"token":1}"#, "bounds: session");
+    check(r#"{"v":1,"node":null,"session":null,"token":4611686018427387905}"#, "range: token");
+    check(r#"{"v":1,"node":"w1","session":null,"token":1}"#, "range: session");
     check(&format!(r#"{{"v":1,"node":"a..b","session":"{session}","token":1}}"#), "node id has");
     check(r#"{"v":1,"node":"w1","session":"ab","token":1}"#, "hexadecimal");
-    check(r#"{"v":1,"node":null,"session":null,"token":-1}"#, "not a record of its kind");
+    check(r#"{"v":1,"node":null,"session":null,"token":-1}"#, "malformed record");
     check(r#"{"v":1,"node":null,"session":null}"#, "missing field `token`");
-    let cooling_down = [r#"{"node":"w1","for_ms":1}"#; MAX_COOL_DOWNS + 1].join(",");
-    let many = format!(
-        r#"{{"v":1,"node":null,"session":null,"token":1,"cooling_down":[{cooling_down}]}}"#
-    );
-    check(&many, "bounds: cooling_down");
-    check("", "not a record of its kind");
-    check("null", "not a record of its kind");
+    let not = [r#"{"node":"w1","for_ms":1}"#; MAX_NOT + 1].join(",");
+    let many = format!(r#"{{"v":1,"node":null,"session":null,"token":1,"not":[{not}]}}"#);
+    check(&many, "range: not");
+    check("", "malformed record");
+    check("null", "malformed record");
 }
 
 #[test]

@@ -13,9 +13,9 @@ use super::DrainId;
 pub enum AnnounceError {
     /// The store refused this key, or did not answer 16 attempts.
     ///
-    /// `acked` keys are durable. Keys after this one may or may not be; no further ones were sent.
-    /// Repeat the whole call when the cause is gone: announcing and retracting again is harmless.
-    #[error("the store did not take a key, after it had acknowledged {acked}: {key}")]
+    /// `acked` keys are durable, those behind this one may or may not be; no further ones were sent.
+    /// Announcing and retracting again is harmless: do the whole once more when the reason is gone.
+    #[error("the store refused a key after {acked} acknowledged keys: {key}")]
     NotTaken {
         /// The first key that failed, in the order of the call.
         key: Key,
@@ -43,7 +43,7 @@ pub enum AnnounceError {
     /// [`ReconcileOptions::allow_empty`](super::ReconcileOptions::allow_empty).
     #[error(
         "the list is empty, {retracted} keys under the prefix {prefix:?} would be retracted; nothing \
-         was changed, an empty list has to be allowed"
+         was changed (allow it explicitly)"
     )]
     EmptyList {
         /// The prefix.
@@ -55,8 +55,8 @@ pub enum AnnounceError {
     /// it is right, allow more with
     /// [`ReconcileOptions::max_retract`](super::ReconcileOptions::max_retract).
     #[error(
-        "{retracted} of the {existing} keys under the prefix {prefix:?} would be retracted, at most \
-         {most} may be at once; nothing was changed, more has to be allowed"
+        "{retracted} of the {existing} keys under the prefix {prefix:?} would be retracted, the \
+         limit is {most}; nothing was changed (raise the limit explicitly)"
     )]
     TooManyRetracted {
         /// The prefix.
@@ -101,27 +101,27 @@ pub enum OperateError {
         /// Its length in bytes.
         len: usize,
     },
-    /// The existing record is unreadable, so it is not overwritten. A newer version of this library may
-    /// have written it: use that version, or delete the record by hand.
-    #[error("the record that is there cannot be read: {name}")]
+    /// The existing record cannot be read, so it is not written over. A newer version of this
+    /// library may have written it: use that, or delete the record by hand.
+    #[error("the existing record cannot be read: {name}")]
     Malformed {
         /// The record's name.
         name: String,
         /// What is wrong with the record.
         source: Malformed,
     },
-    /// The group has another protocol. Nothing was changed.
-    #[error("the group speaks another protocol, this version speaks 1: {found}")]
+    /// The group uses another protocol version; nothing was changed.
+    #[error("the group uses another protocol version, this build supports 1: {found}")]
     Protocol {
         /// The group's protocol.
         found: u32,
     },
-    /// The watch is not complete (yet, or since it lost the store), so there is no preview. Wait for a
-    /// complete snapshot.
-    #[error("the group is not read completely")]
+    /// A watch has not read everything (yet, or since it lost the store), so it previews nothing.
+    /// Wait for a complete snapshot.
+    #[error("the group has not been read completely")]
     Incomplete,
-    /// Other clients kept changing the record. Nothing was changed. Try again.
-    #[error("others kept changing the record: {name}")]
+    /// Others kept changing the record; nothing was changed. Try again.
+    #[error("the record kept changing: {name}")]
     Contended {
         /// The record's name.
         name: String,
@@ -139,9 +139,9 @@ pub enum OperateError {
     /// and this drain. Keys would go elsewhere, or nowhere. The drain was taken back. Look at a new
     /// preview and drain again, or drain both nodes in one call.
     #[error(
-        "the plan does not hold any more, {} is draining or cordoned by {} since it was made; this \
-         drain was taken back, look at its plan again and run it again, or drain both nodes at once: {}",
-        node, if by.is_empty() { "somebody" } else { by.as_str() }, node
+        "the plan is outdated: {node} was drained or cordoned by {}; this drain was cancelled, review \
+         the new plan, or drain both nodes in one command",
+        if by.is_empty() { "somebody" } else { by.as_str() }
     )]
     Overtaken {
         /// The other node.
@@ -149,10 +149,10 @@ pub enum OperateError {
         /// Who drained or cordoned it.
         by: String,
     },
-    /// The request was recorded for some nodes of a drain and failed for one. That node and those after
-    /// it get no new keys until another request names them. Drain again (the same nodes are allowed),
-    /// or resume all of them.
-    #[error("the drain {drain} was begun at {} and not at: {node}", list(told))]
+    /// Some nodes of a drain were told and one could not be. It and those after it get nothing new
+    /// either until something is said to them: drain again (the same nodes may be named), or resume
+    /// all of them.
+    #[error("drain {drain} started on {}, but not on: {node}", list(told))]
     Partly {
         /// The drain.
         drain: DrainId,

@@ -438,8 +438,7 @@ mod tests {
         check(36, limits().max_retract(MaxRetract::Percent(10)), None).await;
         check(1, limits().max_retract(MaxRetract::Percent(100)), None).await;
         let refused = group.reconcile("", keys(&all[..5])).await.expect_err("35 of 40");
-        let words =
-            "35 of the 40 keys under the prefix \"\" would be retracted, at most 20 may be at once";
+        let words = "35 of the 40 keys under the prefix \"\" would be retracted, the limit is 20";
         assert!(refused.to_string().starts_with(words), "{refused}");
         assert_eq!(existing(&group).await.len(), 40, "nothing was changed");
     }

@@ -146,7 +146,7 @@ async fn of_two_drains_at_once_the_second_finds_the_first_and_is_taken_back() {
     let error = group.drain(&[node("w2")], &plan).await.expect_err("w1 drains by now");
     let OperateError::Overtaken { node: other, by } = &error else { panic!("{error:?}") };
     assert_eq!((other.as_str(), by.as_str()), ("w1", "ana@ops"));
-    assert!(error.to_string().contains("w1 is draining or cordoned by ana@ops"), "{error}");
+    assert!(error.to_string().contains("w1 was drained or cordoned by ana@ops"), "{error}");
     let record = control(&store, "w2").await;
     assert_eq!((record.mode, record.by.as_str()), (Mode::Cordon, "eve"), "as it was before");
     assert_eq!(control(&store, "w1").await.mode, Mode::Drain, "the first goes on");
@@ -203,7 +203,7 @@ async fn a_drain_that_gets_stuck_says_how_far_it_came() {
         panic!("w1 was told")
     };
     assert_eq!((told, stuck), (vec![node("w1")], node("w2")));
-    assert_eq!(source.to_string(), "the record that is there cannot be read: control.w2");
+    assert_eq!(source.to_string(), "the existing record cannot be read: control.w2");
     assert_eq!(value(&store, "control.w2").await, "garbage", "it was not written over");
 }
 
@@ -251,7 +251,10 @@ async fn a_group_of_another_protocol_is_left_alone() {
     let (store, group) = group().await;
     put(&store, "group", r#"{"v":1,"protocol":2}"#).await;
     let error = group.freeze(None, &why()).await.expect_err("protocol 2");
-    assert_eq!(error.to_string(), "the group speaks another protocol, this version speaks 1: 2");
+    assert_eq!(
+        error.to_string(),
+        "the group uses another protocol version, this build supports 1: 2"
+    );
 }
 
 #[tokio::test]
@@ -341,5 +344,5 @@ impl Store for Rivalled {
 async fn a_record_that_others_keep_changing_is_given_up() {
     let (store, _) = group().await;
     let error = Group::open(Rivalled(store)).rebalance(&why()).await.expect_err("too slow");
-    assert_eq!(error.to_string(), "others kept changing the record: rebalance");
+    assert_eq!(error.to_string(), "the record kept changing: rebalance");
 }

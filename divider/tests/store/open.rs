@@ -176,8 +176,8 @@ async fn a_group_of_another_protocol_is_left_alone() {
             assert_eq!(text, want);
         }
     };
-    let other = "the group speaks another protocol, use the version that speaks it: \
-                 found 7, this version speaks 1";
+    let other = "the group uses another protocol version, this build supports 1: \
+                 use a build for 7";
     check(json!({"v": 1, "protocol": 7}), other).await;
     check(json!("nonsense"), "the group record cannot be read, correct or delete it: suite").await;
     write(&store, put("group", json!({"v": 1, "protocol": 1}).to_string(), None)).await;

@@ -22,7 +22,7 @@ pub enum OpenError {
     },
     /// The server was not there, or not ready, in the time that was given with
     /// [`wait_for_server`](super::NatsOptions::wait_for_server). Start it, or wait longer.
-    #[error("no server that is ready within {waited:?}, start it or wait longer")]
+    #[error("no server became ready within {waited:?}, start it or wait longer")]
     NotThere {
         /// How long it was waited for.
         waited: Duration,
@@ -55,17 +55,17 @@ pub enum OpenError {
         group: String,
     },
     /// The group's stream is not configured as the protocol needs it. Nothing is changed by itself,
-    /// since another program may own it: update the stream, or delete it and make the group anew.
-    #[error("the stream {stream} breaks rules of the protocol, update it or delete it and make the group anew: {}", Rules(.broken))]
+    /// since another program may own it: edit the stream, or delete it and create the group again.
+    #[error("the stream {stream} has settings that the protocol forbids: edit it, or delete it and create the group again: {}", Rules(.broken))]
     Rules {
         /// The stream.
         stream: String,
         /// Every rule that is broken.
         broken: Vec<BrokenRule>,
     },
-    /// The group speaks another protocol. Use the version of this library that speaks it.
+    /// The group uses another protocol version. Use the version of this library that supports it.
     #[error(
-        "the group speaks another protocol, use the version that speaks it: found {found}, this version speaks {spoken}"
+        "the group uses another protocol version, this build supports {spoken}: use a build for {found}"
     )]
     Protocol {
         /// The protocol of the group record.

@@ -86,7 +86,7 @@ async fn what_cannot_be_read_is_shown_until_it_can() {
     let problems = watch.snapshot().problems().clone();
     let names: Vec<&str> = problems.shown.iter().map(|problem| problem.name.as_str()).collect();
     assert_eq!((names, problems.found), (vec!["claim.a", "key.a=2e", "pin.a"], 3));
-    assert!(problems.shown[2].why.contains("unknown kind"), "{}", problems.shown[2].why);
+    assert!(problems.shown[2].why.contains("unknown record type"), "{}", problems.shown[2].why);
     paper.put("member.w1", r#"{"v":2}"#).await;
     let update = watch.next().await;
     assert!(update.changed.problems);
