@@ -23,10 +23,14 @@ use divider_core::wire::{MemberRecord, MemberState};
 ///
 /// Without any settings a node gets a name of its own, takes its full share of all keys, and moves
 /// keys when nodes join.
+///
+/// Each method checks its value when it is called. So that calls chain, it does not return an error:
+/// the builder keeps the first one, and [`start`](Self::start) returns it before it asks anything of
+/// the store. Later values do not mend it.
 #[must_use = "a node runs only after `start()`"]
 pub struct Builder {
     store: Arc<dyn Store>,
-    node: Option<String>,
+    node: Option<NodeId>,
     affinity: u32,
     prefixes: Vec<String>,
     lease: Option<Duration>,
@@ -37,6 +41,8 @@ pub struct Builder {
     rebalance: Rebalance,
     labels: BTreeMap<String, String>,
     build: String,
+    /// The first value that was refused.
+    invalid: Option<StartError>,
 }
 
 /// What a node does at its start while another session holds its node id.
@@ -101,7 +107,14 @@ impl Builder {
             rebalance: Rebalance::default(),
             labels: BTreeMap::new(),
             build: String::new(),
+            invalid: None,
         }
+    }
+
+    /// Keeps the first error.
+    fn refuse(mut self, error: StartError) -> Self {
+        self.invalid.get_or_insert(error);
+        self
     }
 
     /// The node's name in the group: a [`NodeId`], at most 64 bytes of `A-Z a-z 0-9 _ -`, and dots
@@ -117,25 +130,34 @@ impl Builder {
     /// back. Then they move twice: to the other nodes, and back when the new session's join is
     /// balanced. [`JoinPolicy::TakeOver`] spares the wait where it may be used.
     pub fn node(mut self, id: impl Into<String>) -> Self {
-        self.node = Some(id.into());
+        match NodeId::new(id.into()) {
+            Ok(id) => self.node = Some(id),
+            Err(error) => return self.refuse(error.into()),
+        }
         self
     }
 
-    /// Its weight among the nodes: a node of 200 gets twice as many keys as one of 100. 0: no new
-    /// keys. 100 unless set, which leaves room on both sides.
+    /// Its weight among the nodes, from 0 to `u32::MAX`, without a unit: a node of 200 gets twice as
+    /// many keys as one of 100. 0: no new keys. 100 unless set, which leaves room on both sides.
     pub fn affinity(mut self, affinity: u32) -> Self {
         self.affinity = affinity;
         self
     }
 
-    /// Take only keys that begin with this; call it again for further ones. Every key unless set.
+    /// Take only keys that begin with this; call it again for further ones. A prefix is text of at
+    /// least one byte that a key can begin with. Every key unless set, so that no key is left out by
+    /// mistake.
     pub fn prefix(mut self, prefix: impl Into<String>) -> Self {
-        self.prefixes.push(prefix.into());
+        let prefix = prefix.into();
+        if let Err(source) = Key::new(&prefix) {
+            return self.refuse(StartError::Prefix { prefix, source });
+        }
+        self.prefixes.push(prefix);
         self
     }
 
-    /// How long the node keeps its keys without hearing of the store, from [`MIN_LEASE`] to
-    /// [`MAX_LEASE`].
+    /// How long the node keeps its keys without hearing of the store, from [`MIN_LEASE`] (300 ms) to
+    /// [`MAX_LEASE`] (5 min).
     ///
     /// It is also how long the keys of a crashed node stay idle, and two thirds of it is how long an
     /// outage of the store may last before work stops: the rest is what has passed since the last
@@ -145,11 +167,15 @@ impl Builder {
     /// bucket, which outlasts the election of a new leader (5 to 8 s); a shorter one there is warned
     /// about. Nodes of one group may differ.
     pub fn lease(mut self, lease: Duration) -> Self {
+        if !(MIN_LEASE..=MAX_LEASE).contains(&lease) {
+            return self.refuse(StartError::LeaseOutOfRange { lease });
+        }
         self.lease = Some(lease);
         self
     }
 
-    /// A word about the node for operators, as `zone` = `eu-1`.
+    /// A word about the node for operators, as `zone` = `eu-1`; the same name again replaces it. None
+    /// unless set. All of them and the prefixes have to fit into the node's record, of 8 KiB.
     pub fn label(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.labels.insert(name.into(), value.into());
         self
@@ -175,18 +201,21 @@ impl Builder {
         self
     }
 
-    /// Hand a key over this long after its stop was told, confirmed or not.
+    /// Hand a key over this long after its stop was told, confirmed or not. Never unless set, since
+    /// any limit gives up one owner for each key; take several times what the slowest stop takes.
     ///
     /// This gives up exclusivity for a key whose stop takes longer: the old work may still run when
     /// the new one starts. [`run`](crate::run()) drops the handler at its next `await` then, and a log
-    /// line says so; work that blocks goes on all the same. Unless set, a key waits for its
-    /// confirmation for ever, which blocks that key alone.
+    /// line says so; work that blocks goes on all the same. Without it a key waits for its confirmation
+    /// for ever, which blocks that key alone.
     pub fn stop_timeout(mut self, after: Duration) -> Self {
         self.stop_timeout = Some(after);
         self
     }
 
-    /// How long a key that this node released does not come back to it. 30 s unless set.
+    /// How long a key that this node released does not come back to it. 30 s unless set: long enough
+    /// for most causes of a release to pass, and for the other nodes to try. Zero: it may come back at
+    /// once.
     ///
     /// A key that every node which may take it has released is idle until the first of their cool-downs
     /// ends; so is one that eight nodes have, since a claim names no more of them. Each time a log line
@@ -207,9 +236,9 @@ impl Builder {
     /// Starts the node, off the application's executor, and waits until it is a member of the group.
     ///
     /// # Errors
-    /// [`StartError`]: settings that are none are told before anything is asked of the store; a
-    /// group that does not exist and a missing permission at once; other failures of the store are
-    /// retried until [`start_timeout`](Self::start_timeout).
+    /// [`StartError`]: the first value that a method of this builder refused, before anything is asked
+    /// of the store; a group that does not exist and a missing permission at once; other failures of
+    /// the store are retried until [`start_timeout`](Self::start_timeout).
     ///
     /// # Cancel safety
     /// Dropping the future gives the start up; a session that had begun is ended in the background.
@@ -239,21 +268,14 @@ impl Builder {
     }
 
     fn into_config(self) -> Result<Config, StartError> {
+        if let Some(error) = self.invalid {
+            return Err(error);
+        }
         let host = host::name();
         let node = match self.node {
-            Some(id) => NodeId::new(id)?,
+            Some(id) => id,
             None => host::node_id(&host).map_err(StartError::System)?,
         };
-        for prefix in &self.prefixes {
-            if let Err(source) = Key::new(prefix) {
-                return Err(StartError::Prefix { prefix: prefix.clone(), source });
-            }
-        }
-        if let Some(lease) = self.lease
-            && !(MIN_LEASE..=MAX_LEASE).contains(&lease)
-        {
-            return Err(StartError::LeaseOutOfRange { lease });
-        }
         let config = Config {
             node,
             affinity: self.affinity,
@@ -336,7 +358,7 @@ mod tests {
     }
 
     #[test]
-    fn settings_that_are_none_are_refused_by_name() {
+    fn invalid_settings_are_refused_by_name() {
         let check = |builder: Builder, want: &str| {
             let error = builder.into_config().expect_err(want);
             assert_eq!(error.to_string(), want);
@@ -348,6 +370,13 @@ mod tests {
         check(lease(300_001), "lease is out of range, from 300 ms to 5 min: 300.001s");
         let long = builder().label("x", "y".repeat(9000)).into_config();
         assert!(matches!(long, Err(StartError::MemberTooLarge { bytes: 9001.., most: 8192 })));
+    }
+
+    #[test]
+    fn the_first_invalid_setting_is_the_one_that_is_reported() {
+        let builder = builder().lease(Duration::ZERO).node("").lease(MIN_LEASE);
+        let error = builder.into_config().expect_err("two are invalid");
+        assert!(matches!(error, StartError::LeaseOutOfRange { lease: Duration::ZERO }));
     }
 
     #[test]
