@@ -117,16 +117,17 @@ pub struct Announcer<'a> {
 }
 
 impl<'a> Announcer<'a> {
-    /// After this time (rounded up to whole seconds) the keys no longer exist, unless they are
-    /// announced again. Use three times the interval at which you announce, so that one lost round
-    /// stops nothing. Default: keys exist until they are retracted.
+    /// The keys stop existing by themselves unless they are announced again within this time, of at
+    /// least 1 s (it is rounded up to whole seconds). Take three times the interval at which you announce, so that
+    /// one lost round stops nothing. Without it they exist until they are retracted.
     pub fn ttl(mut self, ttl: Duration) -> Self {
         self.ttl = Some(ttl);
         self
     }
 
-    /// The most keys on their way without an answer, at least 1. Default: 1000. More is faster over
-    /// long distances, up to the 4096 that a [`NatsStore`](crate::NatsStore) allows.
+    /// How many keys may be on their way without an answer: at least 1, which 0 counts as; 1000 unless
+    /// set, which keeps a server on the same network busy and leaves it time for others. More is
+    /// faster over long distances, up to the 4096 that a `NatsStore` has under way.
     pub fn window(mut self, window: usize) -> Self {
         self.window = window.max(1);
         self

@@ -104,8 +104,8 @@ impl DrainOptions {
         self
     }
 
-    /// Starts paused: the nodes get no new keys, and none of their keys is stopped before
-    /// [`continue_drain`](Group::continue_drain).
+    /// The nodes get nothing new, and nothing of theirs is stopped before
+    /// [`continue_drain`](Group::continue_drain). Unless set, the stops begin at once.
     pub fn paused(mut self) -> Self {
         self.paused = true;
         self

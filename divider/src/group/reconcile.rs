@@ -99,7 +99,7 @@ pub struct ReconcileOptions {
 pub enum MaxRetract {
     /// This many keys.
     Keys(u64),
-    /// This percentage of the keys that exist under the prefix, rounded down.
+    /// So many of a hundred that exist under the prefix, rounded down; from 100 on there is no limit.
     Percent(u8),
 }
 
@@ -118,13 +118,15 @@ impl ReconcileOptions {
         self
     }
 
-    /// Lets an empty list retract all keys under the prefix.
+    /// An empty list retracts everything under the prefix. Unless set it is refused, since an export
+    /// that failed is an empty list, too.
     pub fn allow_empty(mut self) -> Self {
         self.allow_empty = true;
         self
     }
 
-    /// The most keys that may be retracted at once, instead of half of them.
+    /// How many keys may be retracted at once. Unless set, half of those under the prefix and at least
+    /// ten: a list that was cut off is noticed, and small groups are not in the way of themselves.
     pub fn max_retract(mut self, most: MaxRetract) -> Self {
         self.max_retract = Some(most);
         self

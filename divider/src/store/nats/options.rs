@@ -78,8 +78,9 @@ impl NatsOptions {
         self
     }
 
-    /// How long a write, a read or another request is waited for: 2 s unless set. Whoever uses the
-    /// store has deadlines of their own, shorter where leases are short; this one only bounds them.
+    /// How long a write, a read or another request is waited for: 2 s unless set, a third of the
+    /// shortest default lease. A node has deadlines of its own, shorter where its lease is short; this
+    /// one only bounds them. Give more to tools far from their server.
     #[must_use]
     pub fn request_timeout(mut self, timeout: Duration) -> Self {
         self.request_timeout = timeout;
@@ -241,16 +242,18 @@ impl Default for StreamOptions {
 }
 
 impl StreamOptions {
-    /// How many servers keep a copy: 1 unless set. With 3 a server can fail without the group
-    /// standing still; a lease then has to outlast an election (18 s, against 6 s with one).
+    /// How many servers keep a copy, from 1 to 5 and no more than the cluster has: 1 unless set, which
+    /// any server can do. With 3 a server can fail without the group standing still; a lease then has
+    /// to outlast an election (18 s, against 6 s with one).
     #[must_use]
     pub fn replicas(mut self, replicas: usize) -> Self {
         self.replicas = replicas;
         self
     }
 
-    /// The most bytes that the group may take; none unless set. A full group goes on with what it
-    /// has and takes nothing new. A key with its claim takes about 400 bytes.
+    /// The most bytes that the group may take, at least 1; no limit unless set, but the account's. A
+    /// full group goes on with what it has and takes nothing new. A key with its claim takes about 400
+    /// bytes.
     #[must_use]
     pub fn max_bytes(mut self, max: u64) -> Self {
         self.max_bytes = Some(max);
