@@ -114,9 +114,11 @@ fn a_claim_beyond_its_bounds_is_malformed() {
     check(r#"{"v":1,"node":"w1","session":"ab","token":1}"#, "hexadecimal");
     check(r#"{"v":1,"node":null,"session":null,"token":-1}"#, "malformed record");
     check(r#"{"v":1,"node":null,"session":null}"#, "missing field `token`");
-    let not = [r#"{"node":"w1","for_ms":1}"#; MAX_NOT + 1].join(",");
-    let many = format!(r#"{{"v":1,"node":null,"session":null,"token":1,"not":[{not}]}}"#);
-    check(&many, "range: not");
+    let cooling_down = [r#"{"node":"w1","for_ms":1}"#; MAX_COOL_DOWNS + 1].join(",");
+    let many = format!(
+        r#"{{"v":1,"node":null,"session":null,"token":1,"cooling_down":[{cooling_down}]}}"#
+    );
+    check(&many, "range: cooling_down");
     check("", "malformed record");
     check("null", "malformed record");
 }
