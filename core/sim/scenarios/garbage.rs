@@ -13,7 +13,7 @@ use crate::timing::observed;
 use crate::wire::ClaimRecord;
 
 #[test]
-fn an_owner_lets_go_of_a_key_whose_claim_becomes_unreadable() {
+fn an_owner_loses_a_key_with_an_unreadable_claim() {
     for garbage in ["{garbage", "", r#"{"v":2,"node":"b","session":"","token":0}"#] {
         let (mut play, owner, other) = pair();
         play.put("claim.k", Some(Bytes::from(garbage)), None);
@@ -80,7 +80,7 @@ fn a_forged_token_affects_only_its_own_key() {
 }
 
 #[test]
-fn the_wait_for_an_unreadable_claim_starts_again_with_each_of_them() {
+fn new_garbage_restarts_the_wait() {
     let (mut play, owner, other) = pair();
     let before = play.claim("k").expect("a claim");
     play.put("claim.k", Some(Bytes::from_static(b"{garbage")), None);

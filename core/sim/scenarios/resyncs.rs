@@ -197,7 +197,7 @@ fn an_unseen_announcement_extends_the_key() {
 }
 
 #[test]
-fn a_claim_that_a_lost_tail_makes_readable_again_is_taken_with_a_new_token() {
+fn a_claim_readable_again_after_a_lost_tail_needs_a_new_token() {
     let (mut play, owner, other) = pair();
     let last = play.log.last();
     play.put("claim.k", Some(Bytes::from_static(b"{garbage")), None);

@@ -45,7 +45,7 @@ fn a_key_starts_when_its_claim_is_delivered() {
 }
 
 #[test]
-fn a_new_claim_has_a_higher_token_than_any_that_was_seen() {
+fn a_new_token_is_above_every_known_token() {
     let mut play = Play::new(LEASE);
     play.start("a");
     play.run(LEASE);

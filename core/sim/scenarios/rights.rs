@@ -26,7 +26,7 @@ fn refused_takes_do_not_end_the_session() {
 }
 
 #[test]
-fn a_node_that_may_not_renew_a_claim_of_its_own_fences_itself_until_it_may() {
+fn a_node_that_cannot_rewrite_its_claim_is_fenced_until_it_can() {
     let (mut play, a) = alone();
     let last = play.log.last();
     play.put("claim.k", Some(Bytes::from_static(b"{garbage")), None);
