@@ -65,7 +65,7 @@ fn chaos_ends_at_a_signal_and_leaves_nothing() {
 }
 
 #[test]
-fn what_cannot_be_is_said() {
+fn invalid_options_are_rejected() {
     let check = |args: &[&str], words: &str| {
         let folder = Scratch::new().unwrap();
         let output = start(folder.path(), args).wait_with_output().unwrap();

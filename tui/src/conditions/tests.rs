@@ -92,7 +92,7 @@ fn keys_without_an_owner_are_counted_with_their_age() {
 }
 
 #[test]
-fn keys_that_nobody_can_get_are_critical() {
+fn a_group_without_a_node_that_takes_keys_is_critical() {
     let said = Scene::new().key("a", Phase::Orphaned).after(0);
     let words = "no node accepts keys: there are no nodes".to_owned();
     assert_eq!(said[0], (Severity::Critical, Code::NobodyTakesKeys, words, 1));
@@ -246,7 +246,7 @@ fn what_cannot_be_read_and_who_holds_back_moves_is_told() {
 }
 
 #[test]
-fn what_operators_asked_for_is_noted() {
+fn requests_of_operators_are_notes() {
     let scene = Scene::new().node("w1", state(NodeState::Cordoned, 0)).node("w2", |node, _| {
         (node.state, node.desired) = (NodeState::Absent, Some(DesiredState::new(Mode::Drain)));
     });

@@ -152,7 +152,7 @@ fn a_context_is_found_by_flag_variable_choice_or_path() {
 }
 
 #[test]
-fn what_cannot_be_done_is_said() {
+fn unsupported_settings_are_rejected() {
     let bed = prod()
         .context("nsc", r#"{"nsc": "nsc://op/acc/user"}"#)
         .context("socks", r#"{"socks_proxy": "socks5://p"}"#)

@@ -106,7 +106,7 @@ async fn a_full_account_is_named() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn how_full_the_account_is_is_told_as_far_as_the_user_may_know() {
+async fn account_usage_is_shown_as_far_as_the_user_may_read_it() {
     let bed = Bed::with_group().await;
     let (_, document) = checks(&bed, &[]).await;
     let row = find(&document, "account");
