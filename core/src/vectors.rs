@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 /// One file of cases.
 #[derive(Serialize, Deserialize)]
@@ -51,8 +51,27 @@ fn to_text(vectors: &Vectors) -> String {
     for (at, case) in vectors.cases.iter().enumerate() {
         let comma = if at == 0 { "" } else { "," };
         let (given, then) = (&case.given, &case.then);
+        let given = match given.as_object().filter(|_| then.is_array()) {
+            Some(given) => to_trace(given),
+            None => given.to_string(),
+        };
+        let then = then.as_array().map_or_else(|| then.to_string(), |steps| to_lines(steps));
         write!(text, "{comma}\n{{\"given\": {given},\n  \"then\": {then}}}").expect("to a string");
     }
     text.push_str("\n]}\n");
     text
+}
+
+/// What is given to a trace: its steps are one to a line.
+fn to_trace(given: &Map<String, Value>) -> String {
+    let field = |(name, value): (&String, &Value)| {
+        let value = value.as_array().map_or_else(|| value.to_string(), |steps| to_lines(steps));
+        format!("{}: {value}", Value::from(name.as_str()))
+    };
+    format!("{{{}}}", given.iter().map(field).collect::<Vec<_>>().join(", "))
+}
+
+fn to_lines(steps: &[Value]) -> String {
+    let lines: Vec<_> = steps.iter().map(|step| format!("\n    {step}")).collect();
+    format!("[{}\n  ]", lines.join(","))
 }

@@ -16,6 +16,8 @@ mod placing;
 mod preview;
 mod standing;
 mod targeted;
+#[cfg(test)]
+mod vectors;
 
 use std::collections::BTreeSet;
 

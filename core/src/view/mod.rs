@@ -11,6 +11,8 @@ mod owner_map;
 mod owners;
 mod problems;
 mod texts;
+#[cfg(test)]
+mod vectors;
 
 use std::collections::BTreeMap;
 use std::time::Duration;

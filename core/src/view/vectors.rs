@@ -1,0 +1,49 @@
+//! The conformance vectors of what manifests say.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::View;
+use crate::id::{NodeId, Revision};
+use crate::key::Key;
+use crate::log::Record;
+use crate::time::{Now, Time};
+use crate::vectors::check;
+
+/// The records of a snapshot: name, revision, value; and after how many seconds the store removes it.
+#[derive(Deserialize)]
+struct Given {
+    snapshot: Vec<(String, u64, Value)>,
+    names: Vec<String>,
+}
+
+#[test]
+fn superseded() {
+    check("superseded", |Given { snapshot, names }| {
+        let mut view = View::default();
+        view.begin_snapshot();
+        for (name, revision, value) in snapshot {
+            let now = Now { at: Time(0), unix_us: 0 };
+            let ttl: Option<Duration> = None;
+            let value = Some(Bytes::from(value.to_string()));
+            let revision = Revision(revision);
+            view.apply(now, &Record { name, revision, value, ttl, expires_in: None });
+        }
+        view.end_snapshot();
+        let stands = |name: &String| match name.split_once('.') {
+            Some(("key", key)) => {
+                let ix = view.keys.find(&Key::new(key).expect("a legal key"));
+                ix.and_then(|ix| view.keys.get(ix)).is_some_and(|entry| entry.exists())
+            }
+            Some(("member", node)) => {
+                view.members.contains_key(&NodeId::new(node).expect("a node id"))
+            }
+            _ => panic!("{name}"),
+        };
+        let superseded: Vec<_> = names.iter().filter(|name| !stands(name)).collect();
+        json!({"superseded": superseded})
+    });
+}
