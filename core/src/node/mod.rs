@@ -34,6 +34,8 @@ mod reconcile;
 mod ring;
 mod take;
 mod turn;
+#[cfg(test)]
+mod vectors;
 mod watch;
 
 use std::collections::{BTreeSet, HashMap, VecDeque};

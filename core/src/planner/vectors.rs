@@ -104,7 +104,10 @@ impl Viewer {
             What::Complete {} => self.on_caught_up(now),
             What::Record(delivery) => self.on_record(now, &delivery.into()),
             What::HandOver { key, by } => {
-                let (ix, from) = (self.find(key), self.view.current(&NodeId::new(by).expect("a node id")).expect("a member"));
+                let (ix, from) = (
+                    self.find(key),
+                    self.view.current(&NodeId::new(by).expect("a node id")).expect("a member"),
+                );
                 let to = self.planner.pledge(&mut self.view, now, ix, from);
                 state.insert("receiver".into(), to.map(|to| self.node(to)).into());
             }
