@@ -35,6 +35,9 @@ struct Given {
 #[derive(Deserialize)]
 struct Step {
     at_ms: u64,
+    /// The process did not run since the step before.
+    #[serde(default)]
+    asleep: bool,
     #[serde(flatten)]
     what: What,
 }
@@ -178,7 +181,9 @@ impl Stage {
 
     fn step(&mut self, step: &Step) -> Value {
         let end = Time(step.at_ms * 1_000_000);
-        while let Some(due) = self.node.poll_timeout().filter(|due| *due < end) {
+        while !step.asleep
+            && let Some(due) = self.node.poll_timeout().filter(|due| *due < end)
+        {
             self.node.handle_timeout(clock(due));
             self.settle(clock(due));
         }
