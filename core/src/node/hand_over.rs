@@ -1,4 +1,5 @@
-//! HandOver a claim away after its run is confirmed over: one write, which names the next owner.
+//! Handing a key over after its run is confirmed over: one write of its claim, which names the next
+//! owner.
 
 use super::Node;
 use super::hold::{HandOver, Hold, Next, Phase, Why, WriteState};

@@ -46,7 +46,7 @@ use self::hold::Holds;
 use self::join::Life;
 use self::leave::Leaving;
 use self::member::OwnMember;
-use self::moves::Departures;
+use self::moves::OutgoingMoves;
 pub use self::numbers::Numbers;
 use self::observe::Observer;
 use self::outcome::{Asked, ReadFor, WriteFor};
@@ -84,7 +84,7 @@ pub struct Node {
     holds: Holds,
     takes: Takes,
     turns: Turns,
-    moves: Departures,
+    moves: OutgoingMoves,
     member: OwnMember,
     leaving: Leaving,
     audit: Audit,
@@ -123,7 +123,7 @@ impl Node {
             holds: Holds::default(),
             takes: Takes::default(),
             turns: Turns::default(),
-            moves: Departures::default(),
+            moves: OutgoingMoves::default(),
             leaving: Leaving::default(),
             audit: Audit::new(now.at),
             collector: Collector::new(now.at),

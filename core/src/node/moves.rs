@@ -14,7 +14,7 @@ use crate::wire::{ControlRecord, DEFAULT_PARALLEL, MemberState, Mode, OnDeadline
 
 /// What this node has to give away.
 #[derive(Debug, Default)]
-pub(super) struct Departures {
+pub(super) struct OutgoingMoves {
     /// Running keys that have to go, by hash.
     pub(super) departures: BTreeSet<(u64, KeyIx)>,
     /// Running keys that the balance generation takes.
@@ -34,7 +34,7 @@ pub(super) struct Departures {
     deadline: Option<Time>,
 }
 
-impl Departures {
+impl OutgoingMoves {
     pub(super) fn clear(&mut self) {
         *self = Self { generation: self.generation, round: self.round, ..Self::default() };
     }

@@ -58,6 +58,9 @@ impl<T> KeyTable<T> {
     }
 
     /// Removes the value of the key, and returns it.
+    ///
+    /// # Panics
+    /// Never: a place that is moved to was a place before.
     pub fn remove(&mut self, ix: KeyIx) -> Option<T> {
         let place = self.place(ix)?;
         self.places[ix.index()] = NOWHERE;
@@ -107,10 +110,12 @@ mod tests {
             let (mut table, mut map) = (KeyTable::default(), BTreeMap::new());
             for (at, value) in steps {
                 let ix = KeyIx::from_index(at);
-                match value {
-                    Some(value) => prop_assert_eq!(table.insert(ix, value), map.insert(ix, value)),
-                    None => prop_assert_eq!(table.remove(ix), map.remove(&ix)),
-                }
+                let (before, expected) = if let Some(value) = value {
+                    (table.insert(ix, value), map.insert(ix, value))
+                } else {
+                    (table.remove(ix), map.remove(&ix))
+                };
+                prop_assert_eq!(before, expected);
                 let in_order: BTreeMap<_, _> = table.iter().map(|(ix, value)| (ix, *value)).collect();
                 prop_assert_eq!(&in_order, &map);
                 for at in 0..21 {
