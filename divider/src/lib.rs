@@ -59,6 +59,12 @@
 //!
 //! Without `nats` the crate has [`MemoryStore`] and the trait [`Store`](store::Store) alone.
 //!
+//! # Errors
+//!
+//! Each operation has an error type, whose variants tell the state after it and the remedy. `Display`
+//! says what happened and leaves the causes to [`source`](std::error::Error::source): print both, as
+//! error reporters do.
+//!
 //! # What holds, and what it rests on
 //!
 //! - **One owner.** At no instant do two nodes hold a key. A key starts only with a claim that was
