@@ -10,7 +10,7 @@ use crate::guard::Guard;
 
 /// Each guard, the class that detects it when broken, and the first seed that does.
 const TABLE: &[(Guard, Class, u64)] = &[
-    (Guard::LeaseFromSend, Durable, 898),
+    (Guard::LeaseFromSend, Durable, 1454),
     (Guard::BeatInRecord, Durable, 18),
     (Guard::HeartbeatCas, Durable, 0),
     (Guard::SelfFence, Durable, 26),
@@ -20,7 +20,7 @@ const TABLE: &[(Guard, Class, u64)] = &[
     (Guard::ClockInSuspend, Durable, 0),
     (Guard::Echo, Durable, 151),
     (Guard::Grace, Durable, 60),
-    (Guard::KillCas, Durable, 799),
+    (Guard::KillCas, Durable, 681),
     (Guard::ProofOfDeath, Durable, 0),
     (Guard::AbsentIsNotDead, Durable, 561),
     (Guard::MemberCas, Durable, 225),
