@@ -128,7 +128,7 @@ fn garbage_over_an_unseen_hand_over_is_not_overwritten() {
     play.until(LEASE, |play| play.writes(donor, "claim.k").len() > before);
     play.players[donor].silent = true;
     play.until(LEASE, |play| play.runs(other, "k"));
-    // The receiver cannot write its claim again, and the donor sees no more than this.
+    // The receiver is cut off, and the donor sees no more than this.
     play.cut(other);
     play.put("claim.k", Some(Bytes::from_static(b"{garbage")), None);
     play.players[donor].silent = false;

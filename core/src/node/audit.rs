@@ -1,5 +1,5 @@
-//! Asking now and then whether the log still says what it said: its cost does not know how many keys
-//! there are.
+//! Asking now and then whether the log still says what it said. A heartbeat asks for one key, however
+//! many there are; to find it may take a pass over four bytes for each known key.
 
 use std::time::Duration;
 

@@ -151,7 +151,7 @@ pub(super) struct Open {
 pub(super) struct Mark {
     /// Those up to this revision.
     pub(super) revision: Revision,
-    /// The one that was run: it may be written again, over garbage, and land late.
+    /// The one that was run: where the log lost its tail, it may stand at another revision.
     pub(super) ran: Token,
 }
 

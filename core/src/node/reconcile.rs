@@ -59,8 +59,8 @@ impl Node {
             return self.reconcile_stale_claim(now, ix);
         }
         if mine {
-            // Garbage over a claim that was this node's last: it may have been handed over before
-            // that, unseen. The receiver then writes it again; if nobody does, it is taken back.
+            // The last readable claim named this node. The key may have been handed over since,
+            // unseen: it is taken back after the same wait as by any other node.
             return self.want(now, ix);
         }
         if !self.planner.is_orphan(&self.view, ix) {
@@ -73,8 +73,8 @@ impl Node {
         }
     }
 
-    /// Whoever an unreadable claim named before writes it again, unless it never saw that it was named:
-    /// after some time it holds nothing by it any more, and the key is an orphan.
+    /// The owner of an unreadable claim loses the key. After some time it holds nothing by that claim
+    /// even if its watch lags, and the key is an orphan.
     fn reconcile_unreadable(&mut self, now: Now, ix: KeyIx) {
         let unreadable = self.view.keys.get(ix).is_some_and(|entry| entry.claim.unreadable);
         if unreadable && self.unreadable_is_old(now, ix) {

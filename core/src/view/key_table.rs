@@ -77,6 +77,8 @@ impl<T> KeyTable<T> {
     }
 
     /// The first key with a value after this one, or the first of all.
+    ///
+    /// Passes over four bytes for each key between the two.
     pub fn next_after(&self, ix: Option<KeyIx>) -> Option<KeyIx> {
         let from = ix.map_or(0, |ix| ix.index() + 1);
         let place = self.places.get(from..)?.iter().find(|place| **place != NOWHERE)?;
