@@ -9,15 +9,18 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::Node;
-use super::outcome::{ReadFor, WriteFor};
+use super::io::{Io, ReadFor, WriteFor, answer_revision};
+use super::session::OwnSession;
+use super::trust::LogWatch;
+use crate::config::Config;
 use crate::guard::broken;
 use crate::id::Revision;
 use crate::log::{MAX_VALUE, Outcome, Record, StoreError, Write};
 use crate::plan::{key_hash, score};
+use crate::planner::Planner;
 use crate::time::{Now, Time};
-use crate::timing::TOMBSTONE_TTL;
-use crate::view::{Cause, InOrder, Leftover, hash_of};
+use crate::timing::{TOMBSTONE_TTL, Timing};
+use crate::view::{Cause, InOrder, Leftover, OwnerIx, View, hash_of};
 use crate::wire::{ManifestRecord, Named, Part, RecordName};
 
 /// How many keys a part has at most: a list of their revisions fits into a record, mostly.
@@ -68,25 +71,40 @@ impl Collector {
     pub(super) fn forget(&mut self) {
         self.deleting.clear();
     }
+
+    /// When it is driven next.
+    pub(super) fn timeout(&self, view: &View, me: OwnerIx) -> Option<Time> {
+        let nothing = view.leftovers.is_empty() && view.manifests.lost().is_none();
+        let idle = nothing || self.idle == Some(leftover_changes(view));
+        (!idle && me.is_some()).then_some(self.at)
+    }
 }
 
-impl Node {
-    /// What changes whenever there are other leftovers or manifests.
-    fn leftover_changes(&self) -> (u64, u64) {
-        (self.view.leftovers.changes(), self.view.manifests.changes())
-    }
+/// What changes whenever there are other leftovers or manifests.
+fn leftover_changes(view: &View) -> (u64, u64) {
+    (view.leftovers.changes(), view.manifests.changes())
+}
 
-    pub(super) fn collect_timeout(&self) -> Option<Time> {
-        let view = &self.view;
-        let nothing = view.leftovers.is_empty() && view.manifests.lost().is_none();
-        let idle = nothing || self.collector.idle == Some(self.leftover_changes());
-        (!idle && self.me.is_some()).then_some(self.collector.at)
-    }
+/// The collection, and what it may touch: of the log it only reads.
+pub(super) struct CollectHandler<'a> {
+    pub(super) config: &'a Config,
+    pub(super) timing: &'a Timing,
+    pub(super) session: &'a OwnSession,
+    pub(super) watch: &'a LogWatch,
+    pub(super) view: &'a View,
+    pub(super) planner: &'a Planner,
+    pub(super) collector: &'a mut Collector,
+    pub(super) io: &'a mut Io,
+}
 
+impl CollectHandler<'_> {
     /// Collects, if it is this node's turn: the best by score does it, and the others one after
     /// another where there is something to do and nothing of it is done for a lease each.
-    pub(super) fn drive_collect(&mut self, now: Now) {
-        if self.collect_timeout().is_none_or(|at| at > now.at) || !self.is_working(now) {
+    pub(super) fn drive(&mut self, now: Now) {
+        let due = self.collector.timeout(self.view, self.session.me);
+        if due.is_none_or(|at| at > now.at)
+            || !self.session.is_working(now, self.timing, self.watch)
+        {
             return;
         }
         let rank = u32::try_from(self.collector_rank()).unwrap_or(u32::MAX);
@@ -104,7 +122,7 @@ impl Node {
             (self.collector.waits, self.collector.turn) = (None, false);
             // What is on its way may fail.
             let nothing = self.collector.deleting.is_empty();
-            self.collector.idle = nothing.then(|| self.leftover_changes());
+            self.collector.idle = nothing.then(|| leftover_changes(self.view));
             return;
         }
         if !self.is_turn(now, rank) {
@@ -129,7 +147,7 @@ impl Node {
     /// Whether it is this node's turn to do what there is to do.
     fn is_turn(&mut self, now: Now, rank: u32) -> bool {
         let done = (self.view.leftovers.collected(), self.view.manifests.changes());
-        let collector = &mut self.collector;
+        let collector = &mut *self.collector;
         if collector.done != done {
             (collector.done, collector.waits) = (done, None);
         }
@@ -143,7 +161,7 @@ impl Node {
         let of = |hash, owner| (score(hash, key_hash("manifest"), 1), owner);
         let standings = self.planner.standings().values();
         let all: Vec<_> = standings.map(|s| (of(s.hash, s.owner), s.owner)).collect();
-        let mine = all.iter().find(|(_, owner)| *owner == self.me).map(|(score, _)| *score);
+        let mine = all.iter().find(|(_, owner)| *owner == self.session.me).map(|(score, _)| *score);
         all.iter().filter(|(score, _)| mine.as_ref().is_some_and(|mine| score > mine)).count()
     }
 
@@ -202,7 +220,7 @@ impl Node {
 
     fn delete_leftover(&mut self, name: &str, over: Revision, ttl: Option<Duration>) {
         let write = Write { ttl, ..Write::delete(name, Some(over)) };
-        self.write(WriteFor::Collect(name.into()), write);
+        self.io.write(self.view, WriteFor::Collect(name.into()), write);
     }
 
     /// Of a deletion that failed nothing is known but that it is to be looked at again.
@@ -211,7 +229,7 @@ impl Node {
             Outcome::Acked(_) => {}
             Outcome::Conflict => {
                 if let Ok(name) = RecordName::parse(name) {
-                    self.read(ReadFor::Collect(name.to_string().into()), &name);
+                    self.io.read(self.view, ReadFor::Collect(name.to_string().into()), &name);
                 }
             }
             Outcome::Refused(_) | Outcome::Unknown(_) => {
@@ -284,7 +302,7 @@ impl Node {
             expires_in: None,
         };
         self.collector.writing = true;
-        self.write(WriteFor::Manifest(part), write);
+        self.io.write(self.view, WriteFor::Manifest(part), write);
     }
 
     /// After a conflict the leader is asked what stands there: the view does not know a record that
@@ -293,7 +311,7 @@ impl Node {
         match outcome {
             Outcome::Acked(_) => self.collector.writing = false,
             Outcome::Conflict => {
-                _ = self.read(ReadFor::Manifest(part), &RecordName::Manifest(part));
+                _ = self.io.read(self.view, ReadFor::Manifest(part), &RecordName::Manifest(part));
             }
             Outcome::Refused(_) | Outcome::Unknown(_) => {
                 self.collector.writing = false;
@@ -311,14 +329,14 @@ impl Node {
         self.collector.writing = false;
         self.collector.at = now.at + self.timing.heartbeat;
         if let Ok(record) = answer {
-            self.collector.stands = Some((part, Self::answer_revision(record.as_ref())));
+            self.collector.stands = Some((part, answer_revision(record.as_ref())));
         }
     }
 
     /// The revisions up to `upto` at which records of the part stand. One that cannot be read stands
     /// too, and so does one whose end nobody has written down yet.
     fn standing_in(&self, part: Part, upto: Revision) -> Vec<Revision> {
-        let view = &self.view;
+        let view = self.view;
         let keys = view.keys.iter().map(|(_, entry)| (entry.hash, entry.announced));
         let members = view.members.iter().map(|(node, m)| (key_hash(node.as_str()), m.revision));
         let ended = view.leftovers.iter().filter(|(_, left)| left.cause == Cause::Expired);

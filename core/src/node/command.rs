@@ -1,25 +1,14 @@
 //! What the application asks for.
 
-use std::time::Duration;
-
 use super::Node;
-use super::hold::{Completing, Hold, Phase, Why, WriteState};
-use super::outcome::{ReadFor, WriteFor};
-use crate::edge::StopReason;
-use crate::edge::{Action, Command, Input, Reply, RequestId, WriteId};
-use crate::guard::broken;
-use crate::id::{Revision, Token};
-use crate::key::Key;
-use crate::log::{Outcome, Record, StoreError, Write};
+use crate::edge::{Action, Command, Input, Reply, RequestId};
 use crate::time::Now;
-use crate::view::KeyIx;
-use crate::wire::{Named, RecordName};
 
 impl Node {
     pub(super) fn on_command(&mut self, now: Now, request: RequestId, command: Command) {
         match command {
-            Command::Release(key, token) => self.on_release(now, request, &key, token),
-            Command::Complete(key, token) => self.on_complete(now, request, &key, token),
+            Command::Release(key, token) => self.keys().on_release(now, request, &key, token),
+            Command::Complete(key, token) => self.keys().on_complete(now, request, &key, token),
             Command::SetAffinity(affinity) => self.on_affinity(request, affinity),
             Command::AlterAffinity(by) => {
                 let altered = i64::from(self.member.affinity).saturating_add(by);
@@ -32,194 +21,14 @@ impl Node {
     }
 
     fn reply(&mut self, request: RequestId, reply: Reply) {
-        self.actions.push_back(Action::Reply(request, reply));
+        self.io.push(Action::Reply(request, reply));
     }
 
     /// Many changes on end are one write: it says what holds when it goes out.
     fn on_affinity(&mut self, request: RequestId, affinity: u32) {
         self.member.affinity = affinity;
-        let overridden = self.control().and_then(|c| c.affinity);
+        let overridden = self.keys().control().and_then(|c| c.affinity);
         self.reply(request, Reply::Affinity { own: affinity, overridden });
-    }
-
-    /// The key whose run with this token the application has.
-    fn held(&self, key: &Key, token: Token) -> Option<KeyIx> {
-        let ix = self.view.keys.find(key)?;
-        let is_it = |hold: &Hold| hold.is_held() && hold.token == token;
-        self.holds.keys.get(ix).is_some_and(is_it).then_some(ix)
-    }
-
-    fn on_release(&mut self, now: Now, request: RequestId, key: &Key, token: Token) {
-        let Some(ix) = self.held(key, token) else {
-            return self.refuse_lost(now, request, key, token);
-        };
-        let slot = self.has_slot_for(ix);
-        self.hand_over(now, ix, Why::Released, slot);
-        self.reply(request, Reply::Done);
-    }
-
-    /// What the caller has stopped with is not held: it may have been lost.
-    fn refuse_lost(&mut self, now: Now, request: RequestId, key: &Key, token: Token) {
-        let ix = self.view.keys.find(key);
-        let lost = ix.is_some_and(|ix| self.confirm_unconfirmed(now, ix, token));
-        self.reply(request, if lost { Reply::Lost } else { Reply::NotHeld });
-    }
-
-    /// Whether the key was told to stop and counts against the moves that may be under way.
-    fn has_slot_for(&self, ix: KeyIx) -> bool {
-        let phase = self.holds.keys.get(ix).map(|hold| &hold.phase);
-        matches!(phase, Some(Phase::Stopping(stop)) if stop.slot)
-    }
-
-    fn on_complete(&mut self, now: Now, request: RequestId, key: &Key, token: Token) {
-        let Some(ix) = self.held(key, token) else {
-            return self.refuse_lost(now, request, key, token);
-        };
-        if self.has_slot_for(ix) {
-            self.drop_slot(ix);
-        }
-        let announced = self.view.keys.get(ix).map(|e| e.announced).unwrap_or_default();
-        if let Some(hold) = self.holds.keys.get_mut(ix) {
-            self.holds.tally.leave(ix, hold);
-            hold.since = now.at;
-            let doubt = WriteState::Retry(now.at);
-            hold.phase =
-                Phase::Completing(Box::new(Completing { request, announced, failed: None, doubt }));
-        }
-        if announced == Revision::NONE {
-            return self.on_completed(now, ix, announced);
-        }
-        self.write_complete(ix);
-    }
-
-    /// Deletes the key at the revision that its owner had seen when its work was done.
-    pub(super) fn write_complete(&mut self, ix: KeyIx) {
-        let (Some(hold), Some(key)) = (self.holds.keys.get(ix), self.view.keys.text(ix)) else {
-            return;
-        };
-        let Phase::Completing(completing) = &hold.phase else { return };
-        let announced = completing.announced;
-        let write = Write::delete(
-            Named::Key(key).to_string(),
-            Some(announced).filter(|_| !broken!(CompleteCas)),
-        );
-        let id = self.write(WriteFor::Complete(ix), write);
-        self.set_write_state(ix, WriteState::Writing(id));
-    }
-
-    pub(super) fn on_complete_wrote(
-        &mut self,
-        now: Now,
-        ix: KeyIx,
-        id: WriteId,
-        outcome: &Outcome,
-    ) {
-        let Some(hold) = self.holds.keys.get_mut(ix) else { return };
-        if hold.write_state_mut().is_none_or(|doubt| *doubt != WriteState::Writing(id)) {
-            return;
-        }
-        match outcome {
-            Outcome::Acked(revision) => self.on_completed(now, ix, *revision),
-            Outcome::Refused(error) => {
-                self.complete_failed(now, ix, Some(error), self.timing.heartbeat);
-            }
-            Outcome::Conflict => self.read_completed(ix),
-            Outcome::Unknown(error) => {
-                self.note_failed(ix, error);
-                self.read_completed(ix);
-            }
-        }
-    }
-
-    fn read_completed(&mut self, ix: KeyIx) {
-        let Some(key) = self.view.keys.key(ix) else { return };
-        self.read(ReadFor::Complete(ix), &RecordName::Key(key));
-        self.set_write_state(ix, WriteState::Reading);
-    }
-
-    fn note_failed(&mut self, ix: KeyIx, error: &StoreError) {
-        let hold = self.holds.keys.get_mut(ix);
-        if let Some(Phase::Completing(completing)) = hold.map(|hold| &mut hold.phase) {
-            completing.failed = Some(error.clone());
-        }
-    }
-
-    /// The key could not be deleted (yet). It is tried again, unless the right to it lacks, and not for
-    /// ever: then whoever waits is told why, and the key, which exists, goes to another node.
-    fn complete_failed(
-        &mut self,
-        now: Now,
-        ix: KeyIx,
-        error: Option<&StoreError>,
-        pause: Duration,
-    ) {
-        if let Some(error) = error {
-            self.note_failed(ix, error);
-        }
-        let Some(hold) = self.holds.keys.get(ix) else { return };
-        let Phase::Completing(completing) = &hold.phase else { return };
-        let denied = matches!(error, Some(StoreError::Denied { .. }));
-        if !denied && hold.since + self.timing.lease * 2 > now.at {
-            return self.set_write_state(ix, WriteState::Retry(now.at + pause));
-        }
-        let unsaid = || StoreError::Other { what: "conflicts over an unchanged record".into() };
-        let error = completing.failed.clone().unwrap_or_else(unsaid);
-        self.completed(ix, Reply::NotDeleted(error));
-        self.hand_over(now, ix, Why::Released, false);
-    }
-
-    pub(super) fn on_complete_read(
-        &mut self,
-        now: Now,
-        ix: KeyIx,
-        answer: Result<Option<Record>, StoreError>,
-    ) {
-        let Some(hold) = self.holds.keys.get_mut(ix) else { return };
-        if hold.write_state_mut().is_none_or(|doubt| *doubt != WriteState::Reading) {
-            return;
-        }
-        let Phase::Completing(completing) = &hold.phase else { return };
-        let announced = completing.announced;
-        match answer {
-            Ok(record) if record.as_ref().is_none_or(|r| r.value.is_none()) => {
-                let deleted = Self::answer_revision(record.as_ref());
-                self.on_completed(now, ix, deleted.max(announced));
-            }
-            Ok(Some(record)) if record.revision != announced => {
-                self.completed(ix, Reply::AnnouncedAgain);
-                self.hand_completed(now, ix);
-            }
-            answer => {
-                self.complete_failed(now, ix, answer.err().as_ref(), self.timing.retry);
-            }
-        }
-    }
-
-    /// The key is deleted at this revision, unless the watch has shown it announced again since: its
-    /// claim follows, or it is started again.
-    fn on_completed(&mut self, now: Now, ix: KeyIx, deleted: Revision) {
-        self.completed(ix, Reply::Done);
-        if self.view.keys.get(ix).is_some_and(|e| e.announced <= deleted) {
-            let effect = self.view.drop_key(ix);
-            self.on_live_effect(now, &effect);
-        }
-        self.hand_completed(now, ix);
-    }
-
-    fn completed(&mut self, ix: KeyIx, reply: Reply) {
-        let Some(hold) = self.holds.keys.get(ix) else { return };
-        if let Phase::Completing(completing) = &hold.phase {
-            self.reply(completing.request, reply);
-        }
-    }
-
-    fn hand_completed(&mut self, now: Now, ix: KeyIx) {
-        self.hand_over(now, ix, Why::Stopped(StopReason::Retracted), false);
-    }
-
-    /// The key was lost while its deletion was on its way.
-    pub(super) fn answer_doubtful(&mut self, request: RequestId) {
-        self.reply(request, Reply::Doubtful);
     }
 
     /// The node is over: nothing can be asked of it any more.

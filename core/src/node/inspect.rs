@@ -29,20 +29,20 @@ impl Node {
     /// How much of what a node keeps for a while there is.
     pub fn sizes(&self) -> Sizes {
         Sizes {
-            writes: self.writes.len(),
-            reads: self.reads.len(),
-            later: self.later.len(),
-            unconfirmed: self.holds.unconfirmed.len(),
-            marks: self.holds.marks.len(),
+            writes: self.io.writes.len(),
+            reads: self.io.reads.len(),
+            later: self.keys.waiting(),
+            unconfirmed: self.keys.holds.unconfirmed.len(),
+            marks: self.keys.holds.marks.len(),
             owners: self.view.owners.count(),
-            proofs: self.proofs.len(),
+            proofs: self.peers.proofs(),
         }
     }
 
     /// What is wrong with the plan's counts.
     pub fn wrong_counts(&self) -> Option<String> {
         let plan = || self.planner.wrong_counts(&self.view);
-        self.holds.wrong_tally().or_else(|| self.watch.is_live().then(plan).flatten())
+        self.keys.holds.wrong_tally().or_else(|| self.watch.is_live().then(plan).flatten())
     }
 
     /// The records that the view knows, with their revisions; none while it is incomplete.

@@ -1,17 +1,18 @@
-//! The own member record and the record of unconfirmed stops, written on change.
+//! The own member record, written on change.
 
 use std::time::Duration;
 
-use super::Node;
-use super::join::{Life, PLAN};
-use super::outcome::{ReadFor, WriteFor};
-use crate::config::RebalancePolicy;
+use super::io::{Io, ReadFor, WriteFor, answer_revision};
+use super::session::{Life, OwnSession, PLAN};
+use super::trust::LogWatch;
+use crate::config::{Config, RebalancePolicy};
 use crate::id::{Revision, Session};
 use crate::log::{Outcome, Record, StoreError, Write};
+use crate::planner::Planner;
 use crate::time::{Now, Time};
-use crate::timing::{SETTLE, SETTLE_AT_MOST, TOMBSTONE_TTL};
-use crate::view::KeyIx;
-use crate::wire::{MAX_STOPS, MemberRecord, MemberState, OldestStop, RecordName, StopsRecord};
+use crate::timing::{SETTLE, SETTLE_AT_MOST, Timing};
+use crate::view::View;
+use crate::wire::{MemberRecord, MemberState, RecordName};
 
 /// What the other nodes are told of this one.
 #[derive(Debug)]
@@ -33,21 +34,6 @@ pub(super) struct OwnMember {
     join: Option<(Revision, Time)>,
     /// Since when there has been such a join.
     unsettled_since: Option<Time>,
-    stops: StopsOut,
-}
-
-/// What stands in the record of unconfirmed stops.
-#[derive(Debug, Default)]
-struct StopsOut {
-    revision: Revision,
-    written: Option<(u64, u64, Time)>,
-    writing: bool,
-    /// When it is written again though nothing changed.
-    again: Time,
-    /// When the newest one was made that is on its way or recorded.
-    made: Option<Time>,
-    /// When the newest one was made that is recorded.
-    recorded: Option<Time>,
 }
 
 impl OwnMember {
@@ -66,7 +52,6 @@ impl OwnMember {
             retry_at: None,
             join: None,
             unsettled_since: None,
-            stops: StopsOut::default(),
         }
     }
 
@@ -89,6 +74,10 @@ impl OwnMember {
 
     pub(super) fn joined(&self) -> Revision {
         self.joined
+    }
+
+    pub(super) fn session(&self) -> Session {
+        self.session
     }
 
     pub(super) fn leave(&mut self) {
@@ -126,12 +115,24 @@ impl OwnMember {
     }
 }
 
-impl Node {
-    pub(super) fn member_name(&self) -> RecordName {
+/// The own member record, and what its rules may touch.
+pub(super) struct MemberHandler<'a> {
+    pub(super) config: &'a Config,
+    pub(super) timing: &'a Timing,
+    pub(super) view: &'a View,
+    pub(super) planner: &'a Planner,
+    pub(super) session: &'a OwnSession,
+    pub(super) watch: &'a LogWatch,
+    pub(super) member: &'a mut OwnMember,
+    pub(super) io: &'a mut Io,
+}
+
+impl MemberHandler<'_> {
+    pub(super) fn name(&self) -> RecordName {
         RecordName::Member(self.config.node.clone())
     }
 
-    fn member_record(&self) -> MemberRecord {
+    fn record(&self) -> MemberRecord {
         let out = &self.member;
         MemberRecord {
             session: out.session,
@@ -150,9 +151,8 @@ impl Node {
         }
     }
 
-    /// The members, or what is wanted of them, changed.
-    pub(super) fn on_members(&mut self, now: Now) {
-        self.on_own_member_delivered();
+    /// The members changed: which join is the newest, and whether it has settled.
+    pub(super) fn note_joins(&mut self, now: Now) {
         let joined = self.view.newest_join();
         if joined > self.view.settled() {
             self.member.unsettled_since.get_or_insert(now.at);
@@ -163,13 +163,12 @@ impl Node {
             self.member.join = None;
             self.member.unsettled_since = None;
         }
-        self.note_deadline(now);
-        self.sweep();
     }
 
-    fn on_own_member_delivered(&mut self) {
-        if !matches!(self.life, Life::Entering(_) | Life::Active(_)) {
-            return;
+    /// The members were delivered: returns whether this session's record is among them.
+    pub(super) fn on_delivered(&mut self) -> bool {
+        if !matches!(self.session.life, Life::Entering(_) | Life::Active(_)) {
+            return false;
         }
         let own = self.view.members.get(&self.config.node);
         match own.map(|m| (m.record.session == self.member.session, m.revision)) {
@@ -187,7 +186,7 @@ impl Node {
                 if own.is_some_and(|m| m.record.settled > m.settled()) {
                     self.member.settled = Revision::NONE;
                 }
-                self.on_own_member();
+                return true;
             }
             // It was deleted or overwritten; a session that lives writes it again.
             other if self.member.writing.is_none() => {
@@ -196,26 +195,16 @@ impl Node {
             }
             _ => {}
         }
+        false
     }
 
     /// The own member record cannot be read: a session that lives writes it again, since whoever
     /// comes later does not know it.
-    pub(super) fn on_own_member_unreadable(&mut self, revision: Revision) {
+    pub(super) fn on_unreadable(&mut self, revision: Revision) {
         if self.member.writing.is_none() {
             self.member.written = None;
             self.member.revision = revision;
         }
-    }
-
-    /// Forgets the sessions that nothing names any more.
-    fn sweep(&mut self) {
-        let (planner, me) = (&self.planner, self.me);
-        self.view.owners.sweep(|owner, _| owner == me || planner.is_named(owner));
-        let owners = &self.view.owners;
-        self.proofs.sweep(|node, session| owners.find(node, session).is_some());
-        let keys = &self.view.keys;
-        self.turns.sweep(|owner| owners.get(owner).is_some());
-        self.takes.sweep(|ix| keys.get(ix).is_some_and(|e| e.claim.unreadable));
     }
 
     /// When it is this node's turn to say that the joins have settled: the first by id does so when
@@ -229,31 +218,34 @@ impl Node {
         if !self.watch.is_live() || joined <= self.member.settled {
             return None;
         }
-        let due = if self.planner.unsettled(&self.view).is_none() {
+        let due = if self.planner.unsettled(self.view).is_none() {
             at
         } else {
             (at + SETTLE).min(self.member.unsettled_since? + SETTLE_AT_MOST)
         };
         let active = self.planner.standings().iter().filter(|(_, s)| !s.departs);
-        let rank = active.take_while(|(_, s)| s.owner != self.me).count();
+        let rank = active.take_while(|(_, s)| s.owner != self.session.me).count();
         let pause = (self.timing.heartbeat / 2).max(Duration::from_millis(100));
         Some(due + pause * u32::try_from(rank).unwrap_or(u32::MAX))
     }
 
-    pub(super) fn member_timeout(&self) -> Option<Time> {
-        if !matches!(self.life, Life::Entering(_) | Life::Active(_)) {
+    pub(super) fn timeout(&self) -> Option<Time> {
+        if !matches!(self.session.life, Life::Entering(_) | Life::Active(_)) {
             return None;
         }
-        let settle = matches!(self.life, Life::Active(_)).then(|| self.settle_at()).flatten();
+        let settle =
+            matches!(self.session.life, Life::Active(_)).then(|| self.settle_at()).flatten();
         settle.into_iter().chain(self.member.retry_at).min()
     }
 
     /// Writes the member record if it ought to be another one.
-    pub(super) fn drive_member(&mut self, now: Now) {
-        if !matches!(self.life, Life::Entering(_) | Life::Active(_)) {
+    pub(super) fn drive(&mut self, now: Now) {
+        if !matches!(self.session.life, Life::Entering(_) | Life::Active(_)) {
             return;
         }
-        if matches!(self.life, Life::Active(_)) && self.settle_at().is_some_and(|at| at <= now.at) {
+        if matches!(self.session.life, Life::Active(_))
+            && self.settle_at().is_some_and(|at| at <= now.at)
+        {
             self.member.settled =
                 self.member.join.map_or(self.member.settled, |(joined, _)| joined);
             self.member.unsettled_since = Some(now.at);
@@ -262,33 +254,32 @@ impl Node {
             return;
         }
         self.member.retry_at = None;
-        if self.member.written.as_ref() == Some(&self.member_record()) {
+        if self.member.written.as_ref() == Some(&self.record()) {
             return;
         }
         // Where it is written anyway, it also keeps what it knows of settled joins.
         self.member.settled = self.member.settled.max(self.planner.settled());
-        let record = self.member_record();
+        let record = self.record();
         let write = Write {
-            name: self.member_name().to_string(),
+            name: self.name().to_string(),
             value: Some(record.encode()),
             expected: Some(self.member.revision),
             ttl: None,
             expires_in: None,
         };
         self.member.writing = Some(record);
-        self.write(WriteFor::Member, write);
+        self.io.write(self.view, WriteFor::Member, write);
     }
 
-    pub(super) fn on_member_wrote(&mut self, now: Now, outcome: &Outcome) {
+    pub(super) fn on_wrote(&mut self, now: Now, outcome: &Outcome) {
         match outcome {
             Outcome::Acked(revision) => {
                 self.member.revision = *revision;
                 self.member.written = self.member.writing.take();
-                self.on_own_member();
             }
             Outcome::Conflict | Outcome::Unknown(_) => {
-                let name = self.member_name();
-                self.read(ReadFor::Member, &name);
+                let name = self.name();
+                self.io.read(self.view, ReadFor::Member, &name);
             }
             Outcome::Refused(_) => {
                 self.member.writing = None;
@@ -297,94 +288,13 @@ impl Node {
         }
     }
 
-    pub(super) fn on_member_read(&mut self, now: Now, answer: Result<Option<Record>, StoreError>) {
+    pub(super) fn on_read(&mut self, now: Now, answer: Result<Option<Record>, StoreError>) {
         let Some(wrote) = self.member.writing.take() else { return };
         self.member.retry_at = Some(now.at + self.timing.retry);
         let Ok(record) = answer else { return };
-        self.member.revision = Self::answer_revision(record.as_ref());
+        self.member.revision = answer_revision(record.as_ref());
         let value = record.and_then(|r| r.value);
         let found = value.and_then(|v| MemberRecord::decode(&v).ok());
         self.member.written = found.filter(|found| *found == wrote);
-    }
-
-    /// Whether the record says since this time which runs outlast their claims, so that a key may be
-    /// given away whose run is not confirmed over: no viewer takes it for confirmed. Has it written if
-    /// not. After a lease without it the key is given away all the same: the right may be missing.
-    pub(super) fn is_announced_given(&mut self, now: Now, since: Time) -> bool {
-        let recorded = self.member.stops.recorded.is_some_and(|made| made >= since);
-        if !recorded && self.member.stops.made.is_none_or(|made| made < since) {
-            self.member.stops.again = now.at;
-            self.write_stops(now);
-        }
-        recorded || since + self.timing.lease <= now.at
-    }
-
-    /// Writes which stops are told and not confirmed, with a heartbeat and on change.
-    pub(super) fn write_stops(&mut self, now: Now) {
-        if !matches!(self.life, Life::Active(_)) || self.member.stops.writing {
-            return;
-        }
-        let count = self.holds.open_count() as u64;
-        let given = self.holds.given(now.at).count() as u64;
-        let oldest = self.holds.open(now.at, MAX_STOPS);
-        let state = (count, given, oldest.first().map_or(Time::default(), |open| open.told));
-        let before = self.member.stops.written;
-        let is_known = before == Some(state) && now.at < self.member.stops.again;
-        if is_known || count == 0 && before.is_none_or(|(count, ..)| count == 0) {
-            return;
-        }
-        // Whoever comes to look later counts the ages from when it read the record: they are to be
-        // short by no more than a fifth. And the record must not go before its stops do.
-        let again = (now.at.since(state.2) / 4).clamp(self.timing.heartbeat * 2, TOMBSTONE_TTL / 4);
-        self.member.stops.again = now.at + again;
-        let oldest = oldest.into_iter().filter_map(|open| {
-            let key = self.view.keys.key(open.ix)?;
-            let since_ms = u64::try_from(now.at.since(open.told).as_millis()).unwrap_or(u64::MAX);
-            Some(OldestStop { key, token: open.token, since_ms, given: open.given })
-        });
-        let session = self.member.session;
-        let record = StopsRecord { session, count, given, oldest: oldest.collect() };
-        let write = Write {
-            name: RecordName::Stops(self.config.node.clone()).to_string(),
-            value: (count > 0).then(|| record.encode()),
-            expected: Some(self.member.stops.revision),
-            ttl: Some(TOMBSTONE_TTL),
-            expires_in: None,
-        };
-        self.member.stops.writing = true;
-        self.member.stops.made = Some(now.at);
-        self.member.stops.written = Some(state);
-        self.write(WriteFor::Stops, write);
-    }
-
-    pub(super) fn on_stops_wrote(&mut self, outcome: &Outcome) {
-        let stops = &mut self.member.stops;
-        if let Outcome::Acked(revision) = outcome {
-            stops.revision = *revision;
-            stops.writing = false;
-            stops.recorded = stops.made;
-            // What waited for it can be given away now.
-            let made = stops.made.unwrap_or_default();
-            let given: Vec<KeyIx> = self.holds.given(made).collect();
-            for ix in given {
-                self.reconcile_at(made, ix);
-            }
-        } else {
-            // Until it is read, what stands there is taken for something that has to go.
-            stops.written = Some((u64::MAX, 0, Time::default()));
-            stops.made = stops.recorded;
-            let name = RecordName::Stops(self.config.node.clone());
-            self.read(ReadFor::Stops, &name);
-        }
-    }
-
-    pub(super) fn on_stops_read(&mut self, answer: Result<Option<Record>, StoreError>) {
-        self.member.stops.writing = false;
-        if let Ok(record) = answer {
-            self.member.stops.revision = Self::answer_revision(record.as_ref());
-            if record.is_none_or(|record| record.value.is_none()) {
-                self.member.stops.written = None;
-            }
-        }
     }
 }

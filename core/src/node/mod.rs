@@ -7,143 +7,105 @@
 //! Who owns a key is decided by the claims' compare-and-sets and by the leases alone; everything
 //! else here only decides what to try.
 
-mod audit;
-#[cfg(test)]
-mod broken;
+mod answers;
 mod collect;
 mod command;
-mod confirm;
-mod fence;
-mod gone;
-mod hand_over;
-mod heartbeat;
-mod hold;
+mod follow;
 #[cfg(test)]
 mod inspect;
-mod join;
-mod kill;
-mod lease;
+mod io;
+mod keys;
 mod leave;
+mod lifecycle;
 mod member;
-mod moves;
 mod numbers;
-mod observe;
-mod outcome;
-mod proof;
-mod reconcile;
-mod ring;
-mod take;
-mod turn;
+mod peers;
+mod session;
+mod timers;
+mod trust;
 #[cfg(test)]
 mod vectors;
-mod watch;
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
-
-use self::audit::Audit;
-use self::collect::Collector;
-use self::hold::Holds;
-use self::join::Life;
-use self::leave::Leaving;
-use self::member::OwnMember;
-use self::moves::OutgoingMoves;
+use self::collect::{CollectHandler, Collector};
+use self::io::Io;
+use self::keys::{KeyHandler, Keys};
+use self::member::{MemberHandler, OwnMember};
 pub use self::numbers::Numbers;
-use self::observe::Observer;
-use self::outcome::{Asked, ReadFor, WriteFor};
-use self::proof::Proofs;
-use self::take::Takes;
-use self::turn::Turns;
-use self::watch::LogWatch;
+use self::peers::{PeerHandler, Peers};
+use self::session::{OwnSession, SessionHandler};
+use self::timers::{Timer, TimerTable};
+use self::trust::{Audit, AuditHandler, LogWatch};
 use super::config::Config;
-use super::edge::{Action, End, Input, Notice, ReadId, WatchId, WriteId};
+use super::edge::{Action, Input, Notice};
 use super::planner::Planner;
 use super::time::{Now, Time};
 use super::timing::Timing;
-use super::view::{KeyIx, OwnerIx, View};
-use crate::id::{Revision, Session};
-use crate::log::Write;
-use crate::wire::RecordName;
+use super::view::View;
 
 /// A node.
+///
+/// It is made of components. Each owns its state; a *handler* lends a component what its rules may
+/// touch, and no more. What is the whole node's business a component *demands* ([`io::Demand`]).
 #[derive(Debug)]
 pub struct Node {
     config: Config,
     timing: Timing,
+    /// The log as far as it is known.
     view: View,
+    /// Where every key is to go.
     planner: Planner,
-    life: Life,
-    /// The sessions of this process that were fenced; a record of the last may still stand.
-    old_sessions: Vec<Session>,
-    /// The record that could not be written, where that is why the node is away.
-    probe: Option<RecordName>,
-    /// This session's place among the owners; nobody while there is none.
-    me: OwnerIx,
-    watch: LogWatch,
-    observer: Observer,
-    proofs: Proofs,
-    holds: Holds,
-    takes: Takes,
-    turns: Turns,
-    moves: OutgoingMoves,
+    /// The lease, and how far it is between opening and its end.
+    session: OwnSession,
+    /// The own member record.
     member: OwnMember,
-    leaving: Leaving,
+    /// The watch that fills the view.
+    watch: LogWatch,
+    /// Now and then asks the leader whether the view is right.
     audit: Audit,
+    /// The other nodes.
+    peers: Peers,
+    /// The keys that this node has, gets or gives away.
+    keys: Keys,
+    /// Collects what the log keeps of names that are gone.
     collector: Collector,
-    /// What to look at again, and when.
-    later: BTreeSet<(Time, KeyIx)>,
-    /// What was asked for, with the newest revision that was known when it was, and for which key.
-    writes: HashMap<WriteId, (WriteFor, Revision, Asked)>,
-    /// The newest revision of the log as far as it is known, since the view was last read anew.
-    newest: Revision,
-    reads: HashMap<ReadId, (ReadFor, Asked)>,
-    last_id: u64,
+    io: Io,
+    timers: TimerTable,
     /// When everything that was due was last done.
     looked: Time,
-    problems_told: u64,
-    actions: VecDeque<Action>,
+    problems_reported: u64,
     pending: Option<Now>,
 }
 
 impl Node {
     /// A node that begins to join. Its first actions are there at once.
     pub fn new(config: Config, now: Now) -> Self {
+        let timing = Timing::of(config.lease);
         let mut node = Self {
-            timing: Timing::of(config.lease),
+            timing,
             member: OwnMember::new(config.affinity),
             config,
             view: View::default(),
             planner: Planner::default(),
-            life: Life::Opening,
-            old_sessions: Vec::new(),
-            probe: None,
-            me: OwnerIx::NONE,
+            session: OwnSession::new(),
             watch: LogWatch::new(now.at),
-            observer: Observer::new(now.at),
-            proofs: Proofs::default(),
-            holds: Holds::default(),
-            takes: Takes::default(),
-            turns: Turns::default(),
-            moves: OutgoingMoves::default(),
-            leaving: Leaving::default(),
             audit: Audit::new(now.at),
+            peers: Peers::new(now.at),
+            keys: Keys::default(),
             collector: Collector::new(now.at),
-            later: BTreeSet::new(),
-            writes: HashMap::new(),
-            newest: Revision::NONE,
-            reads: HashMap::new(),
-            last_id: 0,
+            io: Io::new(timing.ack),
+            timers: TimerTable::default(),
             looked: now.at,
-            problems_told: 0,
-            actions: VecDeque::new(),
+            problems_reported: 0,
             pending: None,
         };
         node.open_watch(now, std::time::Duration::ZERO);
+        node.set_timers();
         node
     }
 
     /// Something happened.
     pub fn handle(&mut self, now: Now, input: Input) {
-        if self.is_over() {
+        if self.session.is_over() {
             return self.refuse(input);
         }
         // A process that was frozen past its lease learns of that before anything else.
@@ -155,16 +117,17 @@ impl Node {
             Input::Wrote(id, outcome) => self.on_wrote(now, id, &outcome),
             Input::Withdrawn(id) => self.on_withdrawn(now, id),
             Input::Read(id, answer) => self.on_read(now, id, answer),
-            Input::Info(info) => self.on_info(now, info),
-            Input::Confirm(key, token) => self.on_confirm(now, &key, token),
+            Input::Info(info) => self.audit().on_info(info),
+            Input::Confirm(key, token) => self.keys().on_confirm(now, &key, token),
             Input::Command(request, command) => self.on_command(now, request, command),
         }
+        self.settle(now);
         self.pending = Some(now);
     }
 
     /// The time of [`poll_timeout`](Self::poll_timeout) has come; calling it early does no harm.
     pub fn handle_timeout(&mut self, now: Now) {
-        if self.is_over() {
+        if self.session.is_over() {
             return;
         }
         self.check_lease(now);
@@ -176,13 +139,12 @@ impl Node {
         if let Some(now) = self.pending.take() {
             self.pump(now);
         }
-        self.actions.pop_front()
+        self.io.actions.pop_front()
     }
 
     /// When [`handle_timeout`](Self::handle_timeout) is wanted; to be asked again after every call.
     pub fn poll_timeout(&self) -> Option<Time> {
-        // What was due at the last call was looked at then, and waits for something else.
-        self.timeouts().filter(|at| *at > self.looked).min()
+        self.timers.next_after(self.looked)
     }
 
     /// How many keys take room here, whatever is known of them.
@@ -191,124 +153,148 @@ impl Node {
         self.view.keys.iter().count()
     }
 
-    fn timeouts(&self) -> impl Iterator<Item = Time> {
-        let open = !self.is_over();
-        [
-            self.planner.next(),
-            self.watch_timeout(),
-            self.later.first().map(|(at, _)| *at),
-            self.proofs.next(),
-            self.audit_timeout(),
-            self.life_timeout(),
-            self.observer_timeout(),
-            self.member_timeout(),
-            self.moves_timeout(),
-            self.collect_timeout(),
-            self.leaving_timeout(),
-            self.turns.next(),
-        ]
-        .into_iter()
-        .flatten()
-        .filter(move |_| open)
+    /// Sets every timer from the state as it is: a timer cannot be forgotten, nor outlive its reason.
+    fn set_timers(&mut self) {
+        let timers = [
+            (Timer::Plan, self.planner.next()),
+            (Timer::Watch, self.watch_timeout()),
+            (Timer::Expiry, self.keys.expiry.next().filter(|_| self.watch.is_live())),
+            (Timer::Key, self.keys.next()),
+            (Timer::Proof, self.peers.next_proof()),
+            (Timer::Audit, self.audit.timeout(self.session.me)),
+            (Timer::Session, self.session.timeout(&self.timing, &self.member, self.looked)),
+            (Timer::Peers, self.peers().timeout()),
+            (Timer::Member, self.member().timeout()),
+            (Timer::Drain, self.keys.moves.timeout()),
+            (Timer::Collection, self.collector.timeout(&self.view, self.session.me)),
+            (Timer::Flush, self.flush_timeout()),
+            (Timer::Turn, self.keys.next_turn()),
+        ];
+        for (timer, at) in timers {
+            self.timers.set(timer, at.filter(|_| !self.session.is_over()));
+        }
     }
 
     /// Does what has become possible; a second time if that made something else due at once.
     fn pump(&mut self, now: Now) {
         self.drive(now);
         self.looked = now.at;
-        if self.timeouts().any(|at| at <= now.at) {
+        self.set_timers();
+        if self.timers.is_due(now.at) {
             self.drive(now);
+            self.set_timers();
         }
     }
 
     /// Every step is worked out from the state as it is.
     fn drive(&mut self, now: Now) {
         self.drive_watch(now);
-        self.drive_later(now);
-        self.drive_proofs(now);
-        self.drive_audit(now);
+        self.drive_expiry(now);
+        self.keys().drive_later(now);
+        self.peers().drive_proofs(now);
+        self.audit().drive(now);
         self.planner.on_time(&mut self.view, now);
-        self.drive_life(now);
-        self.drive_observer(now);
-        self.drive_deadline(now);
-        while let Some(ix) = self.planner.pop_dirty() {
-            self.reconcile_key(now, ix);
-            self.view.keys.forget_if_idle(ix);
+        self.session().drive(now);
+        self.settle(now);
+        self.peers().drive(now);
+        self.keys().drive_deadline(now);
+        self.keys().drive_dirty(now);
+        self.keys().drive_takes(now);
+        if let Some(generation) = self.keys().drive_moves(now) {
+            self.member.set_balanced(generation);
         }
-        self.drive_takes(now);
-        self.drive_moves(now);
-        self.drive_member(now);
+        self.member().drive(now);
         self.drive_leaving(now);
-        self.drive_collect(now);
-        self.tell_problems();
+        self.collection().drive(now);
+        self.report_problems();
+        debug_assert!(self.io.demands.is_empty(), "{:?}", self.io.demands);
     }
 
-    /// Whether keys may be started, taken and handed over: a member, on a complete and fresh view,
-    /// with a lease that is not about to end.
-    fn is_working(&self, now: Now) -> bool {
-        matches!(self.life, Life::Active(_)) && self.watch.is_live() && !self.is_fence_due(now)
-    }
-
-    fn is_over(&self) -> bool {
-        matches!(self.life, Life::Over)
-    }
-
-    fn end(&mut self, end: End) {
-        self.drop_runs_for(&end);
-        self.close_watch();
-        self.life = Life::Over;
-        self.answer_all_over();
-        self.actions.push_back(Action::End(end));
-    }
-
-    fn notice(&mut self, notice: Notice) {
-        self.actions.push_back(Action::Notice(notice));
-    }
-
-    fn next_id(&mut self) -> u64 {
-        self.last_id += 1;
-        self.last_id
-    }
-
-    fn write(&mut self, purpose: WriteFor, write: Write) -> WriteId {
-        let id = WriteId(self.next_id());
-        let asked = self.asked(purpose.key());
-        self.writes.insert(id, (purpose, self.newest.max(self.view.seen), asked));
-        self.actions.push_back(Action::Write(id, write, self.timing.ack));
-        id
-    }
-
-    fn read(&mut self, purpose: ReadFor, name: &RecordName) -> ReadId {
-        let id = ReadId(self.next_id());
-        let asked = self.asked(purpose.key());
-        self.reads.insert(id, (purpose, asked));
-        self.actions.push_back(Action::Read(id, name.to_string(), self.timing.ack));
-        id
-    }
-
-    fn watch_id(&mut self) -> WatchId {
-        WatchId(self.next_id())
-    }
-
-    fn reconcile_at(&mut self, at: Time, ix: KeyIx) {
-        self.later.insert((at, ix));
-    }
-
-    /// The times that were set for single keys.
-    fn drive_later(&mut self, now: Now) {
-        while let Some(&(at, ix)) = self.later.first()
-            && at <= now.at
-        {
-            self.later.pop_first();
-            self.on_later(now, ix);
+    fn session(&mut self) -> SessionHandler<'_> {
+        SessionHandler {
+            config: &mut self.config,
+            timing: &self.timing,
+            view: &self.view,
+            keys: &self.keys,
+            member: &self.member,
+            watch: &mut self.watch,
+            session: &mut self.session,
+            io: &mut self.io,
         }
     }
 
-    fn tell_problems(&mut self) {
+    fn member(&mut self) -> MemberHandler<'_> {
+        MemberHandler {
+            config: &self.config,
+            timing: &self.timing,
+            view: &self.view,
+            planner: &self.planner,
+            session: &self.session,
+            watch: &self.watch,
+            member: &mut self.member,
+            io: &mut self.io,
+        }
+    }
+
+    fn audit(&mut self) -> AuditHandler<'_> {
+        AuditHandler {
+            timing: &self.timing,
+            session: &self.session,
+            watch: &self.watch,
+            view: &self.view,
+            keys: &self.keys,
+            audit: &mut self.audit,
+            io: &mut self.io,
+        }
+    }
+
+    fn peers(&mut self) -> PeerHandler<'_> {
+        PeerHandler {
+            config: &self.config,
+            timing: &self.timing,
+            session: &self.session,
+            member: &self.member,
+            watch: &self.watch,
+            view: &mut self.view,
+            planner: &mut self.planner,
+            io: &mut self.io,
+            peers: &mut self.peers,
+        }
+    }
+
+    fn keys(&mut self) -> KeyHandler<'_> {
+        KeyHandler {
+            config: &self.config,
+            timing: &self.timing,
+            session: &self.session,
+            member: &self.member,
+            watch: &self.watch,
+            view: &mut self.view,
+            planner: &mut self.planner,
+            peers: &mut self.peers,
+            io: &mut self.io,
+            keys: &mut self.keys,
+        }
+    }
+
+    fn collection(&mut self) -> CollectHandler<'_> {
+        CollectHandler {
+            config: &self.config,
+            timing: &self.timing,
+            session: &self.session,
+            watch: &self.watch,
+            view: &self.view,
+            planner: &self.planner,
+            collector: &mut self.collector,
+            io: &mut self.io,
+        }
+    }
+
+    fn report_problems(&mut self) {
         let count = self.view.problems.found();
-        if count != self.problems_told {
-            self.problems_told = count;
-            self.notice(Notice::Problems { count });
+        if count != self.problems_reported {
+            self.problems_reported = count;
+            self.io.notice(Notice::Problems { count });
         }
     }
 }

@@ -23,9 +23,9 @@ impl Node {
     /// How many keys the log gives to this node's last session, which is over for itself and not yet
     /// for the others: nobody works on them.
     fn stopped(&self) -> usize {
-        let Some(&session) = self.old_sessions.last() else { return 0 };
+        let Some(&session) = self.session.old.last() else { return 0 };
         let last = self.view.owners.find(&self.config.node, session);
-        let last = last.filter(|&owner| owner != self.me && self.planner.is_member(owner));
+        let last = last.filter(|&owner| owner != self.session.me && self.planner.is_member(owner));
         last.and_then(|owner| self.view.owners.get(owner)).map_or(0, |owner| owner.keys.len())
     }
 }

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::Node;
-use super::outcome::ReadFor;
+use super::io::ReadFor;
 use crate::config::{Config, JoinPolicy, RebalancePolicy, WORTH};
 use crate::edge::{Action, Command, End, Input, ReadId, Reply, RequestId, WatchId, WriteId};
 use crate::id::{NodeId, Revision, Session, Token};
@@ -294,7 +294,7 @@ impl Stage {
                     self.writes.insert(name, (id, write));
                 }
                 Action::Read(id, name, _) => {
-                    let purpose = self.node.reads.get(&id).map(|(purpose, _)| purpose);
+                    let purpose = self.node.io.reads.get(&id).map(|(purpose, _)| purpose);
                     if matches!(purpose, Some(ReadFor::Audit(_) | ReadFor::AuditKey(_))) {
                         let found = self.log.get(&name).cloned();
                         self.node.handle(now, Input::Read(id, Ok(found)));

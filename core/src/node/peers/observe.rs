@@ -1,33 +1,15 @@
 //! Observing other nodes' leases, and ending those that are not renewed.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::Node;
-use super::join::Life;
 use super::ring::Ring;
+use super::{PeerHandler, Peers};
 use crate::id::{NodeId, Revision, Session};
+use crate::node::session::Life;
 use crate::time::{Now, Time};
 use crate::timing::UNKNOWN_LEASE;
 use crate::view::Versioned;
 use crate::wire::{LeaseState, MemberRecord};
-
-/// What this node sees of other nodes' leases.
-#[derive(Debug)]
-pub(super) struct Observer {
-    /// Whose leases it ends: of the others it only keeps what it sees.
-    pub(super) ring: Ring,
-    /// Since when nobody can have been kept from renewing unseen: no reading anew left out more than a
-    /// heartbeat, and the watch was never silent for half a lease.
-    pub(super) whole_since: Time,
-    /// What the last thing was that a watch showed before it was read anew.
-    gap_since: Option<Time>,
-    pub(super) seen: BTreeMap<NodeId, Seen>,
-    /// The nodes whose leases the snapshot has shown so far.
-    shown: BTreeSet<NodeId>,
-    /// Members whose deletion is on its way.
-    pub(super) deleting: BTreeSet<NodeId>,
-}
 
 /// One lease as it was last received.
 #[derive(Debug)]
@@ -42,36 +24,6 @@ pub(super) struct Seen {
     pub(super) killing: bool,
     /// Another record stood there when it was to be ended, and the watch has not shown it.
     pub(super) doubted: bool,
-}
-
-impl Observer {
-    pub(super) fn new(now: Time) -> Self {
-        Self {
-            ring: Ring::default(),
-            whole_since: now,
-            gap_since: None,
-            seen: BTreeMap::new(),
-            shown: BTreeSet::new(),
-            deleting: BTreeSet::new(),
-        }
-    }
-
-    /// The watch is read anew, and shows every lease again.
-    pub(super) fn begin_snapshot(&mut self, shown: Time) {
-        self.shown.clear();
-        self.gap_since.get_or_insert(shown);
-    }
-
-    /// The node's session as its lease was last received, and whether it is over.
-    pub(super) fn session(&self, node: &NodeId) -> Option<(Session, bool)> {
-        let seen = self.seen.get(node)?;
-        Some((seen.session?, seen.state != LeaseState::Live))
-    }
-
-    /// Those whose leases this node ends.
-    pub(super) fn observed(&self) -> impl Iterator<Item = (&NodeId, &Seen)> {
-        self.ring.observed().iter().filter_map(|node| self.seen.get_key_value(node))
-    }
 }
 
 impl Seen {
@@ -109,21 +61,23 @@ impl Seen {
     }
 }
 
-impl Node {
+impl PeerHandler<'_> {
     /// A watch that shows not even the own heartbeats is silent because the store is: nobody can renew.
-    pub(super) fn note_silence(&mut self, now: Now) {
+    pub(in crate::node) fn note_silence(&mut self, now: Now) {
         if self.watch.is_live() && now.at.since(self.watch.shown()) > self.timing.lease / 2 {
-            self.observer.whole_since = now.at;
+            self.peers.whole_since = now.at;
         }
     }
 
     /// Kills and clears up.
-    pub(super) fn drive_observer(&mut self, now: Now) {
+    pub(in crate::node) fn drive(&mut self, now: Now) {
         self.note_silence(now);
-        if !self.watch.is_live() || !matches!(self.life, Life::Active(_) | Life::Entering(_)) {
+        if !self.watch.is_live()
+            || !matches!(self.session.life, Life::Active(_) | Life::Entering(_))
+        {
             return;
         }
-        let Observer { ring, seen, .. } = &mut self.observer;
+        let Peers { ring, seen, .. } = &mut *self.peers;
         ring.widen(|node| seen.get(node).is_some_and(|seen| seen.is_late(now.at)));
         for node in self.due_kills(now) {
             self.kill(&node);
@@ -135,14 +89,14 @@ impl Node {
 
     /// The snapshot is complete. Leases that were there and that it does not show are absent from now
     /// on: they expire without a word.
-    pub(super) fn on_leases_shown(&mut self, now: Now) {
-        let gap = self.observer.gap_since.take();
+    pub(in crate::node) fn on_leases_shown(&mut self, now: Now) {
+        let gap = self.peers.gap_since.take();
         if gap.is_none_or(|since| now.at.since(since) > self.timing.heartbeat) {
-            self.observer.whole_since = now.at;
+            self.peers.whole_since = now.at;
         }
-        let shown = std::mem::take(&mut self.observer.shown);
+        let shown = std::mem::take(&mut self.peers.shown);
         let members = &self.view.members;
-        let gone = self.observer.seen.iter_mut().filter(|(node, _)| !shown.contains(*node));
+        let gone = self.peers.seen.iter_mut().filter(|(node, _)| !shown.contains(*node));
         let lives = |(node, seen): &(&NodeId, &mut Seen)| {
             seen.state == LeaseState::Live || members.get(*node).is_some_and(|m| !seen.ends(m))
         };
@@ -160,14 +114,19 @@ impl Node {
     }
 
     /// Another node's lease was delivered: a record, its deletion, or something unreadable.
-    pub(super) fn on_lease_observed(&mut self, now: Now, node: &NodeId, revision: Revision) {
+    pub(in crate::node) fn on_lease_observed(
+        &mut self,
+        now: Now,
+        node: &NodeId,
+        revision: Revision,
+    ) {
         if !self.watch.is_live() {
-            self.observer.shown.insert(node.clone());
+            self.peers.shown.insert(node.clone());
         }
         let found = self.view.leases.get(node).filter(|found| found.revision == revision);
         let found = found.map(|found| &found.record);
         let content = found.map(|f| (f.session, f.beat));
-        let known = self.observer.seen.get(node);
+        let known = self.peers.seen.get(node);
         // By its content too, since a log that lost its tail gives revisions out a second time.
         if known.is_some_and(|seen| {
             let same =
@@ -189,16 +148,16 @@ impl Node {
             doubted: false,
         };
         let news = (seen.session, seen.state);
-        let before = self.observer.seen.insert(node.clone(), seen);
+        let before = self.peers.seen.insert(node.clone(), seen);
         if before.is_none_or(|b| (b.session, b.state) != news) {
             self.on_session_observed(node);
         }
     }
 
     /// A member record came or went, or was written again.
-    pub(super) fn observe_member(&mut self, now: Now, node: &NodeId) {
+    pub(in crate::node) fn observe_member(&mut self, now: Now, node: &NodeId) {
         if *node != self.config.node
-            && self.observer.ring.knows(node) != self.view.members.contains_key(node)
+            && self.peers.ring.knows(node) != self.view.members.contains_key(node)
         {
             self.observe_members(now);
         }
@@ -206,8 +165,8 @@ impl Node {
 
     /// There are other members than before. Those whose leases the watch does not show are observed
     /// from now on as absent.
-    pub(super) fn observe_members(&mut self, now: Now) {
-        let Observer { ring, seen, deleting, .. } = &mut self.observer;
+    pub(in crate::node) fn observe_members(&mut self, now: Now) {
+        let Peers { ring, seen, deleting, .. } = &mut *self.peers;
         let members = &self.view.members;
         if !ring.is_of(&self.config.node, members) {
             *ring = Ring::new(&self.config.node, members.keys());
@@ -225,12 +184,12 @@ impl Node {
         self.view.leases.retain(|node, _| *node == self.config.node || seen.contains_key(node));
     }
 
-    pub(super) fn observer_timeout(&self) -> Option<Time> {
+    pub(in crate::node) fn timeout(&self) -> Option<Time> {
         if !self.watch.is_live() {
             return None;
         }
-        let times = self.observer.observed().flat_map(|(node, seen)| {
-            let late = self.observer.ring.is_large().then_some(seen.since + seen.lease / 3);
+        let times = self.peers.observed().flat_map(|(node, seen)| {
+            let late = self.peers.ring.is_large().then_some(seen.since + seen.lease / 3);
             [self.kill_at(node, seen), self.deletion_at(node, seen), late]
         });
         times.flatten().min()

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::Node;
+use super::KeyHandler;
 use crate::guard::broken;
 use crate::time::{Now, Time};
 use crate::view::{KeyIx, Note, OwnerIx, OwnerMap};
@@ -46,12 +46,12 @@ impl Turns {
     }
 }
 
-impl Node {
+impl KeyHandler<'_> {
     /// A claim was delivered.
     pub(super) fn note_claim(&mut self, now: Now, ix: KeyIx) {
         let Some(claim) = self.view.keys.get(ix).map(|e| &e.claim) else { return };
         if claim.owner.is_some() && !claim.unreadable {
-            self.turns.last_claim.insert(claim.owner, now.at);
+            self.keys.turns.last_claim.insert(claim.owner, now.at);
         }
     }
 
@@ -69,7 +69,7 @@ impl Node {
         let target = entry.target;
         if entry.note(Note::Watched) {
             let watched = self.new_turn(now, ix, target);
-            self.turns.watched.push_back(watched);
+            self.keys.turns.watched.push_back(watched);
         }
     }
 
@@ -80,8 +80,8 @@ impl Node {
     }
 
     /// The view was read anew: nobody was seen to let anything lie meanwhile.
-    pub(super) fn forget_turns(&mut self) {
-        for watched in std::mem::take(&mut self.turns.watched) {
+    pub(in crate::node) fn forget_turns(&mut self) {
+        for watched in std::mem::take(&mut self.keys.turns.watched) {
             if let Some(entry) = self.view.keys.get_mut(watched.ix) {
                 entry.unnote(Note::Watched);
             }
@@ -92,22 +92,23 @@ impl Node {
     /// Orphans that their planned owners do not take: the next in the key's order of scores does,
     /// each two heartbeats after the one before it.
     pub(super) fn drive_watched(&mut self, now: Now) {
-        while let Some(&watched) = self.turns.watched.front()
+        while let Some(&watched) = self.keys.turns.watched.front()
             && watched.due <= now.at
         {
-            self.turns.watched.pop_front();
+            self.keys.turns.watched.pop_front();
             self.reconcile_watched(now, watched);
         }
-        if self.turns.watched.is_empty() {
+        if self.keys.turns.watched.is_empty() {
             // After a cold start it has room for every key.
-            self.turns.watched = VecDeque::new();
+            self.keys.turns.watched = VecDeque::new();
         }
     }
 
     fn reconcile_watched(&mut self, now: Now, watched: Watched) {
         let ix = watched.ix;
         let target = self.view.keys.get(ix).map_or(OwnerIx::NONE, |e| e.target);
-        let waits = target.is_some() && target != self.me && self.planner.is_orphan(&self.view, ix);
+        let waits =
+            target.is_some() && target != self.session.me && self.planner.is_orphan(self.view, ix);
         if !waits {
             if let Some(entry) = self.view.keys.get_mut(ix) {
                 entry.unnote(Note::Watched);
@@ -121,7 +122,7 @@ impl Node {
             // Who has it planned now has let nothing lie yet.
             self.new_turn(now, ix, target)
         };
-        self.turns.watched.push_back(next);
+        self.keys.turns.watched.push_back(next);
     }
 
     /// It is still to be taken: by this node, if its turn has come. What its planned owner is excused for
@@ -131,7 +132,7 @@ impl Node {
         if self.is_excused(now, watched) {
             return Watched { due, ..watched };
         }
-        let rank = self.planner.rank(&self.view, now, watched.ix, self.me);
+        let rank = self.planner.rank(self.view, now, watched.ix, self.session.me);
         if rank.is_some_and(|rank| rank <= watched.round) && !broken!(Fallback) {
             self.want(now, watched.ix);
         }
@@ -142,7 +143,7 @@ impl Node {
     /// others before this one; but it may also have planned this one for somebody else, who thinks the
     /// same of it. So being busy excuses it only for as long as everything that was planned can take.
     fn is_excused(&self, now: Now, watched: Watched) -> bool {
-        let last = self.turns.last_claim.get(watched.target);
+        let last = self.keys.turns.last_claim.get(watched.target);
         let busy = last.is_some_and(|at| *at + self.take_patience() > now.at);
         busy && watched.excused > now.at
     }

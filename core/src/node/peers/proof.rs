@@ -6,11 +6,11 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use super::Node;
-use super::outcome::{ReadFor, WriteFor};
+use super::PeerHandler;
 use crate::guard::broken;
 use crate::id::{NodeId, Revision, Session};
 use crate::log::{Record, StoreError};
+use crate::node::io::{ReadFor, WriteFor, answer_revision};
 use crate::time::{Now, Time};
 use crate::timing::{UNKNOWN_LEASE, observed};
 use crate::view::OwnerIx;
@@ -86,24 +86,24 @@ impl Proofs {
     }
 }
 
-impl Node {
+impl PeerHandler<'_> {
     /// Whether the session that a claim names is proved to be over. If that is not known, it is
     /// asked for, and its keys are looked at again when the answer comes.
-    pub(super) fn is_proved_over(&mut self, owner: OwnerIx) -> bool {
+    pub(in crate::node) fn is_proved_over(&mut self, owner: OwnerIx) -> bool {
         let Some(entry) = self.view.owners.get(owner).filter(|_| !broken!(ProofOfDeath)) else {
             return true;
         };
         let (node, session) = (entry.node.clone(), entry.session);
         let joined = self.member.joined();
-        let older = self.old_sessions.contains(&session) || entry.named < joined;
-        if node == self.config.node && (owner == self.me || older) {
+        let older = self.session.old.contains(&session) || entry.named < joined;
+        if node == self.config.node && (owner == self.session.me || older) {
             // This session replaced it by a compare-and-set. A later one may have replaced this one.
-            return owner != self.me;
+            return owner != self.session.me;
         }
-        if let Some((_, proof)) = self.proofs.0.get(&session) {
+        if let Some((_, proof)) = self.peers.proofs.0.get(&session) {
             return *proof == Proof::Over;
         }
-        let over = match self.observer.session(&node) {
+        let over = match self.peers.session(&node) {
             Some((seen, over)) => seen == session && over,
             None => false,
         };
@@ -116,8 +116,12 @@ impl Node {
     }
 
     fn ask_proof(&mut self, node: &NodeId, session: Session) {
-        self.proofs.0.insert(session, (node.clone(), Proof::Reading));
-        self.read(ReadFor::Proof(node.clone(), session), &RecordName::Lease(node.clone()));
+        self.peers.proofs.0.insert(session, (node.clone(), Proof::Reading));
+        self.io.read(
+            self.view,
+            ReadFor::Proof(node.clone(), session),
+            &RecordName::Lease(node.clone()),
+        );
     }
 
     /// Notes what is known of a session; its keys are looked at again if it is over.
@@ -131,7 +135,7 @@ impl Node {
         else {
             return;
         };
-        self.proofs.0.insert(session, (node.clone(), proof));
+        self.peers.proofs.0.insert(session, (node.clone(), proof));
         if proof == Proof::Over {
             self.mark_keys_of(owner);
         }
@@ -144,27 +148,27 @@ impl Node {
 
     /// The observer saw another state of a node's lease.
     pub(super) fn on_session_observed(&mut self, node: &NodeId) {
-        let Some((session, true)) = self.observer.session(node) else { return };
-        if self.proofs.0.contains_key(&session) {
+        let Some((session, true)) = self.peers.session(node) else { return };
+        if self.peers.proofs.0.contains_key(&session) {
             self.set_proof(session, Proof::Over);
         }
     }
 
-    pub(super) fn on_proof_read(
+    pub(in crate::node) fn on_proof_read(
         &mut self,
         now: Now,
         node: &NodeId,
         session: Session,
         answer: Result<Option<Record>, StoreError>,
     ) {
-        let Some(&(_, before)) = self.proofs.0.get(&session) else { return };
+        let Some(&(_, before)) = self.peers.proofs.0.get(&session) else { return };
         if before == Proof::Over {
             return;
         }
         let again = now.at + self.timing.retry.max(Duration::from_millis(50));
         let Ok(record) = answer else { return self.set_proof(session, before.asked(again)) };
         let value = record.as_ref().and_then(|r| r.value.as_deref());
-        let revision = Self::answer_revision(record.as_ref());
+        let revision = answer_revision(record.as_ref());
         let found = value.map(LeaseRecord::decode);
         let proof = match found {
             Some(Ok(lease)) if lease.session != session => {
@@ -226,21 +230,25 @@ impl Node {
         }
         let lease_ms = u64::try_from(lease.as_millis()).unwrap_or(u64::MAX);
         let write = self.dead_write(node, session, revision, lease_ms);
-        self.write(WriteFor::Kill(node.clone(), session), write);
+        self.io.write(self.view, WriteFor::Kill(node.clone(), session), write);
         Proof::Killing
     }
 
-    pub(super) fn drive_proofs(&mut self, now: Now) {
+    pub(in crate::node) fn drive_proofs(&mut self, now: Now) {
         let due = |(session, (node, proof)): (&Session, &(NodeId, Proof))| {
             let due = proof.ask().is_some_and(|ask| ask <= now.at);
             due.then(|| (node.clone(), *session, *proof))
         };
-        let mut asked: Vec<_> = self.proofs.0.iter().filter_map(due).collect();
+        let mut asked: Vec<_> = self.peers.proofs.0.iter().filter_map(due).collect();
         asked.sort_unstable_by(|a, b| (&a.0, a.1).cmp(&(&b.0, b.1)));
         for (node, session, proof) in asked {
             let proof = proof.asked(now.at + self.timing.lease);
-            self.proofs.0.insert(session, (node.clone(), proof));
-            self.read(ReadFor::Proof(node.clone(), session), &RecordName::Lease(node));
+            self.peers.proofs.0.insert(session, (node.clone(), proof));
+            self.io.read(
+                self.view,
+                ReadFor::Proof(node.clone(), session),
+                &RecordName::Lease(node),
+            );
         }
     }
 }

@@ -3,14 +3,14 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::ops::Bound::{Excluded, Unbounded};
 
-use super::Node;
+use super::KeyHandler;
 use super::hold::{Hold, Phase, WriteState};
-use super::outcome::{ReadFor, WriteFor};
 use super::reconcile::claim_write;
 use crate::edge::{Notice, WriteId};
 use crate::guard::broken;
 use crate::id::Revision;
 use crate::log::{Outcome, Record, StoreError};
+use crate::node::io::{ReadFor, WriteFor, answer_revision};
 use crate::time::{Now, Time};
 use crate::view::{KeyIx, Note};
 use crate::wire::{ClaimRecord, Owner, RecordName};
@@ -20,7 +20,7 @@ const IN_FLIGHT: usize = 1_024;
 
 /// The keys that this node is about to take.
 #[derive(Debug, Default)]
-pub(super) struct Takes {
+pub(in crate::node) struct Takes {
     /// Keys planned for this node, in the order in which keys lie in memory: about the same on every
     /// node, so that each follows the claims of all with hardly a cache miss.
     wanted: BTreeSet<KeyIx>,
@@ -35,7 +35,7 @@ pub(super) struct Takes {
 }
 
 impl Takes {
-    pub(super) fn clear(&mut self) {
+    pub(in crate::node) fn clear(&mut self) {
         self.wanted.clear();
         self.in_flight = 0;
     }
@@ -59,7 +59,7 @@ impl Takes {
         self.in_flight = self.in_flight.saturating_sub(1);
     }
 
-    pub(super) fn is_idle(&self) -> bool {
+    pub(in crate::node) fn is_idle(&self) -> bool {
         self.wanted.is_empty() && self.in_flight == 0
     }
 
@@ -77,23 +77,23 @@ impl Takes {
     }
 }
 
-impl Node {
+impl KeyHandler<'_> {
     /// The key is an orphan and this node's to take.
     pub(super) fn want(&mut self, now: Now, ix: KeyIx) {
         let Some(entry) = self.view.keys.get(ix) else { return };
         let unreadable = entry.claim.unreadable;
-        if !self.holds.is_unconfirmed(ix) && (!unreadable || self.unreadable_is_old(now, ix)) {
-            self.takes.wanted.insert(ix);
+        if !self.keys.holds.is_unconfirmed(ix) && (!unreadable || self.unreadable_is_old(now, ix)) {
+            self.keys.takes.wanted.insert(ix);
         }
     }
 
-    pub(super) fn drive_takes(&mut self, now: Now) {
+    pub(in crate::node) fn drive_takes(&mut self, now: Now) {
         if !self.is_working(now) {
             return;
         }
         self.drive_watched(now);
-        while self.takes.in_flight < IN_FLIGHT
-            && let Some(ix) = self.takes.pop()
+        while self.keys.takes.in_flight < IN_FLIGHT
+            && let Some(ix) = self.keys.takes.pop()
         {
             self.take(now, ix);
         }
@@ -101,30 +101,30 @@ impl Node {
 
     /// Writes the claim of an orphan, if it is one still and its last owner is proved to be over.
     fn take(&mut self, now: Now, ix: KeyIx) {
-        if self.holds.keys.contains(ix) || self.holds.is_unconfirmed(ix) {
+        if self.keys.holds.keys.contains(ix) || self.keys.holds.is_unconfirmed(ix) {
             return;
         }
         let Some(entry) = self.view.keys.get(ix) else { return };
         let (owner, last, revision) = (entry.claim.owner, entry.claim.token, entry.claim.revision);
-        let own = owner == self.me;
-        if !own && !self.planner.is_orphan(&self.view, ix) {
+        let own = owner == self.session.me;
+        if !own && !self.planner.is_orphan(self.view, ix) {
             return;
         }
-        if !own && owner.is_some() && !self.is_proved_over(owner) {
+        if !own && owner.is_some() && !self.peers().is_proved_over(owner) {
             return;
         }
-        if !own && self.view.is_kept_away(now, ix, self.me) {
+        if !own && self.view.is_kept_away(now, ix, self.session.me) {
             // It was wanted before this node's release of it came back.
             return;
         }
         let token = self.next_token(now, last);
         let phase = Phase::Taking(WriteState::Retry(now.at));
         let hold = Hold { token, revision, since: now.at, phase };
-        self.holds.keys.insert(ix, hold);
+        self.keys.holds.keys.insert(ix, hold);
         if let Some(entry) = self.view.keys.get_mut(ix) {
             entry.note(Note::Pinned);
         }
-        self.takes.begin();
+        self.keys.takes.begin();
         self.write_take(now, ix);
         if broken!(StartAfterAck) {
             self.on_taken(now, ix, revision);
@@ -133,28 +133,36 @@ impl Node {
 
     /// Sends the claim that a key is taken with; every attempt is the same.
     pub(super) fn write_take(&mut self, now: Now, ix: KeyIx) {
-        let (Some(hold), Some(key)) = (self.holds.keys.get(ix), self.view.keys.text(ix)) else {
+        let (Some(hold), Some(key)) = (self.keys.holds.keys.get(ix), self.view.keys.text(ix))
+        else {
             return;
         };
         let (token, revision) = (hold.token, hold.revision);
-        let owner = self.owner_of(self.me);
+        let owner = self.owner_of(self.session.me);
         let claim = ClaimRecord { owner, token, cooling_down: self.cool_downs_of(now, ix) };
-        let id = self.write(WriteFor::Claim(ix), claim_write(key, Some(&claim), revision));
+        let id =
+            self.io.write(self.view, WriteFor::Claim(ix), claim_write(key, Some(&claim), revision));
         self.set_write_state(ix, WriteState::Writing(id));
     }
 
     pub(super) fn set_write_state(&mut self, ix: KeyIx, state: WriteState) {
         if let WriteState::Retry(at) = state {
-            self.reconcile_at(at, ix);
+            self.keys.reconcile_at(at, ix);
         }
-        if let Some(doubt) = self.holds.keys.get_mut(ix).and_then(Hold::write_state_mut) {
+        if let Some(doubt) = self.keys.holds.keys.get_mut(ix).and_then(Hold::write_state_mut) {
             *doubt = state;
         }
     }
 
     /// What became of the write of a claim.
-    pub(super) fn on_claim_wrote(&mut self, now: Now, ix: KeyIx, id: WriteId, outcome: &Outcome) {
-        let Some(hold) = self.holds.keys.get_mut(ix) else { return };
+    pub(in crate::node) fn on_claim_wrote(
+        &mut self,
+        now: Now,
+        ix: KeyIx,
+        id: WriteId,
+        outcome: &Outcome,
+    ) {
+        let Some(hold) = self.keys.holds.keys.get_mut(ix) else { return };
         if hold.write_state_mut().is_none_or(|doubt| *doubt != WriteState::Writing(id)) {
             return;
         }
@@ -172,7 +180,8 @@ impl Node {
             Outcome::Refused(error) => {
                 // A right that lacks keeps the node from hand_over its keys away for good. What is full
                 // has room again some day: until then keys that run are better off here.
-                let matters = matches!(error, StoreError::Denied { .. }) || self.leaving.is_asked();
+                let matters =
+                    matches!(error, StoreError::Denied { .. }) || self.session.leaving.is_asked();
                 if !matters || !self.fence_if_stuck(now, ix) {
                     self.set_write_state(ix, WriteState::Retry(now.at + self.timing.heartbeat));
                 }
@@ -188,7 +197,7 @@ impl Node {
             return self.set_write_state(ix, WriteState::Retry(now.at + self.timing.heartbeat));
         }
         let old = |hold: &Hold| hold.since + self.timing.heartbeat * 2 <= now.at;
-        if self.is_named(ix) || !self.holds.keys.get(ix).is_some_and(old) {
+        if self.is_named(ix) || !self.keys.holds.keys.get(ix).is_some_and(old) {
             return self.write_take(now, ix);
         }
         self.end_take(ix);
@@ -197,7 +206,7 @@ impl Node {
 
     /// The claim stands as this node wrote it.
     fn on_claim_landed(&mut self, now: Now, ix: KeyIx, revision: Revision) {
-        match self.holds.keys.get(ix).map(|hold| &hold.phase) {
+        match self.keys.holds.keys.get(ix).map(|hold| &hold.phase) {
             Some(Phase::Taking(_)) => self.on_taken(now, ix, revision),
             Some(Phase::HandingOver(_)) => self.on_handed_over(now, ix, revision),
             _ => {}
@@ -206,18 +215,18 @@ impl Node {
 
     pub(super) fn read_claim(&mut self, ix: KeyIx) {
         let Some(key) = self.view.keys.key(ix) else { return };
-        self.read(ReadFor::Claim(ix), &RecordName::Claim(key));
+        self.io.read(self.view, ReadFor::Claim(ix), &RecordName::Claim(key));
         self.set_write_state(ix, WriteState::Reading);
     }
 
     /// The leader's answer where the write of a claim is doubtful.
-    pub(super) fn on_claim_read(
+    pub(in crate::node) fn on_claim_read(
         &mut self,
         now: Now,
         ix: KeyIx,
         answer: Result<Option<Record>, StoreError>,
     ) {
-        let Some(hold) = self.holds.keys.get_mut(ix) else { return };
+        let Some(hold) = self.keys.holds.keys.get_mut(ix) else { return };
         if hold.write_state_mut().is_none_or(|doubt| *doubt != WriteState::Reading) {
             return;
         }
@@ -228,7 +237,7 @@ impl Node {
             }
             return;
         };
-        let revision = Self::answer_revision(record.as_ref());
+        let revision = answer_revision(record.as_ref());
         let value = record.as_ref().and_then(|r| r.value.as_deref());
         let claim = value.and_then(|v| ClaimRecord::decode(v).ok());
         if revision == hold.revision {
@@ -252,8 +261,8 @@ impl Node {
         exists: bool,
         claim: Option<&ClaimRecord>,
     ) {
-        let me = self.owner_of(self.me);
-        let Some(hold) = self.holds.keys.get_mut(ix) else { return };
+        let me = self.owner_of(self.session.me);
+        let Some(hold) = self.keys.holds.keys.get_mut(ix) else { return };
         let mine = |o: &Owner| Some(o) == me.as_ref();
         match claim {
             Some(claim) if claim.owner.as_ref().is_some_and(mine) && claim.token == hold.token => {
@@ -265,7 +274,7 @@ impl Node {
                 hold.revision = revision;
                 let last = hold.token;
                 let token = self.next_token(now, last);
-                if let Some(hold) = self.holds.keys.get_mut(ix) {
+                if let Some(hold) = self.keys.holds.keys.get_mut(ix) {
                     hold.token = token;
                 }
                 self.set_write_state(ix, WriteState::Retry(now.at));
@@ -277,21 +286,21 @@ impl Node {
     /// Another node has the key, or is about to; the watch shows which.
     fn drop_take(&mut self, now: Now, ix: KeyIx) {
         self.end_take(ix);
-        self.reconcile_at(now.at + self.timing.heartbeat, ix);
+        self.keys.reconcile_at(now.at + self.timing.heartbeat, ix);
     }
 
     pub(super) fn end_take(&mut self, ix: KeyIx) {
-        self.holds.keys.remove(ix);
-        self.takes.end();
+        self.keys.holds.keys.remove(ix);
+        self.keys.takes.end();
         self.unpin_if_done(ix);
     }
 
     /// The claim is this session's.
     pub(super) fn on_taken(&mut self, now: Now, ix: KeyIx, revision: Revision) {
-        let Some(hold) = self.holds.keys.get(ix) else { return };
+        let Some(hold) = self.keys.holds.keys.get(ix) else { return };
         let (token, since) = (hold.token, hold.since);
-        self.takes.end();
-        self.notice(Notice::TakenOver { after: now.at.since(since) });
+        self.keys.takes.end();
+        self.io.notice(Notice::TakenOver { after: now.at.since(since) });
         self.start_own(now, ix, token, revision);
     }
 }

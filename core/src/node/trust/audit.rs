@@ -3,12 +3,15 @@
 
 use std::time::Duration;
 
-use super::Node;
-use super::outcome::ReadFor;
+use super::LogWatch;
 use crate::edge::Action;
 use crate::log::{Info, Record, StoreError};
+use crate::node::io::{Demand, Io, ReadFor, answer_revision};
+use crate::node::keys::Keys;
+use crate::node::session::OwnSession;
 use crate::time::{Now, Time};
-use crate::view::{KeyEntry, KeyIx};
+use crate::timing::Timing;
+use crate::view::{KeyEntry, KeyIx, OwnerIx, View};
 use crate::wire::{ClaimRecord, RecordName};
 
 /// How often the log as a whole is asked about.
@@ -19,7 +22,7 @@ const CLAIM: Duration = Duration::from_millis(100);
 
 /// The state of the audit.
 #[derive(Debug)]
-pub(super) struct Audit {
+pub(in crate::node) struct Audit {
     info_at: Time,
     claim_at: Time,
     /// Whose turn is next: of each of the own keys first the claim, then the key itself.
@@ -29,25 +32,37 @@ pub(super) struct Audit {
 }
 
 impl Audit {
-    pub(super) fn new(now: Time) -> Self {
+    pub(in crate::node) fn new(now: Time) -> Self {
         Self { info_at: now, claim_at: now, turn: (None, false), created: None }
+    }
+
+    /// When it is driven next.
+    pub(in crate::node) fn timeout(&self, me: OwnerIx) -> Option<Time> {
+        let claim = me.is_some().then_some(self.claim_at);
+        claim.into_iter().chain([self.info_at]).min()
     }
 }
 
-impl Node {
-    pub(super) fn audit_timeout(&self) -> Option<Time> {
-        let claim = self.me.is_some().then_some(self.audit.claim_at);
-        claim.into_iter().chain([self.audit.info_at]).min()
-    }
+/// The audit, and what it may touch: of the keys and the log it only reads.
+pub(in crate::node) struct AuditHandler<'a> {
+    pub(in crate::node) timing: &'a Timing,
+    pub(in crate::node) session: &'a OwnSession,
+    pub(in crate::node) watch: &'a LogWatch,
+    pub(in crate::node) view: &'a View,
+    pub(in crate::node) keys: &'a Keys,
+    pub(in crate::node) audit: &'a mut Audit,
+    pub(in crate::node) io: &'a mut Io,
+}
 
-    pub(super) fn drive_audit(&mut self, now: Now) {
+impl AuditHandler<'_> {
+    pub(in crate::node) fn drive(&mut self, now: Now) {
         if self.audit.info_at <= now.at {
             self.audit.info_at = now.at + INFO;
-            self.actions.push_back(Action::Info);
+            self.io.push(Action::Info);
         }
         if self.audit.claim_at <= now.at {
             self.audit.claim_at = now.at + CLAIM.max(self.timing.heartbeat);
-            if self.is_working(now) {
+            if self.session.is_working(now, self.timing, self.watch) {
                 self.audit_a_claim();
             }
         }
@@ -61,59 +76,57 @@ impl Node {
         self.audit.turn = (Some(ix), !key_next);
         let Some(key) = self.view.keys.key(ix) else { return };
         if key_next {
-            self.read(ReadFor::AuditKey(ix), &RecordName::Key(key));
+            self.io.read(self.view, ReadFor::AuditKey(ix), &RecordName::Key(key));
         } else {
-            self.read(ReadFor::Audit(ix), &RecordName::Claim(key));
+            self.io.read(self.view, ReadFor::Audit(ix), &RecordName::Claim(key));
         }
     }
 
     /// The key after this one, of those that this node has to do with; the first after the last.
     fn next_held(&self, before: Option<KeyIx>) -> Option<KeyIx> {
-        let keys = &self.holds.keys;
+        let keys = &self.keys.holds.keys;
         keys.next_after(before).or_else(|| keys.next_after(None))
     }
 
     /// A claim that is older than it is known, gone, or another one at the same place shows that the
     /// log lost something; so does one that the watch must have shown and did not. One that is newer
     /// is on its way through the watch.
-    pub(super) fn on_audit_read(
+    pub(in crate::node) fn on_claim_read(
         &mut self,
-        now: Now,
         ix: KeyIx,
         answer: Result<Option<Record>, StoreError>,
     ) {
         let Ok(record) = answer else { return };
-        let Some(hold) = self.holds.keys.get(ix) else { return };
+        let Some(hold) = self.keys.holds.keys.get(ix) else { return };
         let Some(shown) = self.view.keys.get(ix).map(|e| e.claim.revision) else { return };
-        let revision = Self::answer_revision(record.as_ref());
+        let revision = answer_revision(record.as_ref());
         let claim = record.and_then(|r| r.value).and_then(|v| ClaimRecord::decode(&v).ok());
         let other = claim.is_some_and(|claim| claim.token != hold.token);
         let missed = other && revision != shown && revision <= self.view.seen;
         let lost = revision < hold.revision || revision == hold.revision && other || missed;
         if hold.is_held() && lost && self.watch.is_live() {
-            self.resync(now, "a claim in the log differs from the view");
+            self.io.demand(Demand::Resync("a claim in the log differs from the view"));
         }
     }
 
     /// A key that is gone has a tombstone for a long time: one without a record was lost.
-    pub(super) fn on_audit_key_read(
+    pub(in crate::node) fn on_key_read(
         &mut self,
-        now: Now,
         ix: KeyIx,
         answer: Result<Option<Record>, StoreError>,
     ) {
         let Ok(record) = answer else { return };
         let exists = self.view.keys.get(ix).is_some_and(KeyEntry::exists);
         if exists && record.is_none() && self.watch.is_live() {
-            self.resync(now, "a key of the view is not in the log");
+            self.io.demand(Demand::Resync("a key of the view is not in the log"));
         }
     }
 
-    pub(super) fn on_info(&mut self, now: Now, info: Result<Info, StoreError>) {
+    pub(in crate::node) fn on_info(&mut self, info: Result<Info, StoreError>) {
         let Ok(info) = info else { return };
         let before = self.audit.created.replace(info.created);
         if before.is_some_and(|created| created != info.created) {
-            self.resync(now, "the log was replaced");
+            self.io.demand(Demand::Resync("the log was replaced"));
         }
     }
 }

@@ -1,24 +1,24 @@
 //! Ending sessions that are not renewed, and clearing up after those that are over.
 
-use super::Node;
-use super::join::Life;
+use super::PeerHandler;
 use super::observe::Seen;
-use super::outcome::WriteFor;
 use super::proof::Proof;
 use crate::edge::Notice;
 use crate::guard::broken;
 use crate::id::{NodeId, Revision, Session};
 use crate::log::{Outcome, Write};
+use crate::node::io::{Demand, WriteFor};
+use crate::node::session::Life;
 use crate::time::{Now, Time};
 use crate::timing::{ENDED_LEASE_TTL, observed};
 use crate::wire::{LeaseRecord, LeaseState, RecordName};
 
-impl Node {
+impl PeerHandler<'_> {
     /// When this node may begin to kill: its own lease is good, and its watch has been whole for as
     /// long as a lease.
     fn may_kill_from(&self) -> Option<Time> {
-        let whole = self.observer.whole_since + self.timing.lease;
-        matches!(self.life, Life::Active(_)).then_some(whole)
+        let whole = self.peers.whole_since + self.timing.lease;
+        matches!(self.session.life, Life::Active(_)).then_some(whole)
     }
 
     /// When the session that a member record names counts as over, unless its lease changes before.
@@ -35,13 +35,13 @@ impl Node {
         let due = |(node, seen): (&NodeId, &Seen)| {
             self.kill_at(node, seen).filter(|at| *at <= now.at).map(|_| node.clone())
         };
-        self.observer.observed().filter_map(due).collect()
+        self.peers.observed().filter_map(due).collect()
     }
 
     /// **Invariant (proof of death):** the record is overwritten at the very revision that was seen
     /// unchanged for all that time, so a renewal in between makes this fail.
     pub(super) fn kill(&mut self, node: &NodeId) {
-        let Some(seen) = self.observer.seen.get_mut(node) else { return };
+        let Some(seen) = self.peers.seen.get_mut(node) else { return };
         let Some(member) = self.view.members.get(node) else { return };
         let live = seen.session.filter(|_| seen.state == LeaseState::Live);
         let session = live.unwrap_or(member.record.session);
@@ -49,7 +49,7 @@ impl Node {
         let expected = seen.revision;
         let lease_ms = u64::try_from(seen.lease_of(member).as_millis()).unwrap_or(u64::MAX);
         let write = self.dead_write(node, session, expected, lease_ms);
-        self.write(WriteFor::Kill(node.clone(), session), write);
+        self.io.write(self.view, WriteFor::Kill(node.clone(), session), write);
     }
 
     /// The record that says that a session is over for not having been renewed.
@@ -79,17 +79,17 @@ impl Node {
         }
     }
 
-    pub(super) fn on_kill_wrote(
+    pub(in crate::node) fn on_kill_wrote(
         &mut self,
         now: Now,
         node: &NodeId,
         session: Session,
         outcome: &Outcome,
     ) {
-        self.proofs.end_kill(session, now.at + self.timing.heartbeat);
+        self.peers.proofs.end_kill(session, now.at + self.timing.heartbeat);
         if let Outcome::Acked(revision) = outcome {
-            self.notice(Notice::Killed { node: node.clone() });
-            if let Some(seen) = self.observer.seen.get_mut(node) {
+            self.io.notice(Notice::Killed { node: node.clone() });
+            if let Some(seen) = self.peers.seen.get_mut(node) {
                 seen.revision = *revision;
                 seen.since = now.at;
                 seen.session = Some(session);
@@ -99,7 +99,7 @@ impl Node {
             }
             self.set_proof(session, Proof::Over);
             self.delete_member(node);
-        } else if let Some(seen) = self.observer.seen.get_mut(node).filter(|seen| seen.killing) {
+        } else if let Some(seen) = self.peers.seen.get_mut(node).filter(|seen| seen.killing) {
             // It was renewed, or ended by another: the watch shows which. If it has not the next
             // time, it cannot be believed; or the record expired, which no watch shows.
             seen.killing = false;
@@ -107,7 +107,7 @@ impl Node {
             let conflict = *outcome == Outcome::Conflict && self.watch.is_live();
             if conflict && std::mem::replace(&mut seen.doubted, true) {
                 seen.doubted = false;
-                self.resync(now, "the view lacks the lease of another node");
+                self.io.demand(Demand::Resync("the view lacks the lease of another node"));
             }
         }
     }
@@ -116,7 +116,7 @@ impl Node {
     pub(super) fn deletion_at(&self, node: &NodeId, seen: &Seen) -> Option<Time> {
         let member = self.view.members.get(node)?;
         let over = seen.ends(member);
-        let free = !self.observer.deleting.contains(node);
+        let free = !self.peers.deleting.contains(node);
         (over && free).then_some(seen.since + self.timing.heartbeat * 2)
     }
 
@@ -124,14 +124,13 @@ impl Node {
         let due = |(node, seen): (&NodeId, &Seen)| {
             self.deletion_at(node, seen).filter(|at| *at <= now.at).map(|_| node.clone())
         };
-        self.observer.observed().filter_map(due).collect()
+        self.peers.observed().filter_map(due).collect()
     }
 
     /// Deletes a member record at the revision that names the session that is over, or at that of
     /// something unreadable which was written over it: who comes later could not tell whose it is.
     pub(super) fn delete_member(&mut self, node: &NodeId) {
-        let (Some(seen), Some(member)) =
-            (self.observer.seen.get(node), self.view.members.get(node))
+        let (Some(seen), Some(member)) = (self.peers.seen.get(node), self.view.members.get(node))
         else {
             return;
         };
@@ -141,17 +140,14 @@ impl Node {
         let name = RecordName::Member(node.clone()).to_string();
         let stands = self.view.problems.revision(&name).unwrap_or(member.revision);
         let write = Write::delete(name, Some(stands).filter(|_| !broken!(MemberCas)));
-        self.observer.deleting.insert(node.clone());
-        self.write(WriteFor::MemberGone(node.clone()), write);
+        self.peers.deleting.insert(node.clone());
+        self.io.write(self.view, WriteFor::MemberGone(node.clone()), write);
     }
 
     /// Whatever became of it: the watch shows the member gone, or it is tried again.
-    pub(super) fn on_member_gone_wrote(&mut self, now: Now, node: &NodeId) {
-        if *node == self.config.node {
-            return self.on_own_member_gone();
-        }
-        self.observer.deleting.remove(node);
-        if let Some(seen) = self.observer.seen.get_mut(node) {
+    pub(in crate::node) fn on_member_gone_wrote(&mut self, now: Now, node: &NodeId) {
+        self.peers.deleting.remove(node);
+        if let Some(seen) = self.peers.seen.get_mut(node) {
             seen.since = now.at;
         }
     }

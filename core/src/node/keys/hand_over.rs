@@ -1,25 +1,25 @@
 //! Handing a key over after its run is confirmed over: one write of its claim, which names the next
 //! owner.
 
-use super::Node;
+use super::KeyHandler;
 use super::hold::{HandOver, Hold, Next, Phase, Why, WriteState};
-use super::outcome::WriteFor;
 use super::reconcile::claim_write;
 use crate::edge::Notice;
 use crate::edge::StopReason;
 use crate::id::{Revision, Token};
+use crate::node::io::WriteFor;
 use crate::time::Now;
 use crate::view::{KeyIx, Note};
 use crate::wire::{ClaimRecord, CoolDown, MAX_COOL_DOWNS};
 
-impl Node {
+impl KeyHandler<'_> {
     /// The run is over: the claim goes to the next owner. From here on this revision of it is never
     /// started again here.
     pub(super) fn hand_over(&mut self, now: Now, ix: KeyIx, why: Why, slot: bool) {
-        let Some(hold) = self.holds.keys.get_mut(ix) else { return };
+        let Some(hold) = self.keys.holds.keys.get_mut(ix) else { return };
         // Of its own accord: no stop was told.
         let told = if hold.phase == Phase::Running { now.at } else { hold.since };
-        self.holds.tally.leave(ix, hold);
+        self.keys.holds.tally.leave(ix, hold);
         hold.since = now.at;
         hold.phase = Phase::HandingOver(Box::new(HandOver {
             next: Next::Free,
@@ -46,7 +46,7 @@ impl Node {
             unwritten: None,
             doubt,
         }));
-        self.holds.keys.insert(ix, Hold { token, revision, since: now.at, phase });
+        self.keys.holds.keys.insert(ix, Hold { token, revision, since: now.at, phase });
         let Some(entry) = self.view.keys.get_mut(ix) else { return };
         entry.note(Note::Pinned);
         self.write_hand_over(now, ix);
@@ -58,7 +58,7 @@ impl Node {
     fn write_hand_over(&mut self, now: Now, ix: KeyIx) {
         let works = self.is_working(now);
         let Some(Hold { phase: Phase::HandingOver(hand_over), token, .. }) =
-            self.holds.keys.get_mut(ix)
+            self.keys.holds.keys.get_mut(ix)
         else {
             return;
         };
@@ -73,7 +73,7 @@ impl Node {
             && (why, next) == (Why::Released, Next::Free)
             && let Some(key) = self.view.keys.key(ix)
         {
-            self.notice(Notice::Unwanted { key });
+            self.io.notice(Notice::Unwanted { key });
         }
         self.send_hand_over(now, ix, next);
     }
@@ -88,16 +88,17 @@ impl Node {
         }
         let released = why == Why::Released;
         let leaves = self.departs();
-        let balance = why == Why::Stopped(StopReason::Rebalance) && self.planner.has_gives(self.me);
+        let balance =
+            why == Why::Stopped(StopReason::Rebalance) && self.planner.has_gives(self.session.me);
         if released || leaves || balance || entry.is(Note::Pledged) {
             if let Some(entry) = self.view.keys.get_mut(ix) {
                 entry.unnote(Note::Pledged);
             }
-            if let Some(to) = self.planner.pledge(&mut self.view, now, ix, self.me) {
+            if let Some(to) = self.planner.pledge(self.view, now, ix, self.session.me) {
                 return Next::To(to);
             }
             // Whoever it was promised to before does not get it.
-            self.planner.unpledge(&mut self.view, now, ix);
+            self.planner.unpledge(self.view, now, ix);
             if released || self.leaves_for_good(now) {
                 return Next::Free;
             }
@@ -106,13 +107,14 @@ impl Node {
     }
 
     fn send_hand_over(&mut self, now: Now, ix: KeyIx, to: Next) {
-        let Some(Hold { phase: Phase::HandingOver(hand_over), .. }) = self.holds.keys.get_mut(ix)
+        let Some(Hold { phase: Phase::HandingOver(hand_over), .. }) =
+            self.keys.holds.keys.get_mut(ix)
         else {
             return;
         };
         hand_over.next = to;
         let unwanted = matches!(hand_over.why, Why::Released | Why::ReturnedUnrun);
-        let Some(hold) = self.holds.keys.get(ix) else { return };
+        let Some(hold) = self.keys.holds.keys.get(ix) else { return };
         let (revision, last) = (hold.revision, hold.token);
         let mut cool_downs = self.cool_downs_of(now, ix);
         if unwanted {
@@ -122,18 +124,24 @@ impl Node {
         let claim = match to {
             Next::Gone => None,
             Next::Free => Some(ClaimRecord { owner: None, token, cooling_down: cool_downs }),
-            Next::Again => {
-                Some(ClaimRecord { owner: self.owner_of(self.me), token, cooling_down: cool_downs })
-            }
+            Next::Again => Some(ClaimRecord {
+                owner: self.owner_of(self.session.me),
+                token,
+                cooling_down: cool_downs,
+            }),
             Next::To(owner) => {
                 Some(ClaimRecord { owner: self.owner_of(owner), token, cooling_down: cool_downs })
             }
         };
-        if let Some(hold) = self.holds.keys.get_mut(ix) {
+        if let Some(hold) = self.keys.holds.keys.get_mut(ix) {
             hold.token = token;
         }
         let Some(key) = self.view.keys.text(ix) else { return };
-        let id = self.write(WriteFor::Claim(ix), claim_write(key, claim.as_ref(), revision));
+        let id = self.io.write(
+            self.view,
+            WriteFor::Claim(ix),
+            claim_write(key, claim.as_ref(), revision),
+        );
         self.set_write_state(ix, WriteState::Writing(id));
     }
 
@@ -148,7 +156,7 @@ impl Node {
 
     /// A doubtful write is tried again.
     pub(super) fn retry(&mut self, now: Now, ix: KeyIx) {
-        match self.holds.keys.get(ix).map(|h| &h.phase) {
+        match self.keys.holds.keys.get(ix).map(|h| &h.phase) {
             Some(Phase::Taking(_)) => self.retry_take(now, ix),
             Some(Phase::Completing(_)) => self.write_complete(ix),
             Some(Phase::HandingOver(_)) => self.write_hand_over(now, ix),
@@ -164,12 +172,12 @@ impl Node {
         revision: Revision,
         claim: Option<&ClaimRecord>,
     ) {
-        let Some(hold) = self.holds.keys.get(ix) else { return };
+        let Some(hold) = self.keys.holds.keys.get(ix) else { return };
         if revision < hold.revision {
             // A leader of old answers, or the log lost its tail; a resync tells which.
             return self.set_write_state(ix, WriteState::Retry(now.at + self.timing.heartbeat));
         }
-        let owner = self.owner_of(self.me);
+        let owner = self.owner_of(self.session.me);
         if let Phase::HandingOver(hand_over) = &hold.phase
             && claim.is_some_and(|c| c.token == hand_over.ran && c.owner == owner)
         {
@@ -187,7 +195,7 @@ impl Node {
     /// The claim stands as it was, at another revision: the log lost its tail, or somebody copied the
     /// record. It is handed over from there.
     fn hand_over_again(&mut self, now: Now, ix: KeyIx, revision: Revision) {
-        if let Some(hold) = self.holds.keys.get_mut(ix) {
+        if let Some(hold) = self.keys.holds.keys.get_mut(ix) {
             hold.revision = revision;
         }
         self.set_write_state(ix, WriteState::Retry(now.at + self.timing.retry));
@@ -195,16 +203,16 @@ impl Node {
 
     /// The hand-over is in the log.
     pub(super) fn on_handed_over(&mut self, now: Now, ix: KeyIx, revision: Revision) {
-        let Some(hold) = self.holds.keys.get(ix) else { return };
+        let Some(hold) = self.keys.holds.keys.get(ix) else { return };
         let Phase::HandingOver(hand_over) = &hold.phase else { return };
         let HandOver { next, told, .. } = **hand_over;
         let token = hold.token;
-        self.leaving.count(now, next);
-        self.notice(Notice::HandedOver { after: now.at.since(told) });
+        self.keys.given.count(now, next);
+        self.io.notice(Notice::HandedOver { after: now.at.since(told) });
         if next == Next::Again {
             self.free_slot(ix);
-            self.planner.unpledge(&mut self.view, now, ix);
-            if self.holds.is_unconfirmed(ix) {
+            self.planner.unpledge(self.view, now, ix);
+            if self.keys.holds.is_unconfirmed(ix) {
                 self.return_unrun(now, ix, token, revision);
             } else {
                 self.start_own(now, ix, token, revision);
@@ -217,14 +225,15 @@ impl Node {
     /// The claim is another's: what is left is that the watch shows it.
     fn on_given_away(&mut self, now: Now, ix: KeyIx) {
         self.free_slot(ix);
-        if let Some(hold) = self.holds.keys.get_mut(ix) {
+        if let Some(hold) = self.keys.holds.keys.get_mut(ix) {
             hold.phase = Phase::HandedOver;
         }
         self.reconcile_handing_over(now, ix);
     }
 
     pub(super) fn reconcile_handing_over(&mut self, now: Now, ix: KeyIx) {
-        let (Some(hold), Some(entry)) = (self.holds.keys.get(ix), self.view.keys.get(ix)) else {
+        let (Some(hold), Some(entry)) = (self.keys.holds.keys.get(ix), self.view.keys.get(ix))
+        else {
             return;
         };
         if entry.claim.revision <= hold.revision {
@@ -234,7 +243,11 @@ impl Node {
             let HandOver { next, ran, .. } = **hand_over;
             let claim = &entry.claim;
             // Under garbage token and owner are the last ones shown: the hand-over may have landed below.
-            if claim.exists && !claim.unreadable && claim.token == ran && claim.owner == self.me {
+            if claim.exists
+                && !claim.unreadable
+                && claim.token == ran
+                && claim.owner == self.session.me
+            {
                 let revision = claim.revision;
                 return self.hand_over_again(now, ix, revision);
             }
@@ -247,7 +260,7 @@ impl Node {
             }
             self.free_slot(ix);
         }
-        self.holds.keys.remove(ix);
+        self.keys.holds.keys.remove(ix);
         self.unpin_if_done(ix);
         self.planner.mark_dirty([ix]);
     }

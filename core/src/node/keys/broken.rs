@@ -1,18 +1,17 @@
 //! What a node does where a guard is broken that takes more than leaving something out. For tests.
 
-use super::Node;
+use super::KeyHandler;
 use super::hold::Phase;
 use crate::edge::StopReason;
 use crate::guard::broken;
-use crate::id::Revision;
 use crate::time::Now;
 use crate::view::{KeyIx, OwnerIx};
 use crate::wire::Owner;
 
-impl Node {
+impl KeyHandler<'_> {
     /// Takes the write of a claim to have landed.
     pub(super) fn believe(&mut self, now: Now, ix: KeyIx) {
-        let Some(hold) = self.holds.keys.get(ix) else { return };
+        let Some(hold) = self.keys.holds.keys.get(ix) else { return };
         let (token, revision) = (hold.token, self.view.seen.max(hold.revision));
         match hold.phase {
             Phase::Taking(_) => self.on_taken(now, ix, revision),
@@ -22,15 +21,15 @@ impl Node {
     }
 
     pub(super) fn is_handing(&self, ix: KeyIx) -> bool {
-        matches!(self.holds.keys.get(ix).map(|h| &h.phase), Some(Phase::HandingOver { .. }))
+        matches!(self.keys.holds.keys.get(ix).map(|h| &h.phase), Some(Phase::HandingOver { .. }))
     }
 
     /// Starts a key again whose hand-over is doubtful, on the revision that was to be written over.
     pub(super) fn start_again(&mut self, now: Now, ix: KeyIx) {
-        let Some(hold) = self.holds.keys.get(ix) else { return };
+        let Some(hold) = self.keys.holds.keys.get(ix) else { return };
         let (token, revision) = (hold.token, hold.revision);
         self.free_slot(ix);
-        self.planner.unpledge(&mut self.view, now, ix);
+        self.planner.unpledge(self.view, now, ix);
         self.start(now, ix, token, revision);
     }
 
@@ -46,13 +45,13 @@ impl Node {
         if !self.follow_claim(now, ix) || !exists || self.must_go(now, ix) {
             return;
         }
-        if let Some(hold) = self.holds.keys.get_mut(ix)
+        if let Some(hold) = self.keys.holds.keys.get_mut(ix)
             && let Phase::Stopping(stop) = hold.phase
             && stop.reason != StopReason::Rebalance
         {
-            self.holds.tally.leave(ix, hold);
+            self.keys.holds.tally.leave(ix, hold);
             hold.phase = Phase::Running;
-            self.holds.tally.enter(ix, hold);
+            self.keys.holds.tally.enter(ix, hold);
             if stop.slot {
                 self.drop_slot(ix);
             }
@@ -61,11 +60,6 @@ impl Node {
 
     /// The revision that the log will give out next, as far as this node knows.
     pub(super) fn next_revision(&self) -> u64 {
-        self.newest.max(self.view.seen).0 + 1
-    }
-
-    /// Goes on with a watch where the one before it ended.
-    pub(super) fn resumes(&self) -> bool {
-        broken!(FreshSnapshot) && self.view.seen != Revision::NONE
+        self.io.newest.max(self.view.seen).0 + 1
     }
 }

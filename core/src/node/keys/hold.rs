@@ -23,19 +23,19 @@ use crate::view::{KeyIx, KeyTable, OwnerIx};
 
 /// A key that this node has, gets or gives away.
 #[derive(Debug)]
-pub(super) struct Hold {
+pub(in crate::node) struct Hold {
     /// The token of the claim that is held, or being written.
-    pub(super) token: Token,
+    pub(in crate::node) token: Token,
     /// The revision of the claim that is held; while it is taken, the one that is written over.
-    pub(super) revision: Revision,
+    pub(in crate::node) revision: Revision,
     /// When it came into this phase.
-    pub(super) since: Time,
-    pub(super) phase: Phase,
+    pub(in crate::node) since: Time,
+    pub(in crate::node) phase: Phase,
 }
 
 /// How far it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Phase {
+pub(in crate::node) enum Phase {
     /// The claim is being written.
     Taking(WriteState),
     /// The application was told to start.
@@ -53,18 +53,18 @@ pub(super) enum Phase {
 
 /// A key whose work is done. In a box, likewise.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Completing {
-    pub(super) request: RequestId,
+pub(in crate::node) struct Completing {
+    pub(in crate::node) request: RequestId,
     /// The announcement whose work is done: a later one is not.
-    pub(super) announced: Revision,
+    pub(in crate::node) announced: Revision,
     /// What the store said last where the key could not be deleted.
-    pub(super) failed: Option<StoreError>,
-    pub(super) doubt: WriteState,
+    pub(in crate::node) failed: Option<StoreError>,
+    pub(in crate::node) doubt: WriteState,
 }
 
 /// Why a claim is given away: it decides who gets it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Why {
+pub(in crate::node) enum Why {
     /// A stop that was told for this reason is confirmed.
     Stopped(StopReason),
     /// The application does not want the key.
@@ -76,33 +76,33 @@ pub(super) enum Why {
 /// A claim that is being given away. In a box, since few are at a time and a hold is there for each
 /// key that runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct HandOver {
-    pub(super) next: Next,
+pub(in crate::node) struct HandOver {
+    pub(in crate::node) next: Next,
     /// The token of the run that is over.
-    pub(super) ran: Token,
+    pub(in crate::node) ran: Token,
     /// When the application was told to stop, or stopped by itself.
-    pub(super) told: Time,
+    pub(in crate::node) told: Time,
     /// It counts against the number of moves that may be under way.
-    pub(super) slot: bool,
-    pub(super) why: Why,
+    pub(in crate::node) slot: bool,
+    pub(in crate::node) why: Why,
     /// Since when it has been tried to no effect.
-    pub(super) unwritten: Option<Time>,
-    pub(super) doubt: WriteState,
+    pub(in crate::node) unwritten: Option<Time>,
+    pub(in crate::node) doubt: WriteState,
 }
 
 /// A stop that the application was told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Stop {
-    pub(super) reason: StopReason,
+pub(in crate::node) struct Stop {
+    pub(in crate::node) reason: StopReason,
     /// It counts against the number of moves that may be under way.
-    pub(super) slot: bool,
+    pub(in crate::node) slot: bool,
     /// When the key is handed over, confirmed or not.
-    pub(super) until: Option<Time>,
+    pub(in crate::node) until: Option<Time>,
 }
 
 /// What becomes of a claim whose run is over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Next {
+pub(in crate::node) enum Next {
     /// It names the next owner.
     To(OwnerIx),
     /// It names nobody.
@@ -115,7 +115,7 @@ pub(super) enum Next {
 
 /// What is known of a write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum WriteState {
+pub(in crate::node) enum WriteState {
     /// It is on its way.
     Writing(WriteId),
     /// Its outcome is not certain; the record is being read from the leader.
@@ -128,63 +128,63 @@ pub(super) enum WriteState {
 
 /// A run that was lost and is not confirmed over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Unconfirmed {
-    pub(super) token: Token,
+pub(in crate::node) struct Unconfirmed {
+    pub(in crate::node) token: Token,
     /// When the application was told to stop; of a run that was just lost, when it has to be over.
-    pub(super) told: Time,
+    pub(in crate::node) told: Time,
     /// Until when the application may still go by it.
-    pub(super) until: Time,
+    pub(in crate::node) until: Time,
 }
 
 /// A run that the application was told to end, and that is not confirmed over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Open {
-    pub(super) ix: KeyIx,
-    pub(super) token: Token,
-    pub(super) told: Time,
+pub(in crate::node) struct Open {
+    pub(in crate::node) ix: KeyIx,
+    pub(in crate::node) token: Token,
+    pub(in crate::node) told: Time,
     /// The key is not this node's any more, or may be another's at any moment.
-    pub(super) given: bool,
+    pub(in crate::node) given: bool,
 }
 
 /// Claims of a key that are not started as they stand.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Mark {
+pub(in crate::node) struct Mark {
     /// Those up to this revision.
-    pub(super) revision: Revision,
+    pub(in crate::node) revision: Revision,
     /// The one that was run: where the log lost its tail, it may stand at another revision.
-    pub(super) ran: Token,
+    pub(in crate::node) ran: Token,
 }
 
 impl Mark {
-    pub(super) fn covers(self, revision: Revision, token: Token) -> bool {
+    pub(in crate::node) fn covers(self, revision: Revision, token: Token) -> bool {
         revision <= self.revision || token == self.ran
     }
 }
 
 /// The keys that this node has to do with.
 #[derive(Debug, Default)]
-pub(super) struct Holds {
-    pub(super) keys: KeyTable<Hold>,
+pub(in crate::node) struct Holds {
+    pub(in crate::node) keys: KeyTable<Hold>,
     /// What is counted of them.
-    pub(super) tally: Tally,
+    pub(in crate::node) tally: Tally,
     /// Runs that are not confirmed over although the key is not this node's any more: until they
     /// are, the key is not started here.
-    pub(super) unconfirmed: HashMap<KeyIx, Unconfirmed>,
+    pub(in crate::node) unconfirmed: HashMap<KeyIx, Unconfirmed>,
     /// What was run here or given away of a key, where the view has not gone beyond it.
-    pub(super) marks: HashMap<KeyIx, Mark>,
+    pub(in crate::node) marks: HashMap<KeyIx, Mark>,
     /// The highest token that was known when the view was last read anew: no claim at or below it is
     /// started as it stands.
-    pub(super) floor: Token,
+    pub(in crate::node) floor: Token,
 }
 
 impl Holds {
     /// How many keys the application has or is told to stop.
-    pub(super) fn held(&self) -> usize {
+    pub(in crate::node) fn held(&self) -> usize {
         self.tally.held
     }
 
     /// How many keys this node has and has not given away.
-    pub(super) fn kept(&self) -> usize {
+    pub(in crate::node) fn kept(&self) -> usize {
         let kept = |(_, hold): &(KeyIx, &Hold)| {
             !matches!(hold.phase, Phase::Taking(_) | Phase::HandedOver)
         };
@@ -192,34 +192,34 @@ impl Holds {
     }
 
     /// Whether a run of the key is not confirmed over although the key is not this node's any more.
-    pub(super) fn is_unconfirmed(&self, ix: KeyIx) -> bool {
+    pub(in crate::node) fn is_unconfirmed(&self, ix: KeyIx) -> bool {
         self.unconfirmed.contains_key(&ix) && !broken!(OneRun)
     }
 
     /// Until when a lost run of the key may go on, if that is not over.
-    pub(super) fn lasts_until(&self, ix: KeyIx, now: Time) -> Option<Time> {
+    pub(in crate::node) fn lasts_until(&self, ix: KeyIx, now: Time) -> Option<Time> {
         self.unconfirmed.get(&ix).map(|run| run.until).filter(|until| *until > now)
     }
 
     /// Whether a stop was told and is not confirmed.
-    pub(super) fn is_any_stopping(&self) -> bool {
+    pub(in crate::node) fn is_any_stopping(&self) -> bool {
         !self.tally.stopping.is_empty()
     }
 
     /// How many runs were told to end and are not confirmed over, also those whose key was lost, or was
     /// handed over because the stop took too long.
-    pub(super) fn open_count(&self) -> usize {
+    pub(in crate::node) fn open_count(&self) -> usize {
         self.tally.stopping.len() + self.unconfirmed.len()
     }
 
     /// The keys of those that are not this node's any more, or may be another's at any moment.
-    pub(super) fn given(&self, now: Time) -> impl Iterator<Item = KeyIx> {
+    pub(in crate::node) fn given(&self, now: Time) -> impl Iterator<Item = KeyIx> {
         let timed_out = self.tally.until.iter().take_while(move |(until, _)| *until <= now);
         timed_out.map(|(_, ix)| *ix).chain(self.unconfirmed.keys().copied())
     }
 
     /// The oldest of all these, no more than so many.
-    pub(super) fn open(&self, now: Time, most: usize) -> Vec<Open> {
+    pub(in crate::node) fn open(&self, now: Time, most: usize) -> Vec<Open> {
         let stop = |&(told, ix): &(Time, KeyIx)| {
             let hold = self.keys.get(ix)?;
             let given = hold.stop_until().is_some_and(|until| until <= now);
@@ -240,7 +240,7 @@ impl Holds {
 
     /// What is wrong with what is counted, if something is.
     #[cfg(test)]
-    pub(super) fn wrong_tally(&self) -> Option<String> {
+    pub(in crate::node) fn wrong_tally(&self) -> Option<String> {
         let mut fresh = Tally::default();
         for (ix, hold) in self.keys.iter() {
             fresh.enter(ix, hold);
@@ -251,7 +251,7 @@ impl Holds {
 
 /// What each heartbeat tells of the keys that are held, counted as they change: there may be many.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Tally {
+pub(in crate::node) struct Tally {
     /// Keys that the application has, those that are told to stop included.
     held: usize,
     /// Those told to stop, by when they were.
@@ -262,7 +262,7 @@ pub(super) struct Tally {
 
 impl Tally {
     /// The hold came into its phase.
-    pub(super) fn enter(&mut self, ix: KeyIx, hold: &Hold) {
+    pub(in crate::node) fn enter(&mut self, ix: KeyIx, hold: &Hold) {
         self.held += usize::from(hold.is_held());
         if let Phase::Stopping(_) = hold.phase {
             self.stopping.insert((hold.since, ix));
@@ -271,7 +271,7 @@ impl Tally {
     }
 
     /// The hold is about to go, or into another phase.
-    pub(super) fn leave(&mut self, ix: KeyIx, hold: &Hold) {
+    pub(in crate::node) fn leave(&mut self, ix: KeyIx, hold: &Hold) {
         self.held -= usize::from(hold.is_held());
         if let Phase::Stopping(_) = hold.phase {
             self.stopping.remove(&(hold.since, ix));
@@ -284,7 +284,7 @@ impl Tally {
 
 impl Hold {
     /// Whether the application has the key, be it told to stop.
-    pub(super) fn is_held(&self) -> bool {
+    pub(in crate::node) fn is_held(&self) -> bool {
         matches!(self.phase, Phase::Running | Phase::Stopping(_))
     }
 
@@ -297,7 +297,7 @@ impl Hold {
     }
 
     /// The write that is on its way for it.
-    pub(super) fn write_state_mut(&mut self) -> Option<&mut WriteState> {
+    pub(in crate::node) fn write_state_mut(&mut self) -> Option<&mut WriteState> {
         match &mut self.phase {
             Phase::Taking(doubt) => Some(doubt),
             Phase::Completing(completing) => Some(&mut completing.doubt),

@@ -1,46 +1,45 @@
 //! Renewing the lease.
 
-use super::Node;
-use super::join::Life;
 use super::lease::Step;
-use super::outcome::{ReadFor, WriteFor};
+use super::{Life, SessionHandler};
 use crate::edge::{Action, End, Notice, WriteId};
 use crate::guard::broken;
 use crate::id::Revision;
 use crate::log::{Outcome, Record, StoreError, Write};
+use crate::node::io::{Demand, ReadFor, WriteFor};
 use crate::time::{Now, Time};
 use crate::wire::{LeaseRecord, LeaseState};
 
 /// How many leases long a lease record outlives its last renewal, as garbage of the dead.
 const LIFE_IN_LEASES: u32 = 10;
 
-impl Node {
+impl SessionHandler<'_> {
     /// Sends the next attempt if it is time.
-    pub(super) fn drive_heartbeat(&mut self, now: Now) {
-        let Some(lease) = self.lease() else { return };
+    pub(in crate::node) fn drive_heartbeat(&mut self, now: Now) {
+        let Some(lease) = self.session.lease() else { return };
         if lease.step != Step::Idle || lease.next > now.at {
             return;
         }
         let beat = lease.beat + 1;
         let write = self.lease_write(LeaseState::Live, beat);
-        let id = self.write(WriteFor::Lease(beat), write);
-        if let Some(lease) = self.lease_mut() {
+        let id = self.io.write(self.view, WriteFor::Lease(beat), write);
+        if let Some(lease) = self.session.lease_mut() {
             let sent = lease.send(now.at, id);
             debug_assert_eq!(sent, beat);
         }
-        self.write_stops(now);
+        self.io.demand(Demand::WriteStops);
     }
 
     /// The next lease record, over the one that is known.
-    pub(super) fn lease_write(&self, state: LeaseState, beat: u64) -> Write {
-        let lease = self.lease().expect("only asked for while there is a lease");
+    pub(in crate::node) fn lease_write(&self, state: LeaseState, beat: u64) -> Write {
+        let lease = self.session.lease().expect("only asked for while there is a lease");
         let record = LeaseRecord {
             session: lease.session,
             beat,
             lease_ms: u64::try_from(self.timing.lease.as_millis()).unwrap_or(u64::MAX),
             state,
-            held: self.holds.held() as u64,
-            stopping: self.holds.open_count() as u64,
+            held: self.keys.holds.held() as u64,
+            stopping: self.keys.holds.open_count() as u64,
             seen: self.view.seen,
             by: None,
         };
@@ -57,32 +56,42 @@ impl Node {
         }
     }
 
+    /// Whether the acknowledgement of the attempt that is on its way shows that the log lost an earlier
+    /// one.
+    pub(in crate::node) fn shows_loss(&mut self, id: WriteId, revision: Revision) -> bool {
+        let lease = self.session.lease_mut().filter(|lease| lease.step == Step::Writing(id));
+        lease.is_some_and(|lease| lease.shows_loss(revision))
+    }
+
     /// What became of an attempt.
-    pub(super) fn on_lease_wrote(&mut self, now: Now, beat: u64, id: WriteId, outcome: &Outcome) {
+    pub(in crate::node) fn on_lease_wrote(
+        &mut self,
+        now: Now,
+        beat: u64,
+        id: WriteId,
+        outcome: &Outcome,
+    ) {
         // By its number, since each session counts its attempts from 1.
-        if self.lease().is_none_or(|lease| lease.step != Step::Writing(id)) {
+        if self.session.lease().is_none_or(|lease| lease.step != Step::Writing(id)) {
             return;
         }
         if let Outcome::Acked(revision) = outcome {
-            if self.lease_mut().is_some_and(|lease| lease.shows_loss(*revision)) {
-                self.on_log_lost(now);
-            }
             return self.on_lease_seen(now, beat, *revision);
         }
         if let Outcome::Refused(error) | Outcome::Unknown(error) = outcome {
-            self.notice(Notice::StoreFailed { what: "renew the lease", error: error.clone() });
+            self.io.notice(Notice::StoreFailed { what: "renew the lease", error: error.clone() });
         }
-        let id = self.read(ReadFor::OwnLease, &self.lease_name());
-        if let Some(lease) = self.lease_mut() {
+        let id = self.io.read(self.view, ReadFor::OwnLease, &self.lease_name());
+        if let Some(lease) = self.session.lease_mut() {
             lease.step = Step::Reading(id);
         }
     }
 
     /// The record is known to hold this attempt, at this revision: from an acknowledgement, a read
     /// or the watch.
-    pub(super) fn on_lease_seen(&mut self, now: Now, beat: u64, revision: Revision) {
+    pub(in crate::node) fn on_lease_seen(&mut self, now: Now, beat: u64, revision: Revision) {
         let (heartbeat, retry) = (self.timing.heartbeat, self.timing.retry);
-        let Some(lease) = self.lease_mut() else { return };
+        let Some(lease) = self.session.lease_mut() else { return };
         let newest = beat == lease.beat;
         let news = lease.proved(beat, revision);
         #[cfg(test)]
@@ -100,21 +109,21 @@ impl Node {
         if !news {
             return;
         }
-        if let Life::Claiming(_) = self.life {
-            self.on_session_began(now);
+        if let Life::Claiming(_) = self.session.life {
+            self.io.demand(Demand::Begin);
         } else {
-            self.tell_lease();
+            self.report_lease();
         }
     }
 
     /// The leader's answer where an attempt's outcome was doubtful.
-    pub(super) fn on_own_lease_read(
+    pub(in crate::node) fn on_own_lease_read(
         &mut self,
         now: Now,
         answer: Result<Option<Record>, StoreError>,
     ) {
         let retry = self.timing.retry;
-        let Some(lease) = self.lease_mut() else { return };
+        let Some(lease) = self.session.lease_mut() else { return };
         if !matches!(lease.step, Step::Reading(_)) {
             return;
         }
@@ -133,7 +142,7 @@ impl Node {
     }
 
     /// The own lease record as it stands in the log, read or delivered.
-    pub(super) fn on_own_lease(
+    pub(in crate::node) fn on_own_lease(
         &mut self,
         now: Now,
         found: &LeaseRecord,
@@ -141,7 +150,7 @@ impl Node {
         read: bool,
     ) {
         let joined = self.member.joined();
-        let Some(lease) = self.lease() else { return };
+        let Some(lease) = self.session.lease() else { return };
         let (session, proved) = (lease.session, lease.is_proved());
         if !read && revision <= lease.revision {
             return;
@@ -150,13 +159,13 @@ impl Node {
             _ if read && proved && found.session != session && revision < joined => {
                 // A leader of old answers, or the log lost its tail: the compare-and-set tells.
                 let next = now.at + self.timing.retry;
-                if let Some(lease) = self.lease_mut() {
+                if let Some(lease) = self.session.lease_mut() {
                     lease.retry_over(revision, next);
                 }
             }
             LeaseState::Live if found.session == session => {
                 self.on_lease_seen(now, found.beat, revision);
-                if let Some(lease) = self.lease_mut().filter(|_| read) {
+                if let Some(lease) = self.session.lease_mut().filter(|_| read) {
                     lease.revision = revision;
                 }
             }
@@ -164,10 +173,10 @@ impl Node {
                 self.on_base_read(now, found, revision, read);
             }
             _ if found.session == session
-                || self.old_sessions.contains(&found.session)
+                || self.session.old.contains(&found.session)
                 || broken!(ReplacedIsOver) =>
             {
-                self.fence(now, "another node ended the session");
+                self.io.demand(Demand::Fence("another node ended the session"));
             }
             _ => {
                 let session = found.session;
@@ -178,8 +187,8 @@ impl Node {
 
     /// The session is not recorded yet: what stands there instead.
     fn on_base_read(&mut self, now: Now, found: &LeaseRecord, revision: Revision, read: bool) {
-        let (own, retry) = (self.old_sessions.contains(&found.session), self.timing.retry);
-        let Some(lease) = self.lease_mut() else { return };
+        let (own, retry) = (self.session.old.contains(&found.session), self.timing.retry);
+        let Some(lease) = self.session.lease_mut() else { return };
         if !read {
             return;
         }
@@ -188,18 +197,18 @@ impl Node {
             // late writes from another process's.
             lease.retry_over(revision, now.at + retry);
         } else {
-            self.check_lease_record(now);
+            self.check_record(now);
         }
     }
 
     /// Tells until when the lease lasts.
-    pub(super) fn tell_lease(&mut self) {
-        let Some(lease) = self.lease() else { return };
+    pub(in crate::node) fn report_lease(&mut self) {
+        let Some(lease) = self.session.lease() else { return };
         if let (Some(until), Some(start_until)) =
-            (lease.until(&self.timing), lease.fence_at(&self.timing))
+            (lease.until(self.timing), lease.fence_at(self.timing))
         {
             let start_until = if broken!(StartInTime) { Time(u64::MAX) } else { start_until };
-            self.actions.push_back(Action::Lease { until, start_until });
+            self.io.push(Action::Lease { until, start_until });
         }
     }
 }

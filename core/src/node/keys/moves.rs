@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::time::Duration;
 
-use super::Node;
+use super::KeyHandler;
 use super::hold::{Phase, Stop};
 use crate::edge::StopReason;
 use crate::id::Revision;
@@ -14,7 +14,7 @@ use crate::wire::{ControlRecord, DEFAULT_PARALLEL, MemberState, Mode, OnDeadline
 
 /// What this node has to give away.
 #[derive(Debug, Default)]
-pub(super) struct OutgoingMoves {
+pub(in crate::node) struct OutgoingMoves {
     /// Running keys that have to go, by hash.
     pub(super) departures: BTreeSet<(u64, KeyIx)>,
     /// Running keys that the balance generation takes.
@@ -35,7 +35,7 @@ pub(super) struct OutgoingMoves {
 }
 
 impl OutgoingMoves {
-    pub(super) fn clear(&mut self) {
+    pub(in crate::node) fn clear(&mut self) {
         *self = Self { generation: self.generation, round: self.round, ..Self::default() };
     }
 
@@ -52,23 +52,24 @@ impl OutgoingMoves {
         self.moving.remove(&ix);
     }
 
+    /// When the drain's deadline passes, where something happens then.
+    pub(in crate::node) fn timeout(&self) -> Option<Time> {
+        self.deadline
+    }
+
     fn is_balanced(&self) -> bool {
         self.gives.is_empty() && self.moving.is_empty()
     }
 }
 
-impl Node {
-    pub(super) fn moves_timeout(&self) -> Option<Time> {
-        self.moves.deadline
-    }
-
-    pub(super) fn control(&self) -> Option<&ControlRecord> {
+impl KeyHandler<'_> {
+    pub(in crate::node) fn control(&self) -> Option<&ControlRecord> {
         self.view.controls.get(&self.config.node).map(|c| &c.record)
     }
 
     /// Whether this node gives up everything it has.
-    pub(super) fn departs(&self) -> bool {
-        self.planner.standing(&self.view, self.me).is_some_and(|s| s.departs)
+    pub(in crate::node) fn departs(&self) -> bool {
+        self.planner.standing(self.view, self.session.me).is_some_and(|s| s.departs)
     }
 
     /// Whether keys that nobody else may take are given up too.
@@ -86,16 +87,16 @@ impl Node {
     /// Whether a running key has to be told to stop for the departure.
     pub(super) fn must_go(&self, now: Now, ix: KeyIx) -> bool {
         let target = self.view.keys.get(ix).map(|e| e.target).unwrap_or_default();
-        let receiver = target.is_some() && target != self.me;
+        let receiver = target.is_some() && target != self.session.me;
         self.departs() && (receiver || self.leaves_for_good(now))
     }
 
     /// The members or their controls changed: a drain's deadline may be another.
-    pub(super) fn note_deadline(&mut self, now: Now) {
+    pub(in crate::node) fn note_deadline(&mut self, now: Now) {
         let at =
             self.control().filter(|c| c.mode == Mode::Drain && c.on_deadline == OnDeadline::Free);
         let unix_ms = now.unix_us / 1_000;
-        self.moves.deadline = at
+        self.keys.moves.deadline = at
             .and_then(|c| c.deadline_ms)
             .filter(|at| *at > unix_ms)
             .map(|at| now.at + Duration::from_millis(at - unix_ms));
@@ -104,7 +105,7 @@ impl Node {
 
     fn mark_own_keys(&mut self) {
         if self.departs()
-            && let Some(own) = self.view.owners.get(self.me)
+            && let Some(own) = self.view.owners.get(self.session.me)
         {
             let keys = own.keys.clone();
             self.planner.mark_dirty(keys);
@@ -112,19 +113,22 @@ impl Node {
     }
 
     /// The drain's deadline: what it frees is to be looked at.
-    pub(super) fn drive_deadline(&mut self, now: Now) {
-        if self.moves.deadline.is_some_and(|at| at <= now.at) {
+    pub(in crate::node) fn drive_deadline(&mut self, now: Now) {
+        if self.keys.moves.deadline.is_some_and(|at| at <= now.at) {
             // The wall clock may have been set back since; then it is waited for once more.
             self.note_deadline(now);
         }
     }
 
-    pub(super) fn drive_moves(&mut self, now: Now) {
+    /// Starts the moves that may start. Returns the generation whose moves are all made here.
+    pub(in crate::node) fn drive_moves(&mut self, now: Now) -> Option<Revision> {
         if !self.is_working(now) {
-            return;
+            return None;
         }
         self.drive_departures(now);
         self.drive_gives(now);
+        let balanced = self.keys.moves.is_balanced() && !self.gets_more_to_give();
+        balanced.then_some(self.keys.moves.generation)
     }
 
     fn drive_departures(&mut self, now: Now) {
@@ -136,7 +140,7 @@ impl Node {
         }
         let reason = if leaving { StopReason::Leave } else { StopReason::Drain };
         while self.has_slot(limit)
-            && let Some((_, ix)) = self.moves.departures.pop_first()
+            && let Some((_, ix)) = self.keys.moves.departures.pop_first()
         {
             if self.is_running(ix) && self.must_go(now, ix) {
                 self.move_out(now, ix, reason);
@@ -145,34 +149,31 @@ impl Node {
     }
 
     fn drive_gives(&mut self, now: Now) {
-        if self.planner.round() != self.moves.round {
-            self.moves.round = self.planner.round();
-            self.moves.generation = self.planner.generation();
+        if self.planner.round() != self.keys.moves.round {
+            self.keys.moves.round = self.planner.round();
+            self.keys.moves.generation = self.planner.generation();
             self.choose_gives();
         }
         while self.has_slot(DEFAULT_PARALLEL)
-            && let Some(ix) = self.moves.gives.pop_front()
+            && let Some(ix) = self.keys.moves.gives.pop_front()
         {
             let stays = self.view.keys.get(ix).is_some_and(|e| !e.target.is_some());
-            if self.is_running(ix) && stays && self.planner.has_gives(self.me) {
-                self.moves.moving.insert(ix);
+            if self.is_running(ix) && stays && self.planner.has_gives(self.session.me) {
+                self.keys.moves.moving.insert(ix);
                 self.move_out(now, ix, StopReason::Rebalance);
             }
-        }
-        if self.moves.is_balanced() && !self.gets_more_to_give() {
-            self.member.set_balanced(self.moves.generation);
         }
     }
 
     /// Whether the generation takes keys from this node that it has yet to start.
     fn gets_more_to_give(&mut self) -> bool {
-        if self.moves.lacking.is_empty() {
+        if self.keys.moves.lacking.is_empty() {
             return false;
         }
-        let more = self.planner.has_gives(self.me)
-            && (self.planner.has_planned(self.me) || !self.takes.is_idle());
+        let more = self.planner.has_gives(self.session.me)
+            && (self.planner.has_planned(self.session.me) || !self.keys.takes.is_idle());
         if !more {
-            self.moves.lacking.clear();
+            self.keys.moves.lacking.clear();
         }
         more
     }
@@ -180,61 +181,63 @@ impl Node {
     /// A key runs. Where it was planned for this node before a generation's moves were worked out, it
     /// may be one that has to go on.
     pub(super) fn note_started(&mut self, ix: KeyIx) {
-        if self.moves.lacking.is_empty() {
+        if self.keys.moves.lacking.is_empty() {
             return;
         }
         let Some(class) = self.view.keys.get(ix).map(|e| self.planner.class_of_move(e.signature))
         else {
             return;
         };
-        if let Some(lacking) = self.moves.lacking.get_mut(&class) {
+        if let Some(lacking) = self.keys.moves.lacking.get_mut(&class) {
             *lacking -= 1;
             if *lacking == 0 {
-                self.moves.lacking.remove(&class);
+                self.keys.moves.lacking.remove(&class);
             }
-            self.moves.gives.push_back(ix);
+            self.keys.moves.gives.push_back(ix);
         }
     }
 
     fn has_slot(&self, limit: u32) -> bool {
-        limit == 0 || self.moves.slots < limit as usize
+        limit == 0 || self.keys.moves.slots < limit as usize
     }
 
     fn is_running(&self, ix: KeyIx) -> bool {
-        self.holds.keys.get(ix).is_some_and(|h| h.phase == Phase::Running)
+        self.keys.holds.keys.get(ix).is_some_and(|h| h.phase == Phase::Running)
     }
 
     fn move_out(&mut self, now: Now, ix: KeyIx, reason: StopReason) {
-        self.moves.slots += 1;
+        self.keys.moves.slots += 1;
         self.stop(now, ix, reason, true);
-        self.reconcile_at(now.at + self.timing.stop_budget, ix);
+        self.keys.reconcile_at(now.at + self.timing.stop_budget, ix);
     }
 
     /// Which keys a generation takes from this node: of each class those that suit it least, by an
     /// order that depends on the key and this node alone. Stops that are told already count first, and
     /// keys that are yet to start last.
     fn choose_gives(&mut self) {
-        let mut needs: HashMap<u16, u64> = self.planner.gives(self.me).into_iter().collect();
-        self.moves.gives.clear();
+        let mut needs: HashMap<u16, u64> =
+            self.planner.gives(self.session.me).into_iter().collect();
+        self.keys.moves.gives.clear();
         if !needs.is_empty() {
-            for ix in &self.moves.moving {
+            for ix in &self.keys.moves.moving {
                 let class =
                     self.view.keys.get(*ix).map(|e| self.planner.class_of_move(e.signature));
                 if let Some(need) = class.and_then(|class| needs.get_mut(&class)) {
                     *need = need.saturating_sub(1);
                 }
             }
-            self.moves.gives = self.least_suited(&mut needs).into();
+            self.keys.moves.gives = self.least_suited(&mut needs).into();
             needs.retain(|_, need| *need > 0);
         }
-        self.moves.lacking = needs;
+        self.keys.moves.lacking = needs;
     }
 
     /// So many running keys of each class, as far as there are: what is lacking stays in `needs`.
     fn least_suited(&self, needs: &mut HashMap<u16, u64>) -> Vec<KeyIx> {
-        let (Some(own), Some(standing)) =
-            (self.view.owners.get(self.me), self.planner.standing(&self.view, self.me))
-        else {
+        let (Some(own), Some(standing)) = (
+            self.view.owners.get(self.session.me),
+            self.planner.standing(self.view, self.session.me),
+        ) else {
             return Vec::new();
         };
         let mut of_class: BTreeMap<u16, Vec<_>> = BTreeMap::new();
@@ -264,30 +267,30 @@ impl Node {
 
     /// A stop that is not confirmed within the stop budget gives up its place.
     pub(super) fn release_slow_slot(&mut self, now: Now, ix: KeyIx) {
-        let Some(hold) = self.holds.keys.get_mut(ix) else { return };
+        let Some(hold) = self.keys.holds.keys.get_mut(ix) else { return };
         if let Phase::Stopping(stop) = &mut hold.phase
             && stop.slot
             && hold.since + self.timing.stop_budget <= now.at
         {
             stop.slot = false;
-            self.moves.slots = self.moves.slots.saturating_sub(1);
+            self.keys.moves.slots = self.keys.moves.slots.saturating_sub(1);
         }
     }
 
     /// A key that was told to stop needs no place any more.
     pub(super) fn drop_slot(&mut self, ix: KeyIx) {
-        self.moves.slots = self.moves.slots.saturating_sub(1);
-        self.moves.moving.remove(&ix);
+        self.keys.moves.slots = self.keys.moves.slots.saturating_sub(1);
+        self.keys.moves.moving.remove(&ix);
     }
 
     /// A key's move is done, or off.
     pub(super) fn free_slot(&mut self, ix: KeyIx) {
-        self.moves.moving.remove(&ix);
-        if let Some(hold) = self.holds.keys.get_mut(ix)
+        self.keys.moves.moving.remove(&ix);
+        if let Some(hold) = self.keys.holds.keys.get_mut(ix)
             && let Phase::HandingOver(hand_over) = &mut hold.phase
             && std::mem::take(&mut hand_over.slot)
         {
-            self.moves.slots = self.moves.slots.saturating_sub(1);
+            self.keys.moves.slots = self.keys.moves.slots.saturating_sub(1);
         }
     }
 }

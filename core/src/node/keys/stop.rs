@@ -1,6 +1,6 @@
 //! Stopping a key, and what its confirmation brings about.
 
-use super::Node;
+use super::KeyHandler;
 use super::hold::{Phase, Stop, Unconfirmed, Why};
 use crate::edge::Action;
 use crate::edge::StopReason;
@@ -10,21 +10,22 @@ use crate::key::Key;
 use crate::time::Now;
 use crate::view::KeyIx;
 
-impl Node {
+impl KeyHandler<'_> {
     /// Tells the application to stop. A `Stop` once told is never taken back.
     pub(super) fn stop(&mut self, now: Now, ix: KeyIx, reason: StopReason, slot: bool) {
-        let (Some(hold), Some(key)) = (self.holds.keys.get_mut(ix), self.view.keys.key(ix)) else {
+        let (Some(hold), Some(key)) = (self.keys.holds.keys.get_mut(ix), self.view.keys.key(ix))
+        else {
             return;
         };
         let until = self.config.stop_timeout.map(|after| now.at + after);
         let stop = Stop { reason, slot, until };
-        self.holds.tally.leave(ix, hold);
+        self.keys.holds.tally.leave(ix, hold);
         hold.phase = Phase::Stopping(stop);
         hold.since = now.at;
-        self.holds.tally.enter(ix, hold);
-        self.actions.push_back(Action::Stop(key, hold.token, reason, until));
+        self.keys.holds.tally.enter(ix, hold);
+        self.io.push(Action::Stop(key, hold.token, reason, until));
         if let Some(at) = until {
-            self.reconcile_at(at, ix);
+            self.keys.reconcile_at(at, ix);
         }
         if broken!(HandAfterStop) {
             self.hand_over(now, ix, Why::Stopped(reason), slot);
@@ -33,25 +34,25 @@ impl Node {
 
     /// The application says that the run with this token is over. What it says of an earlier run is
     /// told apart by the token.
-    pub(super) fn on_confirm(&mut self, now: Now, key: &Key, token: Token) {
+    pub(in crate::node) fn on_confirm(&mut self, now: Now, key: &Key, token: Token) {
         let Some(ix) = self.view.keys.find(key) else { return };
         if self.confirm_unconfirmed(now, ix, token) {
             return;
         }
-        let Some(hold) = self.holds.keys.get(ix) else { return };
+        let Some(hold) = self.keys.holds.keys.get(ix) else { return };
         if let Phase::Stopping(stop) = hold.phase
             && (hold.token == token || broken!(ConfirmToken))
         {
-            self.leaving.note_progress(now);
+            self.keys.given.note(now);
             self.hand_over(now, ix, Why::Stopped(stop.reason), stop.slot);
         }
     }
 
     /// A run that was taken from the application is over, if it is the one with this token.
     pub(super) fn confirm_unconfirmed(&mut self, now: Now, ix: KeyIx, token: Token) -> bool {
-        let known = self.holds.unconfirmed.get(&ix).is_some_and(|run| run.token == token);
+        let known = self.keys.holds.unconfirmed.get(&ix).is_some_and(|run| run.token == token);
         if known {
-            self.holds.unconfirmed.remove(&ix);
+            self.keys.holds.unconfirmed.remove(&ix);
             self.unpin_if_done(ix);
             self.reconcile_key(now, ix);
         }
@@ -61,18 +62,18 @@ impl Node {
     /// A stop that was not confirmed in the time that the application set: the key is handed over
     /// all the same. This gives exclusivity up for that key, as the setting's documentation says.
     pub(super) fn stop_timed_out(&mut self, now: Now, ix: KeyIx) {
-        let Some(hold) = self.holds.keys.get(ix) else { return };
+        let Some(hold) = self.keys.holds.keys.get(ix) else { return };
         let Phase::Stopping(stop) = hold.phase else { return };
         let Some(until) = stop.until else { return };
         let run = Unconfirmed { token: hold.token, told: hold.since, until: now.at };
         if until <= now.at {
             if !self.is_announced_given(now, until) {
-                return self.reconcile_at(now.at + self.timing.retry, ix);
+                return self.keys.reconcile_at(now.at + self.timing.retry, ix);
             }
         } else if !broken!(StopTimeout) {
             return;
         }
-        self.holds.unconfirmed.insert(ix, run);
+        self.keys.holds.unconfirmed.insert(ix, run);
         self.hand_over(now, ix, Why::Stopped(stop.reason), stop.slot);
     }
 }

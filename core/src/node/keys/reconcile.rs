@@ -1,27 +1,27 @@
 //! Looking at one key: what is to be done about it, worked out from the view, the plan and the hold.
 
-use super::Node;
+use super::KeyHandler;
 use super::hold::{Hold, Phase, WriteState};
-use super::outcome::WriteFor;
 use crate::edge::Action;
 use crate::edge::StopReason;
 use crate::guard::broken;
 use crate::id::{Revision, Token};
 use crate::log::Write;
+use crate::node::io::WriteFor;
 use crate::plan::score;
 use crate::time::Now;
 use crate::timing::{TOMBSTONE_TTL, UNKNOWN_LEASE, observed};
 use crate::view::{KeyIx, Note, OwnerIx};
 use crate::wire::{ClaimRecord, CoolDown, Named, Owner};
 
-impl Node {
+impl KeyHandler<'_> {
     /// Does what this key needs. Called whenever something about it changed; once too often does no
     /// harm.
     pub(super) fn reconcile_key(&mut self, now: Now, ix: KeyIx) {
         if !self.is_working(now) {
             return;
         }
-        match self.holds.keys.get(ix).map(|hold| &hold.phase) {
+        match self.keys.holds.keys.get(ix).map(|hold| &hold.phase) {
             None => self.reconcile_free(now, ix),
             Some(Phase::Taking(_)) => self.reconcile_taking(now, ix),
             Some(Phase::Running) => self.reconcile_running(now, ix),
@@ -36,7 +36,7 @@ impl Node {
 
     /// A time that was set for this key has come.
     pub(super) fn on_later(&mut self, now: Now, ix: KeyIx) {
-        if let Some(hold) = self.holds.keys.get_mut(ix)
+        if let Some(hold) = self.keys.holds.keys.get_mut(ix)
             && let Some(WriteState::Retry(at)) = hold.write_state_mut()
             && *at <= now.at
         {
@@ -49,7 +49,7 @@ impl Node {
 
     fn reconcile_free(&mut self, now: Now, ix: KeyIx) {
         let Some(entry) = self.view.keys.get(ix) else { return };
-        let mine = entry.claim.exists && entry.claim.owner == self.me;
+        let mine = entry.claim.exists && entry.claim.owner == self.session.me;
         #[cfg(test)]
         let mine = mine || self.is_this_nodes(entry.claim.owner);
         if mine && !entry.claim.unreadable {
@@ -63,10 +63,10 @@ impl Node {
             // unseen: it is taken back after the same wait as by any other node.
             return self.want(now, ix);
         }
-        if !self.planner.is_orphan(&self.view, ix) {
+        if !self.planner.is_orphan(self.view, ix) {
             return self.reconcile_unreadable(now, ix);
         }
-        if entry.target == self.me {
+        if entry.target == self.session.me {
             self.want(now, ix);
         } else if entry.target.is_some() {
             self.watch_over(now, ix);
@@ -79,7 +79,7 @@ impl Node {
         let unreadable = self.view.keys.get(ix).is_some_and(|entry| entry.claim.unreadable);
         if unreadable && self.unreadable_is_old(now, ix) {
             let effect = self.view.disown(ix);
-            self.on_live_effect(now, &effect);
+            self.on_effect(now, &effect);
         }
     }
 
@@ -88,15 +88,15 @@ impl Node {
     fn adopt(&mut self, now: Now, ix: KeyIx) {
         let Some(entry) = self.view.keys.get(ix) else { return };
         let (token, revision) = (entry.claim.token, entry.claim.revision);
-        let may = self.planner.may_take(&self.view, ix, self.me);
-        if let Some(until) = self.holds.lasts_until(ix, now.at) {
+        let may = self.planner.may_take(self.view, ix, self.session.me);
+        if let Some(until) = self.keys.holds.lasts_until(ix, now.at) {
             // It was lost by mistake: its last run may go on until then, and nobody else may begin.
-            return self.reconcile_at(until, ix);
+            return self.keys.reconcile_at(until, ix);
         }
-        if !entry.exists() || !may || self.holds.is_unconfirmed(ix) {
+        if !entry.exists() || !may || self.keys.holds.is_unconfirmed(ix) {
             return self.return_unrun(now, ix, token, revision);
         }
-        if self.holds.marks.get(&ix).is_some_and(|mark| mark.covers(revision, token)) {
+        if self.keys.holds.marks.get(&ix).is_some_and(|mark| mark.covers(revision, token)) {
             // It was run or given away on this revision: a late write of ours may still name
             // another owner. A new claim first.
             return self.want(now, ix);
@@ -109,25 +109,25 @@ impl Node {
         if self.is_working(now) {
             return self.start(now, ix, token, revision);
         }
-        self.takes.begin();
+        self.keys.takes.begin();
         let phase = Phase::Taking(WriteState::Won);
-        self.holds.keys.insert(ix, Hold { token, revision, since: now.at, phase });
+        self.keys.holds.keys.insert(ix, Hold { token, revision, since: now.at, phase });
     }
 
     /// The key is this node's: the application is told.
     pub(super) fn start(&mut self, now: Now, ix: KeyIx, token: Token, revision: Revision) {
-        if token <= self.holds.floor && !broken!(TokenFloor) {
+        if token <= self.keys.holds.floor && !broken!(TokenFloor) {
             return self.start_anew(now, ix, revision);
         }
         let Some(entry) = self.view.keys.get_mut(ix) else { return };
         entry.note(Note::Pinned);
         let Some(key) = self.view.keys.key(ix) else { return };
-        self.holds.marks.remove(&ix);
+        self.keys.holds.marks.remove(&ix);
         let hold = Hold { token, revision, since: now.at, phase: Phase::Running };
-        self.holds.tally.enter(ix, &hold);
-        let before = self.holds.keys.insert(ix, hold);
+        self.keys.holds.tally.enter(ix, &hold);
+        let before = self.keys.holds.keys.insert(ix, hold);
         debug_assert!(before.is_none_or(|hold| !hold.is_held()), "it runs already");
-        self.actions.push_back(Action::Start(key, token));
+        self.io.push(Action::Start(key, token));
         self.note_started(ix);
         self.planner.mark_dirty([ix]);
     }
@@ -141,13 +141,14 @@ impl Node {
         let last = entry.claim.token;
         let token = self.next_token(now, last);
         let phase = Phase::Taking(WriteState::Retry(now.at));
-        self.holds.keys.insert(ix, Hold { token, revision, since: now.at, phase });
-        self.takes.begin();
+        self.keys.holds.keys.insert(ix, Hold { token, revision, since: now.at, phase });
+        self.keys.takes.begin();
         self.write_take(now, ix);
     }
 
     fn reconcile_taking(&mut self, now: Now, ix: KeyIx) {
-        let (Some(hold), Some(entry)) = (self.holds.keys.get(ix), self.view.keys.get(ix)) else {
+        let (Some(hold), Some(entry)) = (self.keys.holds.keys.get(ix), self.view.keys.get(ix))
+        else {
             return;
         };
         let claim = &entry.claim;
@@ -155,7 +156,7 @@ impl Node {
             return;
         }
         let (token, revision) = (claim.token, claim.revision);
-        if claim.owner == self.me && token == hold.token {
+        if claim.owner == self.session.me && token == hold.token {
             self.on_taken(now, ix, revision);
         }
     }
@@ -170,16 +171,16 @@ impl Node {
             return self.stop(now, ix, StopReason::Retracted, false);
         }
         if self.must_go(now, ix) {
-            self.moves.departures.insert((hash, ix));
+            self.keys.moves.departures.insert((hash, ix));
         } else {
-            self.moves.departures.remove(&(hash, ix));
+            self.keys.moves.departures.remove(&(hash, ix));
         }
     }
 
     /// Follows the claim of a key that this node holds. Returns whether it stands as it is held; if not,
     /// the key is lost, also where the claim became unreadable.
     pub(super) fn follow_claim(&mut self, now: Now, ix: KeyIx) -> bool {
-        let (Some(hold), Some(entry)) = (self.holds.keys.get_mut(ix), self.view.keys.get(ix))
+        let (Some(hold), Some(entry)) = (self.keys.holds.keys.get_mut(ix), self.view.keys.get(ix))
         else {
             return false;
         };
@@ -187,7 +188,7 @@ impl Node {
         if claim.revision <= hold.revision {
             return true;
         }
-        if claim.unreadable || claim.owner != self.me || claim.token != hold.token {
+        if claim.unreadable || claim.owner != self.session.me || claim.token != hold.token {
             self.lose_claim(now, ix);
             return false;
         }
@@ -216,21 +217,21 @@ impl Node {
             .values()
             .max_by_key(|s| (score(s.hash, entry.hash, s.affinity.max(1)), s.owner))
             .map(|s| s.owner);
-        if cleaner != Some(self.me) {
+        if cleaner != Some(self.session.me) {
             // The one whose turn it is may be gone before it is done.
-            return self.reconcile_at(now.at + self.timing.lease, ix);
+            return self.keys.reconcile_at(now.at + self.timing.lease, ix);
         }
-        let free = unreadable || self.is_proved_over(owner);
-        if free && self.takes.deleting.insert(ix) {
+        let free = unreadable || self.peers().is_proved_over(owner);
+        if free && self.keys.takes.deleting.insert(ix) {
             let Some(key) = self.view.keys.text(ix) else { return };
             let write = claim_write(key, None, revision);
-            self.write(WriteFor::StaleClaim(ix), write);
+            self.io.write(self.view, WriteFor::StaleClaim(ix), write);
         }
     }
 
-    pub(super) fn on_stale_claim_wrote(&mut self, now: Now, ix: KeyIx) {
-        self.takes.deleting.remove(&ix);
-        self.reconcile_at(now.at + self.timing.lease, ix);
+    pub(in crate::node) fn on_stale_claim_wrote(&mut self, now: Now, ix: KeyIx) {
+        self.keys.takes.deleting.remove(&ix);
+        self.keys.reconcile_at(now.at + self.timing.lease, ix);
     }
 
     /// Whether an unreadable claim has been in sight for so long that no owner of an earlier claim can
@@ -240,10 +241,10 @@ impl Node {
         let longest = self.view.members.values().map(|m| m.record.lease_ms).max();
         let lease = longest.map_or(UNKNOWN_LEASE, std::time::Duration::from_millis);
         let Some(revision) = self.view.keys.get(ix).map(|e| e.claim.revision) else { return false };
-        let since = self.takes.unreadable_since(ix, revision, now.at);
+        let since = self.keys.takes.unreadable_since(ix, revision, now.at);
         let due = since + observed(lease.min(UNKNOWN_LEASE)) * UNREADABLE_PATIENCE;
         if due > now.at {
-            self.reconcile_at(due, ix);
+            self.keys.reconcile_at(due, ix);
         }
         due <= now.at || broken!(GarbagePatience)
     }

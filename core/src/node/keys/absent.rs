@@ -3,53 +3,56 @@
 
 use std::time::Duration;
 
-use super::Node;
+use super::KeyHandler;
 use super::hold::{Phase, WriteState};
-use super::outcome::{ReadFor, WriteFor};
-use crate::edge::LostReason;
 use crate::guard::broken;
 use crate::id::Revision;
 use crate::log::{Outcome, Record, StoreError, Write};
+use crate::node::io::{Demand, ReadFor, WriteFor};
 use crate::time::Now;
 use crate::view::{Cause, KeyIx};
 use crate::wire::{ClaimRecord, Named, RecordName};
 
-impl Node {
+impl KeyHandler<'_> {
     /// A `key` record that the snapshot did not show: if it matters here, it is asked for once more.
-    pub(super) fn on_key_not_shown(&mut self, ix: KeyIx) {
+    pub(in crate::node) fn on_key_not_shown(&mut self, ix: KeyIx) {
         let keys = &self.view.keys;
         let (Some(entry), Some(key)) = (keys.get(ix), keys.key(ix)) else { return };
-        if self.holds.keys.contains(ix) && !broken!(AbsenceIsAsked) {
-            self.read(ReadFor::KeyGone(ix, entry.announced), &RecordName::Key(key));
+        if self.keys.holds.keys.contains(ix) && !broken!(AbsenceIsAsked) {
+            self.io.read(self.view, ReadFor::KeyGone(ix, entry.announced), &RecordName::Key(key));
         } else {
             self.view.drop_key(ix);
         }
     }
 
     /// A claim that the snapshot did not show, likewise.
-    pub(super) fn on_claim_not_shown(&mut self, ix: KeyIx) {
+    pub(in crate::node) fn on_claim_not_shown(&mut self, ix: KeyIx) {
         let keys = &self.view.keys;
         let (Some(entry), Some(key)) = (keys.get(ix), keys.key(ix)) else { return };
-        if self.holds.keys.contains(ix) && !broken!(AbsenceIsAsked) {
-            self.read(ReadFor::ClaimGone(ix, entry.claim.revision), &RecordName::Claim(key));
+        if self.keys.holds.keys.contains(ix) && !broken!(AbsenceIsAsked) {
+            self.io.read(
+                self.view,
+                ReadFor::ClaimGone(ix, entry.claim.revision),
+                &RecordName::Claim(key),
+            );
         } else {
             self.view.drop_claim(ix);
         }
     }
 
     /// Every key that is held and whose claim does not stand as it is held is lost.
-    pub(super) fn prove_holds(&mut self, now: Now) {
-        for ix in self.holds.keys.keys() {
+    pub(in crate::node) fn prove_holds(&mut self, now: Now) {
+        for ix in self.keys.holds.keys.keys() {
             self.prove_hold(now, ix);
         }
     }
 
     fn prove_hold(&mut self, now: Now, ix: KeyIx) {
-        let Some(hold) = self.holds.keys.get_mut(ix) else { return };
+        let Some(hold) = self.keys.holds.keys.get_mut(ix) else { return };
         let Some(claim) = self.view.keys.get(ix).map(|e| &e.claim) else { return };
         // One that was acknowledged after the watch was opened may not have been shown yet.
         let unseen = hold.since >= self.watch.opened() && hold.revision > self.view.seen;
-        let own = claim.owner == self.me && claim.token == hold.token && !claim.unreadable;
+        let own = claim.owner == self.session.me && claim.token == hold.token && !claim.unreadable;
         let stands = own || unseen;
         match &hold.phase {
             // By its token, since a log that lost its tail gives revisions out a second time.
@@ -83,33 +86,26 @@ impl Node {
         self.reconcile_key(now, ix);
     }
 
-    /// A key's claim is not this session's any more.
-    pub(super) fn lose_claim(&mut self, now: Now, ix: KeyIx) {
-        let until = self.lease().and_then(|l| l.until(&self.timing)).unwrap_or(now.at);
-        self.planner.unpledge(&mut self.view, now, ix);
-        self.lose(ix, LostReason::ClaimLost, until);
-    }
-
     /// A key's time is over. Its owner deletes it, which fails if it was announced again; for
     /// everybody else it is gone.
-    pub(super) fn on_expired(&mut self, now: Now, ix: KeyIx) {
+    pub(in crate::node) fn on_expired(&mut self, now: Now, ix: KeyIx) {
         let Some(entry) = self.view.keys.get(ix).filter(|entry| entry.exists()) else { return };
         let known = entry.announced;
-        if !self.holds.keys.contains(ix) {
+        if !self.keys.holds.keys.contains(ix) {
             return self.on_key_expired(now, ix);
         }
         let Some(key) = self.view.keys.text(ix) else { return };
         let write = Write::delete(Named::Key(key).to_string(), Some(known));
-        self.write(WriteFor::Expire(ix, known), write);
+        self.io.write(self.view, WriteFor::Expire(ix, known), write);
     }
 
     fn on_key_expired(&mut self, now: Now, ix: KeyIx) {
         let effect = self.view.leave_key(ix, Cause::Expired);
-        self.on_live_effect(now, &effect);
+        self.on_effect(now, &effect);
     }
 
     /// What became of that, unless the key was announced again since.
-    pub(super) fn on_expire_wrote(
+    pub(in crate::node) fn on_expire_wrote(
         &mut self,
         now: Now,
         ix: KeyIx,
@@ -123,12 +119,12 @@ impl Node {
             Outcome::Acked(_) => {
                 let effect = self.view.drop_key(ix);
                 if self.watch.is_live() {
-                    self.on_live_effect(now, &effect);
+                    self.on_effect(now, &effect);
                 }
             }
             Outcome::Conflict => {
                 if let Some(key) = self.view.keys.key(ix) {
-                    self.read(ReadFor::KeyGone(ix, known), &RecordName::Key(key));
+                    self.io.read(self.view, ReadFor::KeyGone(ix, known), &RecordName::Key(key));
                 }
             }
             // It is over all the same.
@@ -139,12 +135,12 @@ impl Node {
 
     fn ask_again(&mut self, now: Now, ix: KeyIx) {
         let again = now.at + Duration::from_secs(1).max(self.timing.heartbeat);
-        self.watch.expiry.set(ix, Some(again));
+        self.keys.expiry.set(ix, Some(again));
     }
 
     /// The leader's word on a key that seems to be gone. It says nothing of one that was announced
     /// again since it was asked.
-    pub(super) fn on_key_gone_read(
+    pub(in crate::node) fn on_key_gone_read(
         &mut self,
         now: Now,
         ix: KeyIx,
@@ -162,12 +158,12 @@ impl Node {
             }
             Ok(Some(record)) if record.value.is_some() && !back(&record) => {
                 let ends = record.expires_in.map(|left| now.at + left);
-                self.watch.expiry.set(ix, ends);
+                self.keys.expiry.set(ix, ends);
             }
             Ok(_) if known != Revision::NONE => {
                 let effect = self.view.drop_key(ix);
                 if self.watch.is_live() {
-                    self.on_live_effect(now, &effect);
+                    self.on_effect(now, &effect);
                 }
             }
             Ok(_) => {}
@@ -176,7 +172,7 @@ impl Node {
 
     /// The leader's word on a claim that a snapshot did not show. It says nothing of one that was
     /// shown since it was asked: that is judged as if the snapshot had shown it.
-    pub(super) fn on_claim_gone_read(
+    pub(in crate::node) fn on_claim_gone_read(
         &mut self,
         now: Now,
         ix: KeyIx,
@@ -185,7 +181,7 @@ impl Node {
     ) {
         let Some(shown) = self.view.keys.get(ix).map(|e| e.claim.revision) else { return };
         if shown != known {
-            let held = self.holds.keys.get(ix).filter(|hold| hold.is_held());
+            let held = self.keys.holds.keys.get(ix).filter(|hold| hold.is_held());
             // Below what is held, it is of a log that lost that.
             if held.is_some_and(|hold| shown < hold.revision) {
                 self.prove_hold(now, ix);
@@ -193,10 +189,10 @@ impl Node {
             return;
         }
         let Ok(record) = answer else {
-            return self.resync(now, "a claim was neither delivered nor readable");
+            return self.io.demand(Demand::Resync("a claim was neither delivered nor readable"));
         };
         if let Some(value) = record.and_then(|r| r.value) {
-            let token = self.holds.keys.get(ix).filter(|h| h.is_held()).map(|h| h.token);
+            let token = self.keys.holds.keys.get(ix).filter(|h| h.is_held()).map(|h| h.token);
             let claim = ClaimRecord::decode(&value);
             if let (Some(token), Ok(claim)) = (token, claim)
                 && claim.token != token
@@ -209,7 +205,7 @@ impl Node {
         if from.is_some() && self.view.keys.get(ix).is_some_and(|e| e.claim.exists) {
             let effect = self.view.drop_claim(ix);
             if self.watch.is_live() {
-                self.on_live_effect(now, &effect);
+                self.on_effect(now, &effect);
             }
             self.lose_claim(now, ix);
         }

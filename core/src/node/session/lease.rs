@@ -12,10 +12,10 @@ const UNANSWERED: usize = 64;
 
 /// A lease that this node holds, or is about to.
 #[derive(Debug)]
-pub(super) struct Lease {
-    pub(super) session: Session,
+pub(in crate::node) struct Lease {
+    pub(in crate::node) session: Session,
     /// The revision of the lease record as far as it is known.
-    pub(super) revision: Revision,
+    pub(in crate::node) revision: Revision,
     /// The number of the newest attempt to renew it.
     pub(super) beat: u64,
     /// When the newest attempt that is known to have been recorded was sent; `None`: none is yet.
@@ -113,7 +113,7 @@ impl Lease {
     }
 
     /// From when on nothing is held under this lease.
-    pub(super) fn until(&self, timing: &Timing) -> Option<Time> {
+    pub(in crate::node) fn until(&self, timing: &Timing) -> Option<Time> {
         Some(self.good? + timing.lease)
     }
 

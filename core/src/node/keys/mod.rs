@@ -1,0 +1,181 @@
+//! The keys that a node has, gets or gives away: one key's life, and what decides it.
+
+mod absent;
+#[cfg(test)]
+mod broken;
+mod complete;
+mod hand_over;
+mod hold;
+mod lose;
+mod moves;
+mod reconcile;
+mod stop;
+mod stops;
+mod take;
+mod turn;
+
+use std::collections::BTreeSet;
+
+use self::hold::{Holds, Next};
+use self::moves::OutgoingMoves;
+use self::stops::OwnStops;
+use self::take::Takes;
+use self::turn::Turns;
+use super::io::Io;
+use super::member::OwnMember;
+use super::peers::{PeerHandler, Peers};
+use super::session::OwnSession;
+use super::trust::LogWatch;
+use crate::config::Config;
+use crate::planner::Planner;
+use crate::time::{Now, Time};
+use crate::timing::Timing;
+use crate::view::{Effect, Expiry, KeyIx, OwnerIx, View};
+
+/// What a node knows of its keys beside the log.
+#[derive(Debug, Default)]
+pub(super) struct Keys {
+    pub(super) holds: Holds,
+    pub(super) takes: Takes,
+    pub(super) moves: OutgoingMoves,
+    turns: Turns,
+    stops: OwnStops,
+    pub(super) given: Given,
+    /// When the time to live of each key ends.
+    pub(super) expiry: Expiry,
+    /// When each key is reconciled again.
+    later: BTreeSet<(Time, KeyIx)>,
+}
+
+/// What was given away in a flush or a drain.
+#[derive(Debug, Default)]
+pub(super) struct Given {
+    /// Keys that other nodes own now.
+    pub(super) handed: u64,
+    /// Keys that are free now.
+    pub(super) freed: u64,
+    /// When the application last confirmed a stop, or a key was handed over, since the flush began.
+    pub(super) progress: Time,
+}
+
+impl Given {
+    /// The flush makes progress.
+    pub(super) fn note(&mut self, now: Now) {
+        self.progress = now.at;
+    }
+
+    /// A key was given away.
+    fn count(&mut self, now: Now, next: Next) {
+        self.note(now);
+        match next {
+            Next::To(_) => self.handed += 1,
+            Next::Free => self.freed += 1,
+            Next::Gone | Next::Again => {}
+        }
+    }
+
+    pub(super) fn forget(&mut self) {
+        (self.handed, self.freed) = (0, 0);
+    }
+}
+
+impl Keys {
+    fn reconcile_at(&mut self, at: Time, ix: KeyIx) {
+        self.later.insert((at, ix));
+    }
+
+    /// The first time that was set for a single key.
+    pub(super) fn next(&self) -> Option<Time> {
+        self.later.first().map(|(at, _)| *at)
+    }
+
+    /// The first time at which others' turn to take an orphan is over.
+    pub(super) fn next_turn(&self) -> Option<Time> {
+        self.turns.next()
+    }
+
+    /// A session began: nothing that was run or written before it is of its runs.
+    pub(super) fn begin_session(&mut self) {
+        self.stops = OwnStops::default();
+        self.holds.marks.clear();
+    }
+
+    /// Forgets the sessions that nothing names any more, and the keys whose claim can be read.
+    pub(super) fn sweep(
+        &mut self,
+        named: impl Fn(OwnerIx) -> bool,
+        unreadable: impl Fn(KeyIx) -> bool,
+    ) {
+        self.turns.sweep(named);
+        self.takes.sweep(unreadable);
+    }
+
+    #[cfg(test)]
+    pub(super) fn waiting(&self) -> usize {
+        self.later.len()
+    }
+}
+
+/// The keys, and what their rules may touch.
+pub(super) struct KeyHandler<'a> {
+    pub(super) config: &'a Config,
+    pub(super) timing: &'a Timing,
+    pub(super) session: &'a OwnSession,
+    pub(super) member: &'a OwnMember,
+    pub(super) watch: &'a LogWatch,
+    pub(super) view: &'a mut View,
+    pub(super) planner: &'a mut Planner,
+    pub(super) peers: &'a mut Peers,
+    pub(super) io: &'a mut Io,
+    pub(super) keys: &'a mut Keys,
+}
+
+impl KeyHandler<'_> {
+    fn peers(&mut self) -> PeerHandler<'_> {
+        PeerHandler {
+            config: self.config,
+            timing: self.timing,
+            session: self.session,
+            member: self.member,
+            watch: self.watch,
+            view: self.view,
+            planner: self.planner,
+            io: self.io,
+            peers: self.peers,
+        }
+    }
+
+    fn is_working(&self, now: Now) -> bool {
+        self.session.is_working(now, self.timing, self.watch)
+    }
+
+    /// The view of a key or a claim changed, and is complete.
+    pub(super) fn on_effect(&mut self, now: Now, effect: &Effect) {
+        match effect {
+            Effect::Key(ix) => self.planner.on_key(self.view, now, *ix),
+            Effect::Claim(ix, from) => {
+                self.note_claim(now, *ix);
+                self.planner.on_claim(self.view, now, *ix, *from);
+            }
+            _ => {}
+        }
+    }
+
+    /// The times that were set for single keys.
+    pub(super) fn drive_later(&mut self, now: Now) {
+        while let Some(&(at, ix)) = self.keys.later.first()
+            && at <= now.at
+        {
+            self.keys.later.pop_first();
+            self.on_later(now, ix);
+        }
+    }
+
+    /// The keys that changed, or whose plan did.
+    pub(super) fn drive_dirty(&mut self, now: Now) {
+        while let Some(ix) = self.planner.pop_dirty() {
+            self.reconcile_key(now, ix);
+            self.view.keys.forget_if_idle(ix);
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! The record of unconfirmed stops, written with a heartbeat and on change.
+
+use super::KeyHandler;
+use crate::id::Revision;
+use crate::log::{Outcome, Record, StoreError, Write};
+use crate::node::io::{ReadFor, WriteFor, answer_revision};
+use crate::node::session::Life;
+use crate::time::{Now, Time};
+use crate::timing::TOMBSTONE_TTL;
+use crate::view::KeyIx;
+use crate::wire::{MAX_STOPS, OldestStop, RecordName, StopsRecord};
+
+/// What stands in the record of unconfirmed stops.
+#[derive(Debug, Default)]
+pub(super) struct OwnStops {
+    revision: Revision,
+    written: Option<(u64, u64, Time)>,
+    writing: bool,
+    /// When it is written again though nothing changed.
+    again: Time,
+    /// When the newest one was made that is on its way or recorded.
+    made: Option<Time>,
+    /// When the newest one was made that is recorded.
+    recorded: Option<Time>,
+}
+
+impl KeyHandler<'_> {
+    /// Whether the record says since this time which runs outlast their claims, so that a key may be
+    /// given away whose run is not confirmed over: no viewer takes it for confirmed. Has it written if
+    /// not. After a lease without it the key is given away all the same: the right may be missing.
+    pub(super) fn is_announced_given(&mut self, now: Now, since: Time) -> bool {
+        let recorded = self.keys.stops.recorded.is_some_and(|made| made >= since);
+        if !recorded && self.keys.stops.made.is_none_or(|made| made < since) {
+            self.keys.stops.again = now.at;
+            self.write_stops(now);
+        }
+        recorded || since + self.timing.lease <= now.at
+    }
+
+    /// Writes which stops are told and not confirmed, with a heartbeat and on change.
+    pub(in crate::node) fn write_stops(&mut self, now: Now) {
+        if !matches!(self.session.life, Life::Active(_)) || self.keys.stops.writing {
+            return;
+        }
+        let count = self.keys.holds.open_count() as u64;
+        let given = self.keys.holds.given(now.at).count() as u64;
+        let oldest = self.keys.holds.open(now.at, MAX_STOPS);
+        let state = (count, given, oldest.first().map_or(Time::default(), |open| open.told));
+        let before = self.keys.stops.written;
+        let is_known = before == Some(state) && now.at < self.keys.stops.again;
+        if is_known || count == 0 && before.is_none_or(|(count, ..)| count == 0) {
+            return;
+        }
+        // Whoever comes to look later counts the ages from when it read the record: they are to be
+        // short by no more than a fifth. And the record must not go before its stops do.
+        let again = (now.at.since(state.2) / 4).clamp(self.timing.heartbeat * 2, TOMBSTONE_TTL / 4);
+        self.keys.stops.again = now.at + again;
+        let oldest = oldest.into_iter().filter_map(|open| {
+            let key = self.view.keys.key(open.ix)?;
+            let since_ms = u64::try_from(now.at.since(open.told).as_millis()).unwrap_or(u64::MAX);
+            Some(OldestStop { key, token: open.token, since_ms, given: open.given })
+        });
+        let session = self.member.session();
+        let record = StopsRecord { session, count, given, oldest: oldest.collect() };
+        let write = Write {
+            name: RecordName::Stops(self.config.node.clone()).to_string(),
+            value: (count > 0).then(|| record.encode()),
+            expected: Some(self.keys.stops.revision),
+            ttl: Some(TOMBSTONE_TTL),
+            expires_in: None,
+        };
+        self.keys.stops.writing = true;
+        self.keys.stops.made = Some(now.at);
+        self.keys.stops.written = Some(state);
+        self.io.write(self.view, WriteFor::Stops, write);
+    }
+
+    pub(in crate::node) fn on_stops_wrote(&mut self, outcome: &Outcome) {
+        let stops = &mut self.keys.stops;
+        if let Outcome::Acked(revision) = outcome {
+            stops.revision = *revision;
+            stops.writing = false;
+            stops.recorded = stops.made;
+            // What waited for it can be given away now.
+            let made = stops.made.unwrap_or_default();
+            let given: Vec<KeyIx> = self.keys.holds.given(made).collect();
+            for ix in given {
+                self.keys.reconcile_at(made, ix);
+            }
+        } else {
+            // Until it is read, what stands there is taken for something that has to go.
+            stops.written = Some((u64::MAX, 0, Time::default()));
+            stops.made = stops.recorded;
+            let name = RecordName::Stops(self.config.node.clone());
+            self.io.read(self.view, ReadFor::Stops, &name);
+        }
+    }
+
+    pub(in crate::node) fn on_stops_read(&mut self, answer: Result<Option<Record>, StoreError>) {
+        self.keys.stops.writing = false;
+        if let Ok(record) = answer {
+            self.keys.stops.revision = answer_revision(record.as_ref());
+            if record.is_none_or(|record| record.value.is_none()) {
+                self.keys.stops.written = None;
+            }
+        }
+    }
+}

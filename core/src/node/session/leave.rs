@@ -1,0 +1,142 @@
+//! Ending a session: the record that ends the lease for the others, then the member record.
+
+use super::lease::{Lease, Step};
+use super::{Life, OwnSession, SessionHandler};
+use crate::edge::{End, RequestId};
+use crate::guard::broken;
+use crate::id::Revision;
+use crate::log::{Outcome, Record, StoreError, Write};
+use crate::node::io::{ReadFor, WriteFor, answer_revision};
+use crate::time::{Now, Time};
+use crate::timing::Timing;
+use crate::wire::{LeaseRecord, LeaseState, RecordName};
+
+/// How far the leaving is, of a drain too.
+#[derive(Debug, Default)]
+pub(in crate::node) struct Leaving {
+    pub(in crate::node) flushes: Vec<RequestId>,
+    pub(in crate::node) flushed: bool,
+    pub(in crate::node) cancels: Vec<RequestId>,
+    pub(in crate::node) lost: u64,
+    /// That the drain is done has been said.
+    pub(in crate::node) drained: bool,
+    /// The lease is ended; the member record is being deleted.
+    ended: bool,
+    /// When the end of the lease is tried again.
+    end_at: Option<Time>,
+}
+
+impl Leaving {
+    pub(in crate::node) fn is_asked(&self) -> bool {
+        !self.flushes.is_empty() || self.flushed || !self.cancels.is_empty()
+    }
+}
+
+impl OwnSession {
+    /// Whether a fenced node comes back with a new session.
+    pub(super) fn may_rejoin(&self) -> bool {
+        !self.leaving.is_asked()
+    }
+
+    /// Whether a fenced node ends as soon as nothing runs.
+    pub(super) fn is_cancelled(&self) -> bool {
+        !self.leaving.cancels.is_empty()
+    }
+
+    pub(super) fn cancel_timeout(&self, lease: &Lease, timing: &Timing) -> Option<Time> {
+        lease.until(timing).into_iter().chain(self.leaving.end_at).min()
+    }
+}
+
+impl SessionHandler<'_> {
+    /// **Invariant:** the record that ends the session for others is written only when every key is
+    /// confirmed stopped, or the lease is over by its own clock.
+    pub(in crate::node) fn drive_cancel(&mut self, now: Now) {
+        let Life::Cancelling(lease) = &self.session.life else { return };
+        if lease.until(self.timing).is_none_or(|at| at <= now.at) {
+            // Nobody needs to be told any more: the others see for themselves that the lease is over.
+            return self.end(End::Cancelled);
+        }
+        let quiet = self.keys.holds.unconfirmed.is_empty() || broken!(QuietBeforeEnd);
+        if !quiet || self.session.leaving.end_at.is_some_and(|at| at > now.at) {
+            return;
+        }
+        if self.session.leaving.ended {
+            return self.end(End::Cancelled);
+        }
+        let beat = lease.beat + 1;
+        let write = self.lease_write(LeaseState::Ended, beat);
+        self.session.leaving.end_at = Some(now.at + self.timing.ack * 2 + self.timing.retry);
+        self.io.write(self.view, WriteFor::End, write);
+    }
+
+    /// The end of the lease was written, or not: then it is tried again over what stands there.
+    pub(in crate::node) fn on_end_wrote(&mut self, now: Now, outcome: &Outcome) {
+        if !matches!(self.session.life, Life::Cancelling(_)) || self.session.leaving.ended {
+            return;
+        }
+        if let Outcome::Acked(_) = outcome {
+            return self.delete_own_member(now);
+        }
+        let id = self.io.read(self.view, ReadFor::End, &self.lease_name());
+        if let Some(lease) = self.session.lease_mut() {
+            lease.step = Step::Reading(id);
+        }
+    }
+
+    /// What stands where the end was to be written.
+    pub(in crate::node) fn on_end_read(
+        &mut self,
+        now: Now,
+        answer: Result<Option<Record>, StoreError>,
+    ) {
+        let ended = self.session.leaving.ended;
+        let Life::Cancelling(lease) = &mut self.session.life else { return };
+        if ended {
+            return;
+        }
+        let session = lease.session;
+        let Ok(record) = answer else { return };
+        lease.revision = answer_revision(record.as_ref());
+        let value = record.and_then(|r| r.value);
+        let found = value.and_then(|v| LeaseRecord::decode(&v).ok());
+        // Where there is none that can be read, it has to be written all the same: without it nobody
+        // could tell that the session is over.
+        let over = found.is_some_and(|f| f.session != session || f.state != LeaseState::Live);
+        if over {
+            return self.delete_own_member(now);
+        }
+        self.session.leaving.end_at = Some(now.at + self.timing.retry);
+    }
+
+    /// The log says that the session which is being cancelled is over: most often it is the own end,
+    /// which the watch delivered before its acknowledgement came.
+    pub(in crate::node) fn on_session_over(&mut self, now: Now) {
+        if !self.keys.holds.unconfirmed.is_empty() {
+            self.end(End::Cancelled);
+        } else if !self.session.leaving.ended {
+            self.delete_own_member(now);
+        }
+    }
+
+    /// The session is over; its member record goes too, as far as that is known. Observers see to it
+    /// otherwise.
+    fn delete_own_member(&mut self, now: Now) {
+        let revision = self.member.revision();
+        if revision == Revision::NONE {
+            return self.end(End::Cancelled);
+        }
+        let write =
+            Write::delete(RecordName::Member(self.config.node.clone()).to_string(), Some(revision));
+        self.session.leaving.ended = true;
+        self.session.leaving.end_at = Some(now.at + self.timing.ack);
+        self.io.write(self.view, WriteFor::MemberGone(self.config.node.clone()), write);
+    }
+
+    /// The deletion of the own member record has an outcome.
+    pub(in crate::node) fn on_own_member_gone(&mut self) {
+        if self.session.leaving.ended {
+            self.end(End::Cancelled);
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! The session of a node: from the first look at its lease to membership, and to its end.
+
+mod heartbeat;
+mod join;
+mod lease;
+mod leave;
+mod rejoin;
+
+pub(super) use self::join::PLAN;
+use self::lease::{Lease, Step};
+pub(super) use self::leave::Leaving;
+use super::io::Io;
+use super::keys::Keys;
+use super::member::OwnMember;
+use super::trust::LogWatch;
+use crate::config::Config;
+use crate::edge::End;
+use crate::guard::broken;
+use crate::id::{Revision, Session};
+use crate::node::io::Demand;
+use crate::time::{Now, Time};
+use crate::timing::Timing;
+use crate::view::{OwnerIx, View};
+use crate::wire::RecordName;
+
+/// Where a node is in its life.
+#[derive(Debug)]
+pub(super) enum Life {
+    /// It waits for its view to be complete.
+    Opening,
+    /// It asks the leader for its own lease record: at this time, or (none) it has.
+    Checking { ask_at: Option<Time> },
+    /// Somebody seems to hold its id: it watches that session.
+    Observing { revision: Revision, until: Time },
+    /// It writes its lease; nothing is held yet.
+    Claiming(Lease),
+    /// It holds a lease; its member record has not come back through the watch.
+    Entering(Lease),
+    /// It is a member.
+    Active(Lease),
+    /// It has told everything `Lost` and waits until nothing runs any more, at the latest until its
+    /// lease is over, and not to come back too early.
+    Fenced { until: Time, rejoin: Time },
+    /// The application has cancelled it: it waits until nothing runs any more, then ends its lease.
+    Cancelling(Lease),
+    /// It is over.
+    Over,
+}
+
+/// How many of its fenced sessions a node remembers; only the newest can still be of interest.
+const OLD_SESSIONS: usize = 16;
+
+/// This process's sessions.
+#[derive(Debug)]
+pub(super) struct OwnSession {
+    pub(super) life: Life,
+    /// The sessions of this process that were fenced; a record of the last may still stand.
+    pub(super) old: Vec<Session>,
+    /// The record that could not be written, where that is why the node is away.
+    pub(super) probe: Option<RecordName>,
+    /// This session's place among the owners; nobody while there is none.
+    pub(super) me: OwnerIx,
+    pub(super) leaving: Leaving,
+}
+
+impl OwnSession {
+    pub(super) fn new() -> Self {
+        Self {
+            life: Life::Opening,
+            old: Vec::new(),
+            probe: None,
+            me: OwnerIx::NONE,
+            leaving: Leaving::default(),
+        }
+    }
+
+    pub(super) fn lease(&self) -> Option<&Lease> {
+        match &self.life {
+            Life::Claiming(lease)
+            | Life::Entering(lease)
+            | Life::Active(lease)
+            | Life::Cancelling(lease) => Some(lease),
+            _ => None,
+        }
+    }
+
+    pub(super) fn lease_mut(&mut self) -> Option<&mut Lease> {
+        match &mut self.life {
+            Life::Claiming(lease)
+            | Life::Entering(lease)
+            | Life::Active(lease)
+            | Life::Cancelling(lease) => Some(lease),
+            _ => None,
+        }
+    }
+
+    /// Whether keys may be started, taken and handed over: a member, on a complete and fresh view,
+    /// with a lease that is not about to end.
+    pub(super) fn is_working(&self, now: Now, timing: &Timing, watch: &LogWatch) -> bool {
+        matches!(self.life, Life::Active(_)) && watch.is_live() && !self.is_fence_due(now, timing)
+    }
+
+    pub(super) fn is_over(&self) -> bool {
+        matches!(self.life, Life::Over)
+    }
+
+    pub(super) fn is_fence_due(&self, now: Now, timing: &Timing) -> bool {
+        let due = self.lease().and_then(|l| l.fence_at(timing));
+        due.is_some_and(|at| at <= now.at) && !broken!(SelfFence)
+    }
+
+    /// When nothing runs any more under the lease that there is; now, if there is none.
+    pub(in crate::node) fn until(&self, now: Now, timing: &Timing) -> Time {
+        self.lease().and_then(|l| l.until(timing)).unwrap_or(now.at)
+    }
+
+    /// Remembers a session that was fenced.
+    pub(super) fn remember(&mut self, session: Session) {
+        if self.old.len() == OLD_SESSIONS {
+            self.old.remove(0);
+        }
+        self.old.push(session);
+    }
+
+    /// When this component is driven next; `looked` is when it was driven last.
+    pub(in crate::node) fn timeout(
+        &self,
+        timing: &Timing,
+        member: &OwnMember,
+        looked: Time,
+    ) -> Option<Time> {
+        let lease_at = |lease: &Lease| {
+            let beat = (lease.step == Step::Idle).then_some(lease.next);
+            beat.into_iter().chain(lease.fence_at(timing)).min()
+        };
+        match &self.life {
+            Life::Opening | Life::Over => None,
+            Life::Checking { ask_at } => *ask_at,
+            Life::Observing { until, .. } => Some(*until),
+            Life::Fenced { until, rejoin } => {
+                [*until, *rejoin].into_iter().filter(|at| *at > looked).min()
+            }
+            Life::Claiming(lease) | Life::Active(lease) => lease_at(lease),
+            Life::Entering(lease) => {
+                lease_at(lease).into_iter().chain(self.shut_out_at(timing, member)).min()
+            }
+            Life::Cancelling(lease) => self.cancel_timeout(lease, timing),
+        }
+    }
+
+    /// When a node whose member record does not come back gives its session up. The record of its
+    /// session before may stand, and while the lease is renewed nobody ends that.
+    fn shut_out_at(&self, timing: &Timing, member: &OwnMember) -> Option<Time> {
+        matches!(self.life, Life::Entering(_)).then(|| member.begun() + timing.lease * 2)
+    }
+}
+
+/// The session, and what its rules may touch.
+pub(super) struct SessionHandler<'a> {
+    pub(super) config: &'a mut Config,
+    pub(super) timing: &'a Timing,
+    pub(super) view: &'a View,
+    pub(super) keys: &'a Keys,
+    pub(super) member: &'a OwnMember,
+    pub(super) watch: &'a mut LogWatch,
+    pub(super) session: &'a mut OwnSession,
+    pub(super) io: &'a mut Io,
+}
+
+impl SessionHandler<'_> {
+    fn end(&mut self, end: End) {
+        self.io.demand(Demand::End(end));
+    }
+}
