@@ -55,28 +55,27 @@ impl Node {
                 }
                 self.session().on_lease_wrote(now, beat, id, outcome);
             }
-            WriteFor::End => self.session().on_end_wrote(now, outcome),
+            WriteFor::End => self.session().on_end_wrote(id, outcome),
             WriteFor::Probe => self.session().on_probe_wrote(now, outcome),
             WriteFor::Member => {
-                self.member().on_wrote(now, outcome);
-                if let Outcome::Acked(_) = outcome {
+                if self.member().on_wrote(now, id, outcome) {
                     self.on_own_member();
                 }
             }
             WriteFor::MemberGone(node) if node == self.config.node => {
-                self.session().on_own_member_gone();
+                self.session().on_own_member_gone(id);
             }
             WriteFor::MemberGone(node) => self.peers().on_member_gone_wrote(now, &node),
             WriteFor::Kill(node, session) => {
                 self.peers().on_kill_wrote(now, &node, session, outcome);
             }
-            WriteFor::Stops => self.keys().on_stops_wrote(outcome),
+            WriteFor::Stops => self.keys().on_stops_wrote(now, id, outcome),
             WriteFor::Claim(ix) => self.keys().on_claim_wrote(now, ix, id, outcome),
             WriteFor::Complete(ix) => self.keys().on_complete_wrote(now, ix, id, outcome),
             WriteFor::StaleClaim(ix) => self.keys().on_stale_claim_wrote(now, ix),
             WriteFor::Expire(ix, known) => self.keys().on_expire_wrote(now, ix, known, outcome),
             WriteFor::Collect(name) => self.collection().on_collect_wrote(now, &name, outcome),
-            WriteFor::Manifest(part) => self.collection().on_manifest_wrote(now, part, outcome),
+            WriteFor::Manifest(part) => self.collection().on_manifest_wrote(now, part, id, outcome),
         }
     }
 
@@ -92,15 +91,15 @@ impl Node {
         }
         match purpose {
             ReadFor::Join => self.session().on_join_read(now, answer),
-            ReadFor::OwnLease => self.session().on_own_lease_read(now, answer),
-            ReadFor::End => self.session().on_end_read(now, answer),
-            ReadFor::Member => self.member().on_read(now, answer),
+            ReadFor::OwnLease => self.session().on_own_lease_read(now, id, answer),
+            ReadFor::End => self.session().on_end_read(now, id, answer),
+            ReadFor::Member => self.member().on_read(now, id, answer),
             ReadFor::Proof(node, session) => {
                 self.peers().on_proof_read(now, &node, session, answer);
             }
-            ReadFor::Stops => self.keys().on_stops_read(answer),
-            ReadFor::Claim(ix) => self.keys().on_claim_read(now, ix, answer),
-            ReadFor::Complete(ix) => self.keys().on_complete_read(now, ix, answer),
+            ReadFor::Stops => self.keys().on_stops_read(id, answer),
+            ReadFor::Claim(ix) => self.keys().on_claim_read(now, ix, id, answer),
+            ReadFor::Complete(ix) => self.keys().on_complete_read(now, ix, id, answer),
             ReadFor::KeyGone(ix, known) => self.keys().on_key_gone_read(now, ix, known, answer),
             ReadFor::ClaimGone(ix, known) => {
                 self.keys().on_claim_gone_read(now, ix, known, answer);
@@ -108,7 +107,7 @@ impl Node {
             ReadFor::Audit(ix) => self.audit().on_claim_read(ix, answer),
             ReadFor::AuditKey(ix) => self.audit().on_key_read(ix, answer),
             ReadFor::Collect(name) => self.collection().on_collect_read(&name, &answer),
-            ReadFor::Manifest(part) => self.collection().on_manifest_read(now, part, &answer),
+            ReadFor::Manifest(part) => self.collection().on_manifest_read(now, part, id, &answer),
         }
     }
 

@@ -10,9 +10,11 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::io::{Io, ReadFor, WriteFor, answer_revision};
+use super::register::{Register, Verdict};
 use super::session::OwnSession;
 use super::trust::LogWatch;
 use crate::config::Config;
+use crate::edge::{ReadId, WriteId};
 use crate::guard::broken;
 use crate::id::Revision;
 use crate::log::{MAX_VALUE, Outcome, Record, StoreError, Write};
@@ -46,7 +48,7 @@ pub(super) struct Collector {
     /// This node's turn has come, until nothing is left to do.
     turn: bool,
     /// A manifest is on its way.
-    writing: bool,
+    write: Register,
     /// At which revision a part's record stands that the watch showed otherwise, by the leader.
     stands: Option<(Part, Revision)>,
     /// The deletions that are on their way or done, by name, of the records at these revisions.
@@ -61,7 +63,7 @@ impl Collector {
             done: (0, 0),
             waits: None,
             turn: false,
-            writing: false,
+            write: Register::Idle,
             stands: None,
             deleting: HashMap::new(),
         }
@@ -134,7 +136,7 @@ impl CollectHandler<'_> {
         for (name, leftover) in due {
             self.collect(&name, leftover);
         }
-        if self.collector.writing {
+        if self.collector.write.is_open() {
             return;
         }
         if lost {
@@ -301,22 +303,29 @@ impl CollectHandler<'_> {
             ttl: None,
             expires_in: None,
         };
-        self.collector.writing = true;
-        self.io.write(self.view, WriteFor::Manifest(part), write);
+        let id = self.io.write(self.view, WriteFor::Manifest(part), write);
+        self.collector.write = Register::Writing(id);
     }
 
     /// After a conflict the leader is asked what stands there: the view does not know a record that
     /// cannot be read or believed, nor a tombstone.
-    pub(super) fn on_manifest_wrote(&mut self, now: Now, part: Part, outcome: &Outcome) {
-        match outcome {
-            Outcome::Acked(_) => self.collector.writing = false,
-            Outcome::Conflict => {
-                _ = self.io.read(self.view, ReadFor::Manifest(part), &RecordName::Manifest(part));
+    pub(super) fn on_manifest_wrote(
+        &mut self,
+        now: Now,
+        part: Part,
+        id: WriteId,
+        outcome: &Outcome,
+    ) {
+        match (self.collector.write.on_wrote(id, outcome), outcome) {
+            (Some(Verdict::Ask), Outcome::Conflict) => {
+                let name = RecordName::Manifest(part);
+                let id = self.io.read(self.view, ReadFor::Manifest(part), &name);
+                self.collector.write = Register::Reading(id);
             }
-            Outcome::Refused(_) | Outcome::Unknown(_) => {
-                self.collector.writing = false;
+            (Some(Verdict::Ask | Verdict::Refused(_)), _) => {
                 self.collector.at = now.at + self.timing.lease;
             }
+            (Some(Verdict::Landed(_)) | None, _) => {}
         }
     }
 
@@ -324,9 +333,12 @@ impl CollectHandler<'_> {
         &mut self,
         now: Now,
         part: Part,
+        id: ReadId,
         answer: &Result<Option<Record>, StoreError>,
     ) {
-        self.collector.writing = false;
+        if !self.collector.write.on_read(id) {
+            return;
+        }
         self.collector.at = now.at + self.timing.heartbeat;
         if let Ok(record) = answer {
             self.collector.stands = Some((part, answer_revision(record.as_ref())));

@@ -56,7 +56,7 @@ impl Node {
         let Some(lease) = self.session.lease() else { return };
         let old = lease.session;
         if let Life::Cancelling(_) = self.session.life {
-            return self.session().on_session_over(now);
+            return self.session().on_session_over();
         }
         let until = self.session.until(now, &self.timing);
         let holds = &self.keys.holds;

@@ -3,9 +3,11 @@
 use std::time::Duration;
 
 use super::io::{Io, ReadFor, WriteFor, answer_revision};
+use super::register::{Register, Verdict};
 use super::session::{Life, OwnSession, PLAN};
 use super::trust::LogWatch;
 use crate::config::{Config, RebalancePolicy};
+use crate::edge::{ReadId, WriteId};
 use crate::id::{Revision, Session};
 use crate::log::{Outcome, Record, StoreError, Write};
 use crate::planner::Planner;
@@ -28,8 +30,9 @@ pub(super) struct OwnMember {
     /// The member record's revision as far as it is known.
     revision: Revision,
     written: Option<MemberRecord>,
-    writing: Option<MemberRecord>,
-    retry_at: Option<Time>,
+    write: Register,
+    /// What is being written, while the outcome is not certain.
+    sent: Option<MemberRecord>,
     /// The newest join that no member's record calls settled, and since when it is the newest.
     join: Option<(Revision, Time)>,
     /// Since when there has been such a join.
@@ -48,8 +51,8 @@ impl OwnMember {
             settled: Revision::NONE,
             revision: Revision::NONE,
             written: None,
-            writing: None,
-            retry_at: None,
+            write: Register::Idle,
+            sent: None,
             join: None,
             unsettled_since: None,
         }
@@ -102,7 +105,7 @@ impl OwnMember {
             self.settled = Revision::NONE;
         }
         if let Some((revision, record)) = own
-            && self.writing.is_none()
+            && !self.write.is_open()
             && self.written.as_ref() != Some(record)
         {
             self.written = None;
@@ -174,7 +177,7 @@ impl MemberHandler<'_> {
         match own.map(|m| (m.record.session == self.member.session, m.revision)) {
             Some((true, revision)) => {
                 // Newer than what was acknowledged, and not on its way from here: somebody else's.
-                let foreign = self.member.writing.is_none()
+                let foreign = !self.member.write.is_open()
                     && revision > self.member.revision
                     && self.member.written.as_ref() != own.map(|m| &m.record);
                 if foreign {
@@ -189,7 +192,7 @@ impl MemberHandler<'_> {
                 return true;
             }
             // It was deleted or overwritten; a session that lives writes it again.
-            other if self.member.writing.is_none() => {
+            other if !self.member.write.is_open() => {
                 self.member.revision = other.map_or(Revision::NONE, |(_, revision)| revision);
                 self.member.written = None;
             }
@@ -201,7 +204,7 @@ impl MemberHandler<'_> {
     /// The own member record cannot be read: a session that lives writes it again, since whoever
     /// comes later does not know it.
     pub(super) fn on_unreadable(&mut self, revision: Revision) {
-        if self.member.writing.is_none() {
+        if !self.member.write.is_open() {
             self.member.written = None;
             self.member.revision = revision;
         }
@@ -235,7 +238,7 @@ impl MemberHandler<'_> {
         }
         let settle =
             matches!(self.session.life, Life::Active(_)).then(|| self.settle_at()).flatten();
-        settle.into_iter().chain(self.member.retry_at).min()
+        settle.into_iter().chain(self.member.write.timeout()).min()
     }
 
     /// Writes the member record if it ought to be another one.
@@ -250,10 +253,10 @@ impl MemberHandler<'_> {
                 self.member.join.map_or(self.member.settled, |(joined, _)| joined);
             self.member.unsettled_since = Some(now.at);
         }
-        if self.member.writing.is_some() || self.member.retry_at.is_some_and(|at| at > now.at) {
+        if !self.member.write.is_due(now.at) {
             return;
         }
-        self.member.retry_at = None;
+        self.member.write = Register::Idle;
         if self.member.written.as_ref() == Some(&self.record()) {
             return;
         }
@@ -267,34 +270,46 @@ impl MemberHandler<'_> {
             ttl: None,
             expires_in: None,
         };
-        self.member.writing = Some(record);
-        self.io.write(self.view, WriteFor::Member, write);
+        self.member.sent = Some(record);
+        self.member.write = Register::Writing(self.io.write(self.view, WriteFor::Member, write));
     }
 
-    pub(super) fn on_wrote(&mut self, now: Now, outcome: &Outcome) {
-        match outcome {
-            Outcome::Acked(revision) => {
-                self.member.revision = *revision;
-                self.member.written = self.member.writing.take();
+    /// What became of the record. Returns whether it stands as it was written.
+    pub(super) fn on_wrote(&mut self, now: Now, id: WriteId, outcome: &Outcome) -> bool {
+        match self.member.write.on_wrote(id, outcome) {
+            Some(Verdict::Landed(revision)) => {
+                self.member.revision = revision;
+                self.member.written = self.member.sent.take();
+                return true;
             }
-            Outcome::Conflict | Outcome::Unknown(_) => {
+            Some(Verdict::Ask) => {
                 let name = self.name();
-                self.io.read(self.view, ReadFor::Member, &name);
+                let id = self.io.read(self.view, ReadFor::Member, &name);
+                self.member.write = Register::Reading(id);
             }
-            Outcome::Refused(_) => {
-                self.member.writing = None;
-                self.member.retry_at = Some(now.at + self.timing.heartbeat);
+            Some(Verdict::Refused(_)) => {
+                self.member.write = Register::Retry(now.at + self.timing.heartbeat);
             }
+            None => {}
         }
+        false
     }
 
-    pub(super) fn on_read(&mut self, now: Now, answer: Result<Option<Record>, StoreError>) {
-        let Some(wrote) = self.member.writing.take() else { return };
-        self.member.retry_at = Some(now.at + self.timing.retry);
+    pub(super) fn on_read(
+        &mut self,
+        now: Now,
+        id: ReadId,
+        answer: Result<Option<Record>, StoreError>,
+    ) {
+        if !self.member.write.on_read(id) {
+            return;
+        }
+        self.member.write = Register::Retry(now.at + self.timing.retry);
+        let wrote = self.member.sent.take();
         let Ok(record) = answer else { return };
         self.member.revision = answer_revision(record.as_ref());
         let value = record.and_then(|r| r.value);
         let found = value.and_then(|v| MemberRecord::decode(&v).ok());
-        self.member.written = found.filter(|found| *found == wrote);
+        self.member.written = found.filter(|found| Some(found) == wrote.as_ref());
     }
 }

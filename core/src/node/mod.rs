@@ -20,6 +20,7 @@ mod lifecycle;
 mod member;
 mod numbers;
 mod peers;
+mod register;
 mod session;
 mod timers;
 mod trust;

@@ -4,11 +4,12 @@
 use std::time::Duration;
 
 use super::KeyHandler;
-use super::hold::{Phase, WriteState};
+use super::hold::Phase;
 use crate::guard::broken;
 use crate::id::Revision;
 use crate::log::{Outcome, Record, StoreError, Write};
 use crate::node::io::{Demand, ReadFor, WriteFor};
+use crate::node::register::Register;
 use crate::time::Now;
 use crate::view::{Cause, KeyIx};
 use crate::wire::{ClaimRecord, Named, RecordName};
@@ -67,7 +68,7 @@ impl KeyHandler<'_> {
             {
                 self.lose_claim(now, ix);
             }
-            Phase::Taking(WriteState::Won) => {
+            Phase::Taken => {
                 let (token, revision) = (hold.token, hold.revision);
                 self.end_take(ix);
                 if stands {
@@ -75,8 +76,8 @@ impl KeyHandler<'_> {
                 }
             }
             // What waited for the view goes out now.
-            Phase::HandingOver(hand_over) if matches!(hand_over.doubt, WriteState::Retry(_)) => {
-                self.set_write_state(ix, WriteState::Retry(now.at));
+            Phase::HandingOver(hand_over) if matches!(hand_over.write, Register::Retry(_)) => {
+                self.set_register(ix, Register::Retry(now.at));
             }
             // It was given away, and a snapshot that was begun after that does not show it: the log
             // lost it, or will show it yet. Either way it is looked at as if nothing was known.

@@ -4,13 +4,27 @@ use super::KeyHandler;
 use super::hold::Phase;
 use crate::edge::StopReason;
 use crate::guard::broken;
+use crate::log::Outcome;
 use crate::time::Now;
 use crate::view::{KeyIx, OwnerIx};
 use crate::wire::Owner;
 
 impl KeyHandler<'_> {
+    /// Whether it takes the outcome of a claim's write for another one.
+    pub(super) fn mistakes(&mut self, now: Now, ix: KeyIx, outcome: &Outcome) -> bool {
+        match outcome {
+            Outcome::Conflict if broken!(ConflictIsFailure) => self.believe(now, ix),
+            Outcome::Unknown(_) if broken!(UnknownIsDoubt) => self.believe(now, ix),
+            Outcome::Unknown(_) if broken!(HandOnce) && self.is_handing(ix) => {
+                self.start_again(now, ix);
+            }
+            _ => return false,
+        }
+        true
+    }
+
     /// Takes the write of a claim to have landed.
-    pub(super) fn believe(&mut self, now: Now, ix: KeyIx) {
+    fn believe(&mut self, now: Now, ix: KeyIx) {
         let Some(hold) = self.keys.holds.keys.get(ix) else { return };
         let (token, revision) = (hold.token, self.view.seen.max(hold.revision));
         match hold.phase {
@@ -20,12 +34,12 @@ impl KeyHandler<'_> {
         }
     }
 
-    pub(super) fn is_handing(&self, ix: KeyIx) -> bool {
+    fn is_handing(&self, ix: KeyIx) -> bool {
         matches!(self.keys.holds.keys.get(ix).map(|h| &h.phase), Some(Phase::HandingOver { .. }))
     }
 
     /// Starts a key again whose hand-over is doubtful, on the revision that was to be written over.
-    pub(super) fn start_again(&mut self, now: Now, ix: KeyIx) {
+    fn start_again(&mut self, now: Now, ix: KeyIx) {
         let Some(hold) = self.keys.holds.keys.get(ix) else { return };
         let (token, revision) = (hold.token, hold.revision);
         self.free_slot(ix);

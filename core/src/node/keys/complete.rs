@@ -3,14 +3,15 @@
 use std::time::Duration;
 
 use super::KeyHandler;
-use super::hold::{Completing, Hold, Phase, Why, WriteState};
+use super::hold::{Completing, Hold, Phase, Why};
 use crate::edge::StopReason;
-use crate::edge::{Action, Reply, RequestId, WriteId};
+use crate::edge::{Action, ReadId, Reply, RequestId, WriteId};
 use crate::guard::broken;
 use crate::id::{Revision, Token};
 use crate::key::Key;
 use crate::log::{Outcome, Record, StoreError, Write};
 use crate::node::io::{ReadFor, WriteFor, answer_revision};
+use crate::node::register::{Register, Verdict};
 use crate::time::Now;
 use crate::view::KeyIx;
 use crate::wire::{Named, RecordName};
@@ -72,9 +73,9 @@ impl KeyHandler<'_> {
         if let Some(hold) = self.keys.holds.keys.get_mut(ix) {
             self.keys.holds.tally.leave(ix, hold);
             hold.since = now.at;
-            let doubt = WriteState::Retry(now.at);
+            let write = Register::Retry(now.at);
             hold.phase =
-                Phase::Completing(Box::new(Completing { request, announced, failed: None, doubt }));
+                Phase::Completing(Box::new(Completing { request, announced, failed: None, write }));
         }
         if announced == Revision::NONE {
             return self.on_completed(now, ix, announced);
@@ -95,7 +96,7 @@ impl KeyHandler<'_> {
             Some(announced).filter(|_| !broken!(CompleteCas)),
         );
         let id = self.io.write(self.view, WriteFor::Complete(ix), write);
-        self.set_write_state(ix, WriteState::Writing(id));
+        self.set_register(ix, Register::Writing(id));
     }
 
     pub(in crate::node) fn on_complete_wrote(
@@ -106,26 +107,25 @@ impl KeyHandler<'_> {
         outcome: &Outcome,
     ) {
         let Some(hold) = self.keys.holds.keys.get_mut(ix) else { return };
-        if hold.write_state_mut().is_none_or(|doubt| *doubt != WriteState::Writing(id)) {
-            return;
-        }
-        match outcome {
-            Outcome::Acked(revision) => self.on_completed(now, ix, *revision),
-            Outcome::Refused(error) => {
+        match hold.register_mut().and_then(|write| write.on_wrote(id, outcome)) {
+            Some(Verdict::Landed(revision)) => self.on_completed(now, ix, revision),
+            Some(Verdict::Refused(error)) => {
                 self.complete_failed(now, ix, Some(error), self.timing.heartbeat);
             }
-            Outcome::Conflict => self.read_completed(ix),
-            Outcome::Unknown(error) => {
-                self.note_failed(ix, error);
+            Some(Verdict::Ask) => {
+                if let Outcome::Unknown(error) = outcome {
+                    self.note_failed(ix, error);
+                }
                 self.read_completed(ix);
             }
+            None => {}
         }
     }
 
     fn read_completed(&mut self, ix: KeyIx) {
         let Some(key) = self.view.keys.key(ix) else { return };
-        self.io.read(self.view, ReadFor::Complete(ix), &RecordName::Key(key));
-        self.set_write_state(ix, WriteState::Reading);
+        let id = self.io.read(self.view, ReadFor::Complete(ix), &RecordName::Key(key));
+        self.set_register(ix, Register::Reading(id));
     }
 
     fn note_failed(&mut self, ix: KeyIx, error: &StoreError) {
@@ -151,7 +151,7 @@ impl KeyHandler<'_> {
         let Phase::Completing(completing) = &hold.phase else { return };
         let denied = matches!(error, Some(StoreError::Denied { .. }));
         if !denied && hold.since + self.timing.lease * 2 > now.at {
-            return self.set_write_state(ix, WriteState::Retry(now.at + pause));
+            return self.set_register(ix, Register::Retry(now.at + pause));
         }
         let unsaid = || StoreError::Other { what: "conflicts over an unchanged record".into() };
         let error = completing.failed.clone().unwrap_or_else(unsaid);
@@ -163,10 +163,11 @@ impl KeyHandler<'_> {
         &mut self,
         now: Now,
         ix: KeyIx,
+        id: ReadId,
         answer: Result<Option<Record>, StoreError>,
     ) {
         let Some(hold) = self.keys.holds.keys.get_mut(ix) else { return };
-        if hold.write_state_mut().is_none_or(|doubt| *doubt != WriteState::Reading) {
+        if !hold.register_mut().is_some_and(|write| write.on_read(id)) {
             return;
         }
         let Phase::Completing(completing) = &hold.phase else { return };

@@ -2,12 +2,13 @@
 //! owner.
 
 use super::KeyHandler;
-use super::hold::{HandOver, Hold, Next, Phase, Why, WriteState};
+use super::hold::{HandOver, Hold, Next, Phase, Why};
 use super::reconcile::claim_write;
 use crate::edge::Notice;
 use crate::edge::StopReason;
 use crate::id::{Revision, Token};
 use crate::node::io::WriteFor;
+use crate::node::register::Register;
 use crate::time::Now;
 use crate::view::{KeyIx, Note};
 use crate::wire::{ClaimRecord, CoolDown, MAX_COOL_DOWNS};
@@ -28,7 +29,7 @@ impl KeyHandler<'_> {
             slot,
             why,
             unwritten: None,
-            doubt: WriteState::Retry(now.at),
+            write: Register::Retry(now.at),
         }));
         self.write_hand_over(now, ix);
     }
@@ -36,7 +37,7 @@ impl KeyHandler<'_> {
     /// A claim that names this session and that it may not run: it is written free, with this node
     /// in `not`; it never chooses a receiver for what it did not have.
     pub(super) fn return_unrun(&mut self, now: Now, ix: KeyIx, token: Token, revision: Revision) {
-        let doubt = WriteState::Retry(now.at);
+        let write = Register::Retry(now.at);
         let phase = Phase::HandingOver(Box::new(HandOver {
             next: Next::Free,
             ran: token,
@@ -44,7 +45,7 @@ impl KeyHandler<'_> {
             slot: false,
             why: Why::ReturnedUnrun,
             unwritten: None,
-            doubt,
+            write,
         }));
         self.keys.holds.keys.insert(ix, Hold { token, revision, since: now.at, phase });
         let Some(entry) = self.view.keys.get_mut(ix) else { return };
@@ -64,7 +65,7 @@ impl KeyHandler<'_> {
         };
         if !works {
             hand_over.unwritten = None;
-            return self.set_write_state(ix, WriteState::Retry(now.at + self.timing.heartbeat));
+            return self.set_register(ix, Register::Retry(now.at + self.timing.heartbeat));
         }
         let (why, is_first) = (hand_over.why, *token == hand_over.ran);
         let next = self.choose_next(now, ix, why);
@@ -142,7 +143,7 @@ impl KeyHandler<'_> {
             WriteFor::Claim(ix),
             claim_write(key, claim.as_ref(), revision),
         );
-        self.set_write_state(ix, WriteState::Writing(id));
+        self.set_register(ix, Register::Writing(id));
     }
 
     fn add_self(&self, cool_downs: &mut Vec<CoolDown>) {
@@ -175,7 +176,7 @@ impl KeyHandler<'_> {
         let Some(hold) = self.keys.holds.keys.get(ix) else { return };
         if revision < hold.revision {
             // A leader of old answers, or the log lost its tail; a resync tells which.
-            return self.set_write_state(ix, WriteState::Retry(now.at + self.timing.heartbeat));
+            return self.set_register(ix, Register::Retry(now.at + self.timing.heartbeat));
         }
         let owner = self.owner_of(self.session.me);
         if let Phase::HandingOver(hand_over) = &hold.phase
@@ -198,7 +199,7 @@ impl KeyHandler<'_> {
         if let Some(hold) = self.keys.holds.keys.get_mut(ix) {
             hold.revision = revision;
         }
-        self.set_write_state(ix, WriteState::Retry(now.at + self.timing.retry));
+        self.set_register(ix, Register::Retry(now.at + self.timing.retry));
     }
 
     /// The hand-over is in the log.

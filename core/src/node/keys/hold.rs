@@ -13,11 +13,12 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use crate::edge::RequestId;
 use crate::edge::StopReason;
-use crate::edge::{RequestId, WriteId};
 use crate::guard::broken;
 use crate::id::{Revision, Token};
 use crate::log::StoreError;
+use crate::node::register::Register;
 use crate::time::Time;
 use crate::view::{KeyIx, KeyTable, OwnerIx};
 
@@ -37,7 +38,9 @@ pub(in crate::node) struct Hold {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::node) enum Phase {
     /// The claim is being written.
-    Taking(WriteState),
+    Taking(Register),
+    /// The claim is in the log; the key is started when the view is complete.
+    Taken,
     /// The application was told to start.
     Running,
     /// The application was told to stop, and has not confirmed.
@@ -59,7 +62,7 @@ pub(in crate::node) struct Completing {
     pub(in crate::node) announced: Revision,
     /// What the store said last where the key could not be deleted.
     pub(in crate::node) failed: Option<StoreError>,
-    pub(in crate::node) doubt: WriteState,
+    pub(in crate::node) write: Register,
 }
 
 /// Why a claim is given away: it decides who gets it.
@@ -87,7 +90,7 @@ pub(in crate::node) struct HandOver {
     pub(in crate::node) why: Why,
     /// Since when it has been tried to no effect.
     pub(in crate::node) unwritten: Option<Time>,
-    pub(in crate::node) doubt: WriteState,
+    pub(in crate::node) write: Register,
 }
 
 /// A stop that the application was told.
@@ -111,19 +114,6 @@ pub(in crate::node) enum Next {
     Gone,
     /// It is written anew, with a new token: the key is started here again.
     Again,
-}
-
-/// What is known of a write.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::node) enum WriteState {
-    /// It is on its way.
-    Writing(WriteId),
-    /// Its outcome is not certain; the record is being read from the leader.
-    Reading,
-    /// It is to be tried again at this time.
-    Retry(Time),
-    /// It is in the log; what follows from that waits for a complete view.
-    Won,
 }
 
 /// A run that was lost and is not confirmed over.
@@ -186,7 +176,7 @@ impl Holds {
     /// How many keys this node has and has not given away.
     pub(in crate::node) fn kept(&self) -> usize {
         let kept = |(_, hold): &(KeyIx, &Hold)| {
-            !matches!(hold.phase, Phase::Taking(_) | Phase::HandedOver)
+            !matches!(hold.phase, Phase::Taking(_) | Phase::Taken | Phase::HandedOver)
         };
         self.keys.iter().filter(kept).count()
     }
@@ -297,12 +287,12 @@ impl Hold {
     }
 
     /// The write that is on its way for it.
-    pub(in crate::node) fn write_state_mut(&mut self) -> Option<&mut WriteState> {
+    pub(in crate::node) fn register_mut(&mut self) -> Option<&mut Register> {
         match &mut self.phase {
-            Phase::Taking(doubt) => Some(doubt),
-            Phase::Completing(completing) => Some(&mut completing.doubt),
-            Phase::HandingOver(hand_over) => Some(&mut hand_over.doubt),
-            Phase::Running | Phase::Stopping(_) | Phase::HandedOver => None,
+            Phase::Taking(write) => Some(write),
+            Phase::Completing(completing) => Some(&mut completing.write),
+            Phase::HandingOver(hand_over) => Some(&mut hand_over.write),
+            Phase::Taken | Phase::Running | Phase::Stopping(_) | Phase::HandedOver => None,
         }
     }
 }

@@ -45,7 +45,7 @@ impl KeyHandler<'_> {
                 }
             }
             Phase::Completing(completing) => self.answer_doubtful(completing.request),
-            Phase::Taking(_) => self.keys.takes.end(),
+            Phase::Taking(_) | Phase::Taken => self.keys.takes.end(),
             Phase::HandingOver(_) | Phase::HandedOver => {}
         }
         self.unpin_if_done(ix);

@@ -1,13 +1,14 @@
 //! Looking at one key: what is to be done about it, worked out from the view, the plan and the hold.
 
 use super::KeyHandler;
-use super::hold::{Hold, Phase, WriteState};
+use super::hold::{Hold, Phase};
 use crate::edge::Action;
 use crate::edge::StopReason;
 use crate::guard::broken;
 use crate::id::{Revision, Token};
 use crate::log::Write;
 use crate::node::io::WriteFor;
+use crate::node::register::Register;
 use crate::plan::score;
 use crate::time::Now;
 use crate::timing::{TOMBSTONE_TTL, UNKNOWN_LEASE, observed};
@@ -24,6 +25,7 @@ impl KeyHandler<'_> {
         match self.keys.holds.keys.get(ix).map(|hold| &hold.phase) {
             None => self.reconcile_free(now, ix),
             Some(Phase::Taking(_)) => self.reconcile_taking(now, ix),
+            Some(Phase::Taken) => {}
             Some(Phase::Running) => self.reconcile_running(now, ix),
             #[cfg(test)]
             Some(Phase::Stopping(_)) if broken!(StopIsFinal) => self.take_stop_back(now, ix),
@@ -37,7 +39,7 @@ impl KeyHandler<'_> {
     /// A time that was set for this key has come.
     pub(super) fn on_later(&mut self, now: Now, ix: KeyIx) {
         if let Some(hold) = self.keys.holds.keys.get_mut(ix)
-            && let Some(WriteState::Retry(at)) = hold.write_state_mut()
+            && let Some(Register::Retry(at)) = hold.register_mut()
             && *at <= now.at
         {
             return self.retry(now, ix);
@@ -110,7 +112,7 @@ impl KeyHandler<'_> {
             return self.start(now, ix, token, revision);
         }
         self.keys.takes.begin();
-        let phase = Phase::Taking(WriteState::Won);
+        let phase = Phase::Taken;
         self.keys.holds.keys.insert(ix, Hold { token, revision, since: now.at, phase });
     }
 
@@ -140,7 +142,7 @@ impl KeyHandler<'_> {
         entry.note(Note::Pinned);
         let last = entry.claim.token;
         let token = self.next_token(now, last);
-        let phase = Phase::Taking(WriteState::Retry(now.at));
+        let phase = Phase::Taking(Register::Retry(now.at));
         self.keys.holds.keys.insert(ix, Hold { token, revision, since: now.at, phase });
         self.keys.takes.begin();
         self.write_take(now, ix);

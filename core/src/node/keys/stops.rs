@@ -1,9 +1,11 @@
 //! The record of unconfirmed stops, written with a heartbeat and on change.
 
 use super::KeyHandler;
+use crate::edge::{ReadId, WriteId};
 use crate::id::Revision;
 use crate::log::{Outcome, Record, StoreError, Write};
 use crate::node::io::{ReadFor, WriteFor, answer_revision};
+use crate::node::register::{Register, Verdict};
 use crate::node::session::Life;
 use crate::time::{Now, Time};
 use crate::timing::TOMBSTONE_TTL;
@@ -15,13 +17,21 @@ use crate::wire::{MAX_STOPS, OldestStop, RecordName, StopsRecord};
 pub(super) struct OwnStops {
     revision: Revision,
     written: Option<(u64, u64, Time)>,
-    writing: bool,
+    write: Register,
     /// When it is written again though nothing changed.
     again: Time,
     /// When the newest one was made that is on its way or recorded.
     made: Option<Time>,
     /// When the newest one was made that is recorded.
     recorded: Option<Time>,
+}
+
+impl OwnStops {
+    /// It is not known what stands: until it is read, it counts as something that has to go.
+    fn forget_written(&mut self) {
+        self.written = Some((u64::MAX, 0, Time::default()));
+        self.made = self.recorded;
+    }
 }
 
 impl KeyHandler<'_> {
@@ -39,7 +49,7 @@ impl KeyHandler<'_> {
 
     /// Writes which stops are told and not confirmed, with a heartbeat and on change.
     pub(in crate::node) fn write_stops(&mut self, now: Now) {
-        if !matches!(self.session.life, Life::Active(_)) || self.keys.stops.writing {
+        if !matches!(self.session.life, Life::Active(_)) || !self.keys.stops.write.is_due(now.at) {
             return;
         }
         let count = self.keys.holds.open_count() as u64;
@@ -69,39 +79,50 @@ impl KeyHandler<'_> {
             ttl: Some(TOMBSTONE_TTL),
             expires_in: None,
         };
-        self.keys.stops.writing = true;
         self.keys.stops.made = Some(now.at);
         self.keys.stops.written = Some(state);
-        self.io.write(self.view, WriteFor::Stops, write);
+        self.keys.stops.write = Register::Writing(self.io.write(self.view, WriteFor::Stops, write));
     }
 
-    pub(in crate::node) fn on_stops_wrote(&mut self, outcome: &Outcome) {
+    pub(in crate::node) fn on_stops_wrote(&mut self, now: Now, id: WriteId, outcome: &Outcome) {
         let stops = &mut self.keys.stops;
-        if let Outcome::Acked(revision) = outcome {
-            stops.revision = *revision;
-            stops.writing = false;
-            stops.recorded = stops.made;
-            // What waited for it can be given away now.
-            let made = stops.made.unwrap_or_default();
-            let given: Vec<KeyIx> = self.keys.holds.given(made).collect();
-            for ix in given {
-                self.keys.reconcile_at(made, ix);
+        match stops.write.on_wrote(id, outcome) {
+            Some(Verdict::Landed(revision)) => {
+                stops.revision = revision;
+                stops.recorded = stops.made;
+                // What waited for it can be given away now.
+                let made = stops.made.unwrap_or_default();
+                let given: Vec<KeyIx> = self.keys.holds.given(made).collect();
+                for ix in given {
+                    self.keys.reconcile_at(made, ix);
+                }
             }
-        } else {
-            // Until it is read, what stands there is taken for something that has to go.
-            stops.written = Some((u64::MAX, 0, Time::default()));
-            stops.made = stops.recorded;
-            let name = RecordName::Stops(self.config.node.clone());
-            self.io.read(self.view, ReadFor::Stops, &name);
+            Some(Verdict::Ask) => {
+                stops.forget_written();
+                let name = RecordName::Stops(self.config.node.clone());
+                let id = self.io.read(self.view, ReadFor::Stops, &name);
+                self.keys.stops.write = Register::Reading(id);
+            }
+            Some(Verdict::Refused(_)) => {
+                stops.forget_written();
+                stops.write = Register::Retry(now.at + self.timing.heartbeat);
+            }
+            None => {}
         }
     }
 
-    pub(in crate::node) fn on_stops_read(&mut self, answer: Result<Option<Record>, StoreError>) {
-        self.keys.stops.writing = false;
-        if let Ok(record) = answer {
-            self.keys.stops.revision = answer_revision(record.as_ref());
+    pub(in crate::node) fn on_stops_read(
+        &mut self,
+        id: ReadId,
+        answer: Result<Option<Record>, StoreError>,
+    ) {
+        let stops = &mut self.keys.stops;
+        if stops.write.on_read(id)
+            && let Ok(record) = answer
+        {
+            stops.revision = answer_revision(record.as_ref());
             if record.is_none_or(|record| record.value.is_none()) {
-                self.keys.stops.written = None;
+                stops.written = None;
             }
         }
     }

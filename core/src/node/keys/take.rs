@@ -4,13 +4,14 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::ops::Bound::{Excluded, Unbounded};
 
 use super::KeyHandler;
-use super::hold::{Hold, Phase, WriteState};
+use super::hold::{Hold, Phase};
 use super::reconcile::claim_write;
-use crate::edge::{Notice, WriteId};
+use crate::edge::{Notice, ReadId, WriteId};
 use crate::guard::broken;
 use crate::id::Revision;
 use crate::log::{Outcome, Record, StoreError};
 use crate::node::io::{ReadFor, WriteFor, answer_revision};
+use crate::node::register::{Register, Verdict};
 use crate::time::{Now, Time};
 use crate::view::{KeyIx, Note};
 use crate::wire::{ClaimRecord, Owner, RecordName};
@@ -118,7 +119,7 @@ impl KeyHandler<'_> {
             return;
         }
         let token = self.next_token(now, last);
-        let phase = Phase::Taking(WriteState::Retry(now.at));
+        let phase = Phase::Taking(Register::Retry(now.at));
         let hold = Hold { token, revision, since: now.at, phase };
         self.keys.holds.keys.insert(ix, hold);
         if let Some(entry) = self.view.keys.get_mut(ix) {
@@ -142,15 +143,15 @@ impl KeyHandler<'_> {
         let claim = ClaimRecord { owner, token, cooling_down: self.cool_downs_of(now, ix) };
         let id =
             self.io.write(self.view, WriteFor::Claim(ix), claim_write(key, Some(&claim), revision));
-        self.set_write_state(ix, WriteState::Writing(id));
+        self.set_register(ix, Register::Writing(id));
     }
 
-    pub(super) fn set_write_state(&mut self, ix: KeyIx, state: WriteState) {
-        if let WriteState::Retry(at) = state {
+    pub(super) fn set_register(&mut self, ix: KeyIx, state: Register) {
+        if let Register::Retry(at) = state {
             self.keys.reconcile_at(at, ix);
         }
-        if let Some(doubt) = self.keys.holds.keys.get_mut(ix).and_then(Hold::write_state_mut) {
-            *doubt = state;
+        if let Some(write) = self.keys.holds.keys.get_mut(ix).and_then(Hold::register_mut) {
+            *write = state;
         }
     }
 
@@ -163,27 +164,24 @@ impl KeyHandler<'_> {
         outcome: &Outcome,
     ) {
         let Some(hold) = self.keys.holds.keys.get_mut(ix) else { return };
-        if hold.write_state_mut().is_none_or(|doubt| *doubt != WriteState::Writing(id)) {
+        let Some(verdict) = hold.register_mut().and_then(|write| write.on_wrote(id, outcome))
+        else {
+            return;
+        };
+        #[cfg(test)]
+        if self.mistakes(now, ix, outcome) {
             return;
         }
-        match outcome {
-            Outcome::Acked(revision) => self.on_claim_landed(now, ix, *revision),
-            #[cfg(test)]
-            Outcome::Conflict if broken!(ConflictIsFailure) => self.believe(now, ix),
-            #[cfg(test)]
-            Outcome::Unknown(_) if broken!(UnknownIsDoubt) => self.believe(now, ix),
-            #[cfg(test)]
-            Outcome::Unknown(_) if broken!(HandOnce) && self.is_handing(ix) => {
-                self.start_again(now, ix);
-            }
-            Outcome::Conflict | Outcome::Unknown(_) => self.read_claim(ix),
-            Outcome::Refused(error) => {
-                // A right that lacks keeps the node from hand_over its keys away for good. What is full
+        match verdict {
+            Verdict::Landed(revision) => self.on_claim_landed(now, ix, revision),
+            Verdict::Ask => self.read_claim(ix),
+            Verdict::Refused(error) => {
+                // A right that lacks keeps the node from giving its keys away for good. What is full
                 // has room again some day: until then keys that run are better off here.
                 let matters =
                     matches!(error, StoreError::Denied { .. }) || self.session.leaving.is_asked();
                 if !matters || !self.fence_if_stuck(now, ix) {
-                    self.set_write_state(ix, WriteState::Retry(now.at + self.timing.heartbeat));
+                    self.set_register(ix, Register::Retry(now.at + self.timing.heartbeat));
                 }
             }
         }
@@ -194,7 +192,7 @@ impl KeyHandler<'_> {
     /// lands nevertheless, the claim names this session, and is treated like any other that does.
     pub(super) fn retry_take(&mut self, now: Now, ix: KeyIx) {
         if !self.is_working(now) {
-            return self.set_write_state(ix, WriteState::Retry(now.at + self.timing.heartbeat));
+            return self.set_register(ix, Register::Retry(now.at + self.timing.heartbeat));
         }
         let old = |hold: &Hold| hold.since + self.timing.heartbeat * 2 <= now.at;
         if self.is_named(ix) || !self.keys.holds.keys.get(ix).is_some_and(old) {
@@ -215,8 +213,8 @@ impl KeyHandler<'_> {
 
     pub(super) fn read_claim(&mut self, ix: KeyIx) {
         let Some(key) = self.view.keys.key(ix) else { return };
-        self.io.read(self.view, ReadFor::Claim(ix), &RecordName::Claim(key));
-        self.set_write_state(ix, WriteState::Reading);
+        let id = self.io.read(self.view, ReadFor::Claim(ix), &RecordName::Claim(key));
+        self.set_register(ix, Register::Reading(id));
     }
 
     /// The leader's answer where the write of a claim is doubtful.
@@ -224,16 +222,17 @@ impl KeyHandler<'_> {
         &mut self,
         now: Now,
         ix: KeyIx,
+        id: ReadId,
         answer: Result<Option<Record>, StoreError>,
     ) {
         let Some(hold) = self.keys.holds.keys.get_mut(ix) else { return };
-        if hold.write_state_mut().is_none_or(|doubt| *doubt != WriteState::Reading) {
+        if !hold.register_mut().is_some_and(|write| write.on_read(id)) {
             return;
         }
-        let retry = WriteState::Retry(now.at + self.timing.retry);
+        let retry = Register::Retry(now.at + self.timing.retry);
         let Ok(record) = answer else {
             if !self.fence_if_stuck(now, ix) {
-                self.set_write_state(ix, retry);
+                self.set_register(ix, retry);
             }
             return;
         };
@@ -242,7 +241,7 @@ impl KeyHandler<'_> {
         let claim = value.and_then(|v| ClaimRecord::decode(v).ok());
         if revision == hold.revision {
             if !self.fence_if_stuck(now, ix) {
-                self.set_write_state(ix, retry);
+                self.set_register(ix, retry);
             }
             return;
         }
@@ -277,7 +276,7 @@ impl KeyHandler<'_> {
                 if let Some(hold) = self.keys.holds.keys.get_mut(ix) {
                     hold.token = token;
                 }
-                self.set_write_state(ix, WriteState::Retry(now.at));
+                self.set_register(ix, Register::Retry(now.at));
             }
             _ => self.drop_take(now, ix),
         }

@@ -1,12 +1,12 @@
 //! Renewing the lease.
 
-use super::lease::Step;
 use super::{Life, SessionHandler};
-use crate::edge::{Action, End, Notice, WriteId};
+use crate::edge::{Action, End, Notice, ReadId, WriteId};
 use crate::guard::broken;
 use crate::id::Revision;
 use crate::log::{Outcome, Record, StoreError, Write};
 use crate::node::io::{Demand, ReadFor, WriteFor};
+use crate::node::register::{Register, Verdict};
 use crate::time::{Now, Time};
 use crate::wire::{LeaseRecord, LeaseState};
 
@@ -17,7 +17,7 @@ impl SessionHandler<'_> {
     /// Sends the next attempt if it is time.
     pub(in crate::node) fn drive_heartbeat(&mut self, now: Now) {
         let Some(lease) = self.session.lease() else { return };
-        if lease.step != Step::Idle || lease.next > now.at {
+        if lease.write.is_open() || lease.next > now.at {
             return;
         }
         let beat = lease.beat + 1;
@@ -59,7 +59,7 @@ impl SessionHandler<'_> {
     /// Whether the acknowledgement of the attempt that is on its way shows that the log lost an earlier
     /// one.
     pub(in crate::node) fn shows_loss(&mut self, id: WriteId, revision: Revision) -> bool {
-        let lease = self.session.lease_mut().filter(|lease| lease.step == Step::Writing(id));
+        let lease = self.session.lease_mut().filter(|lease| lease.write == Register::Writing(id));
         lease.is_some_and(|lease| lease.shows_loss(revision))
     }
 
@@ -71,26 +71,28 @@ impl SessionHandler<'_> {
         id: WriteId,
         outcome: &Outcome,
     ) {
-        // By its number, since each session counts its attempts from 1.
-        if self.session.lease().is_none_or(|lease| lease.step != Step::Writing(id)) {
-            return;
-        }
-        if let Outcome::Acked(revision) = outcome {
-            return self.on_lease_seen(now, beat, *revision);
+        let retry = self.timing.retry;
+        let Some(lease) = self.session.lease_mut() else { return };
+        match lease.write.on_wrote(id, outcome) {
+            Some(Verdict::Landed(revision)) => return self.on_lease_seen(now, beat, revision),
+            Some(Verdict::Refused(_)) => lease.next = now.at + retry,
+            Some(Verdict::Ask) => {
+                let id = self.io.read(self.view, ReadFor::OwnLease, &self.lease_name());
+                if let Some(lease) = self.session.lease_mut() {
+                    lease.write = Register::Reading(id);
+                }
+            }
+            None => return,
         }
         if let Outcome::Refused(error) | Outcome::Unknown(error) = outcome {
             self.io.notice(Notice::StoreFailed { what: "renew the lease", error: error.clone() });
-        }
-        let id = self.io.read(self.view, ReadFor::OwnLease, &self.lease_name());
-        if let Some(lease) = self.session.lease_mut() {
-            lease.step = Step::Reading(id);
         }
     }
 
     /// The record is known to hold this attempt, at this revision: from an acknowledgement, a read
     /// or the watch.
     pub(in crate::node) fn on_lease_seen(&mut self, now: Now, beat: u64, revision: Revision) {
-        let (heartbeat, retry) = (self.timing.heartbeat, self.timing.retry);
+        let heartbeat = self.timing.heartbeat;
         let Some(lease) = self.session.lease_mut() else { return };
         let newest = beat == lease.beat;
         let news = lease.proved(beat, revision);
@@ -99,11 +101,8 @@ impl SessionHandler<'_> {
             lease.count_from(now.at);
         }
         if newest {
-            lease.step = Step::Idle;
+            lease.write = Register::Idle;
             lease.next = (lease.next + heartbeat).max(now.at);
-        } else if matches!(lease.step, Step::Reading(_)) {
-            lease.step = Step::Idle;
-            lease.next = now.at + retry;
         }
         self.watch.on_lease_acked(now.at, revision);
         if !news {
@@ -120,15 +119,15 @@ impl SessionHandler<'_> {
     pub(in crate::node) fn on_own_lease_read(
         &mut self,
         now: Now,
+        id: ReadId,
         answer: Result<Option<Record>, StoreError>,
     ) {
         let retry = self.timing.retry;
         let Some(lease) = self.session.lease_mut() else { return };
-        if !matches!(lease.step, Step::Reading(_)) {
+        if !lease.write.on_read(id) {
             return;
         }
         let Ok(record) = answer else {
-            lease.step = Step::Idle;
             lease.next = now.at + retry;
             return;
         };
@@ -166,6 +165,9 @@ impl SessionHandler<'_> {
             LeaseState::Live if found.session == session => {
                 self.on_lease_seen(now, found.beat, revision);
                 if let Some(lease) = self.session.lease_mut().filter(|_| read) {
+                    // It may hold an earlier attempt.
+                    let overdue = lease.next <= now.at;
+                    lease.next = if overdue { now.at + self.timing.retry } else { lease.next };
                     lease.revision = revision;
                 }
             }

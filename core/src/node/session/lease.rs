@@ -1,8 +1,9 @@
 //! The node's own lease: when it was last proved to be renewed, and what may still be on its way.
 
-use crate::edge::{ReadId, WriteId};
+use crate::edge::WriteId;
 use crate::guard::broken;
 use crate::id::{Revision, Session};
+use crate::node::register::Register;
 use crate::time::Time;
 use crate::timing::Timing;
 
@@ -26,20 +27,9 @@ pub(in crate::node) struct Lease {
     over: Revision,
     /// The attempts that nothing is known of, with the time each was sent.
     sent: Vec<(u64, Time)>,
-    pub(super) step: Step,
+    pub(super) write: Register,
     /// When the next attempt goes out.
     pub(super) next: Time,
-}
-
-/// Where the current attempt is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Step {
-    /// None is on its way.
-    Idle,
-    /// It was written; its outcome is not known.
-    Writing(WriteId),
-    /// Its outcome is doubtful; the record is being read back.
-    Reading(ReadId),
 }
 
 impl Lease {
@@ -53,7 +43,7 @@ impl Lease {
             recorded: Revision::NONE,
             over: Revision::NONE,
             sent: Vec::new(),
-            step: Step::Idle,
+            write: Register::Idle,
             next: now,
         }
     }
@@ -66,7 +56,7 @@ impl Lease {
         }
         self.sent.push((self.beat, now));
         self.over = self.revision;
-        self.step = Step::Writing(write);
+        self.write = Register::Writing(write);
         self.beat
     }
 
@@ -103,7 +93,7 @@ impl Lease {
     /// The record to write over is another one than was thought; the next attempt goes out then.
     pub(super) fn retry_over(&mut self, revision: Revision, next: Time) {
         self.revision = revision;
-        self.step = Step::Idle;
+        self.write = Register::Idle;
         self.next = next;
     }
 

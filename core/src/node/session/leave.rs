@@ -1,12 +1,13 @@
 //! Ending a session: the record that ends the lease for the others, then the member record.
 
-use super::lease::{Lease, Step};
+use super::lease::Lease;
 use super::{Life, OwnSession, SessionHandler};
-use crate::edge::{End, RequestId};
+use crate::edge::{End, ReadId, RequestId, WriteId};
 use crate::guard::broken;
 use crate::id::Revision;
 use crate::log::{Outcome, Record, StoreError, Write};
 use crate::node::io::{ReadFor, WriteFor, answer_revision};
+use crate::node::register::{Register, Verdict};
 use crate::time::{Now, Time};
 use crate::timing::Timing;
 use crate::wire::{LeaseRecord, LeaseState, RecordName};
@@ -22,8 +23,8 @@ pub(in crate::node) struct Leaving {
     pub(in crate::node) drained: bool,
     /// The lease is ended; the member record is being deleted.
     ended: bool,
-    /// When the end of the lease is tried again.
-    end_at: Option<Time>,
+    /// The record that ends the lease, then the deletion of the member record.
+    write: Register,
 }
 
 impl Leaving {
@@ -44,7 +45,7 @@ impl OwnSession {
     }
 
     pub(super) fn cancel_timeout(&self, lease: &Lease, timing: &Timing) -> Option<Time> {
-        lease.until(timing).into_iter().chain(self.leaving.end_at).min()
+        lease.until(timing).into_iter().chain(self.leaving.write.timeout()).min()
     }
 }
 
@@ -58,29 +59,24 @@ impl SessionHandler<'_> {
             return self.end(End::Cancelled);
         }
         let quiet = self.keys.holds.unconfirmed.is_empty() || broken!(QuietBeforeEnd);
-        if !quiet || self.session.leaving.end_at.is_some_and(|at| at > now.at) {
+        if !quiet || !self.session.leaving.write.is_due(now.at) {
             return;
-        }
-        if self.session.leaving.ended {
-            return self.end(End::Cancelled);
         }
         let beat = lease.beat + 1;
         let write = self.lease_write(LeaseState::Ended, beat);
-        self.session.leaving.end_at = Some(now.at + self.timing.ack * 2 + self.timing.retry);
-        self.io.write(self.view, WriteFor::End, write);
+        let id = self.io.write(self.view, WriteFor::End, write);
+        self.session.leaving.write = Register::Writing(id);
     }
 
     /// The end of the lease was written, or not: then it is tried again over what stands there.
-    pub(in crate::node) fn on_end_wrote(&mut self, now: Now, outcome: &Outcome) {
-        if !matches!(self.session.life, Life::Cancelling(_)) || self.session.leaving.ended {
-            return;
-        }
-        if let Outcome::Acked(_) = outcome {
-            return self.delete_own_member(now);
-        }
-        let id = self.io.read(self.view, ReadFor::End, &self.lease_name());
-        if let Some(lease) = self.session.lease_mut() {
-            lease.step = Step::Reading(id);
+    pub(in crate::node) fn on_end_wrote(&mut self, id: WriteId, outcome: &Outcome) {
+        match self.session.leaving.write.on_wrote(id, outcome) {
+            Some(Verdict::Landed(_)) => self.delete_own_member(),
+            Some(Verdict::Ask | Verdict::Refused(_)) => {
+                let id = self.io.read(self.view, ReadFor::End, &self.lease_name());
+                self.session.leaving.write = Register::Reading(id);
+            }
+            None => {}
         }
     }
 
@@ -88,13 +84,14 @@ impl SessionHandler<'_> {
     pub(in crate::node) fn on_end_read(
         &mut self,
         now: Now,
+        id: ReadId,
         answer: Result<Option<Record>, StoreError>,
     ) {
-        let ended = self.session.leaving.ended;
         let Life::Cancelling(lease) = &mut self.session.life else { return };
-        if ended {
+        if !self.session.leaving.write.on_read(id) {
             return;
         }
+        self.session.leaving.write = Register::Retry(now.at + self.timing.retry);
         let session = lease.session;
         let Ok(record) = answer else { return };
         lease.revision = answer_revision(record.as_ref());
@@ -104,24 +101,23 @@ impl SessionHandler<'_> {
         // could tell that the session is over.
         let over = found.is_some_and(|f| f.session != session || f.state != LeaseState::Live);
         if over {
-            return self.delete_own_member(now);
+            self.delete_own_member();
         }
-        self.session.leaving.end_at = Some(now.at + self.timing.retry);
     }
 
     /// The log says that the session which is being cancelled is over: most often it is the own end,
     /// which the watch delivered before its acknowledgement came.
-    pub(in crate::node) fn on_session_over(&mut self, now: Now) {
+    pub(in crate::node) fn on_session_over(&mut self) {
         if !self.keys.holds.unconfirmed.is_empty() {
             self.end(End::Cancelled);
         } else if !self.session.leaving.ended {
-            self.delete_own_member(now);
+            self.delete_own_member();
         }
     }
 
     /// The session is over; its member record goes too, as far as that is known. Observers see to it
     /// otherwise.
-    fn delete_own_member(&mut self, now: Now) {
+    fn delete_own_member(&mut self) {
         let revision = self.member.revision();
         if revision == Revision::NONE {
             return self.end(End::Cancelled);
@@ -129,13 +125,13 @@ impl SessionHandler<'_> {
         let write =
             Write::delete(RecordName::Member(self.config.node.clone()).to_string(), Some(revision));
         self.session.leaving.ended = true;
-        self.session.leaving.end_at = Some(now.at + self.timing.ack);
-        self.io.write(self.view, WriteFor::MemberGone(self.config.node.clone()), write);
+        let purpose = WriteFor::MemberGone(self.config.node.clone());
+        self.session.leaving.write = Register::Writing(self.io.write(self.view, purpose, write));
     }
 
     /// The deletion of the own member record has an outcome.
-    pub(in crate::node) fn on_own_member_gone(&mut self) {
-        if self.session.leaving.ended {
+    pub(in crate::node) fn on_own_member_gone(&mut self, id: WriteId) {
+        if self.session.leaving.write == Register::Writing(id) {
             self.end(End::Cancelled);
         }
     }

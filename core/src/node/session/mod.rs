@@ -7,11 +7,12 @@ mod leave;
 mod rejoin;
 
 pub(super) use self::join::PLAN;
-use self::lease::{Lease, Step};
+use self::lease::Lease;
 pub(super) use self::leave::Leaving;
 use super::io::Io;
 use super::keys::Keys;
 use super::member::OwnMember;
+use super::register::Register;
 use super::trust::LogWatch;
 use crate::config::Config;
 use crate::edge::End;
@@ -130,7 +131,7 @@ impl OwnSession {
         looked: Time,
     ) -> Option<Time> {
         let lease_at = |lease: &Lease| {
-            let beat = (lease.step == Step::Idle).then_some(lease.next);
+            let beat = (lease.write == Register::Idle).then_some(lease.next);
             beat.into_iter().chain(lease.fence_at(timing)).min()
         };
         match &self.life {
