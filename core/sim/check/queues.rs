@@ -18,7 +18,7 @@ impl World {
             ("reads under way", sizes.reads, KEYS * 4 + nodes),
             ("times set", sizes.later, KEYS * 40),
             ("unconfirmed runs", sizes.unconfirmed, KEYS),
-            ("marks", sizes.marks, KEYS),
+            ("spent claims", sizes.spent, KEYS),
             ("sessions known", sizes.owners, KEYS + nodes * 8),
             ("proofs", sizes.proofs, KEYS + nodes * 8),
         ];

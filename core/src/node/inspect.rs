@@ -15,7 +15,7 @@ pub struct Sizes {
     pub reads: usize,
     pub later: usize,
     pub unconfirmed: usize,
-    pub marks: usize,
+    pub spent: usize,
     pub owners: usize,
     pub proofs: usize,
 }
@@ -32,8 +32,8 @@ impl Node {
             writes: self.io.writes.len(),
             reads: self.io.reads.len(),
             later: self.keys.waiting(),
-            unconfirmed: self.keys.holds.unconfirmed.len(),
-            marks: self.keys.holds.marks.len(),
+            unconfirmed: self.keys.holds.sizes().0,
+            spent: self.keys.holds.sizes().1,
             owners: self.view.owners.count(),
             proofs: self.peers.proofs(),
         }

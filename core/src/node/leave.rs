@@ -90,7 +90,7 @@ impl Node {
             }
             return;
         }
-        let idle = self.keys.takes.is_idle() && self.keys.holds.keys.is_empty();
+        let idle = self.keys.takes.is_idle() && self.keys.holds.is_empty();
         if !idle
             || !self.session.is_working(now, &self.timing, &self.watch)
             || self.view.owners.get(self.session.me).is_some_and(|o| {

@@ -89,7 +89,7 @@ impl Node {
     pub(super) fn lose_all(&mut self, reason: LostReason, until: Time) {
         // What was not sent belongs to a session that writes nothing any more.
         self.io.push(Action::Withdraw);
-        for ix in self.keys.holds.keys.keys() {
+        for ix in self.keys.holds.keys() {
             self.keys().lose(ix, reason, until);
         }
         self.keys.takes.clear();

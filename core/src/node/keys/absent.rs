@@ -19,7 +19,7 @@ impl KeyHandler<'_> {
     pub(in crate::node) fn on_key_not_shown(&mut self, ix: KeyIx) {
         let keys = &self.view.keys;
         let (Some(entry), Some(key)) = (keys.get(ix), keys.key(ix)) else { return };
-        if self.keys.holds.keys.contains(ix) && !broken!(AbsenceIsAsked) {
+        if self.keys.holds.contains(ix) && !broken!(AbsenceIsAsked) {
             self.io.read(self.view, ReadFor::KeyGone(ix, entry.announced), &RecordName::Key(key));
         } else {
             self.view.drop_key(ix);
@@ -30,7 +30,7 @@ impl KeyHandler<'_> {
     pub(in crate::node) fn on_claim_not_shown(&mut self, ix: KeyIx) {
         let keys = &self.view.keys;
         let (Some(entry), Some(key)) = (keys.get(ix), keys.key(ix)) else { return };
-        if self.keys.holds.keys.contains(ix) && !broken!(AbsenceIsAsked) {
+        if self.keys.holds.contains(ix) && !broken!(AbsenceIsAsked) {
             self.io.read(
                 self.view,
                 ReadFor::ClaimGone(ix, entry.claim.revision),
@@ -43,13 +43,13 @@ impl KeyHandler<'_> {
 
     /// Every key that is held and whose claim does not stand as it is held is lost.
     pub(in crate::node) fn prove_holds(&mut self, now: Now) {
-        for ix in self.keys.holds.keys.keys() {
+        for ix in self.keys.holds.keys() {
             self.prove_hold(now, ix);
         }
     }
 
     fn prove_hold(&mut self, now: Now, ix: KeyIx) {
-        let Some(hold) = self.keys.holds.keys.get_mut(ix) else { return };
+        let Some(hold) = self.keys.holds.get_mut(ix) else { return };
         let Some(claim) = self.view.keys.get(ix).map(|e| &e.claim) else { return };
         // One that was acknowledged after the watch was opened may not have been shown yet.
         let unseen = hold.since >= self.watch.opened() && hold.revision > self.view.seen;
@@ -92,7 +92,7 @@ impl KeyHandler<'_> {
     pub(in crate::node) fn on_expired(&mut self, now: Now, ix: KeyIx) {
         let Some(entry) = self.view.keys.get(ix).filter(|entry| entry.exists()) else { return };
         let known = entry.announced;
-        if !self.keys.holds.keys.contains(ix) {
+        if !self.keys.holds.contains(ix) {
             return self.on_key_expired(now, ix);
         }
         let Some(key) = self.view.keys.text(ix) else { return };
@@ -182,7 +182,7 @@ impl KeyHandler<'_> {
     ) {
         let Some(shown) = self.view.keys.get(ix).map(|e| e.claim.revision) else { return };
         if shown != known {
-            let held = self.keys.holds.keys.get(ix).filter(|hold| hold.is_held());
+            let held = self.keys.holds.get(ix).filter(|hold| hold.is_held());
             // Below what is held, it is of a log that lost that.
             if held.is_some_and(|hold| shown < hold.revision) {
                 self.prove_hold(now, ix);
@@ -193,7 +193,7 @@ impl KeyHandler<'_> {
             return self.io.demand(Demand::Resync("a claim was neither delivered nor readable"));
         };
         if let Some(value) = record.and_then(|r| r.value) {
-            let token = self.keys.holds.keys.get(ix).filter(|h| h.is_held()).map(|h| h.token);
+            let token = self.keys.holds.get(ix).filter(|h| h.is_held()).map(|h| h.token);
             let claim = ClaimRecord::decode(&value);
             if let (Some(token), Ok(claim)) = (token, claim)
                 && claim.token != token

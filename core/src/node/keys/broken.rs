@@ -25,7 +25,7 @@ impl KeyHandler<'_> {
 
     /// Takes the write of a claim to have landed.
     fn believe(&mut self, now: Now, ix: KeyIx) {
-        let Some(hold) = self.keys.holds.keys.get(ix) else { return };
+        let Some(hold) = self.keys.holds.get(ix) else { return };
         let (token, revision) = (hold.token, self.view.seen.max(hold.revision));
         match hold.phase {
             Phase::Taking(_) => self.on_taken(now, ix, revision),
@@ -35,12 +35,12 @@ impl KeyHandler<'_> {
     }
 
     fn is_handing(&self, ix: KeyIx) -> bool {
-        matches!(self.keys.holds.keys.get(ix).map(|h| &h.phase), Some(Phase::HandingOver { .. }))
+        matches!(self.keys.holds.get(ix).map(|h| &h.phase), Some(Phase::HandingOver { .. }))
     }
 
     /// Starts a key again whose hand-over is doubtful, on the revision that was to be written over.
     fn start_again(&mut self, now: Now, ix: KeyIx) {
-        let Some(hold) = self.keys.holds.keys.get(ix) else { return };
+        let Some(hold) = self.keys.holds.get(ix) else { return };
         let (token, revision) = (hold.token, hold.revision);
         self.free_slot(ix);
         self.planner.unpledge(self.view, now, ix);
@@ -59,13 +59,11 @@ impl KeyHandler<'_> {
         if !self.follow_claim(now, ix) || !exists || self.must_go(now, ix) {
             return;
         }
-        if let Some(hold) = self.keys.holds.keys.get_mut(ix)
+        if let Some(hold) = self.keys.holds.get(ix)
             && let Phase::Stopping(stop) = hold.phase
             && stop.reason != StopReason::Rebalance
         {
-            self.keys.holds.tally.leave(ix, hold);
-            hold.phase = Phase::Running;
-            self.keys.holds.tally.enter(ix, hold);
+            self.keys.holds.enter(ix, hold.since, Phase::Running);
             if stop.slot {
                 self.drop_slot(ix);
             }

@@ -25,7 +25,7 @@ impl KeyHandler<'_> {
     fn held(&self, key: &Key, token: Token) -> Option<KeyIx> {
         let ix = self.view.keys.find(key)?;
         let is_it = |hold: &Hold| hold.is_held() && hold.token == token;
-        self.keys.holds.keys.get(ix).is_some_and(is_it).then_some(ix)
+        self.keys.holds.get(ix).is_some_and(is_it).then_some(ix)
     }
 
     pub(in crate::node) fn on_release(
@@ -52,7 +52,7 @@ impl KeyHandler<'_> {
 
     /// Whether the key was told to stop and counts against the moves that may be under way.
     fn has_slot_for(&self, ix: KeyIx) -> bool {
-        let phase = self.keys.holds.keys.get(ix).map(|hold| &hold.phase);
+        let phase = self.keys.holds.get(ix).map(|hold| &hold.phase);
         matches!(phase, Some(Phase::Stopping(stop)) if stop.slot)
     }
 
@@ -70,13 +70,9 @@ impl KeyHandler<'_> {
             self.drop_slot(ix);
         }
         let announced = self.view.keys.get(ix).map(|e| e.announced).unwrap_or_default();
-        if let Some(hold) = self.keys.holds.keys.get_mut(ix) {
-            self.keys.holds.tally.leave(ix, hold);
-            hold.since = now.at;
-            let write = Register::Retry(now.at);
-            hold.phase =
-                Phase::Completing(Box::new(Completing { request, announced, failed: None, write }));
-        }
+        let write = Register::Retry(now.at);
+        let completing = Completing { request, announced, failed: None, write };
+        self.keys.holds.enter(ix, now.at, Phase::Completing(Box::new(completing)));
         if announced == Revision::NONE {
             return self.on_completed(now, ix, announced);
         }
@@ -85,8 +81,7 @@ impl KeyHandler<'_> {
 
     /// Deletes the key at the revision that its owner had seen when its work was done.
     pub(super) fn write_complete(&mut self, ix: KeyIx) {
-        let (Some(hold), Some(key)) = (self.keys.holds.keys.get(ix), self.view.keys.text(ix))
-        else {
+        let (Some(hold), Some(key)) = (self.keys.holds.get(ix), self.view.keys.text(ix)) else {
             return;
         };
         let Phase::Completing(completing) = &hold.phase else { return };
@@ -106,7 +101,7 @@ impl KeyHandler<'_> {
         id: WriteId,
         outcome: &Outcome,
     ) {
-        let Some(hold) = self.keys.holds.keys.get_mut(ix) else { return };
+        let Some(hold) = self.keys.holds.get_mut(ix) else { return };
         match hold.register_mut().and_then(|write| write.on_wrote(id, outcome)) {
             Some(Verdict::Landed(revision)) => self.on_completed(now, ix, revision),
             Some(Verdict::Refused(error)) => {
@@ -129,7 +124,7 @@ impl KeyHandler<'_> {
     }
 
     fn note_failed(&mut self, ix: KeyIx, error: &StoreError) {
-        let hold = self.keys.holds.keys.get_mut(ix);
+        let hold = self.keys.holds.get_mut(ix);
         if let Some(Phase::Completing(completing)) = hold.map(|hold| &mut hold.phase) {
             completing.failed = Some(error.clone());
         }
@@ -147,7 +142,7 @@ impl KeyHandler<'_> {
         if let Some(error) = error {
             self.note_failed(ix, error);
         }
-        let Some(hold) = self.keys.holds.keys.get(ix) else { return };
+        let Some(hold) = self.keys.holds.get(ix) else { return };
         let Phase::Completing(completing) = &hold.phase else { return };
         let denied = matches!(error, Some(StoreError::Denied { .. }));
         if !denied && hold.since + self.timing.lease * 2 > now.at {
@@ -166,7 +161,7 @@ impl KeyHandler<'_> {
         id: ReadId,
         answer: Result<Option<Record>, StoreError>,
     ) {
-        let Some(hold) = self.keys.holds.keys.get_mut(ix) else { return };
+        let Some(hold) = self.keys.holds.get_mut(ix) else { return };
         if !hold.register_mut().is_some_and(|write| write.on_read(id)) {
             return;
         }
@@ -199,7 +194,7 @@ impl KeyHandler<'_> {
     }
 
     fn completed(&mut self, ix: KeyIx, reply: Reply) {
-        let Some(hold) = self.keys.holds.keys.get(ix) else { return };
+        let Some(hold) = self.keys.holds.get(ix) else { return };
         if let Phase::Completing(completing) = &hold.phase {
             self.reply(completing.request, reply);
         }

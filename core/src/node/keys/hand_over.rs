@@ -17,12 +17,10 @@ impl KeyHandler<'_> {
     /// The run is over: the claim goes to the next owner. From here on this revision of it is never
     /// started again here.
     pub(super) fn hand_over(&mut self, now: Now, ix: KeyIx, why: Why, slot: bool) {
-        let Some(hold) = self.keys.holds.keys.get_mut(ix) else { return };
+        let Some(hold) = self.keys.holds.get(ix) else { return };
         // Of its own accord: no stop was told.
         let told = if hold.phase == Phase::Running { now.at } else { hold.since };
-        self.keys.holds.tally.leave(ix, hold);
-        hold.since = now.at;
-        hold.phase = Phase::HandingOver(Box::new(HandOver {
+        let hand_over = HandOver {
             next: Next::Free,
             ran: hold.token,
             told,
@@ -30,7 +28,8 @@ impl KeyHandler<'_> {
             why,
             unwritten: None,
             write: Register::Retry(now.at),
-        }));
+        };
+        self.keys.holds.enter(ix, now.at, Phase::HandingOver(Box::new(hand_over)));
         self.write_hand_over(now, ix);
     }
 
@@ -47,7 +46,7 @@ impl KeyHandler<'_> {
             unwritten: None,
             write,
         }));
-        self.keys.holds.keys.insert(ix, Hold { token, revision, since: now.at, phase });
+        self.keys.holds.insert(ix, Hold { token, revision, since: now.at, phase });
         let Some(entry) = self.view.keys.get_mut(ix) else { return };
         entry.note(Note::Pinned);
         self.write_hand_over(now, ix);
@@ -59,7 +58,7 @@ impl KeyHandler<'_> {
     fn write_hand_over(&mut self, now: Now, ix: KeyIx) {
         let works = self.is_working(now);
         let Some(Hold { phase: Phase::HandingOver(hand_over), token, .. }) =
-            self.keys.holds.keys.get_mut(ix)
+            self.keys.holds.get_mut(ix)
         else {
             return;
         };
@@ -108,14 +107,13 @@ impl KeyHandler<'_> {
     }
 
     fn send_hand_over(&mut self, now: Now, ix: KeyIx, to: Next) {
-        let Some(Hold { phase: Phase::HandingOver(hand_over), .. }) =
-            self.keys.holds.keys.get_mut(ix)
+        let Some(Hold { phase: Phase::HandingOver(hand_over), .. }) = self.keys.holds.get_mut(ix)
         else {
             return;
         };
         hand_over.next = to;
         let unwanted = matches!(hand_over.why, Why::Released | Why::ReturnedUnrun);
-        let Some(hold) = self.keys.holds.keys.get(ix) else { return };
+        let Some(hold) = self.keys.holds.get(ix) else { return };
         let (revision, last) = (hold.revision, hold.token);
         let mut cool_downs = self.cool_downs_of(now, ix);
         if unwanted {
@@ -134,7 +132,7 @@ impl KeyHandler<'_> {
                 Some(ClaimRecord { owner: self.owner_of(owner), token, cooling_down: cool_downs })
             }
         };
-        if let Some(hold) = self.keys.holds.keys.get_mut(ix) {
+        if let Some(hold) = self.keys.holds.get_mut(ix) {
             hold.token = token;
         }
         let Some(key) = self.view.keys.text(ix) else { return };
@@ -157,7 +155,7 @@ impl KeyHandler<'_> {
 
     /// A doubtful write is tried again.
     pub(super) fn retry(&mut self, now: Now, ix: KeyIx) {
-        match self.keys.holds.keys.get(ix).map(|h| &h.phase) {
+        match self.keys.holds.get(ix).map(|h| &h.phase) {
             Some(Phase::Taking(_)) => self.retry_take(now, ix),
             Some(Phase::Completing(_)) => self.write_complete(ix),
             Some(Phase::HandingOver(_)) => self.write_hand_over(now, ix),
@@ -173,7 +171,7 @@ impl KeyHandler<'_> {
         revision: Revision,
         claim: Option<&ClaimRecord>,
     ) {
-        let Some(hold) = self.keys.holds.keys.get(ix) else { return };
+        let Some(hold) = self.keys.holds.get(ix) else { return };
         if revision < hold.revision {
             // A leader of old answers, or the log lost its tail; a resync tells which.
             return self.set_register(ix, Register::Retry(now.at + self.timing.heartbeat));
@@ -196,7 +194,7 @@ impl KeyHandler<'_> {
     /// The claim stands as it was, at another revision: the log lost its tail, or somebody copied the
     /// record. It is handed over from there.
     fn hand_over_again(&mut self, now: Now, ix: KeyIx, revision: Revision) {
-        if let Some(hold) = self.keys.holds.keys.get_mut(ix) {
+        if let Some(hold) = self.keys.holds.get_mut(ix) {
             hold.revision = revision;
         }
         self.set_register(ix, Register::Retry(now.at + self.timing.retry));
@@ -204,7 +202,7 @@ impl KeyHandler<'_> {
 
     /// The hand-over is in the log.
     pub(super) fn on_handed_over(&mut self, now: Now, ix: KeyIx, revision: Revision) {
-        let Some(hold) = self.keys.holds.keys.get(ix) else { return };
+        let Some(hold) = self.keys.holds.get(ix) else { return };
         let Phase::HandingOver(hand_over) = &hold.phase else { return };
         let HandOver { next, told, .. } = **hand_over;
         let token = hold.token;
@@ -226,15 +224,12 @@ impl KeyHandler<'_> {
     /// The claim is another's: what is left is that the watch shows it.
     fn on_given_away(&mut self, now: Now, ix: KeyIx) {
         self.free_slot(ix);
-        if let Some(hold) = self.keys.holds.keys.get_mut(ix) {
-            hold.phase = Phase::HandedOver;
-        }
+        self.keys.holds.enter(ix, now.at, Phase::HandedOver);
         self.reconcile_handing_over(now, ix);
     }
 
     pub(super) fn reconcile_handing_over(&mut self, now: Now, ix: KeyIx) {
-        let (Some(hold), Some(entry)) = (self.keys.holds.keys.get(ix), self.view.keys.get(ix))
-        else {
+        let (Some(hold), Some(entry)) = (self.keys.holds.get(ix), self.view.keys.get(ix)) else {
             return;
         };
         if entry.claim.revision <= hold.revision {
@@ -261,7 +256,7 @@ impl KeyHandler<'_> {
             }
             self.free_slot(ix);
         }
-        self.keys.holds.keys.remove(ix);
+        self.keys.holds.remove(ix);
         self.unpin_if_done(ix);
         self.planner.mark_dirty([ix]);
     }

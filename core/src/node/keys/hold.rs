@@ -5,11 +5,11 @@
 //!
 //! | | remembers | so that | until |
 //! |---|---|---|---|
-//! | [`Holds::unconfirmed`] | a run that was lost, or handed over unconfirmed | a key has one run here at a time | the application confirms it |
-//! | [`Holds::marks`] | the claims of a key that were run or given away here | a late write of this node's that names another owner over one of them finds it gone | it starts on another, or the session ends |
-//! | [`Holds::floor`] | the highest token before the view was read anew | a claim that a lost tail brought back is written again first, with a higher token | the view is read anew |
-//! | `Takes::garbage` | since when each claim has been unreadable | nobody takes a key that its last owner may still hold | it is swept, readable |
-//! | `Takes::litter` | claims whose deletion is on its way | one is not deleted twice at a time | it has an outcome |
+//! | [`Unconfirmed`] | a run that was lost, or handed over unconfirmed | a key has one run here at a time | the application confirms it |
+//! | [`Spent`] | the claims of a key that were run or given away here | a late write of this node's that names another owner over one of them fails | the key starts on another claim, or the session ends |
+//! | [`Holds::floor`] | the highest token before the view was read again | a claim that a lost tail brought back is written again first, with a higher token | the view is read again |
+//! | `Notes::unreadable` | since when the claim has been unreadable | nobody takes a key that its last owner may still hold | the claim can be read |
+//! | `Notes::deleting` | that a deletion of the claim is on its way | it is not deleted twice at a time | the deletion has an outcome |
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -136,38 +136,110 @@ pub(in crate::node) struct Open {
     pub(in crate::node) given: bool,
 }
 
-/// Claims of a key that are not started as they stand.
-#[derive(Debug, Clone, Copy)]
-pub(in crate::node) struct Mark {
+/// Claims of a key that were run or given away here. They are not started as they stand: a late write
+/// of this node's that names another owner may land over one of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::node) struct Spent {
     /// Those up to this revision.
     pub(in crate::node) revision: Revision,
     /// The one that was run: where the log lost its tail, it may stand at another revision.
     pub(in crate::node) ran: Token,
 }
 
-impl Mark {
-    pub(in crate::node) fn covers(self, revision: Revision, token: Token) -> bool {
+impl Spent {
+    fn covers(self, revision: Revision, token: Token) -> bool {
         revision <= self.revision || token == self.ran
+    }
+}
+
+/// What is remembered of one key for a while, whether it is held or not.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Notes {
+    unconfirmed: Option<Unconfirmed>,
+    spent: Option<Spent>,
+    /// Since when the claim at this revision has been unreadable.
+    unreadable: Option<(Revision, Time)>,
+    /// The deletion of its stale claim is on its way.
+    deleting: bool,
+}
+
+impl Notes {
+    fn is_empty(&self) -> bool {
+        *self == Self::default()
     }
 }
 
 /// The keys that this node has to do with.
 #[derive(Debug, Default)]
 pub(in crate::node) struct Holds {
-    pub(in crate::node) keys: KeyTable<Hold>,
+    table: KeyTable<Hold>,
     /// What is counted of them.
-    pub(in crate::node) tally: Tally,
-    /// Runs that are not confirmed over although the key is not this node's any more: until they
-    /// are, the key is not started here.
-    pub(in crate::node) unconfirmed: HashMap<KeyIx, Unconfirmed>,
-    /// What was run here or given away of a key, where the view has not gone beyond it.
-    pub(in crate::node) marks: HashMap<KeyIx, Mark>,
+    tally: Tally,
+    /// What is remembered for a while, of keys that are held and of others.
+    notes: HashMap<KeyIx, Notes>,
+    /// How many of them have an unconfirmed run.
+    unconfirmed: usize,
     /// The highest token that was known when the view was last read anew: no claim at or below it is
     /// started as it stands.
     pub(in crate::node) floor: Token,
 }
 
 impl Holds {
+    pub(in crate::node) fn get(&self, ix: KeyIx) -> Option<&Hold> {
+        self.table.get(ix)
+    }
+
+    /// The hold, to change all of it but its phase, which [`enter`](Self::enter) changes.
+    pub(in crate::node) fn get_mut(&mut self, ix: KeyIx) -> Option<&mut Hold> {
+        self.table.get_mut(ix)
+    }
+
+    pub(in crate::node) fn contains(&self, ix: KeyIx) -> bool {
+        self.table.contains(ix)
+    }
+
+    pub(in crate::node) fn is_empty(&self) -> bool {
+        self.table.is_empty()
+    }
+
+    /// The keys, in the order in which they lie in memory.
+    pub(in crate::node) fn keys(&self) -> Vec<KeyIx> {
+        self.table.keys()
+    }
+
+    /// The key after this one; the first after the last.
+    pub(in crate::node) fn next_after(&self, before: Option<KeyIx>) -> Option<KeyIx> {
+        self.table.next_after(before).or_else(|| self.table.next_after(None))
+    }
+
+    pub(in crate::node) fn is_running(&self, ix: KeyIx) -> bool {
+        self.table.get(ix).is_some_and(|hold| hold.phase == Phase::Running)
+    }
+
+    pub(in crate::node) fn insert(&mut self, ix: KeyIx, hold: Hold) {
+        self.tally.enter(ix, &hold);
+        if let Some(before) = self.table.insert(ix, hold) {
+            debug_assert!(!before.is_held(), "it runs already");
+            self.tally.leave(ix, &before);
+        }
+    }
+
+    pub(in crate::node) fn remove(&mut self, ix: KeyIx) -> Option<Hold> {
+        let hold = self.table.remove(ix)?;
+        self.tally.leave(ix, &hold);
+        Some(hold)
+    }
+
+    /// A key that is held comes into another phase.
+    pub(in crate::node) fn enter(&mut self, ix: KeyIx, since: Time, phase: Phase) {
+        if let Some(hold) = self.table.get_mut(ix) {
+            self.tally.leave(ix, hold);
+            hold.phase = phase;
+            hold.since = since;
+            self.tally.enter(ix, hold);
+        }
+    }
+
     /// How many keys the application has or is told to stop.
     pub(in crate::node) fn held(&self) -> usize {
         self.tally.held
@@ -178,17 +250,94 @@ impl Holds {
         let kept = |(_, hold): &(KeyIx, &Hold)| {
             !matches!(hold.phase, Phase::Taking(_) | Phase::Taken | Phase::HandedOver)
         };
-        self.keys.iter().filter(kept).count()
+        self.table.iter().filter(kept).count()
     }
 
-    /// Whether a run of the key is not confirmed over although the key is not this node's any more.
+    /// Whether a run of the key is not confirmed over although the key is not this node's any more:
+    /// until it is, the key is not started here.
     pub(in crate::node) fn is_unconfirmed(&self, ix: KeyIx) -> bool {
-        self.unconfirmed.contains_key(&ix) && !broken!(OneRun)
+        self.unconfirmed(ix).is_some() && !broken!(OneRun)
     }
 
-    /// Until when a lost run of the key may go on, if that is not over.
-    pub(in crate::node) fn lasts_until(&self, ix: KeyIx, now: Time) -> Option<Time> {
-        self.unconfirmed.get(&ix).map(|run| run.until).filter(|until| *until > now)
+    /// The run of a key that is not this node's any more, if it is not confirmed over.
+    pub(in crate::node) fn unconfirmed(&self, ix: KeyIx) -> Option<Unconfirmed> {
+        self.notes.get(&ix)?.unconfirmed
+    }
+
+    /// Whether every run of a lost key is confirmed over.
+    pub(in crate::node) fn is_all_confirmed(&self) -> bool {
+        self.unconfirmed == 0
+    }
+
+    pub(in crate::node) fn set_unconfirmed(&mut self, ix: KeyIx, run: Option<Unconfirmed>) {
+        let before = self.note(ix, |notes| std::mem::replace(&mut notes.unconfirmed, run));
+        self.unconfirmed += usize::from(run.is_some());
+        self.unconfirmed -= usize::from(before.is_some());
+    }
+
+    /// Whether a claim was run or given away here, so that it is not started as it stands.
+    pub(in crate::node) fn is_spent(&self, ix: KeyIx, revision: Revision, token: Token) -> bool {
+        let spent = self.notes.get(&ix).and_then(|notes| notes.spent);
+        spent.is_some_and(|spent| spent.covers(revision, token))
+    }
+
+    pub(in crate::node) fn set_spent(&mut self, ix: KeyIx, spent: Spent) {
+        self.note(ix, |notes| notes.spent = Some(spent));
+    }
+
+    /// The view has gone beyond the claims that were run or given away.
+    pub(in crate::node) fn clear_spent(&mut self, ix: KeyIx) {
+        if self.notes.contains_key(&ix) {
+            self.note(ix, |notes| notes.spent = None);
+        }
+    }
+
+    /// A session began: no write of an earlier one is on its way.
+    pub(in crate::node) fn forget_spent(&mut self) {
+        self.retain(|_, notes| notes.spent = None);
+    }
+
+    /// Since when the claim at this revision has been known to be unreadable: from now on, if it was
+    /// not known. Between two of them there may have been one of an owner that lives.
+    pub(in crate::node) fn unreadable_since(
+        &mut self,
+        ix: KeyIx,
+        revision: Revision,
+        now: Time,
+    ) -> Time {
+        self.note(ix, |notes| {
+            let known = notes.unreadable.filter(|(known, _)| *known == revision);
+            let (_, since) = *notes.unreadable.insert(known.unwrap_or((revision, now)));
+            since
+        })
+    }
+
+    /// The claims that can be read now are no longer unreadable.
+    pub(in crate::node) fn sweep_unreadable(&mut self, is_unreadable: impl Fn(KeyIx) -> bool) {
+        self.retain(|ix, notes| {
+            notes.unreadable.take_if(|_| !is_unreadable(ix));
+        });
+    }
+
+    /// The deletion of a stale claim is on its way, or has an outcome. Returns whether that is new.
+    pub(in crate::node) fn set_deleting(&mut self, ix: KeyIx, deleting: bool) -> bool {
+        self.note(ix, |notes| std::mem::replace(&mut notes.deleting, deleting)) != deleting
+    }
+
+    fn note<T>(&mut self, ix: KeyIx, change: impl FnOnce(&mut Notes) -> T) -> T {
+        let notes = self.notes.entry(ix).or_default();
+        let before = change(notes);
+        if notes.is_empty() {
+            self.notes.remove(&ix);
+        }
+        before
+    }
+
+    fn retain(&mut self, mut change: impl FnMut(KeyIx, &mut Notes)) {
+        self.notes.retain(|ix, notes| {
+            change(*ix, notes);
+            !notes.is_empty()
+        });
     }
 
     /// Whether a stop was told and is not confirmed.
@@ -199,40 +348,49 @@ impl Holds {
     /// How many runs were told to end and are not confirmed over, also those whose key was lost, or was
     /// handed over because the stop took too long.
     pub(in crate::node) fn open_count(&self) -> usize {
-        self.tally.stopping.len() + self.unconfirmed.len()
+        self.tally.stopping.len() + self.unconfirmed
     }
 
     /// The keys of those that are not this node's any more, or may be another's at any moment.
     pub(in crate::node) fn given(&self, now: Time) -> impl Iterator<Item = KeyIx> {
         let timed_out = self.tally.until.iter().take_while(move |(until, _)| *until <= now);
-        timed_out.map(|(_, ix)| *ix).chain(self.unconfirmed.keys().copied())
+        timed_out.map(|(_, ix)| *ix).chain(self.lost().map(|(ix, _)| ix))
+    }
+
+    /// The runs of lost keys that are not confirmed over.
+    fn lost(&self) -> impl Iterator<Item = (KeyIx, Unconfirmed)> {
+        let found = self.notes.iter().filter_map(|(ix, notes)| Some((*ix, notes.unconfirmed?)));
+        found.take(self.unconfirmed)
     }
 
     /// The oldest of all these, no more than so many.
     pub(in crate::node) fn open(&self, now: Time, most: usize) -> Vec<Open> {
         let stop = |&(told, ix): &(Time, KeyIx)| {
-            let hold = self.keys.get(ix)?;
+            let hold = self.table.get(ix)?;
             let given = hold.stop_until().is_some_and(|until| until <= now);
             Some(Open { told, ix, token: hold.token, given })
         };
         let stopping = self.tally.stopping.iter().take(most).filter_map(stop);
-        let given = self.unconfirmed.iter().map(|(ix, run)| Open {
-            told: run.told,
-            ix: *ix,
-            token: run.token,
-            given: true,
-        });
+        let given =
+            self.lost().map(|(ix, run)| Open { told: run.told, ix, token: run.token, given: true });
         let mut open: Vec<_> = stopping.chain(given).collect();
         open.sort_unstable_by_key(|open| (open.told, open.ix));
         open.truncate(most);
         open
     }
 
+    /// How many keys have something remembered of them, and how many of those claims that are spent.
+    #[cfg(test)]
+    pub(in crate::node) fn sizes(&self) -> (usize, usize) {
+        let spent = self.notes.values().filter(|notes| notes.spent.is_some()).count();
+        (self.unconfirmed, spent)
+    }
+
     /// What is wrong with what is counted, if something is.
     #[cfg(test)]
     pub(in crate::node) fn wrong_tally(&self) -> Option<String> {
         let mut fresh = Tally::default();
-        for (ix, hold) in self.keys.iter() {
+        for (ix, hold) in self.table.iter() {
             fresh.enter(ix, hold);
         }
         (fresh != self.tally).then(|| format!("{:?} is counted, but it is {fresh:?}", self.tally))

@@ -2,7 +2,7 @@
 //! away.
 
 use super::KeyHandler;
-use super::hold::{Mark, Phase, Unconfirmed};
+use super::hold::{Phase, Spent, Unconfirmed};
 use crate::edge::{Action, LostReason};
 use crate::id::{Revision, Token};
 use crate::node::io::Demand;
@@ -20,8 +20,7 @@ impl KeyHandler<'_> {
 
     /// One key is not this session's any more, whatever was going on with it.
     pub(in crate::node) fn lose(&mut self, ix: KeyIx, reason: LostReason, until: Time) {
-        let Some(hold) = self.keys.holds.keys.remove(ix) else { return };
-        self.keys.holds.tally.leave(ix, &hold);
+        let Some(hold) = self.keys.holds.remove(ix) else { return };
         self.keys.moves.forget(ix, &hold.phase);
         let stays = |e: &KeyEntry| e.claim.revision <= hold.revision;
         let stays = self.view.keys.get(ix).is_some_and(stays);
@@ -30,16 +29,14 @@ impl KeyHandler<'_> {
             // Where the log lost its tail its revisions tell nothing, and the token still does.
             let revision = if stays { hold.revision } else { Revision::NONE };
             let ran = if ran_here { hold.token } else { Token::default() };
-            self.keys.holds.marks.insert(ix, Mark { revision, ran });
+            self.keys.holds.set_spent(ix, Spent { revision, ran });
         }
         match hold.phase {
             // One that was told to stop is told too, since now it has a deadline.
             Phase::Running | Phase::Stopping(_) => {
                 let told = if hold.phase == Phase::Running { until } else { hold.since };
-                self.keys
-                    .holds
-                    .unconfirmed
-                    .insert(ix, Unconfirmed { token: hold.token, told, until });
+                let run = Unconfirmed { token: hold.token, told, until };
+                self.keys.holds.set_unconfirmed(ix, Some(run));
                 if let Some(key) = self.view.keys.key(ix) {
                     self.io.push(Action::Lost(key, hold.token, reason, until));
                 }
@@ -53,14 +50,14 @@ impl KeyHandler<'_> {
 
     /// Keeps a key's entry only as long as there is business with it.
     pub(super) fn unpin_if_done(&mut self, ix: KeyIx) {
-        if self.keys.holds.keys.contains(ix) || self.keys.holds.unconfirmed.contains_key(&ix) {
+        if self.keys.holds.contains(ix) || self.keys.holds.unconfirmed(ix).is_some() {
             return;
         }
         if let Some(entry) = self.view.keys.get_mut(ix) {
             entry.unnote(Note::Pinned);
             let gone = !entry.exists() && !entry.claim.exists;
             if gone {
-                self.keys.holds.marks.remove(&ix);
+                self.keys.holds.clear_spent(ix);
             }
         }
         self.view.keys.forget_if_idle(ix);
@@ -78,7 +75,7 @@ impl KeyHandler<'_> {
     /// write there.
     pub(super) fn fence_if_stuck(&mut self, now: Now, ix: KeyIx) -> bool {
         let named = self.is_named(ix);
-        let Some(hold) = self.keys.holds.keys.get_mut(ix) else { return false };
+        let Some(hold) = self.keys.holds.get_mut(ix) else { return false };
         let since = match &mut hold.phase {
             Phase::HandingOver(hand_over) => *hand_over.unwritten.get_or_insert(now.at),
             Phase::Taking(_) if named => hold.since,

@@ -97,7 +97,7 @@ impl Keys {
     /// A session began: nothing that was run or written before it is of its runs.
     pub(super) fn begin_session(&mut self) {
         self.stops = OwnStops::default();
-        self.holds.marks.clear();
+        self.holds.forget_spent();
     }
 
     /// Forgets the sessions that nothing names any more, and the keys whose claim can be read.
@@ -107,7 +107,7 @@ impl Keys {
         unreadable: impl Fn(KeyIx) -> bool,
     ) {
         self.turns.sweep(named);
-        self.takes.sweep(unreadable);
+        self.holds.sweep_unreadable(unreadable);
     }
 
     #[cfg(test)]

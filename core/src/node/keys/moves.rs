@@ -142,7 +142,7 @@ impl KeyHandler<'_> {
         while self.has_slot(limit)
             && let Some((_, ix)) = self.keys.moves.departures.pop_first()
         {
-            if self.is_running(ix) && self.must_go(now, ix) {
+            if self.keys.holds.is_running(ix) && self.must_go(now, ix) {
                 self.move_out(now, ix, reason);
             }
         }
@@ -158,7 +158,7 @@ impl KeyHandler<'_> {
             && let Some(ix) = self.keys.moves.gives.pop_front()
         {
             let stays = self.view.keys.get(ix).is_some_and(|e| !e.target.is_some());
-            if self.is_running(ix) && stays && self.planner.has_gives(self.session.me) {
+            if self.keys.holds.is_running(ix) && stays && self.planner.has_gives(self.session.me) {
                 self.keys.moves.moving.insert(ix);
                 self.move_out(now, ix, StopReason::Rebalance);
             }
@@ -201,10 +201,6 @@ impl KeyHandler<'_> {
         limit == 0 || self.keys.moves.slots < limit as usize
     }
 
-    fn is_running(&self, ix: KeyIx) -> bool {
-        self.keys.holds.keys.get(ix).is_some_and(|h| h.phase == Phase::Running)
-    }
-
     fn move_out(&mut self, now: Now, ix: KeyIx, reason: StopReason) {
         self.keys.moves.slots += 1;
         self.stop(now, ix, reason, true);
@@ -245,7 +241,7 @@ impl KeyHandler<'_> {
             let Some(entry) = self.view.keys.get(ix) else { continue };
             let class = self.planner.class_of_move(entry.signature);
             let free = entry.exists() && !entry.target.is_some();
-            if free && needs.contains_key(&class) && self.is_running(ix) {
+            if free && needs.contains_key(&class) && self.keys.holds.is_running(ix) {
                 let score = score(standing.hash, entry.hash, standing.affinity.max(1));
                 of_class.entry(class).or_default().push((score, entry.hash, ix));
             }
@@ -267,7 +263,7 @@ impl KeyHandler<'_> {
 
     /// A stop that is not confirmed within the stop budget gives up its place.
     pub(super) fn release_slow_slot(&mut self, now: Now, ix: KeyIx) {
-        let Some(hold) = self.keys.holds.keys.get_mut(ix) else { return };
+        let Some(hold) = self.keys.holds.get_mut(ix) else { return };
         if let Phase::Stopping(stop) = &mut hold.phase
             && stop.slot
             && hold.since + self.timing.stop_budget <= now.at
@@ -286,7 +282,7 @@ impl KeyHandler<'_> {
     /// A key's move is done, or off.
     pub(super) fn free_slot(&mut self, ix: KeyIx) {
         self.keys.moves.moving.remove(&ix);
-        if let Some(hold) = self.keys.holds.keys.get_mut(ix)
+        if let Some(hold) = self.keys.holds.get_mut(ix)
             && let Phase::HandingOver(hand_over) = &mut hold.phase
             && std::mem::take(&mut hand_over.slot)
         {

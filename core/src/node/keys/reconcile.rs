@@ -22,7 +22,7 @@ impl KeyHandler<'_> {
         if !self.is_working(now) {
             return;
         }
-        match self.keys.holds.keys.get(ix).map(|hold| &hold.phase) {
+        match self.keys.holds.get(ix).map(|hold| &hold.phase) {
             None => self.reconcile_free(now, ix),
             Some(Phase::Taking(_)) => self.reconcile_taking(now, ix),
             Some(Phase::Taken) => {}
@@ -38,7 +38,7 @@ impl KeyHandler<'_> {
 
     /// A time that was set for this key has come.
     pub(super) fn on_later(&mut self, now: Now, ix: KeyIx) {
-        if let Some(hold) = self.keys.holds.keys.get_mut(ix)
+        if let Some(hold) = self.keys.holds.get_mut(ix)
             && let Some(Register::Retry(at)) = hold.register_mut()
             && *at <= now.at
         {
@@ -91,14 +91,16 @@ impl KeyHandler<'_> {
         let Some(entry) = self.view.keys.get(ix) else { return };
         let (token, revision) = (entry.claim.token, entry.claim.revision);
         let may = self.planner.may_take(self.view, ix, self.session.me);
-        if let Some(until) = self.keys.holds.lasts_until(ix, now.at) {
+        if let Some(until) =
+            self.keys.holds.unconfirmed(ix).map(|run| run.until).filter(|until| *until > now.at)
+        {
             // It was lost by mistake: its last run may go on until then, and nobody else may begin.
             return self.keys.reconcile_at(until, ix);
         }
         if !entry.exists() || !may || self.keys.holds.is_unconfirmed(ix) {
             return self.return_unrun(now, ix, token, revision);
         }
-        if self.keys.holds.marks.get(&ix).is_some_and(|mark| mark.covers(revision, token)) {
+        if self.keys.holds.is_spent(ix, revision, token) {
             // It was run or given away on this revision: a late write of ours may still name
             // another owner. A new claim first.
             return self.want(now, ix);
@@ -113,7 +115,7 @@ impl KeyHandler<'_> {
         }
         self.keys.takes.begin();
         let phase = Phase::Taken;
-        self.keys.holds.keys.insert(ix, Hold { token, revision, since: now.at, phase });
+        self.keys.holds.insert(ix, Hold { token, revision, since: now.at, phase });
     }
 
     /// The key is this node's: the application is told.
@@ -124,11 +126,9 @@ impl KeyHandler<'_> {
         let Some(entry) = self.view.keys.get_mut(ix) else { return };
         entry.note(Note::Pinned);
         let Some(key) = self.view.keys.key(ix) else { return };
-        self.keys.holds.marks.remove(&ix);
+        self.keys.holds.clear_spent(ix);
         let hold = Hold { token, revision, since: now.at, phase: Phase::Running };
-        self.keys.holds.tally.enter(ix, &hold);
-        let before = self.keys.holds.keys.insert(ix, hold);
-        debug_assert!(before.is_none_or(|hold| !hold.is_held()), "it runs already");
+        self.keys.holds.insert(ix, hold);
         self.io.push(Action::Start(key, token));
         self.note_started(ix);
         self.planner.mark_dirty([ix]);
@@ -143,14 +143,13 @@ impl KeyHandler<'_> {
         let last = entry.claim.token;
         let token = self.next_token(now, last);
         let phase = Phase::Taking(Register::Retry(now.at));
-        self.keys.holds.keys.insert(ix, Hold { token, revision, since: now.at, phase });
+        self.keys.holds.insert(ix, Hold { token, revision, since: now.at, phase });
         self.keys.takes.begin();
         self.write_take(now, ix);
     }
 
     fn reconcile_taking(&mut self, now: Now, ix: KeyIx) {
-        let (Some(hold), Some(entry)) = (self.keys.holds.keys.get(ix), self.view.keys.get(ix))
-        else {
+        let (Some(hold), Some(entry)) = (self.keys.holds.get(ix), self.view.keys.get(ix)) else {
             return;
         };
         let claim = &entry.claim;
@@ -182,7 +181,7 @@ impl KeyHandler<'_> {
     /// Follows the claim of a key that this node holds. Returns whether it stands as it is held; if not,
     /// the key is lost, also where the claim became unreadable.
     pub(super) fn follow_claim(&mut self, now: Now, ix: KeyIx) -> bool {
-        let (Some(hold), Some(entry)) = (self.keys.holds.keys.get_mut(ix), self.view.keys.get(ix))
+        let (Some(hold), Some(entry)) = (self.keys.holds.get_mut(ix), self.view.keys.get(ix))
         else {
             return false;
         };
@@ -224,7 +223,7 @@ impl KeyHandler<'_> {
             return self.keys.reconcile_at(now.at + self.timing.lease, ix);
         }
         let free = unreadable || self.peers().is_proved_over(owner);
-        if free && self.keys.takes.deleting.insert(ix) {
+        if free && self.keys.holds.set_deleting(ix, true) {
             let Some(key) = self.view.keys.text(ix) else { return };
             let write = claim_write(key, None, revision);
             self.io.write(self.view, WriteFor::StaleClaim(ix), write);
@@ -232,7 +231,7 @@ impl KeyHandler<'_> {
     }
 
     pub(in crate::node) fn on_stale_claim_wrote(&mut self, now: Now, ix: KeyIx) {
-        self.keys.takes.deleting.remove(&ix);
+        self.keys.holds.set_deleting(ix, false);
         self.keys.reconcile_at(now.at + self.timing.lease, ix);
     }
 
@@ -243,7 +242,7 @@ impl KeyHandler<'_> {
         let longest = self.view.members.values().map(|m| m.record.lease_ms).max();
         let lease = longest.map_or(UNKNOWN_LEASE, std::time::Duration::from_millis);
         let Some(revision) = self.view.keys.get(ix).map(|e| e.claim.revision) else { return false };
-        let since = self.keys.takes.unreadable_since(ix, revision, now.at);
+        let since = self.keys.holds.unreadable_since(ix, revision, now.at);
         let due = since + observed(lease.min(UNKNOWN_LEASE)) * UNREADABLE_PATIENCE;
         if due > now.at {
             self.keys.reconcile_at(due, ix);

@@ -13,17 +13,13 @@ use crate::view::KeyIx;
 impl KeyHandler<'_> {
     /// Tells the application to stop. A `Stop` once told is never taken back.
     pub(super) fn stop(&mut self, now: Now, ix: KeyIx, reason: StopReason, slot: bool) {
-        let (Some(hold), Some(key)) = (self.keys.holds.keys.get_mut(ix), self.view.keys.key(ix))
-        else {
+        let (Some(hold), Some(key)) = (self.keys.holds.get(ix), self.view.keys.key(ix)) else {
             return;
         };
         let until = self.config.stop_timeout.map(|after| now.at + after);
-        let stop = Stop { reason, slot, until };
-        self.keys.holds.tally.leave(ix, hold);
-        hold.phase = Phase::Stopping(stop);
-        hold.since = now.at;
-        self.keys.holds.tally.enter(ix, hold);
         self.io.push(Action::Stop(key, hold.token, reason, until));
+        let stop = Stop { reason, slot, until };
+        self.keys.holds.enter(ix, now.at, Phase::Stopping(stop));
         if let Some(at) = until {
             self.keys.reconcile_at(at, ix);
         }
@@ -39,7 +35,7 @@ impl KeyHandler<'_> {
         if self.confirm_unconfirmed(now, ix, token) {
             return;
         }
-        let Some(hold) = self.keys.holds.keys.get(ix) else { return };
+        let Some(hold) = self.keys.holds.get(ix) else { return };
         if let Phase::Stopping(stop) = hold.phase
             && (hold.token == token || broken!(ConfirmToken))
         {
@@ -50,9 +46,9 @@ impl KeyHandler<'_> {
 
     /// A run that was taken from the application is over, if it is the one with this token.
     pub(super) fn confirm_unconfirmed(&mut self, now: Now, ix: KeyIx, token: Token) -> bool {
-        let known = self.keys.holds.unconfirmed.get(&ix).is_some_and(|run| run.token == token);
+        let known = self.keys.holds.unconfirmed(ix).is_some_and(|run| run.token == token);
         if known {
-            self.keys.holds.unconfirmed.remove(&ix);
+            self.keys.holds.set_unconfirmed(ix, None);
             self.unpin_if_done(ix);
             self.reconcile_key(now, ix);
         }
@@ -62,7 +58,7 @@ impl KeyHandler<'_> {
     /// A stop that was not confirmed in the time that the application set: the key is handed over
     /// all the same. This gives exclusivity up for that key, as the setting's documentation says.
     pub(super) fn stop_timed_out(&mut self, now: Now, ix: KeyIx) {
-        let Some(hold) = self.keys.holds.keys.get(ix) else { return };
+        let Some(hold) = self.keys.holds.get(ix) else { return };
         let Phase::Stopping(stop) = hold.phase else { return };
         let Some(until) = stop.until else { return };
         let run = Unconfirmed { token: hold.token, told: hold.since, until: now.at };
@@ -73,7 +69,7 @@ impl KeyHandler<'_> {
         } else if !broken!(StopTimeout) {
             return;
         }
-        self.keys.holds.unconfirmed.insert(ix, run);
+        self.keys.holds.set_unconfirmed(ix, Some(run));
         self.hand_over(now, ix, Why::Stopped(stop.reason), stop.slot);
     }
 }

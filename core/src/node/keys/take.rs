@@ -1,6 +1,6 @@
 //! Taking orphans.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::BTreeSet;
 use std::ops::Bound::{Excluded, Unbounded};
 
 use super::KeyHandler;
@@ -12,7 +12,7 @@ use crate::id::Revision;
 use crate::log::{Outcome, Record, StoreError};
 use crate::node::io::{ReadFor, WriteFor, answer_revision};
 use crate::node::register::{Register, Verdict};
-use crate::time::{Now, Time};
+use crate::time::Now;
 use crate::view::{KeyIx, Note};
 use crate::wire::{ClaimRecord, Owner, RecordName};
 
@@ -28,11 +28,6 @@ pub(in crate::node) struct Takes {
     /// The key that was taken last: those after it come next, so that none waits for ever.
     last: Option<KeyIx>,
     in_flight: usize,
-    /// Since when an unreadable claim is known, at its revision: between two of them there may have been
-    /// one of an owner that lives.
-    garbage: HashMap<KeyIx, (Revision, Time)>,
-    /// Claims whose deletion is on its way.
-    pub(super) deleting: HashSet<KeyIx>,
 }
 
 impl Takes {
@@ -63,19 +58,6 @@ impl Takes {
     pub(in crate::node) fn is_idle(&self) -> bool {
         self.wanted.is_empty() && self.in_flight == 0
     }
-
-    pub(super) fn unreadable_since(&mut self, ix: KeyIx, revision: Revision, now: Time) -> Time {
-        let known = self.garbage.entry(ix).or_insert((revision, now));
-        if known.0 != revision {
-            *known = (revision, now);
-        }
-        known.1
-    }
-
-    /// Forgets the keys that are gone.
-    pub(super) fn sweep(&mut self, unreadable: impl Fn(KeyIx) -> bool) {
-        self.garbage.retain(|ix, _| unreadable(*ix));
-    }
 }
 
 impl KeyHandler<'_> {
@@ -102,7 +84,7 @@ impl KeyHandler<'_> {
 
     /// Writes the claim of an orphan, if it is one still and its last owner is proved to be over.
     fn take(&mut self, now: Now, ix: KeyIx) {
-        if self.keys.holds.keys.contains(ix) || self.keys.holds.is_unconfirmed(ix) {
+        if self.keys.holds.contains(ix) || self.keys.holds.is_unconfirmed(ix) {
             return;
         }
         let Some(entry) = self.view.keys.get(ix) else { return };
@@ -121,7 +103,7 @@ impl KeyHandler<'_> {
         let token = self.next_token(now, last);
         let phase = Phase::Taking(Register::Retry(now.at));
         let hold = Hold { token, revision, since: now.at, phase };
-        self.keys.holds.keys.insert(ix, hold);
+        self.keys.holds.insert(ix, hold);
         if let Some(entry) = self.view.keys.get_mut(ix) {
             entry.note(Note::Pinned);
         }
@@ -134,8 +116,7 @@ impl KeyHandler<'_> {
 
     /// Sends the claim that a key is taken with; every attempt is the same.
     pub(super) fn write_take(&mut self, now: Now, ix: KeyIx) {
-        let (Some(hold), Some(key)) = (self.keys.holds.keys.get(ix), self.view.keys.text(ix))
-        else {
+        let (Some(hold), Some(key)) = (self.keys.holds.get(ix), self.view.keys.text(ix)) else {
             return;
         };
         let (token, revision) = (hold.token, hold.revision);
@@ -150,7 +131,7 @@ impl KeyHandler<'_> {
         if let Register::Retry(at) = state {
             self.keys.reconcile_at(at, ix);
         }
-        if let Some(write) = self.keys.holds.keys.get_mut(ix).and_then(Hold::register_mut) {
+        if let Some(write) = self.keys.holds.get_mut(ix).and_then(Hold::register_mut) {
             *write = state;
         }
     }
@@ -163,7 +144,7 @@ impl KeyHandler<'_> {
         id: WriteId,
         outcome: &Outcome,
     ) {
-        let Some(hold) = self.keys.holds.keys.get_mut(ix) else { return };
+        let Some(hold) = self.keys.holds.get_mut(ix) else { return };
         let Some(verdict) = hold.register_mut().and_then(|write| write.on_wrote(id, outcome))
         else {
             return;
@@ -195,7 +176,7 @@ impl KeyHandler<'_> {
             return self.set_register(ix, Register::Retry(now.at + self.timing.heartbeat));
         }
         let old = |hold: &Hold| hold.since + self.timing.heartbeat * 2 <= now.at;
-        if self.is_named(ix) || !self.keys.holds.keys.get(ix).is_some_and(old) {
+        if self.is_named(ix) || !self.keys.holds.get(ix).is_some_and(old) {
             return self.write_take(now, ix);
         }
         self.end_take(ix);
@@ -204,7 +185,7 @@ impl KeyHandler<'_> {
 
     /// The claim stands as this node wrote it.
     fn on_claim_landed(&mut self, now: Now, ix: KeyIx, revision: Revision) {
-        match self.keys.holds.keys.get(ix).map(|hold| &hold.phase) {
+        match self.keys.holds.get(ix).map(|hold| &hold.phase) {
             Some(Phase::Taking(_)) => self.on_taken(now, ix, revision),
             Some(Phase::HandingOver(_)) => self.on_handed_over(now, ix, revision),
             _ => {}
@@ -225,7 +206,7 @@ impl KeyHandler<'_> {
         id: ReadId,
         answer: Result<Option<Record>, StoreError>,
     ) {
-        let Some(hold) = self.keys.holds.keys.get_mut(ix) else { return };
+        let Some(hold) = self.keys.holds.get_mut(ix) else { return };
         if !hold.register_mut().is_some_and(|write| write.on_read(id)) {
             return;
         }
@@ -261,7 +242,7 @@ impl KeyHandler<'_> {
         claim: Option<&ClaimRecord>,
     ) {
         let me = self.owner_of(self.session.me);
-        let Some(hold) = self.keys.holds.keys.get_mut(ix) else { return };
+        let Some(hold) = self.keys.holds.get_mut(ix) else { return };
         let mine = |o: &Owner| Some(o) == me.as_ref();
         match claim {
             Some(claim) if claim.owner.as_ref().is_some_and(mine) && claim.token == hold.token => {
@@ -273,7 +254,7 @@ impl KeyHandler<'_> {
                 hold.revision = revision;
                 let last = hold.token;
                 let token = self.next_token(now, last);
-                if let Some(hold) = self.keys.holds.keys.get_mut(ix) {
+                if let Some(hold) = self.keys.holds.get_mut(ix) {
                     hold.token = token;
                 }
                 self.set_register(ix, Register::Retry(now.at));
@@ -289,14 +270,14 @@ impl KeyHandler<'_> {
     }
 
     pub(super) fn end_take(&mut self, ix: KeyIx) {
-        self.keys.holds.keys.remove(ix);
+        self.keys.holds.remove(ix);
         self.keys.takes.end();
         self.unpin_if_done(ix);
     }
 
     /// The claim is this session's.
     pub(super) fn on_taken(&mut self, now: Now, ix: KeyIx, revision: Revision) {
-        let Some(hold) = self.keys.holds.keys.get(ix) else { return };
+        let Some(hold) = self.keys.holds.get(ix) else { return };
         let (token, since) = (hold.token, hold.since);
         self.keys.takes.end();
         self.io.notice(Notice::TakenOver { after: now.at.since(since) });

@@ -58,7 +58,7 @@ impl SessionHandler<'_> {
             // Nobody needs to be told any more: the others see for themselves that the lease is over.
             return self.end(End::Cancelled);
         }
-        let quiet = self.keys.holds.unconfirmed.is_empty() || broken!(QuietBeforeEnd);
+        let quiet = self.keys.holds.is_all_confirmed() || broken!(QuietBeforeEnd);
         if !quiet || !self.session.leaving.write.is_due(now.at) {
             return;
         }
@@ -108,7 +108,7 @@ impl SessionHandler<'_> {
     /// The log says that the session which is being cancelled is over: most often it is the own end,
     /// which the watch delivered before its acknowledgement came.
     pub(in crate::node) fn on_session_over(&mut self) {
-        if !self.keys.holds.unconfirmed.is_empty() {
+        if !self.keys.holds.is_all_confirmed() {
             self.end(End::Cancelled);
         } else if !self.session.leaving.ended {
             self.delete_own_member();

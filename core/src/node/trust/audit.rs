@@ -70,7 +70,8 @@ impl AuditHandler<'_> {
 
     fn audit_a_claim(&mut self) {
         let (before, key_next) = self.audit.turn;
-        let Some(ix) = before.filter(|_| key_next).or_else(|| self.next_held(before)) else {
+        let Some(ix) = before.filter(|_| key_next).or_else(|| self.keys.holds.next_after(before))
+        else {
             return;
         };
         self.audit.turn = (Some(ix), !key_next);
@@ -82,12 +83,6 @@ impl AuditHandler<'_> {
         }
     }
 
-    /// The key after this one, of those that this node has to do with; the first after the last.
-    fn next_held(&self, before: Option<KeyIx>) -> Option<KeyIx> {
-        let keys = &self.keys.holds.keys;
-        keys.next_after(before).or_else(|| keys.next_after(None))
-    }
-
     /// A claim that is older than it is known, gone, or another one at the same place shows that the
     /// log lost something; so does one that the watch must have shown and did not. One that is newer
     /// is on its way through the watch.
@@ -97,7 +92,7 @@ impl AuditHandler<'_> {
         answer: Result<Option<Record>, StoreError>,
     ) {
         let Ok(record) = answer else { return };
-        let Some(hold) = self.keys.holds.keys.get(ix) else { return };
+        let Some(hold) = self.keys.holds.get(ix) else { return };
         let Some(shown) = self.view.keys.get(ix).map(|e| e.claim.revision) else { return };
         let revision = answer_revision(record.as_ref());
         let claim = record.and_then(|r| r.value).and_then(|v| ClaimRecord::decode(&v).ok());
