@@ -20,7 +20,7 @@ impl World {
             ("unconfirmed runs", sizes.unconfirmed, KEYS),
             ("spent claims", sizes.spent, KEYS),
             ("sessions known", sizes.owners, KEYS + nodes * 8),
-            ("proofs", sizes.proofs, KEYS + nodes * 8),
+            ("sessions awaited", sizes.awaited, KEYS + nodes * 8),
         ];
         for (what, size, most) in bounds {
             if size > most {

@@ -37,7 +37,6 @@ mod planning;
 mod play;
 mod player;
 mod proofs;
-mod questions;
 mod renewals;
 mod resyncs;
 mod returning;
@@ -50,6 +49,7 @@ mod stopping;
 mod stops;
 mod timing;
 mod uncollected;
+mod unnamed;
 mod watches;
 
 use std::time::Duration;

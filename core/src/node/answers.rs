@@ -94,9 +94,6 @@ impl Node {
             ReadFor::OwnLease => self.session().on_own_lease_read(now, id, answer),
             ReadFor::End => self.session().on_end_read(now, id, answer),
             ReadFor::Member => self.member().on_read(now, id, answer),
-            ReadFor::Proof(node, session) => {
-                self.peers().on_proof_read(now, &node, session, answer);
-            }
             ReadFor::Stops => self.keys().on_stops_read(id, answer),
             ReadFor::Claim(ix) => self.keys().on_claim_read(now, ix, id, answer),
             ReadFor::Complete(ix) => self.keys().on_complete_read(now, ix, id, answer),

@@ -17,7 +17,7 @@ pub struct Sizes {
     pub unconfirmed: usize,
     pub spent: usize,
     pub owners: usize,
-    pub proofs: usize,
+    pub awaited: usize,
 }
 
 impl Node {
@@ -35,7 +35,7 @@ impl Node {
             unconfirmed: self.keys.holds.sizes().0,
             spent: self.keys.holds.sizes().1,
             owners: self.view.owners.count(),
-            proofs: self.peers.proofs(),
+            awaited: self.peers.awaited(),
         }
     }
 

@@ -57,8 +57,6 @@ pub(super) enum ReadFor {
     Claim(KeyIx),
     /// A `key` record whose deletion is doubtful.
     Complete(KeyIx),
-    /// Whether a session is over.
-    Proof(NodeId, Session),
     /// A `key` record that a snapshot did not show, or whose time to live has passed; with the
     /// revision that was known.
     KeyGone(KeyIx, Revision),
@@ -108,7 +106,6 @@ impl ReadFor {
             | Self::End
             | Self::Member
             | Self::Stops
-            | Self::Proof(..)
             | Self::Collect(_)
             | Self::Manifest(_) => None,
         }

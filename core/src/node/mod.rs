@@ -161,7 +161,6 @@ impl Node {
             (Timer::Watch, self.watch_timeout()),
             (Timer::Expiry, self.keys.expiry.next().filter(|_| self.watch.is_live())),
             (Timer::Key, self.keys.next()),
-            (Timer::Proof, self.peers.next_proof()),
             (Timer::Audit, self.audit.timeout(self.session.me)),
             (Timer::Session, self.session.timeout(&self.timing, &self.member, self.looked)),
             (Timer::Peers, self.peers().timeout()),
@@ -192,7 +191,6 @@ impl Node {
         self.drive_watch(now);
         self.drive_expiry(now);
         self.keys().drive_later(now);
-        self.peers().drive_proofs(now);
         self.audit().drive(now);
         self.planner.on_time(&mut self.view, now);
         self.session().drive(now);
@@ -254,7 +252,6 @@ impl Node {
             config: &self.config,
             timing: &self.timing,
             session: &self.session,
-            member: &self.member,
             watch: &self.watch,
             view: &mut self.view,
             planner: &mut self.planner,

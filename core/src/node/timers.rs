@@ -13,8 +13,6 @@ pub(super) enum Timer {
     Expiry,
     /// A time that was set for one key.
     Key,
-    /// A session that no member record names is asked for.
-    Proof,
     /// The log or an own claim is asked for.
     Audit,
     /// The next heartbeat, the fence, or the next step to a session.

@@ -136,13 +136,23 @@ impl KeyHandler<'_> {
             config: self.config,
             timing: self.timing,
             session: self.session,
-            member: self.member,
             watch: self.watch,
             view: self.view,
             planner: self.planner,
             io: self.io,
             peers: self.peers,
         }
+    }
+
+    /// Whether the session that a claim of this key names is proved to be over. If it is not, the key is
+    /// reconciled again when it is.
+    fn is_proved_over(&mut self, now: Now, ix: KeyIx, owner: OwnerIx) -> bool {
+        let over = self.peers().is_proved_over(now, owner);
+        let own = self.view.owners.get(owner).is_some_and(|o| o.node == self.config.node);
+        if !over && own {
+            self.keys.reconcile_at(now.at + self.timing.heartbeat, ix);
+        }
+        over
     }
 
     fn is_working(&self, now: Now) -> bool {

@@ -222,7 +222,7 @@ impl KeyHandler<'_> {
             // The one whose turn it is may be gone before it is done.
             return self.keys.reconcile_at(now.at + self.timing.lease, ix);
         }
-        let free = unreadable || self.peers().is_proved_over(owner);
+        let free = unreadable || self.is_proved_over(now, ix, owner);
         if free && self.keys.holds.set_deleting(ix, true) {
             let Some(key) = self.view.keys.text(ix) else { return };
             let write = claim_write(key, None, revision);

@@ -93,7 +93,7 @@ impl KeyHandler<'_> {
         if !own && !self.planner.is_orphan(self.view, ix) {
             return;
         }
-        if !own && owner.is_some() && !self.peers().is_proved_over(owner) {
+        if !own && owner.is_some() && !self.is_proved_over(now, ix, owner) {
             return;
         }
         if !own && self.view.is_kept_away(now, ix, self.session.me) {

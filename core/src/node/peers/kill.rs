@@ -1,8 +1,9 @@
 //! Ending sessions that are not renewed, and clearing up after those that are over.
 
+use std::time::Duration;
+
 use super::PeerHandler;
 use super::observe::Seen;
-use super::proof::Proof;
 use crate::edge::Notice;
 use crate::guard::broken;
 use crate::id::{NodeId, Revision, Session};
@@ -13,7 +14,36 @@ use crate::time::{Now, Time};
 use crate::timing::{ENDED_LEASE_TTL, observed};
 use crate::wire::{LeaseRecord, LeaseState, RecordName};
 
+/// A session that is ended unless its lease changes.
+struct Suspect {
+    session: Session,
+    /// Since when the lease has been unchanged.
+    since: Time,
+    lease: Duration,
+}
+
 impl PeerHandler<'_> {
+    /// The session that others wait for: the one that a member record names, or that claims name.
+    fn suspect(&self, node: &NodeId, seen: &Seen) -> Option<Suspect> {
+        let live = seen.state == LeaseState::Live;
+        let session = seen.session.filter(|_| live);
+        if let Some(member) = self.view.members.get(node) {
+            let since = if live { seen.since } else { seen.since.max(member.received) };
+            let session = session.unwrap_or(member.record.session);
+            return (!seen.ends(member)).then(|| Suspect {
+                session,
+                since,
+                lease: seen.lease_of(member),
+            });
+        }
+        let awaited = *self.peers.awaited.get(node)?;
+        (!self.peers.is_over(node, awaited)).then_some(Suspect {
+            session: session.unwrap_or(awaited),
+            since: seen.since,
+            lease: seen.lease,
+        })
+    }
+
     /// When this node may begin to kill: its own lease is good, and its watch has been whole for as
     /// long as a lease.
     fn may_kill_from(&self) -> Option<Time> {
@@ -21,45 +51,40 @@ impl PeerHandler<'_> {
         matches!(self.session.life, Life::Active(_)).then_some(whole)
     }
 
-    /// When the session that a member record names counts as over, unless its lease changes before.
+    /// When the session that a node is waited for counts as over, unless its lease changes before.
     pub(super) fn kill_at(&self, node: &NodeId, seen: &Seen) -> Option<Time> {
-        let member = self.view.members.get(node)?;
-        let open = !seen.ends(member) && !seen.killing;
-        let live = seen.state == LeaseState::Live;
-        let since = if live { seen.since } else { seen.since.max(member.received) };
-        let at = (since + observed(seen.lease_of(member))).max(self.may_kill_from()?);
-        open.then_some(at)
+        let suspect = self.suspect(node, seen).filter(|_| !seen.killing)?;
+        Some((suspect.since + observed(suspect.lease)).max(self.may_kill_from()?))
     }
 
     pub(super) fn due_kills(&self, now: Now) -> Vec<NodeId> {
         let due = |(node, seen): (&NodeId, &Seen)| {
             self.kill_at(node, seen).filter(|at| *at <= now.at).map(|_| node.clone())
         };
-        self.peers.observed().filter_map(due).collect()
+        self.peers.judged().filter_map(due).collect()
     }
 
     /// **Invariant (proof of death):** the record is overwritten at the very revision that was seen
     /// unchanged for all that time, so a renewal in between makes this fail.
     pub(super) fn kill(&mut self, node: &NodeId) {
-        let Some(seen) = self.peers.seen.get_mut(node) else { return };
-        let Some(member) = self.view.members.get(node) else { return };
-        let live = seen.session.filter(|_| seen.state == LeaseState::Live);
-        let session = live.unwrap_or(member.record.session);
-        seen.killing = true;
-        let expected = seen.revision;
-        let lease_ms = u64::try_from(seen.lease_of(member).as_millis()).unwrap_or(u64::MAX);
-        let write = self.dead_write(node, session, expected, lease_ms);
+        let Some(seen) = self.peers.seen.get(node) else { return };
+        let Some(Suspect { session, lease, .. }) = self.suspect(node, seen) else { return };
+        let write = self.dead_write(node, session, seen.revision, lease);
+        if let Some(seen) = self.peers.seen.get_mut(node) {
+            seen.killing = true;
+        }
         self.io.write(self.view, WriteFor::Kill(node.clone(), session), write);
     }
 
     /// The record that says that a session is over for not having been renewed.
-    pub(super) fn dead_write(
+    fn dead_write(
         &self,
         node: &NodeId,
         session: Session,
         expected: Revision,
-        lease_ms: u64,
+        lease: Duration,
     ) -> Write {
+        let lease_ms = u64::try_from(lease.as_millis()).unwrap_or(u64::MAX);
         let record = LeaseRecord {
             session,
             beat: 0,
@@ -86,7 +111,6 @@ impl PeerHandler<'_> {
         session: Session,
         outcome: &Outcome,
     ) {
-        self.peers.proofs.end_kill(session, now.at + self.timing.heartbeat);
         if let Outcome::Acked(revision) = outcome {
             self.io.notice(Notice::Killed { node: node.clone() });
             if let Some(seen) = self.peers.seen.get_mut(node) {
@@ -97,7 +121,7 @@ impl PeerHandler<'_> {
                 seen.beat = 0;
                 seen.killing = false;
             }
-            self.set_proof(session, Proof::Over);
+            self.on_session_observed(node);
             self.delete_member(node);
         } else if let Some(seen) = self.peers.seen.get_mut(node).filter(|seen| seen.killing) {
             // It was renewed, or ended by another: the watch shows which. If it has not the next

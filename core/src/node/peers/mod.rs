@@ -2,25 +2,22 @@
 
 mod kill;
 mod observe;
-mod proof;
+mod over;
 mod ring;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use self::observe::Seen;
-use self::proof::Proofs;
 use self::ring::Ring;
 use super::io::Io;
-use super::member::OwnMember;
 use super::session::OwnSession;
 use super::trust::LogWatch;
 use crate::config::Config;
 use crate::id::{NodeId, Session};
 use crate::planner::Planner;
-use crate::time::{Now, Time};
+use crate::time::Time;
 use crate::timing::Timing;
 use crate::view::View;
-use crate::wire::LeaseState;
 
 /// What this node sees of other nodes' leases.
 #[derive(Debug)]
@@ -35,7 +32,8 @@ pub(in crate::node) struct Peers {
     seen: BTreeMap<NodeId, Seen>,
     /// The nodes whose leases the snapshot has shown so far.
     shown: BTreeSet<NodeId>,
-    proofs: Proofs,
+    /// The sessions that no member record names and whose end this node waits for, to take their keys.
+    awaited: BTreeMap<NodeId, Session>,
     /// Members whose deletion is on its way.
     deleting: BTreeSet<NodeId>,
 }
@@ -48,7 +46,7 @@ impl Peers {
             gap_since: None,
             seen: BTreeMap::new(),
             shown: BTreeSet::new(),
-            proofs: Proofs::default(),
+            awaited: BTreeMap::new(),
             deleting: BTreeSet::new(),
         }
     }
@@ -59,30 +57,26 @@ impl Peers {
         self.gap_since.get_or_insert(shown);
     }
 
-    /// The node's session as its lease was last received, and whether it is over.
-    fn session(&self, node: &NodeId) -> Option<(Session, bool)> {
-        let seen = self.seen.get(node)?;
-        Some((seen.session?, seen.state != LeaseState::Live))
-    }
-
     /// Those whose leases this node ends.
     fn observed(&self) -> impl Iterator<Item = (&NodeId, &Seen)> {
         self.ring.observed().iter().filter_map(|node| self.seen.get_key_value(node))
     }
 
-    /// When a session that no member record names is asked for next.
-    pub(in crate::node) fn next_proof(&self) -> Option<Time> {
-        self.proofs.next()
+    /// Those whose sessions this node ends: those that it observes in the ring, and those that it waits
+    /// for.
+    fn judged(&self) -> impl Iterator<Item = (&NodeId, &Seen)> {
+        let waits = self.awaited.keys().filter(|node| !self.ring.knows(node));
+        self.observed().chain(waits.filter_map(|node| self.seen.get_key_value(node)))
     }
 
     /// Forgets the sessions that nothing names any more.
     pub(in crate::node) fn sweep(&mut self, named: impl Fn(&NodeId, Session) -> bool) {
-        self.proofs.sweep(named);
+        self.awaited.retain(|node, session| named(node, *session));
     }
 
     #[cfg(test)]
-    pub(in crate::node) fn proofs(&self) -> usize {
-        self.proofs.len()
+    pub(in crate::node) fn awaited(&self) -> usize {
+        self.awaited.len()
     }
 }
 
@@ -91,16 +85,9 @@ pub(in crate::node) struct PeerHandler<'a> {
     pub(in crate::node) config: &'a Config,
     pub(in crate::node) timing: &'a Timing,
     pub(in crate::node) session: &'a OwnSession,
-    pub(in crate::node) member: &'a OwnMember,
     pub(in crate::node) watch: &'a LogWatch,
     pub(in crate::node) view: &'a mut View,
     pub(in crate::node) planner: &'a mut Planner,
     pub(in crate::node) io: &'a mut Io,
     pub(in crate::node) peers: &'a mut Peers,
-}
-
-impl PeerHandler<'_> {
-    fn is_working(&self, now: Now) -> bool {
-        self.session.is_working(now, self.timing, self.watch)
-    }
 }

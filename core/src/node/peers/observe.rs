@@ -7,7 +7,7 @@ use super::{PeerHandler, Peers};
 use crate::id::{NodeId, Revision, Session};
 use crate::node::session::Life;
 use crate::time::{Now, Time};
-use crate::timing::UNKNOWN_LEASE;
+use crate::timing::{ENDED_LEASE_TTL, UNKNOWN_LEASE};
 use crate::view::Versioned;
 use crate::wire::{LeaseState, MemberRecord};
 
@@ -28,7 +28,7 @@ pub(super) struct Seen {
 
 impl Seen {
     /// No record: from now on it is waited for.
-    fn absent(now: Time, lease: Duration) -> Self {
+    pub(super) fn absent(now: Time, lease: Duration) -> Self {
         Self {
             revision: Revision::NONE,
             since: now,
@@ -87,26 +87,25 @@ impl PeerHandler<'_> {
         }
     }
 
-    /// The snapshot is complete. Leases that were there and that it does not show are absent from now
-    /// on: they expire without a word.
+    /// The snapshot is complete. Leases that it does not show are absent from now on: no watch shows that
+    /// a record expires.
     pub(in crate::node) fn on_leases_shown(&mut self, now: Now) {
         let gap = self.peers.gap_since.take();
         if gap.is_none_or(|since| now.at.since(since) > self.timing.heartbeat) {
             self.peers.whole_since = now.at;
         }
         let shown = std::mem::take(&mut self.peers.shown);
-        let members = &self.view.members;
-        let gone = self.peers.seen.iter_mut().filter(|(node, _)| !shown.contains(*node));
-        let lives = |(node, seen): &(&NodeId, &mut Seen)| {
-            seen.state == LeaseState::Live || members.get(*node).is_some_and(|m| !seen.ends(m))
-        };
-        for (node, seen) in gone.filter(lives) {
-            if let Some(member) = members.get(node) {
-                seen.lease = seen.lease_of(member);
-            }
+        for (node, seen) in self.peers.seen.iter_mut().filter(|(node, _)| !shown.contains(*node)) {
+            let member = self.view.members.get(node);
+            seen.lease = member.map_or(UNKNOWN_LEASE, |member| seen.lease_of(member));
             seen.revision = Revision::NONE;
+            // What is over stays over, unless a member record names another session.
+            let over = seen.state != LeaseState::Live;
+            if over && member.is_none_or(|member| seen.ends(member)) {
+                continue;
+            }
             seen.since = now.at;
-            if seen.state != LeaseState::Live {
+            if over {
                 seen.state = LeaseState::Live;
                 seen.session = None;
             }
@@ -176,10 +175,9 @@ impl PeerHandler<'_> {
                 seen.insert(node.clone(), Seen::absent(now.at, member.lease()));
             }
         }
-        // Who is not a member is about to become one, or never will.
-        let fresh = |seen: &Seen| now.at.since(seen.since) < UNKNOWN_LEASE;
-        let live = |seen: &Seen| seen.state == LeaseState::Live && fresh(seen);
-        seen.retain(|node, seen| members.contains_key(node) || live(seen));
+        // A claim may name a session that is no member any more, for as long as the log knows its end.
+        let fresh = |seen: &Seen| now.at.since(seen.since) < ENDED_LEASE_TTL;
+        seen.retain(|node, seen| members.contains_key(node) || fresh(seen));
         deleting.retain(|n| members.contains_key(n));
         self.view.leases.retain(|node, _| *node == self.config.node || seen.contains_key(node));
     }
@@ -188,7 +186,7 @@ impl PeerHandler<'_> {
         if !self.watch.is_live() {
             return None;
         }
-        let times = self.peers.observed().flat_map(|(node, seen)| {
+        let times = self.peers.judged().flat_map(|(node, seen)| {
             let late = self.peers.ring.is_large().then_some(seen.since + seen.lease / 3);
             [self.kill_at(node, seen), self.deletion_at(node, seen), late]
         });

@@ -97,6 +97,11 @@ impl Lease {
         self.next = next;
     }
 
+    /// The highest revision that is known to have held a record of this session.
+    pub(in crate::node) fn recorded(&self) -> Revision {
+        self.recorded
+    }
+
     /// Whether the session has ever been recorded.
     pub(super) fn is_proved(&self) -> bool {
         self.good.is_some()
