@@ -19,8 +19,8 @@
 //!
 //! # What is not
 //!
-//! Records that cannot be read, claims that are deleted, two processes under one id, an answer of an old leader beyond what
-//! [`Guard::OldLeaderIsNoProof`] has, and a revision that is given out a second time after a loss.
+//! Records that cannot be read, claims that are deleted, two processes under one id, an
+//! answer of a deposed leader, and a revision that is given out a second time after a loss.
 //! Progress: that something good happens in the end is for the simulation to show.
 
 mod action;
