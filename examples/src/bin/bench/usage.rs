@@ -1,10 +1,14 @@
 //! What processes and servers use, as the system and the servers say.
 
 use std::fs;
+use std::time::Duration;
 
 use divider_local_server::LocalServer;
 
-use crate::setup::{Failure, servers};
+use rustix::time::{ClockId, clock_gettime};
+
+use crate::report::Row;
+use crate::setup::{Failure, Setup, servers};
 use crate::stage::GROUP;
 
 /// Messages in and out of all servers.
@@ -49,7 +53,39 @@ pub(crate) fn cpu_seconds(pids: &[u32]) -> Result<f64, Failure> {
             nanos += first.parse::<u64>()?;
         }
     }
-    Ok(std::time::Duration::from_nanos(nanos).as_secs_f64())
+    Ok(Duration::from_nanos(nanos).as_secs_f64())
+}
+
+/// CPU time in seconds, since an unspecified moment: unlike a rate, it hardly depends on what else the
+/// machine does.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct CpuTime {
+    servers: f64,
+    /// Of this process: with [`Layout::Tasks`](crate::setup::Layout::Tasks), all nodes.
+    clients: f64,
+}
+
+impl CpuTime {
+    pub(crate) fn now(servers: &[LocalServer]) -> Result<Self, Failure> {
+        let pids: Vec<u32> = servers.iter().filter_map(LocalServer::pid).collect();
+        let own = clock_gettime(ClockId::ProcessCPUTime);
+        let own = Duration::try_from(own).map_err(|_| "the CPU time of the process is negative")?;
+        Ok(Self { servers: cpu_seconds(&pids)?, clients: own.as_secs_f64() })
+    }
+
+    pub(crate) fn since(self, before: Self) -> Self {
+        Self { servers: self.servers - before.servers, clients: self.clients - before.clients }
+    }
+
+    /// The rows of what so many keys cost, next to as many bare writes.
+    pub(crate) fn rows(self, bare: Self, setup: &Setup, what: &str, keys: u32) -> [Row; 2] {
+        let each = |seconds: f64| seconds * 1e6 / f64::from(keys);
+        let row = |whose: &str, divider: f64, bare: f64| {
+            let what = setup.name(&format!("  {what}: CPU of {whose} for each key"));
+            Row::pair(what, each(divider), each(bare), "µs")
+        };
+        [row("servers", self.servers, bare.servers), row("clients", self.clients, bare.clients)]
+    }
 }
 
 /// The newest sequence of the group's stream.

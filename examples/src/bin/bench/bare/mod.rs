@@ -9,4 +9,4 @@ mod writes;
 pub(crate) use ack::{Acks, GROUP as ACKS, RoundTrips};
 pub(crate) use chain::{Chains, GROUP as CHAINS};
 pub(crate) use snapshot::read_all;
-pub(crate) use writes::{Over, Writes, rate};
+pub(crate) use writes::{Over, Writes, measure};

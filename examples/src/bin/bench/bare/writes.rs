@@ -15,6 +15,7 @@ use tokio::runtime;
 
 use crate::setup::{Failure, servers};
 use crate::stage::{Servers, key};
+use crate::usage::CpuTime;
 
 /// How many publishes wait for their acknowledgement at once.
 const WINDOW: usize = 4096;
@@ -52,13 +53,23 @@ struct Part {
     over: Over,
 }
 
-/// Claims a second, from the first publish to the last acknowledgement and the last delivery.
-pub(crate) fn rate(writes: Writes) -> Result<f64, Failure> {
-    let servers = Servers::start(writes.replicas)?;
+/// What bare writes gave.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Bare {
+    /// Claims a second, from the first publish to the last acknowledgement and the last delivery.
+    pub(crate) rate: f64,
+    /// The CPU time that they used.
+    pub(crate) cpu: CpuTime,
+}
+
+/// Measures them, on a server of their own.
+pub(crate) fn measure(writes: Writes) -> Result<Bare, Failure> {
+    let mut servers = Servers::start(writes.replicas)?;
     let making = runtime::Builder::new_current_thread().enable_all().build()?;
     making.block_on(servers.make(GROUP, writes.replicas))?;
     let count = writes.writers.max(writes.watchers);
-    let barrier = Arc::new(Barrier::new(count as usize));
+    // The measuring thread takes part in it.
+    let barrier = Arc::new(Barrier::new(count as usize + 1));
     let threads: Vec<_> = (0..count)
         .map(|at| {
             let writes_too = at < writes.writers;
@@ -73,13 +84,19 @@ pub(crate) fn rate(writes: Writes) -> Result<f64, Failure> {
             thread::spawn(move || run_part(part, &barrier))
         })
         .collect();
+    if writes.over == Over::Claims {
+        barrier.wait();
+    }
+    barrier.wait();
+    let before = CpuTime::now(servers.each())?;
     let mut spans = Vec::new();
     for thread in threads {
         spans.push(thread.join().map_err(|_| "a thread of the bench failed")??);
     }
     let first = spans.iter().map(|&(begun, _)| begun).min().unwrap_or(0);
     let last = spans.iter().map(|&(_, ended)| ended).max().unwrap_or(0);
-    Ok(f64::from(writes.keys) / Duration::from_nanos(last - first).as_secs_f64())
+    let rate = f64::from(writes.keys) / Duration::from_nanos(last - first).as_secs_f64();
+    Ok(Bare { rate, cpu: CpuTime::now(servers.each())?.since(before) })
 }
 
 /// One writer or watcher, on a thread with a runtime of its own, as divider's nodes are.

@@ -10,26 +10,31 @@ use crate::bare::{self, Over, Writes};
 use crate::report::Row;
 use crate::setup::{Failure, Setup, servers};
 use crate::stage::{GROUP, Stage};
+use crate::usage::CpuTime;
 
 pub(super) async fn measure(setup: &Setup) -> Result<Vec<Row>, Failure> {
     let Setup { keys, nodes, replicas, .. } = *setup;
     let over = Over::Nothing;
     let writes = Writes { keys, writers: nodes, watchers: nodes, replicas, over };
-    let bare = tokio::task::block_in_place(|| bare::rate(writes))?;
+    let bare = tokio::task::block_in_place(|| bare::measure(writes))?;
     let mut stage = Stage::open(setup).await?;
     stage.announce(0..keys).await?;
+    let before = CpuTime::now(stage.servers.each())?;
     stage.join(0..nodes).await?;
     let joined_ns = stage.seen.iter().map(|seen| seen.at_ns).min().unwrap_or(0);
     let all = |stage: &Stage| stage.running() >= i64::from(keys);
     stage.until("all keys to start", all).await?;
+    let cpu = CpuTime::now(stage.servers.each())?.since(before);
     let last_ns = stage.seen.iter().map(|seen| seen.at_ns).max().unwrap_or(0);
     let first_ns = first_claim_ns(&stage.servers.url()).await?;
     stage.close().await;
     let took = Duration::from_nanos(last_ns.saturating_sub(first_ns)).as_secs_f64();
     let before = Duration::from_nanos(first_ns.saturating_sub(joined_ns)).as_secs_f64();
-    let rates = Row::rates(setup.name("cold start"), f64::from(keys) / took, bare).at_least(0.8);
+    let rates =
+        Row::rates(setup.name("cold start"), f64::from(keys) / took, bare.rate).at_least(0.8);
     let settle = Row::alone(setup.name("  first join to first claim"), before * 1000.0, "ms");
-    Ok(vec![rates, settle])
+    let [server, clients] = cpu.rows(bare.cpu, setup, "cold start, joins included", keys);
+    Ok(vec![rates, settle, server, clients])
 }
 
 /// When the server stored the first claim, on the clock of [`now_ns`].

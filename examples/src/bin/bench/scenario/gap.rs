@@ -3,7 +3,7 @@
 
 use divider::group::DrainOptions;
 
-use super::moved::Moved;
+use super::moved::{Mark, Moved};
 use crate::bare::{self, Acks};
 use crate::node::node_name;
 use crate::report::Row;
@@ -17,15 +17,15 @@ pub(super) async fn measure(setup: &Setup) -> Result<Vec<Row>, Failure> {
     let setup = Setup { keys: MOVES * setup.nodes, ..*setup };
     let mut stage = Stage::full(&setup).await?;
     stage.servers.make(bare::ACKS, setup.replicas).await?;
-    let mark = stage.seen.len();
+    let mark = Mark::now(&mut stage)?;
     let wanted = usize::try_from(stage.keys_of(0))?;
     let acks = Acks::start(&stage.servers.url()).await?;
     stage.group.drain(&[node_name(0).parse()?], &DrainOptions::new()).await?;
-    let gone = |stage: &Stage| stage.since(mark).len() >= 2 * wanted;
+    let gone = |stage: &Stage| mark.count(stage) >= 2 * wanted;
     stage.until("the node to be empty", gone).await?;
     let acks = acks.stop().await?;
     stage.settle().await?;
-    let moved = Moved::since(&stage, mark);
+    let moved = Moved::since(&mut stage, mark)?;
     stage.close().await;
     let row = |name: &str, share: f64| {
         let what = setup.name(&format!("hand-over gap, {MOVES} moves, {name}"));
