@@ -140,6 +140,7 @@ mod events;
 pub mod group;
 mod handoff;
 mod host;
+mod numbered;
 pub mod operations;
 mod report;
 mod run;

@@ -7,13 +7,14 @@ use tokio::select;
 
 use super::Core;
 use super::notice::Teller;
-use super::pipeline::{Job, Pipeline};
 use super::queue::Queue;
+use super::reads::{Question, Reads};
 use super::requests::Requests;
 use super::shared::Shared;
 use super::starting::Starting;
 use super::telling::{Telling, Told};
 use super::watches::Watches;
+use super::writes::Writes;
 use crate::error::Ended;
 use crate::store::{Store, Write};
 use divider_core::edge::{Action, Command, End, Input, Notice, Reply, RequestId, WriteId};
@@ -23,9 +24,9 @@ use divider_core::time::{Now, Time};
 pub(super) struct Driver<C> {
     core: C,
     shared: Arc<Shared>,
-    beats: Pipeline,
-    writes: Pipeline,
-    reads: Pipeline,
+    beats: Writes,
+    writes: Writes,
+    reads: Reads,
     watches: Watches,
     requests: Requests,
     starting: Option<Starting>,
@@ -52,9 +53,9 @@ impl<C: Core> Driver<C> {
             telling: Telling::new(Arc::clone(&shared)),
             teller: Teller::new(Arc::clone(&shared), lease),
             shared,
-            beats: Pipeline::new(Arc::clone(&store), BEATS),
-            writes: Pipeline::new(Arc::clone(&store), WRITES),
-            reads: Pipeline::new(Arc::clone(&store), READS),
+            beats: Writes::new(&store, BEATS),
+            writes: Writes::new(&store, WRITES),
+            reads: Reads::new(Arc::clone(&store), READS),
             watches: Watches::new(store),
             requests,
             starting: Some(starting),
@@ -154,17 +155,17 @@ impl<C: Core> Driver<C> {
         }
         match action {
             Action::Write(id, write, span) => {
-                let pipeline = if is_beat(&write) { &mut self.beats } else { &mut self.writes };
-                pipeline.push(Job::Write(id, write, span));
+                let writes = if is_beat(&write) { &mut self.beats } else { &mut self.writes };
+                writes.push(id, write, span);
             }
             Action::Withdraw => {
                 self.withdrawn.extend(self.beats.withdraw());
                 self.withdrawn.extend(self.writes.withdraw());
             }
-            Action::Read(id, name, span) => self.reads.push(Job::Read(id, name, span)),
+            Action::Read(id, name, span) => self.reads.push(Question::Record(id, name, span)),
             Action::Watch(id, filter, delay) => self.watches.open(id, filter, delay),
             Action::Unwatch(id) => self.watches.close(id),
-            Action::Info => self.reads.push(Job::Info),
+            Action::Info => self.reads.push(Question::Info),
             Action::Session(session) => self.shared.queue(|queue| queue.begin(session)),
             Action::Lease { until, start_until } => {
                 self.teller.on_renewed(now);

@@ -14,10 +14,10 @@ mod lease;
 mod meters;
 mod notice;
 mod outage;
-mod pipeline;
 #[cfg(test)]
 pub(crate) mod played;
 mod queue;
+mod reads;
 mod reminder;
 mod requests;
 mod runs;
@@ -32,6 +32,7 @@ mod threads;
 mod unwanted;
 mod watches;
 mod window;
+mod writes;
 
 pub(crate) use lease::SessionLease;
 pub(crate) use requests::{QUEUE, Request};

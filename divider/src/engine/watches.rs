@@ -9,7 +9,7 @@ use futures_util::stream::{BoxStream, SelectAll, StreamExt, unfold};
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::pipeline::BATCH;
+use super::reads::BATCH;
 use crate::store::{Filter, Store, StoreError, Watch};
 use divider_core::edge::{Input, WatchId};
 

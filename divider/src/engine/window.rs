@@ -20,14 +20,20 @@ impl Window {
         Self { size: at_most.min(AT_FIRST), at_most, judged: Instant::now() }
     }
 
-    pub(super) fn has_room(&self, under_way: usize) -> bool {
-        under_way < self.size
+    /// How many more may be sent while so many are under way.
+    pub(super) fn room(&self, under_way: usize) -> usize {
+        self.size.saturating_sub(under_way)
     }
 
-    /// An operation that was sent then has its answer, for which it had this time; so many were under
-    /// way with it. One that fails says nothing else than one that succeeds.
-    pub(super) fn on_answer(&mut self, sent: Instant, span: Duration, under_way: usize) {
-        let now = Instant::now();
+    /// An operation that was sent then has its answer now, for which it had this time; so many were
+    /// under way with it. One that fails says nothing else than one that succeeds.
+    pub(super) fn on_answer(
+        &mut self,
+        now: Instant,
+        sent: Instant,
+        span: Duration,
+        under_way: usize,
+    ) {
         let late = now.duration_since(sent) > span / PROMPT;
         if !late && under_way > self.size / 2 {
             self.size = (self.size + 1).min(self.at_most);
@@ -61,7 +67,7 @@ mod tests {
             let (sent, under_way) = (Instant::now(), window.size);
             tokio::time::advance(each * u32::try_from(under_way).expect("few")).await;
             for _ in 0..under_way {
-                window.on_answer(sent, SPAN, under_way);
+                window.on_answer(Instant::now(), sent, SPAN, under_way);
             }
         }
         window.size
@@ -99,7 +105,7 @@ mod tests {
         let sent = Instant::now();
         tokio::time::advance(SPAN).await;
         for _ in 0..64 {
-            window.on_answer(sent, SPAN, 64);
+            window.on_answer(Instant::now(), sent, SPAN, 64);
         }
         assert_eq!(window.size, 48);
     }
@@ -108,7 +114,7 @@ mod tests {
     async fn what_is_hardly_used_does_not_grow() {
         let mut window = Window::new(512);
         for _ in 0..1_000 {
-            window.on_answer(Instant::now(), SPAN, 1);
+            window.on_answer(Instant::now(), Instant::now(), SPAN, 1);
         }
         assert_eq!(window.size, 64);
     }

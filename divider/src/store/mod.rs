@@ -7,6 +7,7 @@
 pub(crate) mod memory;
 #[cfg(feature = "nats")]
 pub mod nats;
+mod writer;
 
 use std::fmt;
 use std::sync::Arc;
@@ -18,6 +19,8 @@ use crate::id::GroupName;
 
 pub use divider_core::log::{Change, Filter, Info, MAX_VALUE, Outcome, Record, StoreError, Write};
 pub use memory::MemoryStore;
+pub(crate) use writer::EachWriter;
+pub use writer::Writer;
 
 /// A backend: one group's records, with compare-and-set, leader reads and watches.
 ///
@@ -37,6 +40,14 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
 
     /// Writes or deletes one record. The future does nothing before it is first polled.
     fn write(&self, write: Write) -> BoxFuture<'static, Outcome>;
+
+    /// Opens a path for many writes at a time, if the backend carries out several together for less than
+    /// one by one. `None`: a node calls [`write`](Self::write) for each.
+    ///
+    /// A node opens two, so that its lease waits behind no other write.
+    fn writer(&self) -> Option<Box<dyn Writer>> {
+        None
+    }
 
     /// The newest record of that name as the leader knows it, tombstones included.
     ///
@@ -74,6 +85,9 @@ impl<S: Store + ?Sized> Store for Arc<S> {
     }
     fn write(&self, write: Write) -> BoxFuture<'static, Outcome> {
         (**self).write(write)
+    }
+    fn writer(&self) -> Option<Box<dyn Writer>> {
+        (**self).writer()
     }
     fn read(&self, name: &str) -> BoxFuture<'static, Result<Option<Record>, StoreError>> {
         (**self).read(name)

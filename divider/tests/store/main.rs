@@ -11,6 +11,7 @@ mod subjects;
 mod suite;
 mod support;
 mod watch;
+mod writer;
 
 use divider::{GroupName, MemoryStore};
 

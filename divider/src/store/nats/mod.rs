@@ -52,6 +52,7 @@ mod stream;
 mod subjects;
 mod version;
 mod watch;
+mod writer;
 
 use std::fmt;
 use std::sync::Arc;
@@ -67,7 +68,8 @@ use self::rules::Rules;
 use self::server_clock::ServerClock;
 use self::stream::Names;
 use self::watch::NatsWatch;
-use super::{Filter, Info, Outcome, Record, Store, StoreError, Watch, Write};
+use self::writer::NatsWriter;
+use super::{Filter, Info, Outcome, Record, Store, StoreError, Watch, Write, Writer};
 use crate::id::{GroupName, Revision};
 use divider_core::log::{check_filter, check_name};
 
@@ -144,6 +146,10 @@ impl Store for NatsStore {
     fn write(&self, write: Write) -> BoxFuture<'static, Outcome> {
         let this = self.clone();
         Box::pin(async move { this.inner.publisher.write(write).await })
+    }
+
+    fn writer(&self) -> Option<Box<dyn Writer>> {
+        Some(Box::new(NatsWriter::new(self.clone())))
     }
 
     fn read(&self, name: &str) -> BoxFuture<'static, Result<Option<Record>, StoreError>> {

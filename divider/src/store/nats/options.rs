@@ -79,8 +79,9 @@ impl NatsOptions {
     }
 
     /// How long a write, a read or another request is waited for: 2 s unless set, a third of the
-    /// shortest default lease. A node has deadlines of its own, shorter where its lease is short; this
-    /// one only bounds them. Give more to tools far from their server.
+    /// shortest default lease. A node waits for its writes by its own deadlines, which are at most 2 s
+    /// and shorter where its lease is short. For everything else this is the bound. Give more to tools
+    /// far from their server.
     #[must_use]
     pub fn request_timeout(mut self, timeout: Duration) -> Self {
         self.request_timeout = timeout;

@@ -1,5 +1,6 @@
 //! Writes: pipelined publishes, as many as a server takes in.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_nats::Subject;
@@ -25,15 +26,16 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 #[derive(Debug)]
 pub(super) struct Publisher {
     api: Api,
-    subjects: Subjects,
-    acks: Acks,
+    subjects: Arc<Subjects>,
+    pub(super) acks: Acks,
     room: Semaphore,
     looking: AsyncMutex<()>,
 }
 
 impl Publisher {
     pub(super) async fn new(api: Api, subjects: Subjects) -> Result<Self, StoreError> {
-        let acks = Acks::open(&api.connection).await?;
+        let subjects = Arc::new(subjects);
+        let acks = Acks::open(&api.connection, Arc::clone(&subjects)).await?;
         let (room, looking) = (Semaphore::new(MAX_IN_FLIGHT), AsyncMutex::new(()));
         Ok(Self { api, subjects, acks, room, looking })
     }
@@ -48,8 +50,22 @@ impl Publisher {
 
     /// The same without a check of the limits, for what somebody else has written.
     pub(super) async fn write_any(&self, write: Write) -> Outcome {
+        self.write_after(write, None).await
+    }
+
+    /// The same for a write that the server dropped, after a pause.
+    pub(super) async fn write_dropped(&self, write: Write) -> Outcome {
+        tokio::time::sleep(pauses().next(getrandom::u32().unwrap_or(0))).await;
+        self.write_after(write, Some(Sent::Dropped)).await
+    }
+
+    /// The subject of a write.
+    pub(super) fn subject(&self, write: &Write) -> Subject {
+        self.subjects.of(write)
+    }
+
+    async fn write_after(&self, write: Write, mut sent: Option<Sent>) -> Outcome {
         let subject = self.subjects.of(&write);
-        let mut sent = None;
         let publish = self.publish(&subject, write, &mut sent);
         match tokio::time::timeout(self.api.timeout, publish).await {
             Ok(outcome) => outcome,
@@ -66,7 +82,7 @@ impl Publisher {
     async fn publish(&self, subject: &Subject, write: Write, sent: &mut Option<Sent>) -> Outcome {
         self.wait_for_connection().await;
         let _room = self.room.acquire().await.expect("it is never closed");
-        let mut pauses = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE);
+        let mut pauses = pauses();
         loop {
             let again = sent.replace(Sent::Open).is_some();
             match self.publish_once(subject, &write).await {
@@ -117,6 +133,11 @@ impl Publisher {
         let what = format!("not sent: {MAX_IN_FLIGHT} other writes had no reply within {after:?}");
         StoreError::Unreachable { what }
     }
+}
+
+/// The pauses before a write is sent again.
+fn pauses() -> Backoff {
+    Backoff::new(FIRST_PAUSE, LONGEST_PAUSE)
 }
 
 /// How far a write got.

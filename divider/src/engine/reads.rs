@@ -1,4 +1,4 @@
-//! Writes and reads that are under way.
+//! Reads that are under way.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -9,37 +9,35 @@ use futures_util::stream::{FuturesUnordered, StreamExt};
 use tokio::time::Instant;
 
 use super::window::Window;
-use crate::store::{Outcome, Store, StoreError, Write};
-use divider_core::edge::{Input, ReadId, WriteId};
+use crate::store::{Store, StoreError};
+use divider_core::edge::{Input, ReadId};
 
 /// The most inputs that one wake-up of a source hands over, so that no source starves the others.
 pub(super) const BATCH: usize = 256;
 
 /// Something to ask of the store.
 #[derive(Debug)]
-pub(super) enum Job {
-    /// A write, with the time it may take.
-    Write(WriteId, Write, Duration),
+pub(super) enum Question {
     /// A leader read, with the time it may take.
-    Read(ReadId, String, Duration),
+    Record(ReadId, String, Duration),
     /// A question about the log.
     Info,
 }
 
-/// Operations on the store: as many under way as the store answers promptly, the others in order
-/// behind them.
+/// Questions to the store: as many under way as the store answers promptly, the others in order behind
+/// them.
 ///
-/// An operation's time begins when it is sent, and the core hears nothing of it before its outcome:
-/// one that waits here has not failed.
+/// A question's time begins when it is sent, and the core hears nothing of it before its answer: one
+/// that waits here has not failed.
 #[derive(Debug)]
-pub(super) struct Pipeline {
+pub(super) struct Reads {
     store: Arc<dyn Store>,
     running: FuturesUnordered<BoxFuture<'static, Answer>>,
-    waiting: VecDeque<Job>,
+    waiting: VecDeque<Question>,
     window: Window,
 }
 
-/// What became of a job, when it was sent, and the time that it had.
+/// The answer to a question, when that was sent, and the time that it had.
 #[derive(Debug)]
 struct Answer {
     input: Input,
@@ -47,44 +45,31 @@ struct Answer {
     span: Duration,
 }
 
-impl Pipeline {
+impl Reads {
     pub(super) fn new(store: Arc<dyn Store>, at_most: usize) -> Self {
         let (running, waiting) = (FuturesUnordered::new(), VecDeque::new());
         Self { store, running, waiting, window: Window::new(at_most) }
     }
 
-    /// Sends it, now or as soon as there is room.
-    pub(super) fn push(&mut self, job: Job) {
-        self.waiting.push_back(job);
+    /// Asks it, now or as soon as there is room.
+    pub(super) fn push(&mut self, question: Question) {
+        self.waiting.push_back(question);
         self.refill();
     }
 
-    /// Withdraws the writes that were not sent.
-    pub(super) fn withdraw(&mut self) -> Vec<WriteId> {
-        let (writes, others) = std::mem::take(&mut self.waiting)
-            .into_iter()
-            .partition::<Vec<_>, _>(|job| matches!(job, Job::Write(..)));
-        self.waiting = others.into();
-        let id = |job| match job {
-            Job::Write(id, ..) => Some(id),
-            Job::Read(..) | Job::Info => None,
-        };
-        writes.into_iter().filter_map(id).collect()
-    }
-
-    /// The next outcomes, at least one and at most [`BATCH`]; pending while nothing is under way.
+    /// The next answers, at least one and at most [`BATCH`]; pending while nothing is under way.
     ///
     /// # Cancel safety
-    /// Cancel safe: after the first outcome it does not wait any more.
+    /// Cancel safe: after the first answer it does not wait any more.
     pub(super) async fn next_batch(&mut self) -> Vec<Input> {
         let Some(first) = self.running.next().await else {
             return std::future::pending().await;
         };
-        let under_way = self.running.len() + 1;
+        let (now, under_way) = (Instant::now(), self.running.len() + 1);
         let mut batch = Vec::new();
         let mut next = Some(first);
         while let Some(Answer { input, sent, span }) = next {
-            self.window.on_answer(sent, span, under_way);
+            self.window.on_answer(now, sent, span, under_way);
             batch.push(input);
             let room = batch.len() < BATCH;
             next = if room { self.running.next().now_or_never().flatten() } else { None };
@@ -94,26 +79,18 @@ impl Pipeline {
     }
 
     fn refill(&mut self) {
-        while self.window.has_room(self.running.len())
-            && let Some(job) = self.waiting.pop_front()
+        while self.window.room(self.running.len()) > 0
+            && let Some(question) = self.waiting.pop_front()
         {
-            self.running.push(perform(&*self.store, job));
+            self.running.push(ask(&*self.store, question));
         }
     }
 }
 
-/// The operation with its deadline, which begins when the future is first polled.
-fn perform(store: &dyn Store, job: Job) -> BoxFuture<'static, Answer> {
-    match job {
-        Job::Write(id, write, span) => {
-            let name = write.name.clone();
-            let what = move || {
-                format!("write {name} (if the server is healthy, check the user's right to it)")
-            };
-            let late = move || Outcome::Unknown(timed_out(what(), span));
-            in_time(span, store.write(write), late, move |outcome| Input::Wrote(id, outcome))
-        }
-        Job::Read(id, name, span) => {
+/// The question with its deadline, which begins when the future is first polled.
+fn ask(store: &dyn Store, question: Question) -> BoxFuture<'static, Answer> {
+    match question {
+        Question::Record(id, name, span) => {
             let read = store.read(&name);
             let what = move || {
                 format!("read {name} (if the server is healthy, check the user's right to read)")
@@ -121,7 +98,7 @@ fn perform(store: &dyn Store, job: Job) -> BoxFuture<'static, Answer> {
             let late = move || Err(timed_out(what(), span));
             in_time(span, read, late, move |answer| Input::Read(id, answer))
         }
-        Job::Info => {
+        Question::Info => {
             let late = || Err(timed_out("read the state of the log".to_owned(), INFO_DEADLINE));
             in_time(INFO_DEADLINE, store.info(), late, Input::Info)
         }
