@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 use futures_util::Stream;
 
 use crate::assignment::Assignment;
-use crate::engine::Shared;
+use crate::engine::{Shared, Taken, TakenEvent};
 use crate::event::Event;
 use crate::handoff::Handoff;
 
@@ -68,25 +68,17 @@ impl Events {
     }
 
     fn poll(&self, cx: &mut Context<'_>) -> Poll<Option<Event>> {
-        let ended = match self.stops.poll(cx) {
-            Poll::Ready(Some(handoff)) => {
-                let is_loss = handoff.reason().is_loss();
-                let event = if is_loss { Event::Lost(handoff) } else { Event::Stop(handoff) };
-                return Poll::Ready(Some(event));
-            }
-            Poll::Ready(None) => true,
-            Poll::Pending => false,
-        };
-        match self.starts.poll(cx) {
-            Poll::Ready(Some(assignment)) => Poll::Ready(Some(Event::Start(assignment))),
-            Poll::Ready(None) if ended => Poll::Ready(None),
-            // One half was asked before the end and the other after it: ask again.
-            Poll::Ready(None) => {
-                cx.waker().wake_by_ref();
-                Poll::Pending
-            }
-            Poll::Pending => Poll::Pending,
-        }
+        let shared = &self.stops.listener.shared;
+        shared.poll_event(cx).map(|event| {
+            Some(match event? {
+                TakenEvent::Start(assignment) => Event::Start(assignment),
+                TakenEvent::End(taken) => {
+                    let handoff = handoff(taken, shared);
+                    let is_loss = handoff.reason().is_loss();
+                    if is_loss { Event::Lost(handoff) } else { Event::Stop(handoff) }
+                }
+            })
+        })
     }
 }
 
@@ -116,12 +108,12 @@ impl Stops {
 
     fn poll(&self, cx: &mut Context<'_>) -> Poll<Option<Handoff>> {
         let shared = &self.listener.shared;
-        shared.poll_end(cx).map(|taken| {
-            let taken = taken?;
-            let shared = Arc::clone(shared);
-            Some(Handoff::new(taken.assignment, taken.reason, taken.deadline, shared))
-        })
+        shared.poll_end(cx).map(|taken| Some(handoff(taken?, shared)))
     }
+}
+
+fn handoff(taken: Taken, shared: &Arc<Shared>) -> Handoff {
+    Handoff::new(taken.assignment, taken.reason, taken.deadline, Arc::clone(shared))
 }
 
 impl Stream for Events {

@@ -1,6 +1,6 @@
 //! What the application owes its node: to take its events, and to confirm its stops.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::reminder::{Remark, Reminder};
@@ -10,10 +10,8 @@ use divider_core::time::Time;
 /// Kept with the queue.
 #[derive(Debug, Default)]
 pub(super) struct Debts {
-    /// The runs that were told to end, since when.
-    unconfirmed: HashMap<Key, Time>,
-    /// The same, oldest first.
-    by_age: BTreeSet<(Time, Key)>,
+    /// The runs that were told to end, and since when, by the number of their first stop: oldest first.
+    unconfirmed: BTreeMap<u64, (Key, Time)>,
     /// How many events were taken so far.
     taken: u64,
 }
@@ -32,19 +30,14 @@ pub(super) struct Owed {
 }
 
 impl Debts {
-    /// A run has to end; one that had to already has had to since then.
-    pub(super) fn stop(&mut self, key: &Key, now: Time) {
-        if !self.unconfirmed.contains_key(key) {
-            self.unconfirmed.insert(key.clone(), now);
-            self.by_age.insert((now, key.clone()));
-        }
+    /// A run has to end. The number is higher than that of every stop before.
+    pub(super) fn stop(&mut self, number: u64, key: Key, now: Time) {
+        self.unconfirmed.insert(number, (key, now));
     }
 
-    /// The run is over.
-    pub(super) fn over(&mut self, key: &Key) {
-        if let Some((key, since)) = self.unconfirmed.remove_entry(key) {
-            self.by_age.remove(&(since, key));
-        }
+    /// The run with this stop is over.
+    pub(super) fn over(&mut self, number: u64) {
+        self.unconfirmed.remove(&number);
     }
 
     /// The application took an event.
@@ -55,7 +48,7 @@ impl Debts {
     pub(super) fn owed(&self, untaken: usize) -> Owed {
         Owed {
             unconfirmed: self.unconfirmed.len(),
-            oldest: self.by_age.first().map(|(since, key)| (key.clone(), *since)),
+            oldest: self.unconfirmed.first_key_value().map(|(_, oldest)| oldest.clone()),
             untaken,
             taken: self.taken,
         }
@@ -127,14 +120,13 @@ mod tests {
     }
 
     #[test]
-    fn the_oldest_stop_counts_from_the_first_time_that_it_was_told() {
+    fn the_oldest_stop_is_the_one_with_the_lowest_number() {
         let mut debts = Debts::default();
         assert_eq!(debts.owed(0), Owed::default());
-        debts.stop(&key("b"), at(1));
-        debts.stop(&key("a"), at(2));
-        debts.stop(&key("b"), at(3));
+        debts.stop(1, key("b"), at(1));
+        debts.stop(2, key("a"), at(2));
         assert_eq!(debts.owed(0).oldest, Some((key("b"), at(1))));
-        debts.over(&key("b"));
+        debts.over(1);
         assert_eq!(debts.owed(0).oldest, Some((key("a"), at(2))));
         assert_eq!(debts.owed(0).unconfirmed, 1);
     }

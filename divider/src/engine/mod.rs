@@ -35,6 +35,7 @@ mod window;
 mod writes;
 
 pub(crate) use lease::SessionLease;
+pub(crate) use queue::{Taken, TakenEvent};
 pub(crate) use requests::{QUEUE, Request};
 pub(crate) use shared::Shared;
 pub(crate) use thread::{Launch, launch};

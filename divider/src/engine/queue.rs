@@ -43,6 +43,13 @@ pub(crate) struct Taken {
     pub(crate) deadline: Option<Time>,
 }
 
+/// A start, stop or loss that the application takes.
+#[derive(Debug)]
+pub(crate) enum TakenEvent {
+    Start(Assignment),
+    End(Taken),
+}
+
 /// What a look into the queue found.
 #[derive(Debug)]
 pub(super) enum Look<T> {
@@ -187,6 +194,19 @@ impl Queue {
         self.nothing(waker, |queue| &mut queue.end_waker)
     }
 
+    /// The next stop or loss, or else the next start.
+    pub(super) fn take_event(&mut self, clock: &Clock, waker: &Waker) -> Look<TakenEvent> {
+        match self.take_end(Some(waker)) {
+            Look::Item(taken) => Look::Item(TakenEvent::End(taken)),
+            Look::Closed if self.starts.is_empty() => Look::Closed,
+            Look::Nothing | Look::Closed => match self.take_start(clock.time(), Some(waker)) {
+                Look::Item(assignment) => Look::Item(TakenEvent::Start(assignment)),
+                Look::Nothing => Look::Nothing,
+                Look::Closed => Look::Closed,
+            },
+        }
+    }
+
     /// The application has stopped with a run that it was told to end. `None`: there is no such run.
     pub(super) fn confirm(&mut self, key: &Key, token: Token) -> Option<Reason> {
         let run = self.runs.get(key).filter(|run| run.assignment.token() == token)?;
@@ -216,7 +236,7 @@ impl Queue {
             }
             Phase::Running => {}
         }
-        self.debts.over(key);
+        self.forget_stop(&run);
         run.assignment.mark_over();
         self.effects.cancel.push(run.assignment);
     }
@@ -275,10 +295,13 @@ impl Queue {
 
     fn end(&mut self, key: Key, reason: Reason, deadline: Option<Time>) {
         let number = self.number();
-        self.debts.stop(&key, self.lease.clock().time());
         let run = self.runs.get_mut(&key).expect("the caller looked");
         self.effects.cancel.push(run.assignment.clone());
-        let ending = Ending { waits: Some(number), reason, deadline };
+        let first = run.phase.first_stop().unwrap_or_else(|| {
+            self.debts.stop(number, key.clone(), self.lease.clock().time());
+            number
+        });
+        let ending = Ending { waits: Some(number), first, reason, deadline };
         if let Phase::Ending(earlier) =
             std::mem::replace(&mut run.phase, Phase::Ending(Box::new(ending)))
             && let Some(number) = earlier.waits
@@ -297,10 +320,17 @@ impl Queue {
 
     fn over(&mut self, key: &Key) {
         if let Some(run) = self.runs.remove(key) {
-            self.debts.over(key);
+            self.forget_stop(&run);
             run.assignment.mark_over();
             self.confirmed.push((run.assignment.key().clone(), run.assignment.token()));
             self.effects.cancel.push(run.assignment);
+        }
+    }
+
+    /// The run is over: the application owes nothing of it.
+    fn forget_stop(&mut self, run: &Run) {
+        if let Some(first) = run.phase.first_stop() {
+            self.debts.over(first);
         }
     }
 

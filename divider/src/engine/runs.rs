@@ -26,11 +26,23 @@ pub(super) enum Phase {
     Ending(Box<Ending>),
 }
 
+impl Phase {
+    /// The number of the first stop that the application was told.
+    pub(super) fn first_stop(&self) -> Option<u64> {
+        match self {
+            Self::Ending(ending) => Some(ending.first),
+            Self::Untold(_) | Self::Running => None,
+        }
+    }
+}
+
 /// What the application is told about a run that has to stop.
 #[derive(Debug)]
 pub(super) struct Ending {
     /// Its number in `ends` while the application has not taken it.
     pub(super) waits: Option<u64>,
+    /// The number of the first stop that the application was told of this run.
+    pub(super) first: u64,
     pub(super) reason: Reason,
     pub(super) deadline: Option<Time>,
 }

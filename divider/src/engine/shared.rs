@@ -8,7 +8,7 @@ use tokio::sync::{Notify, watch};
 
 use super::clock::Clock;
 use super::meters::Meters;
-use super::queue::{Look, Queue, Taken};
+use super::queue::{Look, Queue, Taken, TakenEvent};
 use crate::assignment::Assignment;
 use crate::error::Ended;
 use crate::event::Reason;
@@ -78,6 +78,20 @@ impl Shared {
     }
 
     // ---- the application's side ----
+
+    /// The next stop or loss, or else the next start, taken at this very moment.
+    pub(crate) fn poll_event(&self, cx: &mut Context<'_>) -> Poll<Option<TakenEvent>> {
+        match self.queue(|queue| queue.take_event(&self.clock, cx.waker())) {
+            Look::Item(event) => {
+                if let TakenEvent::Start(_) = event {
+                    self.meters.started.increment(1);
+                }
+                Poll::Ready(Some(event))
+            }
+            Look::Nothing => Poll::Pending,
+            Look::Closed => Poll::Ready(None),
+        }
+    }
 
     /// The next start, taken at this very moment.
     pub(crate) fn poll_start(&self, cx: &mut Context<'_>) -> Poll<Option<Assignment>> {
