@@ -18,6 +18,9 @@ const KV_OPERATION: &str = "KV-Operation";
 
 const NATS_TTL: &str = "Nats-TTL";
 
+/// On a marker that the server wrote in place of a record.
+const MARKER_REASON: &str = "Nats-Marker-Reason";
+
 /// After what time an announcement no longer holds. Not the server's own header: the server would
 /// remove the record without a trace, and show what it replaced again after a crash.
 const EXPIRES: &str = "Divider-TTL";
@@ -54,13 +57,21 @@ pub(super) fn record(
     value: Bytes,
     age: impl FnOnce() -> Duration,
 ) -> Record {
-    let header = |name: &str| headers.and_then(|h| h.get(name)).map(HeaderValue::as_str);
-    let deleted = matches!(header(KV_OPERATION), Some("DEL" | "PURGE"))
-        || header("Nats-Marker-Reason").is_some();
-    let span = |name: &str| header(name).and_then(parse_ttl);
+    let (mut deleted, mut ttl, mut expires_in) = (false, None, None);
+    // One pass over the one or two that there are costs less than a look-up for each name.
+    for (name, values) in headers.into_iter().flat_map(HeaderMap::iter) {
+        let Some(value) = values.first().map(HeaderValue::as_str) else { continue };
+        match name.as_ref() {
+            KV_OPERATION => deleted |= matches!(value, "DEL" | "PURGE"),
+            MARKER_REASON => deleted = true,
+            NATS_TTL => ttl = parse_ttl(value),
+            EXPIRES => expires_in = parse_ttl(value),
+            _ => {}
+        }
+    }
     let mut record = Record::new(name, Revision(revision), (!deleted).then_some(value));
-    record.ttl = span(NATS_TTL);
-    record.expires_in = span(EXPIRES).map(|span| span.saturating_sub(age()));
+    record.ttl = ttl;
+    record.expires_in = expires_in.map(|span| span.saturating_sub(age()));
     record
 }
 
