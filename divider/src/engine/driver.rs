@@ -6,9 +6,9 @@ use std::time::Duration;
 use tokio::select;
 
 use super::Core;
-use super::notice::Teller;
 use super::queue::Queue;
 use super::reads::{Question, Reads};
+use super::reporter::Reporter;
 use super::requests::Requests;
 use super::shared::Shared;
 use super::starting::Starting;
@@ -35,7 +35,7 @@ pub(super) struct Driver<C> {
     withdrawn: Vec<WriteId>,
     nap: Duration,
     telling: Telling,
-    teller: Teller,
+    reporter: Reporter,
     numbers_at: Time,
 }
 
@@ -51,7 +51,7 @@ impl<C: Core> Driver<C> {
         Self {
             core,
             telling: Telling::new(Arc::clone(&shared)),
-            teller: Teller::new(Arc::clone(&shared), lease),
+            reporter: Reporter::new(Arc::clone(&shared), lease),
             shared,
             beats: Writes::new(&store, BEATS),
             writes: Writes::new(&store, WRITES),
@@ -122,7 +122,7 @@ impl<C: Core> Driver<C> {
     fn drive_inputs(&mut self, now: Now, inputs: Vec<Input>) {
         for input in inputs {
             if let Input::Info(Ok(info)) = &input {
-                self.teller.on_info(info);
+                self.reporter.on_info(info);
             }
             if self.starting.as_mut().is_some_and(|starting| starting.is_hopeless(&input))
                 && let Some(starting) = self.starting.take()
@@ -168,7 +168,7 @@ impl<C: Core> Driver<C> {
             Action::Info => self.reads.push(Question::Info),
             Action::Session(session) => self.shared.queue(|queue| queue.begin(session)),
             Action::Lease { until, start_until } => {
-                self.teller.on_renewed(now);
+                self.reporter.on_renewed(now);
                 self.shared.queue(|queue| queue.extend(until, start_until));
             }
             Action::Start(key, token) => {
@@ -181,7 +181,7 @@ impl<C: Core> Driver<C> {
             }
             Action::Lost(key, token, reason, until) => {
                 tracing::debug!(%key, %token, ?reason, "key lost");
-                self.shared.meters.lost.increment(1);
+                self.shared.metrics.lost.increment(1);
                 self.telling.add(Told::Lost(key, token, reason.into(), until));
             }
             Action::Reply(id, reply) => self.drive_reply(id, reply),
@@ -202,12 +202,12 @@ impl<C: Core> Driver<C> {
     fn drive_numbers(&mut self, now: Time) {
         if now >= self.numbers_at {
             self.numbers_at = now + self.nap;
-            self.teller.measure(now, self.core.numbers());
+            self.reporter.measure(now, self.core.numbers());
         }
     }
 
     fn drive_notice(&mut self, now: Time, notice: &Notice) {
-        self.teller.tell(now, notice);
+        self.reporter.report(now, notice);
         match notice {
             Notice::Joined { .. } => {
                 self.shared.queue(|queue| queue.set_member(true));

@@ -6,19 +6,18 @@
 //! application's executor, which may be blocked for longer than a lease.
 
 pub(crate) mod clock;
-mod debts;
 mod driver;
 mod effects;
 mod failures;
 mod lease;
-mod meters;
-mod notice;
+mod metrics;
 mod outage;
 #[cfg(test)]
 pub(crate) mod played;
 mod queue;
 mod reads;
 mod reminder;
+mod reporter;
 mod requests;
 mod runs;
 mod shared;
@@ -29,6 +28,7 @@ mod tests;
 mod thread;
 #[cfg(all(test, shuttle))]
 mod threads;
+mod unacked;
 mod unwanted;
 mod watches;
 mod window;

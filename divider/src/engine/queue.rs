@@ -8,10 +8,10 @@ use std::sync::Arc;
 use std::task::Waker;
 
 use super::clock::Clock;
-use super::debts::{Debts, Owed};
 use super::effects::Effects;
 use super::lease::SessionLease;
 use super::runs::{Ending, Phase, Run, Runs};
+use super::unacked::{Backlog, Unacked};
 use crate::assignment::Assignment;
 use crate::event::Reason;
 use crate::id::{Session, Token};
@@ -27,7 +27,7 @@ pub(super) struct Queue {
     next: u64,
     /// Runs that are over, for the engine to tell the core.
     confirmed: Vec<(Key, Token)>,
-    debts: Debts,
+    unacked: Unacked,
     lease: Arc<SessionLease>,
     start_waker: Option<Waker>,
     end_waker: Option<Waker>,
@@ -69,7 +69,7 @@ impl Queue {
             ends: BTreeMap::new(),
             next: 0,
             confirmed: Vec::new(),
-            debts: Debts::default(),
+            unacked: Unacked::default(),
             lease: Arc::new(SessionLease::new(Session::from_bits(0), clock)),
             start_waker: None,
             end_waker: None,
@@ -176,7 +176,7 @@ impl Queue {
         }
         run.phase = Phase::Running;
         entry.remove();
-        self.debts.taken();
+        self.unacked.taken();
         Look::Item(run.assignment.clone())
     }
 
@@ -186,7 +186,7 @@ impl Queue {
             let run = self.runs.get_mut(&key).expect("what is in `ends` is in `runs`");
             if let Phase::Ending(ending) = &mut run.phase {
                 ending.waits = None;
-                self.debts.taken();
+                self.unacked.taken();
                 let Ending { reason, deadline, .. } = **ending;
                 return Look::Item(Taken { assignment: run.assignment.clone(), reason, deadline });
             }
@@ -241,9 +241,9 @@ impl Queue {
         self.effects.cancel.push(run.assignment);
     }
 
-    /// Whether this is the last that the run was told of its end, and it is not confirmed: a loss may
-    /// have come after a stop.
-    pub(super) fn is_owed(&self, key: &Key, token: Token, reason: Reason) -> bool {
+    /// Whether the newest stop or loss of the run has this reason, and the run is not confirmed. A loss can
+    /// come after a stop.
+    pub(super) fn is_unconfirmed(&self, key: &Key, token: Token, reason: Reason) -> bool {
         self.runs.get(key).filter(|run| run.assignment.token() == token).is_some_and(
             |run| matches!(&run.phase, Phase::Ending(ending) if ending.reason == reason),
         )
@@ -260,9 +260,9 @@ impl Queue {
         self.runs.len()
     }
 
-    /// What the application has not done yet of what it was told.
-    pub(super) fn owed(&self) -> Owed {
-        self.debts.owed(self.starts.len() + self.ends.len())
+    /// What waits for the application.
+    pub(super) fn backlog(&self) -> Backlog {
+        self.unacked.backlog(self.starts.len() + self.ends.len())
     }
 
     /// The lease of the current session.
@@ -298,7 +298,7 @@ impl Queue {
         let run = self.runs.get_mut(&key).expect("the caller looked");
         self.effects.cancel.push(run.assignment.clone());
         let first = run.phase.first_stop().unwrap_or_else(|| {
-            self.debts.stop(number, key.clone(), self.lease.clock().time());
+            self.unacked.stop(number, key.clone(), self.lease.clock().time());
             number
         });
         let ending = Ending { waits: Some(number), first, reason, deadline };
@@ -327,10 +327,10 @@ impl Queue {
         }
     }
 
-    /// The run is over: the application owes nothing of it.
+    /// The run is over, and its stop needs no confirmation.
     fn forget_stop(&mut self, run: &Run) {
         if let Some(first) = run.phase.first_stop() {
-            self.debts.over(first);
+            self.unacked.over(first);
         }
     }
 

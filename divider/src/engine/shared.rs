@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::sync::{Notify, watch};
 
 use super::clock::Clock;
-use super::meters::Meters;
+use super::metrics::Metrics;
 use super::queue::{Look, Queue, Taken, TakenEvent};
 use crate::assignment::Assignment;
 use crate::error::Ended;
@@ -33,13 +33,13 @@ pub(crate) struct Shared {
     affinity: AtomicU32,
     warned_of_drop: AtomicBool,
     ended: watch::Sender<Option<Ended>>,
-    pub(super) meters: Meters,
+    pub(super) metrics: Metrics,
 }
 
 impl Shared {
     pub(crate) fn new(group: GroupName, node: NodeId, affinity: u32, clock: Clock) -> Self {
         Self {
-            meters: Meters::new(&group, &node),
+            metrics: Metrics::new(&group, &node),
             node,
             group,
             queue: Mutex::new(Queue::new(clock.clone())),
@@ -84,7 +84,7 @@ impl Shared {
         match self.queue(|queue| queue.take_event(&self.clock, cx.waker())) {
             Look::Item(event) => {
                 if let TakenEvent::Start(_) = event {
-                    self.meters.started.increment(1);
+                    self.metrics.started.increment(1);
                 }
                 Poll::Ready(Some(event))
             }
@@ -98,7 +98,7 @@ impl Shared {
         // The clock is read under the lock, at the very moment of taking.
         match self.queue(|queue| queue.take_start(self.clock.time(), Some(cx.waker()))) {
             Look::Item(assignment) => {
-                self.meters.started.increment(1);
+                self.metrics.started.increment(1);
                 Poll::Ready(Some(assignment))
             }
             Look::Nothing => Poll::Pending,
@@ -120,7 +120,7 @@ impl Shared {
         let confirmed = self.queue(|queue| queue.confirm(key, token));
         if let Some(reason) = confirmed {
             if !reason.is_loss() {
-                self.meters.stopped.increment(1);
+                self.metrics.stopped.increment(1);
             }
             self.wake.notify_one();
         }
@@ -129,10 +129,10 @@ impl Shared {
 
     /// A hand-off was dropped unconfirmed.
     pub(crate) fn handoff_dropped(&self, key: &Key, token: Token, reason: Reason) {
-        if !self.queue(|queue| queue.is_owed(key, token, reason)) || self.ended().is_some() {
+        if !self.queue(|queue| queue.is_unconfirmed(key, token, reason)) || self.ended().is_some() {
             return;
         }
-        self.meters.dropped_handoffs.increment(1);
+        self.metrics.dropped_handoffs.increment(1);
         if !self.warned_of_drop.swap(true, Ordering::Relaxed) {
             tracing::warn!(
                 group = %self.group, node = %self.node, %key, %token,
@@ -143,12 +143,12 @@ impl Shared {
 
     /// A handler failed.
     pub(crate) fn handler_failed(&self) {
-        self.meters.handler_failures.increment(1);
+        self.metrics.handler_failures.increment(1);
     }
 
     /// A key was released.
     pub(crate) fn key_released(&self) {
-        self.meters.released.increment(1);
+        self.metrics.released.increment(1);
     }
 
     /// The application has stopped with the key by itself.
@@ -242,8 +242,8 @@ impl Shared {
             _ => Reason::Fenced,
         };
         self.queue(|queue| queue.close(reason));
-        self.meters.held.set(0.0);
-        self.meters.lease_remaining.set(0.0);
+        self.metrics.held.set(0.0);
+        self.metrics.lease_remaining.set(0.0);
         self.tell_end(&ended);
         self.ended.send_if_modified(|slot| {
             let first = slot.is_none();

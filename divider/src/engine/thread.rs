@@ -56,20 +56,20 @@ pub(crate) fn launch(launch: Launch) -> Result<(), StartError> {
     Ok(())
 }
 
-/// Runs the node, and says when it is over, however that came about.
+/// Runs the node, and reports its end, also after a panic.
 async fn run_to_end(launch: Launch) {
-    // Dropped last, also in a panic: whoever waits for the node is woken when nothing of it is left.
-    let mut farewell = Farewell { shared: Arc::clone(&launch.shared), ended: Ended::Failed };
-    farewell.ended = Box::pin(run(launch)).await;
+    // Dropped last: those who wait for the end are woken when nothing of the node is left.
+    let mut guard = EndGuard { shared: Arc::clone(&launch.shared), ended: Ended::Failed };
+    guard.ended = Box::pin(run(launch)).await;
 }
 
-/// Says that the node is over.
-struct Farewell {
+/// Reports the end of the node when it is dropped.
+struct EndGuard {
     shared: Arc<Shared>,
     ended: Ended,
 }
 
-impl Drop for Farewell {
+impl Drop for EndGuard {
     fn drop(&mut self) {
         self.shared.end(self.ended.clone());
     }

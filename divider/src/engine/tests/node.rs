@@ -109,9 +109,9 @@ async fn the_end_closes_the_watches_and_ends_the_start() {
 #[tokio::test(start_paused = true)]
 async fn what_the_application_has_not_done_yet_is_known() {
     let mut bench = Bench::new();
-    let owed = |bench: &Bench| {
-        let owed = bench.shared.queue(|queue| queue.owed());
-        (owed.untaken, owed.unconfirmed, owed.oldest.map(|(key, _)| key.to_string()))
+    let backlog = |bench: &Bench| {
+        let backlog = bench.shared.queue(|queue| queue.backlog());
+        (backlog.untaken, backlog.unconfirmed, backlog.oldest.map(|(key, _)| key.to_string()))
     };
     let lease = Action::Lease {
         until: Clock::Machine.time() + HOUR,
@@ -121,20 +121,20 @@ async fn what_the_application_has_not_done_yet_is_known() {
     let stop = |name: &str, token| Action::Stop(key(name), Token(token), StopReason::Drain, None);
     bench.act([Action::Session(Session::from_bits(1)), lease, start("a", 1), start("b", 2)]);
     bench.settle().await;
-    assert_eq!(owed(&bench), (2, 0, None));
+    assert_eq!(backlog(&bench), (2, 0, None));
     bench.events.next().await.expect("a start");
     bench.events.next().await.expect("a start");
     bench.act([stop("b", 2)]);
     bench.settle().await;
-    assert_eq!(owed(&bench), (1, 1, Some("b".to_owned())));
+    assert_eq!(backlog(&bench), (1, 1, Some("b".to_owned())));
     let Some(crate::Event::Stop(handoff)) = bench.events.next().await else {
         panic!("expected a stop")
     };
-    assert_eq!(owed(&bench), (0, 1, Some("b".to_owned())), "it is not confirmed");
+    assert_eq!(backlog(&bench), (0, 1, Some("b".to_owned())), "it is not confirmed");
     handoff.confirm();
-    assert_eq!(owed(&bench), (0, 0, None));
+    assert_eq!(backlog(&bench), (0, 0, None));
     bench.act([stop("a", 1)]);
     bench.settle().await;
     bench.shared.give_up(&key("a"), Token(1));
-    assert_eq!(owed(&bench), (0, 0, None), "what is given up is owed no more");
+    assert_eq!(backlog(&bench), (0, 0, None), "a key that was given up is not in it");
 }

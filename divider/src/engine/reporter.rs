@@ -1,36 +1,37 @@
-//! What an operator is told: log lines and numbers, in one place.
+//! Log lines and metrics of a node.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::debts::Collector;
 use super::failures::Failures;
-use super::meters::gauge;
+use super::metrics::gauge;
 use super::outage::Outage;
 use super::shared::Shared;
+use super::unacked::Collector;
 use super::unwanted::Unwanted;
 use crate::store::Info;
 use divider_core::edge::Notice;
 use divider_core::node::Numbers;
 use divider_core::time::Time;
 
-/// Writes the log lines of one node and counts. The span around the engine names group and node.
+/// Writes the log lines of one node, and updates its metrics. The span around the engine names group and
+/// node.
 ///
-/// A line is for what an operator acts on; what lasts or repeats is said again at growing intervals,
-/// and at `debug` in between.
+/// A line is for an event on which an operator acts. An event that lasts or repeats has a line again at
+/// growing intervals, and lines at `debug` in between.
 #[derive(Debug)]
-pub(super) struct Teller {
+pub(super) struct Reporter {
     shared: Arc<Shared>,
     lease: Duration,
     failures: Failures,
     collector: Collector,
     outage: Outage,
     unwanted: Unwanted,
-    /// Whether it was told that the log is being read again.
+    /// Whether a line said that the log is being read again.
     is_reading: bool,
 }
 
-impl Teller {
+impl Reporter {
     pub(super) fn new(shared: Arc<Shared>, lease: Duration) -> Self {
         let collector = Collector::new(lease);
         Self {
@@ -45,8 +46,8 @@ impl Teller {
     }
 
     /// Writes the notice's log line and counts it.
-    pub(super) fn tell(&mut self, now: Time, notice: &Notice) {
-        let meters = &self.shared.meters;
+    pub(super) fn report(&mut self, now: Time, notice: &Notice) {
+        let metrics = &self.shared.metrics;
         match notice {
             Notice::Joined { joined } => {
                 self.outage.joined(now);
@@ -54,7 +55,7 @@ impl Teller {
                 tracing::info!(%session, lease = ?self.lease, revision = joined.0, "node joined");
             }
             Notice::Fenced { held, why } => {
-                meters.fences.increment(1);
+                metrics.fences.increment(1);
                 self.outage.fenced(now, *held);
                 tracing::warn!(held, why, "node fenced: its lease ended, all its keys are lost");
             }
@@ -68,25 +69,25 @@ impl Teller {
                 tracing::warn!(dead = %node, "ended the session of a node without heartbeats");
             }
             Notice::StoreFailed { what, error } => {
-                meters.store_failures.increment(1);
+                metrics.store_failures.increment(1);
                 self.failures.add(now, what, error);
             }
             Notice::CasConflict { what } => {
-                meters.cas_conflicts.increment(1);
+                metrics.cas_conflicts.increment(1);
                 tracing::debug!(what, "another write came first");
             }
             Notice::HandedOver { after } => {
-                meters.handover.record(after.as_secs_f64());
+                metrics.handover.record(after.as_secs_f64());
                 tracing::debug!(?after, "key handed over");
             }
             Notice::TakenOver { after } => {
-                meters.takeover.record(after.as_secs_f64());
+                metrics.takeover.record(after.as_secs_f64());
                 tracing::debug!(?after, "key taken over");
             }
             Notice::Unwanted { key } => self.unwanted.add(key),
             Notice::Drained { handed, freed } => tracing::info!(handed, freed, "node drained"),
             Notice::Problems { count } => {
-                meters.problems.set(gauge(*count));
+                metrics.problems.set(gauge(*count));
                 tracing::warn!(count, "unreadable records in the group");
             }
             Notice::LogLost => tracing::error!("the log lost acknowledged writes"),
@@ -94,7 +95,7 @@ impl Teller {
     }
 
     fn on_resync(&mut self, why: &'static str) {
-        self.shared.meters.resyncs.increment(1);
+        self.shared.metrics.resyncs.increment(1);
         if std::mem::replace(&mut self.is_reading, true) {
             tracing::debug!(why, "reading the log again");
         } else {
@@ -109,25 +110,25 @@ impl Teller {
 
     /// The store said how large the log is.
     pub(super) fn on_info(&self, info: &Info) {
-        let meters = &self.shared.meters;
-        meters.store_bytes.set(gauge(info.bytes));
-        meters.store_limit.set(info.max_bytes.map_or(f64::INFINITY, gauge));
+        let metrics = &self.shared.metrics;
+        metrics.store_bytes.set(gauge(info.bytes));
+        metrics.store_limit.set(info.max_bytes.map_or(f64::INFINITY, gauge));
     }
 
     /// The gauges that are read off now and then, and what the application owes.
     pub(super) fn measure(&mut self, now: Time, numbers: Numbers) {
-        let (held, owed, until) =
-            self.shared.queue(|queue| (queue.len(), queue.owed(), queue.lease().until()));
-        let meters = &self.shared.meters;
-        let age = owed.oldest.as_ref().map_or(Duration::ZERO, |(_, since)| now.since(*since));
-        meters.held.set(gauge(held as u64));
-        meters.unowned.set(gauge(numbers.unowned));
-        meters.view_lag.set(gauge(numbers.view_lag));
-        meters.unconfirmed.set(gauge(owed.unconfirmed as u64));
-        meters.oldest_unconfirmed.set(age.as_secs_f64());
-        meters.untaken.set(gauge(owed.untaken as u64));
-        meters.lease_remaining.set(until.since(now).as_secs_f64());
-        self.collector.look(now, &owed);
+        let (held, backlog, until) =
+            self.shared.queue(|queue| (queue.len(), queue.backlog(), queue.lease().until()));
+        let metrics = &self.shared.metrics;
+        let age = backlog.oldest.as_ref().map_or(Duration::ZERO, |(_, since)| now.since(*since));
+        metrics.held.set(gauge(held as u64));
+        metrics.unowned.set(gauge(numbers.unowned));
+        metrics.view_lag.set(gauge(numbers.view_lag));
+        metrics.unconfirmed.set(gauge(backlog.unconfirmed as u64));
+        metrics.oldest_unconfirmed.set(age.as_secs_f64());
+        metrics.untaken.set(gauge(backlog.untaken as u64));
+        metrics.lease_remaining.set(until.since(now).as_secs_f64());
+        self.collector.look(now, &backlog);
         self.outage.look(now, held, self.lease);
         self.unwanted.tell(now);
     }

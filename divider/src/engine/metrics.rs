@@ -1,4 +1,4 @@
-//! The numbers of one node, for whoever installed a recorder of the `metrics` crate.
+//! The metrics of one node, for an application that installed a recorder of the `metrics` crate.
 //!
 #![doc = include_str!("metrics.md")]
 
@@ -7,7 +7,7 @@ use metrics::{Counter, Gauge, Histogram, Label, Unit};
 use crate::id::{GroupName, NodeId};
 
 /// The handles of all metrics of one node.
-pub(crate) struct Meters {
+pub(crate) struct Metrics {
     pub(super) held: Gauge,
     pub(super) started: Counter,
     pub(super) stopped: Counter,
@@ -32,8 +32,8 @@ pub(crate) struct Meters {
     pub(super) handler_failures: Counter,
 }
 
-impl Meters {
-    /// Asks the recorder for them, and tells it what they are.
+impl Metrics {
+    /// Describes the metrics to the recorder, and gets their handles from it.
     pub(crate) fn new(group: &GroupName, node: &NodeId) -> Self {
         describe();
         // Not `node`: that is the machine where Prometheus finds its targets in Kubernetes.
@@ -104,9 +104,9 @@ pub(super) fn gauge(number: u64) -> f64 {
     number as f64
 }
 
-impl std::fmt::Debug for Meters {
+impl std::fmt::Debug for Metrics {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Meters")
+        f.write_str("Metrics")
     }
 }
 
@@ -198,7 +198,7 @@ mod tests {
     fn the_table_lists_and_describes_every_metric_and_no_other() {
         let register = Register::default();
         metrics::with_local_recorder(&register, || {
-            Meters::new(&GroupName::new("g").expect("legal"), &NodeId::new("n").expect("legal"));
+            Metrics::new(&GroupName::new("g").expect("legal"), &NodeId::new("n").expect("legal"));
         });
         let registered = lock(&register.registered);
         assert_eq!(registered.len(), 22);
