@@ -78,12 +78,12 @@ impl NatsStore {
     /// Deletes a consumer. One that cannot be deleted now, or is not for who waits no longer, is deleted
     /// with the next watch that is opened.
     pub(super) async fn delete_consumer(&self, name: &str) {
-        self.inner.left.add(name);
+        self.inner.leaked.add(name);
         let what = format!("CONSUMER.DELETE.{}.{name}", self.inner.names.stream);
         match self.inner.api.request::<Value>(&what, &json!({})).await {
-            Ok(_) => self.inner.left.remove(name),
+            Ok(_) => self.inner.leaked.remove(name),
             Err(ApiError::Refused(refusal)) if refusal.err_code == NO_CONSUMER => {
-                self.inner.left.remove(name);
+                self.inner.leaked.remove(name);
             }
             Err(error) => {
                 let error = self.inner.api.store_error(error);
@@ -92,9 +92,9 @@ impl NatsStore {
         }
     }
 
-    /// Deletes, by and by, the consumers that are left.
-    pub(super) fn delete_left(&self) {
-        let names = self.inner.left.take();
+    /// Deletes the leaked consumers, in a task of its own.
+    pub(super) fn delete_leaked(&self) {
+        let names = self.inner.leaked.take();
         if !names.is_empty() {
             let store = self.clone();
             tokio::spawn(async move {

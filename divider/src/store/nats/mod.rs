@@ -30,16 +30,16 @@ mod api;
 mod connect;
 mod consumer;
 mod credentials;
+mod delivery_info;
 mod denials;
 mod error;
 mod inspect;
-mod left;
+mod leaked;
 mod mend;
 mod message;
 mod open;
 mod options;
 mod patience;
-mod place;
 mod progress;
 mod publisher;
 mod rights;
@@ -62,7 +62,7 @@ use serde_json::json;
 use tokio::runtime::Handle;
 
 use self::api::Api;
-use self::left::Left;
+use self::leaked::LeakedConsumers;
 use self::publisher::Publisher;
 use self::rules::Rules;
 use self::server_clock::ServerClock;
@@ -102,7 +102,7 @@ struct Inner {
     names: Names,
     api: Api,
     publisher: Publisher,
-    left: Left,
+    leaked: LeakedConsumers,
     clock: ServerClock,
     rules: Rules,
 }

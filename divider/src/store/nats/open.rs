@@ -7,7 +7,7 @@ use super::super::{Outcome, Store, StoreError, Write};
 use super::api::{Api, ApiError, NO_JETSTREAM, NO_STREAM, STREAM_EXISTS};
 use super::connect::Connection;
 use super::error::OpenError;
-use super::left::Left;
+use super::leaked::LeakedConsumers;
 use super::options::{DEFAULT_PREFIX, NatsOptions, StreamOptions};
 use super::patience::Patience;
 use super::publisher::Publisher;
@@ -61,7 +61,7 @@ impl NatsOptions {
                 names,
                 api,
                 publisher,
-                left: Left::default(),
+                leaked: LeakedConsumers::default(),
                 clock: ServerClock::default(),
                 rules,
             }),

@@ -1,6 +1,6 @@
 //! How far a watch has come: whether anything is missing, and whether the snapshot is complete.
 
-use super::place::Place;
+use super::delivery_info::DeliveryInfo;
 
 /// What has come of a consumer's deliveries. Pure, so that what servers seldom do can be tried.
 #[derive(Debug)]
@@ -49,17 +49,17 @@ impl Progress {
     }
 
     /// A message has come; an error says what is missing before it.
-    pub(super) fn on_delivery(&mut self, place: Place) -> Result<(), String> {
+    pub(super) fn on_delivery(&mut self, info: DeliveryInfo) -> Result<(), String> {
         let expected = self.delivered + 1;
-        if place.delivered != expected {
-            return Err(format!("expected delivery {expected}, found {}", place.delivered));
+        if info.delivered != expected {
+            return Err(format!("expected delivery {expected}, found {}", info.delivered));
         }
-        if place.sequence <= self.sequence {
-            return Err(format!("sequence {} came after {}", place.sequence, self.sequence));
+        if info.sequence <= self.sequence {
+            return Err(format!("sequence {} came after {}", info.sequence, self.sequence));
         }
-        self.delivered = place.delivered;
-        self.sequence = place.sequence;
-        self.pending = place.pending;
+        self.delivered = info.delivered;
+        self.sequence = info.sequence;
+        self.pending = info.pending;
         self.look_for_end();
         Ok(())
     }
@@ -128,8 +128,8 @@ impl Progress {
 mod tests {
     use super::*;
 
-    fn place(delivered: u64, sequence: u64, pending: u64) -> Place {
-        Place { sequence, delivered, stored_ns: 0, pending }
+    fn info(delivered: u64, sequence: u64, pending: u64) -> DeliveryInfo {
+        DeliveryInfo { sequence, delivered, stored_ns: 0, pending }
     }
 
     #[derive(serde::Deserialize)]
@@ -156,7 +156,7 @@ mod tests {
             for step in steps {
                 let done = match step {
                     Step::Delivery(number, sequence, pending) => {
-                        progress.on_delivery(place(number, sequence, pending))
+                        progress.on_delivery(info(number, sequence, pending))
                     }
                     Step::Heartbeat(delivered) => progress.on_heartbeat(delivered),
                     Step::Answer(newer) => {
@@ -181,13 +181,13 @@ mod tests {
     #[test]
     fn a_snapshot_ends_with_nothing_pending_at_the_streams_end() {
         let mut progress = Progress::new(2, 9);
-        progress.on_delivery(place(1, 9, 1)).expect("in order");
+        progress.on_delivery(info(1, 9, 1)).expect("in order");
         assert!(!progress.take_end(), "one is pending");
-        progress.on_delivery(place(2, 10, 0)).expect("in order");
+        progress.on_delivery(info(2, 10, 0)).expect("in order");
         assert_eq!(progress.take_question(), None);
         assert!(progress.take_end());
         assert!(!progress.take_end(), "it was said");
-        progress.on_delivery(place(3, 11, 0)).expect("in order");
+        progress.on_delivery(info(3, 11, 0)).expect("in order");
         progress.on_heartbeat(3).expect("in order");
         assert!(progress.take_question().is_none() && !progress.take_end());
     }
@@ -195,14 +195,14 @@ mod tests {
     #[test]
     fn nothing_pending_below_the_streams_end_is_no_proof() {
         let mut progress = Progress::new(2, 9);
-        progress.on_delivery(place(1, 4, 0)).expect("in order");
+        progress.on_delivery(info(1, 4, 0)).expect("in order");
         assert!(!progress.take_end());
         assert_eq!(progress.take_question(), Some(4));
         assert_eq!(progress.take_question(), None, "once");
         // The server counted wrong: there is another one.
         progress.on_answer(Some(7));
         assert!(!progress.take_end() && progress.take_question().is_none());
-        progress.on_delivery(place(2, 7, 0)).expect("in order");
+        progress.on_delivery(info(2, 7, 0)).expect("in order");
         assert_eq!(progress.take_question(), Some(7));
         progress.on_answer(None);
         assert!(progress.take_end());
@@ -221,9 +221,9 @@ mod tests {
     #[test]
     fn what_came_while_the_leader_was_asked_counts() {
         let mut progress = Progress::new(1, 9);
-        progress.on_delivery(place(1, 4, 0)).expect("in order");
+        progress.on_delivery(info(1, 4, 0)).expect("in order");
         assert_eq!(progress.take_question(), Some(4));
-        progress.on_delivery(place(2, 10, 0)).expect("in order");
+        progress.on_delivery(info(2, 10, 0)).expect("in order");
         progress.on_answer(Some(10));
         assert!(progress.take_end());
     }
@@ -231,7 +231,7 @@ mod tests {
     #[test]
     fn a_snapshot_whose_end_expires_is_asked_about_at_every_heartbeat() {
         let mut progress = Progress::new(3, 9);
-        progress.on_delivery(place(1, 4, 2)).expect("in order");
+        progress.on_delivery(info(1, 4, 2)).expect("in order");
         progress.on_heartbeat(1).expect("in order");
         assert_eq!(progress.take_question(), Some(4));
         progress.on_answer(Some(9));
@@ -246,8 +246,8 @@ mod tests {
     fn whatever_is_missing_is_noticed() {
         let check = |delivered: u64, sequence: u64, ok: bool| {
             let mut progress = Progress::new(9, 9);
-            progress.on_delivery(place(1, 4, 8)).expect("the first");
-            assert_eq!(progress.on_delivery(place(delivered, sequence, 7)).is_ok(), ok);
+            progress.on_delivery(info(1, 4, 8)).expect("the first");
+            assert_eq!(progress.on_delivery(info(delivered, sequence, 7)).is_ok(), ok);
         };
         check(2, 5, true);
         check(3, 5, false);
@@ -255,7 +255,7 @@ mod tests {
         check(2, 4, false);
         check(2, 3, false);
         let mut progress = Progress::new(9, 9);
-        progress.on_delivery(place(1, 4, 8)).expect("the first");
+        progress.on_delivery(info(1, 4, 8)).expect("the first");
         assert!(progress.on_heartbeat(2).is_err(), "one was lost");
         assert!(progress.on_heartbeat(0).is_err(), "another consumer of the same name");
     }

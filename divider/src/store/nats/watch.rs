@@ -1,4 +1,4 @@
-//! A watch: an ordered consumer of our own, which says at once when it lost its place.
+//! A watch: an ordered consumer of our own, which ends as soon as it has lost its position.
 
 use std::time::Duration;
 
@@ -12,8 +12,8 @@ use super::super::{Change, Filter, StoreError, Watch};
 use super::NatsStore;
 use super::connect::{connects, reconnected};
 use super::consumer;
+use super::delivery_info::DeliveryInfo;
 use super::message;
-use super::place::Place;
 use super::progress::Progress;
 use super::silence::{RECONNECTED, SILENCE, Silence, answer_of};
 
@@ -74,13 +74,13 @@ impl NatsWatch {
             stalled_since: None,
             silence: Silence::default(),
         };
-        let (left, name) = (watch.store.clone(), watch.consumer.clone());
-        let making = left.inner.left.about_to_make(&name);
+        let (creator, name) = (watch.store.clone(), watch.consumer.clone());
+        let guard = creator.inner.leaked.begin_create(&name);
         let made = watch.start(&deliver).await;
-        making.keep();
+        guard.keep();
         match made {
             Ok(()) => {
-                watch.store.delete_left();
+                watch.store.delete_leaked();
                 Ok(watch)
             }
             Err(error) => {
@@ -109,10 +109,10 @@ impl NatsWatch {
         if !self.cut && connects(&self.reader) == self.connects {
             return error;
         }
-        // What came before it and was not read yet; only its place counts now.
+        // What came before it and was not read yet; only their delivery info counts now.
         while let Some(Some(message)) = self.deliveries.next().now_or_never() {
-            let place = message.reply.as_deref().and_then(Place::parse);
-            if place.is_some_and(|place| self.progress.on_delivery(place).is_err()) {
+            let info = message.reply.as_deref().and_then(DeliveryInfo::parse);
+            if info.is_some_and(|info| self.progress.on_delivery(info).is_err()) {
                 break;
             }
         }
@@ -126,16 +126,16 @@ impl NatsWatch {
             self.cut = true;
             return Err(StoreError::gap("the connection was closed"));
         };
-        let place = message.reply.as_deref().and_then(Place::parse);
+        let info = message.reply.as_deref().and_then(DeliveryInfo::parse);
         if connects(&self.reader) != self.connects {
             // It may have come before the cut, and tells where that was.
-            if let Some(Err(what)) = place.map(|place| self.progress.on_delivery(place)) {
+            if let Some(Err(what)) = info.map(|info| self.progress.on_delivery(info)) {
                 return Err(StoreError::gap(what));
             }
             return Err(StoreError::gap(RECONNECTED));
         }
-        if let Some(place) = place {
-            return self.on_delivery(place, message);
+        if let Some(info) = info {
+            return self.on_delivery(info, message);
         }
         match message.status {
             // Not of our consumer: a stranger may publish to any inbox.
@@ -154,24 +154,24 @@ impl NatsWatch {
     /// A record.
     fn on_delivery(
         &mut self,
-        place: Place,
+        info: DeliveryInfo,
         message: Message,
     ) -> Result<Option<Change>, StoreError> {
-        self.progress.on_delivery(place).map_err(StoreError::gap)?;
-        Ok(self.on_record(place, message))
+        self.progress.on_delivery(info).map_err(StoreError::gap)?;
+        Ok(self.on_record(info, message))
     }
 
-    /// The message's place, if it is the delivery that comes next, on the connection of old.
-    fn next_place(&mut self, message: &Message) -> Option<Place> {
-        let place = Place::parse(message.reply.as_deref()?)?;
+    /// The info of the message, if it is the delivery that comes next, on the first connection.
+    fn next_delivery(&mut self, message: &Message) -> Option<DeliveryInfo> {
+        let info = DeliveryInfo::parse(message.reply.as_deref()?)?;
         let next = connects(&self.reader) == self.connects;
-        (next && self.progress.on_delivery(place).is_ok()).then_some(place)
+        (next && self.progress.on_delivery(info).is_ok()).then_some(info)
     }
 
     /// A message that is the next delivery.
-    fn on_record(&mut self, place: Place, message: Message) -> Option<Change> {
+    fn on_record(&mut self, info: DeliveryInfo, message: Message) -> Option<Change> {
         self.stalled_since = None;
-        let (stored, before) = (place.stored_ns, self.stored_ns);
+        let (stored, before) = (info.stored_ns, self.stored_ns);
         let (clock, live) = (&self.store.inner.clock, self.progress.is_live());
         self.stored_ns = stored;
         if live {
@@ -183,7 +183,7 @@ impl NatsWatch {
         }
         let (headers, value) = (message.headers.as_ref(), message.payload);
         let age = || if live { clock.age_of_new(stored) } else { clock.age(stored) };
-        Some(Change::Record(message::record(name, place.sequence, headers, value, age)))
+        Some(Change::Record(message::record(name, info.sequence, headers, value, age)))
     }
 
     /// An idle heartbeat, or a question whose answer paces the deliveries.
@@ -281,12 +281,12 @@ impl Watch for NatsWatch {
         loop {
             // That nothing comes any more is said again to whoever asks again.
             let message = self.deliveries.next().now_or_never()??;
-            let Some(place) = self.next_place(&message) else {
+            let Some(info) = self.next_delivery(&message) else {
                 self.put_back = Some(message);
                 return None;
             };
             self.silence.end();
-            if let Some(change) = self.on_record(place, message) {
+            if let Some(change) = self.on_record(info, message) {
                 return Some(Ok(change));
             }
         }

@@ -1,19 +1,19 @@
-//! Where a delivery stands, as its reply subject says.
+//! What the reply subject of a delivery says about it.
 
-/// The place of one delivery in its stream and for its consumer.
+/// The position of one delivery in its stream and for its consumer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Place {
-    /// Its sequence in the stream.
+pub(super) struct DeliveryInfo {
+    /// Its sequence number in the stream.
     pub(super) sequence: u64,
-    /// The how-manieth delivery of the consumer it is, from 1.
+    /// Its number among the deliveries of the consumer, from 1.
     pub(super) delivered: u64,
     /// When it was stored, in nanoseconds since 1970 by the server's clock.
     pub(super) stored_ns: u64,
-    /// How many were still to be delivered then.
+    /// How many messages the consumer had still to deliver.
     pub(super) pending: u64,
 }
 
-impl Place {
+impl DeliveryInfo {
     /// Reads `$JS.ACK.<stream>.<consumer>.<times>.<sequence>.<delivered>.<time>.<pending>`, or the
     /// newer form with domain and account before the stream, and perhaps a random end.
     pub(super) fn parse(reply: &str) -> Option<Self> {
@@ -47,9 +47,13 @@ mod tests {
     fn both_forms_of_a_delivery_are_read() {
         let check = |reply: &str, want: Option<(u64, u64, u64)>| {
             let stored_ns = 1_700_000_000_000_000_000;
-            let place =
-                |(sequence, delivered, pending)| Place { sequence, delivered, stored_ns, pending };
-            assert_eq!(Place::parse(reply), want.map(place), "{reply}");
+            let info = |(sequence, delivered, pending)| DeliveryInfo {
+                sequence,
+                delivered,
+                stored_ns,
+                pending,
+            };
+            assert_eq!(DeliveryInfo::parse(reply), want.map(info), "{reply}");
         };
         check("$JS.ACK.KV_divider_g.c.1.12.5.1700000000000000000.3", Some((12, 5, 3)));
         check("$JS.ACK._.hash.KV_divider_g.c.1.12.5.1700000000000000000.3", Some((12, 5, 3)));
