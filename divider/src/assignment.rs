@@ -21,9 +21,10 @@ use divider_core::time::Time;
 /// Whoever writes to something outside passes [`token`](Self::token) along and has a lower one
 /// refused there: that is what stops a process that was frozen between a check and its write.
 #[derive(Clone)]
-pub struct Assignment(Arc<Run>);
+pub struct Assignment(Arc<AssignmentState>);
 
-struct Run {
+/// What the clones of an assignment share.
+struct AssignmentState {
     key: Key,
     token: Token,
     lease: Arc<SessionLease>,
@@ -37,7 +38,7 @@ struct Run {
 
 impl Assignment {
     pub(crate) fn new(key: Key, token: Token, lease: Arc<SessionLease>) -> Self {
-        Self(Arc::new(Run {
+        Self(Arc::new(AssignmentState {
             key,
             token,
             lease,

@@ -10,7 +10,7 @@ use std::task::Waker;
 use super::clock::Clock;
 use super::effects::Effects;
 use super::lease::SessionLease;
-use super::runs::{Ending, Phase, Run, Runs};
+use super::runs::{Ending, Phase, RunEntry, Runs};
 use super::unacked::{Backlog, Unacked};
 use crate::assignment::Assignment;
 use crate::event::Reason;
@@ -112,7 +112,7 @@ impl Queue {
         let number = self.number();
         let assignment = Assignment::new(key.clone(), token, Arc::clone(&self.lease));
         self.starts.insert(number, key);
-        self.runs.insert(Run { assignment, phase: Phase::Untold(number) });
+        self.runs.insert(RunEntry { assignment, phase: Phase::Untold(number) });
         self.wake_starts();
     }
 
@@ -328,7 +328,7 @@ impl Queue {
     }
 
     /// The run is over, and its stop needs no confirmation.
-    fn forget_stop(&mut self, run: &Run) {
+    fn forget_stop(&mut self, run: &RunEntry) {
         if let Some(first) = run.phase.first_stop() {
             self.unacked.over(first);
         }

@@ -8,9 +8,9 @@ use crate::key::Key;
 use divider_core::plan::key_hash;
 use divider_core::time::Time;
 
-/// One run that is not confirmed to be over.
+/// A run that has started or is to start, and is not confirmed to be over.
 #[derive(Debug)]
-pub(super) struct Run {
+pub(super) struct RunEntry {
     pub(super) assignment: Assignment,
     pub(super) phase: Phase,
 }
@@ -18,7 +18,7 @@ pub(super) struct Run {
 /// How far a run is.
 #[derive(Debug)]
 pub(super) enum Phase {
-    /// The application has not taken the start; it stands in `starts` under this number.
+    /// The application has not taken the start. This is its number in `starts`.
     Untold(u64),
     /// The application took the start.
     Running,
@@ -36,10 +36,10 @@ impl Phase {
     }
 }
 
-/// What the application is told about a run that has to stop.
+/// The newest stop or loss of a run.
 #[derive(Debug)]
 pub(super) struct Ending {
-    /// Its number in `ends` while the application has not taken it.
+    /// Its number in `ends`, if the application has not taken it.
     pub(super) waits: Option<u64>,
     /// The number of the first stop that the application was told of this run.
     pub(super) first: u64,
@@ -47,32 +47,32 @@ pub(super) struct Ending {
     pub(super) deadline: Option<Time>,
 }
 
-/// The runs. The table holds no key of its own: a run knows its own.
+/// The runs by key. The table has no copy of a key: each run has its own.
 #[derive(Debug, Default)]
-pub(super) struct Runs(HashTable<Run>);
+pub(super) struct Runs(HashTable<RunEntry>);
 
 impl Runs {
-    pub(super) fn get(&self, key: &Key) -> Option<&Run> {
+    pub(super) fn get(&self, key: &Key) -> Option<&RunEntry> {
         self.0.find(key_hash(key.as_str()), |run| run.assignment.key() == key)
     }
 
-    pub(super) fn get_mut(&mut self, key: &Key) -> Option<&mut Run> {
+    pub(super) fn get_mut(&mut self, key: &Key) -> Option<&mut RunEntry> {
         self.0.find_mut(key_hash(key.as_str()), |run| run.assignment.key() == key)
     }
 
-    /// Adds a run; there is none of its key.
-    pub(super) fn insert(&mut self, run: Run) {
-        let hash_of = |run: &Run| key_hash(run.assignment.key().as_str());
+    /// Adds a run. Its key must have none.
+    pub(super) fn insert(&mut self, run: RunEntry) {
+        let hash_of = |run: &RunEntry| key_hash(run.assignment.key().as_str());
         self.0.insert_unique(hash_of(&run), run, hash_of);
     }
 
-    pub(super) fn remove(&mut self, key: &Key) -> Option<Run> {
-        let same = |run: &Run| run.assignment.key() == key;
+    pub(super) fn remove(&mut self, key: &Key) -> Option<RunEntry> {
+        let same = |run: &RunEntry| run.assignment.key() == key;
         let found = self.0.find_entry(key_hash(key.as_str()), same).ok()?;
         Some(found.remove().0)
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = &Run> {
+    pub(super) fn iter(&self) -> impl Iterator<Item = &RunEntry> {
         self.0.iter()
     }
 
