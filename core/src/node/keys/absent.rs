@@ -16,7 +16,7 @@ use crate::wire::{ClaimRecord, Named, RecordName};
 
 impl KeyHandler<'_> {
     /// A `key` record that the snapshot did not show: if it matters here, it is asked for once more.
-    pub(in crate::node) fn on_key_not_shown(&mut self, ix: KeyIx) {
+    pub(crate) fn on_key_not_shown(&mut self, ix: KeyIx) {
         let keys = &self.view.keys;
         let (Some(entry), Some(key)) = (keys.get(ix), keys.key(ix)) else { return };
         if self.keys.holds.contains(ix) && !broken!(AbsenceIsAsked) {
@@ -27,7 +27,7 @@ impl KeyHandler<'_> {
     }
 
     /// A claim that the snapshot did not show, likewise.
-    pub(in crate::node) fn on_claim_not_shown(&mut self, ix: KeyIx) {
+    pub(crate) fn on_claim_not_shown(&mut self, ix: KeyIx) {
         let keys = &self.view.keys;
         let (Some(entry), Some(key)) = (keys.get(ix), keys.key(ix)) else { return };
         if self.keys.holds.contains(ix) && !broken!(AbsenceIsAsked) {
@@ -42,7 +42,7 @@ impl KeyHandler<'_> {
     }
 
     /// Every key that is held and whose claim does not stand as it is held is lost.
-    pub(in crate::node) fn prove_holds(&mut self, now: Now) {
+    pub(crate) fn prove_holds(&mut self, now: Now) {
         for ix in self.keys.holds.keys() {
             self.prove_hold(now, ix);
         }
@@ -89,7 +89,7 @@ impl KeyHandler<'_> {
 
     /// A key's time is over. Its owner deletes it, which fails if it was announced again; for
     /// everybody else it is gone.
-    pub(in crate::node) fn on_expired(&mut self, now: Now, ix: KeyIx) {
+    pub(crate) fn on_expired(&mut self, now: Now, ix: KeyIx) {
         let Some(entry) = self.view.keys.get(ix).filter(|entry| entry.exists()) else { return };
         let known = entry.announced;
         if !self.keys.holds.contains(ix) {
@@ -106,7 +106,7 @@ impl KeyHandler<'_> {
     }
 
     /// What became of that, unless the key was announced again since.
-    pub(in crate::node) fn on_expire_wrote(
+    pub(crate) fn on_expire_wrote(
         &mut self,
         now: Now,
         ix: KeyIx,
@@ -141,7 +141,7 @@ impl KeyHandler<'_> {
 
     /// The leader's word on a key that seems to be gone. It says nothing of one that was announced
     /// again since it was asked.
-    pub(in crate::node) fn on_key_gone_read(
+    pub(crate) fn on_key_gone_read(
         &mut self,
         now: Now,
         ix: KeyIx,
@@ -173,7 +173,7 @@ impl KeyHandler<'_> {
 
     /// The leader's word on a claim that a snapshot did not show. It says nothing of one that was
     /// shown since it was asked: that is judged as if the snapshot had shown it.
-    pub(in crate::node) fn on_claim_gone_read(
+    pub(crate) fn on_claim_gone_read(
         &mut self,
         now: Now,
         ix: KeyIx,

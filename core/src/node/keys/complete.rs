@@ -28,13 +28,7 @@ impl KeyHandler<'_> {
         self.keys.holds.get(ix).is_some_and(is_it).then_some(ix)
     }
 
-    pub(in crate::node) fn on_release(
-        &mut self,
-        now: Now,
-        request: RequestId,
-        key: &Key,
-        token: Token,
-    ) {
+    pub(crate) fn on_release(&mut self, now: Now, request: RequestId, key: &Key, token: Token) {
         let Some(ix) = self.held(key, token) else {
             return self.refuse_lost(now, request, key, token);
         };
@@ -56,13 +50,7 @@ impl KeyHandler<'_> {
         matches!(phase, Some(Phase::Stopping(stop)) if stop.slot)
     }
 
-    pub(in crate::node) fn on_complete(
-        &mut self,
-        now: Now,
-        request: RequestId,
-        key: &Key,
-        token: Token,
-    ) {
+    pub(crate) fn on_complete(&mut self, now: Now, request: RequestId, key: &Key, token: Token) {
         let Some(ix) = self.held(key, token) else {
             return self.refuse_lost(now, request, key, token);
         };
@@ -94,7 +82,7 @@ impl KeyHandler<'_> {
         self.set_register(ix, Register::Writing(id));
     }
 
-    pub(in crate::node) fn on_complete_wrote(
+    pub(crate) fn on_complete_wrote(
         &mut self,
         now: Now,
         ix: KeyIx,
@@ -154,7 +142,7 @@ impl KeyHandler<'_> {
         self.hand_over(now, ix, Why::Released, false);
     }
 
-    pub(in crate::node) fn on_complete_read(
+    pub(crate) fn on_complete_read(
         &mut self,
         now: Now,
         ix: KeyIx,

@@ -24,19 +24,19 @@ use crate::view::{KeyIx, KeyTable, OwnerIx};
 
 /// A key that this node has, gets or gives away.
 #[derive(Debug)]
-pub(in crate::node) struct Hold {
+pub(crate) struct Hold {
     /// The token of the claim that is held, or being written.
-    pub(in crate::node) token: Token,
+    pub(crate) token: Token,
     /// The revision of the claim that is held; while it is taken, the one that is written over.
-    pub(in crate::node) revision: Revision,
+    pub(crate) revision: Revision,
     /// When it came into this phase.
-    pub(in crate::node) since: Time,
-    pub(in crate::node) phase: Phase,
+    pub(crate) since: Time,
+    pub(crate) phase: Phase,
 }
 
 /// How far it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::node) enum Phase {
+pub(crate) enum Phase {
     /// The claim is being written.
     Taking(Register),
     /// The claim is in the log; the key is started when the view is complete.
@@ -56,18 +56,18 @@ pub(in crate::node) enum Phase {
 
 /// A key whose work is done. In a box, likewise.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::node) struct Completing {
-    pub(in crate::node) request: RequestId,
+pub(crate) struct Completing {
+    pub(crate) request: RequestId,
     /// The announcement whose work is done: a later one is not.
-    pub(in crate::node) announced: Revision,
+    pub(crate) announced: Revision,
     /// What the store said last where the key could not be deleted.
-    pub(in crate::node) failed: Option<StoreError>,
-    pub(in crate::node) write: Register,
+    pub(crate) failed: Option<StoreError>,
+    pub(crate) write: Register,
 }
 
 /// Why a claim is given away: it decides who gets it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::node) enum Why {
+pub(crate) enum Why {
     /// A stop that was told for this reason is confirmed.
     Stopped(StopReason),
     /// The application does not want the key.
@@ -79,33 +79,33 @@ pub(in crate::node) enum Why {
 /// A claim that is being given away. In a box, since few are at a time and a hold is there for each
 /// key that runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::node) struct HandOver {
-    pub(in crate::node) next: Next,
+pub(crate) struct HandOver {
+    pub(crate) next: Next,
     /// The token of the run that is over.
-    pub(in crate::node) ran: Token,
+    pub(crate) ran: Token,
     /// When the application was told to stop, or stopped by itself.
-    pub(in crate::node) told: Time,
+    pub(crate) told: Time,
     /// It counts against the number of moves that may be under way.
-    pub(in crate::node) slot: bool,
-    pub(in crate::node) why: Why,
+    pub(crate) slot: bool,
+    pub(crate) why: Why,
     /// Since when it has been tried to no effect.
-    pub(in crate::node) unwritten: Option<Time>,
-    pub(in crate::node) write: Register,
+    pub(crate) unwritten: Option<Time>,
+    pub(crate) write: Register,
 }
 
 /// A stop that the application was told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::node) struct Stop {
-    pub(in crate::node) reason: StopReason,
+pub(crate) struct Stop {
+    pub(crate) reason: StopReason,
     /// It counts against the number of moves that may be under way.
-    pub(in crate::node) slot: bool,
+    pub(crate) slot: bool,
     /// When the key is handed over, confirmed or not.
-    pub(in crate::node) until: Option<Time>,
+    pub(crate) until: Option<Time>,
 }
 
 /// What becomes of a claim whose run is over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::node) enum Next {
+pub(crate) enum Next {
     /// It names the next owner.
     To(OwnerIx),
     /// It names nobody.
@@ -118,32 +118,32 @@ pub(in crate::node) enum Next {
 
 /// A run that was lost and is not confirmed over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::node) struct Unconfirmed {
-    pub(in crate::node) token: Token,
+pub(crate) struct Unconfirmed {
+    pub(crate) token: Token,
     /// When the application was told to stop; of a run that was just lost, when it has to be over.
-    pub(in crate::node) told: Time,
+    pub(crate) told: Time,
     /// Until when the application may still go by it.
-    pub(in crate::node) until: Time,
+    pub(crate) until: Time,
 }
 
 /// A run that the application was told to end, and that is not confirmed over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::node) struct Open {
-    pub(in crate::node) ix: KeyIx,
-    pub(in crate::node) token: Token,
-    pub(in crate::node) told: Time,
+pub(crate) struct Open {
+    pub(crate) ix: KeyIx,
+    pub(crate) token: Token,
+    pub(crate) told: Time,
     /// The key is not this node's any more, or may be another's at any moment.
-    pub(in crate::node) given: bool,
+    pub(crate) given: bool,
 }
 
 /// Claims of a key that were run or given away here. They are not started as they stand: a late write
 /// of this node's that names another owner may land over one of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::node) struct Spent {
+pub(crate) struct Spent {
     /// Those up to this revision.
-    pub(in crate::node) revision: Revision,
+    pub(crate) revision: Revision,
     /// The one that was run: where the log lost its tail, it may stand at another revision.
-    pub(in crate::node) ran: Token,
+    pub(crate) ran: Token,
 }
 
 impl Spent {
@@ -171,7 +171,7 @@ impl Notes {
 
 /// The keys that this node has to do with.
 #[derive(Debug, Default)]
-pub(in crate::node) struct Holds {
+pub(crate) struct Holds {
     table: KeyTable<Hold>,
     /// What is counted of them.
     tally: Tally,
@@ -181,42 +181,42 @@ pub(in crate::node) struct Holds {
     unconfirmed: usize,
     /// The highest token that was known when the view was last read anew: no claim at or below it is
     /// started as it stands.
-    pub(in crate::node) floor: Token,
+    pub(crate) floor: Token,
 }
 
 impl Holds {
-    pub(in crate::node) fn get(&self, ix: KeyIx) -> Option<&Hold> {
+    pub(crate) fn get(&self, ix: KeyIx) -> Option<&Hold> {
         self.table.get(ix)
     }
 
     /// The hold, to change all of it but its phase, which [`enter`](Self::enter) changes.
-    pub(in crate::node) fn get_mut(&mut self, ix: KeyIx) -> Option<&mut Hold> {
+    pub(crate) fn get_mut(&mut self, ix: KeyIx) -> Option<&mut Hold> {
         self.table.get_mut(ix)
     }
 
-    pub(in crate::node) fn contains(&self, ix: KeyIx) -> bool {
+    pub(crate) fn contains(&self, ix: KeyIx) -> bool {
         self.table.contains(ix)
     }
 
-    pub(in crate::node) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.table.is_empty()
     }
 
     /// The keys, in the order in which they lie in memory.
-    pub(in crate::node) fn keys(&self) -> Vec<KeyIx> {
+    pub(crate) fn keys(&self) -> Vec<KeyIx> {
         self.table.keys()
     }
 
     /// The key after this one; the first after the last.
-    pub(in crate::node) fn next_after(&self, before: Option<KeyIx>) -> Option<KeyIx> {
+    pub(crate) fn next_after(&self, before: Option<KeyIx>) -> Option<KeyIx> {
         self.table.next_after(before).or_else(|| self.table.next_after(None))
     }
 
-    pub(in crate::node) fn is_running(&self, ix: KeyIx) -> bool {
+    pub(crate) fn is_running(&self, ix: KeyIx) -> bool {
         self.table.get(ix).is_some_and(|hold| hold.phase == Phase::Running)
     }
 
-    pub(in crate::node) fn insert(&mut self, ix: KeyIx, hold: Hold) {
+    pub(crate) fn insert(&mut self, ix: KeyIx, hold: Hold) {
         self.tally.enter(ix, &hold);
         if let Some(before) = self.table.insert(ix, hold) {
             debug_assert!(!before.is_held(), "it runs already");
@@ -224,14 +224,14 @@ impl Holds {
         }
     }
 
-    pub(in crate::node) fn remove(&mut self, ix: KeyIx) -> Option<Hold> {
+    pub(crate) fn remove(&mut self, ix: KeyIx) -> Option<Hold> {
         let hold = self.table.remove(ix)?;
         self.tally.leave(ix, &hold);
         Some(hold)
     }
 
     /// A key that is held comes into another phase.
-    pub(in crate::node) fn enter(&mut self, ix: KeyIx, since: Time, phase: Phase) {
+    pub(crate) fn enter(&mut self, ix: KeyIx, since: Time, phase: Phase) {
         if let Some(hold) = self.table.get_mut(ix) {
             self.tally.leave(ix, hold);
             hold.phase = phase;
@@ -241,12 +241,12 @@ impl Holds {
     }
 
     /// How many keys the application has or is told to stop.
-    pub(in crate::node) fn held(&self) -> usize {
+    pub(crate) fn held(&self) -> usize {
         self.tally.held
     }
 
     /// How many keys this node has and has not given away.
-    pub(in crate::node) fn kept(&self) -> usize {
+    pub(crate) fn kept(&self) -> usize {
         let kept = |(_, hold): &(KeyIx, &Hold)| {
             !matches!(hold.phase, Phase::Taking(_) | Phase::Taken | Phase::HandedOver)
         };
@@ -255,56 +255,51 @@ impl Holds {
 
     /// Whether a run of the key is not confirmed over although the key is not this node's any more:
     /// until it is, the key is not started here.
-    pub(in crate::node) fn is_unconfirmed(&self, ix: KeyIx) -> bool {
+    pub(crate) fn is_unconfirmed(&self, ix: KeyIx) -> bool {
         self.unconfirmed(ix).is_some() && !broken!(OneRun)
     }
 
     /// The run of a key that is not this node's any more, if it is not confirmed over.
-    pub(in crate::node) fn unconfirmed(&self, ix: KeyIx) -> Option<Unconfirmed> {
+    pub(crate) fn unconfirmed(&self, ix: KeyIx) -> Option<Unconfirmed> {
         self.notes.get(&ix)?.unconfirmed
     }
 
     /// Whether every run of a lost key is confirmed over.
-    pub(in crate::node) fn is_all_confirmed(&self) -> bool {
+    pub(crate) fn is_all_confirmed(&self) -> bool {
         self.unconfirmed == 0
     }
 
-    pub(in crate::node) fn set_unconfirmed(&mut self, ix: KeyIx, run: Option<Unconfirmed>) {
+    pub(crate) fn set_unconfirmed(&mut self, ix: KeyIx, run: Option<Unconfirmed>) {
         let before = self.note(ix, |notes| std::mem::replace(&mut notes.unconfirmed, run));
         self.unconfirmed += usize::from(run.is_some());
         self.unconfirmed -= usize::from(before.is_some());
     }
 
     /// Whether a claim was run or given away here, so that it is not started as it stands.
-    pub(in crate::node) fn is_spent(&self, ix: KeyIx, revision: Revision, token: Token) -> bool {
+    pub(crate) fn is_spent(&self, ix: KeyIx, revision: Revision, token: Token) -> bool {
         let spent = self.notes.get(&ix).and_then(|notes| notes.spent);
         spent.is_some_and(|spent| spent.covers(revision, token))
     }
 
-    pub(in crate::node) fn set_spent(&mut self, ix: KeyIx, spent: Spent) {
+    pub(crate) fn set_spent(&mut self, ix: KeyIx, spent: Spent) {
         self.note(ix, |notes| notes.spent = Some(spent));
     }
 
     /// The view has gone beyond the claims that were run or given away.
-    pub(in crate::node) fn clear_spent(&mut self, ix: KeyIx) {
+    pub(crate) fn clear_spent(&mut self, ix: KeyIx) {
         if self.notes.contains_key(&ix) {
             self.note(ix, |notes| notes.spent = None);
         }
     }
 
     /// A session began: no write of an earlier one is on its way.
-    pub(in crate::node) fn forget_spent(&mut self) {
+    pub(crate) fn forget_spent(&mut self) {
         self.retain(|_, notes| notes.spent = None);
     }
 
     /// Since when the claim at this revision has been known to be unreadable: from now on, if it was
     /// not known. Between two of them there may have been one of an owner that lives.
-    pub(in crate::node) fn unreadable_since(
-        &mut self,
-        ix: KeyIx,
-        revision: Revision,
-        now: Time,
-    ) -> Time {
+    pub(crate) fn unreadable_since(&mut self, ix: KeyIx, revision: Revision, now: Time) -> Time {
         self.note(ix, |notes| {
             let known = notes.unreadable.filter(|(known, _)| *known == revision);
             let (_, since) = *notes.unreadable.insert(known.unwrap_or((revision, now)));
@@ -313,14 +308,14 @@ impl Holds {
     }
 
     /// The claims that can be read now are no longer unreadable.
-    pub(in crate::node) fn sweep_unreadable(&mut self, is_unreadable: impl Fn(KeyIx) -> bool) {
+    pub(crate) fn sweep_unreadable(&mut self, is_unreadable: impl Fn(KeyIx) -> bool) {
         self.retain(|ix, notes| {
             notes.unreadable.take_if(|_| !is_unreadable(ix));
         });
     }
 
     /// The deletion of a stale claim is on its way, or has an outcome. Returns whether that is new.
-    pub(in crate::node) fn set_deleting(&mut self, ix: KeyIx, deleting: bool) -> bool {
+    pub(crate) fn set_deleting(&mut self, ix: KeyIx, deleting: bool) -> bool {
         self.note(ix, |notes| std::mem::replace(&mut notes.deleting, deleting)) != deleting
     }
 
@@ -341,18 +336,18 @@ impl Holds {
     }
 
     /// Whether a stop was told and is not confirmed.
-    pub(in crate::node) fn is_any_stopping(&self) -> bool {
+    pub(crate) fn is_any_stopping(&self) -> bool {
         !self.tally.stopping.is_empty()
     }
 
     /// How many runs were told to end and are not confirmed over, also those whose key was lost, or was
     /// handed over because the stop took too long.
-    pub(in crate::node) fn open_count(&self) -> usize {
+    pub(crate) fn open_count(&self) -> usize {
         self.tally.stopping.len() + self.unconfirmed
     }
 
     /// The keys of those that are not this node's any more, or may be another's at any moment.
-    pub(in crate::node) fn given(&self, now: Time) -> impl Iterator<Item = KeyIx> {
+    pub(crate) fn given(&self, now: Time) -> impl Iterator<Item = KeyIx> {
         let timed_out = self.tally.until.iter().take_while(move |(until, _)| *until <= now);
         timed_out.map(|(_, ix)| *ix).chain(self.lost().map(|(ix, _)| ix))
     }
@@ -364,7 +359,7 @@ impl Holds {
     }
 
     /// The oldest of all these, no more than so many.
-    pub(in crate::node) fn open(&self, now: Time, most: usize) -> Vec<Open> {
+    pub(crate) fn open(&self, now: Time, most: usize) -> Vec<Open> {
         let stop = |&(told, ix): &(Time, KeyIx)| {
             let hold = self.table.get(ix)?;
             let given = hold.stop_until().is_some_and(|until| until <= now);
@@ -381,14 +376,14 @@ impl Holds {
 
     /// How many keys have something remembered of them, and how many of those claims that are spent.
     #[cfg(test)]
-    pub(in crate::node) fn sizes(&self) -> (usize, usize) {
+    pub(crate) fn sizes(&self) -> (usize, usize) {
         let spent = self.notes.values().filter(|notes| notes.spent.is_some()).count();
         (self.unconfirmed, spent)
     }
 
     /// What is wrong with what is counted, if something is.
     #[cfg(test)]
-    pub(in crate::node) fn wrong_tally(&self) -> Option<String> {
+    pub(crate) fn wrong_tally(&self) -> Option<String> {
         let mut fresh = Tally::default();
         for (ix, hold) in self.table.iter() {
             fresh.enter(ix, hold);
@@ -399,7 +394,7 @@ impl Holds {
 
 /// What each heartbeat tells of the keys that are held, counted as they change: there may be many.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(in crate::node) struct Tally {
+pub(crate) struct Tally {
     /// Keys that the application has, those that are told to stop included.
     held: usize,
     /// Those told to stop, by when they were.
@@ -410,7 +405,7 @@ pub(in crate::node) struct Tally {
 
 impl Tally {
     /// The hold came into its phase.
-    pub(in crate::node) fn enter(&mut self, ix: KeyIx, hold: &Hold) {
+    pub(crate) fn enter(&mut self, ix: KeyIx, hold: &Hold) {
         self.held += usize::from(hold.is_held());
         if let Phase::Stopping(_) = hold.phase {
             self.stopping.insert((hold.since, ix));
@@ -419,7 +414,7 @@ impl Tally {
     }
 
     /// The hold is about to go, or into another phase.
-    pub(in crate::node) fn leave(&mut self, ix: KeyIx, hold: &Hold) {
+    pub(crate) fn leave(&mut self, ix: KeyIx, hold: &Hold) {
         self.held -= usize::from(hold.is_held());
         if let Phase::Stopping(_) = hold.phase {
             self.stopping.remove(&(hold.since, ix));
@@ -432,7 +427,7 @@ impl Tally {
 
 impl Hold {
     /// Whether the application has the key, be it told to stop.
-    pub(in crate::node) fn is_held(&self) -> bool {
+    pub(crate) fn is_held(&self) -> bool {
         matches!(self.phase, Phase::Running | Phase::Stopping(_))
     }
 
@@ -445,7 +440,7 @@ impl Hold {
     }
 
     /// The write that is on its way for it.
-    pub(in crate::node) fn register_mut(&mut self) -> Option<&mut Register> {
+    pub(crate) fn register_mut(&mut self) -> Option<&mut Register> {
         match &mut self.phase {
             Phase::Taking(write) => Some(write),
             Phase::Completing(completing) => Some(&mut completing.write),

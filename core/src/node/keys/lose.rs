@@ -19,7 +19,7 @@ impl KeyHandler<'_> {
     }
 
     /// One key is not this session's any more, whatever was going on with it.
-    pub(in crate::node) fn lose(&mut self, ix: KeyIx, reason: LostReason, until: Time) {
+    pub(crate) fn lose(&mut self, ix: KeyIx, reason: LostReason, until: Time) {
         let Some(hold) = self.keys.holds.remove(ix) else { return };
         self.keys.moves.forget(ix, &hold.phase);
         let stays = |e: &KeyEntry| e.claim.revision <= hold.revision;

@@ -14,7 +14,7 @@ use crate::wire::{ControlRecord, DEFAULT_PARALLEL, MemberState, Mode, OnDeadline
 
 /// What this node has to give away.
 #[derive(Debug, Default)]
-pub(in crate::node) struct OutgoingMoves {
+pub(crate) struct OutgoingMoves {
     /// Running keys that have to go, by hash.
     pub(super) departures: BTreeSet<(u64, KeyIx)>,
     /// Running keys that the balance generation takes.
@@ -35,7 +35,7 @@ pub(in crate::node) struct OutgoingMoves {
 }
 
 impl OutgoingMoves {
-    pub(in crate::node) fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         *self = Self { generation: self.generation, round: self.round, ..Self::default() };
     }
 
@@ -53,7 +53,7 @@ impl OutgoingMoves {
     }
 
     /// When the drain's deadline passes, where something happens then.
-    pub(in crate::node) fn timeout(&self) -> Option<Time> {
+    pub(crate) fn timeout(&self) -> Option<Time> {
         self.deadline
     }
 
@@ -63,12 +63,12 @@ impl OutgoingMoves {
 }
 
 impl KeyHandler<'_> {
-    pub(in crate::node) fn control(&self) -> Option<&ControlRecord> {
+    pub(crate) fn control(&self) -> Option<&ControlRecord> {
         self.view.controls.get(&self.config.node).map(|c| &c.record)
     }
 
     /// Whether this node gives up everything it has.
-    pub(in crate::node) fn departs(&self) -> bool {
+    pub(crate) fn departs(&self) -> bool {
         self.planner.standing(self.view, self.session.me).is_some_and(|s| s.departs)
     }
 
@@ -92,7 +92,7 @@ impl KeyHandler<'_> {
     }
 
     /// The members or their controls changed: a drain's deadline may be another.
-    pub(in crate::node) fn note_deadline(&mut self, now: Now) {
+    pub(crate) fn note_deadline(&mut self, now: Now) {
         let at =
             self.control().filter(|c| c.mode == Mode::Drain && c.on_deadline == OnDeadline::Free);
         let unix_ms = now.unix_us / 1_000;
@@ -113,7 +113,7 @@ impl KeyHandler<'_> {
     }
 
     /// The drain's deadline: what it frees is to be looked at.
-    pub(in crate::node) fn drive_deadline(&mut self, now: Now) {
+    pub(crate) fn drive_deadline(&mut self, now: Now) {
         if self.keys.moves.deadline.is_some_and(|at| at <= now.at) {
             // The wall clock may have been set back since; then it is waited for once more.
             self.note_deadline(now);
@@ -121,7 +121,7 @@ impl KeyHandler<'_> {
     }
 
     /// Starts the moves that may start. Returns the generation whose moves are all made here.
-    pub(in crate::node) fn drive_moves(&mut self, now: Now) -> Option<Revision> {
+    pub(crate) fn drive_moves(&mut self, now: Now) -> Option<Revision> {
         if !self.is_working(now) {
             return None;
         }

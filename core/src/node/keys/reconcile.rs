@@ -230,7 +230,7 @@ impl KeyHandler<'_> {
         }
     }
 
-    pub(in crate::node) fn on_stale_claim_wrote(&mut self, now: Now, ix: KeyIx) {
+    pub(crate) fn on_stale_claim_wrote(&mut self, now: Now, ix: KeyIx) {
         self.keys.holds.set_deleting(ix, false);
         self.keys.reconcile_at(now.at + self.timing.lease, ix);
     }

@@ -30,7 +30,7 @@ impl KeyHandler<'_> {
 
     /// The application says that the run with this token is over. What it says of an earlier run is
     /// told apart by the token.
-    pub(in crate::node) fn on_confirm(&mut self, now: Now, key: &Key, token: Token) {
+    pub(crate) fn on_confirm(&mut self, now: Now, key: &Key, token: Token) {
         let Some(ix) = self.view.keys.find(key) else { return };
         if self.confirm_unconfirmed(now, ix, token) {
             return;

@@ -48,7 +48,7 @@ impl KeyHandler<'_> {
     }
 
     /// Writes which stops are told and not confirmed, with a heartbeat and on change.
-    pub(in crate::node) fn write_stops(&mut self, now: Now) {
+    pub(crate) fn write_stops(&mut self, now: Now) {
         if !matches!(self.session.life, Life::Active(_)) || !self.keys.stops.write.is_due(now.at) {
             return;
         }
@@ -84,7 +84,7 @@ impl KeyHandler<'_> {
         self.keys.stops.write = Register::Writing(self.io.write(self.view, WriteFor::Stops, write));
     }
 
-    pub(in crate::node) fn on_stops_wrote(&mut self, now: Now, id: WriteId, outcome: &Outcome) {
+    pub(crate) fn on_stops_wrote(&mut self, now: Now, id: WriteId, outcome: &Outcome) {
         let stops = &mut self.keys.stops;
         match stops.write.on_wrote(id, outcome) {
             Some(Verdict::Landed(revision)) => {
@@ -111,11 +111,7 @@ impl KeyHandler<'_> {
         }
     }
 
-    pub(in crate::node) fn on_stops_read(
-        &mut self,
-        id: ReadId,
-        answer: Result<Option<Record>, StoreError>,
-    ) {
+    pub(crate) fn on_stops_read(&mut self, id: ReadId, answer: Result<Option<Record>, StoreError>) {
         let stops = &mut self.keys.stops;
         if stops.write.on_read(id)
             && let Ok(record) = answer

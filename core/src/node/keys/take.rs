@@ -21,7 +21,7 @@ const IN_FLIGHT: usize = 1_024;
 
 /// The keys that this node is about to take.
 #[derive(Debug, Default)]
-pub(in crate::node) struct Takes {
+pub(crate) struct Takes {
     /// Keys planned for this node, in the order in which keys lie in memory: about the same on every
     /// node, so that each follows the claims of all with hardly a cache miss.
     wanted: BTreeSet<KeyIx>,
@@ -31,7 +31,7 @@ pub(in crate::node) struct Takes {
 }
 
 impl Takes {
-    pub(in crate::node) fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         self.wanted.clear();
         self.in_flight = 0;
     }
@@ -55,7 +55,7 @@ impl Takes {
         self.in_flight = self.in_flight.saturating_sub(1);
     }
 
-    pub(in crate::node) fn is_idle(&self) -> bool {
+    pub(crate) fn is_idle(&self) -> bool {
         self.wanted.is_empty() && self.in_flight == 0
     }
 }
@@ -70,7 +70,7 @@ impl KeyHandler<'_> {
         }
     }
 
-    pub(in crate::node) fn drive_takes(&mut self, now: Now) {
+    pub(crate) fn drive_takes(&mut self, now: Now) {
         if !self.is_working(now) {
             return;
         }
@@ -137,13 +137,7 @@ impl KeyHandler<'_> {
     }
 
     /// What became of the write of a claim.
-    pub(in crate::node) fn on_claim_wrote(
-        &mut self,
-        now: Now,
-        ix: KeyIx,
-        id: WriteId,
-        outcome: &Outcome,
-    ) {
+    pub(crate) fn on_claim_wrote(&mut self, now: Now, ix: KeyIx, id: WriteId, outcome: &Outcome) {
         let Some(hold) = self.keys.holds.get_mut(ix) else { return };
         let Some(verdict) = hold.register_mut().and_then(|write| write.on_wrote(id, outcome))
         else {
@@ -199,7 +193,7 @@ impl KeyHandler<'_> {
     }
 
     /// The leader's answer where the write of a claim is doubtful.
-    pub(in crate::node) fn on_claim_read(
+    pub(crate) fn on_claim_read(
         &mut self,
         now: Now,
         ix: KeyIx,

@@ -80,7 +80,7 @@ impl KeyHandler<'_> {
     }
 
     /// The view was read anew: nobody was seen to let anything lie meanwhile.
-    pub(in crate::node) fn forget_turns(&mut self) {
+    pub(crate) fn forget_turns(&mut self) {
         for watched in std::mem::take(&mut self.keys.turns.watched) {
             if let Some(entry) = self.view.keys.get_mut(watched.ix) {
                 entry.unnote(Note::Watched);

@@ -104,7 +104,7 @@ impl PeerHandler<'_> {
         }
     }
 
-    pub(in crate::node) fn on_kill_wrote(
+    pub(crate) fn on_kill_wrote(
         &mut self,
         now: Now,
         node: &NodeId,
@@ -169,7 +169,7 @@ impl PeerHandler<'_> {
     }
 
     /// Whatever became of it: the watch shows the member gone, or it is tried again.
-    pub(in crate::node) fn on_member_gone_wrote(&mut self, now: Now, node: &NodeId) {
+    pub(crate) fn on_member_gone_wrote(&mut self, now: Now, node: &NodeId) {
         self.peers.deleting.remove(node);
         if let Some(seen) = self.peers.seen.get_mut(node) {
             seen.since = now.at;

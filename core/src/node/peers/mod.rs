@@ -21,7 +21,7 @@ use crate::view::View;
 
 /// What this node sees of other nodes' leases.
 #[derive(Debug)]
-pub(in crate::node) struct Peers {
+pub(crate) struct Peers {
     /// Whose leases it ends: of the others it only keeps what it sees.
     ring: Ring,
     /// Since when nobody can have been kept from renewing unseen: no reading anew left out more than a
@@ -39,7 +39,7 @@ pub(in crate::node) struct Peers {
 }
 
 impl Peers {
-    pub(in crate::node) fn new(now: Time) -> Self {
+    pub(crate) fn new(now: Time) -> Self {
         Self {
             ring: Ring::default(),
             whole_since: now,
@@ -52,7 +52,7 @@ impl Peers {
     }
 
     /// The watch is read anew, and shows every lease again.
-    pub(in crate::node) fn begin_snapshot(&mut self, shown: Time) {
+    pub(crate) fn begin_snapshot(&mut self, shown: Time) {
         self.shown.clear();
         self.gap_since.get_or_insert(shown);
     }
@@ -70,24 +70,24 @@ impl Peers {
     }
 
     /// Forgets the sessions that nothing names any more.
-    pub(in crate::node) fn sweep(&mut self, named: impl Fn(&NodeId, Session) -> bool) {
+    pub(crate) fn sweep(&mut self, named: impl Fn(&NodeId, Session) -> bool) {
         self.awaited.retain(|node, session| named(node, *session));
     }
 
     #[cfg(test)]
-    pub(in crate::node) fn awaited(&self) -> usize {
+    pub(crate) fn awaited(&self) -> usize {
         self.awaited.len()
     }
 }
 
 /// The other nodes, and what the rules about them may touch.
-pub(in crate::node) struct PeerHandler<'a> {
-    pub(in crate::node) config: &'a Config,
-    pub(in crate::node) timing: &'a Timing,
-    pub(in crate::node) session: &'a OwnSession,
-    pub(in crate::node) watch: &'a LogWatch,
-    pub(in crate::node) view: &'a mut View,
-    pub(in crate::node) planner: &'a mut Planner,
-    pub(in crate::node) io: &'a mut Io,
-    pub(in crate::node) peers: &'a mut Peers,
+pub(crate) struct PeerHandler<'a> {
+    pub(crate) config: &'a Config,
+    pub(crate) timing: &'a Timing,
+    pub(crate) session: &'a OwnSession,
+    pub(crate) watch: &'a LogWatch,
+    pub(crate) view: &'a mut View,
+    pub(crate) planner: &'a mut Planner,
+    pub(crate) io: &'a mut Io,
+    pub(crate) peers: &'a mut Peers,
 }

@@ -63,14 +63,14 @@ impl Seen {
 
 impl PeerHandler<'_> {
     /// A watch that shows not even the own heartbeats is silent because the store is: nobody can renew.
-    pub(in crate::node) fn note_silence(&mut self, now: Now) {
+    pub(crate) fn note_silence(&mut self, now: Now) {
         if self.watch.is_live() && now.at.since(self.watch.shown()) > self.timing.lease / 2 {
             self.peers.whole_since = now.at;
         }
     }
 
     /// Kills and clears up.
-    pub(in crate::node) fn drive(&mut self, now: Now) {
+    pub(crate) fn drive(&mut self, now: Now) {
         self.note_silence(now);
         if !self.watch.is_live()
             || !matches!(self.session.life, Life::Active(_) | Life::Entering(_))
@@ -89,7 +89,7 @@ impl PeerHandler<'_> {
 
     /// The snapshot is complete. Leases that it does not show are absent from now on: no watch shows that
     /// a record expires.
-    pub(in crate::node) fn on_leases_shown(&mut self, now: Now) {
+    pub(crate) fn on_leases_shown(&mut self, now: Now) {
         let gap = self.peers.gap_since.take();
         if gap.is_none_or(|since| now.at.since(since) > self.timing.heartbeat) {
             self.peers.whole_since = now.at;
@@ -113,12 +113,7 @@ impl PeerHandler<'_> {
     }
 
     /// Another node's lease was delivered: a record, its deletion, or something unreadable.
-    pub(in crate::node) fn on_lease_observed(
-        &mut self,
-        now: Now,
-        node: &NodeId,
-        revision: Revision,
-    ) {
+    pub(crate) fn on_lease_observed(&mut self, now: Now, node: &NodeId, revision: Revision) {
         if !self.watch.is_live() {
             self.peers.shown.insert(node.clone());
         }
@@ -154,7 +149,7 @@ impl PeerHandler<'_> {
     }
 
     /// A member record came or went, or was written again.
-    pub(in crate::node) fn observe_member(&mut self, now: Now, node: &NodeId) {
+    pub(crate) fn observe_member(&mut self, now: Now, node: &NodeId) {
         if *node != self.config.node
             && self.peers.ring.knows(node) != self.view.members.contains_key(node)
         {
@@ -164,7 +159,7 @@ impl PeerHandler<'_> {
 
     /// There are other members than before. Those whose leases the watch does not show are observed
     /// from now on as absent.
-    pub(in crate::node) fn observe_members(&mut self, now: Now) {
+    pub(crate) fn observe_members(&mut self, now: Now) {
         let Peers { ring, seen, deleting, .. } = &mut *self.peers;
         let members = &self.view.members;
         if !ring.is_of(&self.config.node, members) {
@@ -182,7 +177,7 @@ impl PeerHandler<'_> {
         self.view.leases.retain(|node, _| *node == self.config.node || seen.contains_key(node));
     }
 
-    pub(in crate::node) fn timeout(&self) -> Option<Time> {
+    pub(crate) fn timeout(&self) -> Option<Time> {
         if !self.watch.is_live() {
             return None;
         }

@@ -31,7 +31,7 @@ impl Peers {
 impl PeerHandler<'_> {
     /// Whether the session that a claim names is proved to be over. If it is not, its lease is observed
     /// from now on, and its keys are looked at again when it is over.
-    pub(in crate::node) fn is_proved_over(&mut self, now: Now, owner: OwnerIx) -> bool {
+    pub(crate) fn is_proved_over(&mut self, now: Now, owner: OwnerIx) -> bool {
         let Some(entry) = self.view.owners.get(owner).filter(|_| !broken!(ProofOfDeath)) else {
             return true;
         };

@@ -15,7 +15,7 @@ const LIFE_IN_LEASES: u32 = 10;
 
 impl SessionHandler<'_> {
     /// Sends the next attempt if it is time.
-    pub(in crate::node) fn drive_heartbeat(&mut self, now: Now) {
+    pub(crate) fn drive_heartbeat(&mut self, now: Now) {
         let Some(lease) = self.session.lease() else { return };
         if lease.write.is_open() || lease.next > now.at {
             return;
@@ -31,7 +31,7 @@ impl SessionHandler<'_> {
     }
 
     /// The next lease record, over the one that is known.
-    pub(in crate::node) fn lease_write(&self, state: LeaseState, beat: u64) -> Write {
+    pub(crate) fn lease_write(&self, state: LeaseState, beat: u64) -> Write {
         let lease = self.session.lease().expect("only asked for while there is a lease");
         let record = LeaseRecord {
             session: lease.session,
@@ -58,19 +58,13 @@ impl SessionHandler<'_> {
 
     /// Whether the acknowledgement of the attempt that is on its way shows that the log lost an earlier
     /// one.
-    pub(in crate::node) fn shows_loss(&mut self, id: WriteId, revision: Revision) -> bool {
+    pub(crate) fn shows_loss(&mut self, id: WriteId, revision: Revision) -> bool {
         let lease = self.session.lease_mut().filter(|lease| lease.write == Register::Writing(id));
         lease.is_some_and(|lease| lease.shows_loss(revision))
     }
 
     /// What became of an attempt.
-    pub(in crate::node) fn on_lease_wrote(
-        &mut self,
-        now: Now,
-        beat: u64,
-        id: WriteId,
-        outcome: &Outcome,
-    ) {
+    pub(crate) fn on_lease_wrote(&mut self, now: Now, beat: u64, id: WriteId, outcome: &Outcome) {
         let retry = self.timing.retry;
         let Some(lease) = self.session.lease_mut() else { return };
         match lease.write.on_wrote(id, outcome) {
@@ -91,7 +85,7 @@ impl SessionHandler<'_> {
 
     /// The record is known to hold this attempt, at this revision: from an acknowledgement, a read
     /// or the watch.
-    pub(in crate::node) fn on_lease_seen(&mut self, now: Now, beat: u64, revision: Revision) {
+    pub(crate) fn on_lease_seen(&mut self, now: Now, beat: u64, revision: Revision) {
         let heartbeat = self.timing.heartbeat;
         let Some(lease) = self.session.lease_mut() else { return };
         let newest = beat == lease.beat;
@@ -116,7 +110,7 @@ impl SessionHandler<'_> {
     }
 
     /// The leader's answer where an attempt's outcome was doubtful.
-    pub(in crate::node) fn on_own_lease_read(
+    pub(crate) fn on_own_lease_read(
         &mut self,
         now: Now,
         id: ReadId,
@@ -141,7 +135,7 @@ impl SessionHandler<'_> {
     }
 
     /// The own lease record as it stands in the log, read or delivered.
-    pub(in crate::node) fn on_own_lease(
+    pub(crate) fn on_own_lease(
         &mut self,
         now: Now,
         found: &LeaseRecord,
@@ -204,7 +198,7 @@ impl SessionHandler<'_> {
     }
 
     /// Tells until when the lease lasts.
-    pub(in crate::node) fn report_lease(&mut self) {
+    pub(crate) fn report_lease(&mut self) {
         let Some(lease) = self.session.lease() else { return };
         if let (Some(until), Some(start_until)) =
             (lease.until(self.timing), lease.fence_at(self.timing))

@@ -15,10 +15,10 @@ use crate::timing::{UNKNOWN_LEASE, observed};
 use crate::wire::{GroupRecord, LeaseRecord, LeaseState, PROTOCOL, RecordName};
 
 /// The only plan version there is so far.
-pub(in crate::node) const PLAN: u32 = 1;
+pub(crate) const PLAN: u32 = 1;
 
 impl SessionHandler<'_> {
-    pub(in crate::node) fn drive(&mut self, now: Now) {
+    pub(crate) fn drive(&mut self, now: Now) {
         let shut_out = self.session.shut_out_at(self.timing, self.member);
         if shut_out.is_some_and(|at| at <= now.at) {
             let record = RecordName::Member(self.config.node.clone());
@@ -53,7 +53,7 @@ impl SessionHandler<'_> {
         }
     }
 
-    pub(in crate::node) fn check_record(&mut self, now: Now) {
+    pub(crate) fn check_record(&mut self, now: Now) {
         if let Some(end) = self.incompatibility() {
             return self.end(end);
         }
@@ -74,16 +74,12 @@ impl SessionHandler<'_> {
         (highest < PLAN).then(|| End::PlanTooOld { node: node.clone(), highest })
     }
 
-    pub(in crate::node) fn lease_name(&self) -> RecordName {
+    pub(crate) fn lease_name(&self) -> RecordName {
         RecordName::Lease(self.config.node.clone())
     }
 
     /// The leader's answer to a question for the own lease record.
-    pub(in crate::node) fn on_join_read(
-        &mut self,
-        now: Now,
-        answer: Result<Option<Record>, StoreError>,
-    ) {
+    pub(crate) fn on_join_read(&mut self, now: Now, answer: Result<Option<Record>, StoreError>) {
         if !matches!(self.session.life, Life::Checking { .. }) {
             return;
         }
@@ -147,7 +143,7 @@ impl SessionHandler<'_> {
     }
 
     /// The own lease record changed while somebody else seemed to hold it.
-    pub(in crate::node) fn on_observed_change(&mut self, now: Now) {
+    pub(crate) fn on_observed_change(&mut self, now: Now) {
         let Life::Observing { revision, .. } = self.session.life else { return };
         let Some(found) = self.view.leases.get(&self.config.node) else {
             return self.check_record(now);

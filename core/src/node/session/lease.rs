@@ -13,10 +13,10 @@ const UNANSWERED: usize = 64;
 
 /// A lease that this node holds, or is about to.
 #[derive(Debug)]
-pub(in crate::node) struct Lease {
-    pub(in crate::node) session: Session,
+pub(crate) struct Lease {
+    pub(crate) session: Session,
     /// The revision of the lease record as far as it is known.
-    pub(in crate::node) revision: Revision,
+    pub(crate) revision: Revision,
     /// The number of the newest attempt to renew it.
     pub(super) beat: u64,
     /// When the newest attempt that is known to have been recorded was sent; `None`: none is yet.
@@ -98,7 +98,7 @@ impl Lease {
     }
 
     /// The highest revision that is known to have held a record of this session.
-    pub(in crate::node) fn recorded(&self) -> Revision {
+    pub(crate) fn recorded(&self) -> Revision {
         self.recorded
     }
 
@@ -108,7 +108,7 @@ impl Lease {
     }
 
     /// From when on nothing is held under this lease.
-    pub(in crate::node) fn until(&self, timing: &Timing) -> Option<Time> {
+    pub(crate) fn until(&self, timing: &Timing) -> Option<Time> {
         Some(self.good? + timing.lease)
     }
 

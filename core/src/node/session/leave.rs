@@ -14,13 +14,13 @@ use crate::wire::{LeaseRecord, LeaseState, RecordName};
 
 /// How far the leaving is, of a drain too.
 #[derive(Debug, Default)]
-pub(in crate::node) struct Leaving {
-    pub(in crate::node) flushes: Vec<RequestId>,
-    pub(in crate::node) flushed: bool,
-    pub(in crate::node) cancels: Vec<RequestId>,
-    pub(in crate::node) lost: u64,
+pub(crate) struct Leaving {
+    pub(crate) flushes: Vec<RequestId>,
+    pub(crate) flushed: bool,
+    pub(crate) cancels: Vec<RequestId>,
+    pub(crate) lost: u64,
     /// That the drain is done has been said.
-    pub(in crate::node) drained: bool,
+    pub(crate) drained: bool,
     /// The lease is ended; the member record is being deleted.
     ended: bool,
     /// The record that ends the lease, then the deletion of the member record.
@@ -28,7 +28,7 @@ pub(in crate::node) struct Leaving {
 }
 
 impl Leaving {
-    pub(in crate::node) fn is_asked(&self) -> bool {
+    pub(crate) fn is_asked(&self) -> bool {
         !self.flushes.is_empty() || self.flushed || !self.cancels.is_empty()
     }
 }
@@ -52,7 +52,7 @@ impl OwnSession {
 impl SessionHandler<'_> {
     /// **Invariant:** the record that ends the session for others is written only when every key is
     /// confirmed stopped, or the lease is over by its own clock.
-    pub(in crate::node) fn drive_cancel(&mut self, now: Now) {
+    pub(crate) fn drive_cancel(&mut self, now: Now) {
         let Life::Cancelling(lease) = &self.session.life else { return };
         if lease.until(self.timing).is_none_or(|at| at <= now.at) {
             // Nobody needs to be told any more: the others see for themselves that the lease is over.
@@ -69,7 +69,7 @@ impl SessionHandler<'_> {
     }
 
     /// The end of the lease was written, or not: then it is tried again over what stands there.
-    pub(in crate::node) fn on_end_wrote(&mut self, id: WriteId, outcome: &Outcome) {
+    pub(crate) fn on_end_wrote(&mut self, id: WriteId, outcome: &Outcome) {
         match self.session.leaving.write.on_wrote(id, outcome) {
             Some(Verdict::Landed(_)) => self.delete_own_member(),
             Some(Verdict::Ask | Verdict::Refused(_)) => {
@@ -81,7 +81,7 @@ impl SessionHandler<'_> {
     }
 
     /// What stands where the end was to be written.
-    pub(in crate::node) fn on_end_read(
+    pub(crate) fn on_end_read(
         &mut self,
         now: Now,
         id: ReadId,
@@ -107,7 +107,7 @@ impl SessionHandler<'_> {
 
     /// The log says that the session which is being cancelled is over: most often it is the own end,
     /// which the watch delivered before its acknowledgement came.
-    pub(in crate::node) fn on_session_over(&mut self) {
+    pub(crate) fn on_session_over(&mut self) {
         if !self.keys.holds.is_all_confirmed() {
             self.end(End::Cancelled);
         } else if !self.session.leaving.ended {
@@ -130,7 +130,7 @@ impl SessionHandler<'_> {
     }
 
     /// The deletion of the own member record has an outcome.
-    pub(in crate::node) fn on_own_member_gone(&mut self, id: WriteId) {
+    pub(crate) fn on_own_member_gone(&mut self, id: WriteId) {
         if self.session.leaving.write == Register::Writing(id) {
             self.end(End::Cancelled);
         }

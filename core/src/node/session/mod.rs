@@ -111,7 +111,7 @@ impl OwnSession {
     }
 
     /// When nothing runs any more under the lease that there is; now, if there is none.
-    pub(in crate::node) fn until(&self, now: Now, timing: &Timing) -> Time {
+    pub(crate) fn until(&self, now: Now, timing: &Timing) -> Time {
         self.lease().and_then(|l| l.until(timing)).unwrap_or(now.at)
     }
 
@@ -124,7 +124,7 @@ impl OwnSession {
     }
 
     /// When this component is driven next; `looked` is when it was driven last.
-    pub(in crate::node) fn timeout(
+    pub(crate) fn timeout(
         &self,
         timing: &Timing,
         member: &OwnMember,

@@ -11,7 +11,7 @@ use crate::timing::TOMBSTONE_TTL;
 const NEVER: Revision = Revision(i64::MAX.cast_unsigned());
 
 impl SessionHandler<'_> {
-    pub(in crate::node) fn wait_to_rejoin(&mut self, now: Now) {
+    pub(crate) fn wait_to_rejoin(&mut self, now: Now) {
         if let Life::Fenced { rejoin, .. } = &mut self.session.life {
             *rejoin = now.at + self.timing.lease;
         }
@@ -19,7 +19,7 @@ impl SessionHandler<'_> {
 
     /// Whether a fenced node may come back now. One that could not write a record tries to over a
     /// revision that there never is: a conflict tells that it may.
-    pub(in crate::node) fn drive_rejoin(&mut self, now: Now) -> bool {
+    pub(crate) fn drive_rejoin(&mut self, now: Now) -> bool {
         let Life::Fenced { rejoin, .. } = self.session.life else { return false };
         if rejoin > now.at {
             return false;
@@ -32,7 +32,7 @@ impl SessionHandler<'_> {
         false
     }
 
-    pub(in crate::node) fn on_probe_wrote(&mut self, now: Now, outcome: &Outcome) {
+    pub(crate) fn on_probe_wrote(&mut self, now: Now, outcome: &Outcome) {
         if let (Outcome::Conflict, Life::Fenced { rejoin, .. }) = (outcome, &mut self.session.life)
         {
             self.session.probe = None;

@@ -22,7 +22,7 @@ const CLAIM: Duration = Duration::from_millis(100);
 
 /// The state of the audit.
 #[derive(Debug)]
-pub(in crate::node) struct Audit {
+pub(crate) struct Audit {
     info_at: Time,
     claim_at: Time,
     /// Whose turn is next: of each of the own keys first the claim, then the key itself.
@@ -32,30 +32,30 @@ pub(in crate::node) struct Audit {
 }
 
 impl Audit {
-    pub(in crate::node) fn new(now: Time) -> Self {
+    pub(crate) fn new(now: Time) -> Self {
         Self { info_at: now, claim_at: now, turn: (None, false), created: None }
     }
 
     /// When it is driven next.
-    pub(in crate::node) fn timeout(&self, me: OwnerIx) -> Option<Time> {
+    pub(crate) fn timeout(&self, me: OwnerIx) -> Option<Time> {
         let claim = me.is_some().then_some(self.claim_at);
         claim.into_iter().chain([self.info_at]).min()
     }
 }
 
 /// The audit, and what it may touch: of the keys and the log it only reads.
-pub(in crate::node) struct AuditHandler<'a> {
-    pub(in crate::node) timing: &'a Timing,
-    pub(in crate::node) session: &'a OwnSession,
-    pub(in crate::node) watch: &'a LogWatch,
-    pub(in crate::node) view: &'a View,
-    pub(in crate::node) keys: &'a Keys,
-    pub(in crate::node) audit: &'a mut Audit,
-    pub(in crate::node) io: &'a mut Io,
+pub(crate) struct AuditHandler<'a> {
+    pub(crate) timing: &'a Timing,
+    pub(crate) session: &'a OwnSession,
+    pub(crate) watch: &'a LogWatch,
+    pub(crate) view: &'a View,
+    pub(crate) keys: &'a Keys,
+    pub(crate) audit: &'a mut Audit,
+    pub(crate) io: &'a mut Io,
 }
 
 impl AuditHandler<'_> {
-    pub(in crate::node) fn drive(&mut self, now: Now) {
+    pub(crate) fn drive(&mut self, now: Now) {
         if self.audit.info_at <= now.at {
             self.audit.info_at = now.at + INFO;
             self.io.push(Action::Info);
@@ -86,11 +86,7 @@ impl AuditHandler<'_> {
     /// A claim that is older than it is known, gone, or another one at the same place shows that the
     /// log lost something; so does one that the watch must have shown and did not. One that is newer
     /// is on its way through the watch.
-    pub(in crate::node) fn on_claim_read(
-        &mut self,
-        ix: KeyIx,
-        answer: Result<Option<Record>, StoreError>,
-    ) {
+    pub(crate) fn on_claim_read(&mut self, ix: KeyIx, answer: Result<Option<Record>, StoreError>) {
         let Ok(record) = answer else { return };
         let Some(hold) = self.keys.holds.get(ix) else { return };
         let Some(shown) = self.view.keys.get(ix).map(|e| e.claim.revision) else { return };
@@ -105,11 +101,7 @@ impl AuditHandler<'_> {
     }
 
     /// A key that is gone has a tombstone for a long time: one without a record was lost.
-    pub(in crate::node) fn on_key_read(
-        &mut self,
-        ix: KeyIx,
-        answer: Result<Option<Record>, StoreError>,
-    ) {
+    pub(crate) fn on_key_read(&mut self, ix: KeyIx, answer: Result<Option<Record>, StoreError>) {
         let Ok(record) = answer else { return };
         let exists = self.view.keys.get(ix).is_some_and(KeyEntry::exists);
         if exists && record.is_none() && self.watch.is_live() {
@@ -117,7 +109,7 @@ impl AuditHandler<'_> {
         }
     }
 
-    pub(in crate::node) fn on_info(&mut self, info: Result<Info, StoreError>) {
+    pub(crate) fn on_info(&mut self, info: Result<Info, StoreError>) {
         let Ok(info) = info else { return };
         let before = self.audit.created.replace(info.created);
         if before.is_some_and(|created| created != info.created) {

@@ -23,7 +23,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
 /// The state of the watch.
 #[derive(Debug)]
-pub(in crate::node) struct LogWatch {
+pub(crate) struct LogWatch {
     id: Option<WatchId>,
     /// It has delivered everything that there was.
     live: bool,
@@ -41,7 +41,7 @@ pub(in crate::node) struct LogWatch {
 }
 
 impl LogWatch {
-    pub(in crate::node) fn new(now: Time) -> Self {
+    pub(crate) fn new(now: Time) -> Self {
         Self {
             id: None,
             live: false,
@@ -54,26 +54,26 @@ impl LogWatch {
         }
     }
 
-    pub(in crate::node) fn is_live(&self) -> bool {
+    pub(crate) fn is_live(&self) -> bool {
         self.live
     }
 
-    pub(in crate::node) fn opened(&self) -> Time {
+    pub(crate) fn opened(&self) -> Time {
         self.opened
     }
 
     /// When it last showed something.
-    pub(in crate::node) fn shown(&self) -> Time {
+    pub(crate) fn shown(&self) -> Time {
         self.progress
     }
 
     /// No heartbeat is expected back (any more).
-    pub(in crate::node) fn forget_heartbeats(&mut self) {
+    pub(crate) fn forget_heartbeats(&mut self) {
         self.missing.clear();
         self.missing_before = None;
     }
 
-    pub(in crate::node) fn on_lease_acked(&mut self, now: Time, revision: Revision) {
+    pub(crate) fn on_lease_acked(&mut self, now: Time, revision: Revision) {
         let newest = self.missing.back().map_or(self.echoed, |(newest, _)| *newest);
         if revision > newest.max(self.echoed) {
             if self.missing.len() == MISSING {
@@ -84,11 +84,11 @@ impl LogWatch {
     }
 
     /// The newest own heartbeat that has not come back; none: they all have.
-    pub(in crate::node) fn newest_missing(&self) -> Revision {
+    pub(crate) fn newest_missing(&self) -> Revision {
         self.missing.back().map_or(Revision::NONE, |(newest, _)| *newest)
     }
 
-    pub(in crate::node) fn on_lease_echoed(&mut self, revision: Revision) {
+    pub(crate) fn on_lease_echoed(&mut self, revision: Revision) {
         self.echoed = self.echoed.max(revision);
         while self.missing.front().is_some_and(|(missing, _)| *missing <= revision) {
             self.missing.pop_front();
@@ -100,7 +100,7 @@ impl LogWatch {
     }
 
     /// Since when the watch owes a heartbeat.
-    pub(in crate::node) fn missing_since(&self) -> Option<Time> {
+    pub(crate) fn missing_since(&self) -> Option<Time> {
         let since = self.missing_before.or(self.missing.front().map(|(_, at)| *at));
         since.filter(|_| !broken!(Echo))
     }
@@ -119,12 +119,12 @@ impl LogWatch {
     }
 
     /// When it is judged next: a live one by the own heartbeats, a snapshot by its progress.
-    pub(in crate::node) fn timeout(&self, ack: Duration) -> Option<Time> {
+    pub(crate) fn timeout(&self, ack: Duration) -> Option<Time> {
         if self.live { self.stale_at(ack) } else { Some(self.progress + SNAPSHOT_PROGRESS) }
     }
 
     /// Begins a snapshot of another watch.
-    pub(in crate::node) fn begin(&mut self, id: WatchId, now: Time, delay: Duration) {
+    pub(crate) fn begin(&mut self, id: WatchId, now: Time, delay: Duration) {
         self.id = Some(id);
         self.live = false;
         self.opened = now;
@@ -133,7 +133,7 @@ impl LogWatch {
     }
 
     /// The pause before the next attempt: none at first, then growing, never the same for two nodes.
-    pub(in crate::node) fn pause(&mut self, node: &NodeId) -> Duration {
+    pub(crate) fn pause(&mut self, node: &NodeId) -> Duration {
         let failures = self.failures;
         self.failures = failures.saturating_add(1);
         if failures == 0 {
@@ -146,22 +146,22 @@ impl LogWatch {
     }
 
     /// Whether this is the watch that is followed.
-    pub(in crate::node) fn is(&self, id: WatchId) -> bool {
+    pub(crate) fn is(&self, id: WatchId) -> bool {
         self.id == Some(id)
     }
 
     /// No watch is followed any more: returns which was.
-    pub(in crate::node) fn close(&mut self) -> Option<WatchId> {
+    pub(crate) fn close(&mut self) -> Option<WatchId> {
         self.id.take()
     }
 
     /// It delivered something, or is being opened.
-    pub(in crate::node) fn note_progress(&mut self, now: Now) {
+    pub(crate) fn note_progress(&mut self, now: Now) {
         self.progress = now.at;
     }
 
     /// Its snapshot is complete.
-    pub(in crate::node) fn note_caught_up(&mut self) {
+    pub(crate) fn note_caught_up(&mut self) {
         self.live = true;
         self.failures = 0;
     }
