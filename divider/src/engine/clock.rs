@@ -108,7 +108,11 @@ fn paused_now(runtime: &Handle) -> Now {
     }
 }
 
-/// The machine's clock: nanoseconds since the machine started.
+/// What the machine's clock shows when the machine starts: one year. So a viewer on a machine that has
+/// just started can show that a record is a day old.
+const BEFORE_START: u64 = 365 * 24 * 3_600 * 1_000_000_000;
+
+/// The machine's clock: nanoseconds since the machine started, and [`BEFORE_START`].
 #[cfg(unix)]
 fn machine_time() -> Time {
     use rustix::time::{ClockId, clock_gettime};
@@ -120,17 +124,16 @@ fn machine_time() -> Time {
     let now = clock_gettime(CLOCK);
     let seconds = u64::try_from(now.tv_sec).unwrap_or(0);
     let nanos = u64::try_from(now.tv_nsec).unwrap_or(0);
-    Time(seconds.saturating_mul(1_000_000_000).saturating_add(nanos))
+    Time(BEFORE_START + seconds.saturating_mul(1_000_000_000).saturating_add(nanos))
 }
 
-/// The machine's clock: nanoseconds since it was first asked.
+/// The machine's clock: nanoseconds since it was first asked, and [`BEFORE_START`].
 #[cfg(not(unix))]
 #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the clock")]
 fn machine_time() -> Time {
     static ORIGIN: OnceLock<Instant> = OnceLock::new();
 
-    // Not zero at the start, so that spans before the origin can be told.
-    Time(3_600_000_000_000) + ORIGIN.get_or_init(Instant::now).elapsed()
+    Time(BEFORE_START) + ORIGIN.get_or_init(Instant::now).elapsed()
 }
 
 /// The wall clock in microseconds since 1970.

@@ -7,7 +7,7 @@ use crate::id::{NodeId, Revision, Token};
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct KeyStatus {
-    /// The live node that owns it. `None`: it is an orphan.
+    /// The live node that owns it. `None`: it is an orphan, or its owner is lost.
     pub owner: Option<NodeId>,
     /// What it is doing.
     pub phase: Phase,
@@ -18,8 +18,8 @@ pub struct KeyStatus {
     pub token: Token,
     /// The revision of its claim; 0 without a claim.
     pub revision: Revision,
-    /// Since when owner and phase are unchanged, as this viewer saw it. It is not before the start of
-    /// the viewer.
+    /// Since when owner and phase are unchanged: as this viewer saw it, or as the times of the records
+    /// show it. The time of the viewer's first snapshot where neither is known.
     pub since: Moment,
 }
 
@@ -36,7 +36,7 @@ impl KeyStatus {
 /// What a key is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Phase {
-    /// No live node owns it.
+    /// No live node owns it. That includes the keys of a node that is lost, until others take them.
     Orphaned,
     /// A live node owns it.
     Running,

@@ -16,7 +16,8 @@ pub struct NodeStatus {
     pub node: NodeId,
     /// Its state.
     pub state: NodeState,
-    /// Since when it is in this state, as this viewer saw it.
+    /// Since when it is in this state: as this viewer saw it, or as the times of the records show it. The
+    /// time of the viewer's first snapshot where neither is known.
     pub since: Moment,
     /// Its session, if it has one.
     pub session: Option<Session>,
@@ -38,7 +39,7 @@ pub struct NodeStatus {
     pub stopping: u64,
     /// Whether its last session ended in order: its own node ended it, with no unconfirmed run.
     pub left: bool,
-    /// When its newest heartbeat was received. `None`: no heartbeat yet.
+    /// When its newest heartbeat was stored, by the store's clock. `None`: no heartbeat yet.
     pub last_beat: Option<Moment>,
     /// The length of its lease. There are six heartbeats in it.
     pub lease: Duration,

@@ -53,6 +53,12 @@ pub enum Link {
     },
     /// Everything is read, and each change follows.
     Live,
+    /// Neither the watch nor the store says anything. It may be busy, or gone: nodes are not judged by
+    /// their silence, and the snapshot stays as it was. It ends as `Live` or `Lost` within seconds.
+    Silent {
+        /// When the store was heard last.
+        since: Moment,
+    },
     /// The store is lost, and the next attempt will follow. The snapshot stays as it was; ages have no
     /// meaning.
     Lost {

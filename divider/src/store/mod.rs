@@ -11,6 +11,7 @@ mod writer;
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::future::{BoxFuture, FutureExt};
 use tokio::runtime::Handle;
@@ -120,6 +121,13 @@ pub trait Watch: Send + 'static {
     /// says no more than that [`next`](Self::next) has to be asked.
     fn ready(&mut self) -> Option<Result<Change, StoreError>> {
         self.next().now_or_never()
+    }
+
+    /// How long ago the record that was returned last had been stored, by the store's clock. Only
+    /// viewers ask: they show ages with it, and tell a dead group from a live one at the first look.
+    /// `None`: unknown, and ages begin with the viewer.
+    fn last_age(&self) -> Option<Duration> {
+        None
     }
 
     /// Ends the watch and what the backend keeps for it.

@@ -21,6 +21,8 @@ pub(super) struct Audit {
     /// The state of the log at the last check.
     last: Option<Info>,
     asking: Option<Question>,
+    /// When the store was asked last.
+    asked: Option<Time>,
     /// The time of the next check.
     next: Option<Time>,
     /// By this time a record above this revision must be delivered.
@@ -30,8 +32,12 @@ pub(super) struct Audit {
 struct Question {
     /// The newest delivered revision when the check began.
     seen: Revision,
+    at: Time,
     answer: BoxFuture<'static, Result<Info, StoreError>>,
 }
+
+/// The shortest time between two questions.
+const PAUSE: Duration = Duration::from_secs(1);
 
 const INTERVAL: Duration = Duration::from_secs(10);
 
@@ -43,22 +49,39 @@ impl Audit {
         self.seen = self.seen.max(revision);
     }
 
-    /// Returns when something is wrong.
+    /// Asks the store whether it is there, unless it is being asked, or was asked a moment ago.
+    pub(super) fn ask_now(&mut self, store: &Arc<dyn Store>, clock: &Clock) {
+        let now = clock.time();
+        if self.asking.is_none() && self.asked.is_none_or(|at| now.since(at) >= PAUSE) {
+            self.ask(store, now);
+        } else if self.asking.is_none() {
+            let soon = self.asked.map_or(now, |at| at + PAUSE);
+            self.next = Some(self.next.map_or(soon, |next| next.min(soon)));
+        }
+    }
+
+    fn ask(&mut self, store: &Arc<dyn Store>, now: Time) {
+        self.next = Some(now + INTERVAL);
+        self.asked = Some(now);
+        self.asking = Some(Question { seen: self.seen, at: now, answer: store.info() });
+    }
+
+    /// The next answer of the store, as the time at which it was asked; or what is wrong.
     ///
     /// Cancel safe: a request on its way is kept.
-    pub(super) async fn failure(&mut self, store: &Arc<dyn Store>, clock: &Clock) -> StoreError {
+    pub(super) async fn answer(
+        &mut self,
+        store: &Arc<dyn Store>,
+        clock: &Clock,
+    ) -> Result<Time, StoreError> {
         loop {
             let Some(question) = &mut self.asking else {
-                if let Err(error) = self.wait(store, clock).await {
-                    return error;
-                }
+                self.wait(store, clock).await?;
                 continue;
             };
-            let (seen, answer) = (question.seen, (&mut question.answer).await);
+            let (seen, at, answer) = (question.seen, question.at, (&mut question.answer).await);
             self.asking = None;
-            if let Err(error) = answer.and_then(|info| self.on_answer(&info, seen, clock)) {
-                return error;
-            }
+            return answer.and_then(|info| self.on_answer(&info, seen, clock)).map(|()| at);
         }
     }
 
@@ -74,8 +97,7 @@ impl Audit {
             return Err(StoreError::gap(what));
         }
         if clock.time() >= next {
-            self.next = Some(clock.time() + INTERVAL);
-            self.asking = Some(Question { seen: self.seen, answer: store.info() });
+            self.ask(store, clock.time());
         }
         Ok(())
     }

@@ -36,9 +36,8 @@ impl Pulse {
     }
 
     fn since(received: Time, lease: Duration, now: Now) -> Self {
-        let lease = lease.min(UNKNOWN_LEASE);
-        let late = received + Timing::of(lease).heartbeat * 3 / 2;
-        let silent = received + observed(lease);
+        let late = received + late_after(lease);
+        let silent = received + observed(lease.min(UNKNOWN_LEASE));
         if now.at < late {
             Self::Fresh(late)
         } else if now.at < silent {
@@ -68,6 +67,21 @@ impl Model {
             }
             LeaseState::Ended | LeaseState::Dead => Pulse::Over,
         }
+    }
+
+    /// How long after its last heartbeat a node is late.
+    pub(super) fn late_after(&self, node: &NodeId) -> Duration {
+        late_after(self.lease_of(node))
+    }
+
+    /// How long after its last heartbeat the session of a node is over for others.
+    pub(super) fn silent_after(&self, node: &NodeId) -> Duration {
+        observed(self.lease_of(node).min(UNKNOWN_LEASE))
+    }
+
+    fn lease_of(&self, node: &NodeId) -> Duration {
+        let lease = self.view.leases.get(node);
+        lease.map_or(UNKNOWN_LEASE, |lease| Duration::from_millis(lease.record.lease_ms))
     }
 
     /// The state of a node. `None`: it is over and has left nothing behind.
@@ -122,6 +136,11 @@ impl Model {
     fn is_joining(&self, joined: Revision) -> bool {
         self.planner.unsettled(&self.view).is_some() && joined > self.view.settled()
     }
+}
+
+/// How long after its last heartbeat a node is late.
+fn late_after(lease: Duration) -> Duration {
+    Timing::of(lease.min(UNKNOWN_LEASE)).heartbeat * 3 / 2
 }
 
 /// Whether keys without a receiver were to be freed by now.

@@ -79,19 +79,20 @@ impl Model {
             Some(owner) if self.is_unconfirmed(owner, ix, claim) => Phase::Stopping,
             Some(_) => Phase::Running,
         };
+        let since = self.key_since(ix, owner.as_ref(), phase);
         Some(KeyStatus {
             owner,
             phase,
             to: self.live(entry.target),
             token: if claim.exists { claim.token } else { Token::default() },
             revision: claim.revision,
-            since: Moment(now.at),
+            since: Moment(since.unwrap_or(now.at).min(now.at)),
         })
     }
 
-    /// The node of the session, if that is a member's current one.
+    /// The node of the session, if that is a member's current one and not over.
     fn live(&self, owner: OwnerIx) -> Option<NodeId> {
         let entry = self.view.owners.get(owner).filter(|_| self.planner.is_member(owner))?;
-        Some(entry.node.clone())
+        (!self.over.contains(&entry.node)).then(|| entry.node.clone())
     }
 }

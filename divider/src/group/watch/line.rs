@@ -9,6 +9,7 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
 use super::audit::Audit;
+use super::model::Due;
 use crate::backoff::Backoff;
 use crate::engine::clock::Clock;
 use crate::id::Revision;
@@ -28,6 +29,8 @@ pub(super) struct Line {
     trouble: Option<(Moment, u32)>,
     waits: Backoff,
     audit: Audit,
+    /// When the store was heard last.
+    heard: Time,
 }
 
 enum State {
@@ -41,7 +44,8 @@ enum State {
 pub(super) enum News {
     /// A watch begins: its snapshot follows.
     Begun,
-    Record(Record),
+    /// A record, and how long ago it was stored, as far as that is known.
+    Record(Record, Duration),
     CaughtUp,
 }
 
@@ -67,6 +71,7 @@ impl Line {
             trouble: None,
             waits: Backoff::new(FIRST_RETRY, LONGEST_RETRY),
             audit,
+            heard: Time::default(),
         }
     }
 
@@ -84,8 +89,17 @@ impl Line {
         std::mem::take(&mut self.link_changed)
     }
 
-    /// Waits for an event, until `due`, or until the link changes.
-    pub(super) async fn news(&mut self, due: Option<Time>) -> Option<News> {
+    /// When the store was heard last: a record came, or an answer to a question that was asked then.
+    pub(super) fn heard(&self) -> Time {
+        self.heard
+    }
+
+    /// Waits for an event, until something is due, or until the link changes. Where a node is due and
+    /// the store was not heard since, the store is asked first.
+    pub(super) async fn news(&mut self, due: Due) -> Option<News> {
+        let now = self.clock.time();
+        let unheard = due.of_nodes.is_some_and(|at| at <= now && self.heard < at);
+        let due = due.of_nodes.filter(|_| !unheard).into_iter().chain(due.others).min();
         match &mut self.state {
             State::Down(retry) => {
                 self.clock.sleep_until(*retry).await;
@@ -103,15 +117,14 @@ impl Line {
             },
             State::Open(watch, progress) => {
                 let until = due.into_iter().chain(*progress).min();
-                let result = tokio::select! {
+                if unheard {
+                    self.audit.ask_now(&self.store, &self.clock);
+                }
+                tokio::select! {
                     biased;
-                    result = watch.next() => Some(result),
-                    error = self.audit.failure(&self.store, &self.clock) => Some(Err(error)),
-                    () = sleep_to(&self.clock, until) => None,
-                };
-                match result {
-                    Some(result) => self.on_result(result),
-                    None => self.on_time(),
+                    result = watch.next() => self.on_result(result),
+                    answer = self.audit.answer(&self.store, &self.clock) => self.on_answer(answer),
+                    () = sleep_to(&self.clock, until) => self.on_time(),
                 }
             }
         }
@@ -134,13 +147,15 @@ impl Line {
         match result {
             Ok(Change::Record(record)) => {
                 self.on_record(record.revision);
-                Some(News::Record(record))
+                let State::Open(watch, _) = &self.state else { return None };
+                Some(News::Record(record, watch.last_age().unwrap_or_default()))
             }
             Ok(Change::CaughtUp) => {
                 if let State::Open(_, progress) = &mut self.state {
                     *progress = None;
                 }
                 self.trouble = None;
+                self.heard = self.clock.time();
                 self.waits.reset();
                 self.set_link(Link::Live);
                 Some(News::CaughtUp)
@@ -149,7 +164,32 @@ impl Line {
         }
     }
 
+    /// The store answered, or did not. One that is asked whether it is there, and does not say so in
+    /// time, may only be busy: its watch decides whether it is lost.
+    fn on_answer(&mut self, answer: Result<Time, StoreError>) -> Option<News> {
+        match answer {
+            Ok(asked) => {
+                self.on_heard(asked);
+                None
+            }
+            Err(StoreError::Timeout { .. }) if matches!(self.link, Link::Live | Link::Silent { .. }) => {
+                let since = Moment(self.heard);
+                self.set_link(Link::Silent { since });
+                None
+            }
+            Err(error) => self.lose(error),
+        }
+    }
+
+    fn on_heard(&mut self, at: Time) {
+        self.heard = self.heard.max(at);
+        if matches!(self.link, Link::Silent { .. }) {
+            self.set_link(Link::Live);
+        }
+    }
+
     fn on_record(&mut self, revision: Revision) {
+        self.on_heard(self.clock.time());
         self.audit.on_record(revision);
         let Link::Reading { records } = &mut self.link else { return };
         *records += 1;

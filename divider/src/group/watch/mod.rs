@@ -1,5 +1,6 @@
 //! Watching a group.
 
+mod ages;
 mod audit;
 mod candidates;
 mod drains;
@@ -92,8 +93,9 @@ impl Group {
 
     /// Reads the group once.
     ///
-    /// Ages start with this call. So a node that has just fallen silent shows no sign of it until
-    /// another node has ended its session.
+    /// Ages and the states of nodes go by the times at which the store stored the records. So a node
+    /// whose lease has ended is lost at this one look, also where no other node is left to end its
+    /// session.
     ///
     /// # Errors
     /// [`OperateError::Store`].
@@ -225,7 +227,7 @@ impl GroupWatch {
     fn on_news(&mut self, news: News) {
         match news {
             News::Begun => self.model.begin(),
-            News::Record(record) => self.model.on_record(self.line.now(), &record),
+            News::Record(record, age) => self.model.on_record(self.line.now(), &record, age),
             News::CaughtUp => self.model.on_caught_up(self.line.now()),
         }
     }
@@ -233,7 +235,7 @@ impl GroupWatch {
     fn update(&mut self) -> Update {
         let live = self.line.link() == &Link::Live;
         let mut changed =
-            if live { self.model.publish(self.line.now()) } else { Changed::default() };
+            if live { self.model.publish(self.line.now(), self.line.heard()) } else { Changed::default() };
         changed.link = self.line.take_link_change();
         self.model.snapshot.complete = live;
         let (snapshot, link) = (self.model.snapshot.clone(), self.line.link().clone());

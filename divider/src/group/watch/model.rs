@@ -1,7 +1,9 @@
 //! The viewer's fold of the log: the same view and plan as a node's, and a snapshot.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::time::Duration;
 
+use super::ages::Ages;
 use super::drains::Drains;
 use crate::id::{GroupName, NodeId, Revision};
 use crate::snapshot::{Changed, Moment, NodeState, Snapshot};
@@ -19,6 +21,9 @@ pub(super) struct Model {
     pub(super) drains: Drains,
     pub(super) snapshot: Snapshot,
     expiry: Expiry,
+    pub(super) ages: Ages,
+    /// The members whose session is over, or whose lease was not renewed for its whole time.
+    pub(super) over: BTreeSet<NodeId>,
     /// The session of each member, as shown last.
     current: BTreeMap<NodeId, OwnerIx>,
     /// The nodes that received a stop for every key.
@@ -52,6 +57,8 @@ impl Model {
             drains: Drains::default(),
             snapshot: Snapshot::empty(group, Moment(now.at)),
             expiry: Expiry::default(),
+            ages: Ages::default(),
+            over: BTreeSet::new(),
             current: BTreeMap::new(),
             stop_all: BTreeSet::new(),
             dirty_keys: HashSet::new(),
@@ -69,6 +76,7 @@ impl Model {
         self.view.begin_snapshot();
         // A node keeps what it knew of leases, as proof of death. A viewer shows only what exists.
         self.view.leases.clear();
+        self.ages = Ages::default();
         self.reading = true;
     }
 
@@ -89,9 +97,15 @@ impl Model {
         self.stale = Stale { shares: true, group: true, problems: true };
     }
 
-    /// Folds one record.
-    pub(super) fn on_record(&mut self, now: Now, record: &Record) {
-        let effect = self.view.apply(now, record);
+    /// Folds one record, which was stored this long ago.
+    pub(super) fn on_record(&mut self, now: Now, record: &Record, age: Duration) {
+        // What counts from the receipt of a record counts from when it was stored: the lease of a node
+        // that nobody watched may be over at the first look.
+        let stored = Now { at: now.at - age, ..now };
+        let effect = self.view.apply(stored, record);
+        if self.reading {
+            self.ages.on_read(&effect, stored.at);
+        }
         if let Effect::Key(ix) = &effect {
             self.expiry.note(*ix, record, now.at);
         }
@@ -227,14 +241,18 @@ impl Model {
     }
 
     /// When [`publish`](Self::publish) has something to show although no record came.
-    pub(super) fn next_due(&self) -> Option<Time> {
-        let judged = self.due.first().map(|(at, _)| *at);
-        let due = [judged, self.planner.next(), self.expiry.next()];
-        due.into_iter().flatten().min().filter(|_| !self.reading)
+    pub(super) fn next_due(&self) -> Due {
+        if self.reading {
+            return Due::default();
+        }
+        let of_nodes = self.due.first().map(|(at, _)| *at);
+        let others = [self.planner.next(), self.expiry.next()].into_iter().flatten().min();
+        Due { of_nodes, others }
     }
 
-    /// Updates the snapshot. Returns the differences.
-    pub(super) fn publish(&mut self, now: Now) -> Changed {
+    /// Updates the snapshot. Returns the differences. The store was heard last at `heard`: later than
+    /// that, the silence of a node says nothing.
+    pub(super) fn publish(&mut self, now: Now, heard: Time) -> Changed {
         let mut changed = Changed::default();
         if self.reading {
             return changed;
@@ -245,12 +263,16 @@ impl Model {
             self.dirty_keys.insert(ix);
             self.stale.shares = true;
         }
+        let judged = Now { at: now.at.min(heard), ..now };
+        self.mark_due(judged);
+        self.mark_over(judged);
         self.mark_stops();
         self.publish_keys(now, &mut changed);
+        self.ages.forget();
         if std::mem::take(&mut self.stale.shares) {
             self.mark_targets();
         }
-        self.publish_nodes(now, &mut changed);
+        self.publish_nodes(now, judged, &mut changed);
         if std::mem::take(&mut self.stale.problems) {
             changed.problems = self.publish_problems();
         }
@@ -271,6 +293,15 @@ impl Model {
         let planner = &self.planner;
         self.view.owners.sweep(|owner, _| current.contains(&owner) || planner.is_member(owner));
     }
+}
+
+/// When something changes without a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Due {
+    /// The state of a node, if the store is heard then and the node is not.
+    pub(super) of_nodes: Option<Time>,
+    /// Anything else.
+    pub(super) others: Option<Time>,
 }
 
 /// How many sessions above two for each member are kept before old ones are removed.

@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::judge::Pulse;
 use super::model::Model;
 use crate::id::{NodeId, Revision};
 use crate::snapshot::{
@@ -17,17 +18,41 @@ use divider_core::wire::{LeaseState, Mode};
 type Targets = HashMap<OwnerIx, u128>;
 
 impl Model {
-    pub(super) fn publish_nodes(&mut self, now: Now, changed: &mut Changed) {
-        while let Some((_, node)) = self.due.first().filter(|(at, _)| *at <= now.at).cloned() {
+    /// Marks the nodes whose state changes by time.
+    pub(super) fn mark_due(&mut self, judged: Now) {
+        while let Some((_, node)) = self.due.first().filter(|(at, _)| *at <= judged.at).cloned() {
             self.set_due(&node, None);
             self.dirty_nodes.insert(node);
         }
+    }
+
+    /// Finds which of the changed nodes are over. That changes the phases of all their keys.
+    pub(super) fn mark_over(&mut self, judged: Now) {
+        for node in &self.dirty_nodes {
+            let is_member = self.view.members.contains_key(node);
+            let over = is_member
+                && matches!(self.pulse(node, judged), Pulse::Over | Pulse::Silent | Pulse::None);
+            if over == self.over.contains(node) {
+                continue;
+            }
+            let owner = self.view.current(node).and_then(|owner| self.view.owners.get(owner));
+            let keys = owner.map_or(&[][..], |owner| &owner.keys[..]);
+            self.dirty_keys.extend(keys.iter().copied());
+            match over {
+                true => _ = self.over.insert(node.clone()),
+                false => _ = self.over.remove(node),
+            }
+        }
+    }
+
+    /// Shows the changed nodes, by what was heard up to `judged`.
+    pub(super) fn publish_nodes(&mut self, now: Now, judged: Now, changed: &mut Changed) {
         if self.dirty_nodes.is_empty() {
             return;
         }
         let targets = self.targets();
         for node in std::mem::take(&mut self.dirty_nodes) {
-            let status = self.node_status(&node, now, &targets);
+            let status = self.node_status(&node, (now, judged), &targets);
             if self.show_node(&node, status) {
                 changed.nodes.push(node);
             }
@@ -73,8 +98,13 @@ impl Model {
     }
 
     /// The status of a node. `None`: it is over and has left nothing behind.
-    fn node_status(&mut self, node: &NodeId, now: Now, targets: &Targets) -> Option<NodeStatus> {
-        let pulse = self.pulse(node, now);
+    fn node_status(
+        &mut self,
+        node: &NodeId,
+        (now, judged): (Now, Now),
+        targets: &Targets,
+    ) -> Option<NodeStatus> {
+        let pulse = self.pulse(node, judged);
         self.set_due(node, pulse.due());
         let mut status = NodeStatus::new(node.clone(), NodeState::Absent, Moment(now.at));
         self.fill_from_member(&mut status, targets);
@@ -82,6 +112,9 @@ impl Model {
         self.fill_from_stops(&mut status);
         status.desired = self.desired(&status);
         status.state = self.judge(&status, pulse, now)?;
+        if let Some(since) = self.state_since(node, status.state) {
+            status.since = Moment(since.min(now.at));
+        }
         Some(status)
     }
 

@@ -104,6 +104,11 @@ impl Log {
             .ok_or(self.last.max(after))
     }
 
+    /// How long ago the record of this revision was written, if it is the newest of its name.
+    pub(super) fn age(&self, revision: u64) -> Option<Duration> {
+        self.records.get(&revision).map(|stored| stored.since.elapsed())
+    }
+
     pub(super) fn info(&mut self) -> Info {
         self.expire();
         let mut info = Info::new(self.created, Revision(self.last));

@@ -1,6 +1,7 @@
 //! A watch on a log in memory: a place in the log, no queue.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use tokio::sync::watch as signal;
@@ -60,6 +61,10 @@ impl Watch for MemoryWatch {
                 self.changed.changed().await.expect("the sender is in shared");
             }
         })
+    }
+
+    fn last_age(&self) -> Option<Duration> {
+        self.shared.lock().log.as_ref()?.age(self.seen)
     }
 
     fn close(self: Box<Self>) -> BoxFuture<'static, ()> {

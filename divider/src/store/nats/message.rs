@@ -109,7 +109,7 @@ impl StoredMessage {
             .map_err(|error| StoreError::Other { what: format!("unreadable message: {error}") })?;
         let stored = SystemTime::from(message.time).duration_since(SystemTime::UNIX_EPOCH);
         let stored = stored.map_or(0, |at| u64::try_from(at.as_nanos()).unwrap_or(u64::MAX));
-        let (headers, age) = (Some(&message.headers), || clock.age(stored));
+        let (headers, age) = (Some(&message.headers), || clock.age(stored).unwrap_or_default());
         Ok(record(name, message.sequence, headers, message.payload, age))
     }
 }

@@ -182,7 +182,7 @@ impl NatsWatch {
             return None;
         }
         let (headers, value) = (message.headers.as_ref(), message.payload);
-        let age = || if live { clock.age_of_new(stored) } else { clock.age(stored) };
+        let age = || if live { clock.age_of_new(stored) } else { clock.age(stored).unwrap_or_default() };
         Some(Change::Record(message::record(name, info.sequence, headers, value, age)))
     }
 
@@ -290,6 +290,10 @@ impl Watch for NatsWatch {
                 return Some(Ok(change));
             }
         }
+    }
+
+    fn last_age(&self) -> Option<Duration> {
+        self.store.inner.clock.age(self.stored_ns)
     }
 
     fn close(self: Box<Self>) -> BoxFuture<'static, ()> {

@@ -1,6 +1,7 @@
 //! Changes by time alone.
 
 use super::*;
+use crate::group::watch::model::Due;
 
 /// A model with its own time.
 struct Timed {
@@ -27,22 +28,23 @@ impl Timed {
         let revision = Revision(self.revision);
         let mut record = Record::new(name, revision, Some(value));
         record.expires_in = ttl;
-        self.model.on_record(self.now, &record);
+        self.model.on_record(self.now, &record, Duration::ZERO);
     }
 
     fn keys(&mut self) -> Vec<String> {
-        self.model.publish(self.now);
+        self.model.publish(self.now, self.now.at);
         self.model.snapshot.keys().map(|(key, _)| key.to_string()).collect()
     }
 
     fn state(&mut self) -> NodeState {
-        self.model.publish(self.now);
+        self.model.publish(self.now, self.now.at);
         state(&self.model.snapshot, "w1")
     }
 
     /// Advances to the time when the model is due, which must be this many ms later.
     fn wait(&mut self, ms: u64) {
-        let due = self.model.next_due().expect("something is due");
+        let due = self.model.next_due();
+        let due = due.of_nodes.into_iter().chain(due.others).min().expect("something is due");
         assert_eq!(due.since(self.now.at), Duration::from_millis(ms));
         self.now.at = due;
         self.now.unix_us += ms * 1000;
@@ -80,7 +82,7 @@ fn a_node_without_heartbeats_is_late_and_then_lost() {
     assert_eq!(timed.state(), NodeState::Late);
     timed.wait(63_600 - 15_000);
     assert_eq!(timed.state(), NodeState::Lost);
-    assert_eq!(timed.model.next_due(), None);
+    assert_eq!(timed.model.next_due(), Due::default());
 }
 
 #[test]
