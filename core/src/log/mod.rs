@@ -209,6 +209,12 @@ pub enum StoreError {
         /// What was noticed.
         what: String,
     },
+    /// The backend keeps no history of the group.
+    #[error("the group keeps no history: {what}")]
+    NoHistory {
+        /// How to make one, or why there is none.
+        what: String,
+    },
     /// Another error of the backend.
     #[error("the store failed: {what}")]
     Other {

@@ -6,6 +6,7 @@
 mod claim;
 mod control;
 mod group;
+mod history;
 mod lease;
 mod manifest;
 mod member;
@@ -20,6 +21,7 @@ pub use claim::ReadClaim;
 pub use claim::{ClaimRecord, CoolDown, MAX_COOL_DOWNS, Owner};
 pub use control::{ControlRecord, DEFAULT_PARALLEL, Mode, OnDeadline};
 pub use group::{Freeze, GroupRecord, PROTOCOL, RebalanceRecord};
+pub use history::{HistoryEntry, HistoryKind};
 pub use lease::{LEASE_LEN, LeaseRecord, LeaseState};
 pub use manifest::{ManifestRecord, Part};
 pub use member::{MAX_STOPS, MemberRecord, MemberState, OldestStop, StopsRecord};
@@ -41,7 +43,7 @@ pub enum Malformed {
     #[error("malformed record: {0}")]
     Json(#[from] serde_json::Error),
     /// The record has another version.
-    #[error("a record of another version, this one reads 1: {found}")]
+    #[error("written in format {found}; this divider reads format 1")]
     Version {
         /// The version in the record.
         found: u32,

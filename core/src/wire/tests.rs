@@ -105,9 +105,9 @@ fn a_claim_beyond_its_bounds_is_malformed() {
     let session = session();
     check(
         r#"{"v":2,"node":null,"session":null,"token":1}"#,
-        "another version, this one reads 1: 2",
+        "written in format 2; this divider reads format 1",
     );
-    check(r#"{"v":3,"owner":"w1"}"#, "another version, this one reads 1: 3");
+    check(r#"{"v":3,"owner":"w1"}"#, "written in format 3; this divider reads format 1");
     check(r#"{"v":1,"node":null,"session":null,"token":4611686018427387905}"#, "range: token");
     check(r#"{"v":1,"node":"w1","session":null,"token":1}"#, "range: session");
     check(&format!(r#"{{"v":1,"node":"a..b","session":"{session}","token":1}}"#), "node id has");

@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::select;
 
 use super::Core;
+use super::chronicle::Chronicle;
 use super::queue::Queue;
 use super::reads::{Question, Reads};
 use super::reporter::Reporter;
@@ -36,6 +37,7 @@ pub(super) struct Driver<C> {
     nap: Duration,
     telling: Telling,
     reporter: Reporter,
+    chronicle: Chronicle,
     numbers_at: Time,
 }
 
@@ -52,6 +54,7 @@ impl<C: Core> Driver<C> {
             core,
             telling: Telling::new(Arc::clone(&shared)),
             reporter: Reporter::new(Arc::clone(&shared), lease),
+            chronicle: Chronicle::new(Arc::clone(&store), shared.node().clone()),
             shared,
             beats: Writes::new(&store, BEATS),
             writes: Writes::new(&store, WRITES),
@@ -81,6 +84,7 @@ impl<C: Core> Driver<C> {
                 inputs = self.reads.next_batch() => inputs,
                 inputs = self.writes.next_batch() => inputs,
                 inputs = self.watches.next_batch() => inputs,
+                () = self.chronicle.send() => Vec::new(),
                 (id, command) = self.requests.next() => vec![Input::Command(id, command)],
             };
             // Read after the inputs came, so that nothing counts as received before it was.
@@ -121,6 +125,7 @@ impl<C: Core> Driver<C> {
 
     fn drive_inputs(&mut self, now: Now, inputs: Vec<Input>) {
         for input in inputs {
+            self.chronicle.on_input(&input);
             if let Input::Info(Ok(info)) = &input {
                 self.reporter.on_info(info);
             }
@@ -202,12 +207,15 @@ impl<C: Core> Driver<C> {
     fn drive_numbers(&mut self, now: Time) {
         if now >= self.numbers_at {
             self.numbers_at = now + self.nap;
-            self.reporter.measure(now, self.core.numbers());
+            let numbers = self.core.numbers();
+            self.chronicle.on_unowned(now, numbers.unowned);
+            self.reporter.measure(now, numbers);
         }
     }
 
     fn drive_notice(&mut self, now: Time, notice: &Notice) {
         self.reporter.report(now, notice);
+        self.chronicle.on_notice(notice);
         match notice {
             Notice::Joined { .. } => {
                 self.shared.queue(|queue| queue.set_member(true));
@@ -226,7 +234,10 @@ impl<C: Core> Driver<C> {
         if let Some(starting) = self.starting {
             starting.end(end.clone());
         }
-        end.into()
+        let ended = Ended::from(end);
+        let why = (ended != Ended::Cancelled).then(|| ended.to_string());
+        self.chronicle.end(why).await;
+        ended
     }
 
     /// When the core or the start has to be looked at again.

@@ -5,6 +5,7 @@
 //! answer wakes one thread and not two, and on a thread of its own where it has not: never on the
 //! application's executor, which may be blocked for longer than a lease.
 
+mod chronicle;
 pub(crate) mod clock;
 mod driver;
 mod effects;

@@ -1,8 +1,10 @@
 //! Requests of operators for one node.
 
+use super::history::entry;
 use super::{Group, OperateError};
 use crate::id::{NodeId, Revision};
-use divider_core::wire::{ControlRecord, Mode, RecordName};
+use crate::store::{Outcome, Write};
+use divider_core::wire::{ControlRecord, HistoryEntry, HistoryKind, Mode, RecordName};
 
 /// Who requests something of a group, and why: kept on record, and shown by every tool.
 ///
@@ -28,6 +30,11 @@ impl Requester {
     /// Why.
     pub fn reason(&self) -> &str {
         &self.reason
+    }
+
+    /// An entry of the history, as requested by this requester.
+    pub(super) fn entry(&self, entry: HistoryEntry) -> HistoryEntry {
+        entry.by(self.by.as_str(), self.reason.as_str())
     }
 
     /// Both texts, if they are short enough for a record.
@@ -88,7 +95,9 @@ impl Group {
         node: &NodeId,
         requester: &Requester,
     ) -> Result<WriteResult, OperateError> {
-        self.set_mode(node, Mode::Cordon, requester).await
+        let edited = self.set_mode(node, Mode::Cordon, requester).await?;
+        self.note_change(HistoryKind::Cordoned, node, requester, edited).await;
+        Ok(edited)
     }
 
     /// Ends a cordon or a drain.
@@ -105,6 +114,7 @@ impl Group {
         requester: &Requester,
     ) -> Result<WriteResult, OperateError> {
         let edited = self.set_mode(node, Mode::Active, requester).await?;
+        self.note_change(HistoryKind::Resumed, node, requester, edited).await;
         if after == AfterResume::Rebalance {
             self.rebalance(requester).await?;
         }
@@ -125,11 +135,64 @@ impl Group {
         affinity: Option<u32>,
         requester: &Requester,
     ) -> Result<WriteResult, OperateError> {
-        self.control(node, requester, |record| {
-            let as_wanted = record.affinity == affinity;
-            (!as_wanted).then_some(ControlRecord { affinity, ..record })
-        })
-        .await
+        let edited = self
+            .control(node, requester, |record| {
+                let as_wanted = record.affinity == affinity;
+                (!as_wanted).then_some(ControlRecord { affinity, ..record })
+            })
+            .await?;
+        self.note_change(HistoryKind::AffinitySet, node, requester, edited).await;
+        Ok(edited)
+    }
+
+    /// Removes the request for a node that is no member: it starts without a cordon, a drain or an
+    /// affinity of operators if it ever returns. [`WriteResult::Already`] if there is none.
+    ///
+    /// # Errors
+    /// [`OperateError::Present`] where the node is a member; [`OperateError::Contended`],
+    /// [`OperateError::Store`].
+    ///
+    /// # Cancel safety
+    /// As [`cordon`](Self::cordon).
+    pub async fn forget(
+        &self,
+        node: &NodeId,
+        requester: &Requester,
+    ) -> Result<WriteResult, OperateError> {
+        requester.texts()?;
+        let member = RecordName::Member(node.clone()).to_string();
+        let name = RecordName::Control(node.clone()).to_string();
+        let fail = |source| OperateError::Store { name: name.clone(), source };
+        if self.record(&member).await.map_err(fail)?.is_some_and(|record| record.value.is_some()) {
+            return Err(OperateError::Present { node: node.clone() });
+        }
+        let Some(record) = self.record(&name).await.map_err(fail)? else {
+            return Ok(WriteResult::Already(Revision::NONE));
+        };
+        if record.value.is_none() {
+            return Ok(WriteResult::Already(record.revision));
+        }
+        let write = Write::delete(name.clone(), Some(record.revision));
+        let forgotten = match self.store.write(write).await {
+            Outcome::Acked(revision) => WriteResult::Changed(revision),
+            Outcome::Conflict => return Err(OperateError::Contended { name }),
+            Outcome::Refused(source) | Outcome::Unknown(source) => return Err(fail(source)),
+        };
+        self.note_change(HistoryKind::Forgotten, node, requester, forgotten).await;
+        Ok(forgotten)
+    }
+
+    /// Appends to the history that a request changed its record.
+    pub(super) async fn note_change(
+        &self,
+        kind: HistoryKind,
+        node: &NodeId,
+        requester: &Requester,
+        edited: WriteResult,
+    ) {
+        if let WriteResult::Changed(revision) = edited {
+            self.note(requester.entry(entry(kind, node).at(revision))).await;
+        }
     }
 
     async fn set_mode(

@@ -8,7 +8,9 @@ use std::time::Duration;
 use super::{Group, OperateError, Requester, WriteResult};
 use crate::id::{NodeId, Revision};
 use crate::store::{MAX_VALUE, Record};
-use divider_core::wire::{ControlRecord, DEFAULT_PARALLEL, Mode, OnDeadline, RecordName};
+use divider_core::wire::{
+    ControlRecord, DEFAULT_PARALLEL, HistoryKind, Mode, OnDeadline, RecordName,
+};
 
 /// The longest control record of a drain, in bytes. It leaves room for fields of newer versions.
 const MAX_TOLD: usize = MAX_VALUE - 1024;
@@ -97,8 +99,12 @@ impl DrainOptions {
         self
     }
 
-    /// The most keys of a node that are stopped and not handed over. Default: 256. 0: no limit. Fewer
+    /// The most stops of a node that are sent and not handed over. Default: 256. 0: no limit. Fewer
     /// spare the receivers a burst of starts; more is faster if stopping takes long.
+    ///
+    /// It is no hard limit: a stop that is not confirmed within a sixth of the lease no longer counts, so
+    /// that one that is never confirmed does not hold up the others. With slow stops more keys are
+    /// stopping at a time than this.
     pub fn parallel(mut self, keys: u32) -> Self {
         self.parallel = keys;
         self
@@ -185,6 +191,10 @@ impl Group {
                 self.take_back(told, &drain, before).await?;
             }
             return Err(OperateError::Overtaken { node, by });
+        }
+        for node in &nodes {
+            let edited = WriteResult::Changed(first);
+            self.note_change(HistoryKind::DrainRequested, node, &options.requester, edited).await;
         }
         Ok(drain)
     }
@@ -307,13 +317,17 @@ impl Group {
 
     async fn set_paused(&self, node: &NodeId, paused: bool) -> Result<WriteResult, OperateError> {
         self.check_known(node).await?;
-        self.edit(&RecordName::Control(node.clone()), |record: Option<ControlRecord>| {
+        let name = RecordName::Control(node.clone());
+        let edited = self.edit(&name, |record: Option<ControlRecord>| {
             let Some(record) = record.filter(|record| record.mode == Mode::Drain) else {
                 return Err(OperateError::NotDraining { node: node.clone() });
             };
             let as_wanted = record.paused == paused;
             Ok((!as_wanted).then_some(ControlRecord { paused, also: Vec::new(), ..record }))
-        })
-        .await
+        });
+        let edited = edited.await?;
+        let kind = if paused { HistoryKind::DrainPaused } else { HistoryKind::DrainContinued };
+        self.note_change(kind, node, &Requester::default(), edited).await;
+        Ok(edited)
     }
 }

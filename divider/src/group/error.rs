@@ -82,6 +82,12 @@ pub enum OperateError {
         /// The members.
         known: Vec<NodeId>,
     },
+    /// The node is a member, so it cannot be forgotten. Nothing was changed.
+    #[error("the node is a member of the group, end its process first: {node}")]
+    Present {
+        /// The node.
+        node: NodeId,
+    },
     /// A drain without nodes. Nothing was changed.
     #[error("a drain needs at least one node")]
     NoNode,

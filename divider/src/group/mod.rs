@@ -6,6 +6,7 @@ mod control;
 mod drain;
 mod edit;
 mod error;
+mod history;
 mod pipeline;
 mod read;
 mod reconcile;
@@ -24,8 +25,10 @@ use crate::store::{Info, Store, StoreError};
 pub use announce::Announcer;
 pub use control::{AfterResume, Requester, WriteResult};
 pub use divider_core::wire::OnDeadline;
+pub use divider_core::wire::{HistoryEntry, HistoryKind};
 pub use drain::{DrainId, DrainOptions};
 pub use error::{AnnounceError, OperateError};
+pub use history::History;
 pub use reconcile::{Difference, MaxRetract, ReconcileOptions, Reconciled};
 pub use watch::GroupWatch;
 

@@ -40,17 +40,30 @@ impl Group {
         &self,
         below: &str,
     ) -> Result<Vec<Record>, StoreError> {
-        retried(|| self.read_once(below)).await
+        let records = retried(|| self.read_once(below)).await?;
+        Ok(records.into_iter().map(|(record, _)| record).collect())
     }
 
-    async fn read_once(&self, below: &str) -> Result<Vec<Record>, StoreError> {
+    /// The newest records below a name, without tombstones, and how long ago each was stored.
+    pub(super) async fn records_with_ages(
+        &self,
+        below: &str,
+    ) -> Result<Vec<(Record, Duration)>, StoreError> {
+        let mut records = retried(|| self.read_once(below)).await?;
+        records.retain(|(record, _)| record.value.is_some());
+        Ok(records)
+    }
+
+    async fn read_once(&self, below: &str) -> Result<Vec<(Record, Duration)>, StoreError> {
         let filter = Filter::new([below]);
         let mut watch = self.store.watch(filter).await?;
         let mut records = Vec::new();
         let result = loop {
             let next = tokio::time::timeout(NO_PROGRESS, watch.next()).await;
             match next.unwrap_or_else(|_| Err(no_progress(below))) {
-                Ok(Change::Record(record)) => records.push(record),
+                Ok(Change::Record(record)) => {
+                    records.push((record, watch.last_age().unwrap_or_default()));
+                }
                 Ok(Change::CaughtUp) => break Ok(()),
                 Err(error) => break Err(error),
             }
@@ -139,10 +152,10 @@ fn stands(manifests: &Manifests, record: &Record) -> bool {
 }
 
 /// A record that changed during the read was delivered twice. Keeps the later one.
-fn newest(records: Vec<Record>) -> Vec<Record> {
+fn newest(records: Vec<(Record, Duration)>) -> Vec<(Record, Duration)> {
     let mut by_name = HashMap::with_capacity(records.len());
-    for record in records {
-        by_name.insert(record.name.clone(), record);
+    for (record, age) in records {
+        by_name.insert(record.name.clone(), (record, age));
     }
     by_name.into_values().collect()
 }

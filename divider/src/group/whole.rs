@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use super::{Group, OperateError, Requester, WriteResult};
-use divider_core::wire::{Freeze, GroupRecord, PROTOCOL, RebalanceRecord, RecordName};
+use divider_core::wire::{
+    Freeze, GroupRecord, HistoryEntry, HistoryKind, PROTOCOL, RebalanceRecord, RecordName,
+};
 
 impl Group {
     /// Moves as few keys as possible so that every node has its share.
@@ -18,12 +20,14 @@ impl Group {
         let (by, reason) = requester.texts()?;
         let wanted = RebalanceRecord::new(by, reason);
         // The same words are a new request: it is the record's revision that counts.
-        self.edit(&RecordName::Rebalance, |_| Ok(Some(wanted.clone()))).await
+        let edited = self.edit(&RecordName::Rebalance, |_| Ok(Some(wanted.clone()))).await?;
+        self.note_group(HistoryKind::RebalanceRequested, requester, edited).await;
+        Ok(edited)
     }
 
     /// Holds back the moves of joins and rebalances for this span, or (`None`) until
-    /// [`thaw`](Self::thaw). After that they follow once. Drains, releases and orphans go on. A second
-    /// freeze replaces the first.
+    /// [`thaw`](Self::thaw). After that they follow once. Moves that are fixed already continue, as do
+    /// drains, releases and take-overs. A second freeze replaces the first.
     ///
     /// # Errors
     /// [`OperateError::Protocol`], and those of every request, as [`cordon`](Self::cordon) has them.
@@ -40,7 +44,9 @@ impl Group {
             let millis = u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
             super::unix_ms().saturating_add(millis)
         };
-        self.set_freeze(Some(Freeze::new(by, reason, span.map(end)))).await
+        let edited = self.set_freeze(Some(Freeze::new(by, reason, span.map(end)))).await?;
+        self.note_group(HistoryKind::Frozen, requester, edited).await;
+        Ok(edited)
     }
 
     /// Ends a freeze.
@@ -51,7 +57,15 @@ impl Group {
     /// # Cancel safety
     /// As [`cordon`](Self::cordon).
     pub async fn thaw(&self) -> Result<WriteResult, OperateError> {
-        self.set_freeze(None).await
+        let edited = self.set_freeze(None).await?;
+        self.note_group(HistoryKind::Thawed, &Requester::default(), edited).await;
+        Ok(edited)
+    }
+
+    async fn note_group(&self, kind: HistoryKind, requester: &Requester, edited: WriteResult) {
+        if let WriteResult::Changed(revision) = edited {
+            self.note(requester.entry(HistoryEntry::new(kind).at(revision))).await;
+        }
     }
 
     async fn set_freeze(&self, freeze: Option<Freeze>) -> Result<WriteResult, OperateError> {

@@ -4,6 +4,7 @@
 //! whole store a higher [`Revision`](crate::Revision), so that the store is one ordered log of which a watch delivers
 //! every name's newest record in order, skipping superseded ones.
 
+mod history;
 pub(crate) mod memory;
 #[cfg(feature = "nats")]
 pub mod nats;
@@ -13,12 +14,14 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::future::{BoxFuture, FutureExt};
+use bytes::Bytes;
+use futures_util::future::{BoxFuture, FutureExt, ready};
 use tokio::runtime::Handle;
 
 use crate::id::GroupName;
 
 pub use divider_core::log::{Change, Filter, Info, MAX_VALUE, Outcome, Record, StoreError, Write};
+pub use history::{HistoryRecord, HistoryStart};
 pub use memory::MemoryStore;
 pub(crate) use writer::EachWriter;
 pub use writer::Writer;
@@ -62,6 +65,27 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// What the backend says about the log as a whole.
     fn info(&self) -> BoxFuture<'static, Result<Info, StoreError>>;
 
+    /// Appends an entry to the history of the group, if the backend keeps one. An entry with the same id
+    /// within two minutes is the same entry. Nodes and operators' tools append a few for each event;
+    /// nothing depends on them.
+    ///
+    /// Unless it is implemented, the answer is [`StoreError::NoHistory`].
+    fn append_history(&self, id: &str, entry: Bytes) -> BoxFuture<'static, Result<(), StoreError>> {
+        let _ = (id, entry);
+        Box::pin(ready(Err(no_history())))
+    }
+
+    /// The entries of the history from a place on, oldest first.
+    ///
+    /// Unless it is implemented, the answer is [`StoreError::NoHistory`].
+    fn read_history(
+        &self,
+        from: HistoryStart,
+    ) -> BoxFuture<'static, Result<Vec<HistoryRecord>, StoreError>> {
+        let _ = from;
+        Box::pin(ready(Err(no_history())))
+    }
+
     /// Where a node on this store had best run: the runtime that reads and writes the backend's
     /// connection, if the backend has one to itself. Every answer then wakes one thread and not two.
     /// `None`: the node gets a thread of its own.
@@ -77,6 +101,10 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     fn keeps_paused_time(&self) -> bool {
         false
     }
+}
+
+fn no_history() -> StoreError {
+    StoreError::NoHistory { what: "this backend has none".to_owned() }
 }
 
 /// A shared store is a store.
@@ -98,6 +126,15 @@ impl<S: Store + ?Sized> Store for Arc<S> {
     }
     fn info(&self) -> BoxFuture<'static, Result<Info, StoreError>> {
         (**self).info()
+    }
+    fn append_history(&self, id: &str, entry: Bytes) -> BoxFuture<'static, Result<(), StoreError>> {
+        (**self).append_history(id, entry)
+    }
+    fn read_history(
+        &self,
+        from: HistoryStart,
+    ) -> BoxFuture<'static, Result<Vec<HistoryRecord>, StoreError>> {
+        (**self).read_history(from)
     }
     fn runtime(&self) -> Option<Handle> {
         (**self).runtime()

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
-use divider::store::nats::StreamOptions;
+use divider::store::nats::{HistoryOptions, StreamOptions};
 use divider::store::{Change, Filter, Info, Outcome, Record, Store, StoreError, Watch, Write};
 use divider::{GroupName, MemoryStore, NatsStore, Revision};
 use divider_local_server::LocalServer;
@@ -45,6 +45,18 @@ impl Bed {
                 Arc::new(options.connect(server.url(), group()).await.expect("a group"))
             }
         }
+    }
+
+    /// Makes the history of the group, where it has to be made.
+    pub(crate) async fn keep_history(&self) {
+        let Self::Nats(server) = self else { return };
+        self.store().await;
+        let account = NatsStore::options().account(server.url()).await.expect("a connection");
+        let (stream, options) = (StreamOptions::default(), HistoryOptions::default());
+        let made = account.create_history(&group(), &stream, &options).await;
+        assert!(made.expect("it can be made"), "it is new");
+        let made = account.create_history(&group(), &stream, &options).await;
+        assert!(!made.expect("it is there"), "it is kept");
     }
 
     pub(crate) async fn put(&self, name: &str, value: impl Into<Bytes>) {
@@ -206,6 +218,9 @@ impl Store for Cable {
     fn info(&self) -> BoxFuture<Result<Info, StoreError>> {
         self.through(self.store.info())
     }
+    fn append_history(&self, id: &str, entry: Bytes) -> BoxFuture<Result<(), StoreError>> {
+        self.through(self.store.append_history(id, entry))
+    }
 }
 
 impl fmt::Debug for Cable {
@@ -225,6 +240,9 @@ impl Watch for Behind {
             let _ = self.cut.wait_for(|cut| !cut).await;
             self.watch.next().await
         })
+    }
+    fn last_age(&self) -> Option<Duration> {
+        self.watch.last_age()
     }
     fn close(self: Box<Self>) -> BoxFuture<()> {
         self.watch.close()

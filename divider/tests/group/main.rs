@@ -19,6 +19,7 @@ macro_rules! over_each_store {
 }
 
 mod bed;
+mod history;
 mod ledger;
 mod readiness;
 mod scenarios;

@@ -172,7 +172,9 @@ impl Line {
                 self.on_heard(asked);
                 None
             }
-            Err(StoreError::Timeout { .. }) if matches!(self.link, Link::Live | Link::Silent { .. }) => {
+            Err(StoreError::Timeout { .. })
+                if matches!(self.link, Link::Live | Link::Silent { .. }) =>
+            {
                 let since = Moment(self.heard);
                 self.set_link(Link::Silent { since });
                 None

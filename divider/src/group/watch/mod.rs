@@ -234,8 +234,11 @@ impl GroupWatch {
 
     fn update(&mut self) -> Update {
         let live = self.line.link() == &Link::Live;
-        let mut changed =
-            if live { self.model.publish(self.line.now(), self.line.heard()) } else { Changed::default() };
+        let mut changed = if live {
+            self.model.publish(self.line.now(), self.line.heard())
+        } else {
+            Changed::default()
+        };
         changed.link = self.line.take_link_change();
         self.model.snapshot.complete = live;
         let (snapshot, link) = (self.model.snapshot.clone(), self.line.link().clone());

@@ -1,6 +1,7 @@
 //! A log in the memory of one process.
 
 mod faults;
+mod history;
 mod log;
 #[cfg(test)]
 mod tests;
@@ -10,13 +11,18 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use tokio::sync::watch as signal;
 
 use self::faults::Faults;
+use self::history::History;
 use self::log::Log;
 use self::watch::MemoryWatch;
-use super::{Filter, Info, Outcome, Record, Store, StoreError, Watch, Write};
+use super::{
+    Filter, HistoryRecord, HistoryStart, Info, Outcome, Record, Store, StoreError, Watch, Write,
+};
+use crate::engine::clock::Clock;
 use crate::id::GroupName;
 use divider_core::log::check_filter;
 
@@ -79,6 +85,7 @@ pub(crate) struct Shared {
 #[derive(Debug)]
 pub(crate) struct State {
     pub(crate) log: Option<Log>,
+    history: History,
     pub(crate) faults: Faults,
 }
 
@@ -88,7 +95,8 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(2);
 impl MemoryStore {
     /// A new group without any record.
     pub fn new(group: GroupName) -> Self {
-        let state = State { log: Some(new_log()), faults: Faults::default() };
+        let state =
+            State { log: Some(new_log()), history: History::default(), faults: Faults::default() };
         let shared = Shared { state: Mutex::new(state), changed: signal::Sender::new(()) };
         Self { group, shared: Arc::new(shared) }
     }
@@ -157,6 +165,26 @@ impl Store for MemoryStore {
         Box::pin(async move { this.with_log("info", Log::info).await })
     }
 
+    fn append_history(&self, id: &str, entry: Bytes) -> BoxFuture<'static, Result<(), StoreError>> {
+        let (this, id) = (self.clone(), id.to_owned());
+        Box::pin(async move {
+            this.with_log("append to the history", |_| ()).await?;
+            this.shared.lock().history.append(unix_ms(), &id, entry);
+            Ok(())
+        })
+    }
+
+    fn read_history(
+        &self,
+        from: HistoryStart,
+    ) -> BoxFuture<'static, Result<Vec<HistoryRecord>, StoreError>> {
+        let this = self.clone();
+        Box::pin(async move {
+            this.with_log("read the history", |_| ()).await?;
+            Ok(this.shared.lock().history.read(unix_ms(), from))
+        })
+    }
+
     fn keeps_paused_time(&self) -> bool {
         true
     }
@@ -171,6 +199,10 @@ impl Shared {
     pub(crate) fn notify(&self) {
         self.changed.send_replace(());
     }
+}
+
+fn unix_ms() -> u64 {
+    Clock::of_caller().now().unix_us / 1000
 }
 
 /// A log that no other of this process is mistaken for.

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_nats::HeaderMap;
 use async_nats::client::RequestErrorKind;
+use bytes::Bytes;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -67,12 +69,31 @@ impl Api {
     ) -> Result<T, ApiError> {
         let subject = format!("{}.{what}", self.prefix);
         let body = serde_json::to_vec(body).expect("requests have text keys and no failing parts");
-        let request = async_nats::Request::new().payload(body.into()).timeout(Some(self.timeout));
+        self.send(&subject, async_nats::Request::new().payload(body.into())).await
+    }
+
+    /// Publishes a message, and reads the answer of the stream that stores it as a `T`.
+    pub(super) async fn publish<T: DeserializeOwned>(
+        &self,
+        subject: &str,
+        headers: HeaderMap,
+        payload: Bytes,
+    ) -> Result<T, ApiError> {
+        let request = async_nats::Request::new().payload(payload).headers(headers);
+        self.send(subject, request).await
+    }
+
+    async fn send<T: DeserializeOwned>(
+        &self,
+        subject: &str,
+        request: async_nats::Request,
+    ) -> Result<T, ApiError> {
+        let request = request.timeout(Some(self.timeout));
         let since = self.connection.denial_count();
         let cut = self.connection.cut();
         let answer = tokio::select! {
-            answer = self.connection.client.send_request(subject.clone(), request) => answer,
-            what = self.connection.denied(&subject, since) => {
+            answer = self.connection.client.send_request(subject.to_owned(), request) => answer,
+            what = self.connection.denied(subject, since) => {
                 return Err(ApiError::Store(StoreError::Denied { what }));
             }
             () = cut => {
@@ -80,7 +101,7 @@ impl Api {
                 return Err(ApiError::Store(StoreError::Unreachable { what }));
             }
         };
-        let message = answer.map_err(|error| self.request_error(&subject, error.kind(), &error))?;
+        let message = answer.map_err(|error| self.request_error(subject, error.kind(), &error))?;
         decode(&message.payload)
     }
 

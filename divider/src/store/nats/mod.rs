@@ -33,6 +33,7 @@ mod credentials;
 mod delivery_info;
 mod denials;
 mod error;
+mod history;
 mod inspect;
 mod leaked;
 mod mend;
@@ -57,6 +58,7 @@ mod writer;
 use std::fmt;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use serde_json::json;
 use tokio::runtime::Handle;
@@ -69,7 +71,10 @@ use self::server_clock::ServerClock;
 use self::stream::Names;
 use self::watch::NatsWatch;
 use self::writer::NatsWriter;
-use super::{Filter, Info, Outcome, Record, Store, StoreError, Watch, Write, Writer};
+use super::{
+    Filter, HistoryRecord, HistoryStart, Info, Outcome, Record, Store, StoreError, Watch, Write,
+    Writer,
+};
 use crate::id::{GroupName, Revision};
 use divider_core::log::{check_filter, check_name};
 
@@ -78,6 +83,7 @@ pub use async_nats;
 pub use self::account::{NatsAccount, Server, Storage};
 pub use self::credentials::credentials_file;
 pub use self::error::OpenError;
+pub use self::history::HistoryOptions;
 pub use self::inspect::{Inspection, Replica};
 pub use self::options::{NatsOptions, StreamOptions};
 pub use self::rights::{Right, Role};
@@ -105,6 +111,8 @@ struct Inner {
     leaked: LeakedConsumers,
     clock: ServerClock,
     rules: Rules,
+    /// What stands before the subjects of records and of the history: nothing, or a foreign prefix.
+    below: String,
 }
 
 impl NatsStore {
@@ -183,6 +191,19 @@ impl Store for NatsStore {
             info.max_bytes = stream.max_bytes();
             Ok(info)
         })
+    }
+
+    fn append_history(&self, id: &str, entry: Bytes) -> BoxFuture<'static, Result<(), StoreError>> {
+        let (this, id) = (self.clone(), id.to_owned());
+        Box::pin(async move { this.append(&id, entry).await })
+    }
+
+    fn read_history(
+        &self,
+        from: HistoryStart,
+    ) -> BoxFuture<'static, Result<Vec<HistoryRecord>, StoreError>> {
+        let this = self.clone();
+        Box::pin(async move { this.entries(from).await })
     }
 
     fn runtime(&self) -> Option<Handle> {

@@ -64,6 +64,7 @@ impl NatsOptions {
                 leaked: LeakedConsumers::default(),
                 clock: ServerClock::default(),
                 rules,
+                below: self.records_prefix(),
             }),
         };
         store.check_group_record(self.create.is_some()).await?;

@@ -268,6 +268,13 @@ impl StreamOptions {
         self
     }
 
+    /// Which servers are to keep it, as the server reads it.
+    pub(super) fn placement(&self) -> Option<serde_json::Value> {
+        let cluster = self.cluster.as_deref().unwrap_or_default();
+        let is_set = self.cluster.is_some() || !self.tags.is_empty();
+        is_set.then(|| serde_json::json!({"cluster": cluster, "tags": self.tags}))
+    }
+
     /// A tag that the servers must have which keep the group; may be said more than once.
     #[must_use]
     pub fn tag(mut self, tag: impl Into<String>) -> Self {

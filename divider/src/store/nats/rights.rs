@@ -67,6 +67,8 @@ impl NatsAccount {
 fn wanted(api: &Api, group: &GroupName, below: &str) -> Vec<(Role, &'static str, String)> {
     use Role::{Announcer, Operator, Viewer, Worker};
     let Names { stream, records, announce } = Names::new(group);
+    let (history, append) = (Names::history(group), Names::history_subject(group));
+    let append = format!("{below}{append}");
     let asked = |what: &str| format!("{}.{what}", api.prefix);
     let record = |name: &str| format!("{below}{records}{name}");
     let announced = if below.is_empty() { announce + PROBE } else { record("key.divider-doctor") };
@@ -77,10 +79,13 @@ fn wanted(api: &Api, group: &GroupName, below: &str) -> Vec<(Role, &'static str,
         (Viewer, "watch", asked(&format!("CONSUMER.CREATE.{stream}.{PROBE}.{records}>"))),
         (Viewer, "end a watch", asked(&format!("CONSUMER.DELETE.{stream}.{PROBE}"))),
         (Viewer, "acknowledge a watch", format!("$JS.FC.{stream}.{PROBE}.0")),
+        (Viewer, "find the history", asked(&format!("STREAM.INFO.{history}"))),
+        (Viewer, "read the history", asked(&format!("DIRECT.GET.{history}"))),
         (Announcer, "announce and retract keys", announced),
         (Operator, "write control records", record(&format!("control.{PROBE}"))),
         (Operator, "request a rebalance", record("rebalance")),
         (Operator, "freeze the group", record("group")),
+        (Operator, "append to the history", append.clone()),
         (Worker, "follow the log", asked(&format!("CONSUMER.CREATE.{stream}.{PROBE}.>"))),
         (Worker, "renew its lease", record(&format!("lease.{PROBE}"))),
         (Worker, "write its member record", record(&format!("member.{PROBE}"))),
@@ -88,6 +93,7 @@ fn wanted(api: &Api, group: &GroupName, below: &str) -> Vec<(Role, &'static str,
         (Worker, "write manifests", record("manifest.20-0")),
         (Worker, "write its unconfirmed stops", record(&format!("stops.{PROBE}"))),
         (Worker, "complete keys", record(&format!("key.{PROBE}"))),
+        (Worker, "append to the history", append),
     ]
 }
 
@@ -117,7 +123,7 @@ fn body_of(subject: &str) -> String {
     if subject.contains(".CONSUMER.CREATE.") {
         // For another stream than its subject says.
         format!("{{\"stream_name\":\"{NO_STREAM}\",\"config\":{{\"ack_policy\":\"none\"}}}}")
-    } else if subject.contains(".STREAM.MSG.GET.") {
+    } else if subject.contains(".STREAM.MSG.GET.") || subject.contains(".DIRECT.GET.") {
         format!("{{\"last_by_subj\":\"{PROBE}\"}}")
     } else {
         String::new()

@@ -52,9 +52,8 @@ impl Names {
         });
         let fields = config.as_object_mut().expect("it is written as an object above");
         fields.extend(self.rules().into_iter().map(|(setting, needed)| (setting.into(), needed)));
-        if options.cluster.is_some() || !options.tags.is_empty() {
-            let cluster = options.cluster.as_deref().unwrap_or_default();
-            fields.insert("placement".into(), json!({"cluster": cluster, "tags": options.tags}));
+        if let Some(placement) = options.placement() {
+            fields.insert("placement".into(), placement);
         }
         config
     }

@@ -182,7 +182,8 @@ impl NatsWatch {
             return None;
         }
         let (headers, value) = (message.headers.as_ref(), message.payload);
-        let age = || if live { clock.age_of_new(stored) } else { clock.age(stored).unwrap_or_default() };
+        let age =
+            || if live { clock.age_of_new(stored) } else { clock.age(stored).unwrap_or_default() };
         Some(Change::Record(message::record(name, info.sequence, headers, value, age)))
     }
 

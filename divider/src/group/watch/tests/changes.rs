@@ -91,7 +91,7 @@ async fn what_cannot_be_read_is_shown_until_it_can() {
     let update = watch.next().await;
     assert!(update.changed.problems);
     let problem = &update.snapshot.problems().shown[2];
-    assert_eq!(problem.why, "a record of another version, this one reads 1: 2");
+    assert_eq!(problem.why, "written in format 2; this divider reads format 1");
     paper.claim("a", "w1", 1).await;
     let update = watch.next().await;
     assert!(update.changed.problems);
