@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{
-    DesiredState, DrainPreview, KeyStatus, Moment, NodeState, NodeStatus, Phase, PlannedMove,
-    Problem, Problems, RebalancePreview, Receiver, Shift, Snapshot, Unconfirmed, UnconfirmedStop,
+    DesiredState, DrainPreview, GoneNode, KeyStatus, Moment, NodeState, NodeStatus, Phase,
+    PlannedMove, Problem, Problems, RebalancePreview, Receiver, Shift, Snapshot, Unconfirmed,
+    UnconfirmedStop,
 };
 use crate::id::{GroupName, NodeId, Revision, Token};
 use crate::key::Key;
@@ -82,6 +83,12 @@ impl SnapshotBuilder {
     /// Sets the newest balance generation.
     pub fn generation(mut self, generation: Revision) -> Self {
         self.snapshot.generation = generation;
+        self
+    }
+
+    /// Sets the nodes that are gone.
+    pub fn gone(mut self, gone: Vec<GoneNode>) -> Self {
+        self.snapshot.gone = Arc::new(gone);
         self
     }
 

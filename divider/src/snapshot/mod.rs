@@ -3,6 +3,7 @@
 
 mod build;
 mod candidate;
+mod gone;
 mod key;
 mod moment;
 mod node;
@@ -20,6 +21,7 @@ pub use divider_core::wire::{Freeze, Mode, RecordName};
 
 pub use build::SnapshotBuilder;
 pub use candidate::{Candidate, Ineligible};
+pub use gone::{GoneNode, NodeEnd};
 pub use key::{KeyStatus, Phase};
 pub use moment::Moment;
 pub use node::{DesiredState, NodeState, NodeStatus, Unconfirmed, UnconfirmedStop};
@@ -41,6 +43,7 @@ pub struct Snapshot {
     pub(crate) problems: Arc<Problems>,
     pub(crate) freeze: Option<Arc<Freeze>>,
     pub(crate) generation: Revision,
+    pub(crate) gone: Arc<Vec<GoneNode>>,
 }
 
 impl Snapshot {
@@ -56,6 +59,7 @@ impl Snapshot {
             problems: Arc::default(),
             freeze: None,
             generation: Revision::NONE,
+            gone: Arc::default(),
         }
     }
 
@@ -105,9 +109,27 @@ impl Snapshot {
         self.keys.get(key)
     }
 
-    /// How many keys are in each phase.
+    /// How many keys are in each phase, as [`keys`](Self::keys) shows them.
     pub fn counts(&self) -> Counts {
         self.counts
+    }
+
+    /// The same, with every stop that nodes report. A node that has more stops than it can list names the
+    /// number of them, and not the keys: here these count as stopping, and not as running. So the numbers
+    /// agree with those of the nodes.
+    pub fn reported_counts(&self) -> Counts {
+        let stops = |node: &NodeStatus| match node.state {
+            // Its keys have no owner.
+            NodeState::Lost => 0,
+            _ => node.unconfirmed.count.saturating_sub(node.unconfirmed.given).min(node.keys),
+        };
+        let reported: u64 = self.nodes().map(stops).sum();
+        let unlisted = reported.saturating_sub(self.counts.stopping).min(self.counts.running);
+        Counts {
+            running: self.counts.running - unlisted,
+            stopping: self.counts.stopping + unlisted,
+            ..self.counts
+        }
     }
 
     /// The unreadable records.
@@ -118,6 +140,12 @@ impl Snapshot {
     /// The freeze of balance moves, if there is one.
     pub fn freeze(&self) -> Option<&Freeze> {
         self.freeze.as_deref()
+    }
+
+    /// The nodes that were members in the last day and are none now, the newest end first. (The log keeps
+    /// the end of a session for a day.)
+    pub fn gone(&self) -> &[GoneNode] {
+        &self.gone
     }
 
     /// The newest generation whose moves are fixed: the revision of a join or a request.

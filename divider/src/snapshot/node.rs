@@ -158,7 +158,7 @@ pub struct DesiredState {
     pub deadline_ms: Option<u64>,
     /// What happens at the deadline to keys without a receiver.
     pub on_deadline: OnDeadline,
-    /// The most stops that are sent and not handed over. 0: no limit.
+    /// The most stops that are sent, not handed over, and not older than a sixth of the lease. 0: no limit.
     pub parallel: u32,
     /// The drain sends no further stops.
     pub paused: bool,

@@ -27,7 +27,7 @@ pub struct Changed {
     pub keys: Vec<Key>,
     /// The list of problems.
     pub problems: bool,
-    /// The freeze, or the newest balance generation.
+    /// The freeze, the newest balance generation, or the nodes that are gone.
     pub group: bool,
     /// The link, or whether the snapshot is complete.
     pub link: bool,

@@ -4,6 +4,7 @@ mod ages;
 mod audit;
 mod candidates;
 mod drains;
+mod gone;
 mod judge;
 mod keys;
 mod line;

@@ -24,6 +24,8 @@ pub(super) struct Model {
     pub(super) ages: Ages,
     /// The members whose session is over, or whose lease was not renewed for its whole time.
     pub(super) over: BTreeSet<NodeId>,
+    /// How many keys the nodes had whose sessions this viewer saw end.
+    pub(super) keys_at_end: BTreeMap<NodeId, u64>,
     /// The session of each member, as shown last.
     current: BTreeMap<NodeId, OwnerIx>,
     /// The nodes that received a stop for every key.
@@ -42,11 +44,13 @@ pub(super) struct Model {
 
 /// The other parts of the snapshot that may be out of date.
 #[derive(Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each part is up to date or not by itself")]
 struct Stale {
     /// Loads or affinities changed, so the share of every node may have changed.
     shares: bool,
     group: bool,
     problems: bool,
+    gone: bool,
 }
 
 impl Model {
@@ -59,6 +63,7 @@ impl Model {
             expiry: Expiry::default(),
             ages: Ages::default(),
             over: BTreeSet::new(),
+            keys_at_end: BTreeMap::new(),
             current: BTreeMap::new(),
             stop_all: BTreeSet::new(),
             dirty_keys: HashSet::new(),
@@ -94,7 +99,7 @@ impl Model {
         self.came = self.view.seen;
         self.dirty_keys.extend(self.view.keys.iter().map(|(ix, _)| ix));
         self.all_nodes();
-        self.stale = Stale { shares: true, group: true, problems: true };
+        self.stale = Stale { shares: true, group: true, problems: true, gone: true };
     }
 
     /// Folds one record, which was stored this long ago.
@@ -142,6 +147,7 @@ impl Model {
                 self.planner.on_member(&mut self.view, now);
                 self.on_member(node);
                 self.stale.group = true;
+                self.stale.gone = true;
             }
             Effect::Control(node) => {
                 self.planner.on_member(&mut self.view, now);
@@ -152,6 +158,7 @@ impl Model {
                 if let Some(lease) = self.view.leases.get(&node) {
                     self.drains.on_lease(&node, lease.record.session);
                 }
+                self.stale.gone |= self.note_end(&node);
                 self.dirty_nodes.insert(node);
             }
             Effect::Stops(node) => self.on_stops(node),
@@ -278,6 +285,9 @@ impl Model {
         }
         if std::mem::take(&mut self.stale.group) {
             changed.group = self.publish_group();
+        }
+        if std::mem::take(&mut self.stale.gone) {
+            changed.group |= self.publish_gone();
         }
         self.snapshot.revision = self.view.seen;
         self.snapshot.taken = Moment(now.at);

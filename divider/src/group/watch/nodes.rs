@@ -38,9 +38,10 @@ impl Model {
             let owner = self.view.current(node).and_then(|owner| self.view.owners.get(owner));
             let keys = owner.map_or(&[][..], |owner| &owner.keys[..]);
             self.dirty_keys.extend(keys.iter().copied());
-            match over {
-                true => _ = self.over.insert(node.clone()),
-                false => _ = self.over.remove(node),
+            if over {
+                self.over.insert(node.clone());
+            } else {
+                self.over.remove(node);
             }
         }
     }

@@ -126,3 +126,95 @@ fn a_drain_that_frees_empties_its_node_at_the_deadline_and_has_drained_it_when_a
     timed.put("claim.a", claim("w2", 1, 3).encode());
     assert_eq!(timed.state(), NodeState::Drained);
 }
+
+/// What a viewer sees who comes when the records are this old.
+fn at_first_look(records: &[(&str, bytes::Bytes)], age: Duration) -> Timed {
+    let now = Now { at: Time(0) + Duration::from_hours(24), unix_us: 1_700_000_000_000_000 };
+    let model = Model::new(GroupName::new("g").expect("legal"), now);
+    let mut timed = Timed { model, revision: 0, now };
+    timed.model.begin();
+    for (name, value) in records {
+        timed.revision += 1;
+        let record = Record::new(*name, Revision(timed.revision), Some(value.clone()));
+        timed.model.on_record(now, &record, age);
+    }
+    timed.model.on_caught_up(now);
+    timed.model.publish(now, now.at);
+    timed
+}
+
+fn one_node() -> [(&'static str, bytes::Bytes); 4] {
+    [
+        ("lease.w1", lease("w1", 1).encode()),
+        ("member.w1", member("w1", 1).encode()),
+        ("key.a", bytes::Bytes::new()),
+        ("claim.a", claim("w1", 1, 1).encode()),
+    ]
+}
+
+#[test]
+fn a_dead_group_is_dead_at_the_first_look() {
+    let check = |age_ms, expected: NodeState, phase: Phase, since_ms| {
+        let age = Duration::from_millis(age_ms);
+        let timed = at_first_look(&one_node(), age);
+        let snapshot = &timed.model.snapshot;
+        assert_eq!(state(snapshot, "w1"), expected, "{age:?}");
+        let key = snapshot.key(&key("a")).expect("a");
+        assert_eq!(key.phase, phase, "{age:?}");
+        let since = timed.now.at.since(key.since.0);
+        assert_eq!(since, Duration::from_millis(since_ms), "{age:?}");
+        let beat = snapshot.node(&node("w1")).expect("w1").last_beat.expect("one");
+        assert_eq!(timed.now.at.since(beat.0), age);
+    };
+    check(1_000, NodeState::Ready, Phase::Running, 1_000);
+    check(20_000, NodeState::Late, Phase::Running, 20_000);
+    check(100_000, NodeState::Lost, Phase::Orphaned, 100_000 - 63_600);
+}
+
+#[test]
+fn silence_says_nothing_of_a_node_while_the_store_is_not_heard() {
+    let mut timed = at_first_look(&one_node(), Duration::ZERO);
+    let heard = timed.now.at + Duration::from_secs(5);
+    timed.now.at += Duration::from_mins(2);
+    timed.model.publish(timed.now, heard);
+    assert_eq!(state(&timed.model.snapshot, "w1"), NodeState::Ready);
+    assert_eq!(timed.model.snapshot.counts().running, 1);
+    timed.model.publish(timed.now, timed.now.at);
+    assert_eq!(state(&timed.model.snapshot, "w1"), NodeState::Lost);
+    assert_eq!(
+        (timed.model.snapshot.counts().running, timed.model.snapshot.counts().orphaned),
+        (0, 1)
+    );
+    timed.put("lease.w1", LeaseRecord { beat: 2, ..lease("w1", 1) }.encode());
+    assert_eq!(timed.state(), NodeState::Ready);
+    assert_eq!(timed.model.snapshot.counts().running, 1);
+}
+
+#[test]
+fn a_gone_node_is_shown_with_who_ended_it() {
+    use crate::snapshot::NodeEnd;
+    let by = Some(node("w2"));
+    let dead = LeaseRecord { state: LeaseState::Dead, by: by.clone(), ..lease("w1", 1) };
+    let ended = LeaseRecord { state: LeaseState::Ended, ..lease("w3", 1) };
+    let records = [("lease.w1", dead.encode()), ("lease.w3", ended.encode())];
+    let timed = at_first_look(&records, Duration::from_hours(2));
+    let gone = timed.model.snapshot.gone();
+    let found: Vec<_> = gone.iter().map(|gone| (gone.node.as_str(), gone.end.clone())).collect();
+    assert_eq!(found, [("w1", NodeEnd::Died { by: by.clone() }), ("w3", NodeEnd::Left)]);
+    assert_eq!(timed.now.at.since(gone[0].since.0), Duration::from_hours(2));
+    assert_eq!(gone[0].keys, None, "nobody was there");
+
+    let mut timed = at_first_look(&one_node(), Duration::ZERO);
+    timed.put("lease.w1", LeaseRecord { state: LeaseState::Dead, by, ..lease("w1", 1) }.encode());
+    timed.model.publish(timed.now, timed.now.at);
+    assert_eq!(timed.model.snapshot.gone(), [], "it is a member until its record is deleted");
+    timed.revision += 1;
+    let deleted = Record::new("member.w1", Revision(timed.revision), None);
+    timed.model.on_record(timed.now, &deleted, Duration::ZERO);
+    timed.model.publish(timed.now, timed.now.at);
+    assert_eq!(timed.model.snapshot.gone()[0].keys, Some(1));
+    timed.put("lease.w1", lease("w1", 2).encode());
+    timed.put("member.w1", member("w1", 2).encode());
+    timed.model.publish(timed.now, timed.now.at);
+    assert_eq!(timed.model.snapshot.gone(), [], "it is back");
+}
