@@ -2,7 +2,7 @@
 
 use std::io::{IsTerminal, Write, stderr, stdin};
 
-use tokio::sync::oneshot;
+use tokio::sync::oneshot::{self, error::RecvError};
 
 use crate::exit::{Exit, Failure};
 
@@ -13,25 +13,35 @@ pub(crate) enum Answer {
     No,
 }
 
-/// Asks; the answer comes when it is given. Anything but a yes is a no.
+/// Asks for a yes; the answer comes when it is given. Anything but a yes is a no.
+pub(crate) fn ask(
+    question: &str,
+) -> Result<impl Future<Output = Result<Answer, RecvError>> + use<>, Failure> {
+    let line = ask_for(&format!("{question} [y/N] "))?;
+    Ok(async move {
+        Ok(match line.await?.to_lowercase().as_str() {
+            "y" | "yes" => Answer::Yes,
+            _ => Answer::No,
+        })
+    })
+}
+
+/// Asks for a line of text.
 ///
 /// The thread that reads is left behind where nobody answers: it ends with the process.
-pub(crate) fn ask(question: &str) -> Result<oneshot::Receiver<Answer>, Failure> {
+pub(crate) fn ask_for(question: &str) -> Result<oneshot::Receiver<String>, Failure> {
     if !stdin().is_terminal() || !stderr().is_terminal() {
         let words = "cannot ask for confirmation without a terminal, pass --yes";
         return Err(Failure::new(Exit::Usage, words));
     }
     // Without a standard error the line above has returned.
-    let _ = write!(stderr(), "{question} [y/N] ");
+    let _ = write!(stderr(), "{question}");
     let (send, receive) = oneshot::channel();
     std::thread::spawn(move || {
         let mut line = String::new();
-        let answer = match stdin().read_line(&mut line) {
-            Ok(_) if matches!(line.trim().to_lowercase().as_str(), "y" | "yes") => Answer::Yes,
-            _ => Answer::No,
-        };
+        let read = stdin().read_line(&mut line);
         // Nobody waits any more after Ctrl-C.
-        let _ = send.send(answer);
+        let _ = send.send(read.map_or_else(|_| String::new(), |_| line.trim().to_owned()));
     });
     Ok(receive)
 }

@@ -22,12 +22,12 @@ pub(crate) struct ChangeReport {
     pub(crate) dry_run: bool,
 }
 
-/// `divider.deeds.v1`
+/// `divider.changes.v1`
 #[derive(Serialize)]
 struct Document<'a> {
     schema: &'static str,
     group: &'a str,
-    deeds: &'a [ChangeReport],
+    changes: &'a [ChangeReport],
 }
 
 impl ChangeReport {
@@ -39,6 +39,12 @@ impl ChangeReport {
         };
         let (on, what) = (on.into(), what.to_owned());
         Self { on, what, changed, revision: Some(revision.0), dry_run: false }
+    }
+
+    /// Something that was done without a record.
+    pub(crate) fn done(on: impl Into<String>, what: &str) -> Self {
+        let (on, what) = (on.into(), what.to_owned());
+        Self { on, what, changed: true, revision: None, dry_run: false }
     }
 
     /// Something that was only asked about.
@@ -60,22 +66,24 @@ impl ChangeReport {
 
 impl Shell {
     /// Answers with what was done.
-    pub(crate) fn answer_deeds(&self, group: &str, deeds: &[ChangeReport]) -> Outcome {
-        match self.output.format(&Format::OF_DEEDS)? {
-            Format::Json => answer_json(&Document { schema: "divider.deeds.v1", group, deeds }),
-            format => Ok(answer(&deeds.iter().map(|deed| deed.line(format)).collect::<String>())?),
+    pub(crate) fn answer_changes(&self, group: &str, changes: &[ChangeReport]) -> Outcome {
+        match self.output.format(&Format::OF_CHANGES)? {
+            Format::Json => answer_json(&Document { schema: "divider.changes.v1", group, changes }),
+            format => {
+                Ok(answer(&changes.iter().map(|change| change.line(format)).collect::<String>())?)
+            }
         }
     }
 
     /// Answers with what was done before something could not be, and with that.
-    pub(crate) fn answer_deeds_until(
+    pub(crate) fn answer_changes_until(
         &self,
         group: &str,
-        deeds: &[ChangeReport],
+        changes: &[ChangeReport],
         end: Outcome,
     ) -> Outcome {
-        if end.is_ok() || !deeds.is_empty() {
-            self.answer_deeds(group, deeds)?;
+        if end.is_ok() || !changes.is_empty() {
+            self.answer_changes(group, changes)?;
         }
         end
     }

@@ -25,13 +25,18 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     Top(crate::top::TopArgs),
     Init(command::init::InitArgs),
+    #[command(visible_alias = "ls")]
     Groups(command::groups::GroupsArgs),
+    #[command(visible_alias = "info")]
     Status(command::status::StatusArgs),
     Nodes(command::nodes::NodesArgs),
+    #[command(visible_alias = "describe")]
+    Node(command::node::NodeArgs),
     Keys(command::keys::KeysArgs),
     Key(command::key::KeyArgs),
     Moves(command::moves::MovesArgs),
     Watch(command::watch::WatchArgs),
+    Events(command::events::EventsArgs),
     Announce(command::announce::AnnounceArgs),
     Retract(command::announce::RetractArgs),
     Reconcile(command::reconcile::ReconcileArgs),
@@ -43,13 +48,16 @@ pub(crate) enum Command {
     Rebalance(command::rebalance::RebalanceArgs),
     Freeze(command::freeze::FreezeArgs),
     Thaw(command::freeze::ThawArgs),
+    Forget(command::forget::ForgetArgs),
     Check(command::check::CheckArgs),
     Repair(command::repair::RepairArgs),
+    DeleteGroup(command::forget::DeleteGroupArgs),
     Export(command::export::ExportArgs),
     Context(command::context::ContextArgs),
     Doctor(command::doctor::DoctorArgs),
     Completion(command::completion::CompletionArgs),
     Man(command::man::ManArgs),
+    Version(command::version::VersionArgs),
 }
 
 impl Command {
@@ -60,10 +68,12 @@ impl Command {
             Self::Groups(args) => args.run(shell).await,
             Self::Status(args) => args.run(shell).await,
             Self::Nodes(args) => args.run(shell).await,
+            Self::Node(args) => args.run(shell).await,
             Self::Keys(args) => args.run(shell).await,
             Self::Key(args) => args.run(shell).await,
             Self::Moves(args) => args.run(shell).await,
             Self::Watch(args) => args.run(shell).await,
+            Self::Events(args) => args.run(shell).await,
             Self::Announce(args) => args.run(shell).await,
             Self::Retract(args) => args.run(shell).await,
             Self::Reconcile(args) => args.run(shell).await,
@@ -74,13 +84,16 @@ impl Command {
             Self::Rebalance(args) => args.run(shell).await,
             Self::Freeze(args) => args.run(shell).await,
             Self::Thaw(args) => args.run(shell).await,
+            Self::Forget(args) => args.run(shell).await,
             Self::Check(args) => args.run(shell).await,
             Self::Repair(args) => args.run(shell).await,
+            Self::DeleteGroup(args) => args.run(shell).await,
             Self::Export(args) => args.run(shell).await,
             Self::Context(args) => args.run(shell),
             Self::Doctor(args) => args.run(shell).await,
             Self::Completion(args) => args.run(),
             Self::Man(args) => args.run(shell),
+            Self::Version(args) => args.run(shell).await,
         }
     }
 }

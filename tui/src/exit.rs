@@ -8,6 +8,7 @@ use divider::group::AnnounceError;
 use divider::group::OperateError;
 use divider::store::StoreError;
 use divider::store::nats::OpenError;
+use serde::Serialize;
 
 use crate::output::{chain, plain};
 
@@ -74,9 +75,18 @@ impl Failure {
         Self { exit, words: String::new() }
     }
 
-    /// Says it, if there is something to say, and gives what the process ends with.
-    pub(crate) fn end(self) -> ExitCode {
-        if !self.words.is_empty() {
+    /// Says it, if there is something to say, and gives what the process ends with. Programs are told
+    /// in one line of JSON.
+    pub(crate) fn end(self, as_json: bool) -> ExitCode {
+        if as_json && !self.words.is_empty() {
+            let error = ErrorLine {
+                schema: "divider.error.v1",
+                exit: self.exit,
+                kind: kind_of(self.exit),
+                error: &self.words,
+            };
+            crate::output::tell_json(&error);
+        } else if !self.words.is_empty() {
             crate::output::tell(&format!("error: {}", plain(&self.words)));
         }
         ExitCode::from(self.exit)
@@ -91,6 +101,30 @@ impl Failure {
     pub(crate) fn with(mut self, more: &str) -> Self {
         self.words.push_str(more);
         self
+    }
+}
+
+/// `divider.error.v1`
+#[derive(Serialize)]
+struct ErrorLine<'a> {
+    schema: &'static str,
+    exit: u8,
+    kind: &'static str,
+    error: &'a str,
+}
+
+/// A stable name for an exit code.
+fn kind_of(exit: u8) -> &'static str {
+    match exit {
+        2 => "usage",
+        3 => "keys_left",
+        4 => "refused",
+        5 => "not_found",
+        6 => "connection_lost",
+        7 => "conflict",
+        8 => "not_drained",
+        130 => "interrupted",
+        _ => "failed",
     }
 }
 
@@ -112,7 +146,7 @@ fn exit_of(error: &(dyn Error + 'static)) -> Exit {
         return Exit::NotFound;
     }
     if let Some(error) = error.downcast_ref() {
-        return exit_of_wish(error);
+        return exit_of_request(error);
     }
     if let Some(error) = error.downcast_ref() {
         return exit_of_store(error);
@@ -129,7 +163,7 @@ fn exit_of(error: &(dyn Error + 'static)) -> Exit {
     }
 }
 
-fn exit_of_wish(error: &OperateError) -> Exit {
+fn exit_of_request(error: &OperateError) -> Exit {
     match error {
         OperateError::UnknownNode { .. } => Exit::NotFound,
         OperateError::NoNode | OperateError::TooLong { .. } => Exit::Usage,

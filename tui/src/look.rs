@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use crate::contract::{Export, Viewer};
 use crate::exit::{Exit, Failure, Outcome};
-use crate::output::{answer, is_read};
+use crate::output::{answer, date_time, is_read};
 use crate::shell::Shell;
 use crate::span::parse_span;
 
@@ -30,6 +30,9 @@ pub(crate) struct EveryArgs {
     /// Keep watching, and print again at this interval
     #[arg(long, value_name = "SPAN", value_parser = parse_every, conflicts_with = "from")]
     pub(crate) watch: Option<Duration>,
+    /// Keep watching, and print again every second
+    #[arg(short = 'w', long, conflicts_with_all = ["watch", "from"])]
+    pub(crate) live: bool,
     /// First listen until each node has sent a heartbeat or is late: at most about a quarter of the
     /// longest lease
     #[arg(long, conflicts_with = "from")]
@@ -45,6 +48,9 @@ pub(crate) struct Look {
 
 /// How often a group is tried to be read before it is given up.
 const ATTEMPTS: u32 = 8;
+
+/// How often a live list is printed.
+const LIVE: Duration = Duration::from_secs(1);
 
 /// How much longer than it should take a heartbeat is waited for.
 const SLACK: Duration = Duration::from_secs(1);
@@ -69,7 +75,9 @@ impl Shell {
         mut show: impl FnMut(&Look) -> Outcome,
     ) -> Outcome {
         if let Some(file) = &from.from {
-            return show(&read(file)?);
+            let look = read(file)?;
+            self.say_when(&look);
+            return show(&look);
         }
         let mut watch = self.open().await?.group.watch();
         let first = every.first(&mut watch).await?;
@@ -80,6 +88,12 @@ impl Shell {
         .await
     }
 
+    /// Says when a file was written.
+    pub(crate) fn say_when(&self, look: &Look) {
+        let at = date_time(look.viewer.anchor.unix_ms());
+        self.output.say(&format!("as of {at} UTC"));
+    }
+
     /// Has a look shown, once or again and again. Between, every change is told first.
     pub(crate) async fn repeat(
         &self,
@@ -88,7 +102,7 @@ impl Shell {
         every: &EveryArgs,
         mut on: impl FnMut(&Look, Option<&Changed>) -> Outcome,
     ) -> Outcome {
-        let Some(every) = every.watch else {
+        let Some(every) = every.watch.or(every.live.then_some(LIVE)) else {
             on(&look, None)?;
             watch.close().await;
             return Ok(());
@@ -122,6 +136,10 @@ impl Shell {
             Link::Lost { error, .. } if !*lost => {
                 *lost = true;
                 self.output.say(&format!("connection lost, retrying: {error}"));
+            }
+            Link::Silent { .. } if !*lost => {
+                *lost = true;
+                self.output.say("the server does not answer; nothing is judged meanwhile");
             }
             Link::Live if *lost => {
                 *lost = false;

@@ -17,7 +17,7 @@ pub(crate) fn signature(by: &str, reason: &str) -> String {
 
 /// Prints beside an answer the state of the whole group.
 pub(crate) fn sum_up(output: &Output, snapshot: &Snapshot) {
-    let counts = snapshot.counts();
+    let counts = snapshot.reported_counts();
     output.say(&format!(
         "{}: {} running, {} stopping, {} without an owner",
         count(counts.all(), "key"),

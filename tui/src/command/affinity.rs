@@ -6,6 +6,7 @@ use divider::NodeId;
 use crate::change_report::ChangeReport;
 use crate::cli::Signed;
 use crate::exit::Outcome;
+use crate::label::{NodeArg, node_id};
 use crate::shell::Shell;
 
 /// Override the affinity of a node
@@ -15,7 +16,7 @@ use crate::shell::Shell;
 #[derive(Debug, Args)]
 pub(crate) struct AffinityArgs {
     /// The node
-    #[arg(value_name = "NODE")]
+    #[arg(value_name = "NODE", value_parser = node_id, add = crate::complete::nodes())]
     node: NodeId,
     /// The affinity
     #[arg(
@@ -43,15 +44,15 @@ impl AffinityArgs {
             Some(affinity) => format!("at affinity {affinity}"),
             None => "at its own affinity".to_owned(),
         };
-        let deed = if self.dry_run {
-            super::nodes_to(&group, std::slice::from_ref(&self.node), &[], true).await?;
+        let change = if self.dry_run {
+            super::nodes_to(&group, &[NodeArg::Id(self.node.clone())], &[], true).await?;
             ChangeReport::would(on, &what)
         } else {
             let why = self.signed.why();
             let edited = group.set_affinity(&self.node, self.affinity, &why).await?;
             ChangeReport::edited(on, &what, edited)
         };
-        shell.answer_deeds(group.name().as_str(), &[deed])
+        shell.answer_changes(group.name().as_str(), &[change])
     }
 }
 

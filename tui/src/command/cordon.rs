@@ -1,13 +1,12 @@
 //! `divider cordon`
 
 use clap::Args;
-use divider::NodeId;
 
 use crate::change_report::ChangeReport;
 use crate::cli::Signed;
 use crate::command::nodes_to;
 use crate::exit::Outcome;
-use crate::label::Label;
+use crate::label::{Label, NodeArg};
 use crate::shell::Shell;
 
 /// Give nodes no new keys; they keep their keys
@@ -16,9 +15,9 @@ use crate::shell::Shell;
 /// node: keys not handed over yet stay.
 #[derive(Debug, Args)]
 pub(crate) struct CordonArgs {
-    /// The nodes
-    #[arg(value_name = "NODE", required_unless_present = "label")]
-    nodes: Vec<NodeId>,
+    /// The nodes, such as w1 or 'w*'
+    #[arg(value_name = "NODE", required_unless_present = "label", add = crate::complete::nodes())]
+    nodes: Vec<NodeArg>,
     /// The nodes with this label, instead of names; if repeated, the nodes with all of the labels
     #[arg(short, long, value_name = "NAME=VALUE", conflicts_with = "nodes")]
     label: Vec<Label>,
@@ -33,22 +32,22 @@ impl CordonArgs {
     pub(crate) async fn run(self, shell: &Shell) -> Outcome {
         let group = shell.open().await?.group;
         let nodes = nodes_to(&group, &self.nodes, &self.label, self.dry_run).await?;
-        let mut deeds = Vec::new();
+        let mut changes = Vec::new();
         let mut end = Ok(());
         for node in &nodes {
             let on = format!("node/{node}");
             if self.dry_run {
-                deeds.push(ChangeReport::would(on, "cordoned"));
+                changes.push(ChangeReport::would(on, "cordoned"));
                 continue;
             }
             match group.cordon(node, &self.signed.why()).await {
-                Ok(edited) => deeds.push(ChangeReport::edited(on, "cordoned", edited)),
+                Ok(edited) => changes.push(ChangeReport::edited(on, "cordoned", edited)),
                 Err(error) => {
                     end = Err(error.into());
                     break;
                 }
             }
         }
-        shell.answer_deeds_until(group.name().as_str(), &deeds, end)
+        shell.answer_changes_until(group.name().as_str(), &changes, end)
     }
 }

@@ -15,8 +15,9 @@ use crate::span::parse_span;
 
 /// Delay the moves of joins and rebalances for the whole group
 ///
-/// The delayed moves follow after the thaw. Drains, releases and take-overs continue. A second
-/// freeze replaces the first.
+/// It delays moves that are not planned yet: those of a join or a rebalance that has begun continue, as
+/// do drains, releases and take-overs. The delayed moves follow after the thaw. A second freeze replaces
+/// the first.
 #[derive(Debug, Args)]
 pub(crate) struct FreezeArgs {
     /// Duration; default: until `divider thaw`
@@ -41,8 +42,8 @@ impl FreezeArgs {
         };
         let group = shell.open().await?.group;
         let edited = group.freeze(span, &self.signed.why()).await?;
-        let deed = ChangeReport::edited(format!("group/{}", group.name()), "frozen", edited);
-        shell.answer_deeds(group.name().as_str(), &[deed])
+        let change = ChangeReport::edited(format!("group/{}", group.name()), "frozen", edited);
+        shell.answer_changes(group.name().as_str(), &[change])
     }
 }
 
@@ -50,8 +51,8 @@ impl ThawArgs {
     pub(crate) async fn run(self, shell: &Shell) -> Outcome {
         let group = shell.open().await?.group;
         let edited = group.thaw().await?;
-        let deed = ChangeReport::edited(format!("group/{}", group.name()), "thawed", edited);
-        shell.answer_deeds(group.name().as_str(), &[deed])
+        let change = ChangeReport::edited(format!("group/{}", group.name()), "thawed", edited);
+        shell.answer_changes(group.name().as_str(), &[change])
     }
 }
 

@@ -1,18 +1,24 @@
 //! `divider init`
 
+use std::time::Duration;
+
 use clap::Args;
-use divider::store::nats::OpenError;
-use divider::store::nats::StreamOptions;
+use divider::GroupName;
+use divider::store::nats::{HistoryOptions, OpenError, StreamOptions};
 use serde::Serialize;
 
+use crate::connection::Connected;
 use crate::exit::{Exit, Failure, Outcome};
-use crate::output::{Format, answer, answer_json};
+use crate::output::{Format, answer, answer_json, chain};
 use crate::shell::Shell;
 use crate::size::parse_size;
+use crate::span::parse_span;
 
 /// Create a group
 ///
-/// An existing group is checked and not changed. A group always uses file storage and keeps one
+/// An existing group is checked and not changed; a history is added if it has none. The history is a
+/// second stream, `divider_history_GROUP`, of at most 10 000 entries: about one for each join, death,
+/// drain and request. A group always uses file storage and keeps one
 /// revision of each record, as the protocol requires. `nats stream edit` can change replicas and
 /// limits later.
 #[derive(Debug, Args)]
@@ -29,6 +35,12 @@ pub(crate) struct InitArgs {
     /// A tag that the servers must have; may be repeated
     #[arg(long, value_name = "TAG")]
     tag: Vec<String>,
+    /// How long to keep the history of the group, for `divider events`
+    #[arg(long, value_name = "SPAN", value_parser = parse_span, default_value = "7d")]
+    history: Duration,
+    /// Keep no history
+    #[arg(long, conflicts_with = "history")]
+    no_history: bool,
 }
 
 #[derive(Serialize)]
@@ -37,44 +49,76 @@ struct Made {
     group: String,
     /// Whether it was not there before.
     is_new: bool,
+    /// Whether a history was made now; null without one.
+    history_is_new: Option<bool>,
 }
 
 impl InitArgs {
     /// Makes the group, unless it is there: then its configuration is checked and left as it is.
     pub(crate) async fn run(self, shell: &Shell) -> Outcome {
-        let format = shell.output.format(&Format::OF_DEEDS)?;
+        let format = shell.output.format(&Format::OF_CHANGES)?;
         let connected = shell.connect().await?;
         let Some(group) = connected.wanted().cloned() else {
             let words = "the new group needs a name: set --group or DIVIDER_GROUP";
             return Err(Failure::new(Exit::Usage, words));
         };
+        let (stream, history) = (self.stream(), self.history());
         let is_new = match connected.account.open(group.clone()).await {
             Ok(_) => false,
             Err(OpenError::NoGroup { .. }) => {
-                connected.account.open_or_create(group.clone(), self.stream()).await?;
+                connected.account.open_or_create(group.clone(), stream.clone()).await?;
                 true
             }
             Err(error) => return Err(error.into()),
         };
-        let what = if is_new { "created" } else { "already exists" };
+        let history_is_new = match &history {
+            Some(options) => add_history(shell, &connected, &group, &stream, options).await,
+            None => None,
+        };
+        let what = match (is_new, history_is_new) {
+            (true, _) => "created",
+            (false, Some(true)) => "already exists; history added",
+            (false, _) => "already exists",
+        };
         match format {
             Format::Json => {
                 let group = group.to_string();
-                answer_json(&Made { schema: "divider.init.v1", group, is_new })
+                answer_json(&Made { schema: "divider.init.v1", group, is_new, history_is_new })
             }
             Format::Name => Ok(answer(&format!("group/{group}\n"))?),
             _ => Ok(answer(&format!("group/{group} {what}\n"))?),
         }
     }
 
-    fn stream(self) -> StreamOptions {
+    fn history(&self) -> Option<HistoryOptions> {
+        (!self.no_history).then(|| HistoryOptions::default().max_age(self.history))
+    }
+
+    fn stream(&self) -> StreamOptions {
         let mut stream = StreamOptions::default().replicas(usize::from(self.replicas));
         if let Some(most) = self.max_bytes {
             stream = stream.max_bytes(most);
         }
-        if let Some(cluster) = self.cluster {
+        if let Some(cluster) = &self.cluster {
             stream = stream.cluster(cluster);
         }
-        self.tag.into_iter().fold(stream, StreamOptions::tag)
+        self.tag.iter().fold(stream, StreamOptions::tag)
+    }
+}
+
+/// Makes the history, if there is none. A group works without one, so a failure is only said.
+async fn add_history(
+    shell: &Shell,
+    connected: &Connected,
+    group: &GroupName,
+    stream: &StreamOptions,
+    options: &HistoryOptions,
+) -> Option<bool> {
+    match connected.account.create_history(group, stream, options).await {
+        Ok(is_new) => Some(is_new),
+        Err(error) => {
+            shell.output.say(&format!("the group has no history: {}", chain(&error)));
+            None
+        }
     }
 }

@@ -21,7 +21,7 @@ use crate::shell::Shell;
 #[derive(Debug, Args)]
 pub(crate) struct KeyArgs {
     /// The key
-    #[arg(value_name = "KEY", value_parser = parse_key)]
+    #[arg(value_name = "KEY", value_parser = parse_key, add = crate::complete::keys())]
     key: Key,
 }
 
@@ -33,28 +33,28 @@ struct Card {
     key: KeyRow,
     /// Sentences.
     why: Vec<String>,
-    suitors: Vec<SuitorRow>,
+    candidates: Vec<CandidateRow>,
 }
 
 /// The rank of a node for the key.
 #[derive(Serialize)]
-struct SuitorRow {
+struct CandidateRow {
     node: String,
     affinity: u32,
     score: f64,
     keys: u64,
     target: u64,
     /// Why it may not take the key; null if it may.
-    unfit: Option<String>,
+    ineligible: Option<String>,
 }
 
-const COLUMNS: &[Column<SuitorRow>] = &[
+const COLUMNS: &[Column<CandidateRow>] = &[
     Column::new("NODE", |row| row.node.clone()),
     Column::number("SCORE", |row| format!("{:.1}", row.score)),
     Column::number("AFFINITY", |row| row.affinity.to_string()),
     Column::number("KEYS", |row| row.keys.to_string()),
     Column::number("TARGET", |row| row.target.to_string()),
-    Column::new("MAY TAKE IT", |row| row.unfit.clone().unwrap_or_else(|| "yes".to_owned())),
+    Column::new("MAY TAKE IT", |row| row.ineligible.clone().unwrap_or_else(|| "yes".to_owned())),
 ];
 
 impl KeyArgs {
@@ -63,7 +63,7 @@ impl KeyArgs {
         let opened = shell.open().await?;
         let mut watch = opened.group.watch();
         let Look { snapshot, viewer } = Look::first(&mut watch).await?;
-        let suitors = watch.candidates(&self.key)?;
+        let candidates = watch.candidates(&self.key)?;
         watch.close().await;
         let Some(status) = snapshot.key(&self.key) else {
             let words = format!("no such key: {}", self.key);
@@ -74,8 +74,11 @@ impl KeyArgs {
         let card = Card {
             head: Head::new("divider.key.v1", &snapshot, &viewer),
             key: KeyRow::new(&self.key, status, since, &viewer.anchor),
-            why: why(&snapshot, status, &suitors, told.as_deref()),
-            suitors: suitors.iter().map(|suitor| SuitorRow::new(suitor, &snapshot)).collect(),
+            why: why(&snapshot, status, &candidates, told.as_deref()),
+            candidates: candidates
+                .iter()
+                .map(|candidate| CandidateRow::new(candidate, &snapshot))
+                .collect(),
         };
         if is_json { answer_json(&card) } else { card.show(shell) }
     }
@@ -103,16 +106,16 @@ impl Card {
         for (at, why) in self.why.iter().enumerate() {
             line(if at == 0 { "why" } else { "" }, why);
         }
-        let list = List { columns: COLUMNS, rows: &self.suitors, kind: "node" };
+        let list = List { columns: COLUMNS, rows: &self.candidates, kind: "node" };
         text = text + "\n" + &shell.output.table(&list, |_| true);
         Ok(answer(&text)?)
     }
 }
 
-impl SuitorRow {
-    fn new(suitor: &Candidate, snapshot: &Snapshot) -> Self {
-        let status = snapshot.node(&suitor.node);
-        let unfit = suitor.ineligible.map(|unfit| match unfit {
+impl CandidateRow {
+    fn new(candidate: &Candidate, snapshot: &Snapshot) -> Self {
+        let status = snapshot.node(&candidate.node);
+        let ineligible = candidate.ineligible.map(|ineligible| match ineligible {
             Ineligible::TakesNothing => {
                 let state = status.map_or(NodeState::Absent, |status| status.state);
                 match state {
@@ -130,12 +133,12 @@ impl SuitorRow {
             _ => "no".to_owned(),
         });
         Self {
-            node: suitor.node.to_string(),
-            affinity: suitor.affinity,
-            score: (suitor.score * 1000.0).round() / 1000.0,
+            node: candidate.node.to_string(),
+            affinity: candidate.affinity,
+            score: (candidate.score * 1000.0).round() / 1000.0,
             keys: status.map_or(0, |status| status.keys),
             target: status.map_or(0, |status| status.target),
-            unfit,
+            ineligible,
         }
     }
 }
@@ -144,7 +147,7 @@ impl SuitorRow {
 fn why(
     snapshot: &Snapshot,
     status: &KeyStatus,
-    suitors: &[Candidate],
+    candidates: &[Candidate],
     told: Option<&str>,
 ) -> Vec<String> {
     match (status.phase, &status.owner) {
@@ -157,7 +160,7 @@ fn why(
             vec![stop, "until then it stays there: a key has only one owner".into()]
         }
         (Phase::Running, Some(owner)) => {
-            let mut why = vec![why_here(owner.as_str(), suitors)];
+            let mut why = vec![why_here(owner.as_str(), candidates)];
             if let Some(node) = snapshot.node(owner).filter(|node| node.state < NodeState::Draining)
             {
                 why.push(format!("{owner} is {}: it may not run the key", node.state.as_str()));
@@ -167,14 +170,15 @@ fn why(
             }
             why
         }
-        _ => vec![why_nowhere(snapshot, status, suitors)],
+        _ => vec![why_nowhere(snapshot, status, candidates)],
     }
 }
 
-fn why_here(owner: &str, suitors: &[Candidate]) -> String {
-    let fit: Vec<_> = suitors.iter().filter(|suitor| suitor.ineligible.is_none()).collect();
+fn why_here(owner: &str, candidates: &[Candidate]) -> String {
+    let fit: Vec<_> =
+        candidates.iter().filter(|candidate| candidate.ineligible.is_none()).collect();
     let best = fit.first().filter(|best| best.node.as_str() != owner);
-    match (fit.iter().position(|suitor| suitor.node.as_str() == owner), best) {
+    match (fit.iter().position(|candidate| candidate.node.as_str() == owner), best) {
         (Some(0), _) => format!("{owner} has the best score for it"),
         (Some(rank), Some(best)) => format!(
             "{owner} is number {} of {} for it; {} has a better score, but was full or joined later",
@@ -186,25 +190,28 @@ fn why_here(owner: &str, suitors: &[Candidate]) -> String {
     }
 }
 
-fn why_nowhere(snapshot: &Snapshot, status: &KeyStatus, suitors: &[Candidate]) -> String {
+fn why_nowhere(snapshot: &Snapshot, status: &KeyStatus, candidates: &[Candidate]) -> String {
     if let Some(to) = &status.to {
         return format!("it has no owner; {to} will take it");
     }
-    if suitors.is_empty() {
+    if candidates.is_empty() {
         return "it has no owner, and there are no nodes".to_owned();
     }
-    if suitors.iter().any(|suitor| suitor.ineligible.is_none()) {
+    if candidates.iter().any(|candidate| candidate.ineligible.is_none()) {
         let joining = snapshot.nodes().any(|node| node.state == NodeState::Joining);
         let when = if joining { "once the joining nodes are ready" } else { "now" };
         return format!("it has no owner; it will be placed {when}");
     }
-    let of = |unfit: fn(&Ineligible) -> bool| {
-        suitors.iter().filter(|suitor| suitor.ineligible.as_ref().is_some_and(unfit)).count() as u64
+    let of = |ineligible: fn(&Ineligible) -> bool| {
+        candidates
+            .iter()
+            .filter(|candidate| candidate.ineligible.as_ref().is_some_and(ineligible))
+            .count() as u64
     };
-    let nothing = of(|unfit| matches!(unfit, Ineligible::TakesNothing));
-    let prefix = of(|unfit| matches!(unfit, Ineligible::OtherPrefix));
-    let released = of(|unfit| matches!(unfit, Ineligible::Released(_)));
-    let resting = of(|unfit| matches!(unfit, Ineligible::Resting(_)));
+    let nothing = of(|ineligible| matches!(ineligible, Ineligible::TakesNothing));
+    let prefix = of(|ineligible| matches!(ineligible, Ineligible::OtherPrefix));
+    let released = of(|ineligible| matches!(ineligible, Ineligible::Released(_)));
+    let resting = of(|ineligible| matches!(ineligible, Ineligible::Resting(_)));
     let reasons = [
         (nothing, "that take no new keys (cordoned, drained, leaving, or with affinity 0)"),
         (prefix, "that take other prefixes"),

@@ -10,7 +10,9 @@ pub(crate) mod context;
 pub(crate) mod cordon;
 pub(crate) mod doctor;
 pub(crate) mod drain;
+pub(crate) mod events;
 pub(crate) mod export;
+pub(crate) mod forget;
 pub(crate) mod freeze;
 pub(crate) mod groups;
 pub(crate) mod init;
@@ -18,19 +20,20 @@ pub(crate) mod key;
 pub(crate) mod keys;
 pub(crate) mod man;
 pub(crate) mod moves;
+pub(crate) mod node;
 pub(crate) mod nodes;
 pub(crate) mod rebalance;
 pub(crate) mod reconcile;
 pub(crate) mod repair;
 pub(crate) mod resume;
 pub(crate) mod status;
+pub(crate) mod version;
 pub(crate) mod watch;
 
-use divider::group::OperateError;
 use divider::{Group, NodeId};
 
 use crate::exit::Failure;
-use crate::label::{Label, chosen};
+use crate::label::{Label, NodeArg, check_known, chosen, named};
 
 /// What `divider` alone answers.
 pub(crate) const START_HERE: &str = "\
@@ -43,21 +46,19 @@ divider: show and operate groups of nodes that share keys
 All commands: divider help. The server and context in use: divider context info.
 ";
 
-/// The nodes that are named, or that have all the labels. With `checked` they have to be known:
-/// where nothing is written, nobody else finds that out.
+/// The nodes that are named, that match a pattern, or that have all the labels. With `checked` the group
+/// has to know them: where nothing is written, nobody else finds that out.
 async fn nodes_to(
     group: &Group,
-    nodes: &[NodeId],
+    nodes: &[NodeArg],
     labels: &[Label],
     checked: bool,
 ) -> Result<Vec<NodeId>, Failure> {
-    if labels.is_empty() && !checked {
-        return Ok(nodes.to_vec());
+    if let Some(named) = named(nodes, labels).filter(|_| !checked) {
+        return Ok(named);
     }
     let snapshot = group.snapshot().await?;
-    if let Some(node) = nodes.iter().find(|node| snapshot.node(node).is_none()) {
-        let known = snapshot.nodes().map(|status| status.node.clone()).collect();
-        return Err(OperateError::UnknownNode { node: node.clone(), known }.into());
-    }
-    chosen(nodes, labels, &snapshot)
+    let chosen = chosen(nodes, labels, &snapshot)?;
+    check_known(&chosen, &snapshot)?;
+    Ok(chosen)
 }

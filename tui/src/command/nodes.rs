@@ -9,7 +9,8 @@ use divider::snapshot::{NodeState, NodeStatus};
 
 use crate::contract::{Head, NodeRow, NodesDocument, Summary, state_of};
 use crate::exit::{Exit, Failure, Outcome};
-use crate::label::Label;
+use crate::gone::{self, Deaths, deaths};
+use crate::label::{Label, node_id};
 use crate::look::{EveryArgs, FromArgs, Look};
 use crate::output::{Column, List, Tone, age, tone_of};
 use crate::shell::Shell;
@@ -18,19 +19,19 @@ use crate::words::sum_up;
 /// List the nodes with their states and keys
 ///
 /// TARGET is the node's share by affinity of the keys that it may take, over all prefixes. DELTA is
-/// KEYS minus TARGET. A node that stops sending heartbeats keeps its state until another node finds
-/// that its lease has ended; with --listen or --watch it shows as late sooner, and BEAT is the time
-/// since the last heartbeat.
+/// KEYS minus TARGET. BEAT is the time since the last heartbeat, by the server's clock: a node whose
+/// lease has ended is lost, also at one look. Below the list are the nodes that died or left in the
+/// last day.
 #[derive(Debug, Args)]
 pub(crate) struct NodesArgs {
     /// Only this node
-    #[arg(value_name = "NODE")]
+    #[arg(value_name = "NODE", value_parser = node_id, add = crate::complete::nodes())]
     node: Option<NodeId>,
     /// Only nodes with this label; if repeated, nodes with all of the labels
     #[arg(short, long, value_name = "NAME=VALUE")]
     label: Vec<Label>,
     /// Only nodes in this state: lost, late, draining, drained, emptied, leaving, cordoned, joining, ready, absent
-    #[arg(long, value_name = "STATE", value_parser = state_of)]
+    #[arg(long, value_name = "STATE", value_parser = state_of, add = crate::complete::states())]
     state: Option<NodeState>,
     /// Sort order
     #[arg(long, value_name = "COLUMN", value_enum, default_value_t = Sort::State)]
@@ -94,10 +95,23 @@ impl NodesArgs {
     }
 
     pub(crate) async fn run(self, shell: &Shell) -> Outcome {
-        shell.look_every(&self.from, &self.every, |look| self.show(shell, look)).await
+        if self.from.from.is_some() {
+            let show = |look: &Look| self.show(shell, look, &Deaths::new());
+            return shell.look_every(&self.from, &self.every, show).await;
+        }
+        let group = shell.open().await?.group;
+        let mut watch = group.watch();
+        let first = self.every.first(&mut watch).await?;
+        let deaths = deaths(&group, &first.snapshot).await;
+        shell
+            .repeat(watch, first, &self.every, |look, changed| match changed {
+                None => self.show(shell, look, &deaths),
+                Some(_) => Ok(()),
+            })
+            .await
     }
 
-    fn show(&self, shell: &Shell, look: &Look) -> Outcome {
+    fn show(&self, shell: &Shell, look: &Look, deaths: &Deaths) -> Outcome {
         let snapshot = &look.snapshot;
         if let Some(node) = &self.node
             && snapshot.node(node).is_none()
@@ -108,13 +122,18 @@ impl NodesArgs {
         self.sort(&mut nodes);
         nodes.truncate(self.top.unwrap_or(usize::MAX));
         let rows: Vec<_> = nodes.iter().map(|node| NodeRow::new(node, &look.viewer)).collect();
+        let gone = gone::rows(snapshot, deaths, &look.viewer);
         let document = NodesDocument {
             head: Head::new("divider.nodes.v1", snapshot, &look.viewer),
             summary: Summary::new(snapshot),
             nodes: &rows,
+            gone: &gone,
         };
         shell.output.list(&List { columns: COLUMNS, rows: &rows, kind: "node" }, &document)?;
         sum_up(&shell.output, snapshot);
+        for line in gone::lines(&gone, snapshot) {
+            shell.output.say(&line);
+        }
         Ok(())
     }
 

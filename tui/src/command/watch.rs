@@ -90,8 +90,9 @@ impl Log<'_> {
             let since = Revision(self.args.since.unwrap_or_default());
             let mut changed = Changed::default();
             let nodes = snapshot.nodes().filter(|node| {
-                let wish = node.desired.as_ref().map_or(Revision::NONE, |wish| wish.revision);
-                since == Revision::NONE || node.joined.max(wish) > since
+                let desired =
+                    node.desired.as_ref().map_or(Revision::NONE, |desired| desired.revision);
+                since == Revision::NONE || node.joined.max(desired) > since
             });
             changed.nodes = nodes.map(|node| node.node.clone()).collect();
             let is_new = |revision| since == Revision::NONE || revision > since;

@@ -14,17 +14,17 @@ pub(super) fn look(snapshot: &Snapshot, now: Clock, found: &mut Vec<Condition>) 
     found.extend(paused(snapshot));
 }
 
-/// The wish of a node that is drained and has something left.
+/// The desired of a node that is drained and has something left.
 fn unfinished(node: &NodeStatus) -> Option<&DesiredState> {
-    let wish = node.desired.as_ref().filter(|wish| wish.mode == Mode::Drain)?;
-    let left = node.keys + node.unconfirmed.count + wish.adrift;
+    let desired = node.desired.as_ref().filter(|desired| desired.mode == Mode::Drain)?;
+    let left = node.keys + node.unconfirmed.count + desired.adrift;
     let done = matches!(node.state, NodeState::Drained | NodeState::Emptied) || left == 0;
-    (!done).then_some(wish)
+    (!done).then_some(desired)
 }
 
 fn failed(snapshot: &Snapshot, now: Clock) -> Option<Condition> {
     let over = |node: &&NodeStatus| {
-        let deadline = unfinished(node).and_then(|wish| wish.deadline_ms);
+        let deadline = unfinished(node).and_then(|desired| desired.deadline_ms);
         deadline.is_some_and(|deadline| deadline <= now.unix_ms)
     };
     let nodes: Vec<_> = snapshot.nodes().filter(over).collect();
@@ -44,7 +44,7 @@ fn failed(snapshot: &Snapshot, now: Clock) -> Option<Condition> {
 }
 
 fn paused(snapshot: &Snapshot) -> Option<Condition> {
-    let is_paused = |node: &&NodeStatus| unfinished(node).is_some_and(|wish| wish.paused);
+    let is_paused = |node: &&NodeStatus| unfinished(node).is_some_and(|desired| desired.paused);
     let nodes: Vec<_> = snapshot.nodes().filter(is_paused).collect();
     if nodes.is_empty() {
         return None;

@@ -14,7 +14,7 @@ mod whole;
 use std::collections::BTreeMap;
 use std::fmt;
 
-use divider::snapshot::{Moment, Snapshot};
+use divider::snapshot::{Moment, NodeState, NodeStatus, Snapshot};
 
 pub(crate) use self::nodes::{absent, spread};
 pub(crate) use self::seen::{Clock, Seen};
@@ -74,8 +74,10 @@ pub(crate) enum Code {
     Frozen,
     /// Nodes get nothing new.
     Cordoned,
-    /// An operator's wish waits for a node that is not there.
+    /// An operator's desired waits for a node that is not there.
     Absent,
+    /// Fewer nodes are ready than expected.
+    FewReady,
 }
 
 impl Code {
@@ -98,6 +100,7 @@ impl Code {
             Self::Frozen => "frozen",
             Self::Cordoned => "cordoned",
             Self::Absent => "absent",
+            Self::FewReady => "few_ready",
         }
     }
 }
@@ -120,11 +123,60 @@ pub(crate) struct Condition {
 pub(crate) const MOST_SUBJECTS: usize = 16;
 
 impl Condition {
+    /// The command that shows more of it, or mends it.
+    pub(crate) fn next(&self) -> Option<String> {
+        let first = || self.subjects.first().map(|subject| quoted(subject));
+        let all = || {
+            let names: Vec<_> = self.subjects.iter().map(|subject| quoted(subject)).collect();
+            names.join(" ")
+        };
+        Some(match self.code {
+            Code::NobodyTakesKeys | Code::Late | Code::Disagree => {
+                "divider nodes --live".to_owned()
+            }
+            Code::Orphaned => format!("divider key {}", first()?),
+            Code::Lost => format!("divider node {}", first()?),
+            Code::Unconfirmed | Code::Unbalanced => "divider moves".to_owned(),
+            Code::DrainFailed => format!("divider drain {} --monitor", all()),
+            Code::DrainPaused => format!("divider drain {} --continue", all()),
+            Code::Spread => "divider rebalance".to_owned(),
+            Code::Problems => "divider repair".to_owned(),
+            Code::Full => "divider doctor".to_owned(),
+            Code::Frozen => "divider thaw".to_owned(),
+            Code::Cordoned => format!("divider resume {}", all()),
+            Code::Absent => format!("divider forget {}", all()),
+            Code::FewReady => "divider events".to_owned(),
+            Code::OneReplica => return None,
+        })
+    }
+
     /// The sentence, in ASCII apart from the names in it if `ascii`.
     pub(crate) fn sentence(&self, ascii: bool) -> String {
         let is_changed = ascii && self.code == Code::Spread;
         if is_changed { self.sentence.replace('×', "x") } else { self.sentence.clone() }
     }
+}
+
+/// A name as a shell reads it.
+fn quoted(name: &str) -> String {
+    let is_fine = |c: char| c.is_ascii_alphanumeric() || "-_./:@%+=,".contains(c);
+    if !name.is_empty() && name.chars().all(is_fine) {
+        return name.to_owned();
+    }
+    format!("'{}'", name.replace('\'', "'\\''"))
+}
+
+/// Fewer nodes are ready than somebody expects.
+pub(crate) fn few_ready(snapshot: &Snapshot, expected: u64) -> Option<Condition> {
+    let is_ready = |node: &&NodeStatus| node.state == NodeState::Ready;
+    let ready = snapshot.nodes().filter(is_ready).count() as u64;
+    (ready < expected).then(|| Condition {
+        severity: if ready == 0 { Severity::Critical } else { Severity::Warning },
+        code: Code::FewReady,
+        sentence: format!("{ready} of {expected} expected nodes {} ready", are(ready)),
+        count: expected - ready,
+        subjects: Vec::new(),
+    })
 }
 
 /// What holds now, the worst first.

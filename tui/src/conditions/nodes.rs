@@ -102,8 +102,21 @@ pub(crate) fn spread(snapshot: &Snapshot) -> Option<u64> {
     snapshot.nodes().filter(|node| takes_part(node)).map(ratio).max()
 }
 
+/// Whether no key is on its way and no move of a generation is left: a spread then stays as it is, also
+/// for one look.
+fn is_at_rest(snapshot: &Snapshot) -> bool {
+    let counts = snapshot.counts();
+    let rests = |node: &NodeStatus| match node.state {
+        NodeState::Ready | NodeState::Late => node.balanced >= snapshot.generation(),
+        state => matches!(state, NodeState::Cordoned | NodeState::Drained | NodeState::Absent),
+    };
+    counts.stopping + counts.orphaned == 0 && snapshot.nodes().all(rests)
+}
+
 fn far_above(snapshot: &Snapshot, seen: &Seen, now: Moment) -> Option<Condition> {
-    let lasting = seen.over.iter().filter(|(_, ((), since))| now.since(*since) > BALANCING);
+    let stays = seen.is_first_look && is_at_rest(snapshot);
+    let lasting =
+        seen.over.iter().filter(|(_, ((), since))| stays || now.since(*since) > BALANCING);
     let mut nodes: Vec<_> = lasting.filter_map(|(node, _)| snapshot.node(node)).collect();
     nodes.sort_by_key(|node| std::cmp::Reverse(node.keys * 1000 / node.target.max(1)));
     let worst = nodes.first()?;
@@ -125,7 +138,7 @@ fn far_above(snapshot: &Snapshot, seen: &Seen, now: Moment) -> Option<Condition>
 
 /// Absent nodes for which requests wait.
 pub(crate) fn absent(nodes: &[&NodeStatus], named: &str) -> String {
-    let request = |node: &NodeStatus| match node.desired.as_ref().map(|wish| wish.mode) {
+    let request = |node: &NodeStatus| match node.desired.as_ref().map(|desired| desired.mode) {
         Some(Mode::Drain) => Some("will be drained"),
         Some(Mode::Cordon) => Some("will be cordoned"),
         _ => None,

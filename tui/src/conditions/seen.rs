@@ -28,6 +28,8 @@ pub(crate) struct Seen {
     pub(super) over: Since<NodeId, ()>,
     /// The newest balance generation, and since when it is that.
     pub(super) generation: Option<(Revision, Moment)>,
+    /// Whether there was one look only, which cannot know for how long something has been so.
+    pub(super) is_first_look: bool,
     /// What the store said of the log as a whole.
     pub(super) info: Option<Info>,
     /// The announcements that no watch shows, by their subjects.
@@ -45,11 +47,13 @@ impl Seen {
         };
         let mut seen = Self { info, ..Self::default() };
         seen.on_update(snapshot, &changed, snapshot.taken());
+        seen.is_first_look = true;
         seen
     }
 
     /// Takes in what is different. Costs as much as changed.
     pub(crate) fn on_update(&mut self, snapshot: &Snapshot, changed: &Changed, now: Moment) {
+        self.is_first_look = false;
         for key in &changed.keys {
             match snapshot.key(key).filter(|status| status.phase == Phase::Orphaned) {
                 Some(status) => self.orphans.insert(key.clone(), status.since),

@@ -47,7 +47,8 @@ impl Scene {
     /// What is said so many seconds after the first look.
     fn after(self, seconds: u64) -> Vec<(Severity, Code, String, u64)> {
         let snapshot = self.snapshot.build();
-        let seen = Seen::at_once(&snapshot, self.info);
+        let mut seen = Seen::at_once(&snapshot, self.info);
+        seen.is_first_look = false;
         let at = self.begun + Duration::from_secs(seconds);
         let now = Clock { at, unix_ms: 1_000_000 + seconds * 1000 };
         let said = |c: Condition| (c.severity, c.code, c.sentence, c.count);
@@ -171,6 +172,43 @@ fn a_share_far_exceeded_for_a_minute_is_told() {
 }
 
 #[test]
+fn one_look_tells_a_share_far_exceeded_where_no_key_is_on_its_way() {
+    let found = |scene: Scene| {
+        let snapshot = scene.snapshot.build();
+        let clock = Clock { at: snapshot.taken(), unix_ms: 0 };
+        let found = conditions(&snapshot, &Seen::at_once(&snapshot, None), clock);
+        found.iter().map(|found| (found.code, found.next())).collect::<Vec<_>>()
+    };
+    let full = |node: &mut NodeStatus, _| (node.keys, node.held, node.target) = (160, 160, 100);
+    let scene = || Scene::new().node("w1", full);
+    assert_eq!(found(scene()), [(Code::Spread, Some("divider rebalance".to_owned()))]);
+    let moves = scene().node("w2", |node, _| node.state = NodeState::Joining);
+    assert_eq!(found(moves), []);
+}
+
+#[test]
+fn fewer_nodes_than_expected_are_told() {
+    let scene =
+        Scene::new().node("w1", |_, _| {}).node("w2", |node, _| node.state = NodeState::Lost);
+    let snapshot = scene.snapshot.build();
+    let found = few_ready(&snapshot, 3).expect("fewer");
+    assert_eq!(found.sentence, "1 of 3 expected nodes is ready");
+    assert_eq!(few_ready(&snapshot, 1), None);
+}
+
+#[test]
+fn a_command_names_what_it_is_about_as_a_shell_reads_it() {
+    let condition = Condition {
+        severity: Severity::Warning,
+        code: Code::Orphaned,
+        sentence: String::new(),
+        count: 1,
+        subjects: vec!["it's /a key".to_owned()],
+    };
+    assert_eq!(condition.next().as_deref(), Some("divider key 'it'\\''s /a key'"));
+}
+
+#[test]
 fn the_spread_is_that_of_the_node_with_the_most() {
     let scene = Scene::new()
         .node("w1", |node, _| (node.keys, node.target) = (102, 100))
@@ -196,10 +234,10 @@ fn a_rebalance_that_does_not_end_is_told() {
 fn a_drain_past_its_deadline_has_failed() {
     let drained = |paused| {
         move |node: &mut NodeStatus, _| {
-            let mut wish = DesiredState::new(Mode::Drain);
-            wish.deadline_ms = Some(1_060_000);
-            wish.paused = paused;
-            node.desired = Some(wish);
+            let mut desired = DesiredState::new(Mode::Drain);
+            desired.deadline_ms = Some(1_060_000);
+            desired.paused = paused;
+            node.desired = Some(desired);
             (node.state, node.keys, node.held) = (NodeState::Draining, 3, 3);
         }
     };

@@ -11,7 +11,7 @@ use super::{Environment, Field};
 #[command(next_help_heading = "Connection (--help shows all)")]
 pub(crate) struct ConnectionArgs {
     /// The group; default: the only one in the account [env: DIVIDER_GROUP]
-    #[arg(short, long, global = true, value_name = "NAME")]
+    #[arg(short, long, global = true, value_name = "NAME", add = crate::complete::groups())]
     pub(crate) group: Option<String>,
     /// The context of the nats command: its name, or a path that ends in .json [env: NATS_CONTEXT]
     #[arg(long, global = true, value_name = "NAME")]

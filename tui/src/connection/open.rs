@@ -57,6 +57,8 @@ impl ConnectionArgs {
     ) -> Result<Option<GroupName>, Failure> {
         let flag = self.group.clone().filter(|name| !name.is_empty());
         let name = flag.or_else(|| environment.get("DIVIDER_GROUP"));
+        // As `-o name` prints it.
+        let name = name.map(|name| name.strip_prefix("group/").unwrap_or(&name).to_owned());
         let wrong = |error: divider::InvalidId| Failure::new(Exit::Usage, error.to_string());
         name.map(|name| name.parse().map_err(wrong)).transpose()
     }

@@ -89,7 +89,14 @@ impl Viewer {
         Self { anchor: Anchor::now(), ..self }
     }
 
-    /// When something began, if it is known.
+    /// When something began, if the viewer saw it or the records show it. What is not known stands as if
+    /// it began with the first snapshot, or when the file was made.
+    pub(crate) fn known(&self, began: Moment) -> Option<Moment> {
+        let (Past::CameAt(unknown) | Past::FileOf(unknown)) = self.past;
+        (began != unknown).then_some(began)
+    }
+
+    /// When something began, if the viewer was there.
     pub(crate) fn seen(&self, began: Moment) -> Option<Moment> {
         let is_known = match self.past {
             Past::CameAt(came) => began > came,
@@ -98,13 +105,9 @@ impl Viewer {
         is_known.then_some(began)
     }
 
-    /// How long ago a heartbeat came, if the viewer was there. A file has no others.
-    pub(crate) fn beat_age(&self, beat: Moment) -> Option<Duration> {
-        let was_there = match self.past {
-            Past::CameAt(came) => beat > came,
-            Past::FileOf(_) => true,
-        };
-        was_there.then(|| self.anchor.moment().since(beat))
+    /// How long ago a heartbeat was stored.
+    pub(crate) fn beat_age(&self, beat: Moment) -> Duration {
+        self.anchor.moment().since(beat)
     }
 }
 

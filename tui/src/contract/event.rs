@@ -157,7 +157,7 @@ fn of_node(
         });
     }
     let revision = |status: Option<&NodeStatus>| {
-        status.and_then(|status| status.desired.as_ref()).map(|wish| wish.revision)
+        status.and_then(|status| status.desired.as_ref()).map(|desired| desired.revision)
     };
     if revision(before) != revision(after) {
         events.push(Event {

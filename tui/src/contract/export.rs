@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::anchor::unix_ms;
 use super::key::since;
 use super::{Anchor, Head, KeyRow, NodeRow, Summary, Viewer};
+use crate::gone::{self, Deaths, GoneRow};
 use crate::output::rfc3339;
 
 /// The name and version of the form.
@@ -22,6 +23,8 @@ pub(crate) struct Export {
     generation: u64,
     freeze: Option<FreezeRow>,
     nodes: Vec<NodeRow>,
+    #[serde(default)]
+    gone: Vec<GoneRow>,
     keys: Vec<KeyRow>,
     problems: Vec<ProblemRow>,
     problems_found: u64,
@@ -60,6 +63,7 @@ impl Export {
             generation: snapshot.generation().0,
             freeze: snapshot.freeze().map(FreezeRow::new),
             nodes: snapshot.nodes().map(|node| NodeRow::new(node, viewer)).collect(),
+            gone: gone::rows(snapshot, &Deaths::new(), viewer),
             keys: snapshot.keys().map(key).collect(),
             problems: snapshot.problems().shown.iter().map(problem).collect(),
             problems_found: snapshot.problems().found,
@@ -118,7 +122,10 @@ impl Export {
         }
         let problem = |row: ProblemRow| Problem::new(row.name, Revision(row.revision), row.why);
         let problems = export.problems.into_iter().map(problem).collect();
+        let gone: Result<Vec<_>, String> =
+            export.gone.into_iter().map(|row| row.gone(&anchor)).collect();
         let snapshot = builder
+            .gone(gone?)
             .unplaced(export.summary.unplaced)
             .problems(problems, export.problems_found)
             .freeze(export.freeze.map(FreezeRow::freeze))

@@ -3,6 +3,8 @@
 use divider::snapshot::Snapshot;
 use serde::{Deserialize, Serialize};
 
+use crate::gone::GoneRow;
+
 use super::{KeyRow, MoveRow, NodeRow, Summary, Viewer};
 
 /// Which document it is, and of what.
@@ -35,6 +37,7 @@ pub(crate) struct NodesDocument<'a> {
     pub(crate) head: Head,
     pub(crate) summary: Summary,
     pub(crate) nodes: &'a [NodeRow],
+    pub(crate) gone: &'a [GoneRow],
 }
 
 /// `divider.keys.v1`

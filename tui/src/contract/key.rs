@@ -16,7 +16,7 @@ pub(crate) struct KeyRow {
     pub(crate) to: Option<String>,
     pub(crate) token: u64,
     pub(crate) revision: u64,
-    /// Since when owner and phase are so; null where they were so before anybody looked.
+    /// Since when owner and phase are so; null where neither the records show it nor anybody saw it.
     pub(crate) since: Option<String>,
 }
 
@@ -59,7 +59,7 @@ pub(crate) fn since(
     let owner = status.owner.as_ref().filter(|_| status.phase == Phase::Stopping);
     let stops = owner.and_then(|owner| snapshot.node(owner)).map(|node| &node.unconfirmed.oldest);
     let told = stops.and_then(|stops| stops.iter().find(|stop| stop.key == *key));
-    told.map(|stop| stop.told).or_else(|| viewer.seen(status.since))
+    told.map(|stop| stop.told).or_else(|| viewer.known(status.since))
 }
 
 /// A phase by its word.

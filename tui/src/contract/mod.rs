@@ -19,6 +19,6 @@ pub(crate) use export::Export;
 pub(crate) use head::{Head, KeysDocument, MovesDocument, NodesDocument};
 pub(crate) use key::{KeyRow, phase_of, since};
 pub(crate) use moves::{MoveRow, moves_of};
-pub(crate) use node::{IntentRow, NodeRow, state_of};
+pub(crate) use node::{IntentRow, NodeRow, STATES, state_of};
 pub(crate) use plan::{DrainPlan, Planned, RebalancePlan, Share, Shift, Warning};
 pub(crate) use summary::Summary;

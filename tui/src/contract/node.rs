@@ -19,7 +19,7 @@ use crate::words::signature;
 pub(crate) struct NodeRow {
     pub(crate) node: String,
     pub(crate) state: String,
-    /// Since when it is so; null where it was so before anybody looked.
+    /// Since when it is so; null where neither the records show it nor anybody saw it.
     pub(crate) since: Option<String>,
     pub(crate) session: Option<String>,
     pub(crate) joined: u64,
@@ -29,7 +29,7 @@ pub(crate) struct NodeRow {
     pub(crate) target: u64,
     pub(crate) held: u64,
     pub(crate) stopping: u64,
-    /// Null before the first heartbeat that the command received.
+    /// Null before its first heartbeat.
     pub(crate) last_beat_ms_ago: Option<u64>,
     pub(crate) lease_ms: u64,
     pub(crate) seen: u64,
@@ -98,7 +98,7 @@ impl NodeRow {
         Self {
             node: status.node.to_string(),
             state: status.state.as_str().to_owned(),
-            since: viewer.seen(status.since).and_then(|since| viewer.anchor.time(since)),
+            since: viewer.known(status.since).and_then(|since| viewer.anchor.time(since)),
             session: status.session.map(|session| session.to_string()),
             joined: status.joined.0,
             affinity: status.affinity,
@@ -107,7 +107,7 @@ impl NodeRow {
             target: status.target,
             held: status.held,
             stopping: status.stopping,
-            last_beat_ms_ago: status.last_beat.and_then(|beat| viewer.beat_age(beat)).map(millis),
+            last_beat_ms_ago: status.last_beat.map(|beat| millis(viewer.beat_age(beat))),
             lease_ms: millis(status.lease),
             seen: status.seen.0,
             balanced: status.balanced.0,
@@ -159,29 +159,29 @@ impl NodeRow {
         unconfirmed.given = self.unconfirmed.given;
         unconfirmed.oldest = oldest.collect::<Result<_, String>>()?;
         status.unconfirmed = unconfirmed;
-        status.desired = self.intent.map(IntentRow::wish).transpose()?;
+        status.desired = self.intent.map(IntentRow::desired).transpose()?;
         Ok(status)
     }
 }
 
 impl IntentRow {
-    pub(super) fn new(wish: &DesiredState) -> Self {
+    pub(super) fn new(desired: &DesiredState) -> Self {
         Self {
-            id: wish.drain_id.clone(),
-            kind: wish.mode.as_str().to_owned(),
-            affinity: wish.affinity,
-            by: wish.by.clone(),
-            reason: wish.reason.clone(),
-            at: rfc3339(wish.at_ms),
-            revision: wish.revision.0,
-            deadline: wish.deadline_ms.and_then(rfc3339),
-            on_deadline: wish.on_deadline.as_str().to_owned(),
-            parallel: wish.parallel,
-            paused: wish.paused,
-            planned: wish.planned.0,
-            drained_from: wish.drained_from,
-            adrift: wish.adrift,
-            taken_over: wish.taken_over,
+            id: desired.drain_id.clone(),
+            kind: desired.mode.as_str().to_owned(),
+            affinity: desired.affinity,
+            by: desired.by.clone(),
+            reason: desired.reason.clone(),
+            at: rfc3339(desired.at_ms),
+            revision: desired.revision.0,
+            deadline: desired.deadline_ms.and_then(rfc3339),
+            on_deadline: desired.on_deadline.as_str().to_owned(),
+            parallel: desired.parallel,
+            paused: desired.paused,
+            planned: desired.planned.0,
+            drained_from: desired.drained_from,
+            adrift: desired.adrift,
+            taken_over: desired.taken_over,
         }
     }
 
@@ -198,45 +198,47 @@ impl IntentRow {
         format!("{what} {}", signature(&self.by, &self.reason))
     }
 
-    fn wish(self) -> Result<DesiredState, String> {
+    fn desired(self) -> Result<DesiredState, String> {
         let modes = [Mode::Active, Mode::Cordon, Mode::Drain];
         let mode = modes.into_iter().find(|mode| mode.as_str() == self.kind);
-        let mut wish =
+        let mut desired =
             DesiredState::new(mode.ok_or_else(|| format!("no kind of intent: {}", self.kind))?);
-        wish.affinity = self.affinity;
-        wish.by = self.by;
-        wish.reason = self.reason;
-        wish.at_ms = self.at.as_deref().and_then(unix_ms).unwrap_or_default();
-        wish.revision = Revision(self.revision);
-        wish.drain_id = self.id;
-        wish.deadline_ms = self.deadline.as_deref().and_then(unix_ms);
-        wish.on_deadline =
+        desired.affinity = self.affinity;
+        desired.by = self.by;
+        desired.reason = self.reason;
+        desired.at_ms = self.at.as_deref().and_then(unix_ms).unwrap_or_default();
+        desired.revision = Revision(self.revision);
+        desired.drain_id = self.id;
+        desired.deadline_ms = self.deadline.as_deref().and_then(unix_ms);
+        desired.on_deadline =
             if self.on_deadline == "free" { OnDeadline::Free } else { OnDeadline::Keep };
-        wish.parallel = self.parallel;
-        wish.paused = self.paused;
-        wish.planned = Revision(self.planned);
-        wish.drained_from = self.drained_from;
-        wish.adrift = self.adrift;
-        wish.taken_over = self.taken_over;
-        Ok(wish)
+        desired.parallel = self.parallel;
+        desired.paused = self.paused;
+        desired.planned = Revision(self.planned);
+        desired.drained_from = self.drained_from;
+        desired.adrift = self.adrift;
+        desired.taken_over = self.taken_over;
+        Ok(desired)
     }
 }
 
+/// Every state of a node.
+pub(crate) const STATES: [NodeState; 10] = [
+    NodeState::Lost,
+    NodeState::Late,
+    NodeState::Draining,
+    NodeState::Drained,
+    NodeState::Emptied,
+    NodeState::Leaving,
+    NodeState::Cordoned,
+    NodeState::Joining,
+    NodeState::Ready,
+    NodeState::Absent,
+];
+
 /// A state by its word.
 pub(crate) fn state_of(word: &str) -> Result<NodeState, String> {
-    let states = [
-        NodeState::Lost,
-        NodeState::Late,
-        NodeState::Draining,
-        NodeState::Drained,
-        NodeState::Emptied,
-        NodeState::Leaving,
-        NodeState::Cordoned,
-        NodeState::Joining,
-        NodeState::Ready,
-        NodeState::Absent,
-    ];
-    let found = states.into_iter().find(|state| state.as_str() == word);
-    let words = || states.map(NodeState::as_str).join(", ");
+    let found = STATES.into_iter().find(|state| state.as_str() == word);
+    let words = || STATES.map(NodeState::as_str).join(", ");
     found.ok_or_else(|| format!("unknown state {word:?}, expected one of {}", words()))
 }

@@ -49,7 +49,7 @@ pub(crate) struct Planned {
 }
 
 /// Keys that would go from one node to another.
-#[derive(Debug, Serialize)]
+#[derive(Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct Shift {
     pub(crate) from: String,
     pub(crate) to: String,

@@ -34,7 +34,7 @@ impl Summary {
     pub(crate) fn new(snapshot: &Snapshot) -> Self {
         let of =
             |state: NodeState| snapshot.nodes().filter(|node| node.state == state).count() as u64;
-        let counts = snapshot.counts();
+        let counts = snapshot.reported_counts();
         let moves = |phase, to: bool| phase == Phase::Stopping || (phase == Phase::Running && to);
         let moving = snapshot.keys().filter(|(_, key)| moves(key.phase, key.to.is_some()));
         Self {

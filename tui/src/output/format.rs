@@ -33,7 +33,7 @@ impl Format {
     pub(crate) const OF_PLANS: [Self; 3] = [Self::Table, Self::Wide, Self::Json];
 
     /// What a sentence a thing may be written as.
-    pub(crate) const OF_DEEDS: [Self; 3] = [Self::Plain, Self::Name, Self::Json];
+    pub(crate) const OF_CHANGES: [Self; 3] = [Self::Plain, Self::Name, Self::Json];
 
     pub(crate) const fn as_str(self) -> &'static str {
         match self {

@@ -82,7 +82,9 @@ impl Output {
         let rows: Vec<Vec<String>> = list.rows.iter().map(cells).collect();
         let headings: Vec<String> = columns.iter().map(|c| c.heading.to_owned()).collect();
         let all = || rows.iter().chain(self.headings.then_some(&headings));
-        let widest = |at: usize| all().map(|row| width(&row[at])).max().unwrap_or(0);
+        // A cell that is longer than that takes its place in its own row, and none in the others.
+        let fits = |cell: &String| width(cell).min(WIDEST);
+        let widest = |at: usize| all().map(|row| fits(&row[at])).max().unwrap_or(0);
         let widths: Vec<usize> = (0..columns.len()).map(widest).collect();
         let line = |cells: &[String], tone: &dyn Fn(&Column<T>) -> Tone| {
             let mut line = String::new();
@@ -127,10 +129,17 @@ impl Output {
     }
 
     fn names<T>(&self, list: &List<'_, T>) -> String {
-        let name = |row| format!("{}/{}\n", list.kind, self.plain(&(list.columns[0].cell)(row)));
+        let name = |row| {
+            let name = self.plain(&(list.columns[0].cell)(row));
+            // A key may begin with anything: only without a prefix do other commands accept it.
+            if list.kind == "key" { name + "\n" } else { format!("{}/{name}\n", list.kind) }
+        };
         list.rows.iter().map(name).collect()
     }
 }
+
+/// The width to which a column grows at most.
+const WIDEST: usize = 64;
 
 fn right(text: &str, to: usize) -> String {
     format!("{}{text}", " ".repeat(to.saturating_sub(width(text))))
@@ -168,6 +177,22 @@ mod tests {
         assert_eq!(output().table(&LIST, |column| !column.wide), expected);
         let wide = "NODE   KEYS  HOST\nw1        7  h\\u{1b}\na,\"b  12345  h\\u{1b}\n";
         assert_eq!(output().table(&LIST, |_| true), wide);
+    }
+
+    #[test]
+    fn one_long_cell_does_not_widen_every_row() {
+        let long: &'static str = "x".repeat(300).leak();
+        let rows = [("w1", 7), (long, 8)];
+        let list = List { columns: COLUMNS, rows: &rows, kind: "node" };
+        let table = output().table(&list, |column| !column.wide);
+        let widths: Vec<_> = table.lines().map(str::len).collect();
+        assert_eq!(widths, [70, 70, 306]);
+    }
+
+    #[test]
+    fn a_key_is_named_as_commands_accept_it() {
+        let list = List { columns: COLUMNS, rows: &[("/a", 7)], kind: "key" };
+        assert_eq!(output().names(&list), "/a\n");
     }
 
     #[test]

@@ -16,7 +16,7 @@ pub(crate) use format::Format;
 pub(crate) use list::{Column, List};
 pub(crate) use text::{ascii, chain, count, json_escaped, padded, plain, width};
 pub(crate) use tone::{Tone, tone_of};
-pub(crate) use when::{age, ago, clock, millis, now_ms, rfc3339};
+pub(crate) use when::{age, ago, clock, date_time, millis, now_ms, rfc3339};
 
 use crate::exit::{Exit, Failure, Outcome};
 
@@ -93,6 +93,11 @@ impl Output {
         }
     }
 
+    /// Whether programs read the answers.
+    pub(crate) fn is_json(&self) -> bool {
+        matches!(self.format, Some(Format::Json | Format::Jsonl))
+    }
+
     /// Whether a format was asked for.
     pub(crate) fn is_format_given(&self) -> bool {
         self.format.is_some()
@@ -158,6 +163,13 @@ pub(crate) fn answer(text: &str) -> io::Result<()> {
 /// Whether somebody may still read the answers: without, what only answers has no more to do.
 pub(crate) fn is_read() -> bool {
     !UNREAD.load(Ordering::Relaxed)
+}
+
+/// Writes a line of JSON where words go.
+pub(crate) fn tell_json(item: &impl Serialize) {
+    if let Ok(line) = json_line(item) {
+        tell(line.trim_end());
+    }
 }
 
 /// Writes a line of words.

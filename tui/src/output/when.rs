@@ -18,6 +18,13 @@ pub(crate) fn clock(unix_ms: u64) -> String {
     format!("{:02}:{:02}:{:02}", s / 3600, s / 60 % 60, s % 60)
 }
 
+/// The same with its date: `2026-08-23 12:04:31`.
+pub(crate) fn date_time(unix_ms: u64) -> String {
+    let date = OffsetDateTime::from_unix_timestamp_nanos(i128::from(unix_ms) * 1_000_000);
+    let date = date.map_or_else(|_| "?".to_owned(), |at| at.date().to_string());
+    format!("{date} {}", clock(unix_ms))
+}
+
 /// The wall clock, in Unix milliseconds.
 #[expect(clippy::disallowed_methods, reason = "it only shows the time; nothing is decided by it")]
 pub(crate) fn now_ms() -> u64 {
@@ -67,5 +74,6 @@ mod tests {
         assert_eq!(rfc3339(1_787_486_671_250).as_deref(), Some("2026-08-23T12:04:31.25Z"));
         assert_eq!(rfc3339(1_787_486_671_000).as_deref(), Some("2026-08-23T12:04:31Z"));
         assert_eq!(rfc3339(u64::MAX), None);
+        assert_eq!(date_time(1_787_486_671_250), "2026-08-23 12:04:31");
     }
 }

@@ -166,6 +166,17 @@ impl Bed {
         (divider, end)
     }
 
+    /// A node in a process of its own, which can be killed.
+    pub(crate) fn process(&self, id: &str, stops: Stops) -> Process {
+        let test = std::env::current_exe().expect("the tests are a program");
+        let mut command = Command::new(test);
+        command.args(["--exact", "bed::a_node_of_its_own", "--ignored", "--nocapture"]);
+        command.env("TEST_NODE", id).env("NATS_URL", self.server.url());
+        command.env("TEST_STOPS", if stops == Stops::Never { "never" } else { "at once" });
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        Process(command.spawn().expect("it can be run"))
+    }
+
     async fn start_node(&self, id: &str) -> (Divider, Events) {
         let builder = Divider::builder(self.make(GROUP).await).node(id);
         builder.lease(LEASE).start().await.expect("a node")
@@ -193,6 +204,53 @@ impl Bed {
         };
         tokio::time::timeout(PATIENCE, look).await.expect("it takes too long")
     }
+}
+
+/// Whether a node confirms its stops.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stops {
+    AtOnce,
+    Never,
+}
+
+/// A node in another process. It is killed at the latest with this.
+pub(crate) struct Process(Child);
+
+impl Process {
+    /// Ends it as a crash does.
+    pub(crate) fn kill(&mut self) {
+        // It may have ended by itself.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// What [`Bed::process`] runs: no test, but a node.
+#[tokio::test]
+#[ignore = "it is a part of other tests, and never ends by itself"]
+async fn a_node_of_its_own() {
+    let Ok(id) = std::env::var("TEST_NODE") else { return };
+    let url = std::env::var("NATS_URL").expect("the server");
+    let never = std::env::var("TEST_STOPS").is_ok_and(|stops| stops == "never");
+    let group = GroupName::new(GROUP).expect("legal");
+    let store = NatsStore::connect(url, group).await.expect("the group");
+    let builder = Divider::builder(store).node(id).lease(Duration::from_secs(2));
+    let (divider, mut events) = builder.start().await.expect("a node");
+    let mut kept = Vec::new();
+    while let Some(event) = events.next().await {
+        match event {
+            Event::Stop(handoff) if never => kept.push(handoff),
+            Event::Stop(handoff) | Event::Lost(handoff) => handoff.confirm(),
+            Event::Start(_) => {}
+        }
+    }
+    drop(divider);
 }
 
 async fn work(mine: Assignment) -> Finish {

@@ -249,3 +249,45 @@ async fn a_lost_connection_is_no_drain() {
     assert!(said.contains("connection lost, retrying; the drain continues"), "{said}");
     assert!(said.contains("divider drain w1 --monitor"), "{said}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_who_drain_the_same_node_wait_for_the_same_drain() {
+    let bed = Bed::with_group().await;
+    bed.announce(4).await;
+    let (first, second) = (bed.stubborn("w1").await, bed.node("w2").await);
+    bed.settled(2, 4).await;
+    let begun = bed.spawn(&["drain", "w1", "--yes", "--deadline", "20s"]);
+    bed.until(&["moves"], |answer| answer["moves"].as_array().is_some_and(|m| m.len() == 2)).await;
+    let before = bed.json(&["nodes", "w1"]).await;
+    let joined = bed.run(&["drain", "w1", "--yes", "--deadline", "1s"]).await;
+    assert_eq!(joined.status.code(), Some(3), "{}", words(&joined));
+    assert!(words(&joined).contains("already being drained by ana"), "{}", words(&joined));
+    let after = bed.json(&["nodes", "w1"]).await;
+    let id = |answer: &Value| answer["nodes"][0]["intent"]["id"].clone();
+    assert_eq!(id(&before), id(&after), "the first drain stays as it was requested");
+    // One with other options replaces the request, and the first one still waits for the end.
+    bed.answer(&["drain", "w1", "--yes", "--parallel", "9", "--detach"]).await;
+    first.cancel().await;
+    let output = wait(begun).await;
+    assert_ne!(output.status.code(), Some(7), "{}", words(&output));
+    second.cancel().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rebalance_moves_nothing_unconfirmed() {
+    let bed = Bed::with_group().await;
+    bed.announce(10).await;
+    let (first, second) = (bed.node("w1").await, bed.node("w2").await);
+    bed.settled(2, 10).await;
+    bed.answer(&["drain", "w1", "--yes"]).await;
+    bed.answer(&["resume", "w1"]).await;
+    let unasked = bed.refusal(2, &["rebalance"]).await;
+    assert!(unasked.contains("plan: 5 keys to move") && unasked.contains("--yes"), "{unasked}");
+    bed.refusal(2, &["resume", "w1", "--rebalance"]).await;
+    let nodes = bed.json(&["nodes", "w1"]).await;
+    assert_eq!(nodes["nodes"][0]["keys"], 0, "{nodes}");
+    bed.answer(&["rebalance", "--yes"]).await;
+    bed.settled(2, 10).await;
+    first.cancel().await;
+    second.cancel().await;
+}

@@ -2,10 +2,13 @@
 
 mod bed;
 mod contexts;
+mod dead;
 mod doctor;
 mod drain;
 mod exit_codes;
 mod generated;
+mod hands;
+mod history;
 mod json;
 mod keys;
 mod prompt;

@@ -1,4 +1,4 @@
-//! Asking before a drain, at a terminal.
+//! Asking before a change, at a terminal.
 
 use std::io::{Read, Write};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -112,6 +112,37 @@ async fn a_plan_that_changes_before_it_is_confirmed_is_not_carried_out() {
     terminal.ends_with(7, "the plan changed before it was confirmed").await;
     let nodes = bed.json(&["nodes", "w1"]).await;
     assert_eq!(nodes["nodes"][0]["state"], "ready", "{nodes}");
+    first.cancel().await;
+    second.cancel().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rebalance_is_confirmed_and_a_group_is_deleted_by_a_yes_and_its_name() {
+    let bed = Bed::with_group().await;
+    bed.announce(4).await;
+    let (first, second) = (bed.node("w1").await, bed.node("w2").await);
+    bed.settled(2, 4).await;
+    bed.answer(&["drain", "w1", "--yes"]).await;
+    bed.answer(&["resume", "w1"]).await;
+    for (answer, code, expected) in
+        [("\n", 4, "not confirmed, nothing changed"), ("y\n", 0, "group/orders rebalanced")]
+    {
+        let mut terminal = Terminal::open(&bed, &["rebalance"]);
+        terminal.until("Rebalance and move 2 keys? [y/N]").await;
+        terminal.type_in(answer);
+        terminal.ends_with(code, expected).await;
+    }
+    bed.settled(2, 4).await;
+    for (name, code, expected) in
+        [("order\n", 4, "not confirmed, nothing changed"), ("orders\n", 0, "group/orders deleted")]
+    {
+        let mut terminal = Terminal::open(&bed, &["delete-group", "orders"]);
+        terminal.until("Delete the group orders for good? [y/N]").await;
+        terminal.type_in("y\n");
+        terminal.until("Type the name of the group:").await;
+        terminal.type_in(name);
+        terminal.ends_with(code, expected).await;
+    }
     first.cancel().await;
     second.cancel().await;
 }

@@ -31,7 +31,7 @@ async fn a_group_is_made_looked_at_drained_and_resumed() {
     assert!(wide.contains("drain by ana: kernel"), "{wide}");
     assert_eq!(bed.answer(&["resume", "w1"]).await, "node/w1 active\n");
     assert_eq!(bed.answer(&["uncordon", "w1"]).await, "node/w1 already active\n");
-    bed.answer(&["rebalance", "-m", "after the kernel"]).await;
+    bed.answer(&["rebalance", "--yes", "-m", "after the kernel"]).await;
     bed.settled(2, 10).await;
 
     // Nobody is left to take the keys of both.
@@ -45,7 +45,7 @@ async fn a_group_is_made_looked_at_drained_and_resumed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn wishes_are_said_once_and_found_again() {
+async fn requests_are_said_once_and_found_again() {
     let bed = Bed::with_group().await;
     let node = bed.node("w1").await;
     bed.until(&["nodes"], |answer| answer["summary"]["nodes"] == 1).await;

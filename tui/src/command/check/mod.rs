@@ -27,6 +27,9 @@ pub(crate) struct CheckArgs {
     /// Critical if fewer nodes are ready
     #[arg(long, value_name = "N", default_value_t = 1)]
     min_ready: u64,
+    /// Warn if fewer nodes are ready than this
+    #[arg(long, value_name = "N", env = "DIVIDER_EXPECT")]
+    expect: Option<u64>,
     /// Critical if more nodes are late
     #[arg(long, value_name = "N")]
     max_late: Option<u64>,
@@ -96,6 +99,7 @@ impl CheckArgs {
     fn limits(&self) -> Limits {
         let mut limits = Limits::default();
         limits.crit("ready", Some(threshold::number(self.min_ready)));
+        limits.warn("ready", self.expect.map(threshold::number));
         limits.crit("late", self.max_late.map(threshold::number));
         limits.crit("orphaned", self.max_orphaned.map(threshold::number));
         limits.crit("spread", self.max_spread);

@@ -29,6 +29,8 @@ pub(super) struct NodeRow {
     pub(super) freed: Option<u64>,
     /// How many keys were taken over, their stops not confirmed; null where it has some left.
     pub(super) taken_over: Option<u64>,
+    /// How many stops were confirmed; null where it has some left, or not all of it was seen.
+    pub(super) confirmed: Option<u64>,
     /// Whether a part of it was not seen; null where it has some left.
     pub(super) unseen: Option<bool>,
 }

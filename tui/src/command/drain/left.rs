@@ -83,7 +83,7 @@ pub(super) fn left_of(
         .filter(|(key, _)| !given.contains(key))
         .filter_map(|(key, status)| {
             let why = reason(node, planned.get(key), status)?;
-            let since = told.get(key).copied().or_else(|| viewer.seen(status.since));
+            let since = told.get(key).copied().or_else(|| viewer.known(status.since));
             let since = since.filter(|_| why < Reason::NoReceiver);
             let why = if told.contains_key(key) { Reason::NotConfirmed } else { why };
             Some(LeftKey {

@@ -1,6 +1,7 @@
 //! `divider drain`
 
 mod document;
+mod end;
 mod left;
 mod monitor;
 mod plan;
@@ -14,7 +15,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use divider::NodeId;
 use divider::group::{DrainOptions, GroupWatch, OnDeadline};
-use divider::snapshot::DrainPreview;
+use divider::snapshot::{DesiredState, DrainPreview, Mode, NodeState, NodeStatus, Snapshot};
 
 use self::document::{Document, NodeRow, SCHEMA};
 use self::plan::Plan;
@@ -23,11 +24,12 @@ use self::wait::Wait;
 use crate::ask::{Answer, ask};
 use crate::cli::Signed;
 use crate::exit::{Exit, Failure, Outcome};
-use crate::label::{Label, chosen};
+use crate::label::{Label, NodeArg, check_known, chosen};
 use crate::look::Look;
-use crate::output::{Format, answer, answer_json, count};
+use crate::output::{Format, answer, answer_json, clock, count};
 use crate::shell::Shell;
 use crate::span::parse_span;
+use crate::words::signature;
 
 /// Move all keys off nodes, and wait until they are drained
 ///
@@ -43,9 +45,9 @@ use crate::span::parse_span;
 #[derive(Debug, Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own on the command line")]
 pub(crate) struct DrainArgs {
-    /// The nodes; none of them gets keys of the others
-    #[arg(value_name = "NODE", required_unless_present = "label")]
-    nodes: Vec<NodeId>,
+    /// The nodes, such as w1 or 'w*'; none of them gets keys of the others
+    #[arg(value_name = "NODE", required_unless_present = "label", add = crate::complete::nodes())]
+    nodes: Vec<NodeArg>,
     /// The nodes with this label, instead of names; if repeated, the nodes with all of the labels
     #[arg(short, long, value_name = "NAME=VALUE", conflicts_with = "nodes")]
     label: Vec<Label>,
@@ -58,7 +60,8 @@ pub(crate) struct DrainArgs {
     /// What to do at the deadline with keys that no other node may take
     #[arg(long, value_name = "WHAT", default_value = "keep")]
     on_deadline: OnDeadlineArg,
-    /// Maximum number of keys that move at the same time, for each node; 0: no limit
+    /// How many stops each node sends ahead; 0: no limit. A stop that takes longer than a sixth of the
+    /// lease no longer counts: with slow stops more keys are stopping at a time than this
     #[arg(long, value_name = "N", default_value_t = 256)]
     parallel: u32,
     /// Drain even if no other node may take some of the keys: these stay
@@ -108,11 +111,23 @@ impl DrainArgs {
         let mut watch = group.watch();
         let look = Look::first(&mut watch).await?;
         let nodes = chosen(&self.nodes, &self.label, &look.snapshot)?;
+        check_known(&nodes, &look.snapshot)?;
         if let Some(steer) = self.steer() {
             return steer.run(shell, group, &nodes, &look).await;
         }
         let wait = Wait::new(shell, nodes.clone(), look.viewer);
         if self.monitor {
+            return wait.running(&mut watch, &look.snapshot).await;
+        }
+        if self.joins(&nodes, &look.snapshot) {
+            say_join(shell, &nodes, &look.snapshot);
+            if self.detach {
+                return begun(format, group.name().as_str(), None, &nodes);
+            }
+            if format == Format::Plain {
+                answer_draining(&nodes)?;
+            }
+            let wait = wait.at_most(self.deadline());
             return wait.running(&mut watch, &look.snapshot).await;
         }
         let preview = watch.preview_drain(&nodes)?;
@@ -126,7 +141,7 @@ impl DrainArgs {
         let drain = group.drain(&nodes, &self.options(&preview)).await?;
         let wait = wait.begun(&drain, preview, self.deadline(), self.on_deadline.into());
         if self.detach {
-            return begun(format, group.name().as_str(), drain.as_str(), &nodes);
+            return begun(format, group.name().as_str(), Some(drain.as_str()), &nodes);
         }
         if format == Format::Plain {
             answer_draining(&nodes)?;
@@ -134,6 +149,23 @@ impl DrainArgs {
         let outcome = wait.finish(&mut watch).await;
         watch.close().await;
         outcome
+    }
+
+    /// Whether the nodes are being drained as this command would drain them. Then it waits with whoever
+    /// began that, and writes nothing: a second request would take the drain from the first one.
+    fn joins(&self, nodes: &[NodeId], snapshot: &Snapshot) -> bool {
+        let is_same = |desired: &DesiredState| {
+            let goes_on = desired.mode == Mode::Drain && !desired.paused;
+            let then: OnDeadline = self.on_deadline.into();
+            goes_on && desired.parallel == self.parallel && desired.on_deadline == then
+        };
+        let drains = |status: &NodeStatus| status.state == NodeState::Draining;
+        let joins = |node| {
+            snapshot.node(node).is_some_and(|status| {
+                drains(status) && status.desired.as_ref().is_some_and(is_same)
+            })
+        };
+        !self.dry_run && nodes.iter().all(joins)
     }
 
     fn steer(&self) -> Option<Steer> {
@@ -178,7 +210,8 @@ impl DrainArgs {
         }
         let names = nodes.iter().map(NodeId::as_str).collect::<Vec<_>>().join(", ");
         let keys = count(preview.moves.len() as u64 - preview.without_receiver, "key");
-        let mut answered = ask(&format!("Drain {names} and move {keys}?"))?;
+        let answered = ask(&format!("Drain {names} and move {keys}?"))?;
+        tokio::pin!(answered);
         let answer = loop {
             tokio::select! {
                 biased;
@@ -212,7 +245,16 @@ impl From<OnDeadlineArg> for OnDeadline {
     }
 }
 
-fn begun(format: Format, group: &str, drain_id: &str, nodes: &[NodeId]) -> Outcome {
+fn say_join(shell: &Shell, nodes: &[NodeId], snapshot: &Snapshot) {
+    for desired in nodes.iter().filter_map(|node| snapshot.node(node)?.desired.as_ref()) {
+        let (by, at) = (signature(&desired.by, &desired.reason), clock(desired.at_ms));
+        shell
+            .output
+            .say(&format!("already being drained {by} (since {at} UTC); joining that drain"));
+    }
+}
+
+fn begun(format: Format, group: &str, drain_id: Option<&str>, nodes: &[NodeId]) -> Outcome {
     if format != Format::Json {
         return answer_draining(nodes);
     }
@@ -223,12 +265,13 @@ fn begun(format: Format, group: &str, drain_id: &str, nodes: &[NodeId]) -> Outco
         took_ms: None,
         freed: None,
         taken_over: None,
+        confirmed: None,
         unseen: None,
     };
     answer_json(&Document {
         schema: SCHEMA,
         group,
-        drain_id: Some(drain_id),
+        drain_id,
         outcome: "draining",
         nodes: nodes.iter().map(row).collect(),
         left: &[],

@@ -28,6 +28,8 @@ struct Tracked {
     from: u64,
     /// Whether its drain was seen: before, it is in whatever state it was.
     begun: bool,
+    /// Whether it was seen as a member.
+    was_there: bool,
     session: Option<Session>,
     /// Another session of it began after the drain.
     restarted: bool,
@@ -43,11 +45,15 @@ pub(super) struct Empty {
     pub(super) taken_over: u64,
     /// What a former session of it had was not seen.
     pub(super) unseen: bool,
+    /// How many stops were confirmed, if all of the drain was seen.
+    pub(super) confirmed: Option<u64>,
+    /// There was no such node: it is drained when it returns.
+    pub(super) absent: bool,
 }
 
 impl Empty {
     pub(super) fn is_drained(self) -> bool {
-        self == Self::default()
+        self.freed + self.taken_over == 0 && !self.unseen && !self.absent
     }
 
     /// Why it is not drained, in words.
@@ -57,10 +63,15 @@ impl Empty {
         });
         let taken_over = (self.taken_over > 0).then(|| {
             let keys = count(self.taken_over, "key");
-            format!("{keys} taken over when its session ended, stops not confirmed")
+            let confirmed = self.confirmed.map_or_else(
+                || "their stops not confirmed".to_owned(),
+                |confirmed| format!("{} confirmed", count(confirmed, "stop")),
+            );
+            format!("{keys} taken over when its session ended, {confirmed}")
         });
         let unseen = self.unseen.then(|| UNSEEN.to_owned());
-        let all: Vec<_> = [freed, taken_over, unseen].into_iter().flatten().collect();
+        let absent = self.absent.then(|| ABSENT.to_owned());
+        let all: Vec<_> = [freed, taken_over, unseen, absent].into_iter().flatten().collect();
         all.join(", ")
     }
 }
@@ -86,6 +97,7 @@ impl Monitor {
             node: node.clone(),
             from: from(node),
             begun: false,
+            was_there: false,
             session: None,
             restarted: false,
             end: None,
@@ -105,7 +117,7 @@ impl Monitor {
         let mut nodes = std::mem::take(&mut self.nodes);
         for tracked in nodes.iter_mut().filter(|tracked| tracked.end.is_none()) {
             let status = snapshot.node(&tracked.node);
-            let Some(status) = status.filter(|status| self.is_meant(status)) else {
+            let Some(status) = status.filter(|status| self.is_meant(tracked, status)) else {
                 if tracked.begun {
                     news.push(News::Undone(tracked.node.clone()));
                 }
@@ -138,9 +150,12 @@ impl Monitor {
         let undone =
             || self.nodes.iter().filter(|tracked| tracked.end.is_none()).filter_map(status);
         let left: u64 = undone().map(|status| status.keys).sum();
-        let stopping: u64 = undone().map(|status| status.stopping).sum();
+        // A heartbeat may still count stops of keys that have moved since.
+        let stopping: u64 = undone().map(|status| status.stopping.min(status.keys)).sum();
+        let given: u64 = undone().map(|status| status.unconfirmed.given).sum();
         // What left a node and nobody has is on its way, and not there.
-        let adrift = |status: &NodeStatus| status.desired.as_ref().map_or(0, |wish| wish.adrift);
+        let adrift =
+            |status: &NodeStatus| status.desired.as_ref().map_or(0, |desired| desired.adrift);
         let adrift: u64 = undone().map(adrift).sum();
         let moved = of.saturating_sub(left + adrift);
         let percent = moved * 100 / of.max(1);
@@ -148,6 +163,9 @@ impl Monitor {
             format!("{moved} of {of} moved, {stopping} stopping, {left} left ({percent}%)");
         if adrift > 0 {
             line = format!("{line}, {adrift} without an owner");
+        }
+        if given > 0 {
+            line = format!("{line}, {given} given away with their stops not confirmed");
         }
         let stops = undone().filter_map(|s| s.unconfirmed.oldest.first().map(|stop| (s, stop)));
         let oldest = stops.min_by_key(|(_, stop)| stop.told).map(|(status, stop)| {
@@ -164,7 +182,8 @@ impl Monitor {
             line =
                 format!("{line}; {} without a receiver{}", count(waiting, "key"), closed(snapshot));
         }
-        let paused = undone().any(|status| status.desired.as_ref().is_some_and(|wish| wish.paused));
+        let paused =
+            undone().any(|status| status.desired.as_ref().is_some_and(|desired| desired.paused));
         line + &oldest.unwrap_or_default() + if paused { "; paused" } else { "" }
     }
 
@@ -185,17 +204,19 @@ impl Monitor {
         each.collect::<Vec<_>>().join(", ")
     }
 
-    /// Whether the node's wish is the drain that is watched.
-    fn is_meant(&self, status: &NodeStatus) -> bool {
-        let wish = status.desired.as_ref().filter(|wish| wish.mode == Mode::Drain);
-        wish.is_some_and(|wish| self.drain.is_none() || wish.drain_id == self.drain)
+    /// Whether the node is drained as it is watched. Another drain of the same node replaces the record of
+    /// this one, and goes on with it: both operators wait for the same.
+    fn is_meant(&self, tracked: &Tracked, status: &NodeStatus) -> bool {
+        let desired = status.desired.as_ref().filter(|desired| desired.mode == Mode::Drain);
+        let is_any = self.drain.is_none() || tracked.begun;
+        desired.is_some_and(|desired| is_any || desired.drain_id == self.drain)
     }
 
     /// How it ended, where no claim names the node, it stops nothing, and what it had has live owners
     /// elsewhere or was freed.
     fn end_of(&self, tracked: &Tracked, status: &NodeStatus, snapshot: &Snapshot) -> Option<Empty> {
         let (adrift, taken_over) =
-            status.desired.as_ref().map_or((0, 0), |wish| (wish.adrift, wish.taken_over));
+            status.desired.as_ref().map_or((0, 0), |desired| (desired.adrift, desired.taken_over));
         let is_gone = status.state == NodeState::Absent
             && status.keys + status.unconfirmed.count + adrift == 0;
         let is_emptied = status.state == NodeState::Emptied;
@@ -221,10 +242,13 @@ impl Monitor {
         }
         let freed = if is_emptied { ownerless.max(adrift) } else { 0 };
         let died = is_gone && !status.left;
+        let absent = died && !tracked.was_there && tracked.from == 0 && self.planned.is_empty();
         // One that came late sees keys without an owner, and not whose they were.
         let unsure = is_emptied && freed + taken_over == 0;
         let unseen = self.blind && (tracked.restarted || died || unsure);
-        Some(Empty { freed, taken_over, unseen })
+        let seen = !self.blind && !absent;
+        let confirmed = seen.then(|| tracked.from.saturating_sub(freed + taken_over));
+        Some(Empty { freed, taken_over, unseen, confirmed, absent })
     }
 }
 
@@ -234,13 +258,14 @@ impl Tracked {
     }
 
     fn follow(&mut self, status: &NodeStatus) {
-        let wish = status.desired.as_ref();
-        let began_later = wish.is_some_and(|wish| status.joined > wish.revision);
+        let desired = status.desired.as_ref();
+        let began_later = desired.is_some_and(|desired| status.joined > desired.revision);
         let is_other = self.session.is_some() && self.session != status.session;
         self.restarted |= if self.begun { is_other } else { began_later };
         self.session = status.session.or(self.session);
         self.begun = true;
-        self.from = self.from.max(wish.map_or(0, |wish| wish.drained_from));
+        self.was_there |= status.state != NodeState::Absent;
+        self.from = self.from.max(desired.map_or(0, |desired| desired.drained_from));
     }
 }
 
@@ -260,6 +285,8 @@ fn closed(snapshot: &Snapshot) -> String {
 
 /// The most nodes that are named.
 const NAMED: usize = 5;
+
+const ABSENT: &str = "there is no such node now; it will be drained when it returns";
 
 const UNSEEN: &str =
     "part of the drain was not observed; whether all stops were confirmed is unknown";

@@ -96,8 +96,9 @@ fn warnings(snapshot: &Snapshot, nodes: &[NodeId], preview: &DrainPreview) -> Ve
     name("lost", "lost, get no keys", &is(NodeState::Lost));
     name("late", "late, their new keys may start late", &is(NodeState::Late));
     let drains = |node: &&NodeStatus| {
-        let wish = node.desired.as_ref();
-        wish.is_some_and(|wish| wish.mode == Mode::Drain) && node.state == NodeState::Draining
+        let desired = node.desired.as_ref();
+        desired.is_some_and(|desired| desired.mode == Mode::Drain)
+            && node.state == NodeState::Draining
     };
     name("other_drain", "also being drained", &drains);
     let weight = |of: &mut dyn Iterator<Item = &NodeStatus>| -> u64 {

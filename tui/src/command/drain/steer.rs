@@ -24,18 +24,18 @@ impl Steer {
         nodes: &[NodeId],
         look: &Look,
     ) -> Outcome {
-        let mut deeds = Vec::new();
+        let mut changes = Vec::new();
         let mut end = Ok(());
         for node in nodes {
             match self.one(group, node, look).await {
-                Ok(deed) => deeds.push(deed),
+                Ok(change) => changes.push(change),
                 Err(failure) => {
                     end = Err(failure);
                     break;
                 }
             }
         }
-        shell.answer_deeds_until(group.name().as_str(), &deeds, end)
+        shell.answer_changes_until(group.name().as_str(), &changes, end)
     }
 
     async fn one(
@@ -51,9 +51,11 @@ impl Steer {
                 ChangeReport::edited(on, "continued", group.continue_drain(node).await?)
             }
             Self::Cancel(why) => {
-                let wish = look.snapshot.node(node).map(|status| status.desired.as_ref());
+                let desired = look.snapshot.node(node).map(|status| status.desired.as_ref());
                 // An unknown node is found by the group itself, which names those that there are.
-                if wish.is_some_and(|wish| wish.is_none_or(|wish| wish.mode != Mode::Drain)) {
+                if desired.is_some_and(|desired| {
+                    desired.is_none_or(|desired| desired.mode != Mode::Drain)
+                }) {
                     return Err(OperateError::NotDraining { node: node.clone() }.into());
                 }
                 let edited = group.resume(node, AfterResume::MoveNothing, why).await?;

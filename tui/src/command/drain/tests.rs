@@ -24,10 +24,10 @@ fn status(id: &str, state: NodeState, keys: u64) -> NodeStatus {
     let mut status = NodeStatus::new(node(id), state, Moment::now());
     status.keys = keys;
     if id == "w1" {
-        let mut wish = DesiredState::new(Mode::Drain);
-        wish.drain_id = Some("d".to_owned());
-        wish.drained_from = 2;
-        status.desired = Some(wish);
+        let mut desired = DesiredState::new(Mode::Drain);
+        desired.drain_id = Some("d".to_owned());
+        desired.drained_from = 2;
+        status.desired = Some(desired);
     }
     status
 }
@@ -63,7 +63,7 @@ fn drained_means_that_every_planned_key_has_a_live_owner_elsewhere() {
     let check = |first: NodeState, left: u64, second: NodeState, keys: &str, done: bool| {
         let mut monitor = monitor();
         let news = monitor.on_snapshot(&snapshot(status("w1", first, left), second, keys));
-        let drained = Empty::default();
+        let drained = Empty { confirmed: Some(2), ..Empty::default() };
         let expected = if done { vec![News::Empty(node("w1"), 2, drained)] } else { vec![] };
         assert_eq!((news, monitor.is_over()), (expected, done), "{first:?} {keys}");
     };
@@ -99,11 +99,14 @@ fn what_was_freed_or_taken_over_is_told_and_is_no_drain() {
         assert_eq!(end.map_or(String::new(), Empty::words), words);
         assert!(end.is_none_or(|end| !end.is_drained()));
     };
-    let empty = |freed, taken_over| Some(Empty { freed, taken_over, unseen: false });
+    let empty = |freed, taken_over| {
+        let confirmed = Some(2_u64.saturating_sub(freed + taken_over));
+        Some(Empty { freed, taken_over, confirmed, ..Empty::default() })
+    };
     check(NodeState::Drained, 0, "a=w2 b", None, "");
     let freed = "1 key freed at the deadline without an owner";
     check(NodeState::Emptied, 0, "a=w2 b", empty(1, 0), freed);
-    let taken = "2 keys taken over when its session ended, stops not confirmed";
+    let taken = "2 keys taken over when its session ended, 0 stops confirmed";
     check(NodeState::Emptied, 2, "a=w2 b=w2", empty(0, 2), taken);
     check(NodeState::Absent, 2, "a=w2 b=w2", empty(0, 2), taken);
     check(NodeState::Emptied, 2, "a b=w2", empty(1, 2), &format!("{freed}, {taken}"));
@@ -139,6 +142,7 @@ fn what_was_not_seen_is_not_taken_for_confirmed() {
         status
     };
     let moved = "a=w2 b=w2";
+    let whole = Some(Empty { confirmed: Some(2), ..Empty::default() });
     let seen = Some(Empty::default());
     let unseen = Some(Empty { unseen: true, ..Empty::default() });
     let late = || {
@@ -146,7 +150,7 @@ fn what_was_not_seen_is_not_taken_for_confirmed() {
         monitor.on_gap();
         monitor
     };
-    assert_eq!(end(&mut monitor(), gone(false), moved), seen, "it had nothing when it died");
+    assert_eq!(end(&mut monitor(), gone(false), moved), whole, "it had nothing when it died");
     assert_eq!(end(&mut late(), gone(false), moved), unseen);
     assert_eq!(end(&mut late(), gone(true), moved), seen, "it ended in order");
     assert_eq!(end(&mut late(), status("w1", NodeState::Drained, 0), moved), seen);
@@ -154,20 +158,20 @@ fn what_was_not_seen_is_not_taken_for_confirmed() {
     let mut again = status("w1", NodeState::Drained, 0);
     again.joined = Revision(9);
     assert_eq!(end(&mut late(), again.clone(), moved), unseen, "it began after the drain");
-    assert_eq!(end(&mut monitor(), again, moved), seen, "the former session's end was seen");
+    assert_eq!(end(&mut monitor(), again, moved), whole, "the former session's end was seen");
 }
 
 #[test]
 fn another_request_is_named_with_its_requester() {
     let node = NodeId::new("n5").expect("legal");
-    let mut wish = DesiredState::new(Mode::Active);
-    (wish.by, wish.at_ms) = ("bob".to_owned(), 7 * 3_600_000 + 14 * 60_000);
-    let check = |wish: Option<&DesiredState>, expected: &str| {
-        assert_eq!(super::wait::replaced(&node, wish), expected);
+    let mut desired = DesiredState::new(Mode::Active);
+    (desired.by, desired.at_ms) = ("bob".to_owned(), 7 * 3_600_000 + 14 * 60_000);
+    let check = |desired: Option<&DesiredState>, expected: &str| {
+        assert_eq!(super::end::replaced(&node, desired), expected);
     };
-    check(Some(&wish), "n5 was resumed by bob at 07:14:00 UTC; no longer waiting");
-    (wish.mode, wish.by) = (Mode::Cordon, String::new());
-    check(Some(&wish), "n5 was cordoned by unknown at 07:14:00 UTC; no longer waiting");
+    check(Some(&desired), "n5 was resumed by bob at 07:14:00 UTC; no longer waiting");
+    (desired.mode, desired.by) = (Mode::Cordon, String::new());
+    check(Some(&desired), "n5 was cordoned by unknown at 07:14:00 UTC; no longer waiting");
     check(None, "the request to drain n5 was deleted; no longer waiting");
 }
 
@@ -183,21 +187,22 @@ fn a_drain_without_receivers_names_the_reason() {
 }
 
 #[test]
-fn another_wish_for_the_node_ends_the_watch_only_after_the_drain_was_seen() {
+fn another_request_for_the_node_ends_the_watch_only_after_the_drain_was_seen() {
     let mut monitor = monitor();
     let other = |drain: Option<&str>| {
         let mut status = status("w1", NodeState::Draining, 2);
         status.desired = drain.map(|id| {
-            let mut wish = DesiredState::new(Mode::Drain);
-            wish.drain_id = Some(id.to_owned());
-            wish
+            let mut desired = DesiredState::new(Mode::Drain);
+            desired.drain_id = Some(id.to_owned());
+            desired
         });
         snapshot(status, NodeState::Ready, "a=w1 b=w1")
     };
     assert_eq!(monitor.on_snapshot(&other(None)), []);
     assert_eq!(monitor.on_snapshot(&other(Some("before"))), []);
     assert_eq!(monitor.on_snapshot(&other(Some("d"))), []);
-    assert_eq!(monitor.on_snapshot(&other(Some("after"))), [News::Undone(node("w1"))]);
+    assert_eq!(monitor.on_snapshot(&other(Some("after"))), [], "both wait for the same");
+    assert_eq!(monitor.on_snapshot(&other(None)), [News::Undone(node("w1"))]);
     let mut any = Monitor::new(&[node("w1")], None, HashMap::new());
     assert_eq!(any.on_snapshot(&other(Some("whatever"))), []);
     assert_eq!(any.on_snapshot(&other(None)), [News::Undone(node("w1"))]);
@@ -222,4 +227,25 @@ fn what_is_left_is_told_with_its_reason_and_age_the_worst_first() {
     assert_eq!(monitor.left_words(&left), "3 keys left on w1");
     let line = monitor.line(&snapshot, &Viewer::of_first(&snapshot));
     assert!(line.contains("oldest unconfirmed stop: a on w1, 4"), "{line}");
+}
+
+#[test]
+fn a_node_that_is_not_there_is_not_drained() {
+    let mut status = status("w1", NodeState::Absent, 0);
+    status.desired.as_mut().expect("a drain").drained_from = 0;
+    let mut monitor = Monitor::new(&[node("w1")], Some("d".to_owned()), HashMap::new());
+    let end = end(&mut monitor, status, "a=w2").expect("an end");
+    assert!(end.absent && !end.is_drained(), "{end:?}");
+    assert_eq!(end.words(), "there is no such node now; it will be drained when it returns");
+}
+
+#[test]
+fn stops_of_keys_that_have_moved_do_not_count() {
+    let mut first = status("w1", NodeState::Draining, 0);
+    first.stopping = 244;
+    let snapshot = snapshot(first, NodeState::Ready, "a=w2 b=w2");
+    let mut monitor = monitor();
+    monitor.on_snapshot(&snapshot);
+    let line = monitor.line(&snapshot, &Viewer::of_first(&snapshot));
+    assert!(line.starts_with("2 of 2 moved, 0 stopping, 0 left (100%)"), "{line}");
 }
