@@ -1,4 +1,5 @@
-//! Every relative link of the documents leads to a file that is there, and to a heading in it.
+//! Every link of the documents to a file of the repository, relative or absolute, leads to a file that is
+//! there, and to a heading in it.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -61,6 +62,33 @@ fn is_elsewhere(link: &str) -> bool {
     link.contains("://") || link.starts_with("mailto:")
 }
 
+/// The address of the repository, as the packages have it.
+fn repository() -> String {
+    let manifest = read(&root().join("Cargo.toml"));
+    let line = manifest.lines().find_map(|line| line.strip_prefix("repository = "));
+    line.expect("the workspace names it").trim_matches('"').trim_end_matches('/').to_owned()
+}
+
+/// Pages that the host of the repository makes, and no file.
+const PAGES: [&str; 7] =
+    ["issues", "pulls", "discussions", "releases", "commits", "actions", "security"];
+
+/// What is wrong with an absolute link to the repository. `None` also for a link to elsewhere.
+fn fault_of_absolute(repository: &str, link: &str) -> Option<String> {
+    let rest = link.strip_prefix(repository)?;
+    // The repository itself, or another one whose name begins like this one's.
+    let rest = rest.strip_prefix('/').filter(|rest| !rest.is_empty())?;
+    let mut parts = rest.splitn(3, '/');
+    match (parts.next(), parts.next(), parts.next()) {
+        (Some("blob" | "tree" | "raw"), Some(_), Some(path)) => {
+            let path = path.split('?').next().unwrap_or(path);
+            fault(&root().join("README.md"), path)
+        }
+        (Some(page), ..) if PAGES.contains(&page) => None,
+        _ => Some("the repository has no such page".to_owned()),
+    }
+}
+
 /// The anchors of a document's headings, as hosts of repositories and rustdoc make them.
 fn anchors(text: &str) -> BTreeSet<String> {
     let mut anchors = BTreeSet::new();
@@ -106,6 +134,42 @@ fn every_relative_link_leads_somewhere() {
     }
     assert!(faults.is_empty(), "{faults:#?}");
     assert!(documents.len() > 5 && count > 50, "the documents are not found: {count} links");
+}
+
+#[test]
+fn every_absolute_link_to_the_repository_leads_somewhere() {
+    let mut documents = Vec::new();
+    for ending in ["md", "rs", "toml", "yml"] {
+        files(&root(), ending, &mut documents);
+    }
+    let repository = repository();
+    let is_of_address = |c: char| c.is_ascii_alphanumeric() || "-._~:/?#@!$&*+,;=%".contains(c);
+    let (mut faults, mut count) = (Vec::new(), 0);
+    for document in documents.iter().filter(|path| !path.ends_with("examples/tests/links.rs")) {
+        let text = read(document);
+        for behind in text.split(&repository).skip(1) {
+            let end = behind.find(|c: char| !is_of_address(c)).unwrap_or(behind.len());
+            let link =
+                format!("{repository}{}", behind[..end].trim_end_matches(['.', ',', ':', ';']));
+            count += 1;
+            let fault = fault_of_absolute(&repository, &link);
+            faults.extend(fault.map(|fault| format!("{}: {link}: {fault}", document.display())));
+        }
+    }
+    assert!(faults.is_empty(), "{faults:#?}");
+    assert!(count > 5, "the links are not found: {count}");
+}
+
+#[test]
+fn an_absolute_link_is_checked_as_a_relative_one() {
+    let of = |rest: &str| fault_of_absolute("https://host/a/b", &format!("https://host/a/b{rest}"));
+    for fine in ["", "/", "/issues/7", "/blob/main/README.md", "/tree/v1/docs", "-other/x"] {
+        assert_eq!(of(fine), None, "{fine}");
+    }
+    assert!(of("/blob/main/no.md").is_some());
+    assert!(of("/blob/main/README.md#no-such-heading").is_some());
+    assert!(of("/wiki").is_some());
+    assert_eq!(fault_of_absolute("https://host/a/b", "https://else/no.md"), None);
 }
 
 /// Rustdoc shows a document beside other files than those that are around it in the repository.
