@@ -23,6 +23,10 @@ COLOURS = [
 ]
 
 
+# Where the dots of a braille character are: the column and the row of each bit.
+DOTS = [(0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (1, 2), (0, 3), (1, 3)]
+
+
 def indexed(number):
     """One of a terminal's 256 colours."""
     if number < 16:
@@ -103,14 +107,20 @@ def main():
                 continue
             ink, ground = pen.colours()
             draw.rectangle((x, y, x + WIDTH - 1, y + HEIGHT - 1), fill=ground)
-            if character == "█":
+            if 0x2800 < ord(character) <= 0x28FF:
+                # The font has no dots.
+                bits = ord(character) - 0x2800
+                for bit, (column, line) in enumerate(DOTS):
+                    if bits >> bit & 1:
+                        left, top = x + 1 + column * 4, y + 1 + line * 4
+                        draw.rectangle((left, top, left + 1, top + 1), fill=ink)
+            elif character == "█":
                 draw.rectangle((x, y + 2, x + WIDTH - 1, y + HEIGHT - 3), fill=ink)
             else:
                 draw.text((x, y), character, font=bold if pen.bold else regular, fill=ink)
             if pen.underline:
                 draw.line((x, y + HEIGHT - 2, x + WIDTH - 1, y + HEIGHT - 2), fill=ink)
             x += WIDTH
-        pen.reset()
     image.quantize(64).save(sys.argv[1], optimize=True)
 
 

@@ -31,11 +31,12 @@ fn in_state(snapshot: &Snapshot, state: NodeState) -> Vec<&NodeStatus> {
 
 fn lost(snapshot: &Snapshot, now: Moment) -> Option<Condition> {
     let nodes = in_state(snapshot, NodeState::Lost);
-    let first = nodes.first()?;
+    // From the last that was heard of it: when a node was found to be lost says little.
+    let silent = nodes.iter().map(|node| now.since(node.last_beat.unwrap_or(node.since))).max();
     let lost = nodes.len() as u64;
     let keys: u64 = nodes.iter().map(|node| node.keys).sum();
     let (named, subjects) = names(&nodes);
-    let age = age(now.since(first.since));
+    let age = age(silent?);
     let sentence = format!(
         "{} {} lost, the first for {age}, with {}: {named}",
         count(lost, "node"),

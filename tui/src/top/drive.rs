@@ -44,7 +44,12 @@ struct Driver {
     screen: Screen,
     /// The screen is drawn not before.
     not_before: Instant,
+    /// When something came in last: time passes at every tick.
+    awake: Moment,
 }
+
+/// So long without a tick the process stood still.
+const SUSPENDED: Duration = Duration::from_secs(3);
 
 /// Shows the dashboard until somebody ends it.
 pub(super) async fn drive(
@@ -54,7 +59,8 @@ pub(super) async fn drive(
 ) -> Outcome {
     let mut signals = signals::listen()?;
     let screen = Screen::enter(model.settings.mouse).map_err(|error| terminal_failed(&error))?;
-    let mut driver = Driver { model, source, screen, not_before: Instant::now() };
+    let (not_before, awake) = (Instant::now(), Moment::now());
+    let mut driver = Driver { model, source, screen, not_before, awake };
     if let Ok((columns, rows)) = driver.screen.size() {
         update(&mut driver.model, Msg::Resize(columns, rows));
     }
@@ -115,6 +121,12 @@ fn contexts() -> Vec<ContextRow> {
 impl Driver {
     /// Whether the dashboard is to end.
     fn handle(&mut self, came: Came) -> Result<bool, Failure> {
+        let slept = self.awake.elapsed();
+        self.awake = Moment::now();
+        if slept >= SUSPENDED {
+            self.model.now = now();
+            update(&mut self.model, Msg::News(News::Suspended(slept)));
+        }
         match came {
             Came::Msg(msg) => {
                 // What is typed is seen at once.

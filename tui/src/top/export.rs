@@ -14,8 +14,18 @@ pub(super) fn write(name: &str, text: &str) -> Result<String, String> {
 }
 
 impl Model {
-    /// Has the list that is shown written to a file.
-    pub(super) fn export(&self) -> Vec<Effect> {
+    /// The name that is proposed for a file of the list that is shown.
+    pub(super) fn export_name(&self) -> String {
+        let view = self.view.as_str().to_lowercase();
+        format!("divider-{}-{view}-{}.csv", self.place.group, self.now.unix_ms / 1000)
+    }
+
+    /// Has the list that is shown written to a file of that name.
+    pub(super) fn export_as(&self, name: &str) -> Vec<Effect> {
+        let name = name.trim().to_owned();
+        if name.is_empty() {
+            return Vec::new();
+        }
         let (head, rows): (&str, Vec<Vec<String>>) = match self.view {
             View::Nodes => ("node,state,affinity,keys,target", self.node_rows()),
             View::Keys | View::Moves => ("key,owner,phase,token,to", self.key_rows()),
@@ -30,8 +40,6 @@ impl Model {
             text += &cells.join(",");
             text.push('\n');
         }
-        let view = self.view.as_str().to_lowercase();
-        let name = format!("divider-{}-{view}-{}.csv", self.place.group, self.now.unix_ms);
         vec![Effect::Export { name, text }]
     }
 

@@ -47,8 +47,10 @@ async fn ctrl_z_suspends_it_and_it_comes_back() {
     terminal.until("divider").await;
     terminal.press("\u{1a}");
     terminal.until("stopped").await;
-    // The shell has it go on.
+    tokio::time::sleep(Duration::from_secs(4)).await;
+    // The shell has it go on. It says for how long nobody looked.
     terminal.press("\r");
+    terminal.until("this screen was suspended for").await;
     terminal.until("OFFLINE").await;
     terminal.press("q");
     assert_eq!(terminal.exit_code().await, 0);

@@ -8,3 +8,4 @@ mod ends;
 mod large;
 mod operates;
 mod terminal;
+mod truth;

@@ -82,12 +82,19 @@ async fn the_mouse_selects_a_row_once_it_is_on() {
             terminal.look(|screen| screen.mouse_protocol_mode() != vt100::MouseProtocolMode::None)
         })
         .await;
-    // The third row of the list: above it are three lines of the header, the views and the headings.
-    terminal.press("\u{1b}[<0;10;8M\u{1b}[<0;10;8m");
+    let row = terminal.row_of("/orders/10 ");
+    terminal.press(&format!("\u{1b}[<0;10;{row}M\u{1b}[<0;10;{row}m"));
     terminal.until("▸ ✖ /orders/10 ").await;
     // The wheel goes on from there.
-    terminal.press("\u{1b}[<65;10;8M");
+    terminal.press(&format!("\u{1b}[<65;10;{row}M"));
     terminal.until("▸ ✖ /orders/11 ").await;
+    // A heading sorts, and the name of a view opens it.
+    let row = terminal.row_of("KEY▾");
+    terminal.press(&format!("\u{1b}[<0;6;{row}M"));
+    terminal.until("KEY▴").await;
+    let row = terminal.row_of("3 Moves");
+    terminal.press(&format!("\u{1b}[<0;3;{row}M"));
+    terminal.until("[1 Nodes").await;
     terminal.press("q");
     assert_eq!(terminal.exit_code().await, 0);
 }

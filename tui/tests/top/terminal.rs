@@ -74,6 +74,20 @@ impl Terminal {
         self.look(vt100::Screen::contents)
     }
 
+    /// Makes it another size.
+    pub(crate) fn resize(&self, columns: u16, rows: u16) {
+        let size = PtySize { rows, cols: columns, pixel_width: 0, pixel_height: 0 };
+        self.master.resize(size).expect("another size");
+        let mut screen = self.screen.lock().unwrap_or_else(PoisonError::into_inner);
+        screen.screen_mut().set_size(rows, columns);
+    }
+
+    /// The row, from 1 on, that shows something.
+    pub(crate) fn row_of(&self, what: &str) -> usize {
+        let text = self.text();
+        text.lines().position(|line| line.contains(what)).expect("it is shown") + 1
+    }
+
     /// Presses keys.
     pub(crate) fn press(&mut self, keys: &str) {
         self.writer.write_all(keys.as_bytes()).and_then(|()| self.writer.flush()).expect("typed");

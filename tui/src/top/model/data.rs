@@ -3,11 +3,12 @@
 use std::collections::BTreeSet;
 
 use divider::Key;
-use divider::snapshot::{Changed, KeyStatus, Phase, Snapshot};
+use divider::snapshot::{Changed, KeyStatus, NodeStatus, Phase, Snapshot};
 use divider::store::Info;
 
 use super::drains::Drains;
 use super::history::History;
+use super::trend::{Sample, Trend};
 use crate::conditions::{Clock, Condition, Seen, conditions};
 
 /// Everything that comes from the group.
@@ -20,6 +21,8 @@ pub(crate) struct Data {
     pub(crate) seen: Seen,
     pub(crate) history: History,
     pub(crate) drains: Drains,
+    /// The last ten minutes.
+    pub(crate) trend: Trend,
     /// The keys that are on their way, or that nobody has.
     pub(crate) moving: BTreeSet<Key>,
     pub(crate) conditions: Vec<Condition>,
@@ -50,6 +53,7 @@ impl Data {
             seen: Seen::default(),
             history: History::default(),
             drains: Drains::default(),
+            trend: Trend::default(),
             moving: BTreeSet::new(),
             conditions: Vec::new(),
             answer_ms: None,
@@ -95,10 +99,48 @@ impl Data {
         self.answer_ms = Some(answer_ms);
     }
 
+    /// Notes how the group is, once a second. `heard`: it was heard in this second.
+    pub(crate) fn sample(&mut self, now: Clock, heard: bool) {
+        let stops = self.live.nodes().filter_map(|node| node.unconfirmed.oldest.first());
+        let oldest = stops.map(|stop| now.at.since(stop.told).as_secs()).max();
+        let sample = Sample {
+            moves: self.history.rate.last_second(),
+            orphans: self.live.counts().orphaned,
+            oldest_stop: oldest.unwrap_or(0),
+        };
+        let heard = heard && self.live.is_complete();
+        self.trend.push(now.unix_ms / 1000, heard.then_some(sample));
+    }
+
     /// Works out what is to be said of the group now.
     pub(crate) fn judge(&mut self, now: Clock) {
         self.conditions = conditions(&self.live, &self.seen, now);
     }
+}
+
+/// How many of its keys a node was told to stop and holds. The records of claims, of stops and of the
+/// lease are written one after another: this goes by the first two, on every part of the screen.
+pub(crate) fn stopping(node: &NodeStatus) -> u64 {
+    let unconfirmed = &node.unconfirmed;
+    unconfirmed.count.saturating_sub(unconfirmed.given).min(node.keys)
+}
+
+/// How many keys run, stop and have no owner: together they are all keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct KeyCounts {
+    pub(crate) running: u64,
+    pub(crate) stopping: u64,
+    pub(crate) orphaned: u64,
+}
+
+/// A node lists its oldest stops by name only: the phases of keys show no more of them, so the nodes'
+/// own numbers count where they are higher.
+pub(crate) fn key_counts(snapshot: &Snapshot) -> KeyCounts {
+    let counts = snapshot.counts();
+    let owned = counts.running + counts.stopping;
+    let told: u64 = snapshot.nodes().map(stopping).sum();
+    let stopping = told.max(counts.stopping).min(owned);
+    KeyCounts { running: owned - stopping, stopping, orphaned: counts.orphaned }
 }
 
 /// Whether a key is on its way, or nobody has it.

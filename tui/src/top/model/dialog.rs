@@ -209,6 +209,20 @@ impl Dialog {
         of(&self.nodes)
     }
 
+    /// Whether something has to be typed that is not.
+    fn lacks_confirmation(&self) -> bool {
+        let confirms = self.fields.iter().any(|field| field.name == Name::Confirm);
+        confirms && self.text(Name::Confirm) != self.words()
+    }
+
+    /// Goes to the field in which the name is typed, if that is what is missing.
+    pub(crate) fn go_to_confirmation(&mut self) {
+        let at = self.fields.iter().position(|field| field.name == Name::Confirm);
+        if let Some(at) = at.filter(|_| self.lacks_confirmation()) {
+            self.focus = at;
+        }
+    }
+
     fn text(&self, name: Name) -> String {
         let field = self.fields.iter().find(|field| field.name == name);
         match field.map(|field| &field.value) {
@@ -270,13 +284,15 @@ impl Dialog {
             Plan::Asked => return Some("computing the plan".to_owned()),
             Plan::Failed(why) => return Some(format!("no plan: {why}")),
             Plan::Drain(plan) if plan.refusal.is_some() => return plan.refusal.clone(),
+            Plan::Rebalance(plan) if self.task == Task::Rebalance && plan.moves() == 0 => {
+                return Some("nothing to do: no key would move".to_owned());
+            }
             _ => {}
         }
         if self.busy {
             return Some("in progress".to_owned());
         }
-        let confirms = self.fields.iter().any(|field| field.name == Name::Confirm);
-        if confirms && self.text(Name::Confirm) != self.words() {
+        if self.lacks_confirmation() {
             return Some(format!("type {:?} to confirm", self.words()));
         }
         self.operation().err()

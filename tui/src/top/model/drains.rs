@@ -82,6 +82,22 @@ impl Drains {
         self.shown.iter().rev().find(|drain| drain.nodes.contains_key(node))
     }
 
+    /// The drains that have not ended.
+    pub(crate) fn going_on(&self) -> impl Iterator<Item = &Drain> {
+        self.shown.iter().filter(|drain| drain.end.is_none())
+    }
+
+    /// The drain that goes on, if there is one only.
+    pub(crate) fn only_one(&self) -> Option<&Drain> {
+        let mut going_on = self.going_on();
+        going_on.next().filter(|_| going_on.next().is_none())
+    }
+
+    /// The drain that ended last and was not put away.
+    pub(crate) fn last_ended(&self) -> Option<&Drain> {
+        self.shown.iter().rev().find(|drain| drain.end.is_some())
+    }
+
     /// Puts away what ended. Whether there was any.
     pub(crate) fn dismiss(&mut self) -> bool {
         let before = self.shown.len();
@@ -226,7 +242,7 @@ impl Part {
         Self {
             from: wish.drained_from.max(node.keys),
             left: node.keys,
-            stopping: node.stopping.min(node.keys),
+            stopping: super::data::stopping(node),
             adrift: wish.adrift,
             taken_over,
             emptied: node.state == NodeState::Emptied || taken_over > 0,

@@ -6,21 +6,40 @@ use std::time::Duration;
 use divider::snapshot::{Changed, KeyStatus, Phase, Snapshot};
 use divider::{Key, NodeId};
 
-use super::event::{EventKind, Events};
+use super::event::{EventKind, Events, NewEvent};
+use super::happened;
+use super::node_events::NodeLines;
+use super::past::Deaths;
 use super::rate::Rate;
-use super::{happened, node_events};
-use crate::conditions::{Clock, Severity};
-use crate::output::count;
+use super::tally::Tally;
+use crate::conditions::Clock;
 
 /// What happened, and how fast.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct History {
     pub(crate) events: Events,
     pub(crate) rate: Rate,
+    /// How many keys nodes had that died before this screen was opened.
+    pub(crate) deaths: Deaths,
+    /// What happened before is among the events.
+    pub(super) knows_past: bool,
+    /// The line of this second about keys.
+    tally: Option<KeyLine>,
+    /// The lines of this second about nodes.
+    nodes: NodeLines,
     /// The newest changes of keys, for the cards of keys.
     steps: VecDeque<Step>,
     /// How long the last hand-overs took of which the stop was seen.
     spans: VecDeque<Duration>,
+}
+
+/// One second of changes of keys: one line, however many they are.
+#[derive(Debug, Clone, Default)]
+struct KeyLine {
+    unix_second: u64,
+    tally: Tally,
+    /// The event that says it.
+    event: Option<u64>,
 }
 
 /// A change of one key.
@@ -56,20 +75,6 @@ pub(crate) enum What {
 const STEPS: usize = 20_000;
 /// So many hand-overs the median is of.
 const SPANS: usize = 512;
-/// So many changes of keys that come at once are told one by one.
-const TOLD: usize = 12;
-
-/// How many keys changed how at once.
-#[derive(Debug, Default)]
-struct Tally {
-    announced: u64,
-    gone: u64,
-    stopping: u64,
-    moved: u64,
-    taken: u64,
-    orphaned: u64,
-}
-
 impl History {
     /// Compares two snapshots where they differ.
     pub(crate) fn on_update(
@@ -80,7 +85,7 @@ impl History {
         now: Clock,
     ) -> Vec<Step> {
         for node in &changed.nodes {
-            node_events::push(&mut self.events, old.node(node), new.node(node), now.unix_ms);
+            self.nodes.on_node(&mut self.events, old.node(node), new.node(node), now.unix_ms);
         }
         let steps = changed.keys.iter().filter_map(|key| step(key, old, new, now));
         let steps: Vec<Step> = steps.collect();
@@ -90,24 +95,34 @@ impl History {
     }
 
     fn on_steps(&mut self, steps: &[Step], now: Clock) {
-        let mut tally = Tally::default();
+        if !steps.is_empty() {
+            self.on_tally(steps, now);
+        }
         for step in steps {
-            tally.add(step.what);
-            if steps.len() <= TOLD {
-                self.events.push(step.unix_ms, EventKind::Key, step.severity(), step.sentence());
-            }
             if let What::Moved(Some(span)) = step.what {
                 push(&mut self.spans, span, SPANS);
             }
         }
-        if steps.len() > TOLD {
-            let severity = if tally.orphaned > 0 { Severity::Warning } else { Severity::Note };
-            self.events.push(now.unix_ms, EventKind::Key, severity, tally.sentence());
-        }
         for step in &steps[steps.len().saturating_sub(STEPS)..] {
             push(&mut self.steps, step.clone(), STEPS);
         }
-        self.rate.add(tally.moved + tally.taken, now.at);
+    }
+
+    /// Counts changes, in the line of this second.
+    fn on_tally(&mut self, steps: &[Step], now: Clock) {
+        let unix_second = now.unix_ms / 1000;
+        if self.tally.as_ref().is_none_or(|open| open.unix_second != unix_second) {
+            self.tally = Some(KeyLine { unix_second, ..KeyLine::default() });
+        }
+        let Some(open) = &mut self.tally else { return };
+        let before = open.tally.moves();
+        for step in steps {
+            open.tally.add(step);
+        }
+        let (severity, text) = (open.tally.severity(), open.tally.sentence());
+        let event = NewEvent { unix_ms: now.unix_ms, kind: EventKind::Key, severity, text };
+        open.event = Some(self.events.push_or_replace(open.event, event));
+        self.rate.add(open.tally.moves() - before, now.at);
     }
 
     /// What became of one key, the newest first.
@@ -179,38 +194,5 @@ impl Step {
             What::Orphaned => format!("{key} lost its owner {from}"),
             What::Restarted => format!("{key} runs on {to}"),
         }
-    }
-
-    fn severity(&self) -> Severity {
-        if self.what == What::Orphaned { Severity::Warning } else { Severity::Note }
-    }
-}
-
-impl Tally {
-    fn add(&mut self, what: What) {
-        match what {
-            What::Announced => self.announced += 1,
-            What::Gone => self.gone += 1,
-            What::Stopping => self.stopping += 1,
-            What::Moved(_) => self.moved += 1,
-            What::Taken => self.taken += 1,
-            What::Orphaned => self.orphaned += 1,
-            What::Restarted => {}
-        }
-    }
-
-    fn sentence(&self) -> String {
-        let parts = [
-            (self.moved, "moved"),
-            (self.taken, "taken"),
-            (self.orphaned, "lost their owner"),
-            (self.announced, "announced"),
-            (self.stopping, "stopping"),
-            (self.gone, "gone"),
-        ];
-        let said = parts.iter().filter(|(keys, _)| *keys > 0);
-        let said: Vec<String> =
-            said.map(|(keys, what)| format!("{} {what}", count(*keys, "key"))).collect();
-        if said.is_empty() { "many keys restarted".to_owned() } else { said.join(", ") }
     }
 }

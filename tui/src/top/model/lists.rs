@@ -154,15 +154,11 @@ impl Model {
     }
 
     fn list_events(&mut self) {
-        let filter = &self.events.filter;
+        let (filter, now_ms) = (&self.events.filter, self.now.unix_ms);
         let shown = self.data.history.events.iter().filter(|event| {
-            let facts = Facts {
-                name: &event.text,
-                node: "",
-                state: event.kind.as_str(),
-                age: Duration::ZERO,
-            };
-            filter.is_empty() || filter.shows(&facts)
+            let age = Duration::from_millis(now_ms.saturating_sub(event.unix_ms));
+            let (name, state) = (event.text.as_str(), event.kind.as_str());
+            filter.is_empty() || filter.shows(&Facts { name, node: None, state, age })
         });
         let numbers = shown.map(|event| event.number);
         let numbers =
@@ -182,9 +178,10 @@ impl Model {
         };
         let filter = &self.groups.filter;
         let shown = |row: &&GroupRow| {
-            let facts =
-                Facts { name: row.group.as_str(), node: "", state: "", age: Duration::ZERO };
-            filter.shows(&facts)
+            let worst = row.numbers.as_ref().ok().and_then(|numbers| numbers.worst);
+            let state = worst.map_or("", NodeState::as_str);
+            let name = row.group.as_str();
+            filter.shows(&Facts { name, node: None, state, age: Duration::ZERO })
         };
         let mut rows: Vec<&GroupRow> = rows.iter().filter(shown).collect();
         let sort = self.groups.sort;
@@ -199,13 +196,13 @@ impl Model {
 
 fn node_facts(node: &NodeStatus, now: Moment) -> Facts<'_> {
     let (name, age) = (node.node.as_str(), now.since(node.since));
-    Facts { name, node: name, state: node.state.as_str(), age }
+    Facts { name, node: Some(name), state: node.state.as_str(), age }
 }
 
 fn key_facts<'a>(key: &'a Key, status: &'a KeyStatus, now: Moment) -> Facts<'a> {
     Facts {
         name: key.as_str(),
-        node: status.owner.as_ref().map_or("", |owner| owner.as_str()),
+        node: Some(status.owner.as_ref().map_or("", |owner| owner.as_str())),
         state: status.phase.as_str(),
         age: now.since(status.since),
     }

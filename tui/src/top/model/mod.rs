@@ -11,11 +11,14 @@ pub(crate) mod line;
 mod lists;
 mod node_events;
 pub(crate) mod operation;
+mod past;
 pub(crate) mod plan;
 pub(crate) mod rate;
 pub(crate) mod settings;
 pub(crate) mod sort;
 pub(crate) mod table;
+mod tally;
+pub(crate) mod trend;
 mod wire;
 
 use divider::snapshot::{Candidate, Moment, Snapshot};
@@ -42,6 +45,8 @@ pub(crate) struct Model {
     pub(crate) data: Data,
     pub(crate) settings: Settings,
     pub(crate) view: View,
+    /// The view that was shown before.
+    pub(crate) last_view: View,
     pub(crate) nodes: Table<NodeId>,
     pub(crate) keys: Table<Key>,
     pub(crate) moves: Table<Key>,
@@ -60,6 +65,10 @@ pub(crate) struct Model {
     pub(crate) denied: Option<String>,
     /// The screen is paused since then.
     pub(crate) paused: Option<Clock>,
+    /// When the group was opened here, in Unix milliseconds.
+    pub(crate) opened_ms: u64,
+    /// When the group was heard of last: a record came, or everything was read.
+    pub(crate) heard: Option<Clock>,
     /// Nothing was heard of the group since then: nobody is judged later than this.
     pub(crate) unheard: Option<Clock>,
     /// The list of keys was last worked out then.
@@ -104,6 +113,27 @@ impl View {
             Self::Events => "Events",
             Self::Groups => "Groups",
         }
+    }
+
+    /// Its name in the palette.
+    pub(crate) const fn command(self) -> &'static str {
+        match self {
+            Self::Nodes => "nodes",
+            Self::Keys => "keys",
+            Self::Moves => "moves",
+            Self::Events => "events",
+            Self::Groups => "groups",
+        }
+    }
+
+    /// Whether a word of the palette is for it.
+    pub(crate) fn is_called(self, name: &str) -> bool {
+        let more = match self {
+            Self::Nodes => "no",
+            Self::Groups => "ns",
+            _ => return name == self.command(),
+        };
+        name == self.command() || name == more
     }
 
     /// Its place among all, from 0 on.
@@ -151,6 +181,8 @@ pub(crate) struct Typing {
 pub(crate) enum TypedFor {
     Filter,
     Command,
+    /// The name of the file that the list is written to.
+    Export,
 }
 
 /// What is known of the account's groups.
@@ -160,6 +192,16 @@ pub(crate) enum Known {
     NotAsked,
     Groups(Vec<GroupRow>),
     Failed(String),
+}
+
+impl Known {
+    /// How many groups are known.
+    pub(crate) fn len(&self) -> usize {
+        match self {
+            Self::Groups(rows) => rows.len(),
+            Self::NotAsked | Self::Failed(_) => 0,
+        }
+    }
 }
 
 /// One group, in a few numbers.
@@ -203,6 +245,7 @@ impl Model {
             data: Data::new(empty.incomplete().build()),
             settings,
             view: View::Nodes,
+            last_view: View::Nodes,
             nodes: Table::new(Sort::by(1)),
             keys: Table::new(Sort::by(0)),
             moves: Table::new(Sort::by(4)),
@@ -216,6 +259,8 @@ impl Model {
             note: None,
             denied: None,
             paused: None,
+            opened_ms: now.unix_ms,
+            heard: None,
             unheard: None,
             keys_listed: None,
             dirty: true,

@@ -47,6 +47,11 @@ impl Rate {
         self.seconds.iter().skip(self.seconds.len().saturating_sub(count)).copied()
     }
 
+    /// Moves in the last second that is over.
+    pub(crate) fn last_second(&self) -> u64 {
+        self.seconds.iter().rev().nth(1).copied().unwrap_or(0)
+    }
+
     /// Moves a second over the last ten seconds, in tenths.
     pub(crate) fn tenths(&self) -> u64 {
         self.last(10).sum()

@@ -12,12 +12,16 @@ pub(crate) enum Wire {
     /// No group is open.
     #[default]
     Connecting,
+    /// There are several groups, and one has to be chosen.
+    Choosing,
     /// The group could not be opened; it is tried again.
     NotOpen(NotOpen),
     /// What is there is being read.
     Reading { records: u64 },
     /// Every change is heard of.
     Live,
+    /// Neither the watch nor the store says anything: it is busy, or gone.
+    Silent { since: Moment },
     /// The store is lost; it is tried again.
     Lost { error: String, since: Moment, attempts: u32, retry: Moment },
     /// It is read from a file: it is as it was then.
@@ -53,6 +57,7 @@ impl Wire {
             Link::Opening => Self::Reading { records: 0 },
             Link::Reading { records } => Self::Reading { records: *records },
             Link::Live => Self::Live,
+            Link::Silent { since } => Self::Silent { since: *since },
             Link::Lost { error, since, attempts, retry } => Self::Lost {
                 error: error.to_string(),
                 since: *since,
@@ -68,7 +73,9 @@ impl Wire {
         let why = match self {
             Self::Live => return None,
             Self::Connecting | Self::NotOpen(_) => "not connected yet",
+            Self::Choosing => "no group is open",
             Self::Reading { .. } => "still reading the group",
+            Self::Silent { .. } => "the server is silent",
             Self::Lost { .. } => "connection lost",
             Self::File => "a file is shown",
         };
@@ -78,6 +85,9 @@ impl Wire {
     /// For how long nothing has come in though the link is live and nodes ought to beat: longer
     /// than three heartbeats of the node that beats slowest.
     pub(crate) fn stale(&self, snapshot: &Snapshot, now: Moment) -> Option<Duration> {
+        if let Self::Silent { since } = self {
+            return Some(now.since(*since));
+        }
         let beats = |state| !matches!(state, NodeState::Lost | NodeState::Absent);
         let there = snapshot.nodes().filter(|node| beats(node.state));
         let (last, lease) = there.fold((None, Duration::ZERO), |(last, lease), node| {
@@ -89,6 +99,10 @@ impl Wire {
 
     /// When it is tried again, in words.
     pub(crate) fn retry(attempts: u32, retry: Moment, now: Moment) -> String {
-        format!("retry {} in {}", attempts.saturating_add(1), age(retry.since(now)))
+        let number = attempts.saturating_add(1);
+        match retry.since(now) {
+            Duration::ZERO => format!("retry {number} is under way"),
+            wait => format!("retry {number} in {}", age(wait)),
+        }
     }
 }

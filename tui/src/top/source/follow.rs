@@ -25,6 +25,7 @@ pub(super) async fn follow(
     tell: mpsc::Sender<News>,
 ) -> (Next, mpsc::Receiver<Ask>) {
     let mut watch = opened.group.watch();
+    drop(tokio::spawn(tell_past(opened.group.clone(), tell.clone())));
     let mut info = interval(INFO);
     info.set_missed_tick_behavior(MissedTickBehavior::Skip);
     let mut not_before = Instant::now();
@@ -71,6 +72,16 @@ async fn later(watch: &mut GroupWatch, not_before: Instant) -> Update {
     }
 }
 
+/// So far back the events go. A clock shows no more.
+const PAST: Duration = Duration::from_hours(12);
+
+/// What happened before. Where that cannot be read, the events begin now.
+async fn tell_past(group: Group, tell: mpsc::Sender<News>) {
+    if let Ok(history) = group.history(PAST).await {
+        let _ = tell.send(News::Past(history.entries)).await;
+    }
+}
+
 async fn tell_info(group: Group, tell: mpsc::Sender<News>) {
     let asked = Instant::now();
     if let Ok(info) = group.info().await {
@@ -105,10 +116,7 @@ fn answer_to(
             return None;
         }
         Ask::Groups => {
-            let (account, tell) = (opened.account.clone(), tell.clone());
-            tokio::spawn(async move {
-                let _ = tell.send(News::Groups(groups::rows(&account).await)).await;
-            });
+            tokio::spawn(groups::tell(Some(opened.account.clone()), tell.clone()));
             return None;
         }
         Ask::Switch(_) | Ask::Context(_) | Ask::Resync => return None,

@@ -5,15 +5,26 @@ use std::time::Duration;
 use divider::snapshot::{NodeState, Snapshot};
 use divider::store::nats::NatsAccount;
 use divider::{Group, GroupName};
+use tokio::sync::mpsc;
 
 use crate::conditions::spread;
 use crate::top::model::{GroupNumbers, GroupRow};
+use crate::top::update::News;
 
 /// So long one group may take to be read.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// Tells what there is in the account, once it is read.
+pub(super) async fn tell(account: Option<NatsAccount>, tell: mpsc::Sender<News>) {
+    let rows = match account {
+        Some(account) => rows(&account).await,
+        None => Err("not connected".to_owned()),
+    };
+    let _ = tell.send(News::Groups(rows)).await;
+}
+
 /// Reads every group of the account once, one after another.
-pub(super) async fn rows(account: &NatsAccount) -> Result<Vec<GroupRow>, String> {
+async fn rows(account: &NatsAccount) -> Result<Vec<GroupRow>, String> {
     let groups = account.groups().await.map_err(|error| crate::output::chain(&error))?;
     let mut rows = Vec::with_capacity(groups.len());
     for group in groups {

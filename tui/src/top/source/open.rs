@@ -64,7 +64,11 @@ impl Opener {
             // Whoever asks to leave, or for another group, does not wait for a server.
             let failure = tokio::select! {
                 opened = self.try_to_open() => match opened {
-                    Ok(opened) => {
+                    Ok(None) => {
+                        tell.send(News::Choose).await.map_err(|_| Next::Nothing)?;
+                        return Err(self.next_while_closed(asks, tell).await);
+                    }
+                    Ok(Some(opened)) => {
                         let news = News::Open {
                             group: opened.group.name().clone(),
                             server: opened.server.clone(),
@@ -92,17 +96,21 @@ impl Opener {
         }
     }
 
-    async fn try_to_open(&mut self) -> Result<Opened, Failure> {
+    /// Opens the group. `None`: there are several, and none was chosen.
+    async fn try_to_open(&mut self) -> Result<Option<Opened>, Failure> {
         let connected = match &self.connected {
             Some(connected) => connected,
             None => self.connected.insert(self.connection.connect().await?),
         };
         let group = match &self.group {
             Some(group) => group.clone(),
-            None => first_group(connected).await?,
+            None => match only_group(connected).await? {
+                Some(group) => group,
+                None => return Ok(None),
+            },
         };
         self.group = Some(group.clone());
-        connected.open_group(group).await
+        connected.open_group(group).await.map(Some)
     }
 
     /// Without a group there are the account's groups to be asked for, and another to be chosen.
@@ -118,11 +126,8 @@ impl Opener {
                 Some(Ask::Context(name)) => return Next::Context(name),
                 Some(Ask::Resync) => return Next::Same,
                 Some(Ask::Groups) => {
-                    let rows = match &self.connected {
-                        Some(connected) => groups::rows(&connected.account).await,
-                        None => Err("not connected".to_owned()),
-                    };
-                    let _ = tell.send(News::Groups(rows)).await;
+                    let account = self.connected.as_ref().map(|to| to.account.clone());
+                    tokio::spawn(groups::tell(account, tell.clone()));
                 }
                 Some(_) => {}
             }
@@ -130,14 +135,15 @@ impl Opener {
     }
 }
 
-/// The group that was asked for; of several, none of which was, the first: the others are listed.
-async fn first_group(connected: &Connected) -> Result<GroupName, Failure> {
+/// The group that was asked for, or the only one there is. `None`: there are several.
+async fn only_group(connected: &Connected) -> Result<Option<GroupName>, Failure> {
     if let Some(group) = connected.wanted() {
-        return Ok(group.clone());
+        return Ok(Some(group.clone()));
     }
-    let groups = connected.groups().await?;
+    let mut groups = connected.groups().await?.into_iter();
     let none = || Failure::new(Exit::NotFound, "no groups in this account (bucket divider_*)");
-    groups.into_iter().next().ok_or_else(none)
+    let first = groups.next().ok_or_else(none)?;
+    Ok(groups.next().is_none().then_some(first))
 }
 
 async fn next_of(asks: &mut mpsc::Receiver<Ask>) -> Next {

@@ -1,13 +1,8 @@
 //! Doing what a key, the menu or the palette asks for.
 
-use divider::NodeId;
-use divider::snapshot::Mode;
-use divider::snapshot::NodeStatus;
-
 use super::action::Action;
 use super::{Ask, Effect};
 use crate::conditions::Severity;
-use crate::top::model::dialog::{Dialog, Task};
 use crate::top::model::line::Line;
 use crate::top::model::sort::Sort;
 use crate::top::model::table::Table;
@@ -38,6 +33,8 @@ impl Model {
             Action::Show(view) => return self.show(view),
             Action::NextView => return self.show_next(1),
             Action::PreviousView => return self.show_next(View::ALL.len() - 1),
+            Action::LastView => return self.show(self.last_view),
+            Action::ShowAll => self.show_all(),
             Action::Filter => self.type_for(TypedFor::Filter),
             Action::Palette => self.type_for(TypedFor::Command),
             Action::Help => self.overlay = Overlay::Help(0),
@@ -72,7 +69,7 @@ impl Model {
                 return vec![Effect::Mouse(settings.mouse)];
             }
             Action::Copy => return self.copy(),
-            Action::Export => return self.export(),
+            Action::Export => self.type_for(TypedFor::Export),
             Action::Redraw => return vec![Effect::Redraw],
             Action::Resync if matches!(self.wire, Wire::Lost { .. }) => {
                 self.say(Severity::Note, "connection lost: reconnecting");
@@ -82,79 +79,6 @@ impl Model {
             _ => {}
         }
         Vec::new()
-    }
-
-    /// Why an action cannot be done now, if that is so.
-    pub(crate) fn why_not(&self, action: Action) -> Option<String> {
-        if !action.is_mutation() {
-            return None;
-        }
-        if let Some(why) = self.why_read_only() {
-            return Some(format!("read-only: {why}"));
-        }
-        if !action.is_for_nodes() {
-            return None;
-        }
-        let meant = self.meant_nodes();
-        if meant.is_empty() {
-            return Some("no node is selected".to_owned());
-        }
-        let fits = |node: &&NodeStatus| fits(action, node);
-        let any = meant.iter().filter_map(|id| self.data.live.node(id)).any(|node| fits(&node));
-        (!any).then(|| match action {
-            Action::Undo => "the node is neither cordoned nor drained".to_owned(),
-            Action::PauseDrain => "the node is not being drained".to_owned(),
-            Action::Cordon => "the node is already cordoned".to_owned(),
-            _ => "the node is already being drained".to_owned(),
-        })
-    }
-
-    /// The nodes that an action is for.
-    pub(crate) fn meant_nodes(&self) -> Vec<NodeId> {
-        match self.view {
-            View::Nodes => self.nodes.meant(),
-            _ => self.selected_node().cloned().into_iter().collect(),
-        }
-    }
-
-    fn open_dialog(&mut self, action: Action) -> Vec<Effect> {
-        let live = &self.data.live;
-        let mut nodes = self.meant_nodes();
-        nodes.retain(|id| live.node(id).is_some_and(|node| fits(action, node)));
-        let is_paused = |id: &NodeId| {
-            live.node(id).and_then(|node| node.desired.as_ref()).is_some_and(|wish| wish.paused)
-        };
-        let task = match action {
-            Action::Drain => Task::Drain,
-            Action::Cordon => Task::Cordon,
-            Action::Undo => Task::Undo,
-            Action::Affinity => Task::Affinity,
-            Action::PauseDrain if nodes.iter().all(is_paused) => Task::Continue,
-            Action::PauseDrain => Task::Pause,
-            Action::Freeze if live.freeze().is_some() => Task::Thaw,
-            Action::Freeze => Task::Freeze,
-            _ => Task::Rebalance,
-        };
-        let nodes = if action.is_for_nodes() { nodes } else { Vec::new() };
-        self.start(task, nodes)
-    }
-
-    /// Opens a dialog, and asks for its plan.
-    pub(super) fn start(&mut self, task: Task, nodes: Vec<NodeId>) -> Vec<Effect> {
-        self.overlay = Overlay::Dialog(Box::new(Dialog::new(task, nodes)));
-        self.ask_for_plan()
-    }
-
-    /// Asks for the plan of the dialog that is open.
-    pub(super) fn ask_for_plan(&self) -> Vec<Effect> {
-        let Overlay::Dialog(dialog) = &self.overlay else { return Vec::new() };
-        match dialog.task {
-            Task::Drain => vec![Effect::Ask(Ask::DrainPlan(dialog.nodes.clone()))],
-            Task::Undo | Task::Rebalance => {
-                vec![Effect::Ask(Ask::RebalancePlan(dialog.nodes.clone()))]
-            }
-            _ => Vec::new(),
-        }
     }
 
     fn go(&mut self, to: impl Fn(usize) -> usize) {
@@ -185,7 +109,7 @@ impl Model {
     fn open(&mut self) -> Vec<Effect> {
         match self.view {
             View::Groups => match self.groups.selected() {
-                Some(group) if *group != self.place.group => {
+                Some(group) if *group != self.place.group || self.wire == Wire::Choosing => {
                     return vec![Effect::Ask(Ask::Switch(group.clone()))];
                 }
                 _ => return self.show(View::Nodes),
@@ -222,7 +146,19 @@ impl Model {
         }
     }
 
+    /// Takes off whatever hides rows, and the marks.
+    fn show_all(&mut self) {
+        self.nodes.marks.clear();
+        self.set_filter("");
+        if self.settings.trouble {
+            let _ = self.switch(Action::Trouble);
+        }
+    }
+
     pub(super) fn show(&mut self, view: View) -> Vec<Effect> {
+        if view != self.view {
+            self.last_view = self.view;
+        }
         self.view = view;
         self.set_stale();
         if view == View::Groups {
@@ -243,19 +179,14 @@ impl Model {
         let line = match what {
             TypedFor::Filter => Line::new(before.clone()),
             TypedFor::Command => Line::default(),
+            TypedFor::Export => Line::new(self.export_name()),
         };
         self.typing = Some(Typing { what, line, before, older: None });
     }
 
     fn sort(&mut self, action: Action) {
         let columns = columns(self.view);
-        let sort = match self.view {
-            View::Nodes => &mut self.nodes.sort,
-            View::Keys => &mut self.keys.sort,
-            View::Moves => &mut self.moves.sort,
-            View::Events => &mut self.events.sort,
-            View::Groups => &mut self.groups.sort,
-        };
+        let sort = self.sort_of_view();
         match action {
             Action::SortLeft => sort.step(-1, columns.len()),
             Action::SortRight => sort.step(1, columns.len()),
@@ -270,6 +201,28 @@ impl Model {
         }
         self.set_stale();
         self.keys_listed = None;
+    }
+
+    /// Sorts by a column, or turns the order round where it is sorted by that.
+    pub(super) fn sort_by_column(&mut self, at: usize) {
+        let sort = self.sort_of_view();
+        if sort.column == at {
+            sort.reverse = !sort.reverse;
+        } else {
+            *sort = Sort::by(at);
+        }
+        self.set_stale();
+        self.keys_listed = None;
+    }
+
+    fn sort_of_view(&mut self) -> &mut Sort {
+        match self.view {
+            View::Nodes => &mut self.nodes.sort,
+            View::Keys => &mut self.keys.sort,
+            View::Moves => &mut self.moves.sort,
+            View::Events => &mut self.events.sort,
+            View::Groups => &mut self.groups.sort,
+        }
     }
 
     fn mark(&mut self, action: Action) {
@@ -317,17 +270,5 @@ impl Model {
         let Some(name) = name else { return Vec::new() };
         self.say(Severity::Note, format!("copied {name}"));
         vec![Effect::Copy(name)]
-    }
-}
-
-/// Whether an action has something to do on a node.
-fn fits(action: Action, node: &NodeStatus) -> bool {
-    let mode = node.desired.as_ref().map_or(Mode::Active, |wish| wish.mode);
-    match action {
-        Action::Undo => mode != Mode::Active,
-        Action::PauseDrain => mode == Mode::Drain,
-        Action::Cordon => mode != Mode::Cordon,
-        Action::Drain => mode != Mode::Drain,
-        _ => true,
     }
 }

@@ -22,6 +22,8 @@ pub(crate) const WITH_WORD: &[(&str, &str)] = &[
     ("affinity", "set a node's affinity"),
     ("filter", "filter the list"),
     ("theme", "auto, dark, light, cb, mono"),
+    ("describe", "all about a node or a key"),
+    ("export", "write the list to a file"),
 ];
 
 /// So many commands are remembered.
@@ -73,7 +75,18 @@ impl Model {
         if word.is_empty() {
             return self.on_bare_command(name);
         }
+        if let Some(view) = View::ALL.into_iter().find(|view| view.is_called(name)) {
+            let effects = self.show(view);
+            self.set_filter(word.strip_prefix('/').unwrap_or(word));
+            return effects;
+        }
         match name {
+            "get" => self.on_command(word),
+            "describe" if Key::new(word).is_ok_and(|key| self.snapshot().key(&key).is_some()) => {
+                self.go_to_key(word)
+            }
+            "describe" => self.describe_node(word),
+            "export" => self.export_as(word),
             "node" => self.go_to_node(word),
             "key" => self.go_to_key(word),
             "group" => self.go_to_group(word),
@@ -96,7 +109,14 @@ impl Model {
     }
 
     fn on_bare_command(&mut self, name: &str) -> Vec<Effect> {
-        let name = if name == "q" { "quit" } else { name };
+        let name = match name {
+            "q" | "q!" | "exit" => "quit",
+            "h" => "help",
+            name => match View::ALL.into_iter().find(|view| view.is_called(name)) {
+                Some(view) => view.command(),
+                None => name,
+            },
+        };
         let exact = BINDINGS.iter().find(|binding| binding.name == name);
         let best = || {
             let best = suggestions(name).first().copied()?;
@@ -125,6 +145,15 @@ impl Model {
         self.set_filter("");
         self.list();
         self.nodes.select(&id);
+        effects
+    }
+
+    fn describe_node(&mut self, word: &str) -> Vec<Effect> {
+        let word = word.strip_prefix("node/").unwrap_or(word);
+        let effects = self.go_to_node(word);
+        if self.nodes.selected().is_some_and(|id| id.as_str() == word) {
+            self.overlay = Overlay::Card(0);
+        }
         effects
     }
 

@@ -54,6 +54,7 @@ impl Model {
             Ok(operation) => self.operate(operation, &reason),
             Err(error) => {
                 dialog.error = Some(error);
+                dialog.go_to_confirmation();
                 Vec::new()
             }
         }

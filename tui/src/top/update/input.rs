@@ -1,16 +1,14 @@
-//! Keys, the mouse, and what is pasted.
+//! Keys, and what is pasted.
 
-use ratatui::crossterm::event::{
-    KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent, MouseEventKind,
-};
+use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 use super::action::{Action, BINDINGS, Binding, Chord, bound};
 use super::{Ask, Effect};
+use crate::conditions::Severity;
 use crate::top::model::filter::Filter;
 use crate::top::model::line::Line;
 use crate::top::model::table::Table;
 use crate::top::model::{Model, Overlay, TypedFor, View};
-use crate::top::view::layout::Areas;
 
 impl Model {
     pub(super) fn on_key(&mut self, key: KeyEvent) -> Vec<Effect> {
@@ -25,7 +23,7 @@ impl Model {
         match &self.overlay {
             Overlay::None => match bound(key) {
                 Some(action) => self.act_and_follow(action),
-                None => Vec::new(),
+                None => self.unknown_key(key),
             },
             Overlay::Help(_) => self.on_help_key(key),
             Overlay::Card(_) => self.on_card_key(key),
@@ -35,8 +33,16 @@ impl Model {
         }
     }
 
+    fn unknown_key(&mut self, key: KeyEvent) -> Vec<Effect> {
+        if let Some(chord) = Chord::of(key) {
+            let text = format!("no action on key {}; ? shows the keys", chord.label());
+            self.say(Severity::Note, text);
+        }
+        Vec::new()
+    }
+
     /// Does something, and has the card of another row follow.
-    fn act_and_follow(&mut self, action: Action) -> Vec<Effect> {
+    pub(super) fn act_and_follow(&mut self, action: Action) -> Vec<Effect> {
         let before = self.selected_key().cloned();
         let mut effects = self.act(action);
         self.list();
@@ -181,6 +187,7 @@ impl Model {
                 Vec::new()
             }
             TypedFor::Command => self.on_command(text),
+            TypedFor::Export => self.export_as(text),
         }
     }
 
@@ -198,58 +205,38 @@ impl Model {
         Vec::new()
     }
 
+    /// The filter of the view.
+    pub(crate) fn filter(&self) -> &Filter {
+        match self.view {
+            View::Nodes => &self.nodes.filter,
+            View::Keys => &self.keys.filter,
+            View::Moves => &self.moves.filter,
+            View::Events => &self.events.filter,
+            View::Groups => &self.groups.filter,
+        }
+    }
+
     /// The text of the filter of the view.
     pub(crate) fn filter_text(&self) -> &str {
-        match self.view {
-            View::Nodes => self.nodes.filter.text(),
-            View::Keys => self.keys.filter.text(),
-            View::Moves => self.moves.filter.text(),
-            View::Events => self.events.filter.text(),
-            View::Groups => self.groups.filter.text(),
-        }
+        self.filter().text()
     }
 
     /// Filters the view.
     pub(super) fn set_filter(&mut self, text: &str) {
-        fn set<I>(table: &mut Table<I>, text: &str) {
-            table.filter = Filter::parse(text);
+        fn set<I>(table: &mut Table<I>, filter: Filter) {
+            table.filter = filter;
             table.stale = true;
         }
+        let filter = Filter::parse(text, self.view);
         match self.view {
-            View::Nodes => set(&mut self.nodes, text),
-            View::Keys => set(&mut self.keys, text),
-            View::Moves => set(&mut self.moves, text),
-            View::Events => set(&mut self.events, text),
-            View::Groups => set(&mut self.groups, text),
+            View::Nodes => set(&mut self.nodes, filter),
+            View::Keys => set(&mut self.keys, filter),
+            View::Moves => set(&mut self.moves, filter),
+            View::Events => set(&mut self.events, filter),
+            View::Groups => set(&mut self.groups, filter),
         }
         self.keys_listed = None;
         self.dirty = true;
-    }
-
-    pub(super) fn on_mouse(&mut self, mouse: MouseEvent) -> Vec<Effect> {
-        if !self.settings.mouse || !matches!(self.overlay, Overlay::None) {
-            return Vec::new();
-        }
-        match mouse.kind {
-            MouseEventKind::ScrollDown => self.act_and_follow(Action::Down),
-            MouseEventKind::ScrollUp => self.act_and_follow(Action::Up),
-            MouseEventKind::Down(MouseButton::Left) => self.on_click(mouse.column, mouse.row),
-            _ => Vec::new(),
-        }
-    }
-
-    fn on_click(&mut self, column: u16, row: u16) -> Vec<Effect> {
-        self.dirty = true;
-        let areas = Areas::of(self);
-        let Some(line) = areas.row_at(column, row) else { return Vec::new() };
-        match self.view {
-            View::Nodes => click(&mut self.nodes, line),
-            View::Keys => click(&mut self.keys, line),
-            View::Moves => click(&mut self.moves, line),
-            View::Events => click(&mut self.events, line),
-            View::Groups => click(&mut self.groups, line),
-        }
-        self.ask_for_suitors()
     }
 }
 
@@ -281,13 +268,5 @@ pub(super) fn edit(line: &mut Line, key: KeyEvent) {
         KeyCode::Home => line.home(),
         KeyCode::End => line.end(),
         _ => {}
-    }
-}
-
-/// Goes to a row of those that are shown, if there is one.
-fn click<I: Clone + Ord>(table: &mut Table<I>, line: usize) {
-    let at = table.offset() + line;
-    if at < table.ids().len() {
-        table.go_to(at);
     }
 }

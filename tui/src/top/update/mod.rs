@@ -2,15 +2,19 @@
 
 mod act;
 pub(crate) mod action;
+mod change;
 mod command;
 pub(crate) use command::suggestions;
 mod dialog;
 mod input;
+mod mouse;
 mod news;
 #[cfg(test)]
 mod tests;
 
-use divider::group::Requester;
+use std::time::Duration;
+
+use divider::group::{HistoryEntry, Requester};
 use divider::snapshot::{Candidate, Changed, DrainPreview, Link, RebalancePreview, Snapshot};
 use divider::store::Info;
 use divider::{GroupName, Key, NodeId};
@@ -38,6 +42,8 @@ pub(crate) enum Msg {
 pub(crate) enum News {
     /// The group could not be opened.
     NotOpen(NotOpen),
+    /// The account has several groups, and none of them was asked for.
+    Choose,
     /// It goes there; what was seen elsewhere is forgotten.
     Going(Place),
     /// The contexts of the `nats` command.
@@ -48,6 +54,8 @@ pub(crate) enum News {
     Update { snapshot: Snapshot, changed: Changed, link: Link },
     /// It is a file's, made then in Unix milliseconds.
     File { snapshot: Snapshot, taken_ms: u64 },
+    /// What happened before, as the history of the group has it.
+    Past(Vec<HistoryEntry>),
     /// What the store says of the log, and after how many milliseconds.
     Info { info: Info, answer_ms: u64 },
     /// What a drain of these nodes would do.
@@ -60,6 +68,8 @@ pub(crate) enum News {
     Done { operation: Operation, result: Result<String, Failed> },
     /// The account's groups.
     Groups(Result<Vec<GroupRow>, String>),
+    /// The process stood still for so long.
+    Suspended(Duration),
     /// Something that was done here, or could not be.
     Said { text: String, failed: bool },
 }

@@ -26,7 +26,9 @@ impl Model {
             self.dirty = true;
         }
         if second {
+            self.on_silence();
             self.data.history.rate.on_time(now.at);
+            self.data.sample(now, self.unheard.is_none());
             self.data.judge(self.heard_at());
             // Ages are shown in seconds, and lists may be sorted and filtered by them.
             self.dirty = true;
@@ -35,6 +37,25 @@ impl Model {
             self.keys.stale |= self.keys.filter.is_about_age();
         }
         Vec::new()
+    }
+
+    /// While nothing is heard, nobody is judged later than what was heard last.
+    fn on_silence(&mut self) {
+        if matches!(self.wire, Wire::Live | Wire::Silent { .. }) {
+            let silent = self.wire.stale(&self.data.live, self.now.at).is_some();
+            self.unheard = self.heard.filter(|_| silent);
+        }
+    }
+
+    /// Says for how long the process stood still: after ctrl-z and `fg`, or when the machine slept.
+    fn on_suspended(&mut self, slept: Duration) {
+        // The time since the last tick: less than it was by a tick.
+        let seconds = (slept + Duration::from_millis(500)).as_secs();
+        let text = format!("this screen was suspended for {seconds} s");
+        let events = &mut self.data.history.events;
+        events.push(self.now.unix_ms, EventKind::Link, Severity::Note, text.clone());
+        self.events.stale = true;
+        self.say(Severity::Warning, text);
     }
 
     pub(super) fn on_news(&mut self, news: News) -> Vec<Effect> {
@@ -48,6 +69,11 @@ impl Model {
                 }
                 self.wire = Wire::NotOpen(not_open);
             }
+            News::Choose => {
+                self.wire = Wire::Choosing;
+                self.dirty = true;
+                return self.show(View::Groups);
+            }
             News::Going(place) => {
                 let by = self.place.by.clone();
                 self.start_anew(Place { by, ..place }, Wire::Connecting);
@@ -59,6 +85,10 @@ impl Model {
             }
             News::Open { group, server, context } => self.on_open(group, server, context),
             News::File { snapshot, taken_ms } => self.on_file(snapshot, taken_ms),
+            News::Past(entries) => {
+                self.data.history.on_past(&entries, self.opened_ms);
+                self.events.stale = true;
+            }
             News::Info { info, answer_ms } => self.data.on_info(info, answer_ms),
             News::DrainPlan { nodes, preview } => {
                 let plan = match preview {
@@ -83,6 +113,7 @@ impl Model {
                 };
                 self.groups.stale = true;
             }
+            News::Suspended(slept) => self.on_suspended(slept),
             News::Said { text, failed } => {
                 self.say(if failed { Severity::Warning } else { Severity::Note }, text);
             }
@@ -93,6 +124,11 @@ impl Model {
 
     fn on_update(&mut self, snapshot: Snapshot, changed: &Changed, link: &Link) -> Vec<Effect> {
         let was = std::mem::replace(&mut self.wire, Wire::of(link));
+        let was_heard = matches!(was, Wire::Live | Wire::Silent { .. });
+        let is_new = !was_heard || snapshot.revision() != self.data.live.revision();
+        if self.wire == Wire::Live && is_new {
+            (self.heard, self.unheard) = (Some(self.now), None);
+        }
         self.on_wire(&was);
         let digest = self.data.on_update(snapshot, changed, self.now);
         // What was read before stays on the screen until everything is read again.
@@ -119,20 +155,19 @@ impl Model {
 
     /// Says when the link is lost, and when it is back.
     fn on_wire(&mut self, was: &Wire) {
-        match &self.wire {
-            Wire::Live => self.unheard = None,
-            Wire::Lost { since, .. } => {
-                let ago = u64::try_from(self.now.at.since(*since).as_millis()).unwrap_or(0);
-                let unix_ms = self.now.unix_ms.saturating_sub(ago);
-                self.unheard.get_or_insert(Clock { at: *since, unix_ms });
-            }
-            // What is on the screen stays as it was heard until everything is read again.
-            _ => {}
+        // Else what is on the screen stays as it was heard until everything is read again.
+        if let Wire::Lost { since, .. } = &self.wire {
+            let ago = u64::try_from(self.now.at.since(*since).as_millis()).unwrap_or(0);
+            let noticed = Clock { at: *since, unix_ms: self.now.unix_ms.saturating_sub(ago) };
+            // The loss is noticed late; the last that was heard counts.
+            let heard = self.heard.filter(|heard| heard.at < noticed.at).unwrap_or(noticed);
+            self.unheard.get_or_insert(heard);
         }
         let (severity, text) = match (was, &self.wire) {
             (Wire::Lost { .. }, Wire::Lost { .. }) => return,
             (_, Wire::Lost { error, .. }) => {
-                (Severity::Warning, format!("connection lost: {error}"))
+                let server = &self.place.server;
+                (Severity::Warning, format!("connection lost to the server {server}: {error}"))
             }
             (Wire::Lost { .. } | Wire::Reading { .. }, Wire::Live) => {
                 (Severity::Note, "connected, up to date".to_owned())
@@ -169,10 +204,15 @@ impl Model {
         let same = context == self.place.context;
         let place = Place { group, context, server, ..self.place.clone() };
         let (denied, groups) = (self.denied.take(), std::mem::take(&mut self.known_groups));
+        // What was pressed before the first group was open counts.
+        let view = if self.place.is_known() { View::Nodes } else { self.view };
         self.start_anew(place, Wire::Reading { records: 0 });
         if same {
             // The account is the same, with the same rights.
             (self.denied, self.known_groups) = (denied, groups);
+        }
+        if view != View::Groups {
+            self.view = view;
         }
     }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::Words;
 use super::said;
 use super::theme::{Role, Theme};
-use super::words::{progress_bar, revision, time};
+use super::words::{counted, progress_bar, revision, time};
 use crate::output::{age, count};
 use crate::top::model::drains::{Drain, End, Part};
 use crate::top::model::{Model, Wire};
@@ -30,11 +30,18 @@ pub(super) fn lines(model: &Model) -> Vec<Words> {
 }
 
 fn lost(model: &Model) -> Vec<Words> {
+    let server = &model.place.server;
+    if let Some(silent) = model.wire.stale(&model.data.live, model.now.at) {
+        let (silent, at) = (age(silent), time(model.shown_at().unix_ms));
+        let text =
+            format!(" Nothing heard from the server {server} for {silent}; shown as of {at}.");
+        return vec![said(text, Role::Late)];
+    }
     let Wire::Lost { error, attempts, retry, .. } = &model.wire else { return Vec::new() };
     let at = revision(model.snapshot().revision());
     let next = Wire::retry(*attempts, *retry, model.now.at);
     vec![
-        said(format!(" OFFLINE, {next}: {error}"), Role::Lost),
+        said(format!(" OFFLINE: no word from the server {server}; {next}: {error}"), Role::Lost),
         said(
             format!(" Shown as of {at}, read-only; drains continue once the server is back."),
             Role::Plain,
@@ -73,6 +80,11 @@ fn going_on(model: &Model, drain: &Drain) -> Vec<Words> {
     let mut line = said(format!(" {sign} {word} "), role);
     line.push((names(drain), Role::Strong));
     let moved = total.moved();
+    if model.size.0 < 60 {
+        let (percent, left, stopping) = (total.percent(), total.left, total.stopping);
+        line.push((format!("  {percent}%  {left} left  {stopping} stopping"), Role::Plain));
+        return vec![line];
+    }
     let narrow = model.size.0 < 100;
     let mut parts = format!("  {moved} moved  {} stopping  {} left ", total.stopping, total.left);
     if !narrow {
@@ -100,7 +112,24 @@ fn going_on(model: &Model, drain: &Drain) -> Vec<Words> {
     }
     let mut lines = vec![line];
     lines.extend(waits_for(model, drain));
+    lines.extend(stands_still(model, drain, total));
     lines
+}
+
+/// A drain begins within this time, or its keys have nowhere to go.
+const BEGINS: Duration = Duration::from_secs(5);
+
+/// Why nothing moves although nothing is being stopped.
+fn stands_still(model: &Model, drain: &Drain, total: Part) -> Option<Words> {
+    let asked = Duration::from_millis(model.shown_at().unix_ms.saturating_sub(drain.asked_ms));
+    let goes_on = total.stopping > 0 || model.data.history.rate.tenths() > 0;
+    if total.left == 0 || goes_on || drain.paused || asked < BEGINS || model.unheard.is_some() {
+        return None;
+    }
+    let keys = counted(total.left, "key");
+    let text =
+        format!("   {keys} wait: no other node takes them. Resume one, or u ends the drain.");
+    Some(said(text, Role::Late))
 }
 
 /// How long it takes at the pace of the last ten seconds.

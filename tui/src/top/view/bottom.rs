@@ -1,54 +1,62 @@
-//! What is wrong, and what happened.
+//! What happened.
 
 use super::pen::Pen;
-use super::theme::{Role, severity_role};
+use super::theme::{Role, Theme, severity_role};
 use super::words::time;
-use crate::conditions::{Condition, Severity};
+use crate::conditions::Severity;
 use crate::top::model::Model;
-use crate::top::model::event::Event;
+use crate::top::model::event::{Event, EventKind};
 
-/// Draws the conditions, and the newest events below them.
+/// Draws the newest events. The last of nodes and of requests stay, however many keys move.
 pub(super) fn draw(model: &Model, pen: &mut Pen<'_>) {
     let rows = usize::from(pen.area().height);
     if rows == 0 {
         return;
     }
     pen.line(0);
-    pen.rule(Role::Dim);
-    // With few rows the events keep at least one.
-    let room = (rows - 1).saturating_sub(usize::from(rows > 2)).min(rows / 2 + 1);
-    let conditions = &model.data.conditions;
-    let shown = conditions.len().min(room);
-    for (at, condition) in conditions.iter().take(shown).enumerate() {
-        pen.line(at + 1);
-        draw_condition(condition, pen);
-        if at + 1 == shown && conditions.len() > shown {
-            pen.at_end(format!(" {} more ", conditions.len() - shown), Role::Strong);
-        }
-    }
-    let events = model.data.history.events.iter().rev().take((rows - 1).saturating_sub(shown));
-    for (at, event) in events.enumerate() {
-        pen.line(shown + 1 + at);
+    let flat = pen.theme.sign("─", "-");
+    pen.put(flat, Role::Dim).put(" events ", Role::Dim).rule(Role::Dim);
+    for (at, event) in newest(model, rows - 1).into_iter().enumerate() {
+        pen.line(1 + at);
         draw_event(event, pen);
     }
 }
 
-fn draw_condition(condition: &Condition, pen: &mut Pen<'_>) {
-    let sign = match condition.severity {
-        Severity::Critical => pen.theme.sign("✖", "x"),
-        Severity::Warning => "!",
-        Severity::Note => pen.theme.sign("·", "."),
-    };
-    let role = severity_role(condition.severity);
-    pen.put(format!(" {sign} {}: ", condition.severity.as_str()), role);
-    pen.put(condition.sentence(pen.theme.ascii), Role::Plain);
+/// The newest events, of which the last few that are not of keys are some, the newest first.
+fn newest(model: &Model, rows: usize) -> Vec<&Event> {
+    let events = &model.data.history.events;
+    let mut shown: Vec<&Event> = events.iter().rev().take(rows).collect();
+    let pinned = events.iter().rev().filter(|event| event.kind != EventKind::Key);
+    let oldest = shown.last().map_or(0, |event| event.number);
+    let pinned = pinned.take(rows.div_ceil(2)).filter(|event| event.number < oldest);
+    for event in pinned.collect::<Vec<_>>().into_iter().rev() {
+        let Some(at) = shown.iter().rposition(|event| event.kind == EventKind::Key) else { break };
+        shown.remove(at);
+        let behind = shown.iter().position(|other| other.number < event.number);
+        shown.insert(behind.unwrap_or(shown.len()), event);
+    }
+    shown
 }
 
 fn draw_event(event: &Event, pen: &mut Pen<'_>) {
+    let (sign, role) = sign(event, pen.theme);
     pen.put(" ", Role::Plain);
     pen.cell(time(event.unix_ms), 9, Role::Dim);
+    pen.put(sign, role).skip(1);
     pen.cell(event.kind.as_str(), 8, Role::Dim);
     pen.put(&event.text, severity_role(event.severity));
+}
+
+/// What kind of event it is, and how bad.
+fn sign(event: &Event, theme: Theme) -> (&'static str, Role) {
+    match (event.severity, event.kind) {
+        (Severity::Critical, _) => (theme.sign("✖", "x"), Role::Lost),
+        (Severity::Warning, _) => ("!", Role::Late),
+        (_, EventKind::Node | EventKind::Link) => (theme.sign("●", "+"), Role::Good),
+        (_, EventKind::Key) => (theme.sign("→", ">"), Role::Joining),
+        (_, EventKind::Wish | EventKind::Mine) => (theme.sign("▸", "*"), Role::Draining),
+        (_, EventKind::Group | EventKind::Problem) => (theme.sign("◆", "="), Role::Cordoned),
+    }
 }
 
 /// Draws the list of events.
@@ -57,7 +65,7 @@ pub(super) fn draw_events(model: &Model, pen: &mut Pen<'_>) {
     let headings = usize::from(pen.area().width >= 60);
     if headings > 0 {
         pen.line(0);
-        pen.put(" TIME     ABOUT   WHAT", Role::Dim);
+        pen.put(" TIME       ABOUT   WHAT", Role::Dim);
     }
     let rows = usize::from(pen.area().height).saturating_sub(headings);
     let shown = table.ids().iter().enumerate().skip(table.offset()).take(rows);

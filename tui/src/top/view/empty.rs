@@ -16,6 +16,10 @@ pub(super) fn lines(model: &Model) -> Option<Vec<Words>> {
     let empty = snapshot.nodes().len() == 0 && snapshot.counts().all() == 0;
     match &model.wire {
         Wire::Connecting => Some(vec![blank(), said(connecting(model), Role::Plain)]),
+        Wire::Choosing => {
+            let text = "  There are several groups: 5 lists them, enter opens one.";
+            Some(vec![blank(), said(text, Role::Plain)])
+        }
         Wire::NotOpen(not_open) => Some(not_open_lines(model, not_open)),
         Wire::Reading { .. } if empty => {
             Some(vec![blank(), said("  reading the group", Role::Plain)])

@@ -1,18 +1,23 @@
 //! The top of the screen: which group it is, whether what is shown is true, and how the group is.
 
-use divider::snapshot::{Moment, NodeState, NodeStatus, Snapshot, UnconfirmedStop};
+use divider::snapshot::{Moment, NodeState, NodeStatus, Phase, Snapshot, UnconfirmedStop};
 
 use super::pen::Pen;
-use super::theme::{Role, state_role};
-use super::words::{grouped, hundredths, revision, sparkline};
+use super::theme::{Role, Theme, load_role, phase_role, state_role};
+use super::words::{counted, grouped, hundredths, revision, sparkline};
 use crate::conditions::spread;
 use crate::output::age;
+use crate::top::model::data::key_counts;
 use crate::top::model::{Cause, Model, Wire};
 
 /// Draws as many of its lines as there is room for.
 pub(super) fn draw(model: &Model, pen: &mut Pen<'_>) {
     pen.line(0);
     draw_place(model, pen);
+    if matches!(model.wire, Wire::Connecting | Wire::Choosing | Wire::NotOpen(_)) {
+        // Nothing is known, which is not the same as nothing.
+        return;
+    }
     if pen.area().height >= 3 {
         pen.line(1);
         draw_counts(model, pen);
@@ -30,17 +35,21 @@ pub(super) fn badge(model: &Model) -> (String, Role) {
     match &model.wire {
         _ if model.paused.is_some() => ("PAUSED".to_owned(), Role::Late),
         Wire::Connecting => ("CONNECTING".to_owned(), Role::Joining),
+        Wire::Choosing => ("CHOOSE A GROUP".to_owned(), Role::Joining),
         Wire::NotOpen(not_open) => match not_open.cause {
             Cause::NoGroup => ("NO GROUP".to_owned(), Role::Late),
             Cause::Denied => ("DENIED".to_owned(), Role::Lost),
             Cause::Other => ("OFFLINE".to_owned(), Role::Lost),
         },
         Wire::Reading { records } => (format!("READING {}", grouped(*records)), Role::Joining),
-        Wire::Lost { since, .. } => (format!("OFFLINE {}", age(now.since(*since))), Role::Lost),
+        Wire::Lost { since, .. } => {
+            let since = model.unheard.map_or(*since, |heard| heard.at);
+            (format!("OFFLINE {}", age(now.since(since))), Role::Lost)
+        }
         Wire::File => ("FILE".to_owned(), Role::Cordoned),
-        Wire::Live => match model.wire.stale(&model.data.live, now) {
-            Some(silent) => (format!("STALE {}", age(silent)), Role::Late),
-            None => ("LIVE".to_owned(), Role::Strong),
+        Wire::Live | Wire::Silent { .. } => match model.wire.stale(&model.data.live, now) {
+            Some(silent) => (format!("SILENT {}", age(silent)), Role::Late),
+            None => ("LIVE".to_owned(), Role::Good),
         },
     }
 }
@@ -55,7 +64,8 @@ fn badge_sign(model: &Model, pen: &Pen<'_>) -> &'static str {
 
 fn draw_place(model: &Model, pen: &mut Pen<'_>) {
     let place = &model.place;
-    pen.put(" divider ", Role::Dim).put(place.group.as_str(), Role::Strong);
+    let group = if place.is_known() { place.group.as_str() } else { "no group" };
+    pen.put(" divider ", Role::Dim).put(group, Role::Strong);
     if pen.area().width >= 100 {
         if let Some(context) = &place.context {
             pen.put("  context ", Role::Dim).put(context, Role::Plain);
@@ -67,16 +77,26 @@ fn draw_place(model: &Model, pen: &mut Pen<'_>) {
     } else if let Some(context) = &place.context {
         pen.put("  ", Role::Dim).put(context, Role::Plain);
     }
+    draw_link(model, pen);
+}
+
+/// Whether what is shown is true, at the end of the line.
+pub(super) fn draw_link(model: &Model, pen: &mut Pen<'_>) {
     let (badge, role) = badge(model);
-    let mut tail = format!("{} {badge}", badge_sign(model, pen));
+    let mut tail = Vec::new();
     if model.settings.read_only.is_some() || model.denied.is_some() {
-        tail += "  READ-ONLY";
+        tail.push(("READ-ONLY  ".to_owned(), Role::Late));
     }
-    tail = format!("{tail}  {}", revision(model.snapshot().revision()));
+    if pen.area().width >= 60 {
+        let revision = revision(model.snapshot().revision());
+        tail.push((format!("{revision}  "), Role::Dim));
+    }
     if let Some(ms) = model.data.answer_ms.filter(|_| pen.area().width >= 100) {
-        tail = format!("{tail}  {ms}ms");
+        tail.push((format!("answers in {ms}ms  "), Role::Dim));
     }
-    pen.at_end(tail + " ", role);
+    let sign = badge_sign(model, pen);
+    tail.push((format!("{sign} {badge} "), role));
+    pen.words_at_end(&tail);
 }
 
 /// The states that nodes are in, the worst first, and how many.
@@ -88,30 +108,73 @@ fn states(snapshot: &Snapshot) -> Vec<(NodeState, u64)> {
     counts.into_iter().collect()
 }
 
+/// What there is of something, and how bad that is.
+type Chip = (String, Role);
+
+/// Draws chips, the worst first: those that there is room for.
+fn draw_chips(mut chips: Vec<Chip>, pen: &mut Pen<'_>) {
+    chips.sort_by_key(|(_, role)| std::cmp::Reverse(*role));
+    for (text, role) in chips {
+        if usize::from(pen.left()) < crate::output::width(&text) + 2 {
+            return;
+        }
+        pen.chip(text, role);
+    }
+}
+
+fn node_chips(snapshot: &Snapshot, theme: Theme) -> Vec<Chip> {
+    let chip = |(state, nodes): (NodeState, u64)| {
+        let text = format!("{} {} {}", theme.state_sign(state), grouped(nodes), state.as_str());
+        (text, state_role(state))
+    };
+    states(snapshot).into_iter().map(chip).collect()
+}
+
+fn key_chips(snapshot: &Snapshot, theme: Theme) -> Vec<Chip> {
+    let counts = key_counts(snapshot);
+    let phases = [
+        (Phase::Orphaned, counts.orphaned),
+        (Phase::Stopping, counts.stopping),
+        (Phase::Running, counts.running),
+    ];
+    let chip = |(phase, keys): &(Phase, u64)| {
+        let text = format!("{} {} {}", theme.phase_sign(*phase), grouped(*keys), phase.as_str());
+        (*keys > 0).then(|| (text, phase_role(*phase)))
+    };
+    phases.iter().filter_map(chip).collect()
+}
+
 fn draw_counts(model: &Model, pen: &mut Pen<'_>) {
-    let snapshot = model.snapshot();
+    let (snapshot, theme) = (model.snapshot(), pen.theme);
     pen.put(" NODES ", Role::Dim).put(grouped(snapshot.nodes().len() as u64), Role::Strong);
     pen.skip(1);
-    for (state, nodes) in states(snapshot) {
-        pen.put(format!(" {} {}", grouped(nodes), state.as_str()), state_role(state));
+    draw_chips(node_chips(snapshot, theme), pen);
+    pen.put("  KEYS ", Role::Dim).put(grouped(snapshot.counts().all()), Role::Strong).skip(1);
+    draw_chips(key_chips(snapshot, theme), pen);
+}
+
+/// Everything in one line, for screens that have no room for three.
+pub(super) fn draw_short(model: &Model, pen: &mut Pen<'_>) {
+    let (snapshot, theme) = (model.snapshot(), pen.theme);
+    let mut chips = [node_chips(snapshot, theme), key_chips(snapshot, theme)].concat();
+    if let Some(spread) = spread(snapshot) {
+        let text = format!("{}{}", hundredths(spread), theme.sign("×", "x"));
+        chips.push((text, load_role(spread)));
     }
-    let counts = snapshot.counts();
-    pen.put("   KEYS ", Role::Dim).put(grouped(counts.all()), Role::Strong).skip(1);
-    // The worst first: what does not fit is cut off.
-    if counts.orphaned > 0 {
-        pen.put(format!(" {} orphaned", grouped(counts.orphaned)), Role::Lost);
+    let (nodes, keys) = (snapshot.nodes().len() as u64, snapshot.counts().all());
+    if pen.area().width >= 60 {
+        let text = format!(" {}  {} ", counted(nodes, "node"), counted(keys, "key"));
+        pen.put(text, Role::Strong);
     }
-    if counts.stopping > 0 {
-        pen.put(format!(" {} stopping", grouped(counts.stopping)), Role::Draining);
-    }
-    pen.put(format!(" {} running", grouped(counts.running)), Role::Plain);
+    draw_chips(chips, pen);
 }
 
 fn draw_pace(model: &Model, pen: &mut Pen<'_>) {
     let snapshot = model.snapshot();
     if let Some(spread) = spread(snapshot) {
         let most = format!("{}{}", hundredths(spread), pen.theme.sign("×", "x"));
-        pen.put(" FULLEST NODE ", Role::Dim).put(most, Role::Plain).put(" its share  ", Role::Dim);
+        pen.put(" FULLEST NODE ", Role::Dim).put(most, load_role(spread));
+        pen.put(" its share  ", Role::Dim);
     }
     draw_rate(model, pen, 20);
     if let Some((node, stop)) = oldest_stop(snapshot) {
@@ -127,28 +190,6 @@ fn draw_rate(model: &Model, pen: &mut Pen<'_>, seconds: usize) {
     pen.put(" MOVES/s ", Role::Dim).put(sparkline(rate.last(seconds), theme), Role::Plain);
     let tenths = rate.tenths();
     pen.put(format!(" {}.{}", grouped(tenths / 10), tenths % 10), Role::Plain);
-}
-
-fn draw_short(model: &Model, pen: &mut Pen<'_>) {
-    let snapshot = model.snapshot();
-    pen.put(format!(" {} nodes", snapshot.nodes().len()), Role::Strong);
-    for (state, nodes) in states(snapshot) {
-        pen.put(format!(" {nodes}{}", pen.theme.state_sign(state)), state_role(state));
-    }
-    let counts = snapshot.counts();
-    pen.put(format!("  {} keys", grouped(counts.all())), Role::Strong);
-    if counts.stopping > 0 {
-        pen.put(format!("  {} stopping", grouped(counts.stopping)), Role::Draining);
-    }
-    if counts.orphaned > 0 {
-        pen.put(format!("  {} orphaned", grouped(counts.orphaned)), Role::Lost);
-    }
-    if let Some(spread) = spread(snapshot) {
-        pen.put(format!("  {}{}", hundredths(spread), pen.theme.sign("×", "x")), Role::Dim);
-    }
-    if pen.left() > 30 {
-        draw_rate(model, pen, 8);
-    }
 }
 
 /// The stop that has waited longest for its confirmation.

@@ -4,19 +4,27 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::pen::Pen;
+use super::popup;
 use super::theme::{Role, Theme};
 use super::{Words, draw_words, said};
 use crate::top::model::Model;
+use crate::top::model::operation::of;
 use crate::top::update::action::{BINDINGS, Binding, Section};
 
-/// Draws the help over the whole screen.
-pub(super) fn draw(model: &Model, from: usize, area: Rect, buffer: &mut Buffer, theme: Theme) {
-    let mut pen = Pen::new(buffer, area, theme);
-    pen.blank();
-    let lines = lines(model, area.width);
-    let from = from.min(lines.len().saturating_sub(usize::from(area.height)));
-    draw_words(&lines[from..], &mut pen);
+/// Draws the help over the screen.
+pub(super) fn draw(model: &Model, from: usize, screen: Rect, buffer: &mut Buffer, theme: Theme) {
+    let (width, height) = popup::room(screen);
+    let lines = lines(model, width);
+    let height = u16::try_from(lines.len()).unwrap_or(height).min(height);
+    let size = (width.min(if width < TWO_COLUMNS { 72 } else { TWO_COLUMNS }), height);
+    let inner = popup::open(buffer, screen, size, theme, "Keys of divider top");
+    let from = from.min(lines.len().saturating_sub(usize::from(inner.height)));
+    draw_words(&lines[from..], &mut Pen::new(buffer, inner, theme));
 }
+
+/// So wide a column of the help is, and both of them.
+const COLUMN: usize = 64;
+const TWO_COLUMNS: u16 = 128;
 
 /// The columns of the help, side by side where there is room.
 fn lines(model: &Model, width: u16) -> Vec<Words> {
@@ -24,10 +32,9 @@ fn lines(model: &Model, width: u16) -> Vec<Words> {
         Some(why) => format!(" Read-only: {why}"),
         None => " Changes need confirmation. Quitting changes nothing.".to_owned(),
     };
-    let mut lines =
-        vec![said(" divider top: keys (esc: back)", Role::Strong), said(state, Role::Plain)];
+    let mut lines = vec![said(state, Role::Plain)];
     let [moves, looks, changes] = Section::ALL.map(column);
-    if width < 116 {
+    if width < TWO_COLUMNS {
         lines.extend([moves, looks, changes].into_iter().flatten());
         return lines;
     }
@@ -40,7 +47,7 @@ fn lines(model: &Model, width: u16) -> Vec<Words> {
             let used: usize =
                 cell.map_or(0, |words| words.iter().map(|w| w.0.chars().count()).sum());
             line.extend(cell.cloned().into_iter().flatten());
-            line.push((" ".repeat(58_usize.saturating_sub(used)), Role::Plain));
+            line.push((" ".repeat(COLUMN.saturating_sub(used)), Role::Plain));
         }
         lines.push(line);
     }
@@ -57,39 +64,32 @@ fn column(section: Section) -> Vec<Words> {
 
 fn line(binding: &Binding) -> Words {
     vec![
-        (format!(" {:<13}", binding.keys()), Role::Strong),
+        (format!(" {:<19}", binding.keys()), Role::Strong),
         (format!(" {:<13}", binding.name), Role::Plain),
         (binding.help.to_owned(), Role::Dim),
     ]
 }
 
 /// Draws the menu of what can be done to the selection.
-pub(super) fn draw_menu(model: &Model, at: usize, area: Rect, buffer: &mut Buffer, theme: Theme) {
+pub(super) fn draw_menu(model: &Model, at: usize, screen: Rect, buffer: &mut Buffer, theme: Theme) {
     let items: Vec<&Binding> = Model::menu().collect();
-    let width = area.width.min(76);
-    let height = u16::try_from(items.len() + 2).unwrap_or(u16::MAX).min(area.height);
-    let (x, y) = (area.x + (area.width - width) / 2, area.y + (area.height - height) / 2);
-    let mut pen = Pen::new(buffer, Rect { x, y, width, height }, theme);
-    pen.blank();
-    pen.line(0);
+    let (width, height) = popup::room(screen);
+    let height = u16::try_from(items.len()).unwrap_or(height).min(height);
     let nodes = model.meant_nodes();
-    let whom = if nodes.is_empty() {
-        "the group".to_owned()
-    } else {
-        crate::top::model::operation::of(&nodes)
-    };
-    let head = format!("{0}{0} Actions for {whom} ", theme.sign("─", "-"));
-    pen.put(head, Role::Strong).rule(Role::Dim);
-    for (line, binding) in items.iter().enumerate() {
-        if !pen.line(line + 1) || line + 2 >= usize::from(height).max(3) && line + 1 != items.len()
-        {
-            break;
-        }
+    let whom = if nodes.is_empty() { "the group".to_owned() } else { of(&nodes) };
+    let title = format!("Actions for {whom}");
+    let inner = popup::open(buffer, screen, (width.min(76), height), theme, &title);
+    let mut pen = Pen::new(buffer, inner, theme);
+    let shown = usize::from(inner.height);
+    let from = (at + 1).saturating_sub(shown);
+    for (line, (number, binding)) in items.iter().enumerate().skip(from).take(shown).enumerate() {
+        pen.line(line);
         let why_not = model.why_not(binding.action);
         let role = if why_not.is_some() { Role::Dim } else { Role::Plain };
-        pen.skip(1).cell(binding.keys(), 8, Role::Strong).cell(binding.name, 13, role);
+        let key = binding.chords.first().map(|chord| chord.label()).unwrap_or_default();
+        pen.cell(key, 7, Role::Strong).cell(binding.name, 13, role);
         pen.put(why_not.as_deref().unwrap_or(binding.help), role);
-        if line == at {
+        if number == at {
             pen.reverse();
         }
     }

@@ -1,9 +1,10 @@
 //! All there is to know of a key: why it does not run, or why it runs where it does.
 
 use divider::Key;
-use divider::snapshot::{Candidate, Ineligible, KeyStatus, NodeState, Phase};
+use divider::snapshot::{Candidate, Ineligible, KeyStatus, NodeState, Phase, UnconfirmedStop};
 
 use super::lists::step;
+use super::plan::paragraph;
 use super::theme::{Role, Theme, phase_role};
 use super::words::time;
 use super::{Words, said};
@@ -14,14 +15,14 @@ use crate::top::model::Model;
 const SUITORS: usize = 8;
 
 /// The lines of the card of the key that is selected.
-pub(super) fn lines(model: &Model) -> Vec<Words> {
+pub(super) fn lines(model: &Model, width: u16) -> Vec<Words> {
     let Some(key) = model.selected_key() else {
         return vec![said(" no key is selected", Role::Dim)];
     };
     let mut lines = vec![said(format!(" {key}"), Role::Strong)];
     match model.snapshot().key(key) {
         Some(status) => {
-            lines.extend(about(model, key, status));
+            lines.extend(about(model, key, status, width));
             lines.push(said("", Role::Plain));
             lines.extend(suitors(model, key, status));
         }
@@ -32,13 +33,15 @@ pub(super) fn lines(model: &Model) -> Vec<Words> {
     lines
 }
 
-fn about(model: &Model, key: &Key, status: &KeyStatus) -> Vec<Words> {
+fn about(model: &Model, key: &Key, status: &KeyStatus, width: u16) -> Vec<Words> {
     let theme = Theme::of(&model.settings);
     let role = phase_role(status.phase);
-    let age = age(model.age_at().since(status.since));
+    // A stop has one age: that of the node's own record.
+    let since = listed_stop(model, key, status).map_or(status.since, |stop| stop.told);
+    let age = age(model.age_at().since(since));
     let mut lines = vec![vec![
         (format!(" {} {}", theme.phase_sign(status.phase), status.phase.as_str()), role),
-        (format!("  for {age}, as seen here"), Role::Dim),
+        (format!("  for {age}"), Role::Dim),
     ]];
     let mut fact = |name: &str, text: String| {
         lines.push(vec![(format!(" {name:<9}"), Role::Dim), (text, Role::Plain)]);
@@ -49,14 +52,22 @@ fn about(model: &Model, key: &Key, status: &KeyStatus) -> Vec<Words> {
     if let Some(to) = &status.to {
         fact("goes to", to.to_string());
     }
-    if status.revision.0 > 0 {
+    // What stands without an owner is the trace of a claim that is over.
+    if status.revision.0 > 0 && status.token.0 > 0 {
         fact("claim", format!("token {} at revision {}", status.token, status.revision));
     } else {
         fact("claim", "none".to_owned());
     }
     fact("record", format!("claim.{}", key.wire()));
-    lines.push(said(format!(" {}", why(model, key, status)), Role::Strong));
+    lines.extend(paragraph(&format!(" {}", why(model, key, status)), width, Role::Strong));
     lines
+}
+
+/// The stop of the key, where its owner lists it.
+fn listed_stop<'a>(model: &'a Model, key: &Key, status: &KeyStatus) -> Option<&'a UnconfirmedStop> {
+    let node = model.snapshot().node(status.owner.as_ref()?)?;
+    let stops = &node.unconfirmed.oldest;
+    stops.iter().find(|stop| stop.key == *key).filter(|_| status.phase == Phase::Stopping)
 }
 
 /// The answer to the question: why does it not run, or why there?
@@ -73,7 +84,7 @@ fn why(model: &Model, key: &Key, status: &KeyStatus) -> String {
             "No node may take it: see the reasons below.".to_owned()
         }
         (Phase::Orphaned, ..) => "It will be placed once the joining nodes are ready.".to_owned(),
-        (Phase::Stopping, Some(owner), _) => stopping(model, key, owner),
+        (Phase::Stopping, Some(owner), _) => stopping(model, key, status, owner),
         (Phase::Running, Some(owner), Some(to)) if owner != to => {
             format!("Planned for {to}; its stop on {owner} is not sent yet.")
         }
@@ -82,15 +93,13 @@ fn why(model: &Model, key: &Key, status: &KeyStatus) -> String {
     }
 }
 
-fn stopping(model: &Model, key: &Key, owner: &divider::NodeId) -> String {
-    let node = model.snapshot().node(owner);
-    let stop = node.and_then(|node| node.unconfirmed.oldest.iter().find(|stop| stop.key == *key));
-    match stop {
+fn stopping(model: &Model, key: &Key, status: &KeyStatus, owner: &divider::NodeId) -> String {
+    match listed_stop(model, key, status) {
         Some(stop) => {
             let age = age(model.age_at().since(stop.told));
             format!("{owner} has been stopping it for {age}; not confirmed.")
         }
-        None => format!("It was retracted; {owner} is stopping it."),
+        None => format!("{owner} is stopping it; not confirmed."),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use ratatui::layout::{Position, Rect};
 
-use super::{banner, load_map};
+use super::{banner, graph, load_map, problems};
 use crate::top::model::{Model, View, Wire};
 
 /// How much of the screen there is room for.
@@ -21,20 +21,29 @@ pub(crate) enum Shape {
 pub(crate) struct Areas {
     pub(crate) shape: Shape,
     pub(crate) header: Rect,
+    pub(crate) problems: Rect,
     pub(crate) banner: Rect,
     pub(crate) tabs: Rect,
     /// The list, its headings included.
     pub(crate) body: Rect,
     /// The load map, below the list of nodes.
     pub(crate) map: Rect,
+    /// The graphs, where the list leaves room.
+    pub(crate) graphs: Rect,
     pub(crate) details: Option<Rect>,
     pub(crate) bottom: Rect,
     pub(crate) footer: Rect,
 }
 
-/// From so many columns on there is a pane for details, and so wide it is.
-const WIDE_ENOUGH: u16 = 110;
-const DETAILS: u16 = 46;
+/// How wide the pane for details is on a screen of so many columns.
+fn details_width(columns: u16) -> Option<u16> {
+    match columns {
+        180.. => Some(70),
+        140.. => Some(56),
+        110.. => Some(46),
+        _ => None,
+    }
+}
 
 impl Areas {
     pub(crate) fn of(model: &Model) -> Self {
@@ -44,7 +53,7 @@ impl Areas {
             return Self::tiny(whole);
         }
         if columns < 60 || rows < 12 {
-            return Self::list(whole);
+            return Self::list(model, whole);
         }
         Self::full(model, whole)
     }
@@ -54,30 +63,32 @@ impl Areas {
         Self {
             shape: Shape::Tiny,
             header: none,
+            problems: none,
             banner: none,
             tabs: none,
             body: whole,
             map: none,
+            graphs: none,
             details: None,
             bottom: none,
             footer: none,
         }
     }
 
-    fn list(whole: Rect) -> Self {
-        let (top, rest) = split(whole, 1);
+    fn list(model: &Model, whole: Rect) -> Self {
+        let (header, rest) = split(whole, if whole.height >= 8 { 2 } else { 1 });
+        let (problems, rest) = split(rest, problems::rows(model, whole.height));
+        let lines = u16::try_from(banner::lines(model).len()).unwrap_or(1);
+        let (banner, rest) = split(rest, lines.min(u16::from(whole.height >= 9)));
         let (body, footer) = split(rest, rest.height.saturating_sub(1));
-        Self { shape: Shape::List, header: top, footer, body, ..Self::tiny(whole) }
+        let shape = Shape::List;
+        Self { shape, header, problems, banner, body, footer, ..Self::tiny(whole) }
     }
 
     fn full(model: &Model, whole: Rect) -> Self {
         let rows = whole.height;
-        let header = match rows {
-            30.. => 3,
-            20.. => 2,
-            _ => 1,
-        };
-        let (header, rest) = split(whole, header);
+        let (header, rest) = split(whole, if rows >= 30 { 3 } else { 2 });
+        let (problems, rest) = split(rest, problems::rows(model, rows));
         let most = if rows >= 20 { 4 } else { 1 };
         let lines = u16::try_from(banner::lines(model).len()).unwrap_or(most);
         let (banner, rest) = split(rest, lines.min(most));
@@ -94,20 +105,13 @@ impl Areas {
         };
         let bottom = bottom.min(rest.height.saturating_sub(4));
         let (middle, bottom) = split(rest, rest.height - bottom);
-        let is_open = !matches!(model.wire, Wire::Connecting | Wire::NotOpen(_));
-        let has_details = model.settings.details
-            && is_open
-            && whole.width >= WIDE_ENOUGH
-            && !matches!(model.view, View::Events | View::Groups);
-        let (body, details) = if has_details {
-            let body = Rect { width: middle.width - DETAILS, ..middle };
-            let details = Rect { x: body.right() + 1, width: DETAILS - 1, ..middle };
-            (body, Some(details))
-        } else {
-            (middle, None)
-        };
+        let (body, details) = beside(model, middle);
         let (body, map) = split(body, body.height - load_map::rows(model, body));
-        Self { shape: Shape::Full, header, banner, tabs, body, map, details, bottom, footer }
+        let list = u16::try_from(model.nodes.ids().len() + 2).unwrap_or(u16::MAX).max(5);
+        let graphs = graph::rows(model, body.height.saturating_sub(list));
+        let (body, graphs) = split(body, body.height - graphs);
+        let shape = Shape::Full;
+        Self { shape, header, problems, banner, tabs, body, map, graphs, details, bottom, footer }
     }
 
     /// How many rows of the list there is room for.
@@ -122,6 +126,20 @@ impl Areas {
         let first = self.body.y + headings;
         let inside = self.body.contains(Position::new(column, row)) && row >= first;
         inside.then(|| usize::from(row - first))
+    }
+}
+
+/// The list, and the pane for details where there is one.
+fn beside(model: &Model, middle: Rect) -> (Rect, Option<Rect>) {
+    let is_open = !matches!(model.wire, Wire::Connecting | Wire::Choosing | Wire::NotOpen(_));
+    let has_details =
+        model.settings.details && is_open && !matches!(model.view, View::Events | View::Groups);
+    match details_width(middle.width).filter(|_| has_details) {
+        Some(width) => {
+            let body = Rect { width: middle.width - width, ..middle };
+            (body, Some(Rect { x: body.right() + 1, width: width - 1, ..middle }))
+        }
+        None => (middle, None),
     }
 }
 

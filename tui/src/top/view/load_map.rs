@@ -13,6 +13,9 @@ use crate::top::model::{Model, View};
 /// The most rows that it takes beside its legend.
 const MOST: u16 = 8;
 
+/// With fewer nodes the list itself says more.
+const FEWEST: usize = 30;
+
 /// So many rows a list keeps that has more nodes than there is room for.
 const LIST: u16 = 10;
 
@@ -27,7 +30,7 @@ struct Map<'a> {
 /// How many rows at the bottom of that area it takes.
 pub(super) fn rows(model: &Model, area: Rect) -> u16 {
     let nodes = model.snapshot().nodes().len();
-    if model.view != View::Nodes || !model.settings.load_map || nodes < 2 {
+    if model.view != View::Nodes || !model.settings.load_map || nodes < FEWEST {
         return 0;
     }
     // A list that fits is worth more than its map.
@@ -98,9 +101,19 @@ impl<'a> Map<'a> {
 fn draw_legend(model: &Model, map: &Map<'_>, pen: &mut Pen<'_>) {
     let nodes = model.snapshot().nodes().len();
     let trouble = model.snapshot().nodes().filter(|node| node.state != NodeState::Ready).count();
-    pen.put(" LOAD", Role::Strong).put("  : its share  . under 80 %  # over 110 %", Role::Dim);
+    pen.put(" LOAD", Role::Strong);
+    let legend = [
+        (Load::Under, "<80 %"),
+        (Load::Fair, "fair"),
+        (Load::Over, ">110 %"),
+        (Load::FarOver, ">150 %"),
+    ];
+    for (load, text) in legend {
+        let (sign, role) = load.cell(pen.theme);
+        pen.put(format!("  {sign}"), role).put(format!(" {text}"), Role::Dim);
+    }
     if map.nodes_a_cell > 1 {
-        pen.put(format!("  a cell: the worst of {}", map.nodes_a_cell), Role::Dim);
+        pen.put(format!("  worst of {} a cell", map.nodes_a_cell), Role::Dim);
     }
     if trouble > 0 && !model.settings.trouble {
         let text = format!("{trouble} of {} not ready: z ", grouped(nodes as u64));
@@ -117,6 +130,7 @@ fn worst<'a>(nodes: &[&'a NodeStatus]) -> Option<&'a NodeStatus> {
 /// How much a node has of its share; the odd key is none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Load {
+    FarOver,
     Over,
     Under,
     Fair,
@@ -126,20 +140,30 @@ fn load(node: &NodeStatus) -> Load {
     let (keys, target) = (node.keys, node.target);
     match keys.abs_diff(target) {
         0 | 1 => Load::Fair,
+        _ if keys * 100 > target * 150 => Load::FarOver,
         _ if keys * 100 > target * 110 => Load::Over,
         _ if keys * 100 < target * 80 => Load::Under,
         _ => Load::Fair,
     }
 }
 
+impl Load {
+    fn cell(self, theme: Theme) -> (&'static str, Role) {
+        match self {
+            Self::Under => (theme.sign("▁", "."), Role::Plain),
+            Self::Fair => (theme.sign("▄", ":"), Role::Good),
+            Self::Over => (theme.sign("▆", "#"), Role::Late),
+            Self::FarOver => (theme.sign("█", "@"), Role::Lost),
+        }
+    }
+}
+
 /// Its sign: the state, and of a node that is ready its load.
 fn cell(node: &NodeStatus, theme: Theme) -> (&'static str, Role) {
-    match (node.state, load(node)) {
-        (NodeState::Ready, Load::Over) => ("#", Role::Strong),
-        (NodeState::Ready, Load::Under) => (".", Role::Dim),
-        (NodeState::Ready, Load::Fair) => (":", Role::Plain),
+    match node.state {
+        NodeState::Ready => load(node).cell(theme),
         // Its own sign means something else here.
-        (NodeState::Absent, _) => ("?", Role::Dim),
-        (state, _) => (theme.state_sign(state), state_role(state)),
+        NodeState::Absent => ("?", Role::Dim),
+        state => (theme.state_sign(state), state_role(state)),
     }
 }

@@ -6,6 +6,7 @@ mod contexts;
 mod dialog;
 mod empty;
 mod footer;
+mod graph;
 mod header;
 mod help;
 mod key_card;
@@ -16,9 +17,11 @@ mod node_card;
 mod nodes;
 mod pen;
 mod plan;
+mod popup;
+mod problems;
 mod small;
 mod table;
-mod tabs;
+pub(crate) mod tabs;
 #[cfg(test)]
 mod tests;
 mod theme;
@@ -63,7 +66,7 @@ pub(crate) fn draw(model: &Model, area: Rect, buffer: &mut Buffer) {
         Overlay::None => {}
         Overlay::Help(from) => help::draw(model, *from, area, buffer, theme),
         Overlay::Menu(at) => help::draw_menu(model, *at, area, buffer, theme),
-        Overlay::Card(from) => draw_card(model, *from, &areas, buffer, theme),
+        Overlay::Card(from) => draw_card(model, *from, area, buffer, theme),
         Overlay::Dialog(dialog) => dialog::draw(model, dialog, area, buffer, theme),
         Overlay::Contexts(rows, at) => contexts::draw(model, (rows, *at), area, buffer, theme),
     }
@@ -71,16 +74,33 @@ pub(crate) fn draw(model: &Model, area: Rect, buffer: &mut Buffer) {
 
 fn draw_list(model: &Model, areas: &Areas, buffer: &mut Buffer, theme: Theme) {
     small::draw_header(model, &mut Pen::new(buffer, areas.header, theme));
+    problems::draw(model, &mut Pen::new(buffer, areas.problems, theme));
+    draw_words(&banner::lines(model), &mut Pen::new(buffer, areas.banner, theme));
     small::draw_list(model, &mut Pen::new(buffer, areas.body, theme));
     footer::draw(model, &mut Pen::new(buffer, areas.footer, theme));
+    dim_what_was(model, areas, buffer, theme);
+}
+
+/// How it was when it was heard: by that, nobody is ready, lost or running now.
+fn dim_what_was(model: &Model, areas: &Areas, buffer: &mut Buffer, theme: Theme) {
+    if model.unheard.is_none() || model.wire == Wire::File {
+        return;
+    }
+    let height = areas.header.height.saturating_sub(1);
+    let counts = Rect { y: areas.header.bottom() - height, height, ..areas.header };
+    for area in [counts, areas.body, areas.problems] {
+        Pen::new(buffer, area, theme).dim();
+    }
 }
 
 fn draw_full(model: &Model, areas: &Areas, buffer: &mut Buffer, theme: Theme) {
     header::draw(model, &mut Pen::new(buffer, areas.header, theme));
+    problems::draw(model, &mut Pen::new(buffer, areas.problems, theme));
     draw_words(&banner::lines(model), &mut Pen::new(buffer, areas.banner, theme));
     tabs::draw(model, &mut Pen::new(buffer, areas.tabs, theme));
     draw_body(model, areas, buffer, theme);
     load_map::draw(model, &mut Pen::new(buffer, areas.map, theme));
+    graph::draw(model, &mut Pen::new(buffer, areas.graphs, theme));
     if let Some(details) = areas.details {
         let rule = Rect { x: details.x - 1, width: 1, ..details };
         let mut pen = Pen::new(buffer, rule, theme);
@@ -94,9 +114,7 @@ fn draw_full(model: &Model, areas: &Areas, buffer: &mut Buffer, theme: Theme) {
     }
     bottom::draw(model, &mut Pen::new(buffer, areas.bottom, theme));
     footer::draw(model, &mut Pen::new(buffer, areas.footer, theme));
-    if model.unheard.is_some() && model.wire != Wire::File {
-        Pen::new(buffer, areas.body, theme).dim();
-    }
+    dim_what_was(model, areas, buffer, theme);
 }
 
 fn draw_body(model: &Model, areas: &Areas, buffer: &mut Buffer, theme: Theme) {
@@ -114,22 +132,41 @@ fn draw_body(model: &Model, areas: &Areas, buffer: &mut Buffer, theme: Theme) {
     }
 }
 
+/// The column of the list whose heading is at that column of the screen.
+pub(crate) fn heading_at(model: &Model, areas: &Areas, column: u16) -> Option<usize> {
+    let slots = match model.view {
+        View::Nodes => nodes::slots(model, areas.body.width),
+        View::Events => return None,
+        view => lists::slots_of(view, areas.body.width),
+    };
+    let own = super::model::columns(model.view).len();
+    table::slot_at(&slots, column.checked_sub(areas.body.x)?).filter(|at| *at < own)
+}
+
 /// All about what is selected.
 fn card(model: &Model, width: u16) -> Vec<Words> {
     match model.view {
-        View::Keys | View::Moves => key_card::lines(model),
+        View::Keys | View::Moves => key_card::lines(model, width),
         _ => node_card::lines(model, width),
     }
 }
 
-fn draw_card(model: &Model, from: usize, areas: &Areas, buffer: &mut Buffer, theme: Theme) {
-    let area =
-        Rect { height: areas.body.height + areas.bottom.height, width: model.size.0, ..areas.body };
-    let mut pen = Pen::new(buffer, area, theme);
-    pen.blank();
-    let words = card(model, area.width);
-    let from = from.min(words.len().saturating_sub(1));
+fn draw_card(model: &Model, from: usize, screen: Rect, buffer: &mut Buffer, theme: Theme) {
+    let (width, height) = popup::room(screen);
+    let width = width.min(96);
+    let words = card(model, width);
+    let height = u16::try_from(words.len()).unwrap_or(height).min(height);
+    let title = if matches!(model.view, View::Keys | View::Moves) { "Key" } else { "Node" };
+    let inner = popup::open(buffer, screen, (width, height), theme, title);
+    let mut pen = Pen::new(buffer, inner, theme);
+    let from = from.min(words.len().saturating_sub(usize::from(inner.height)));
     draw_words(&words[from..], &mut pen);
+    let more = words.len() - from;
+    if more > usize::from(inner.height) {
+        pen.line(usize::from(inner.height).saturating_sub(1));
+        let more = more - usize::from(inner.height);
+        pen.at_end(format!(" {more} more lines, pgdn"), Role::Strong);
+    }
 }
 
 /// Writes lines, as many as there is room for.

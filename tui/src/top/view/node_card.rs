@@ -6,7 +6,7 @@ use divider::snapshot::{DesiredState, Mode, NodeState, NodeStatus};
 
 use super::nodes::{affinity, labels, state};
 use super::theme::{Role, Theme, state_role};
-use super::words::{grouped, progress_bar, time};
+use super::words::{grouped, progress_bar, time, wrapped};
 use super::{Words, said};
 use crate::output::{age, count};
 use crate::top::model::Model;
@@ -25,8 +25,11 @@ pub(super) fn lines(model: &Model, width: u16) -> Vec<Words> {
     let mut lines = vec![vec![
         (format!(" {}  ", node.node), Role::Strong),
         (format!("{} {}", theme.state_sign(node.state), state(node, now)), role),
-        (format!("  for {}", age(now.since(node.since))), Role::Dim),
     ]];
+    // Of the others the age is in the words of their state.
+    if !matches!(node.state, NodeState::Lost | NodeState::Late) {
+        lines[0].push((format!("  for {}", age(now.since(node.since))), Role::Dim));
+    }
     lines.extend(about(node));
     lines.extend(numbers(model, node));
     if let Some(wish) = &node.desired {
@@ -38,8 +41,25 @@ pub(super) fn lines(model: &Model, width: u16) -> Vec<Words> {
         lines.extend(drain_lines(drain, node, width, theme));
     }
     lines.extend(stops(model, node));
-    lines
+    lines.into_iter().flat_map(|line| folded(line, width)).collect()
 }
+
+/// A fact in as many lines as it takes: nothing of it is cut off.
+fn folded(mut line: Words, width: u16) -> Vec<Words> {
+    let used: usize = line.iter().map(|word| crate::output::width(&word.0)).sum();
+    let room = usize::from(width).saturating_sub(INDENT);
+    if line.len() != 2 || used <= usize::from(width) || room < 8 {
+        return vec![line];
+    }
+    let Some((text, role)) = line.pop() else { return vec![line] };
+    let mut texts = wrapped(&text, room).into_iter();
+    line.push((texts.next().unwrap_or_default(), role));
+    let more = texts.map(|text| said(format!("{:INDENT$}{text}", ""), role));
+    std::iter::once(line).chain(more).collect()
+}
+
+/// Facts stand behind their names.
+const INDENT: usize = 10;
 
 /// A name and what it is, where there is anything.
 fn fact(name: &str, text: impl Into<String>) -> Option<Words> {
@@ -48,9 +68,8 @@ fn fact(name: &str, text: impl Into<String>) -> Option<Words> {
 }
 
 fn about(node: &NodeStatus) -> Vec<Words> {
-    let session = node
-        .session
-        .map_or(String::new(), |session| format!("{session} since revision {}", node.joined));
+    let session = node.session.map_or(String::new(), |session| session.to_string());
+    let joined = node.session.map_or(String::new(), |_| format!("at revision {}", node.joined));
     let prefixes = node.prefixes.join(" ");
     let facts = [
         fact("host", &node.host),
@@ -58,6 +77,7 @@ fn about(node: &NodeStatus) -> Vec<Words> {
         fact("labels", labels(node)),
         fact("takes", prefixes),
         fact("session", session),
+        fact("joined", joined),
     ];
     facts.into_iter().flatten().collect()
 }
@@ -78,13 +98,15 @@ fn numbers(model: &Model, node: &NodeStatus) -> Vec<Words> {
     } else {
         affinity(node)
     };
-    let held = match (node.held, node.stopping) {
-        (held, 0) if held == node.keys => String::new(),
-        (held, 0) => grouped(held),
-        (held, stopping) => format!("{}, {stopping} stopping", grouped(held)),
+    // The claims are newer than the heartbeat: both are shown with their time, or they contradict.
+    let held = match node.last_beat {
+        Some(beat) if node.held != node.keys => {
+            format!("had {} at its beat {} ago", count(node.held, "key"), age(now.since(beat)))
+        }
+        _ => String::new(),
     };
     let facts =
-        [fact("affinity", affinity), fact("keys", keys), fact("reports", held), fact("beat", beat)];
+        [fact("affinity", affinity), fact("keys", keys), fact("", held), fact("beat", beat)];
     facts.into_iter().flatten().collect()
 }
 

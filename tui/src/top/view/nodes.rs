@@ -5,7 +5,7 @@ use divider::snapshot::{Moment, NodeState, NodeStatus};
 
 use super::pen::Pen;
 use super::table::{self, Slot, what_is_left};
-use super::theme::{Role, state_role};
+use super::theme::{Role, load_role, state_role};
 use super::words::{grouped, share_bar};
 use crate::output::age;
 use crate::top::model::{Model, View};
@@ -23,9 +23,12 @@ pub(super) fn draw(model: &Model, pen: &mut Pen<'_>) {
 }
 
 /// The columns that fit, in their order.
-fn slots(model: &Model, width: u16) -> Vec<Slot> {
+pub(super) fn slots(model: &Model, width: u16) -> Vec<Slot> {
     let own = |column| Slot::of(View::Nodes, column, 0);
-    let extra = |column, title, width| Slot { column, title, width, number: false };
+    let extra = |column, title: &'static str, text: fn(&NodeStatus) -> String| {
+        let width = longest(model, text, title.len(), 24);
+        Slot { column, title, width, number: false }
+    };
     let mut rest = match width {
         80.. => vec![own(1), own(2), own(3), own(4), own(5), own(6)],
         72.. => vec![own(1), own(3), own(4), own(5), own(6)],
@@ -37,22 +40,27 @@ fn slots(model: &Model, width: u16) -> Vec<Slot> {
     }
     if wide {
         rest.extend([
-            extra(HOST, "HOST", 16),
-            extra(BUILD, "BUILD", 14),
-            extra(LABELS, "LABELS", 16),
+            extra(HOST, "HOST", |node| node.host.clone()),
+            extra(BUILD, "BUILD", |node| node.build.clone()),
+            extra(LABELS, "LABELS", labels),
         ]);
     }
-    let longest = model.snapshot().nodes().map(|node| node.node.as_str().len()).max().unwrap_or(0);
-    let longest = u16::try_from(longest).unwrap_or(u16::MAX).clamp(6, 24);
     let left = what_is_left(width, &rest);
-    let name = longest.min(left.max(6));
+    let most = if left > 60 { 48 } else { 24 };
+    let name = longest(model, |node| node.node.to_string(), 6, most).min(left.max(6));
     let bar = left.saturating_sub(name + 1).min(24);
     let place = rest.iter().position(|slot| slot.column >= 6).unwrap_or(rest.len());
     if bar >= 6 {
-        rest.insert(place, extra(BAR, "SHARE", bar));
+        rest.insert(place, Slot { column: BAR, title: "SHARE", width: bar, number: false });
     }
     rest.insert(0, Slot::of(View::Nodes, 0, name));
     rest
+}
+
+/// How many columns the longest text of that kind takes, within bounds.
+fn longest(model: &Model, text: fn(&NodeStatus) -> String, least: usize, most: usize) -> u16 {
+    let widths = model.snapshot().nodes().map(|node| crate::output::width(&text(node)));
+    u16::try_from(widths.max().unwrap_or(0).clamp(least, most)).unwrap_or(u16::MAX)
 }
 
 fn draw_row(model: &Model, pen: &mut Pen<'_>, id: &NodeId, slots: &[Slot], most: u64) {
@@ -66,8 +74,9 @@ fn draw_row(model: &Model, pen: &mut Pen<'_>, id: &NodeId, slots: &[Slot], most:
     for slot in slots {
         let role = match slot.column {
             0 | 1 => role,
-            5 => difference_role(node),
-            BAR | HOST | BUILD | LABELS => Role::Dim,
+            5 if node.target.abs_diff(node.keys) <= 1 => Role::Dim,
+            5 | BAR => share_role(node),
+            HOST | BUILD | LABELS => Role::Dim,
             _ => Role::Plain,
         };
         let text = match slot.column {
@@ -104,8 +113,8 @@ pub(super) fn state(node: &NodeStatus, now: Moment) -> String {
             let moved = wish.drained_from.saturating_sub(node.keys + wish.adrift);
             format!("{word} {}%", moved * 100 / wish.drained_from)
         }
-        (NodeState::Lost, _) => format!("{word} {}", age(now.since(node.since))),
-        (NodeState::Late, _) => {
+        // Both count from the last that was heard of it: that is when it may have died.
+        (NodeState::Lost | NodeState::Late, _) => {
             let silent = node.last_beat.map(|beat| format!(" {}", age(now.since(beat))));
             format!("{word}{}", silent.unwrap_or_default())
         }
@@ -131,8 +140,17 @@ fn difference(node: &NodeStatus) -> String {
     }
 }
 
-fn difference_role(node: &NodeStatus) -> Role {
-    if node.target.abs_diff(node.keys) <= 1 { Role::Dim } else { Role::Plain }
+/// How far a node is from its share: of one that takes no keys it says nothing.
+fn share_role(node: &NodeStatus) -> Role {
+    match (node.state, node.keys.abs_diff(node.target)) {
+        (NodeState::Ready | NodeState::Late, 0 | 1) => Role::Good,
+        (NodeState::Ready | NodeState::Late, _) => {
+            let hundredths = node.keys.saturating_mul(100) / node.target.max(1);
+            if hundredths < 80 { Role::Plain } else { load_role(hundredths) }
+        }
+        (NodeState::Draining | NodeState::Leaving, _) => Role::Draining,
+        _ => Role::Dim,
+    }
 }
 
 /// `tier=a zone=eu`

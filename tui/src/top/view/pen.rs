@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use ratatui::style::{Modifier, Style};
+use ratatui::style::{Color, Modifier, Style};
 use ratatui::text::Span;
 
 use super::theme::{Role, Theme};
@@ -45,6 +45,11 @@ impl<'a> Pen<'a> {
 
     pub(crate) fn area(&self) -> Rect {
         self.area
+    }
+
+    /// A pen for another area of the same screen.
+    pub(crate) fn within(&mut self, area: Rect) -> Pen<'_> {
+        Pen::new(self.buffer, area, self.theme)
     }
 
     /// How many columns are left in the line.
@@ -97,6 +102,23 @@ impl<'a> Pen<'a> {
         }
     }
 
+    /// Writes words so that they end where the line ends: those of the end that there is room for.
+    pub(crate) fn words_at_end(&mut self, words: &[(String, Role)]) {
+        let width = |word: &(String, Role)| {
+            u16::try_from(Span::raw(plain(&word.0)).width()).unwrap_or(u16::MAX)
+        };
+        let mut first = words.len();
+        let mut taken = 0_u16;
+        while first > 0 && taken.saturating_add(width(&words[first - 1])) < self.left() {
+            first -= 1;
+            taken += width(&words[first]);
+        }
+        self.x = self.area.right() - taken;
+        for (text, role) in &words[first..] {
+            self.put(text, *role);
+        }
+    }
+
     /// Fills the line with a sign.
     pub(crate) fn rule(&mut self, role: Role) {
         let sign = self.theme.sign("─", "-");
@@ -104,15 +126,56 @@ impl<'a> Pen<'a> {
         self.put(line, role);
     }
 
-    /// Turns the line's colours round: it is selected.
+    /// Turns the line round: it is selected. Without its colours, which would be as many backgrounds.
     pub(crate) fn reverse(&mut self) {
         let line = Rect { y: self.y, height: 1, ..self.area };
-        self.buffer.set_style(line, Style::new().add_modifier(Modifier::REVERSED));
+        let selected = Style::new()
+            .fg(Color::Reset)
+            .bg(Color::Reset)
+            .remove_modifier(Modifier::DIM | Modifier::UNDERLINED)
+            .add_modifier(Modifier::REVERSED);
+        self.buffer.set_style(line, selected);
     }
 
-    /// Makes everything in the area faint.
+    /// Makes everything in the area faint: what is there is not what counts now.
     pub(crate) fn dim(&mut self) {
-        self.buffer.set_style(self.area, Style::new().add_modifier(Modifier::DIM));
+        let faint = Style::new()
+            .fg(Color::Reset)
+            .bg(Color::Reset)
+            .remove_modifier(Modifier::BOLD | Modifier::REVERSED | Modifier::UNDERLINED)
+            .add_modifier(Modifier::DIM);
+        self.buffer.set_style(self.area, faint);
+    }
+
+    /// A box around the area, with a title.
+    pub(crate) fn frame(&mut self, title: &str) {
+        let sign = |utf8, ascii| self.theme.sign(utf8, ascii);
+        let (side, flat) = (sign("│", "|"), sign("─", "-"));
+        let corners = [sign("┌", "+"), sign("┐", "+"), sign("└", "+"), sign("┘", "+")];
+        let wide = usize::from(self.area.width.saturating_sub(2));
+        let last = usize::from(self.area.height.saturating_sub(1));
+        for (line, left, right) in [(0, corners[0], corners[1]), (last, corners[2], corners[3])] {
+            self.line(line);
+            self.put(format!("{left}{}{right}", flat.repeat(wide)), Role::Plain);
+        }
+        let right = self.area.width.saturating_sub(1);
+        for line in 1..last {
+            self.line(line);
+            self.put(side, Role::Plain).column(right).put(side, Role::Plain);
+        }
+        self.line(0);
+        let (style, width) = (self.theme.style(Role::Strong), self.area.width.saturating_sub(4));
+        self.skip(2).put_within(&format!(" {title} "), width, style);
+    }
+
+    /// A word on a ground of its own, where it must not be missed.
+    pub(crate) fn chip(&mut self, text: impl AsRef<str>, role: Role) -> &mut Self {
+        let style = self.theme.style(role);
+        let style = match role {
+            Role::Late | Role::Lost => style.add_modifier(Modifier::REVERSED),
+            _ => style,
+        };
+        self.put_styled(&format!(" {} ", text.as_ref()), style)
     }
 
     /// Makes the area blank.

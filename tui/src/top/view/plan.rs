@@ -1,6 +1,6 @@
 //! What a dialog says of what would happen.
 
-use super::theme::{Role, Theme};
+use super::theme::{Role, Theme, load_role};
 use super::words::{grouped, revision, share_bar, wrapped};
 use super::{Words, said};
 use crate::output::{age, count};
@@ -15,8 +15,8 @@ pub(super) fn lines(model: &Model, dialog: &Dialog, width: u16, theme: Theme) ->
     match (&dialog.plan, dialog.task) {
         (Plan::Asked, _) => words("computing the plan"),
         (Plan::Failed(why), _) => paragraph(&format!("no plan: {why}"), width, Role::Late),
-        (Plan::Drain(plan), _) => drain(plan, about(model, dialog, plan), width, theme),
-        (Plan::Rebalance(plan), Task::Undo) => undo(plan),
+        (Plan::Drain(plan), _) => drain(plan, about(model, dialog, plan).as_deref(), width, theme),
+        (Plan::Rebalance(plan), Task::Undo) => undo(plan, width),
         (Plan::Rebalance(plan), _) => rebalance(plan),
         (Plan::None, Task::Cordon) => words(
             "The node keeps its keys and gets no new ones, also after a restart, until it is resumed. No key moves.",
@@ -42,7 +42,7 @@ pub(super) fn paragraph(text: &str, width: u16, role: Role) -> Vec<Words> {
 }
 
 /// How long it will take, going by what was seen from here.
-fn about(model: &Model, dialog: &Dialog, plan: &DrainPlan) -> Option<Words> {
+fn about(model: &Model, dialog: &Dialog, plan: &DrainPlan) -> Option<String> {
     let (median, _) = model.data.history.spans()?;
     let Ok(Operation::Drain { parallel, .. }) = dialog.operation() else { return None };
     let at_once = if parallel == 0 { plan.most } else { u64::from(parallel) };
@@ -52,31 +52,37 @@ fn about(model: &Model, dialog: &Dialog, plan: &DrainPlan) -> Option<Words> {
         age(median.saturating_mul(rounds)),
         age(median)
     );
-    (plan.most > 0).then(|| said(text, Role::Plain))
+    (plan.most > 0).then_some(text)
 }
 
-fn drain(plan: &DrainPlan, about: Option<Words>, width: u16, theme: Theme) -> Vec<Words> {
-    let mut lines = vec![said(
-        format!(
-            "Moves {} to {} ({}). No other key moves.",
-            count(plan.moves, "key"),
-            count(plan.to.len() as u64, "node"),
-            revision(plan.revision)
-        ),
-        Role::Strong,
-    )];
-    lines.extend(about);
-    lines.push(said("", Role::Plain));
+fn drain(plan: &DrainPlan, about: Option<&str>, width: u16, theme: Theme) -> Vec<Words> {
+    let narrow = width < 58;
+    let whole = format!(
+        "Moves {} to {} ({}). No other key moves.",
+        count(plan.moves, "key"),
+        count(plan.to.len() as u64, "node"),
+        revision(plan.revision)
+    );
+    let mut lines = paragraph(&whole, width, Role::Strong);
+    lines.extend(about.into_iter().flat_map(|about| paragraph(about, width, Role::Plain)));
+    if !narrow {
+        lines.push(said("", Role::Plain));
+    }
     if !plan.to.is_empty() {
-        let head = format!("  {:<16}{:>9}{:>9}{:>9}{:>9}", "TO", "NOW", "ADDS", "AFTER", "SHARE");
+        let head = if narrow {
+            format!("{:<16}{:>8}{:>9}", "TO", "ADDS", "AFTER")
+        } else {
+            format!("  {:<16}{:>9}{:>9}{:>9}{:>9}", "TO", "NOW", "ADDS", "AFTER", "SHARE")
+        };
         lines.push(said(head, Role::Dim));
     }
     let most = plan.to.iter().map(|to| (to.now + to.adds).max(to.share)).max().unwrap_or(0);
     lines.extend(plan.to.iter().map(|to| receives(to, most, width, theme)));
-    if !plan.to.is_empty() {
+    if !plan.to.is_empty() && !narrow {
         lines.push(said("", Role::Plain));
     }
-    lines.extend(plan.warnings.iter().map(|warning| said(format!("! {warning}"), Role::Late)));
+    let warn = |warning: &String| paragraph(&format!("! {warning}"), width, Role::Late);
+    lines.extend(plan.warnings.iter().flat_map(warn));
     let stays = format!(
         "{} {} {} {} % of the capacity",
         theme.sign("✓", "-"),
@@ -91,6 +97,11 @@ fn drain(plan: &DrainPlan, about: Option<Words>, width: u16, theme: Theme) -> Ve
 
 fn receives(to: &Receives, most: u64, width: u16, theme: Theme) -> Words {
     let after = to.now + to.adds;
+    if width < 58 {
+        let adds = format!("+{}", grouped(to.adds));
+        let text = format!("{:<16}{adds:>8}{:>9}", to.node, grouped(after));
+        return said(text, Role::Plain);
+    }
     let text = format!(
         "  {:<16}{:>9}{:>9}{:>9}{:>9}  ",
         to.node,
@@ -100,7 +111,9 @@ fn receives(to: &Receives, most: u64, width: u16, theme: Theme) -> Words {
         grouped(to.share)
     );
     let bar = share_bar(width.saturating_sub(58).min(24), after, to.share, most, theme);
-    vec![(text, Role::Plain), (bar, Role::Dim)]
+    let hundredths = after.saturating_mul(100) / to.share.max(1);
+    let role = if after.abs_diff(to.share) <= 1 { Role::Good } else { load_role(hundredths) };
+    vec![(text, Role::Plain), (bar, role)]
 }
 
 fn keys(plan: &DrainPlan) -> Vec<Words> {
@@ -137,12 +150,14 @@ fn rebalance(plan: &RebalancePlan) -> Vec<Words> {
     lines
 }
 
-fn undo(plan: &RebalancePlan) -> Vec<Words> {
-    let mut lines = vec![
-        said("From now on it gets its share of new and orphaned keys.", Role::Plain),
-        said("The drain sends no more stops; stops already sent continue.", Role::Plain),
-        said("", Role::Plain),
+fn undo(plan: &RebalancePlan, width: u16) -> Vec<Words> {
+    let texts = [
+        "From now on it gets its share of new and orphaned keys.",
+        "The drain sends no more stops; stops already sent continue.",
+        "",
     ];
+    let lines = texts.iter().flat_map(|text| paragraph(text, width, Role::Plain));
+    let mut lines: Vec<Words> = lines.collect();
     let head = match plan.moves() {
         0 => format!("A rebalance would move no keys, as of {}.", revision(plan.revision)),
         keys => {

@@ -6,7 +6,7 @@ use super::header::badge;
 use super::nodes::state;
 use super::pen::Pen;
 use super::theme::{Role, state_role};
-use super::words::short;
+use super::words::{counted, short};
 use crate::output::count;
 use crate::top::model::{Model, View};
 
@@ -35,19 +35,22 @@ pub(super) fn in_trouble(snapshot: &Snapshot) -> usize {
     snapshot.nodes().filter(|node| trouble.contains(&node.state)).count()
 }
 
-/// One line about the group.
+/// Which group it is, and how it is: in two lines, or in one.
 pub(super) fn draw_header(model: &Model, pen: &mut Pen<'_>) {
-    let snapshot = model.snapshot();
-    let (link, role) = badge(model);
     pen.line(0);
-    pen.put(model.place.group.as_str(), Role::Strong).skip(1);
-    pen.put(link, role).skip(1);
-    let trouble = in_trouble(snapshot);
-    if trouble > 0 {
-        pen.put(format!("{trouble} in trouble "), Role::Late);
+    if pen.area().height >= 2 {
+        pen.put(" ", Role::Plain).put(model.place.group.as_str(), Role::Strong);
+        let (nodes, keys) =
+            (model.snapshot().nodes().len() as u64, model.snapshot().counts().all());
+        pen.put(format!("  {}, {}", counted(nodes, "node"), counted(keys, "key")), Role::Dim);
+        super::header::draw_link(model, pen);
+        pen.line(1);
+        super::header::draw_short(model, pen);
+        return;
     }
-    let (nodes, keys) = (snapshot.nodes().len(), short(snapshot.counts().all()));
-    pen.put(format!("{nodes} nodes {keys} keys"), Role::Plain);
+    let (link, role) = badge(model);
+    pen.put(link, role);
+    super::header::draw_short(model, pen);
 }
 
 /// Names, states and keys.

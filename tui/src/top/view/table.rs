@@ -66,6 +66,18 @@ pub(super) fn draw<I: Clone + Ord>(
     }
 }
 
+/// The column under that column of the list.
+pub(super) fn slot_at(slots: &[Slot], x: u16) -> Option<usize> {
+    let mut from = SIGNS - 1;
+    for slot in slots {
+        if (from..from + slot.width + 1).contains(&x) {
+            return Some(slot.column);
+        }
+        from += slot.width + 1;
+    }
+    None
+}
+
 fn draw_headings<I>(pen: &mut Pen<'_>, table: &Table<I>, slots: &[Slot]) {
     pen.line(0);
     pen.skip(SIGNS - 1);

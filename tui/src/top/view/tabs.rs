@@ -2,32 +2,41 @@
 
 use super::pen::Pen;
 use super::theme::Role;
-use super::words::short;
+use super::words::{grouped, short};
 use crate::output::age;
 use crate::top::model::{Known, Model, View, columns};
+
+/// The names as they are written, from left to right.
+fn names(model: &Model, width: u16) -> Vec<(View, String)> {
+    let narrow = width < 72;
+    let name = |view: View| {
+        let number = view.index() + 1;
+        if narrow && view != model.view {
+            return format!(" {number} {} ", &view.as_str()[..3]);
+        }
+        let count = if narrow { String::new() } else { count(model, view) };
+        let name = format!("{number} {}{count}", view.as_str());
+        if view == model.view { format!("[{name}]") } else { format!(" {name} ") }
+    };
+    View::ALL.into_iter().map(|view| (view, name(view))).collect()
+}
+
+/// The view whose name is at that column.
+pub(crate) fn view_at(model: &Model, width: u16, column: u16) -> Option<View> {
+    let mut end = 0;
+    names(model, width).into_iter().find_map(|(view, name)| {
+        end += name.chars().count();
+        (usize::from(column) < end).then_some(view)
+    })
+}
 
 /// Draws them.
 pub(super) fn draw(model: &Model, pen: &mut Pen<'_>) {
     pen.line(0);
-    for view in View::ALL {
-        let number = view.index() + 1;
-        let narrow = pen.area().width < 72;
-        let count = if narrow { String::new() } else { count(model, view) };
-        let name = if narrow && view != model.view {
-            format!(" {number} {}", &view.as_str()[..3])
-        } else {
-            format!(" {number} {}{count}", view.as_str())
-        };
-        if view == model.view {
-            pen.put(format!("[{}]", &name[1..]), Role::Strong);
-        } else {
-            pen.put(format!("{name} "), Role::Dim);
-        }
+    for (view, name) in names(model, pen.area().width) {
+        pen.put(name, if view == model.view { Role::Strong } else { Role::Dim });
     }
-    let filter = model.filter_text();
-    if !filter.is_empty() {
-        pen.put("  /", Role::Late).put(filter, Role::Late);
-    }
+    draw_filter(model, pen);
     if model.settings.trouble {
         pen.put("  only trouble", Role::Late);
     }
@@ -50,6 +59,29 @@ pub(super) fn draw(model: &Model, pen: &mut Pen<'_>) {
     };
     let title = own.get(sort.column).map_or("", |column| column.title);
     pen.at_end(format!("by {title} "), Role::Dim);
+}
+
+/// The filter, and how much of the list it shows.
+fn draw_filter(model: &Model, pen: &mut Pen<'_>) {
+    let filter = model.filter();
+    if filter.text().is_empty() && !model.settings.trouble {
+        return;
+    }
+    if !filter.text().is_empty() {
+        let role = if filter.error().is_some() { Role::Lost } else { Role::Late };
+        pen.put(format!("  /{}", filter.text()), role);
+    }
+    let (shown, all) = match model.view {
+        View::Nodes => (model.nodes.ids().len(), model.snapshot().nodes().len()),
+        View::Keys => {
+            let all = usize::try_from(model.snapshot().counts().all()).unwrap_or(usize::MAX);
+            (model.keys.ids().len(), all)
+        }
+        View::Moves => (model.moves.ids().len(), model.data.moving.len()),
+        View::Events => (model.events.ids().len(), model.data.history.events.iter().len()),
+        View::Groups => (model.groups.ids().len(), model.known_groups.len()),
+    };
+    pen.put(format!("  {} of {}", grouped(shown as u64), grouped(all as u64)), Role::Strong);
 }
 
 fn count(model: &Model, view: View) -> String {

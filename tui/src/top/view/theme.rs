@@ -12,11 +12,13 @@ use crate::top::model::settings::{Settings, ThemeName};
 /// What something on the screen is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Role {
-    Plain,
     /// Less important.
     Dim,
+    Plain,
     /// A heading, or a key of the keyboard.
     Strong,
+    /// As it should be. From here on the worst come last.
+    Good,
     Joining,
     Cordoned,
     Draining,
@@ -93,7 +95,7 @@ impl Theme {
 /// The role of a node's state.
 pub(crate) fn state_role(state: NodeState) -> Role {
     match state {
-        NodeState::Ready => Role::Plain,
+        NodeState::Ready => Role::Good,
         NodeState::Joining => Role::Joining,
         NodeState::Cordoned | NodeState::Drained => Role::Cordoned,
         NodeState::Draining | NodeState::Leaving => Role::Draining,
@@ -106,9 +108,18 @@ pub(crate) fn state_role(state: NodeState) -> Role {
 /// The role of a key's phase.
 pub(crate) fn phase_role(phase: Phase) -> Role {
     match phase {
-        Phase::Running => Role::Plain,
+        Phase::Running => Role::Good,
         Phase::Stopping => Role::Draining,
         Phase::Orphaned => Role::Lost,
+    }
+}
+
+/// The role of a load, in hundredths of what it should be.
+pub(crate) fn load_role(hundredths: u64) -> Role {
+    match hundredths {
+        0..=110 => Role::Good,
+        111..=150 => Role::Late,
+        _ => Role::Lost,
     }
 }
 
@@ -140,30 +151,45 @@ const GREEN: Color = Color::Rgb(0x00, 0x9E, 0x73);
 const YELLOW: Color = Color::Rgb(0xF0, 0xE4, 0x42);
 const BLUE: Color = Color::Rgb(0x00, 0x72, 0xB2);
 const VERMILION: Color = Color::Rgb(0xFF, 0x7A, 0x1F);
+const PURPLE: Color = Color::Rgb(0xCC, 0x79, 0xA7);
 /// Darker, so that they can be read on white.
 const DARK_ORANGE: Color = Color::Rgb(0x8A, 0x5F, 0x00);
+const DARK_PURPLE: Color = Color::Rgb(0x8A, 0x3A, 0x6A);
 const DARK_GREEN: Color = Color::Rgb(0x00, 0x70, 0x52);
 const DARK_VERMILION: Color = Color::Rgb(0xB8, 0x46, 0x00);
 
 fn color(role: Role, palette: Palette) -> Option<Color> {
     let colors = match palette {
         Palette::Mono => return None,
-        Palette::Dark => {
-            [Color::Cyan, Color::LightBlue, Color::Yellow, Color::LightYellow, Color::LightRed]
+        Palette::Dark => [
+            Color::Green,
+            Color::Cyan,
+            Color::LightBlue,
+            Color::Yellow,
+            Color::LightYellow,
+            Color::LightRed,
+        ],
+        Palette::Light => [
+            Color::Indexed(28),
+            Color::Indexed(30),
+            Color::Blue,
+            Color::Indexed(94),
+            Color::Indexed(130),
+            Color::Red,
+        ],
+        Palette::CbDark => [SKY, PURPLE, GREEN, ORANGE, YELLOW, VERMILION],
+        Palette::CbLight => {
+            [BLUE, DARK_PURPLE, DARK_GREEN, DARK_ORANGE, DARK_VERMILION, DARK_VERMILION]
         }
-        Palette::Light => {
-            [Color::Cyan, Color::Blue, Color::Indexed(94), Color::Indexed(130), Color::Red]
-        }
-        Palette::CbDark => [SKY, GREEN, ORANGE, YELLOW, VERMILION],
-        Palette::CbLight => [BLUE, DARK_GREEN, DARK_ORANGE, DARK_VERMILION, DARK_VERMILION],
     };
     match role {
         Role::Plain | Role::Dim | Role::Strong => None,
-        Role::Joining => Some(colors[0]),
-        Role::Cordoned => Some(colors[1]),
-        Role::Draining => Some(colors[2]),
-        Role::Late => Some(colors[3]),
-        Role::Lost => Some(colors[4]),
+        Role::Good => Some(colors[0]),
+        Role::Joining => Some(colors[1]),
+        Role::Cordoned => Some(colors[2]),
+        Role::Draining => Some(colors[3]),
+        Role::Late => Some(colors[4]),
+        Role::Lost => Some(colors[5]),
     }
 }
 
@@ -182,7 +208,8 @@ mod tests {
 
     #[test]
     fn the_fixed_colours_can_be_read_on_their_ground() {
-        let roles = [Role::Joining, Role::Cordoned, Role::Draining, Role::Late, Role::Lost];
+        let roles =
+            [Role::Good, Role::Joining, Role::Cordoned, Role::Draining, Role::Late, Role::Lost];
         for (palette, ground) in [(Palette::CbDark, 0.0), (Palette::CbLight, 1.0)] {
             for role in roles {
                 let own = luminance(color(role, palette).expect("a colour"));

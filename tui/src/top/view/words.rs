@@ -17,6 +17,12 @@ pub(crate) fn grouped(number: u64) -> String {
     text
 }
 
+/// `1 node`, `2 000 keys`
+pub(crate) fn counted(number: u64, thing: &str) -> String {
+    let end = if number == 1 { "" } else { "s" };
+    format!("{} {thing}{end}", grouped(number))
+}
+
 /// `2.4k`
 pub(crate) fn short(number: u64) -> String {
     match number {

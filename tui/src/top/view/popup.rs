@@ -1,0 +1,55 @@
+//! Boxes over the screen.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use super::pen::Pen;
+use super::theme::Theme;
+
+/// With fewer columns or rows beside it, a box takes them, too: a sliver of the screen shows nothing.
+const SLIVER: (u16, u16) = (8, 4);
+
+/// Draws a closed box in the middle of a screen that is dimmed, at least that large where there is
+/// room. Gives what is inside of it.
+pub(super) fn open(
+    buffer: &mut Buffer,
+    screen: Rect,
+    (width, height): (u16, u16),
+    theme: Theme,
+    title: &str,
+) -> Rect {
+    let outer = place(screen, width, height);
+    // The last line has the keys of the box itself.
+    let behind = Rect { height: screen.height.saturating_sub(1), ..screen };
+    Pen::new(buffer, behind, theme).dim();
+    let mut pen = Pen::new(buffer, outer, theme);
+    pen.blank();
+    pen.frame(title);
+    inside(outer)
+}
+
+/// How much there is room for inside the largest box.
+pub(super) fn room(screen: Rect) -> (u16, u16) {
+    let inner = inside(screen);
+    (inner.width, inner.height)
+}
+
+fn place(screen: Rect, width: u16, height: u16) -> Rect {
+    let fit = |wanted: u16, all: u16, sliver: u16| {
+        if wanted.saturating_add(sliver) > all { all } else { wanted }
+    };
+    let width = fit(width.saturating_add(4), screen.width, SLIVER.0);
+    let height = fit(height.saturating_add(2), screen.height, SLIVER.1);
+    let x = screen.x + (screen.width - width) / 2;
+    let y = screen.y + (screen.height - height) / 2;
+    Rect { x, y, width, height }
+}
+
+fn inside(outer: Rect) -> Rect {
+    Rect {
+        x: outer.x + 2.min(outer.width),
+        y: outer.y + 1.min(outer.height),
+        width: outer.width.saturating_sub(4),
+        height: outer.height.saturating_sub(2),
+    }
+}
