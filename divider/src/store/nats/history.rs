@@ -58,6 +58,10 @@ impl HistoryOptions {
 /// The longest value, with its headers.
 const MAX_ENTRY: u32 = 4096;
 
+/// The limit of the stream in bytes, for each entry. The account reserves that much, so it is near what
+/// entries take (about 150 bytes), and not their limit.
+const BYTES_PER_ENTRY: u64 = 512;
+
 /// For so long an entry that is sent again counts as the same.
 const SAME: Duration = Duration::from_mins(2);
 
@@ -152,7 +156,7 @@ fn config(group: &GroupName, stream: &StreamOptions, options: &HistoryOptions) -
         "discard": "old",
         "max_msgs": options.max_entries,
         "max_age": nanos(options.max_age),
-        "max_bytes": u64::from(options.max_entries) * u64::from(MAX_ENTRY),
+        "max_bytes": u64::from(options.max_entries) * BYTES_PER_ENTRY,
         "max_msg_size": MAX_ENTRY,
         "duplicate_window": nanos(SAME.min(options.max_age)),
         "allow_direct": true,
