@@ -1,4 +1,4 @@
-//! The way out of a node: its actions, and what the answers to its writes and reads were for.
+//! The output of a node: its actions, and the purpose of each pending write and read.
 
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
@@ -9,71 +9,71 @@ use crate::log::{Record, Write};
 use crate::view::{KeyIx, View};
 use crate::wire::{Part, RecordName};
 
-/// What a write is for.
+/// The purpose of a write.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum WriteFor {
-    /// The own lease, with this attempt's number.
+    /// This node's own lease, with the number of the attempt.
     Lease(u64),
-    /// The end of the own lease.
+    /// The end of this node's own lease.
     End,
-    /// The own member record.
+    /// This node's own member record.
     Member,
-    /// Deleting a member record whose session is over.
+    /// Deletes a member record whose session is over.
     MemberGone(NodeId),
-    /// The own unconfirmed stops.
+    /// This node's own unconfirmed stops.
     Stops,
-    /// Ending another node's session.
+    /// Ends another node's session.
     Kill(NodeId, Session),
     /// A key's claim.
     Claim(KeyIx),
-    /// Deleting a claim that nobody needs.
+    /// Deletes a claim that no node needs.
     StaleClaim(KeyIx),
-    /// Deleting a key whose work is done.
+    /// Deletes a key whose work is done.
     Complete(KeyIx),
-    /// Deleting a key whose time is over, announced at this revision.
+    /// Deletes a key whose time to live has passed. The revision is that of its announcement.
     Expire(KeyIx, Revision),
-    /// Deleting a record of this name that is of no use.
+    /// Deletes an obsolete record of this name.
     Collect(Box<str>),
     /// The manifest of a part.
     Manifest(Part),
-    /// Nothing: whether a record may be written.
+    /// Tests whether this node may write a record. Stores nothing.
     Probe,
 }
 
-/// What a read is for.
+/// The purpose of a read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum ReadFor {
-    /// The own lease, before a session begins.
+    /// This node's own lease, before a session begins.
     Join,
-    /// The own lease, where an attempt's outcome is doubtful.
+    /// This node's own lease, when the outcome of a renewal is unknown.
     OwnLease,
-    /// The own lease, where its end is doubtful.
+    /// This node's own lease, when the outcome of ending it is unknown.
     End,
-    /// The own member record, likewise.
+    /// This node's own member record, when the outcome of a write is unknown.
     Member,
-    /// The own record of unconfirmed stops, likewise.
+    /// This node's own record of unconfirmed stops, when the outcome of a write is unknown.
     Stops,
-    /// A claim, likewise.
+    /// A claim, when the outcome of a write is unknown.
     Claim(KeyIx),
-    /// A `key` record whose deletion is doubtful.
+    /// A `key` record, when the outcome of its deletion is unknown.
     Complete(KeyIx),
-    /// A `key` record that a snapshot did not show, or whose time to live has passed; with the
-    /// revision that was known.
+    /// A `key` record that a snapshot did not show, or whose time to live has passed. The revision
+    /// is the last one that this node knew.
     KeyGone(KeyIx, Revision),
-    /// A claim that a snapshot did not show, likewise.
+    /// A claim that a snapshot did not show. The revision is the last one that this node knew.
     ClaimGone(KeyIx, Revision),
-    /// A claim that ought to be as it is known.
+    /// A claim, to check that it matches the view.
     Audit(KeyIx),
-    /// A key that ought to exist.
+    /// A key, to check that it exists.
     AuditKey(KeyIx),
-    /// A record of no use, which was not as it was shown.
+    /// An obsolete record that differs from what the watch showed.
     Collect(Box<str>),
-    /// The record of a part's manifest, likewise.
+    /// The record of a part's manifest, when it differs from what the watch showed.
     Manifest(Part),
 }
 
 impl WriteFor {
-    /// The key that it is about, where its outcome is that key's alone.
+    /// The key that the write is about, if the outcome affects only that key.
     pub(super) fn key(&self) -> Option<KeyIx> {
         match self {
             Self::Claim(ix) | Self::Complete(ix) | Self::Expire(ix, _) => Some(*ix),
@@ -92,7 +92,7 @@ impl WriteFor {
 }
 
 impl ReadFor {
-    /// The key that it is about.
+    /// The key that the read is about.
     pub(super) fn key(&self) -> Option<KeyIx> {
         match self {
             Self::Claim(ix)
@@ -112,39 +112,38 @@ impl ReadFor {
     }
 }
 
-/// Which key was asked about. Its place may be another key's when the answer comes, which has another
-/// hash.
+/// The key that a request is about, with its hash. When the answer arrives, the index may belong to
+/// another key. The hash of that key differs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Asked(Option<(KeyIx, u64)>);
 
-/// What a component needs done that is the whole node's business. It is done as soon as the component
-/// has returned.
+/// What a component requests from the whole node. The node does it as soon as the component has
+/// returned.
 #[derive(Debug)]
 pub(super) enum Demand {
-    /// The session is recorded: it begins.
+    /// The session is recorded in the log: start it.
     Begin,
-    /// The session ends here, and everything is lost.
+    /// End the session here. The node loses every key.
     Fence(&'static str),
-    /// The same, and the node stays away until it may write this record.
+    /// End the session here. The node stays away until it may write this record.
     FenceUntilWritable(&'static str, RecordName),
-    /// The view cannot be trusted: the log is read again.
+    /// The view cannot be trusted: read the log again.
     Resync(&'static str),
-    /// A heartbeat was sent: the record of unconfirmed stops goes with it.
+    /// A heartbeat was sent: also write the record of unconfirmed stops.
     WriteStops,
-    /// The node is over.
+    /// The node has ended.
     End(End),
 }
 
-/// What a node sends, and what it waits for.
+/// The actions that a node sends, and the answers that it waits for.
 #[derive(Debug)]
 pub(super) struct Io {
     pub(super) actions: VecDeque<Action>,
     pub(super) demands: VecDeque<Demand>,
-    /// What was asked for, with the newest revision that was known when it was, and for which key.
+    /// Each pending write: its purpose, the newest revision known when it was sent, and its key.
     pub(super) writes: HashMap<WriteId, (WriteFor, Revision, Asked)>,
     pub(super) reads: HashMap<ReadId, (ReadFor, Asked)>,
-    /// The newest revision of the log as far as acknowledgements tell, since the view was last read
-    /// again.
+    /// The newest revision that acknowledgements have shown since the log was last read again.
     pub(super) newest: Revision,
     /// How long an answer may take.
     ack: Duration,
@@ -207,13 +206,13 @@ impl Asked {
         Self(ix.and_then(|ix| Some((ix, view.keys.get(ix)?.hash))))
     }
 
-    /// Whether the key that was asked about is the one that has its place now.
+    /// Whether the index still belongs to the key that the request was about.
     pub(super) fn still_holds(self, view: &View) -> bool {
         self.0.is_none_or(|(ix, hash)| view.keys.get(ix).is_some_and(|e| e.hash == hash))
     }
 }
 
-/// The revision of a record that was read; none where there is no record.
+/// The revision of a record that was read, or [`Revision::NONE`] if there is no record.
 pub(super) fn answer_revision(answer: Option<&Record>) -> Revision {
     answer.map_or(Revision::NONE, |record| record.revision)
 }

@@ -1,11 +1,12 @@
 //! One node of a group: the state machine behind a `Divider`.
 //!
-//! It is driven by four verbs. [`Node::handle`] takes what happened, [`Node::handle_timeout`] says
-//! that the time of [`Node::poll_timeout`] has come; after either, [`Node::poll_action`] is called
-//! until it is empty, and then [`Node::poll_timeout`] once.
+//! The caller drives it with four methods. [`Node::handle`] takes an input.
+//! [`Node::handle_timeout`] runs what is due at the time that [`Node::poll_timeout`] returned.
+//! After either call, the caller calls [`Node::poll_action`] until it returns `None`, and then
+//! calls [`Node::poll_timeout`] once.
 //!
-//! Who owns a key is decided by the claims' compare-and-sets and by the leases alone; everything
-//! else here only decides what to try.
+//! Only the compare-and-set writes of claims and the leases decide which node owns a key.
+//! Everything else here only decides which writes to try.
 
 mod answers;
 mod collect;
@@ -45,40 +46,41 @@ use super::view::View;
 
 /// A node.
 ///
-/// It is made of components. Each owns its state; a *handler* lends a component what its rules may
-/// touch, and no more. What is the whole node's business a component *demands* ([`io::Demand`]).
+/// A node consists of components. Each component owns its state. A *handler* borrows a component
+/// and only the other fields that its rules may touch. A component *demands* ([`io::Demand`]) what
+/// concerns the whole node.
 #[derive(Debug)]
 pub struct Node {
     config: Config,
     timing: Timing,
-    /// The log as far as it is known.
+    /// The state of the log, as far as this node knows it.
     view: View,
-    /// Where every key is to go.
+    /// Plans an owner for every key.
     planner: Planner,
-    /// The lease, and how far it is between opening and its end.
+    /// The lease, and the phase of the session.
     session: OwnSession,
-    /// The own member record.
+    /// This node's own member record.
     member: OwnMember,
     /// The watch that fills the view.
     watch: LogWatch,
-    /// Now and then asks the leader whether the view is right.
+    /// Asks the leader from time to time whether the view is correct.
     audit: Audit,
     /// The other nodes.
     peers: Peers,
-    /// The keys that this node has, gets or gives away.
+    /// The keys that this node owns, takes or gives away.
     keys: Keys,
-    /// Collects what the log keeps of names that are gone.
+    /// Deletes records in the log whose key or node no longer exists.
     collector: Collector,
     io: Io,
     timers: TimerTable,
-    /// When everything that was due was last done.
+    /// When the node last did everything that was due.
     looked: Time,
     problems_reported: u64,
     pending: Option<Now>,
 }
 
 impl Node {
-    /// A node that begins to join. Its first actions are there at once.
+    /// A node that starts to join. Its first actions are available immediately.
     pub fn new(config: Config, now: Now) -> Self {
         let timing = Timing::of(config.lease);
         let mut node = Self {
@@ -104,12 +106,13 @@ impl Node {
         node
     }
 
-    /// Something happened.
+    /// Processes one input.
     pub fn handle(&mut self, now: Now, input: Input) {
         if self.session.is_over() {
             return self.refuse(input);
         }
-        // A process that was frozen past its lease learns of that before anything else.
+        // A process that was frozen for longer than its lease must notice this before anything
+        // else.
         self.check_lease(now);
         match input {
             Input::Opening(id) => self.on_opening(now, id),
@@ -126,7 +129,8 @@ impl Node {
         self.pending = Some(now);
     }
 
-    /// The time of [`poll_timeout`](Self::poll_timeout) has come; calling it early does no harm.
+    /// Runs what is due at the time that [`poll_timeout`](Self::poll_timeout) returned. An early
+    /// call does no harm.
     pub fn handle_timeout(&mut self, now: Now) {
         if self.session.is_over() {
             return;
@@ -135,7 +139,7 @@ impl Node {
         self.pending = Some(now);
     }
 
-    /// What is to be done next.
+    /// The next action for the caller to carry out.
     pub fn poll_action(&mut self) -> Option<Action> {
         if let Some(now) = self.pending.take() {
             self.pump(now);
@@ -143,18 +147,20 @@ impl Node {
         self.io.actions.pop_front()
     }
 
-    /// When [`handle_timeout`](Self::handle_timeout) is wanted; to be asked again after every call.
+    /// When to call [`handle_timeout`](Self::handle_timeout). Every call may change this time: poll
+    /// it again after each one.
     pub fn poll_timeout(&self) -> Option<Time> {
         self.timers.next_after(self.looked)
     }
 
-    /// How many keys take room here, whatever is known of them.
+    /// The number of keys that use memory here, in any state.
     #[cfg(test)]
     pub fn known_keys(&self) -> usize {
         self.view.keys.iter().count()
     }
 
-    /// Sets every timer from the state as it is: a timer cannot be forgotten, nor outlive its reason.
+    /// Sets every timer from the current state. So no timer is forgotten, and none stays set
+    /// without a reason.
     fn set_timers(&mut self) {
         let timers = [
             (Timer::Plan, self.planner.next()),
@@ -175,7 +181,8 @@ impl Node {
         }
     }
 
-    /// Does what has become possible; a second time if that made something else due at once.
+    /// Takes every step that is possible now. Runs a second time if the first run made something
+    /// due immediately.
     fn pump(&mut self, now: Now) {
         self.drive(now);
         self.looked = now.at;
@@ -186,7 +193,7 @@ impl Node {
         }
     }
 
-    /// Every step is worked out from the state as it is.
+    /// Every step starts from the current state.
     fn drive(&mut self, now: Now) {
         self.drive_watch(now);
         self.drive_expiry(now);
