@@ -1,5 +1,5 @@
-//! What the view shows no more, and what it cannot prove: asked for once more before anything is
-//! stopped or taken because of it.
+//! Reads records again that the view no longer shows or cannot prove. A key is stopped or taken
+//! because of them only after that.
 
 use std::time::Duration;
 
@@ -15,7 +15,8 @@ use crate::view::{Cause, KeyIx};
 use crate::wire::{ClaimRecord, Named, RecordName};
 
 impl KeyHandler<'_> {
-    /// A `key` record that the snapshot did not show: if it matters here, it is asked for once more.
+    /// A `key` record that the snapshot did not show. If it matters to this node, the node reads it
+    /// again.
     pub(crate) fn on_key_not_shown(&mut self, ix: KeyIx) {
         let keys = &self.view.keys;
         let (Some(entry), Some(key)) = (keys.get(ix), keys.key(ix)) else { return };
@@ -26,7 +27,7 @@ impl KeyHandler<'_> {
         }
     }
 
-    /// A claim that the snapshot did not show, likewise.
+    /// A claim that the snapshot did not show. If it matters to this node, the node reads it again.
     pub(crate) fn on_claim_not_shown(&mut self, ix: KeyIx) {
         let keys = &self.view.keys;
         let (Some(entry), Some(key)) = (keys.get(ix), keys.key(ix)) else { return };
@@ -41,7 +42,7 @@ impl KeyHandler<'_> {
         }
     }
 
-    /// Every key that is held and whose claim does not stand as it is held is lost.
+    /// Checks every hold against the view. A held key is lost if its claim differs from the hold.
     pub(crate) fn prove_holds(&mut self, now: Now) {
         for ix in self.keys.holds.keys() {
             self.prove_hold(now, ix);
@@ -51,17 +52,18 @@ impl KeyHandler<'_> {
     fn prove_hold(&mut self, now: Now, ix: KeyIx) {
         let Some(hold) = self.keys.holds.get_mut(ix) else { return };
         let Some(claim) = self.view.keys.get(ix).map(|e| &e.claim) else { return };
-        // One that was acknowledged after the watch was opened may not have been shown yet.
+        // A claim that was acknowledged after the watch was opened may not have been shown yet.
         let unseen = hold.since >= self.watch.opened() && hold.revision > self.view.seen;
         let own = claim.owner == self.session.me && claim.token == hold.token && !claim.unreadable;
         let stands = own || unseen;
         match &hold.phase {
-            // By its token, since a log that lost its tail gives revisions out a second time.
+            // Compares the token: a log that lost its tail assigns the same revisions a second
+            // time.
             Phase::Running | Phase::Stopping(_) if !stands => {
                 self.lose_claim(now, ix);
             }
-            // What had been written over it, with the same token, may be lost: it is held as it stands
-            // now.
+            // A later write of the claim with the same token may be lost. Hold the claim at the
+            // revision that it has now.
             Phase::Running | Phase::Stopping(_) if !unseen => hold.revision = claim.revision,
             Phase::HandingOver(hand_over)
                 if claim.revision != hold.revision || claim.token != hand_over.ran =>
@@ -75,20 +77,21 @@ impl KeyHandler<'_> {
                     self.start(now, ix, token, revision);
                 }
             }
-            // What waited for the view goes out now.
+            // The write that waited for the view is sent now.
             Phase::HandingOver(hand_over) if matches!(hand_over.write, Register::Retry(_)) => {
                 self.set_register(ix, Register::Retry(now.at));
             }
-            // It was given away, and a snapshot that was begun after that does not show it: the log
-            // lost it, or will show it yet. Either way it is looked at as if nothing was known.
+            // This node gave the claim away, and a snapshot that began after that does not show it.
+            // The log lost the write, or shows it later. In both cases the key is reconciled as if
+            // nothing was known.
             Phase::HandedOver => self.lose_claim(now, ix),
             _ => {}
         }
         self.reconcile_key(now, ix);
     }
 
-    /// A key's time is over. Its owner deletes it, which fails if it was announced again; for
-    /// everybody else it is gone.
+    /// The time to live of a key has passed. The owner deletes the key; the delete fails if the key
+    /// was announced again. For every other node the key is gone.
     pub(crate) fn on_expired(&mut self, now: Now, ix: KeyIx) {
         let Some(entry) = self.view.keys.get(ix).filter(|entry| entry.exists()) else { return };
         let known = entry.announced;
@@ -105,7 +108,7 @@ impl KeyHandler<'_> {
         self.on_effect(now, &effect);
     }
 
-    /// What became of that, unless the key was announced again since.
+    /// The outcome of that delete. It is ignored if the key was announced again since.
     pub(crate) fn on_expire_wrote(
         &mut self,
         now: Now,
@@ -128,7 +131,7 @@ impl KeyHandler<'_> {
                     self.io.read(self.view, ReadFor::KeyGone(ix, known), &RecordName::Key(key));
                 }
             }
-            // It is over all the same.
+            // The key has expired in any case.
             Outcome::Refused(_) if self.watch.is_live() => self.on_key_expired(now, ix),
             Outcome::Refused(_) | Outcome::Unknown(_) => self.ask_again(now, ix),
         }
@@ -139,8 +142,8 @@ impl KeyHandler<'_> {
         self.keys.expiry.set(ix, Some(again));
     }
 
-    /// The leader's word on a key that seems to be gone. It says nothing of one that was announced
-    /// again since it was asked.
+    /// The leader's answer about a key that seems to be gone. It is ignored if the key was
+    /// announced again after the read was sent.
     pub(crate) fn on_key_gone_read(
         &mut self,
         now: Now,
@@ -153,7 +156,7 @@ impl KeyHandler<'_> {
         let back = |record: &Record| self.view.manifests.is_superseded(hash, record.revision);
         match answer {
             Err(_) => self.ask_again(now, ix),
-            // A leader of old, which does not know what is known here.
+            // The answer of a deposed leader, which does not have the newest records.
             Ok(Some(record)) if record.revision < known && !back(&record) => {
                 self.ask_again(now, ix);
             }
@@ -171,8 +174,8 @@ impl KeyHandler<'_> {
         }
     }
 
-    /// The leader's word on a claim that a snapshot did not show. It says nothing of one that was
-    /// shown since it was asked: that is judged as if the snapshot had shown it.
+    /// The leader's answer about a claim that a snapshot did not show. It is ignored if the claim
+    /// was shown after the read was sent. Such a claim is handled as if the snapshot had shown it.
     pub(crate) fn on_claim_gone_read(
         &mut self,
         now: Now,
@@ -183,7 +186,7 @@ impl KeyHandler<'_> {
         let Some(shown) = self.view.keys.get(ix).map(|e| e.claim.revision) else { return };
         if shown != known {
             let held = self.keys.holds.get(ix).filter(|hold| hold.is_held());
-            // Below what is held, it is of a log that lost that.
+            // A revision below the held one comes from a log that lost the held claim.
             if held.is_some_and(|hold| shown < hold.revision) {
                 self.prove_hold(now, ix);
             }

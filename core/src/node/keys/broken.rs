@@ -1,4 +1,4 @@
-//! What a node does where a guard is broken that takes more than leaving something out. For tests.
+//! What a node does if a guard is broken, where this takes more than omitting a step. For tests.
 
 use super::KeyHandler;
 use super::hold::Phase;
@@ -10,7 +10,7 @@ use crate::view::{KeyIx, OwnerIx};
 use crate::wire::Owner;
 
 impl KeyHandler<'_> {
-    /// Whether it takes the outcome of a claim's write for another one.
+    /// Whether the node mistakes the outcome of a claim's write for a different outcome.
     pub(super) fn mistakes(&mut self, now: Now, ix: KeyIx, outcome: &Outcome) -> bool {
         match outcome {
             Outcome::Conflict if broken!(ConflictIsFailure) => self.believe(now, ix),
@@ -23,7 +23,7 @@ impl KeyHandler<'_> {
         true
     }
 
-    /// Takes the write of a claim to have landed.
+    /// Assumes that the write of a claim landed.
     fn believe(&mut self, now: Now, ix: KeyIx) {
         let Some(hold) = self.keys.holds.get(ix) else { return };
         let (token, revision) = (hold.token, self.view.seen.max(hold.revision));
@@ -38,7 +38,8 @@ impl KeyHandler<'_> {
         matches!(self.keys.holds.get(ix).map(|h| &h.phase), Some(Phase::HandingOver { .. }))
     }
 
-    /// Starts a key again whose hand-over is doubtful, on the revision that was to be written over.
+    /// Starts a key again while the outcome of its hand-over is unknown. Uses the revision that the
+    /// hand-over was to replace.
     fn start_again(&mut self, now: Now, ix: KeyIx) {
         let Some(hold) = self.keys.holds.get(ix) else { return };
         let (token, revision) = (hold.token, hold.revision);
@@ -47,13 +48,13 @@ impl KeyHandler<'_> {
         self.start(now, ix, token, revision);
     }
 
-    /// Whether a session is one of this node's, be it an earlier one.
+    /// Whether a session is a session of this node, current or earlier.
     pub(super) fn is_this_nodes(&self, owner: OwnerIx) -> bool {
         broken!(OwnSession)
             && self.owner_of(owner).is_some_and(|Owner { node, .. }| node == self.config.node)
     }
 
-    /// Runs a key on that was told to stop and is not to go any more.
+    /// Continues to run a key that was asked to stop and no longer needs to move.
     pub(super) fn take_stop_back(&mut self, now: Now, ix: KeyIx) {
         let exists = self.view.keys.get(ix).is_some_and(crate::view::KeyEntry::exists);
         if !self.follow_claim(now, ix) || !exists || self.must_go(now, ix) {
@@ -70,7 +71,7 @@ impl KeyHandler<'_> {
         }
     }
 
-    /// The revision that the log will give out next, as far as this node knows.
+    /// The revision that the log assigns next, as far as this node knows.
     pub(super) fn next_revision(&self) -> u64 {
         self.io.newest.max(self.view.seen).0 + 1
     }

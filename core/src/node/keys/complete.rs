@@ -21,7 +21,7 @@ impl KeyHandler<'_> {
         self.io.push(Action::Reply(request, reply));
     }
 
-    /// The key whose run with this token the application has.
+    /// The key whose run with this token the application has now.
     fn held(&self, key: &Key, token: Token) -> Option<KeyIx> {
         let ix = self.view.keys.find(key)?;
         let is_it = |hold: &Hold| hold.is_held() && hold.token == token;
@@ -37,14 +37,14 @@ impl KeyHandler<'_> {
         self.reply(request, Reply::Done);
     }
 
-    /// What the caller has stopped with is not held: it may have been lost.
+    /// The run that the caller stopped is not held. Its key may have been lost.
     fn refuse_lost(&mut self, now: Now, request: RequestId, key: &Key, token: Token) {
         let ix = self.view.keys.find(key);
         let lost = ix.is_some_and(|ix| self.confirm_unconfirmed(now, ix, token));
         self.reply(request, if lost { Reply::Lost } else { Reply::NotHeld });
     }
 
-    /// Whether the key was told to stop and counts against the moves that may be under way.
+    /// Whether the key was asked to stop and counts against the limit of parallel moves.
     fn has_slot_for(&self, ix: KeyIx) -> bool {
         let phase = self.keys.holds.get(ix).map(|hold| &hold.phase);
         matches!(phase, Some(Phase::Stopping(stop)) if stop.slot)
@@ -67,7 +67,8 @@ impl KeyHandler<'_> {
         self.write_complete(ix);
     }
 
-    /// Deletes the key at the revision that its owner had seen when its work was done.
+    /// Deletes the key. The delete expects the revision that the owner had seen when its work was
+    /// done.
     pub(super) fn write_complete(&mut self, ix: KeyIx) {
         let (Some(hold), Some(key)) = (self.keys.holds.get(ix), self.view.keys.text(ix)) else {
             return;
@@ -118,8 +119,9 @@ impl KeyHandler<'_> {
         }
     }
 
-    /// The key could not be deleted (yet). It is tried again, unless the right to it lacks, and not for
-    /// ever: then whoever waits is told why, and the key, which exists, goes to another node.
+    /// The key could not be deleted. The delete is retried for a limited time, unless permission is
+    /// missing. After that the caller gets the error, and the key, which still exists, goes to
+    /// another node.
     fn complete_failed(
         &mut self,
         now: Now,
@@ -170,8 +172,8 @@ impl KeyHandler<'_> {
         }
     }
 
-    /// The key is deleted at this revision, unless the watch has shown it announced again since: its
-    /// claim follows, or it is started again.
+    /// The key is deleted at this revision, unless the watch has shown a later announcement. Its
+    /// claim is deleted next, or the key starts again.
     fn on_completed(&mut self, now: Now, ix: KeyIx, deleted: Revision) {
         self.completed(ix, Reply::Done);
         if self.view.keys.get(ix).is_some_and(|e| e.announced <= deleted) {
@@ -192,7 +194,7 @@ impl KeyHandler<'_> {
         self.hand_over(now, ix, Why::Stopped(StopReason::Retracted), false);
     }
 
-    /// The key was lost while its deletion was on its way.
+    /// The key was lost while its deletion was in flight.
     pub(super) fn answer_doubtful(&mut self, request: RequestId) {
         self.reply(request, Reply::Doubtful);
     }

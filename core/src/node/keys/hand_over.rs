@@ -1,5 +1,4 @@
-//! Handing a key over after its run is confirmed over: one write of its claim, which names the next
-//! owner.
+//! Hands a key over after its run is confirmed over. One write of the claim names the next owner.
 
 use super::KeyHandler;
 use super::hold::{HandOver, Hold, Next, Phase, Why};
@@ -14,11 +13,11 @@ use crate::view::{KeyIx, Note};
 use crate::wire::{ClaimRecord, CoolDown, MAX_COOL_DOWNS};
 
 impl KeyHandler<'_> {
-    /// The run is over: the claim goes to the next owner. From here on this revision of it is never
-    /// started again here.
+    /// The run is over: the claim goes to the next owner. From now on this node never starts the
+    /// key again on this revision of the claim.
     pub(super) fn hand_over(&mut self, now: Now, ix: KeyIx, why: Why, slot: bool) {
         let Some(hold) = self.keys.holds.get(ix) else { return };
-        // Of its own accord: no stop was told.
+        // A running key ended by itself: no stop was requested.
         let told = if hold.phase == Phase::Running { now.at } else { hold.since };
         let hand_over = HandOver {
             next: Next::Free,
@@ -33,8 +32,9 @@ impl KeyHandler<'_> {
         self.write_hand_over(now, ix);
     }
 
-    /// A claim that names this session and that it may not run: it is written free, with this node
-    /// in `not`; it never chooses a receiver for what it did not have.
+    /// A claim names this session, but the session may not run the key. Writes the claim as free,
+    /// with a cool-down for this node. A node never chooses a receiver for a key that it did not
+    /// have.
     pub(super) fn return_unrun(&mut self, now: Now, ix: KeyIx, token: Token, revision: Revision) {
         let write = Register::Retry(now.at);
         let phase = Phase::HandingOver(Box::new(HandOver {
@@ -52,9 +52,9 @@ impl KeyHandler<'_> {
         self.write_hand_over(now, ix);
     }
 
-    /// Sends a hand-over (again): to whoever is next as things are now. It is a compare-and-set over
-    /// the same revision each time, so at most one of the attempts lands. Who is next a view that is
-    /// not complete does not tell: until it is, nothing is sent.
+    /// Sends a hand-over to the node that is next at this moment. Every attempt is a
+    /// compare-and-set over the same revision, so at most one attempt lands. Only a complete view
+    /// shows which node is next: until then nothing is sent.
     fn write_hand_over(&mut self, now: Now, ix: KeyIx) {
         let works = self.is_working(now);
         let Some(Hold { phase: Phase::HandingOver(hand_over), token, .. }) =
@@ -68,7 +68,7 @@ impl KeyHandler<'_> {
         }
         let (why, is_first) = (hand_over.why, *token == hand_over.ran);
         let next = self.choose_next(now, ix, why);
-        // A released key that has nowhere to go is idle until a cool-down ends.
+        // A released key that no other node can take stays idle until a cool-down ends.
         if is_first
             && (why, next) == (Why::Released, Next::Free)
             && let Some(key) = self.view.keys.key(ix)
@@ -97,7 +97,7 @@ impl KeyHandler<'_> {
             if let Some(to) = self.planner.pledge(self.view, now, ix, self.session.me) {
                 return Next::To(to);
             }
-            // Whoever it was promised to before does not get it.
+            // The node that the key was pledged to before does not get it.
             self.planner.unpledge(self.view, now, ix);
             if released || self.leaves_for_good(now) {
                 return Next::Free;
@@ -153,7 +153,7 @@ impl KeyHandler<'_> {
         }
     }
 
-    /// A doubtful write is tried again.
+    /// Retries a write whose outcome is unknown.
     pub(super) fn retry(&mut self, now: Now, ix: KeyIx) {
         match self.keys.holds.get(ix).map(|h| &h.phase) {
             Some(Phase::Taking(_)) => self.retry_take(now, ix),
@@ -163,7 +163,8 @@ impl KeyHandler<'_> {
         }
     }
 
-    /// What stands in the log where a hand-over was doubtful: not what was written over.
+    /// The claim that the log holds after a hand-over with unknown outcome. It is not the claim
+    /// that the hand-over was to replace.
     pub(super) fn on_hand_over_read(
         &mut self,
         now: Now,
@@ -173,7 +174,7 @@ impl KeyHandler<'_> {
     ) {
         let Some(hold) = self.keys.holds.get(ix) else { return };
         if revision < hold.revision {
-            // A leader of old answers, or the log lost its tail; a resync tells which.
+            // A deposed leader answered, or the log lost its tail. A resync shows which.
             return self.set_register(ix, Register::Retry(now.at + self.timing.heartbeat));
         }
         let owner = self.owner_of(self.session.me);
@@ -191,8 +192,8 @@ impl KeyHandler<'_> {
         self.on_given_away(now, ix);
     }
 
-    /// The claim stands as it was, at another revision: the log lost its tail, or somebody copied the
-    /// record. It is handed over from there.
+    /// The claim has the same content at another revision: the log lost its tail, or an operator
+    /// copied the record. Hands the key over from that revision.
     fn hand_over_again(&mut self, now: Now, ix: KeyIx, revision: Revision) {
         if let Some(hold) = self.keys.holds.get_mut(ix) {
             hold.revision = revision;
@@ -221,7 +222,7 @@ impl KeyHandler<'_> {
         self.on_given_away(now, ix);
     }
 
-    /// The claim is another's: what is left is that the watch shows it.
+    /// Another node has the claim now. This node only waits until the watch shows it.
     fn on_given_away(&mut self, now: Now, ix: KeyIx) {
         self.free_slot(ix);
         self.keys.holds.enter(ix, now.at, Phase::HandedOver);
@@ -238,7 +239,8 @@ impl KeyHandler<'_> {
         if let Phase::HandingOver(hand_over) = &hold.phase {
             let HandOver { next, ran, .. } = **hand_over;
             let claim = &entry.claim;
-            // Under garbage token and owner are the last ones shown: the hand-over may have landed below.
+            // Of an unreadable claim, the token and the owner are the last readable ones. The
+            // hand-over may have landed before it.
             if claim.exists
                 && !claim.unreadable
                 && claim.token == ran
@@ -247,7 +249,7 @@ impl KeyHandler<'_> {
                 let revision = claim.revision;
                 return self.hand_over_again(now, ix, revision);
             }
-            // The watch was faster than the acknowledgement.
+            // The watch was faster than the acknowledgement of the write.
             let revision = claim.revision;
             let landed =
                 claim.token == hold.token && claim.exists || !claim.exists && next == Next::Gone;

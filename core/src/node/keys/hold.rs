@@ -1,15 +1,15 @@
-//! What this node has to do with a key: at most one thing at a time.
+//! What this node does with a key: at most one thing at a time.
 //!
-//! A claim that names this session is started as it stands, unless one of these knows better. Each is
-//! there for a way in which an earlier write, run or owner can come back:
+//! A claim that names this session is started as it is, unless one of the following prevents it.
+//! Each one protects against one way in which an earlier write, run or owner can come back:
 //!
 //! | | remembers | so that | until |
 //! |---|---|---|---|
 //! | [`Unconfirmed`] | a run that was lost, or handed over unconfirmed | a key has one run here at a time | the application confirms it |
-//! | [`Spent`] | the claims of a key that were run or given away here | a late write of this node's that names another owner over one of them fails | the key starts on another claim, or the session ends |
-//! | [`Holds::floor`] | the highest token before the view was read again | a claim that a lost tail brought back is written again first, with a higher token | the view is read again |
-//! | `Notes::unreadable` | since when the claim has been unreadable | nobody takes a key that its last owner may still hold | the claim can be read |
-//! | `Notes::deleting` | that a deletion of the claim is on its way | it is not deleted twice at a time | the deletion has an outcome |
+//! | [`Spent`] | the claims of a key that were run or given away here | a late write of this node that names another owner cannot replace a running claim | the key starts on another claim, or the session ends |
+//! | [`Holds::floor`] | the highest token before the log was last read again | a claim that came back after the log lost its tail is first written again, with a higher token | the log is read again |
+//! | `Notes::unreadable` | since when the claim has been unreadable | no node takes a key that its last owner may still hold | the claim can be read |
+//! | `Notes::deleting` | that a deletion of the claim is in flight | there is one deletion at a time | the deletion has an outcome |
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -22,45 +22,45 @@ use crate::node::register::Register;
 use crate::time::Time;
 use crate::view::{KeyIx, KeyTable, OwnerIx};
 
-/// A key that this node has, gets or gives away.
+/// A key that this node owns, takes or gives away.
 #[derive(Debug)]
 pub(crate) struct Hold {
-    /// The token of the claim that is held, or being written.
+    /// The token of the claim that this node holds or writes.
     pub(crate) token: Token,
-    /// The revision of the claim that is held; while it is taken, the one that is written over.
+    /// The revision of the held claim. During a take, the revision that the take replaces.
     pub(crate) revision: Revision,
-    /// When it came into this phase.
+    /// When the key entered this phase.
     pub(crate) since: Time,
     pub(crate) phase: Phase,
 }
 
-/// How far it is.
+/// The phase of a hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Phase {
     /// The claim is being written.
     Taking(Register),
-    /// The claim is in the log; the key is started when the view is complete.
+    /// The claim is in the log. The key starts when the view is complete.
     Taken,
-    /// The application was told to start.
+    /// The application was notified to start.
     Running,
-    /// The application was told to stop, and has not confirmed.
+    /// The application was notified to stop, and has not confirmed.
     Stopping(Stop),
     /// The application has stopped because the work is done; the key is being deleted.
     Completing(Box<Completing>),
-    /// The run is confirmed over; the claim is being given away. From here on the key is never
-    /// started again on this revision.
+    /// The run is confirmed over, and the claim is being given away. From now on the key never
+    /// starts again on this revision.
     HandingOver(Box<HandOver>),
     /// The claim was given away; the watch has not shown it yet.
     HandedOver,
 }
 
-/// A key whose work is done. In a box, likewise.
+/// A key whose work is done. Boxed: few exist at a time, and every running key has a hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Completing {
     pub(crate) request: RequestId,
-    /// The announcement whose work is done: a later one is not.
+    /// The announcement whose work is done. A later announcement is new work.
     pub(crate) announced: Revision,
-    /// What the store said last where the key could not be deleted.
+    /// The last error of the store, if the key could not be deleted.
     pub(crate) failed: Option<StoreError>,
     pub(crate) write: Register,
 }
@@ -68,81 +68,82 @@ pub(crate) struct Completing {
 /// Why a claim is given away: it decides who gets it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Why {
-    /// A stop that was told for this reason is confirmed.
+    /// The application confirmed a stop that was requested for this reason.
     Stopped(StopReason),
-    /// The application does not want the key.
+    /// The application released the key.
     Released,
-    /// It named this session, which may not run it.
+    /// The claim named this session, which may not run the key.
     ReturnedUnrun,
 }
 
-/// A claim that is being given away. In a box, since few are at a time and a hold is there for each
-/// key that runs.
+/// A claim that is being given away. Boxed: few exist at a time, and every running key has a hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct HandOver {
     pub(crate) next: Next,
     /// The token of the run that is over.
     pub(crate) ran: Token,
-    /// When the application was told to stop, or stopped by itself.
+    /// When the application was notified to stop, or when it stopped by itself.
     pub(crate) told: Time,
-    /// It counts against the number of moves that may be under way.
+    /// Whether it counts against the limit of parallel moves.
     pub(crate) slot: bool,
     pub(crate) why: Why,
-    /// Since when it has been tried to no effect.
+    /// Since when the writes have failed.
     pub(crate) unwritten: Option<Time>,
     pub(crate) write: Register,
 }
 
-/// A stop that the application was told.
+/// A stop that was requested from the application.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Stop {
     pub(crate) reason: StopReason,
-    /// It counts against the number of moves that may be under way.
+    /// Whether it counts against the limit of parallel moves.
     pub(crate) slot: bool,
-    /// When the key is handed over, confirmed or not.
+    /// When the key is handed over, even if the stop is not confirmed.
     pub(crate) until: Option<Time>,
 }
 
-/// What becomes of a claim whose run is over.
+/// What happens to a claim whose run is over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Next {
     /// It names the next owner.
     To(OwnerIx),
-    /// It names nobody.
+    /// It names no owner.
     Free,
-    /// It is deleted: the key does not exist any more.
+    /// It is deleted: the key no longer exists.
     Gone,
-    /// It is written anew, with a new token: the key is started here again.
+    /// It is written again with a new token: the key starts here again.
     Again,
 }
 
-/// A run that was lost and is not confirmed over.
+/// A run whose key was lost, and that is not confirmed over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Unconfirmed {
     pub(crate) token: Token,
-    /// When the application was told to stop; of a run that was just lost, when it has to be over.
+    /// When the application was notified to stop. For a run that was just lost, when it must be
+    /// over.
     pub(crate) told: Time,
-    /// Until when the application may still go by it.
+    /// Until when the application may still rely on the run.
     pub(crate) until: Time,
 }
 
-/// A run that the application was told to end, and that is not confirmed over.
+/// A run that the application was notified to end, and that is not confirmed over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Open {
     pub(crate) ix: KeyIx,
     pub(crate) token: Token,
     pub(crate) told: Time,
-    /// The key is not this node's any more, or may be another's at any moment.
+    /// This node no longer owns the key, or another node may own it at any moment.
     pub(crate) given: bool,
 }
 
-/// Claims of a key that were run or given away here. They are not started as they stand: a late write
-/// of this node's that names another owner may land over one of them.
+/// Claims of a key that were run or given away here. They are not started as they are: a late write
+/// of this node that names another owner may replace one of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Spent {
-    /// Those up to this revision.
+    /// Every claim up to this revision.
     pub(crate) revision: Revision,
-    /// The one that was run: where the log lost its tail, it may stand at another revision.
+    /// The token of the claim that was run. If the log lost its tail, this claim may have another
+    /// revision.
     pub(crate) ran: Token,
 }
 
@@ -152,14 +153,14 @@ impl Spent {
     }
 }
 
-/// What is remembered of one key for a while, whether it is held or not.
+/// Temporary facts about one key, held or not.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Notes {
     unconfirmed: Option<Unconfirmed>,
     spent: Option<Spent>,
     /// Since when the claim at this revision has been unreadable.
     unreadable: Option<(Revision, Time)>,
-    /// The deletion of its stale claim is on its way.
+    /// Whether a deletion of its stale claim is in flight.
     deleting: bool,
 }
 
@@ -169,18 +170,18 @@ impl Notes {
     }
 }
 
-/// The keys that this node has to do with.
+/// The keys that this node owns, takes or gives away, and temporary facts about keys.
 #[derive(Debug, Default)]
 pub(crate) struct Holds {
     table: KeyTable<Hold>,
-    /// What is counted of them.
+    /// Counts of the holds.
     tally: Tally,
-    /// What is remembered for a while, of keys that are held and of others.
+    /// Temporary facts about keys, held or not.
     notes: HashMap<KeyIx, Notes>,
-    /// How many of them have an unconfirmed run.
+    /// The number of keys with an unconfirmed run.
     unconfirmed: usize,
-    /// The highest token that was known when the view was last read anew: no claim at or below it is
-    /// started as it stands.
+    /// The highest known token when the log was last read again. No claim at or below it is started
+    /// as it is.
     pub(crate) floor: Token,
 }
 
@@ -189,7 +190,7 @@ impl Holds {
         self.table.get(ix)
     }
 
-    /// The hold, to change all of it but its phase, which [`enter`](Self::enter) changes.
+    /// The hold, to change everything except the phase. [`enter`](Self::enter) changes the phase.
     pub(crate) fn get_mut(&mut self, ix: KeyIx) -> Option<&mut Hold> {
         self.table.get_mut(ix)
     }
@@ -202,12 +203,12 @@ impl Holds {
         self.table.is_empty()
     }
 
-    /// The keys, in the order in which they lie in memory.
+    /// The keys, in memory order.
     pub(crate) fn keys(&self) -> Vec<KeyIx> {
         self.table.keys()
     }
 
-    /// The key after this one; the first after the last.
+    /// The key after this one. After the last key, the first key.
     pub(crate) fn next_after(&self, before: Option<KeyIx>) -> Option<KeyIx> {
         self.table.next_after(before).or_else(|| self.table.next_after(None))
     }
@@ -230,7 +231,7 @@ impl Holds {
         Some(hold)
     }
 
-    /// A key that is held comes into another phase.
+    /// A held key enters another phase.
     pub(crate) fn enter(&mut self, ix: KeyIx, since: Time, phase: Phase) {
         if let Some(hold) = self.table.get_mut(ix) {
             self.tally.leave(ix, hold);
@@ -240,12 +241,12 @@ impl Holds {
         }
     }
 
-    /// How many keys the application has or is told to stop.
+    /// The number of keys that the application runs, including keys that it was asked to stop.
     pub(crate) fn held(&self) -> usize {
         self.tally.held
     }
 
-    /// How many keys this node has and has not given away.
+    /// The number of keys that this node has and has not given away.
     pub(crate) fn kept(&self) -> usize {
         let kept = |(_, hold): &(KeyIx, &Hold)| {
             !matches!(hold.phase, Phase::Taking(_) | Phase::Taken | Phase::HandedOver)
@@ -253,13 +254,13 @@ impl Holds {
         self.table.iter().filter(kept).count()
     }
 
-    /// Whether a run of the key is not confirmed over although the key is not this node's any more:
-    /// until it is, the key is not started here.
+    /// Whether the key has an unconfirmed run although this node no longer owns it. Until that run
+    /// is confirmed over, the key does not start here.
     pub(crate) fn is_unconfirmed(&self, ix: KeyIx) -> bool {
         self.unconfirmed(ix).is_some() && !broken!(OneRun)
     }
 
-    /// The run of a key that is not this node's any more, if it is not confirmed over.
+    /// The unconfirmed run of a key that this node no longer owns.
     pub(crate) fn unconfirmed(&self, ix: KeyIx) -> Option<Unconfirmed> {
         self.notes.get(&ix)?.unconfirmed
     }
@@ -275,7 +276,7 @@ impl Holds {
         self.unconfirmed -= usize::from(before.is_some());
     }
 
-    /// Whether a claim was run or given away here, so that it is not started as it stands.
+    /// Whether a claim was run or given away here. Such a claim is not started as it is.
     pub(crate) fn is_spent(&self, ix: KeyIx, revision: Revision, token: Token) -> bool {
         let spent = self.notes.get(&ix).and_then(|notes| notes.spent);
         spent.is_some_and(|spent| spent.covers(revision, token))
@@ -285,20 +286,21 @@ impl Holds {
         self.note(ix, |notes| notes.spent = Some(spent));
     }
 
-    /// The view has gone beyond the claims that were run or given away.
+    /// The view has moved past the claims that were run or given away.
     pub(crate) fn clear_spent(&mut self, ix: KeyIx) {
         if self.notes.contains_key(&ix) {
             self.note(ix, |notes| notes.spent = None);
         }
     }
 
-    /// A session began: no write of an earlier one is on its way.
+    /// A session begins: no write of an earlier session is in flight.
     pub(crate) fn forget_spent(&mut self) {
         self.retain(|_, notes| notes.spent = None);
     }
 
-    /// Since when the claim at this revision has been known to be unreadable: from now on, if it was
-    /// not known. Between two of them there may have been one of an owner that lives.
+    /// Since when the claim at this revision has been known to be unreadable. For a new revision,
+    /// the time starts now: between two unreadable claims there may have been a claim of a live
+    /// owner.
     pub(crate) fn unreadable_since(&mut self, ix: KeyIx, revision: Revision, now: Time) -> Time {
         self.note(ix, |notes| {
             let known = notes.unreadable.filter(|(known, _)| *known == revision);
@@ -307,14 +309,15 @@ impl Holds {
         })
     }
 
-    /// The claims that can be read now are no longer unreadable.
+    /// Forgets the unreadable state of the claims that can be read now.
     pub(crate) fn sweep_unreadable(&mut self, is_unreadable: impl Fn(KeyIx) -> bool) {
         self.retain(|ix, notes| {
             notes.unreadable.take_if(|_| !is_unreadable(ix));
         });
     }
 
-    /// The deletion of a stale claim is on its way, or has an outcome. Returns whether that is new.
+    /// Records that the deletion of a stale claim is in flight, or has an outcome. Returns whether
+    /// this is a change.
     pub(crate) fn set_deleting(&mut self, ix: KeyIx, deleting: bool) -> bool {
         self.note(ix, |notes| std::mem::replace(&mut notes.deleting, deleting)) != deleting
     }
@@ -335,30 +338,31 @@ impl Holds {
         });
     }
 
-    /// Whether a stop was told and is not confirmed.
+    /// Whether a requested stop is not confirmed.
     pub(crate) fn is_any_stopping(&self) -> bool {
         !self.tally.stopping.is_empty()
     }
 
-    /// How many runs were told to end and are not confirmed over, also those whose key was lost, or was
-    /// handed over because the stop took too long.
+    /// The number of runs that were asked to end and are not confirmed over. This includes runs
+    /// whose key was lost, or was handed over because the stop took too long.
     pub(crate) fn open_count(&self) -> usize {
         self.tally.stopping.len() + self.unconfirmed
     }
 
-    /// The keys of those that are not this node's any more, or may be another's at any moment.
+    /// The keys of open runs that this node no longer owns, or that another node may own at any
+    /// moment.
     pub(crate) fn given(&self, now: Time) -> impl Iterator<Item = KeyIx> {
         let timed_out = self.tally.until.iter().take_while(move |(until, _)| *until <= now);
         timed_out.map(|(_, ix)| *ix).chain(self.lost().map(|(ix, _)| ix))
     }
 
-    /// The runs of lost keys that are not confirmed over.
+    /// The unconfirmed runs of lost keys.
     fn lost(&self) -> impl Iterator<Item = (KeyIx, Unconfirmed)> {
         let found = self.notes.iter().filter_map(|(ix, notes)| Some((*ix, notes.unconfirmed?)));
         found.take(self.unconfirmed)
     }
 
-    /// The oldest of all these, no more than so many.
+    /// The oldest open runs, at most `most`.
     pub(crate) fn open(&self, now: Time, most: usize) -> Vec<Open> {
         let stop = |&(told, ix): &(Time, KeyIx)| {
             let hold = self.table.get(ix)?;
@@ -374,14 +378,14 @@ impl Holds {
         open
     }
 
-    /// How many keys have something remembered of them, and how many of those claims that are spent.
+    /// The number of keys with an unconfirmed run, and of keys with spent claims.
     #[cfg(test)]
     pub(crate) fn sizes(&self) -> (usize, usize) {
         let spent = self.notes.values().filter(|notes| notes.spent.is_some()).count();
         (self.unconfirmed, spent)
     }
 
-    /// What is wrong with what is counted, if something is.
+    /// What is wrong with the counts, if anything.
     #[cfg(test)]
     pub(crate) fn wrong_tally(&self) -> Option<String> {
         let mut fresh = Tally::default();
@@ -392,19 +396,20 @@ impl Holds {
     }
 }
 
-/// What each heartbeat tells of the keys that are held, counted as they change: there may be many.
+/// Counts that each heartbeat reports about the held keys. There may be many keys, so the counts
+/// are updated on each change.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Tally {
-    /// Keys that the application has, those that are told to stop included.
+    /// Keys that the application runs, including keys that it was asked to stop.
     held: usize,
-    /// Those told to stop, by when they were.
+    /// Keys that were asked to stop, by the time of the request.
     stopping: BTreeSet<(Time, KeyIx)>,
-    /// Those of them that are given away at a certain time, confirmed or not.
+    /// Stopping keys that are given away at a certain time, confirmed or not.
     until: BTreeSet<(Time, KeyIx)>,
 }
 
 impl Tally {
-    /// The hold came into its phase.
+    /// The hold entered its phase.
     pub(crate) fn enter(&mut self, ix: KeyIx, hold: &Hold) {
         self.held += usize::from(hold.is_held());
         if let Phase::Stopping(_) = hold.phase {
@@ -413,7 +418,7 @@ impl Tally {
         }
     }
 
-    /// The hold is about to go, or into another phase.
+    /// The hold is about to be removed, or to enter another phase.
     pub(crate) fn leave(&mut self, ix: KeyIx, hold: &Hold) {
         self.held -= usize::from(hold.is_held());
         if let Phase::Stopping(_) = hold.phase {
@@ -426,12 +431,12 @@ impl Tally {
 }
 
 impl Hold {
-    /// Whether the application has the key, be it told to stop.
+    /// Whether the application runs the key, even if it was asked to stop.
     pub(crate) fn is_held(&self) -> bool {
         matches!(self.phase, Phase::Running | Phase::Stopping(_))
     }
 
-    /// When it is given away although its stop is not confirmed.
+    /// When the key is given away even if its stop is not confirmed.
     fn stop_until(&self) -> Option<Time> {
         match self.phase {
             Phase::Stopping(stop) => stop.until,
@@ -439,7 +444,7 @@ impl Hold {
         }
     }
 
-    /// The write that is on its way for it.
+    /// The register of its pending write.
     pub(crate) fn register_mut(&mut self) -> Option<&mut Register> {
         match &mut self.phase {
             Phase::Taking(write) => Some(write),
