@@ -1,4 +1,4 @@
-//! Letting go of a key that is no longer this session's, and ending a session that cannot give its keys
+//! Losing a key that this session no longer owns, and ending a session that cannot give its keys
 //! away.
 
 use super::KeyHandler;
@@ -11,14 +11,14 @@ use crate::view::{KeyEntry, KeyIx, Note};
 use crate::wire::RecordName;
 
 impl KeyHandler<'_> {
-    /// A key's claim is not this session's any more.
+    /// A key's claim no longer belongs to this session.
     pub(super) fn lose_claim(&mut self, now: Now, ix: KeyIx) {
         let until = self.session.lease().and_then(|l| l.until(self.timing)).unwrap_or(now.at);
         self.planner.unpledge(self.view, now, ix);
         self.lose(ix, LostReason::ClaimLost, until);
     }
 
-    /// One key is not this session's any more, whatever was going on with it.
+    /// This session no longer owns the key, in whatever phase the hold was.
     pub(crate) fn lose(&mut self, ix: KeyIx, reason: LostReason, until: Time) {
         let Some(hold) = self.keys.holds.remove(ix) else { return };
         self.keys.moves.forget(ix, &hold.phase);
@@ -26,13 +26,15 @@ impl KeyHandler<'_> {
         let stays = self.view.keys.get(ix).is_some_and(stays);
         let ran_here = hold.is_held() || matches!(hold.phase, Phase::Completing(_));
         if stays || ran_here {
-            // Where the log lost its tail its revisions tell nothing, and the token still does.
+            // If the log lost its tail, revisions prove nothing. The token still identifies the
+            // run.
             let revision = if stays { hold.revision } else { Revision::NONE };
             let ran = if ran_here { hold.token } else { Token::default() };
             self.keys.holds.set_spent(ix, Spent { revision, ran });
         }
         match hold.phase {
-            // One that was told to stop is told too, since now it has a deadline.
+            // The application gets the notification even if it was asked to stop before: the stop
+            // now has a deadline.
             Phase::Running | Phase::Stopping(_) => {
                 let told = if hold.phase == Phase::Running { until } else { hold.since };
                 let run = Unconfirmed { token: hold.token, told, until };
@@ -48,7 +50,7 @@ impl KeyHandler<'_> {
         self.unpin_if_done(ix);
     }
 
-    /// Keeps a key's entry only as long as there is business with it.
+    /// Unpins a key's entry when this node has nothing more to do with the key.
     pub(super) fn unpin_if_done(&mut self, ix: KeyIx) {
         if self.keys.holds.contains(ix) || self.keys.holds.unconfirmed(ix).is_some() {
             return;
@@ -63,16 +65,16 @@ impl KeyHandler<'_> {
         self.view.keys.forget_if_idle(ix);
     }
 
-    /// Whether the newest claim of the key that is known names this session, so that nobody else takes
-    /// it while the session lives.
+    /// Whether the newest known claim of the key names this session. If so, no other node takes the
+    /// key while the session lives.
     pub(super) fn is_named(&self, ix: KeyIx) -> bool {
         self.view.keys.get(ix).is_some_and(|entry| entry.claim.owner == self.session.me)
     }
 
-    /// A claim that names this session is to be given away or written anew, and was not. Where that
-    /// goes on for two leases, which were renewed, the session ends, so that others can take what it
-    /// has. Since its next session would be no better, the node stays away until it is told that it may
-    /// write there.
+    /// A claim that names this session must be given away or written again, but the write fails. If
+    /// it fails for two lease times while the lease is renewed, the session ends, so that other
+    /// nodes can take its keys. A new session would fail in the same way. So the node stays away
+    /// until a test write shows that it may write this record.
     pub(super) fn fence_if_stuck(&mut self, now: Now, ix: KeyIx) -> bool {
         let named = self.is_named(ix);
         let Some(hold) = self.keys.holds.get_mut(ix) else { return false };

@@ -1,4 +1,4 @@
-//! The keys that a node has, gets or gives away: one key's life, and what decides it.
+//! The keys that a node owns, takes or gives away: the life of one key, and the rules for it.
 
 mod absent;
 #[cfg(test)]
@@ -32,7 +32,7 @@ use crate::time::{Now, Time};
 use crate::timing::Timing;
 use crate::view::{Effect, Expiry, KeyIx, OwnerIx, View};
 
-/// What a node knows of its keys beside the log.
+/// What a node knows about its keys in addition to the log.
 #[derive(Debug, Default)]
 pub(super) struct Keys {
     pub(super) holds: Holds,
@@ -47,7 +47,7 @@ pub(super) struct Keys {
     later: BTreeSet<(Time, KeyIx)>,
 }
 
-/// What was given away in a flush or a drain.
+/// What a flush or a drain has given away.
 #[derive(Debug, Default)]
 pub(super) struct Given {
     /// Keys that other nodes own now.
@@ -59,7 +59,7 @@ pub(super) struct Given {
 }
 
 impl Given {
-    /// The flush makes progress.
+    /// The flush made progress.
     pub(super) fn note(&mut self, now: Now) {
         self.progress = now.at;
     }
@@ -84,23 +84,24 @@ impl Keys {
         self.later.insert((at, ix));
     }
 
-    /// The first time that was set for a single key.
+    /// The earliest timer of a single key.
     pub(super) fn next(&self) -> Option<Time> {
         self.later.first().map(|(at, _)| *at)
     }
 
-    /// The first time at which others' turn to take an orphan is over.
+    /// When the first turn to take an orphan ends.
     pub(super) fn next_turn(&self) -> Option<Time> {
         self.turns.next()
     }
 
-    /// A session began: nothing that was run or written before it is of its runs.
+    /// A session begins: runs and writes of earlier sessions do not belong to it.
     pub(super) fn begin_session(&mut self) {
         self.stops = OwnStops::default();
         self.holds.forget_spent();
     }
 
-    /// Forgets the sessions that nothing names any more, and the keys whose claim can be read.
+    /// Forgets the sessions that no record names any more, and the unreadable state of claims that
+    /// can be read now.
     pub(super) fn sweep(
         &mut self,
         named: impl Fn(OwnerIx) -> bool,
@@ -116,7 +117,7 @@ impl Keys {
     }
 }
 
-/// The keys, and what their rules may touch.
+/// The keys, and the fields that their rules may touch.
 pub(super) struct KeyHandler<'a> {
     pub(super) config: &'a Config,
     pub(super) timing: &'a Timing,
@@ -144,8 +145,8 @@ impl KeyHandler<'_> {
         }
     }
 
-    /// Whether the session that a claim of this key names is proved to be over. If it is not, the key is
-    /// reconciled again when it is.
+    /// Whether the session that a claim of this key names is proved to be over. If it is not, the
+    /// key is reconciled again as soon as it is.
     fn is_proved_over(&mut self, now: Now, ix: KeyIx, owner: OwnerIx) -> bool {
         let over = self.peers().is_proved_over(now, owner);
         let own = self.view.owners.get(owner).is_some_and(|o| o.node == self.config.node);
@@ -159,7 +160,7 @@ impl KeyHandler<'_> {
         self.session.is_working(now, self.timing, self.watch)
     }
 
-    /// The view of a key or a claim changed, and is complete.
+    /// A key or a claim changed in the view, and the view is complete.
     pub(super) fn on_effect(&mut self, now: Now, effect: &Effect) {
         match effect {
             Effect::Key(ix) => self.planner.on_key(self.view, now, *ix),
@@ -171,7 +172,7 @@ impl KeyHandler<'_> {
         }
     }
 
-    /// The times that were set for single keys.
+    /// Runs the timers of single keys that are due.
     pub(super) fn drive_later(&mut self, now: Now) {
         while let Some(&(at, ix)) = self.keys.later.first()
             && at <= now.at
@@ -181,7 +182,7 @@ impl KeyHandler<'_> {
         }
     }
 
-    /// The keys that changed, or whose plan did.
+    /// Reconciles the keys that changed, or whose plan changed.
     pub(super) fn drive_dirty(&mut self, now: Now) {
         while let Some(ix) = self.planner.pop_dirty() {
             self.reconcile_key(now, ix);

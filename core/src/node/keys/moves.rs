@@ -1,4 +1,5 @@
-//! Moves away from this node: of drains and leaves, and of balance generations. Paced.
+//! Moves away from this node, for drains, leaves and balance generations. The number of parallel
+//! moves is limited.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::time::Duration;
@@ -12,25 +13,25 @@ use crate::time::{Now, Time};
 use crate::view::KeyIx;
 use crate::wire::{ControlRecord, DEFAULT_PARALLEL, MemberState, Mode, OnDeadline};
 
-/// What this node has to give away.
+/// The keys that this node must give away.
 #[derive(Debug, Default)]
 pub(crate) struct OutgoingMoves {
-    /// Running keys that have to go, by hash.
+    /// Running keys that must leave, by hash.
     pub(super) departures: BTreeSet<(u64, KeyIx)>,
-    /// Running keys that the balance generation takes.
+    /// Running keys that the balance generation moves away.
     gives: VecDeque<KeyIx>,
-    /// What the generation takes beyond `gives`, by class: keys that were planned for this node when
-    /// its moves were worked out, and do not run yet.
+    /// The number of further keys that the generation moves away, by class. When the moves were
+    /// chosen, these keys were planned for this node and did not run yet.
     lacking: HashMap<u16, u64>,
-    /// Keys of that generation that are told to stop and not handed over.
+    /// Keys of that generation that were asked to stop and are not handed over.
     moving: HashSet<KeyIx>,
-    /// The generation that `gives` is of.
+    /// The generation of `gives`.
     generation: Revision,
-    /// The planner's round that it is of.
+    /// The planner's round of `gives`.
     round: u64,
-    /// Stops that are told, not handed over, and not overdue.
+    /// Requested stops that are neither handed over nor overdue.
     slots: usize,
-    /// When the drain's deadline passes, where something happens then.
+    /// When the drain's deadline passes, if that has an effect.
     deadline: Option<Time>,
 }
 
@@ -39,7 +40,7 @@ impl OutgoingMoves {
         *self = Self { generation: self.generation, round: self.round, ..Self::default() };
     }
 
-    /// The key is not this node's any more.
+    /// This node no longer owns the key.
     pub(super) fn forget(&mut self, ix: KeyIx, phase: &Phase) {
         let slot = match phase {
             Phase::Stopping(Stop { slot, .. }) => *slot,
@@ -52,7 +53,7 @@ impl OutgoingMoves {
         self.moving.remove(&ix);
     }
 
-    /// When the drain's deadline passes, where something happens then.
+    /// When the drain's deadline passes, if that has an effect.
     pub(crate) fn timeout(&self) -> Option<Time> {
         self.deadline
     }
@@ -67,12 +68,12 @@ impl KeyHandler<'_> {
         self.view.controls.get(&self.config.node).map(|c| &c.record)
     }
 
-    /// Whether this node gives up everything it has.
+    /// Whether this node gives up all its keys.
     pub(crate) fn departs(&self) -> bool {
         self.planner.standing(self.view, self.session.me).is_some_and(|s| s.departs)
     }
 
-    /// Whether keys that nobody else may take are given up too.
+    /// Whether this node also gives up keys that no other node may take.
     pub(super) fn leaves_for_good(&self, now: Now) -> bool {
         let member = self.view.members.get(&self.config.node);
         let leaving = member.is_some_and(|m| m.record.state == MemberState::Leaving);
@@ -84,14 +85,14 @@ impl KeyHandler<'_> {
         leaving || freed
     }
 
-    /// Whether a running key has to be told to stop for the departure.
+    /// Whether a running key must be asked to stop because the node departs.
     pub(super) fn must_go(&self, now: Now, ix: KeyIx) -> bool {
         let target = self.view.keys.get(ix).map(|e| e.target).unwrap_or_default();
         let receiver = target.is_some() && target != self.session.me;
         self.departs() && (receiver || self.leaves_for_good(now))
     }
 
-    /// The members or their controls changed: a drain's deadline may be another.
+    /// The members or their controls changed, so the drain's deadline may have changed.
     pub(crate) fn note_deadline(&mut self, now: Now) {
         let at =
             self.control().filter(|c| c.mode == Mode::Drain && c.on_deadline == OnDeadline::Free);
@@ -112,15 +113,16 @@ impl KeyHandler<'_> {
         }
     }
 
-    /// The drain's deadline: what it frees is to be looked at.
+    /// When the drain's deadline has passed, reconciles the keys that it frees.
     pub(crate) fn drive_deadline(&mut self, now: Now) {
         if self.keys.moves.deadline.is_some_and(|at| at <= now.at) {
-            // The wall clock may have been set back since; then it is waited for once more.
+            // If the wall clock was set back since then, the node waits again.
             self.note_deadline(now);
         }
     }
 
-    /// Starts the moves that may start. Returns the generation whose moves are all made here.
+    /// Starts the moves that may start. Returns the generation if all its moves away from this node
+    /// are done.
     pub(crate) fn drive_moves(&mut self, now: Now) -> Option<Revision> {
         if !self.is_working(now) {
             return None;
@@ -165,7 +167,7 @@ impl KeyHandler<'_> {
         }
     }
 
-    /// Whether the generation takes keys from this node that it has yet to start.
+    /// Whether the generation moves away keys that this node must start first.
     fn gets_more_to_give(&mut self) -> bool {
         if self.keys.moves.lacking.is_empty() {
             return false;
@@ -178,8 +180,8 @@ impl KeyHandler<'_> {
         more
     }
 
-    /// A key runs. Where it was planned for this node before a generation's moves were worked out, it
-    /// may be one that has to go on.
+    /// A key runs now. If it was planned for this node before the generation's moves were chosen,
+    /// the generation may move it away again.
     pub(super) fn note_started(&mut self, ix: KeyIx) {
         if self.keys.moves.lacking.is_empty() {
             return;
@@ -207,9 +209,9 @@ impl KeyHandler<'_> {
         self.keys.reconcile_at(now.at + self.timing.stop_budget, ix);
     }
 
-    /// Which keys a generation takes from this node: of each class those that suit it least, by an
-    /// order that depends on the key and this node alone. Stops that are told already count first, and
-    /// keys that are yet to start last.
+    /// Chooses the keys that a generation moves away from this node: in each class, the keys that
+    /// suit this node least. The order depends only on the key and this node. Stops that were
+    /// already requested count first, and keys that have not started count last.
     fn choose_gives(&mut self) {
         let mut needs: HashMap<u16, u64> =
             self.planner.gives(self.session.me).into_iter().collect();
@@ -228,7 +230,7 @@ impl KeyHandler<'_> {
         self.keys.moves.lacking = needs;
     }
 
-    /// So many running keys of each class, as far as there are: what is lacking stays in `needs`.
+    /// Returns that many running keys of each class, if there are enough. `needs` keeps the rest.
     fn least_suited(&self, needs: &mut HashMap<u16, u64>) -> Vec<KeyIx> {
         let (Some(own), Some(standing)) = (
             self.view.owners.get(self.session.me),
@@ -261,7 +263,7 @@ impl KeyHandler<'_> {
         chosen
     }
 
-    /// A stop that is not confirmed within the stop budget gives up its place.
+    /// A stop that is not confirmed within the stop budget frees its slot.
     pub(super) fn release_slow_slot(&mut self, now: Now, ix: KeyIx) {
         let Some(hold) = self.keys.holds.get_mut(ix) else { return };
         if let Phase::Stopping(stop) = &mut hold.phase
@@ -273,13 +275,13 @@ impl KeyHandler<'_> {
         }
     }
 
-    /// A key that was told to stop needs no place any more.
+    /// A key that was asked to stop no longer needs a slot.
     pub(super) fn drop_slot(&mut self, ix: KeyIx) {
         self.keys.moves.slots = self.keys.moves.slots.saturating_sub(1);
         self.keys.moves.moving.remove(&ix);
     }
 
-    /// A key's move is done, or off.
+    /// A key's move is done or cancelled.
     pub(super) fn free_slot(&mut self, ix: KeyIx) {
         self.keys.moves.moving.remove(&ix);
         if let Some(hold) = self.keys.holds.get_mut(ix)

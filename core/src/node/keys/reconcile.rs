@@ -1,4 +1,4 @@
-//! Looking at one key: what is to be done about it, worked out from the view, the plan and the hold.
+//! Reconciles one key: computes the next step from the view, the plan and the hold.
 
 use super::KeyHandler;
 use super::hold::{Hold, Phase};
@@ -16,7 +16,7 @@ use crate::view::{KeyIx, Note, OwnerIx};
 use crate::wire::{ClaimRecord, CoolDown, Named, Owner};
 
 impl KeyHandler<'_> {
-    /// Does what this key needs. Called whenever something about it changed; once too often does no
+    /// Takes the next step for this key. Called on every change of the key. A call too many does no
     /// harm.
     pub(super) fn reconcile_key(&mut self, now: Now, ix: KeyIx) {
         if !self.is_working(now) {
@@ -36,7 +36,7 @@ impl KeyHandler<'_> {
         }
     }
 
-    /// A time that was set for this key has come.
+    /// A timer of this key is due.
     pub(super) fn on_later(&mut self, now: Now, ix: KeyIx) {
         if let Some(hold) = self.keys.holds.get_mut(ix)
             && let Some(Register::Retry(at)) = hold.register_mut()
@@ -61,8 +61,8 @@ impl KeyHandler<'_> {
             return self.reconcile_stale_claim(now, ix);
         }
         if mine {
-            // The last readable claim named this node. The key may have been handed over since,
-            // unseen: it is taken back after the same wait as by any other node.
+            // The last readable claim named this node. The claim may have been handed over since,
+            // unseen. So this node takes the key back after the same wait as any other node.
             return self.want(now, ix);
         }
         if !self.planner.is_orphan(self.view, ix) {
@@ -75,8 +75,8 @@ impl KeyHandler<'_> {
         }
     }
 
-    /// The owner of an unreadable claim loses the key. After some time it holds nothing by that claim
-    /// even if its watch lags, and the key is an orphan.
+    /// The owner of an unreadable claim loses the key. After some time, the owner holds nothing by
+    /// that claim even if its watch lags. Then the key is an orphan.
     fn reconcile_unreadable(&mut self, now: Now, ix: KeyIx) {
         let unreadable = self.view.keys.get(ix).is_some_and(|entry| entry.claim.unreadable);
         if unreadable && self.unreadable_is_old(now, ix) {
@@ -85,8 +85,8 @@ impl KeyHandler<'_> {
         }
     }
 
-    /// A claim names this session and nothing is known of it here: it was handed over, or an earlier
-    /// write of this node's landed after all.
+    /// A claim names this session, but the session has no hold for it: the claim was handed over,
+    /// or an earlier write of this node landed after all.
     fn adopt(&mut self, now: Now, ix: KeyIx) {
         let Some(entry) = self.view.keys.get(ix) else { return };
         let (token, revision) = (entry.claim.token, entry.claim.revision);
@@ -94,21 +94,22 @@ impl KeyHandler<'_> {
         if let Some(until) =
             self.keys.holds.unconfirmed(ix).map(|run| run.until).filter(|until| *until > now.at)
         {
-            // It was lost by mistake: its last run may go on until then, and nobody else may begin.
+            // The key was lost by mistake. Its last run may continue until that time, and no other
+            // run may begin.
             return self.keys.reconcile_at(until, ix);
         }
         if !entry.exists() || !may || self.keys.holds.is_unconfirmed(ix) {
             return self.return_unrun(now, ix, token, revision);
         }
         if self.keys.holds.is_spent(ix, revision, token) {
-            // It was run or given away on this revision: a late write of ours may still name
-            // another owner. A new claim first.
+            // This node ran the key or gave it away on this revision: a late write of this node may
+            // still name another owner. So it first writes a new claim.
             return self.want(now, ix);
         }
         self.start(now, ix, token, revision);
     }
 
-    /// The claim is known to stand as this node wrote it. The key is started when the view is complete.
+    /// The claim is known to be as this node wrote it. The key starts when the view is complete.
     pub(super) fn start_own(&mut self, now: Now, ix: KeyIx, token: Token, revision: Revision) {
         if self.is_working(now) {
             return self.start(now, ix, token, revision);
@@ -118,7 +119,7 @@ impl KeyHandler<'_> {
         self.keys.holds.insert(ix, Hold { token, revision, since: now.at, phase });
     }
 
-    /// The key is this node's: the application is told.
+    /// This node owns the key: notifies the application.
     pub(super) fn start(&mut self, now: Now, ix: KeyIx, token: Token, revision: Revision) {
         if token <= self.keys.holds.floor && !broken!(TokenFloor) {
             return self.start_anew(now, ix, revision);
@@ -134,9 +135,9 @@ impl KeyHandler<'_> {
         self.planner.mark_dirty([ix]);
     }
 
-    /// The claim is older than what this view had shown before it was last read anew. Where the log
-    /// lost its tail it may be one that was run already, here or elsewhere: it is written again first,
-    /// so that tokens rise.
+    /// The claim is older than the state that the view had before the log was last read again. If
+    /// the log lost its tail, this claim may have been run before, here or elsewhere. So it is
+    /// written again first, with a higher token.
     fn start_anew(&mut self, now: Now, ix: KeyIx, revision: Revision) {
         let Some(entry) = self.view.keys.get_mut(ix) else { return };
         entry.note(Note::Pinned);
@@ -178,8 +179,8 @@ impl KeyHandler<'_> {
         }
     }
 
-    /// Follows the claim of a key that this node holds. Returns whether it stands as it is held; if not,
-    /// the key is lost, also where the claim became unreadable.
+    /// Follows the claim of a key that this node holds. Returns whether the claim still matches the
+    /// hold. If not, the key is lost. An unreadable claim does not match.
     pub(super) fn follow_claim(&mut self, now: Now, ix: KeyIx) -> bool {
         let (Some(hold), Some(entry)) = (self.keys.holds.get_mut(ix), self.view.keys.get(ix))
         else {
@@ -197,13 +198,12 @@ impl KeyHandler<'_> {
         true
     }
 
-    /// A claim without a key and without a live owner: of all members the one with the best score
-    /// deletes it.
+    /// A claim without a key and without a live owner. The member with the best score deletes it.
     fn reconcile_stale_claim(&mut self, now: Now, ix: KeyIx) {
         let Some(entry) = self.view.keys.get(ix) else { return };
         let claim = &entry.claim;
         let unreadable = claim.unreadable;
-        // Who last had one that cannot be read is not known to everybody as the same.
+        // Nodes may disagree about the last owner of an unreadable claim.
         if !claim.exists || !unreadable && self.planner.is_member(claim.owner) {
             return;
         }
@@ -219,7 +219,7 @@ impl KeyHandler<'_> {
             .max_by_key(|s| (score(s.hash, entry.hash, s.affinity.max(1)), s.owner))
             .map(|s| s.owner);
         if cleaner != Some(self.session.me) {
-            // The one whose turn it is may be gone before it is done.
+            // The member with the best score may be gone before it deletes the claim.
             return self.keys.reconcile_at(now.at + self.timing.lease, ix);
         }
         let free = unreadable || self.is_proved_over(now, ix, owner);
@@ -235,9 +235,9 @@ impl KeyHandler<'_> {
         self.keys.reconcile_at(now.at + self.timing.lease, ix);
     }
 
-    /// Whether an unreadable claim has been in sight for so long that no owner of an earlier claim can
-    /// still hold the key: an owner that sees it loses the key, which ends within a lease, and an owner
-    /// whose watch lags by two leases is fenced.
+    /// Whether an unreadable claim has been visible for so long that no owner of an earlier claim
+    /// can still hold the key. An owner that sees the unreadable claim loses the key, and its run
+    /// ends within a lease. An owner whose watch lags by two leases is fenced.
     pub(super) fn unreadable_is_old(&mut self, now: Now, ix: KeyIx) -> bool {
         let longest = self.view.members.values().map(|m| m.record.lease_ms).max();
         let lease = longest.map_or(UNKNOWN_LEASE, std::time::Duration::from_millis);
@@ -250,13 +250,13 @@ impl KeyHandler<'_> {
         due <= now.at || broken!(GarbagePatience)
     }
 
-    /// The owner as a claim names it.
+    /// The owner, as claims name it.
     pub(super) fn owner_of(&self, owner: OwnerIx) -> Option<Owner> {
         let entry = self.view.owners.get(owner)?;
         Some(Owner { node: entry.node.clone(), session: entry.session })
     }
 
-    /// Who released the key lately, for how long it still does not want it.
+    /// The nodes that released the key recently, with the rest of each cool-down.
     pub(super) fn cool_downs_of(&self, now: Now, ix: KeyIx) -> Vec<CoolDown> {
         let left = |n: &crate::view::CoolDownUntil| {
             let for_ms = u64::try_from(n.until.since(now.at).as_millis()).ok()?;
@@ -265,8 +265,8 @@ impl KeyHandler<'_> {
         self.view.keys.cooling_down(ix).iter().filter_map(left).collect()
     }
 
-    /// The token of a new claim of this key: above the last one, above every one seen, and above
-    /// those of a log that is lost, as far as wall clocks tell.
+    /// The token of a new claim of this key. It is above the last token and above every token seen.
+    /// As far as wall clocks allow, it is also above the tokens of a log that was lost.
     pub(super) fn next_token(&mut self, now: Now, last: Token) -> Token {
         let next = (last.0 + 1).max(now.unix_us).max(self.view.highest_token + 1).min(Token::MAX.0);
         let next = if broken!(TokenAboveLast) { now.unix_us } else { next };
@@ -277,10 +277,11 @@ impl KeyHandler<'_> {
     }
 }
 
-/// For how many observers' times of the longest lease an unreadable claim is left alone.
+/// How long an unreadable claim is left alone, as a multiple of the time after which an observer
+/// ends the longest lease.
 const UNREADABLE_PATIENCE: u32 = 3;
 
-/// A write of a claim, or (none) its deletion.
+/// A write of a claim. `None` deletes the claim.
 pub(super) fn claim_write(key: &str, claim: Option<&ClaimRecord>, expected: Revision) -> Write {
     Write {
         name: Named::Claim(key).to_string(),

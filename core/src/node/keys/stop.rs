@@ -1,4 +1,4 @@
-//! Stopping a key, and what its confirmation brings about.
+//! Stopping a key, and what follows from its confirmation.
 
 use super::KeyHandler;
 use super::hold::{Phase, Stop, Unconfirmed, Why};
@@ -11,7 +11,7 @@ use crate::time::Now;
 use crate::view::KeyIx;
 
 impl KeyHandler<'_> {
-    /// Tells the application to stop. A `Stop` once told is never taken back.
+    /// Asks the application to stop. A `Stop` is never taken back.
     pub(super) fn stop(&mut self, now: Now, ix: KeyIx, reason: StopReason, slot: bool) {
         let (Some(hold), Some(key)) = (self.keys.holds.get(ix), self.view.keys.key(ix)) else {
             return;
@@ -28,8 +28,8 @@ impl KeyHandler<'_> {
         }
     }
 
-    /// The application says that the run with this token is over. What it says of an earlier run is
-    /// told apart by the token.
+    /// The application confirms that the run with this token is over. The token tells this run from
+    /// earlier ones.
     pub(crate) fn on_confirm(&mut self, now: Now, key: &Key, token: Token) {
         let Some(ix) = self.view.keys.find(key) else { return };
         if self.confirm_unconfirmed(now, ix, token) {
@@ -44,7 +44,7 @@ impl KeyHandler<'_> {
         }
     }
 
-    /// A run that was taken from the application is over, if it is the one with this token.
+    /// Confirms that a lost run is over, if it has this token.
     pub(super) fn confirm_unconfirmed(&mut self, now: Now, ix: KeyIx, token: Token) -> bool {
         let known = self.keys.holds.unconfirmed(ix).is_some_and(|run| run.token == token);
         if known {
@@ -55,8 +55,9 @@ impl KeyHandler<'_> {
         known
     }
 
-    /// A stop that was not confirmed in the time that the application set: the key is handed over
-    /// all the same. This gives exclusivity up for that key, as the setting's documentation says.
+    /// The application did not confirm a stop within the time that it configured. The key is handed
+    /// over without the confirmation. This gives up exclusivity for that key, as the documentation
+    /// of the setting says.
     pub(super) fn stop_timed_out(&mut self, now: Now, ix: KeyIx) {
         let Some(hold) = self.keys.holds.get(ix) else { return };
         let Phase::Stopping(stop) = hold.phase else { return };

@@ -1,4 +1,4 @@
-//! The record of unconfirmed stops, written with a heartbeat and on change.
+//! The record of unconfirmed stops. It is written with a heartbeat and on change.
 
 use super::KeyHandler;
 use crate::edge::{ReadId, WriteId};
@@ -12,22 +12,23 @@ use crate::timing::TOMBSTONE_TTL;
 use crate::view::KeyIx;
 use crate::wire::{MAX_STOPS, OldestStop, RecordName, StopsRecord};
 
-/// What stands in the record of unconfirmed stops.
+/// The state of the record of unconfirmed stops.
 #[derive(Debug, Default)]
 pub(super) struct OwnStops {
     revision: Revision,
     written: Option<(u64, u64, Time)>,
     write: Register,
-    /// When it is written again though nothing changed.
+    /// When the record is written again without a change.
     again: Time,
-    /// When the newest one was made that is on its way or recorded.
+    /// The creation time of the newest version that is in flight or recorded.
     made: Option<Time>,
-    /// When the newest one was made that is recorded.
+    /// The creation time of the newest version that is recorded.
     recorded: Option<Time>,
 }
 
 impl OwnStops {
-    /// It is not known what stands: until it is read, it counts as something that has to go.
+    /// The content of the record is unknown. Until it is read, it counts as content that must be
+    /// replaced.
     fn forget_written(&mut self) {
         self.written = Some((u64::MAX, 0, Time::default()));
         self.made = self.recorded;
@@ -35,9 +36,10 @@ impl OwnStops {
 }
 
 impl KeyHandler<'_> {
-    /// Whether the record says since this time which runs outlast their claims, so that a key may be
-    /// given away whose run is not confirmed over: no viewer takes it for confirmed. Has it written if
-    /// not. After a lease without it the key is given away all the same: the right may be missing.
+    /// Whether a record created at or after `since` lists the runs that outlast their claims. Only
+    /// then may a key be given away whose run is not confirmed over, so that no viewer takes the
+    /// run for confirmed. If there is no such record, requests its write. After one lease without
+    /// it, the key is given away in any case: the permission to write it may be missing.
     pub(super) fn is_announced_given(&mut self, now: Now, since: Time) -> bool {
         let recorded = self.keys.stops.recorded.is_some_and(|made| made >= since);
         if !recorded && self.keys.stops.made.is_none_or(|made| made < since) {
@@ -47,7 +49,7 @@ impl KeyHandler<'_> {
         recorded || since + self.timing.lease <= now.at
     }
 
-    /// Writes which stops are told and not confirmed, with a heartbeat and on change.
+    /// Writes the requested stops that are not confirmed, with a heartbeat and on change.
     pub(crate) fn write_stops(&mut self, now: Now) {
         if !matches!(self.session.life, Life::Active(_)) || !self.keys.stops.write.is_due(now.at) {
             return;
@@ -61,8 +63,8 @@ impl KeyHandler<'_> {
         if is_known || count == 0 && before.is_none_or(|(count, ..)| count == 0) {
             return;
         }
-        // Whoever comes to look later counts the ages from when it read the record: they are to be
-        // short by no more than a fifth. And the record must not go before its stops do.
+        // A later reader counts the ages from the time when it read the record. The ages may be too
+        // short by at most a fifth. Also, the record must not expire before its stops end.
         let again = (now.at.since(state.2) / 4).clamp(self.timing.heartbeat * 2, TOMBSTONE_TTL / 4);
         self.keys.stops.again = now.at + again;
         let oldest = oldest.into_iter().filter_map(|open| {
@@ -90,7 +92,7 @@ impl KeyHandler<'_> {
             Some(Verdict::Landed(revision)) => {
                 stops.revision = revision;
                 stops.recorded = stops.made;
-                // What waited for it can be given away now.
+                // The keys that waited for this record can be given away now.
                 let made = stops.made.unwrap_or_default();
                 let given: Vec<KeyIx> = self.keys.holds.given(made).collect();
                 for ix in given {

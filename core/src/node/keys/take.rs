@@ -16,16 +16,16 @@ use crate::time::Now;
 use crate::view::{KeyIx, Note};
 use crate::wire::{ClaimRecord, Owner, RecordName};
 
-/// The most claims that are on their way at a time.
+/// The highest number of claim writes in flight.
 const IN_FLIGHT: usize = 1_024;
 
-/// The keys that this node is about to take.
+/// The keys that this node will take.
 #[derive(Debug, Default)]
 pub(crate) struct Takes {
-    /// Keys planned for this node, in the order in which keys lie in memory: about the same on every
-    /// node, so that each follows the claims of all with hardly a cache miss.
+    /// Keys planned for this node, in memory order. The order is about the same on every node, so
+    /// every node follows all claims with few cache misses.
     wanted: BTreeSet<KeyIx>,
-    /// The key that was taken last: those after it come next, so that none waits for ever.
+    /// The key that was taken last. The keys after it come next, so no key waits for ever.
     last: Option<KeyIx>,
     in_flight: usize,
 }
@@ -36,7 +36,7 @@ impl Takes {
         self.in_flight = 0;
     }
 
-    /// The key to take next.
+    /// The next key to take.
     fn pop(&mut self) -> Option<KeyIx> {
         let after = self.last.and_then(|ix| self.wanted.range((Excluded(ix), Unbounded)).next());
         let next = after.or_else(|| self.wanted.first()).copied()?;
@@ -45,12 +45,12 @@ impl Takes {
         Some(next)
     }
 
-    /// A claim is on its way.
+    /// A claim write is in flight.
     pub(super) fn begin(&mut self) {
         self.in_flight += 1;
     }
 
-    /// A claim has its outcome, or its key is not this node's to take any more.
+    /// A claim write has its outcome, or this node must no longer take the key.
     pub(super) fn end(&mut self) {
         self.in_flight = self.in_flight.saturating_sub(1);
     }
@@ -61,7 +61,7 @@ impl Takes {
 }
 
 impl KeyHandler<'_> {
-    /// The key is an orphan and this node's to take.
+    /// The key is an orphan, and it is this node's turn to take it.
     pub(super) fn want(&mut self, now: Now, ix: KeyIx) {
         let Some(entry) = self.view.keys.get(ix) else { return };
         let unreadable = entry.claim.unreadable;
@@ -82,7 +82,7 @@ impl KeyHandler<'_> {
         }
     }
 
-    /// Writes the claim of an orphan, if it is one still and its last owner is proved to be over.
+    /// Writes the claim of a key that is still an orphan and whose last owner is proved to be over.
     fn take(&mut self, now: Now, ix: KeyIx) {
         if self.keys.holds.contains(ix) || self.keys.holds.is_unconfirmed(ix) {
             return;
@@ -97,7 +97,7 @@ impl KeyHandler<'_> {
             return;
         }
         if !own && self.view.is_kept_away(now, ix, self.session.me) {
-            // It was wanted before this node's release of it came back.
+            // The key was wanted before the watch delivered this node's release of it.
             return;
         }
         let token = self.next_token(now, last);
@@ -114,7 +114,7 @@ impl KeyHandler<'_> {
         }
     }
 
-    /// Sends the claim that a key is taken with; every attempt is the same.
+    /// Sends the claim that takes a key. Every attempt writes the same claim.
     pub(super) fn write_take(&mut self, now: Now, ix: KeyIx) {
         let (Some(hold), Some(key)) = (self.keys.holds.get(ix), self.view.keys.text(ix)) else {
             return;
@@ -136,7 +136,7 @@ impl KeyHandler<'_> {
         }
     }
 
-    /// What became of the write of a claim.
+    /// The outcome of the write of a claim.
     pub(crate) fn on_claim_wrote(&mut self, now: Now, ix: KeyIx, id: WriteId, outcome: &Outcome) {
         let Some(hold) = self.keys.holds.get_mut(ix) else { return };
         let Some(verdict) = hold.register_mut().and_then(|write| write.on_wrote(id, outcome))
@@ -151,8 +151,8 @@ impl KeyHandler<'_> {
             Verdict::Landed(revision) => self.on_claim_landed(now, ix, revision),
             Verdict::Ask => self.read_claim(ix),
             Verdict::Refused(error) => {
-                // A right that lacks keeps the node from giving its keys away for good. What is full
-                // has room again some day: until then keys that run are better off here.
+                // Without the permission, the node can never give its keys away. A full store has
+                // room again later: until then, running keys are better off here.
                 let matters =
                     matches!(error, StoreError::Denied { .. }) || self.session.leaving.is_asked();
                 if !matters || !self.fence_if_stuck(now, ix) {
@@ -162,9 +162,9 @@ impl KeyHandler<'_> {
         }
     }
 
-    /// A take that was refused, or of which nothing is known, is tried again for two heartbeats. Then its
-    /// place is another key's, and it is looked at again whether it has to be taken. If an attempt
-    /// lands nevertheless, the claim names this session, and is treated like any other that does.
+    /// A take that was refused, or whose outcome is unknown, is retried for two heartbeats. Then it
+    /// frees its slot for another key, and the key is reconciled again. If an attempt lands later,
+    /// the claim names this session and is handled like any other such claim.
     pub(super) fn retry_take(&mut self, now: Now, ix: KeyIx) {
         if !self.is_working(now) {
             return self.set_register(ix, Register::Retry(now.at + self.timing.heartbeat));
@@ -177,7 +177,7 @@ impl KeyHandler<'_> {
         self.planner.mark_dirty([ix]);
     }
 
-    /// The claim stands as this node wrote it.
+    /// The claim is in the log as this node wrote it.
     fn on_claim_landed(&mut self, now: Now, ix: KeyIx, revision: Revision) {
         match self.keys.holds.get(ix).map(|hold| &hold.phase) {
             Some(Phase::Taking(_)) => self.on_taken(now, ix, revision),
@@ -192,7 +192,7 @@ impl KeyHandler<'_> {
         self.set_register(ix, Register::Reading(id));
     }
 
-    /// The leader's answer where the write of a claim is doubtful.
+    /// The leader's answer after a claim write with unknown outcome.
     pub(crate) fn on_claim_read(
         &mut self,
         now: Now,
@@ -242,8 +242,9 @@ impl KeyHandler<'_> {
             Some(claim) if claim.owner.as_ref().is_some_and(mine) && claim.token == hold.token => {
                 self.on_taken(now, ix, revision);
             }
-            // Nobody has it. Somebody may have had it meanwhile, with a higher token, which a tombstone
-            // does not tell. No earlier attempt can land over this revision, so this is another claim.
+            // The claim is free. Another node may have had the key in between, with a higher token
+            // that a tombstone does not show. No earlier attempt can land over this revision, so
+            // this node writes a new claim.
             None if !exists => {
                 hold.revision = revision;
                 let last = hold.token;
@@ -257,7 +258,7 @@ impl KeyHandler<'_> {
         }
     }
 
-    /// Another node has the key, or is about to; the watch shows which.
+    /// Another node has the key, or will have it. The watch shows which node.
     fn drop_take(&mut self, now: Now, ix: KeyIx) {
         self.end_take(ix);
         self.keys.reconcile_at(now.at + self.timing.heartbeat, ix);
@@ -269,7 +270,7 @@ impl KeyHandler<'_> {
         self.unpin_if_done(ix);
     }
 
-    /// The claim is this session's.
+    /// The claim names this session.
     pub(super) fn on_taken(&mut self, now: Now, ix: KeyIx, revision: Revision) {
         let Some(hold) = self.keys.holds.get(ix) else { return };
         let (token, since) = (hold.token, hold.since);

@@ -1,4 +1,5 @@
-//! Whose turn it is to take an orphan: its planned owner's, and where that lets it lie, the next one's.
+//! Which node may take an orphan: first the planned owner. If it does not take the key, the next
+//! node in the order of scores.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -8,29 +9,29 @@ use crate::guard::broken;
 use crate::time::{Now, Time};
 use crate::view::{KeyIx, Note, OwnerIx, OwnerMap};
 
-/// What planned owners are given for each claim that is to be written: more than a server needs that a
-/// large group keeps busy.
+/// The time that a planned owner gets for each claim it must write. This is more than a server
+/// needs under the load of a large group.
 const A_CLAIM: Duration = Duration::from_millis(1);
 
-/// The orphans that this node watches others take.
+/// Orphans that this node expects other nodes to take.
 #[derive(Debug, Default)]
 pub(super) struct Turns {
-    /// In the order in which they are to be looked at again.
+    /// In the order in which they are reconciled again.
     watched: VecDeque<Watched>,
     /// When each session last wrote a claim.
     last_claim: OwnerMap<Time>,
 }
 
-/// An orphan that another node is to take.
+/// An orphan that another node must take.
 #[derive(Debug, Clone, Copy)]
 struct Watched {
-    /// When it is looked at again.
+    /// When it is reconciled again.
     due: Time,
-    /// For how many turns it may have been let lie: nodes of a rank up to this take it then.
+    /// The number of turns so far. Nodes up to this rank may take the key.
     round: u32,
-    /// Until when having others to take excuses its planned owner.
+    /// Until when the planned owner is excused because it takes other keys.
     excused: Time,
-    /// Who that is.
+    /// The planned owner.
     target: OwnerIx,
     ix: KeyIx,
 }
@@ -40,7 +41,7 @@ impl Turns {
         self.watched.front().map(|watched| watched.due)
     }
 
-    /// Forgets the sessions that are gone.
+    /// Forgets the sessions that no longer exist.
     pub(super) fn sweep(&mut self, named: impl Fn(OwnerIx) -> bool) {
         self.last_claim.retain(named);
     }
@@ -55,12 +56,12 @@ impl KeyHandler<'_> {
         }
     }
 
-    /// How long a planned owner may write no claim before others take what is planned for it.
+    /// How long a planned owner may write no claim before other nodes take the keys planned for it.
     fn take_patience(&self) -> Duration {
         self.timing.heartbeat * 2
     }
 
-    /// An orphan is planned for another node: if that does not take it, somebody else has to.
+    /// An orphan is planned for another node. If that node does not take it, a different node must.
     pub(super) fn watch_over(&mut self, now: Now, ix: KeyIx) {
         if broken!(FallbackDelay) {
             return self.want(now, ix);
@@ -79,7 +80,8 @@ impl KeyHandler<'_> {
         Watched { due, round: 1, excused: due + backlog, target, ix }
     }
 
-    /// The view was read anew: nobody was seen to let anything lie meanwhile.
+    /// The log was read again: this node could not see whether a planned owner failed to take a
+    /// key.
     pub(crate) fn forget_turns(&mut self) {
         for watched in std::mem::take(&mut self.keys.turns.watched) {
             if let Some(entry) = self.view.keys.get_mut(watched.ix) {
@@ -89,8 +91,8 @@ impl KeyHandler<'_> {
         }
     }
 
-    /// Orphans that their planned owners do not take: the next in the key's order of scores does,
-    /// each two heartbeats after the one before it.
+    /// Orphans that their planned owners do not take. The next node in the key's order of scores
+    /// takes the key. Each further node gets its turn two heartbeats later.
     pub(super) fn drive_watched(&mut self, now: Now) {
         while let Some(&watched) = self.keys.turns.watched.front()
             && watched.due <= now.at
@@ -99,7 +101,7 @@ impl KeyHandler<'_> {
             self.reconcile_watched(now, watched);
         }
         if self.keys.turns.watched.is_empty() {
-            // After a cold start it has room for every key.
+            // After a cold start, the queue has capacity for every key.
             self.keys.turns.watched = VecDeque::new();
         }
     }
@@ -119,14 +121,14 @@ impl KeyHandler<'_> {
         let next = if target == watched.target {
             self.take_turn(now, watched)
         } else {
-            // Who has it planned now has let nothing lie yet.
+            // The new planned owner has not missed a turn yet.
             self.new_turn(now, ix, target)
         };
         self.keys.turns.watched.push_back(next);
     }
 
-    /// It is still to be taken: by this node, if its turn has come. What its planned owner is excused for
-    /// is nobody's turn.
+    /// The key is still an orphan. This node takes it if its turn has come. While the planned owner
+    /// is excused, no other node has a turn.
     fn take_turn(&mut self, now: Now, watched: Watched) -> Watched {
         let due = now.at + self.take_patience();
         if self.is_excused(now, watched) {
@@ -139,9 +141,10 @@ impl KeyHandler<'_> {
         Watched { due, round: watched.round + 1, ..watched }
     }
 
-    /// Whether its planned owner is not to blame for letting it lie. One that writes claims may have
-    /// others before this one; but it may also have planned this one for somebody else, who thinks the
-    /// same of it. So being busy excuses it only for as long as everything that was planned can take.
+    /// Whether the planned owner has an excuse for the delay. An owner that writes claims may take
+    /// other keys before this one. But it may also plan this key for another node, which in turn
+    /// plans it for the first. So writing claims is an excuse only for the time that all planned
+    /// claims can take.
     fn is_excused(&self, now: Now, watched: Watched) -> bool {
         let last = self.keys.turns.last_claim.get(watched.target);
         let busy = last.is_some_and(|at| *at + self.take_patience() > now.at);
