@@ -1,4 +1,4 @@
-//! The own member record, written on change.
+//! This node's own member record, written on change.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use crate::timing::{SETTLE, SETTLE_AT_MOST, Timing};
 use crate::view::View;
 use crate::wire::{MemberRecord, MemberState, RecordName};
 
-/// What the other nodes are told of this one.
+/// What this node reports to the other nodes.
 #[derive(Debug)]
 pub(super) struct OwnMember {
     pub(super) affinity: u32,
@@ -27,13 +27,13 @@ pub(super) struct OwnMember {
     leaving: bool,
     balanced: Revision,
     settled: Revision,
-    /// The member record's revision as far as it is known.
+    /// The last known revision of the member record.
     revision: Revision,
     written: Option<MemberRecord>,
     write: Register,
-    /// What is being written, while the outcome is not certain.
+    /// The content of the write in flight, while its outcome is unknown.
     sent: Option<MemberRecord>,
-    /// The newest join that no member's record calls settled, and since when it is the newest.
+    /// The newest join that no member record reports as settled, and since when it is the newest.
     join: Option<(Revision, Time)>,
     /// Since when there has been such a join.
     unsettled_since: Option<Time>,
@@ -58,7 +58,7 @@ impl OwnMember {
         }
     }
 
-    /// A session began; the member record that stands has this revision.
+    /// A session began. The current member record has this revision.
     pub(super) fn begin(
         &mut self,
         now: Now,
@@ -95,8 +95,8 @@ impl OwnMember {
         self.balanced = self.balanced.max(generation);
     }
 
-    /// The view was read anew, up to this revision. What the log does not have (any more) is forgotten
-    /// or written again: it was of a log, or of a tail of one, that is lost.
+    /// The log was read again, up to this revision. State that the log does not have is forgotten
+    /// or written again: it came from a lost log, or from the lost tail of this log.
     pub(super) fn on_snapshot(&mut self, end: Revision, own: Option<(Revision, &MemberRecord)>) {
         if self.balanced > end {
             self.balanced = Revision::NONE;
@@ -118,7 +118,7 @@ impl OwnMember {
     }
 }
 
-/// The own member record, and what its rules may touch.
+/// This node's own member record, and the fields that its rules may touch.
 pub(super) struct MemberHandler<'a> {
     pub(super) config: &'a Config,
     pub(super) timing: &'a Timing,
@@ -154,7 +154,7 @@ impl MemberHandler<'_> {
         }
     }
 
-    /// The members changed: which join is the newest, and whether it has settled.
+    /// The members changed: finds the newest join, and whether it has settled.
     pub(super) fn note_joins(&mut self, now: Now) {
         let joined = self.view.newest_join();
         if joined > self.view.settled() {
@@ -168,7 +168,7 @@ impl MemberHandler<'_> {
         }
     }
 
-    /// The members were delivered: returns whether this session's record is among them.
+    /// Member records were delivered. Returns whether this session's record is among them.
     pub(super) fn on_delivered(&mut self) -> bool {
         if !matches!(self.session.life, Life::Entering(_) | Life::Active(_)) {
             return false;
@@ -176,7 +176,8 @@ impl MemberHandler<'_> {
         let own = self.view.members.get(&self.config.node);
         match own.map(|m| (m.record.session == self.member.session, m.revision)) {
             Some((true, revision)) => {
-                // Newer than what was acknowledged, and not on its way from here: somebody else's.
+                // The record is newer than the acknowledged one, and no write of this node is in
+                // flight: another process wrote it.
                 let foreign = !self.member.write.is_open()
                     && revision > self.member.revision
                     && self.member.written.as_ref() != own.map(|m| &m.record);
@@ -184,14 +185,15 @@ impl MemberHandler<'_> {
                     self.member.written = None;
                 }
                 self.member.revision = self.member.revision.max(revision);
-                // Where the log lost its tail the record may stand below what it speaks of: that does
-                // not count for anybody, and is not to count here.
+                // If the log lost its tail, the record may have a lower revision than the join that
+                // it reports as settled. Such a report counts for no node, so it must not count
+                // here.
                 if own.is_some_and(|m| m.record.settled > m.settled()) {
                     self.member.settled = Revision::NONE;
                 }
                 return true;
             }
-            // It was deleted or overwritten; a session that lives writes it again.
+            // The record was deleted or overwritten. A live session writes it again.
             other if !self.member.write.is_open() => {
                 self.member.revision = other.map_or(Revision::NONE, |(_, revision)| revision);
                 self.member.written = None;
@@ -201,8 +203,8 @@ impl MemberHandler<'_> {
         false
     }
 
-    /// The own member record cannot be read: a session that lives writes it again, since whoever
-    /// comes later does not know it.
+    /// This node's own member record is unreadable. A live session writes it again, because nodes
+    /// that join later cannot read it.
     pub(super) fn on_unreadable(&mut self, revision: Revision) {
         if !self.member.write.is_open() {
             self.member.written = None;
@@ -210,12 +212,13 @@ impl MemberHandler<'_> {
         }
     }
 
-    /// When it is this node's turn to say that the joins have settled: the first by id does so when
-    /// nobody has joined for the settle time, each other one a little later if nobody did.
+    /// When this node must report that the joins have settled. The first node by id reports it when
+    /// no node has joined for the settle time. Every further node waits a little longer, in case
+    /// the nodes before it do not report.
     ///
-    /// Joins that settled before are settled for good, but a node that starts to read the log knows
-    /// that from the members' records alone. When the last record that said so is gone, it is said
-    /// again, at once.
+    /// Joins that have settled stay settled. But a node that starts to read the log knows this only
+    /// from the member records. When the last such report is gone, a node reports it again
+    /// immediately.
     fn settle_at(&self) -> Option<Time> {
         let (joined, at) = self.member.join?;
         if !self.watch.is_live() || joined <= self.member.settled {
@@ -241,7 +244,7 @@ impl MemberHandler<'_> {
         settle.into_iter().chain(self.member.write.timeout()).min()
     }
 
-    /// Writes the member record if it ought to be another one.
+    /// Writes the member record if its content must change.
     pub(super) fn drive(&mut self, now: Now) {
         if !matches!(self.session.life, Life::Entering(_) | Life::Active(_)) {
             return;
@@ -260,7 +263,7 @@ impl MemberHandler<'_> {
         if self.member.written.as_ref() == Some(&self.record()) {
             return;
         }
-        // Where it is written anyway, it also keeps what it knows of settled joins.
+        // Whenever the record is written, it also keeps what this node knows about settled joins.
         self.member.settled = self.member.settled.max(self.planner.settled());
         let record = self.record();
         let write = Write {
@@ -274,7 +277,7 @@ impl MemberHandler<'_> {
         self.member.write = Register::Writing(self.io.write(self.view, WriteFor::Member, write));
     }
 
-    /// What became of the record. Returns whether it stands as it was written.
+    /// The outcome of the write. Returns whether the log has the record as it was written.
     pub(super) fn on_wrote(&mut self, now: Now, id: WriteId, outcome: &Outcome) -> bool {
         match self.member.write.on_wrote(id, outcome) {
             Some(Verdict::Landed(revision)) => {

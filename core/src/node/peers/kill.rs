@@ -1,4 +1,4 @@
-//! Ending sessions that are not renewed, and clearing up after those that are over.
+//! Ending sessions that are not renewed, and deleting the member records of ended sessions.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use crate::time::{Now, Time};
 use crate::timing::{ENDED_LEASE_TTL, observed};
 use crate::wire::{LeaseRecord, LeaseState, RecordName};
 
-/// A session that is ended unless its lease changes.
+/// A session that this node ends unless its lease changes.
 struct Suspect {
     session: Session,
     /// Since when the lease has been unchanged.
@@ -23,7 +23,8 @@ struct Suspect {
 }
 
 impl PeerHandler<'_> {
-    /// The session that others wait for: the one that a member record names, or that claims name.
+    /// The session that other nodes wait for: the one that a member record names, or the one that
+    /// claims name.
     fn suspect(&self, node: &NodeId, seen: &Seen) -> Option<Suspect> {
         let live = seen.state == LeaseState::Live;
         let session = seen.session.filter(|_| live);
@@ -44,14 +45,14 @@ impl PeerHandler<'_> {
         })
     }
 
-    /// When this node may begin to kill: its own lease is good, and its watch has been whole for as
-    /// long as a lease.
+    /// When this node may begin to end sessions: its own lease is valid, and its watch has had no
+    /// gap for one lease time.
     fn may_kill_from(&self) -> Option<Time> {
         let whole = self.peers.whole_since + self.timing.lease;
         matches!(self.session.life, Life::Active(_)).then_some(whole)
     }
 
-    /// When the session that a node is waited for counts as over, unless its lease changes before.
+    /// When the awaited session of a node counts as over, unless its lease changes before.
     pub(super) fn kill_at(&self, node: &NodeId, seen: &Seen) -> Option<Time> {
         let suspect = self.suspect(node, seen).filter(|_| !seen.killing)?;
         Some((suspect.since + observed(suspect.lease)).max(self.may_kill_from()?))
@@ -64,8 +65,8 @@ impl PeerHandler<'_> {
         self.peers.judged().filter_map(due).collect()
     }
 
-    /// **Invariant (proof of death):** the record is overwritten at the very revision that was seen
-    /// unchanged for all that time, so a renewal in between makes this fail.
+    /// **Invariant (proof of death):** the write replaces the record at the same revision that this
+    /// node has seen unchanged for the whole time. So it fails if the lease was renewed in between.
     pub(super) fn kill(&mut self, node: &NodeId) {
         let Some(seen) = self.peers.seen.get(node) else { return };
         let Some(Suspect { session, lease, .. }) = self.suspect(node, seen) else { return };
@@ -76,7 +77,7 @@ impl PeerHandler<'_> {
         self.io.write(self.view, WriteFor::Kill(node.clone(), session), write);
     }
 
-    /// The record that says that a session is over for not having been renewed.
+    /// The record which says that a session ended because it was not renewed.
     fn dead_write(
         &self,
         node: &NodeId,
@@ -124,8 +125,9 @@ impl PeerHandler<'_> {
             self.on_session_observed(node);
             self.delete_member(node);
         } else if let Some(seen) = self.peers.seen.get_mut(node).filter(|seen| seen.killing) {
-            // It was renewed, or ended by another: the watch shows which. If it has not the next
-            // time, it cannot be believed; or the record expired, which no watch shows.
+            // The lease was renewed, or another node ended it: the watch shows which. If the watch
+            // has shown neither by the next attempt, the watch cannot be trusted, or the record
+            // expired. No watch shows an expiry.
             seen.killing = false;
             seen.since = now.at;
             let conflict = *outcome == Outcome::Conflict && self.watch.is_live();
@@ -136,7 +138,8 @@ impl PeerHandler<'_> {
         }
     }
 
-    /// Members whose sessions are over and whose killer did not live to delete them.
+    /// When to delete a member whose session is over, if the node that ended the session did not
+    /// live to delete it.
     pub(super) fn deletion_at(&self, node: &NodeId, seen: &Seen) -> Option<Time> {
         let member = self.view.members.get(node)?;
         let over = seen.ends(member);
@@ -151,8 +154,9 @@ impl PeerHandler<'_> {
         self.peers.observed().filter_map(due).collect()
     }
 
-    /// Deletes a member record at the revision that names the session that is over, or at that of
-    /// something unreadable which was written over it: who comes later could not tell whose it is.
+    /// Deletes a member record at the revision that names the ended session, or at the revision of
+    /// an unreadable record that replaced it. A later reader could not tell which session the
+    /// unreadable record belongs to.
     pub(super) fn delete_member(&mut self, node: &NodeId) {
         let (Some(seen), Some(member)) = (self.peers.seen.get(node), self.view.members.get(node))
         else {
@@ -168,7 +172,8 @@ impl PeerHandler<'_> {
         self.io.write(self.view, WriteFor::MemberGone(node.clone()), write);
     }
 
-    /// Whatever became of it: the watch shows the member gone, or it is tried again.
+    /// The delete has an outcome. The watch shows that the member is gone, or the delete is tried
+    /// again.
     pub(crate) fn on_member_gone_wrote(&mut self, now: Now, node: &NodeId) {
         self.peers.deleting.remove(node);
         if let Some(seen) = self.peers.seen.get_mut(node) {

@@ -1,4 +1,4 @@
-//! The other nodes: whose lease is renewed, whose session is over, and how that is proved.
+//! The other nodes: which leases are renewed, which sessions are over, and how that is proved.
 
 mod kill;
 mod observe;
@@ -22,19 +22,19 @@ use crate::view::View;
 /// What this node sees of other nodes' leases.
 #[derive(Debug)]
 pub(crate) struct Peers {
-    /// Whose leases it ends: of the others it only keeps what it sees.
+    /// The nodes whose leases this node ends. For other nodes it only records what it sees.
     ring: Ring,
-    /// Since when nobody can have been kept from renewing unseen: no reading anew left out more than a
-    /// heartbeat, and the watch was never silent for half a lease.
+    /// Since when this node has seen every renewal: the log was not read again with a gap of more
+    /// than a heartbeat, and the watch was never silent for half a lease.
     whole_since: Time,
-    /// What the last thing was that a watch showed before it was read anew.
+    /// When a watch last showed something before the log was read again.
     gap_since: Option<Time>,
     seen: BTreeMap<NodeId, Seen>,
     /// The nodes whose leases the snapshot has shown so far.
     shown: BTreeSet<NodeId>,
-    /// The sessions that no member record names and whose end this node waits for, to take their keys.
+    /// Sessions that no member record names. This node waits for their end, to take their keys.
     awaited: BTreeMap<NodeId, Session>,
-    /// Members whose deletion is on its way.
+    /// Members whose deletion is in flight.
     deleting: BTreeSet<NodeId>,
 }
 
@@ -51,25 +51,25 @@ impl Peers {
         }
     }
 
-    /// The watch is read anew, and shows every lease again.
+    /// The log is read again, and the watch shows every lease again.
     pub(crate) fn begin_snapshot(&mut self, shown: Time) {
         self.shown.clear();
         self.gap_since.get_or_insert(shown);
     }
 
-    /// Those whose leases this node ends.
+    /// The nodes that this node observes in the ring.
     fn observed(&self) -> impl Iterator<Item = (&NodeId, &Seen)> {
         self.ring.observed().iter().filter_map(|node| self.seen.get_key_value(node))
     }
 
-    /// Those whose sessions this node ends: those that it observes in the ring, and those that it waits
-    /// for.
+    /// The nodes whose sessions this node ends: those that it observes in the ring, and those whose
+    /// end it waits for.
     fn judged(&self) -> impl Iterator<Item = (&NodeId, &Seen)> {
         let waits = self.awaited.keys().filter(|node| !self.ring.knows(node));
         self.observed().chain(waits.filter_map(|node| self.seen.get_key_value(node)))
     }
 
-    /// Forgets the sessions that nothing names any more.
+    /// Forgets the sessions that no record names any more.
     pub(crate) fn sweep(&mut self, named: impl Fn(&NodeId, Session) -> bool) {
         self.awaited.retain(|node, session| named(node, *session));
     }
@@ -80,7 +80,7 @@ impl Peers {
     }
 }
 
-/// The other nodes, and what the rules about them may touch.
+/// The other nodes, and the fields that the rules about them may touch.
 pub(crate) struct PeerHandler<'a> {
     pub(crate) config: &'a Config,
     pub(crate) timing: &'a Timing,

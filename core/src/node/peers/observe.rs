@@ -11,23 +11,23 @@ use crate::timing::{ENDED_LEASE_TTL, UNKNOWN_LEASE};
 use crate::view::Versioned;
 use crate::wire::{LeaseState, MemberRecord};
 
-/// One lease as it was last received.
+/// One lease, as last received.
 #[derive(Debug)]
 pub(super) struct Seen {
     pub(super) revision: Revision,
-    /// When this revision was received first.
+    /// When this revision was first received.
     pub(super) since: Time,
     pub(super) lease: Duration,
     pub(super) session: Option<Session>,
     pub(super) state: LeaseState,
     pub(super) beat: u64,
     pub(super) killing: bool,
-    /// Another record stood there when it was to be ended, and the watch has not shown it.
+    /// This node tried to end the lease, but found another record, which the watch has not shown.
     pub(super) doubted: bool,
 }
 
 impl Seen {
-    /// No record: from now on it is waited for.
+    /// There is no record. The wait for the end of the lease starts now.
     pub(super) fn absent(now: Time, lease: Duration) -> Self {
         Self {
             revision: Revision::NONE,
@@ -41,35 +41,37 @@ impl Seen {
         }
     }
 
-    /// Whether the session that a member record names is over by this lease: it is its own end, or
-    /// that of a session that replaced it.
+    /// Whether this lease shows that the member record's session is over: it is the end of that
+    /// session, or the end of a session that replaced it.
     pub(super) fn ends(&self, member: &Versioned<MemberRecord>) -> bool {
         let own = self.session == Some(member.record.session);
         self.state != LeaseState::Live && (own || self.revision > member.joined())
     }
 
-    /// The lease by which a member's session is waited for. What is over, but older than that session,
-    /// is the end of one before it: that session wrote over it, and the log has lost its lease.
+    /// The lease time after which a member's session counts as over. An end that is older than the
+    /// member's session belongs to an earlier session. The member's session replaced that record,
+    /// and the log then lost the newer lease.
     pub(super) fn lease_of(&self, member: &Versioned<MemberRecord>) -> Duration {
         if self.state == LeaseState::Live { self.lease } else { self.lease.max(member.lease()) }
     }
 
-    /// Whether the node cannot be relied on to observe those behind it in the ring: it has missed
-    /// two heartbeats, or is over and its member record not yet deleted.
+    /// Whether the node may fail to observe the nodes behind it in the ring. It has missed two
+    /// heartbeats, or its session is over and its member record is not deleted yet.
     fn is_late(&self, now: Time) -> bool {
         self.state != LeaseState::Live || now.since(self.since) >= self.lease / 3
     }
 }
 
 impl PeerHandler<'_> {
-    /// A watch that shows not even the own heartbeats is silent because the store is: nobody can renew.
+    /// If the watch does not even show this node's own heartbeats, the store is silent: no node can
+    /// renew its lease.
     pub(crate) fn note_silence(&mut self, now: Now) {
         if self.watch.is_live() && now.at.since(self.watch.shown()) > self.timing.lease / 2 {
             self.peers.whole_since = now.at;
         }
     }
 
-    /// Kills and clears up.
+    /// Ends expired sessions and deletes the member records of ended sessions.
     pub(crate) fn drive(&mut self, now: Now) {
         self.note_silence(now);
         if !self.watch.is_live()
@@ -87,8 +89,8 @@ impl PeerHandler<'_> {
         }
     }
 
-    /// The snapshot is complete. Leases that it does not show are absent from now on: no watch shows that
-    /// a record expires.
+    /// The snapshot is complete. From now on, leases that it does not show count as absent: no
+    /// watch shows that a record expires.
     pub(crate) fn on_leases_shown(&mut self, now: Now) {
         let gap = self.peers.gap_since.take();
         if gap.is_none_or(|since| now.at.since(since) > self.timing.heartbeat) {
@@ -99,7 +101,7 @@ impl PeerHandler<'_> {
             let member = self.view.members.get(node);
             seen.lease = member.map_or(UNKNOWN_LEASE, |member| seen.lease_of(member));
             seen.revision = Revision::NONE;
-            // What is over stays over, unless a member record names another session.
+            // An ended session stays ended, unless a member record names another session.
             let over = seen.state != LeaseState::Live;
             if over && member.is_none_or(|member| seen.ends(member)) {
                 continue;
@@ -112,7 +114,7 @@ impl PeerHandler<'_> {
         }
     }
 
-    /// Another node's lease was delivered: a record, its deletion, or something unreadable.
+    /// The watch delivered another node's lease: a record, its deletion, or an unreadable record.
     pub(crate) fn on_lease_observed(&mut self, now: Now, node: &NodeId, revision: Revision) {
         if !self.watch.is_live() {
             self.peers.shown.insert(node.clone());
@@ -121,7 +123,8 @@ impl PeerHandler<'_> {
         let found = found.map(|found| &found.record);
         let content = found.map(|f| (f.session, f.beat));
         let known = self.peers.seen.get(node);
-        // By its content too, since a log that lost its tail gives revisions out a second time.
+        // Also compares the content: a log that lost its tail assigns the same revisions a second
+        // time.
         if known.is_some_and(|seen| {
             let same =
                 content.is_none_or(|content| seen.session.map(|s| (s, seen.beat)) == Some(content));
@@ -148,7 +151,7 @@ impl PeerHandler<'_> {
         }
     }
 
-    /// A member record came or went, or was written again.
+    /// A member record was created, deleted, or written again.
     pub(crate) fn observe_member(&mut self, now: Now, node: &NodeId) {
         if *node != self.config.node
             && self.peers.ring.knows(node) != self.view.members.contains_key(node)
@@ -157,8 +160,8 @@ impl PeerHandler<'_> {
         }
     }
 
-    /// There are other members than before. Those whose leases the watch does not show are observed
-    /// from now on as absent.
+    /// The set of members changed. Members whose leases the watch does not show are observed as
+    /// absent from now on.
     pub(crate) fn observe_members(&mut self, now: Now) {
         let Peers { ring, seen, deleting, .. } = &mut *self.peers;
         let members = &self.view.members;
@@ -170,7 +173,8 @@ impl PeerHandler<'_> {
                 seen.insert(node.clone(), Seen::absent(now.at, member.lease()));
             }
         }
-        // A claim may name a session that is no member any more, for as long as the log knows its end.
+        // A claim may name a session that is no longer a member, for as long as the log keeps the
+        // end of that session.
         let fresh = |seen: &Seen| now.at.since(seen.since) < ENDED_LEASE_TTL;
         seen.retain(|node, seen| members.contains_key(node) || fresh(seen));
         deleting.retain(|n| members.contains_key(n));

@@ -1,11 +1,11 @@
-//! Whether a session is over: without proof of that, nothing is taken from it.
+//! Whether a session is over. Without proof of this, no node takes its keys.
 //!
-//! **Invariant (proof of death):** the lease record alone decides. A session writes its lease before its
-//! first claim, and the watch shows records in the order of the log. So when a claim names a session,
-//! the lease that the watch shows is that session's, or a later record: its end, or the lease of a
-//! session that replaced it. Where the watch shows no lease that can be read, nothing is proved: a
-//! session that lives writes its lease again with its next heartbeat. An end that a later snapshot does
-//! not show any more proves nothing of other sessions.
+//! **Invariant (proof of death):** only the lease record decides. A session writes its lease before
+//! its first claim, and the watch shows records in the order of the log. So when a claim names a
+//! session, the watch already shows the lease of that session or a later record: its end, or the
+//! lease of a session that replaced it. If the watch shows no readable lease, nothing is proved: a
+//! live session writes its lease again with its next heartbeat. If a later snapshot no longer shows
+//! an end, that end proves nothing about other sessions.
 
 use super::observe::Seen;
 use super::{PeerHandler, Peers};
@@ -17,7 +17,7 @@ use crate::view::OwnerIx;
 use crate::wire::LeaseState;
 
 impl Peers {
-    /// Whether the node's lease proves that this session of it is over.
+    /// Whether the node's lease proves that this session of the node is over.
     pub(super) fn is_over(&self, node: &NodeId, session: Session) -> bool {
         let Some(seen) = self.seen.get(node) else { return broken!(AbsentIsNotDead) };
         match seen.session {
@@ -29,14 +29,15 @@ impl Peers {
 }
 
 impl PeerHandler<'_> {
-    /// Whether the session that a claim names is proved to be over. If it is not, its lease is observed
-    /// from now on, and its keys are looked at again when it is over.
+    /// Whether the session that a claim names is proved to be over. If it is not, its lease is
+    /// observed from now on. When the session is over, its keys are reconciled again.
     pub(crate) fn is_proved_over(&mut self, now: Now, owner: OwnerIx) -> bool {
         let Some(entry) = self.view.owners.get(owner).filter(|_| !broken!(ProofOfDeath)) else {
             return true;
         };
         if entry.node == self.config.node {
-            // A session that renews its lease after another one was named has not been replaced by it.
+            // If a session renews its lease after another session was named, the other one has not
+            // replaced it.
             let renewed = self.session.lease().is_some_and(|l| l.recorded() > entry.named);
             return owner != self.session.me && renewed;
         }
@@ -49,8 +50,8 @@ impl PeerHandler<'_> {
         false
     }
 
-    /// The lease of a node names another session than before, or is in another state: the keys of its
-    /// sessions that are over may be taken.
+    /// The lease of a node now names another session, or has another state. The keys of its ended
+    /// sessions may be taken.
     pub(super) fn on_session_observed(&mut self, node: &NodeId) {
         let owners = self.view.owners.iter().filter(|(_, owner)| owner.node == *node);
         for (_, owner) in owners.filter(|(_, owner)| self.peers.is_over(node, owner.session)) {

@@ -1,23 +1,24 @@
-//! Whom a node observes: everybody, or in a large group a few successors in a ring.
+//! Which nodes a node observes: all of them, or a few successors in a ring if the group is large.
 
 use std::collections::BTreeMap;
 
 use crate::id::NodeId;
 use crate::plan::node_hash;
 
-/// Up to so many members everybody observes everybody.
+/// Up to this number of members, every node observes all others.
 pub(super) const ALL_OBSERVE: usize = 16;
 
-/// Above that, each observes this many successors, past those that are late one more, and one more
-/// for each that is late: what is observed doubles with each step past nodes that are gone, so
-/// simultaneous crashes cost one lease, not one after another.
+/// In a larger group, each node observes this many successors. It looks one node past a run of late
+/// successors, and observes one more node for each late successor. So the number of observed nodes
+/// doubles with each step past nodes that are gone. Simultaneous crashes then cost one lease time,
+/// not one after another.
 const SUCCESSORS: usize = 3;
 
-/// The other members in the order of their hashes, beginning after this node.
+/// The other members in the order of their hashes, starting after this node.
 #[derive(Debug, Default)]
 pub(super) struct Ring {
     others: Vec<NodeId>,
-    /// How many are observed; it does not shrink until the members change.
+    /// The number of observed nodes. It does not decrease until the members change.
     count: usize,
 }
 
@@ -31,13 +32,13 @@ impl Ring {
         Self { others: ring.into_iter().map(|(_, node)| node).collect(), count: SUCCESSORS }
     }
 
-    /// Whether these are the members that it was made of.
+    /// Whether the ring was built from these members.
     pub(super) fn is_of<T>(&self, own: &NodeId, members: &BTreeMap<NodeId, T>) -> bool {
         let others = members.len() - usize::from(members.contains_key(own));
         others == self.others.len() && self.others.iter().all(|n| members.contains_key(n))
     }
 
-    /// Whether the node is one of them.
+    /// Whether the node is in the ring.
     pub(super) fn knows(&self, node: &NodeId) -> bool {
         self.others.contains(node)
     }
@@ -46,12 +47,12 @@ impl Ring {
         self.others.len() >= ALL_OBSERVE
     }
 
-    /// Whom this node observes.
+    /// The nodes that this node observes.
     pub(super) fn observed(&self) -> &[NodeId] {
         &self.others[..if self.is_large() { self.count } else { self.others.len() }]
     }
 
-    /// Observes more, given who of them is late.
+    /// Observes more nodes if some of them are late.
     pub(super) fn widen(&mut self, is_late: impl Fn(&NodeId) -> bool) {
         if !self.is_large() {
             return;

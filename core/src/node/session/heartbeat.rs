@@ -10,11 +10,11 @@ use crate::node::register::{Register, Verdict};
 use crate::time::{Now, Time};
 use crate::wire::{LeaseRecord, LeaseState};
 
-/// How many leases long a lease record outlives its last renewal, as garbage of the dead.
+/// How long a lease record outlives its last renewal, in lease times.
 const LIFE_IN_LEASES: u32 = 10;
 
 impl SessionHandler<'_> {
-    /// Sends the next attempt if it is time.
+    /// Sends the next attempt if it is due.
     pub(crate) fn drive_heartbeat(&mut self, now: Now) {
         let Some(lease) = self.session.lease() else { return };
         if lease.write.is_open() || lease.next > now.at {
@@ -30,7 +30,7 @@ impl SessionHandler<'_> {
         self.io.demand(Demand::WriteStops);
     }
 
-    /// The next lease record, over the one that is known.
+    /// The next lease record, to replace the known one.
     pub(crate) fn lease_write(&self, state: LeaseState, beat: u64) -> Write {
         let lease = self.session.lease().expect("only asked for while there is a lease");
         let record = LeaseRecord {
@@ -56,14 +56,14 @@ impl SessionHandler<'_> {
         }
     }
 
-    /// Whether the acknowledgement of the attempt that is on its way shows that the log lost an earlier
-    /// one.
+    /// Whether the acknowledgement of the attempt in flight shows that the log lost an earlier
+    /// attempt.
     pub(crate) fn shows_loss(&mut self, id: WriteId, revision: Revision) -> bool {
         let lease = self.session.lease_mut().filter(|lease| lease.write == Register::Writing(id));
         lease.is_some_and(|lease| lease.shows_loss(revision))
     }
 
-    /// What became of an attempt.
+    /// The outcome of an attempt.
     pub(crate) fn on_lease_wrote(&mut self, now: Now, beat: u64, id: WriteId, outcome: &Outcome) {
         let retry = self.timing.retry;
         let Some(lease) = self.session.lease_mut() else { return };
@@ -83,8 +83,8 @@ impl SessionHandler<'_> {
         }
     }
 
-    /// The record is known to hold this attempt, at this revision: from an acknowledgement, a read
-    /// or the watch.
+    /// The record is known to hold this attempt at this revision. The source is an acknowledgement,
+    /// a read or the watch.
     pub(crate) fn on_lease_seen(&mut self, now: Now, beat: u64, revision: Revision) {
         let heartbeat = self.timing.heartbeat;
         let Some(lease) = self.session.lease_mut() else { return };
@@ -109,7 +109,7 @@ impl SessionHandler<'_> {
         }
     }
 
-    /// The leader's answer where an attempt's outcome was doubtful.
+    /// The leader's answer after an attempt with unknown outcome.
     pub(crate) fn on_own_lease_read(
         &mut self,
         now: Now,
@@ -130,11 +130,12 @@ impl SessionHandler<'_> {
         if let Some(found) = value.and_then(|v| LeaseRecord::decode(v).ok()) {
             return self.on_own_lease(now, &found, revision, true);
         }
-        // Absent is not dead, and neither is garbage: a session that lives writes it again.
+        // An absent or unreadable lease does not prove that a session is over: a live session
+        // writes its lease again.
         lease.retry_over(revision, now.at + retry);
     }
 
-    /// The own lease record as it stands in the log, read or delivered.
+    /// This node's own lease record in the log, read or delivered.
     pub(crate) fn on_own_lease(
         &mut self,
         now: Now,
@@ -150,7 +151,8 @@ impl SessionHandler<'_> {
         }
         match found.state {
             _ if read && proved && found.session != session && revision < joined => {
-                // A leader of old answers, or the log lost its tail: the compare-and-set tells.
+                // A deposed leader answered, or the log lost its tail. The next compare-and-set
+                // shows which.
                 let next = now.at + self.timing.retry;
                 if let Some(lease) = self.session.lease_mut() {
                     lease.retry_over(revision, next);
@@ -159,7 +161,7 @@ impl SessionHandler<'_> {
             LeaseState::Live if found.session == session => {
                 self.on_lease_seen(now, found.beat, revision);
                 if let Some(lease) = self.session.lease_mut().filter(|_| read) {
-                    // It may hold an earlier attempt.
+                    // The record may hold an earlier attempt.
                     let overdue = lease.next <= now.at;
                     lease.next = if overdue { now.at + self.timing.retry } else { lease.next };
                     lease.revision = revision;
@@ -181,7 +183,7 @@ impl SessionHandler<'_> {
         }
     }
 
-    /// The session is not recorded yet: what stands there instead.
+    /// The session is not recorded yet. This is the record that the log has instead.
     fn on_base_read(&mut self, now: Now, found: &LeaseRecord, revision: Revision, read: bool) {
         let (own, retry) = (self.session.old.contains(&found.session), self.timing.retry);
         let Some(lease) = self.session.lease_mut() else { return };
@@ -189,15 +191,15 @@ impl SessionHandler<'_> {
             return;
         }
         if own || revision == lease.revision {
-            // Nobody else was here: the same session tries again. A new one could not tell its own
-            // late writes from another process's.
+            // No other process used this id, so the same session tries again. A new session could
+            // not distinguish its own late writes from those of another process.
             lease.retry_over(revision, now.at + retry);
         } else {
             self.check_record(now);
         }
     }
 
-    /// Tells until when the lease lasts.
+    /// Reports until when the lease lasts.
     pub(crate) fn report_lease(&mut self) {
         let Some(lease) = self.session.lease() else { return };
         if let (Some(until), Some(start_until)) =

@@ -1,4 +1,4 @@
-//! Beginning a session: from the first look at the lease record to the first heartbeat.
+//! Beginning a session: from the first read of the lease record to the first heartbeat.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use crate::time::Now;
 use crate::timing::{UNKNOWN_LEASE, observed};
 use crate::wire::{GroupRecord, LeaseRecord, LeaseState, PROTOCOL, RecordName};
 
-/// The only plan version there is so far.
+/// The only plan version so far.
 pub(crate) const PLAN: u32 = 1;
 
 impl SessionHandler<'_> {
@@ -61,7 +61,7 @@ impl SessionHandler<'_> {
         self.drive(now);
     }
 
-    /// What keeps this build out of the group.
+    /// Why this build cannot join the group, if it cannot.
     fn incompatibility(&self) -> Option<End> {
         let group = self.view.group.as_ref().map(|g| &g.record);
         if let Some(&GroupRecord { protocol: found, .. }) = group
@@ -78,7 +78,7 @@ impl SessionHandler<'_> {
         RecordName::Lease(self.config.node.clone())
     }
 
-    /// The leader's answer to a question for the own lease record.
+    /// The leader's answer to the read of this node's own lease record.
     pub(crate) fn on_join_read(&mut self, now: Now, answer: Result<Option<Record>, StoreError>) {
         if !matches!(self.session.life, Life::Checking { .. }) {
             return;
@@ -113,8 +113,9 @@ impl SessionHandler<'_> {
         }
     }
 
-    /// No lease can be read. Absent is not dead: the session that the member record names may live,
-    /// and writes its lease again with its next heartbeat.
+    /// There is no readable lease. An absent lease does not prove that a session is over. The
+    /// session that the member record names may be alive, and then it writes its lease again with
+    /// its next heartbeat.
     fn on_no_lease(&mut self, now: Now, revision: Revision) {
         let member = self.view.members.get(&self.config.node).map(|m| &m.record);
         let other = member.filter(|m| !self.was_own(m.session));
@@ -130,7 +131,7 @@ impl SessionHandler<'_> {
         }
     }
 
-    /// Whether a session is one that this process had before it was fenced.
+    /// Whether this process had the session before it was fenced.
     fn was_own(&self, session: Session) -> bool {
         self.session.old.contains(&session)
             || broken!(ReplacedIsOver) && !self.session.old.is_empty()
@@ -142,7 +143,7 @@ impl SessionHandler<'_> {
         self.end(End::NodeIdInUse { session, host });
     }
 
-    /// The own lease record changed while somebody else seemed to hold it.
+    /// This node's own lease record changed while another process seemed to hold it.
     pub(crate) fn on_observed_change(&mut self, now: Now) {
         let Life::Observing { revision, .. } = self.session.life else { return };
         let Some(found) = self.view.leases.get(&self.config.node) else {
@@ -157,7 +158,7 @@ impl SessionHandler<'_> {
         }
     }
 
-    /// Begins a new session over the record at that revision.
+    /// Begins a new session, which replaces the record at that revision.
     fn claim_lease(&mut self, now: Now, revision: Revision) {
         let session = (self.config.sessions)();
         self.session.life = Life::Claiming(Lease::new(session, revision, now.at));

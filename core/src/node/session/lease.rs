@@ -1,4 +1,4 @@
-//! The node's own lease: when it was last proved to be renewed, and what may still be on its way.
+//! This node's own lease: its last proved renewal, and the attempts in flight.
 
 use crate::edge::WriteId;
 use crate::guard::broken;
@@ -7,33 +7,34 @@ use crate::node::register::Register;
 use crate::time::Time;
 use crate::timing::Timing;
 
-/// The most attempts that may be without an answer before the oldest is forgotten; more than fit
+/// The highest number of unanswered attempts before the oldest is forgotten. More attempts than fit
 /// into one lease.
 const UNANSWERED: usize = 64;
 
-/// A lease that this node holds, or is about to.
+/// A lease that this node holds or is about to hold.
 #[derive(Debug)]
 pub(crate) struct Lease {
     pub(crate) session: Session,
-    /// The revision of the lease record as far as it is known.
+    /// The last known revision of the lease record.
     pub(crate) revision: Revision,
     /// The number of the newest attempt to renew it.
     pub(super) beat: u64,
-    /// When the newest attempt that is known to have been recorded was sent; `None`: none is yet.
+    /// The send time of the newest attempt known to be recorded. `None` if no attempt is known to
+    /// be recorded yet.
     good: Option<Time>,
-    /// The highest revision that is known to have held an attempt of this session.
+    /// The highest revision known to have held an attempt of this session.
     recorded: Revision,
-    /// What the newest attempt was written over.
+    /// The revision that the newest attempt was to replace.
     over: Revision,
-    /// The attempts that nothing is known of, with the time each was sent.
+    /// The attempts without a known outcome, each with its send time.
     sent: Vec<(u64, Time)>,
     pub(super) write: Register,
-    /// When the next attempt goes out.
+    /// When the next attempt is sent.
     pub(super) next: Time,
 }
 
 impl Lease {
-    /// A new session, to be written over the record at `revision`.
+    /// A new session, which is to replace the record at `revision`.
     pub(super) fn new(session: Session, revision: Revision, now: Time) -> Self {
         Self {
             session,
@@ -48,7 +49,7 @@ impl Lease {
         }
     }
 
-    /// An attempt goes out now: its number.
+    /// An attempt is sent now. Returns its number.
     pub(super) fn send(&mut self, now: Time, write: WriteId) -> u64 {
         self.beat += 1;
         if self.sent.len() == UNANSWERED {
@@ -60,8 +61,8 @@ impl Lease {
         self.beat
     }
 
-    /// The record was seen with this attempt in it: the lease counts from before that attempt was
-    /// sent, and from no later one. Whether that is news.
+    /// The record was seen with this attempt in it. The lease runs from the send time of that
+    /// attempt, not of a later one. Returns whether this is new.
     pub(super) fn proved(&mut self, beat: u64, revision: Revision) -> bool {
         self.revision = self.revision.max(revision);
         self.recorded = self.recorded.max(revision);
@@ -73,14 +74,15 @@ impl Lease {
         news
     }
 
-    /// Counts the lease from its acknowledgement, as it must not be.
+    /// Counts the lease from the acknowledgement. This is wrong on purpose.
     #[cfg(test)]
     pub(super) fn count_from(&mut self, acked: Time) {
         self.good = Some(acked);
     }
 
-    /// Whether an acknowledgement at this revision of the newest attempt shows that the log has lost
-    /// an earlier one: it was written over a record that an attempt before it had replaced.
+    /// Whether an acknowledgement of the newest attempt at this revision shows that the log lost an
+    /// earlier attempt. It does if the newest attempt replaced a record that an earlier attempt had
+    /// already replaced.
     pub(super) fn shows_loss(&mut self, revision: Revision) -> bool {
         let lost = self.over < self.recorded || revision <= self.recorded;
         if lost {
@@ -90,14 +92,14 @@ impl Lease {
         lost
     }
 
-    /// The record to write over is another one than was thought; the next attempt goes out then.
+    /// The next attempt must replace another record than expected, and is sent at `next`.
     pub(super) fn retry_over(&mut self, revision: Revision, next: Time) {
         self.revision = revision;
         self.write = Register::Idle;
         self.next = next;
     }
 
-    /// The highest revision that is known to have held a record of this session.
+    /// The highest revision known to have held a record of this session.
     pub(crate) fn recorded(&self) -> Revision {
         self.recorded
     }
@@ -107,12 +109,13 @@ impl Lease {
         self.good.is_some()
     }
 
-    /// From when on nothing is held under this lease.
+    /// From this time on, nothing is held under this lease.
     pub(crate) fn until(&self, timing: &Timing) -> Option<Time> {
         Some(self.good? + timing.lease)
     }
 
-    /// When everything is told `Lost`, so that the application has the stop budget left.
+    /// When the node reports every key as `Lost`, so that the application still has the stop
+    /// budget.
     pub(super) fn fence_at(&self, timing: &Timing) -> Option<Time> {
         Some(self.until(timing)? - timing.stop_budget)
     }
@@ -143,7 +146,7 @@ mod tests {
         assert_eq!(lease.revision, Revision(8));
     }
 
-    /// A lease of which three attempts were sent, and two recorded at the revisions 7 and 8.
+    /// A lease with three attempts sent, of which two are recorded at the revisions 7 and 8.
     fn recorded_twice() -> Lease {
         let mut lease = Lease::new(Session::from_bits(1), Revision::NONE, at(0));
         for revision in [7, 8] {

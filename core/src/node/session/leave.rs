@@ -1,4 +1,4 @@
-//! Ending a session: the record that ends the lease for the others, then the member record.
+//! Ending a session: first the record that ends the lease for other nodes, then the member record.
 
 use super::lease::Lease;
 use super::{Life, OwnSession, SessionHandler};
@@ -12,18 +12,18 @@ use crate::time::{Now, Time};
 use crate::timing::Timing;
 use crate::wire::{LeaseRecord, LeaseState, RecordName};
 
-/// How far the leaving is, of a drain too.
+/// The progress of leaving, and of a drain.
 #[derive(Debug, Default)]
 pub(crate) struct Leaving {
     pub(crate) flushes: Vec<RequestId>,
     pub(crate) flushed: bool,
     pub(crate) cancels: Vec<RequestId>,
     pub(crate) lost: u64,
-    /// That the drain is done has been said.
+    /// The end of the drain was reported.
     pub(crate) drained: bool,
-    /// The lease is ended; the member record is being deleted.
+    /// The lease has ended, and the member record is being deleted.
     ended: bool,
-    /// The record that ends the lease, then the deletion of the member record.
+    /// The register of the record that ends the lease, then of the deletion of the member record.
     write: Register,
 }
 
@@ -34,12 +34,12 @@ impl Leaving {
 }
 
 impl OwnSession {
-    /// Whether a fenced node comes back with a new session.
+    /// Whether a fenced node may start a new session.
     pub(super) fn may_rejoin(&self) -> bool {
         !self.leaving.is_asked()
     }
 
-    /// Whether a fenced node ends as soon as nothing runs.
+    /// Whether a fenced node ends as soon as no run is left.
     pub(super) fn is_cancelled(&self) -> bool {
         !self.leaving.cancels.is_empty()
     }
@@ -50,12 +50,12 @@ impl OwnSession {
 }
 
 impl SessionHandler<'_> {
-    /// **Invariant:** the record that ends the session for others is written only when every key is
-    /// confirmed stopped, or the lease is over by its own clock.
+    /// **Invariant:** the record that ends the session for other nodes is written only after every
+    /// key is confirmed stopped, or after the lease has ended by this node's own clock.
     pub(crate) fn drive_cancel(&mut self, now: Now) {
         let Life::Cancelling(lease) = &self.session.life else { return };
         if lease.until(self.timing).is_none_or(|at| at <= now.at) {
-            // Nobody needs to be told any more: the others see for themselves that the lease is over.
+            // No record is necessary any more: other nodes see that the lease is over.
             return self.end(End::Cancelled);
         }
         let quiet = self.keys.holds.is_all_confirmed() || broken!(QuietBeforeEnd);
@@ -68,7 +68,8 @@ impl SessionHandler<'_> {
         self.session.leaving.write = Register::Writing(id);
     }
 
-    /// The end of the lease was written, or not: then it is tried again over what stands there.
+    /// The write of the lease's end has an outcome. If it failed, it is tried again over the record
+    /// in the log.
     pub(crate) fn on_end_wrote(&mut self, id: WriteId, outcome: &Outcome) {
         match self.session.leaving.write.on_wrote(id, outcome) {
             Some(Verdict::Landed(_)) => self.delete_own_member(),
@@ -80,7 +81,7 @@ impl SessionHandler<'_> {
         }
     }
 
-    /// What stands where the end was to be written.
+    /// The record in the log, where the end was to be written.
     pub(crate) fn on_end_read(
         &mut self,
         now: Now,
@@ -97,16 +98,16 @@ impl SessionHandler<'_> {
         lease.revision = answer_revision(record.as_ref());
         let value = record.and_then(|r| r.value);
         let found = value.and_then(|v| LeaseRecord::decode(&v).ok());
-        // Where there is none that can be read, it has to be written all the same: without it nobody
-        // could tell that the session is over.
+        // If there is no readable record, the end must still be written: without it, no node could
+        // know that the session is over.
         let over = found.is_some_and(|f| f.session != session || f.state != LeaseState::Live);
         if over {
             self.delete_own_member();
         }
     }
 
-    /// The log says that the session which is being cancelled is over: most often it is the own end,
-    /// which the watch delivered before its acknowledgement came.
+    /// The log shows that the session being cancelled is over. Usually this is the node's own
+    /// write, which the watch delivered before the acknowledgement.
     pub(crate) fn on_session_over(&mut self) {
         if !self.keys.holds.is_all_confirmed() {
             self.end(End::Cancelled);
@@ -115,8 +116,8 @@ impl SessionHandler<'_> {
         }
     }
 
-    /// The session is over; its member record goes too, as far as that is known. Observers see to it
-    /// otherwise.
+    /// The session is over. Deletes its member record at the known revision. If this fails,
+    /// observers delete it.
     fn delete_own_member(&mut self) {
         let revision = self.member.revision();
         if revision == Revision::NONE {
@@ -129,7 +130,7 @@ impl SessionHandler<'_> {
         self.session.leaving.write = Register::Writing(self.io.write(self.view, purpose, write));
     }
 
-    /// The deletion of the own member record has an outcome.
+    /// The deletion of this node's own member record has an outcome.
     pub(crate) fn on_own_member_gone(&mut self, id: WriteId) {
         if self.session.leaving.write == Register::Writing(id) {
             self.end(End::Cancelled);

@@ -1,4 +1,4 @@
-//! The session of a node: from the first look at its lease to membership, and to its end.
+//! The session of a node: from the first read of its lease to membership, and to its end.
 
 mod heartbeat;
 mod join;
@@ -24,42 +24,42 @@ use crate::timing::Timing;
 use crate::view::{OwnerIx, View};
 use crate::wire::RecordName;
 
-/// Where a node is in its life.
+/// The phase of a node's life.
 #[derive(Debug)]
 pub(super) enum Life {
-    /// It waits for its view to be complete.
+    /// The node waits until its view is complete.
     Opening,
-    /// It asks the leader for its own lease record: at this time, or (none) it has.
+    /// The node reads its own lease record from the leader at this time. `None`: the read was sent.
     Checking { ask_at: Option<Time> },
-    /// Somebody seems to hold its id: it watches that session.
+    /// Another process seems to use the node's id. The node watches that session.
     Observing { revision: Revision, until: Time },
-    /// It writes its lease; nothing is held yet.
+    /// The node writes its lease. It holds nothing yet.
     Claiming(Lease),
-    /// It holds a lease; its member record has not come back through the watch.
+    /// The node holds a lease. The watch has not delivered its member record yet.
     Entering(Lease),
-    /// It is a member.
+    /// The node is a member.
     Active(Lease),
-    /// It has told everything `Lost` and waits until nothing runs any more, at the latest until its
-    /// lease is over, and not to come back too early.
+    /// The node has reported every key as `Lost`. It waits until no run is left, at most until its
+    /// lease is over, and does not rejoin before `rejoin`.
     Fenced { until: Time, rejoin: Time },
-    /// The application has cancelled it: it waits until nothing runs any more, then ends its lease.
+    /// The application has cancelled the node. It waits until no run is left, then ends its lease.
     Cancelling(Lease),
-    /// It is over.
+    /// The node has ended.
     Over,
 }
 
-/// How many of its fenced sessions a node remembers; only the newest can still be of interest.
+/// How many of its fenced sessions a node remembers. Only the newest can still matter.
 const OLD_SESSIONS: usize = 16;
 
 /// This process's sessions.
 #[derive(Debug)]
 pub(super) struct OwnSession {
     pub(super) life: Life,
-    /// The sessions of this process that were fenced; a record of the last may still stand.
+    /// The fenced sessions of this process. The log may still have a record of the last one.
     pub(super) old: Vec<Session>,
-    /// The record that could not be written, where that is why the node is away.
+    /// The record that could not be written, if the node stays away for this reason.
     pub(super) probe: Option<RecordName>,
-    /// This session's place among the owners; nobody while there is none.
+    /// This session's index among the owners, or [`OwnerIx::NONE`] if there is no session.
     pub(super) me: OwnerIx,
     pub(super) leaving: Leaving,
 }
@@ -95,8 +95,8 @@ impl OwnSession {
         }
     }
 
-    /// Whether keys may be started, taken and handed over: a member, on a complete and fresh view,
-    /// with a lease that is not about to end.
+    /// Whether keys may be started, taken and handed over. The node must be a member, with a
+    /// complete and fresh view and a lease that is not about to end.
     pub(super) fn is_working(&self, now: Now, timing: &Timing, watch: &LogWatch) -> bool {
         matches!(self.life, Life::Active(_)) && watch.is_live() && !self.is_fence_due(now, timing)
     }
@@ -110,7 +110,7 @@ impl OwnSession {
         due.is_some_and(|at| at <= now.at) && !broken!(SelfFence)
     }
 
-    /// When nothing runs any more under the lease that there is; now, if there is none.
+    /// When every run under the current lease must be over. Without a lease, this is now.
     pub(crate) fn until(&self, now: Now, timing: &Timing) -> Time {
         self.lease().and_then(|l| l.until(timing)).unwrap_or(now.at)
     }
@@ -123,7 +123,7 @@ impl OwnSession {
         self.old.push(session);
     }
 
-    /// When this component is driven next; `looked` is when it was driven last.
+    /// When this component runs next. `looked` is when it ran last.
     pub(crate) fn timeout(
         &self,
         timing: &Timing,
@@ -149,14 +149,15 @@ impl OwnSession {
         }
     }
 
-    /// When a node whose member record does not come back gives its session up. The record of its
-    /// session before may stand, and while the lease is renewed nobody ends that.
+    /// When a node gives its session up because the watch does not deliver its member record. The
+    /// log may still have the record of its previous session, and no node deletes that while the
+    /// lease is renewed.
     fn shut_out_at(&self, timing: &Timing, member: &OwnMember) -> Option<Time> {
         matches!(self.life, Life::Entering(_)).then(|| member.begun() + timing.lease * 2)
     }
 }
 
-/// The session, and what its rules may touch.
+/// The session, and the fields that its rules may touch.
 pub(super) struct SessionHandler<'a> {
     pub(super) config: &'a mut Config,
     pub(super) timing: &'a Timing,

@@ -1,4 +1,4 @@
-//! Coming back after a fence.
+//! Rejoining after a fence.
 
 use super::{Life, SessionHandler};
 use crate::id::Revision;
@@ -7,7 +7,7 @@ use crate::node::io::WriteFor;
 use crate::time::Now;
 use crate::timing::TOMBSTONE_TTL;
 
-/// A revision that no record ever has.
+/// A revision that no record can have.
 const NEVER: Revision = Revision(i64::MAX.cast_unsigned());
 
 impl SessionHandler<'_> {
@@ -17,8 +17,8 @@ impl SessionHandler<'_> {
         }
     }
 
-    /// Whether a fenced node may come back now. One that could not write a record tries to over a
-    /// revision that there never is: a conflict tells that it may.
+    /// Whether a fenced node may rejoin now. A node that could not write a record first tests a
+    /// write over a revision that cannot exist. A conflict shows that it may write the record.
     pub(crate) fn drive_rejoin(&mut self, now: Now) -> bool {
         let Life::Fenced { rejoin, .. } = self.session.life else { return false };
         if rejoin > now.at {
