@@ -1,4 +1,4 @@
-//! The answers to writes and reads, and which component each goes to.
+//! The answers to writes and reads, and the component that handles each.
 
 use super::Node;
 use super::io::{Asked, ReadFor, WriteFor};
@@ -8,7 +8,7 @@ use crate::log::{Outcome, Record, StoreError};
 use crate::time::Now;
 
 impl Node {
-    /// A write was withdrawn before it was sent: it is not in the log and never will be.
+    /// A write was withdrawn before it was sent: it is not in the log and will never be.
     pub(super) fn on_withdrawn(&mut self, now: Now, id: WriteId) {
         let Some((purpose, _, asked)) = self.io.writes.remove(&id) else { return };
         let what = "not sent: the session has ended".to_owned();
@@ -108,7 +108,7 @@ impl Node {
         }
     }
 
-    /// The server acknowledged a revision that it had given before: it lost its tail.
+    /// The server acknowledged a revision that it had assigned before: it lost its tail.
     pub(super) fn on_log_lost(&mut self, now: Now) {
         if broken!(LossIsFollowed) {
             return;

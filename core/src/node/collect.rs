@@ -1,8 +1,9 @@
-//! Collecting what the log keeps of names that are gone, in a way that a crash of the store cannot undo.
+//! Deletes records in the log whose names are no longer in use. A crash of the store cannot undo
+//! this.
 //!
-//! A tombstone stays until a *manifest* covers it: the list of the revisions at which the records of
-//! its part of the names stood. From then on it may go; should the store show again what it replaced,
-//! the manifest tells that this was superseded.
+//! A tombstone stays until a *manifest* covers it. A manifest lists the revisions of the current
+//! records in one part of the names. After that the tombstone may be deleted. If the store later
+//! shows the replaced record again, the manifest shows that this record was superseded.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -25,33 +26,34 @@ use crate::timing::{TOMBSTONE_TTL, Timing};
 use crate::view::{Cause, InOrder, Leftover, OwnerIx, View, hash_of};
 use crate::wire::{ManifestRecord, Named, Part, RecordName};
 
-/// How many keys a part has at most: a list of their revisions fits into a record, mostly.
+/// The highest number of keys in a part. The list of their revisions usually fits into one record.
 const PART: usize = 1024;
 
-/// How many records are deleted at a time, so that claims do not wait for them.
+/// The highest number of parallel deletions, so that claims do not wait for them.
 const WINDOW: usize = 128;
 
-/// How often that is looked at while there are any: with the window, some 2 500 a second.
+/// The pause between two steps while there are records to delete. With the window, this is about 2
+/// 500 deletions a second.
 const PACE: Duration = Duration::from_millis(50);
 
 /// The state of the collection.
 #[derive(Debug)]
 pub(super) struct Collector {
-    /// When it is looked at next.
+    /// When the next step is due.
     at: Time,
-    /// What was known when there was last nothing to do.
+    /// The counters of leftovers and manifests when there was last nothing to do.
     idle: Option<(u64, u64)>,
-    /// What was done of it by anybody, as of the last look.
+    /// The progress of all nodes at the last step.
     done: (u64, u64),
-    /// Since when there is something to do, and nothing of it was done.
+    /// Since when there is work that no node has done.
     waits: Option<Time>,
-    /// This node's turn has come, until nothing is left to do.
+    /// This node's turn has come. It lasts until there is nothing left to do.
     turn: bool,
-    /// A manifest is on its way.
+    /// The register of the manifest that is being written.
     write: Register,
-    /// At which revision a part's record stands that the watch showed otherwise, by the leader.
+    /// The revision of a part's record according to the leader, if the watch showed another one.
     stands: Option<(Part, Revision)>,
-    /// The deletions that are on their way or done, by name, of the records at these revisions.
+    /// The deletions in flight or done: the name of each record, and the deleted revision.
     deleting: HashMap<Box<str>, Revision>,
 }
 
@@ -69,12 +71,12 @@ impl Collector {
         }
     }
 
-    /// The view was read anew: what was deleted and is there all the same was lost.
+    /// The log was read again. A deleted record that is there again was restored by a loss.
     pub(super) fn forget(&mut self) {
         self.deleting.clear();
     }
 
-    /// When it is driven next.
+    /// When the next step is due.
     pub(super) fn timeout(&self, view: &View, me: OwnerIx) -> Option<Time> {
         let nothing = view.leftovers.is_empty() && view.manifests.lost().is_none();
         let idle = nothing || self.idle == Some(leftover_changes(view));
@@ -82,12 +84,12 @@ impl Collector {
     }
 }
 
-/// What changes whenever there are other leftovers or manifests.
+/// A value that changes whenever the leftovers or manifests change.
 fn leftover_changes(view: &View) -> (u64, u64) {
     (view.leftovers.changes(), view.manifests.changes())
 }
 
-/// The collection, and what it may touch: of the log it only reads.
+/// The collection, and the fields that its rules may touch. It only reads the view.
 pub(super) struct CollectHandler<'a> {
     pub(super) config: &'a Config,
     pub(super) timing: &'a Timing,
@@ -100,8 +102,8 @@ pub(super) struct CollectHandler<'a> {
 }
 
 impl CollectHandler<'_> {
-    /// Collects, if it is this node's turn: the best by score does it, and the others one after
-    /// another where there is something to do and nothing of it is done for a lease each.
+    /// Collects if it is this node's turn. The node with the best score is first. Each further node
+    /// gets its turn after one more lease time in which there is work and no node does it.
     pub(super) fn drive(&mut self, now: Now) {
         let due = self.collector.timeout(self.view, self.session.me);
         if due.is_none_or(|at| at > now.at)
@@ -110,19 +112,21 @@ impl CollectHandler<'_> {
             return;
         }
         let rank = u32::try_from(self.collector_rank()).unwrap_or(u32::MAX);
-        // A look costs what waits to be collected: who waits for others looks seldom.
+        // A step costs time in proportion to the waiting records, so a node that waits for others
+        // checks rarely.
         let first = rank == 0 || self.collector.turn;
         let pause = if first { self.timing.heartbeat } else { self.timing.lease };
         self.collector.at = now.at + pause;
         self.forget_deleted();
         let due = self.due();
-        // To look for more costs what waits: not while there is enough to do.
+        // The search for a part costs time in proportion to the waiting records. It is skipped
+        // while there is enough to do.
         let busy = self.collector.deleting.len() + due.len() >= WINDOW;
         let part = if busy { None } else { self.worthy_part() };
         let lost = self.view.manifests.lost().is_some();
         if due.is_empty() && part.is_none() && !busy && !lost {
             (self.collector.waits, self.collector.turn) = (None, false);
-            // What is on its way may fail.
+            // Deletions in flight may fail.
             let nothing = self.collector.deleting.is_empty();
             self.collector.idle = nothing.then(|| leftover_changes(self.view));
             return;
@@ -146,7 +150,7 @@ impl CollectHandler<'_> {
         }
     }
 
-    /// Whether it is this node's turn to do what there is to do.
+    /// Whether this node may collect now.
     fn is_turn(&mut self, now: Now, rank: u32) -> bool {
         let done = (self.view.leftovers.collected(), self.view.manifests.changes());
         let collector = &mut *self.collector;
@@ -158,7 +162,7 @@ impl CollectHandler<'_> {
         collector.turn
     }
 
-    /// How many members suit the collection better than this one.
+    /// The number of members with a better score for the collection than this one.
     fn collector_rank(&self) -> usize {
         let of = |hash, owner| (score(hash, key_hash("manifest"), 1), owner);
         let standings = self.planner.standings().values();
@@ -177,14 +181,15 @@ impl CollectHandler<'_> {
         });
     }
 
-    /// A tombstone goes when a manifest covers it; all else of no use at once.
+    /// Whether a record may be deleted. A tombstone may be deleted when a manifest covers it, any
+    /// other obsolete record immediately.
     fn is_due(manifests: &mut InOrder<'_>, leftover: &Leftover) -> bool {
         leftover.cause != Cause::Deleted
             || manifests.is_superseded(leftover.hash, leftover.revision)
             || broken!(CoveredGoes)
     }
 
-    /// What may go now and is not on its way, as many as may be at a time.
+    /// The records that may be deleted now and whose deletion is not in flight, up to the limit.
     fn due(&self) -> Vec<(Box<str>, Leftover)> {
         let deleting = &self.collector.deleting;
         let mut manifests = self.view.manifests.in_order();
@@ -195,7 +200,7 @@ impl CollectHandler<'_> {
         due.take(room).map(|(name, leftover)| (name.into(), *leftover)).collect()
     }
 
-    /// A part of the names with as many tombstones as are worth a manifest, and a hash of it.
+    /// A part of the names with enough tombstones to be worth a manifest, and a hash in this part.
     fn worthy_part(&self) -> Option<(Part, u64)> {
         let bits = part_bits(self.view.keys.announced());
         let mut counted = (None, 0);
@@ -212,8 +217,8 @@ impl CollectHandler<'_> {
         None
     }
 
-    /// Deletes a record that is of no use. What has ended by itself gets a tombstone that stays; all
-    /// else is covered by a manifest.
+    /// Deletes an obsolete record. If the record expired by itself, its tombstone stays. In every
+    /// other case a manifest covers the name.
     fn collect(&mut self, name: &str, leftover: Leftover) {
         let ttl = (leftover.cause != Cause::Expired).then_some(TOMBSTONE_TTL);
         self.delete_leftover(name, leftover.revision, ttl);
@@ -225,7 +230,7 @@ impl CollectHandler<'_> {
         self.io.write(self.view, WriteFor::Collect(name.into()), write);
     }
 
-    /// Of a deletion that failed nothing is known but that it is to be looked at again.
+    /// The outcome of a deletion. After a failure, the record is checked again later.
     pub(super) fn on_collect_wrote(&mut self, now: Now, name: &str, outcome: &Outcome) {
         match outcome {
             Outcome::Acked(_) => {}
@@ -241,8 +246,8 @@ impl CollectHandler<'_> {
         }
     }
 
-    /// The record was not as it was shown. One that the leader does not know came back on another
-    /// server only: what is written over nothing goes to all.
+    /// The record differed from what the watch showed. If the leader does not have it, it came back
+    /// only on another server. A write that expects no record is replicated to every server.
     pub(super) fn on_collect_read(
         &mut self,
         name: &str,
@@ -260,7 +265,8 @@ impl CollectHandler<'_> {
         self.collector.deleting.remove(name);
     }
 
-    /// Lists what stands of the part, or of as much of it around the seed as fits into a record.
+    /// Lists the current records of the part. If the list does not fit into one record, it covers a
+    /// smaller part around the seed.
     fn write_manifest(&mut self, mut part: Part, seed: u64) {
         let upto = self.view.seen;
         let value = loop {
@@ -277,17 +283,18 @@ impl CollectHandler<'_> {
         let expected = stands.unwrap_or(shown);
         self.collector.stands = None;
         if expected > upto {
-            // What stands there may cover more than this view knows of. It is asked for again.
+            // The record in the log may cover more than this view knows. It is read again.
             return;
         }
         self.send_manifest(part, value, expected);
     }
 
-    /// Writes a manifest again as it was, over what says nothing: tombstones have gone that it covers.
+    /// Writes a lost manifest again, over a record without content. Tombstones that the manifest
+    /// covers are already deleted.
     fn restore_manifest(&mut self) {
         if let Some((part, over, manifest)) = self.view.manifests.lost() {
             let value = manifest.encode();
-            // That may have gone by itself. Anything else that stands there the watch shows.
+            // The record without content may have expired. The watch shows any other record.
             let nothing = self.collector.stands == Some((part, Revision::NONE));
             let over = if nothing { Revision::NONE } else { over };
             self.collector.stands = None;
@@ -307,8 +314,8 @@ impl CollectHandler<'_> {
         self.collector.write = Register::Writing(id);
     }
 
-    /// After a conflict the leader is asked what stands there: the view does not know a record that
-    /// cannot be read or believed, nor a tombstone.
+    /// After a conflict, the node reads the record from the leader. The view does not have
+    /// tombstones, or records that are unreadable or not credible.
     pub(super) fn on_manifest_wrote(
         &mut self,
         now: Now,
@@ -345,8 +352,8 @@ impl CollectHandler<'_> {
         }
     }
 
-    /// The revisions up to `upto` at which records of the part stand. One that cannot be read stands
-    /// too, and so does one whose end nobody has written down yet.
+    /// The revisions up to `upto` of the current records of the part. This includes unreadable
+    /// records, and expired records whose deletion no node has written yet.
     fn standing_in(&self, part: Part, upto: Revision) -> Vec<Revision> {
         let view = self.view;
         let keys = view.keys.iter().map(|(_, entry)| (entry.hash, entry.announced));
@@ -367,7 +374,7 @@ impl CollectHandler<'_> {
     }
 }
 
-/// Into how many parts that many keys are divided, as a power of two.
+/// The number of parts for that many keys, as a power of two. Returns the exponent.
 fn part_bits(keys: usize) -> u8 {
     let parts = keys.div_ceil(PART).max(1).next_power_of_two();
     u8::try_from(parts.trailing_zeros()).unwrap_or(u8::MAX)

@@ -1,4 +1,4 @@
-//! What the application asks for.
+//! The requests of the application.
 
 use super::Node;
 use crate::edge::{Action, Command, Input, Reply, RequestId};
@@ -24,14 +24,14 @@ impl Node {
         self.io.push(Action::Reply(request, reply));
     }
 
-    /// Many changes on end are one write: it says what holds when it goes out.
+    /// Several changes in a row become one write, which has the newest value when it is sent.
     fn on_affinity(&mut self, request: RequestId, affinity: u32) {
         self.member.affinity = affinity;
         let overridden = self.keys().control().and_then(|c| c.affinity);
         self.reply(request, Reply::Affinity { own: affinity, overridden });
     }
 
-    /// The node is over: nothing can be asked of it any more.
+    /// The node has ended: it refuses every request.
     pub(super) fn refuse(&mut self, input: Input) {
         if let Input::Command(request, command) = input {
             let reply = match command {

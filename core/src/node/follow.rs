@@ -1,4 +1,4 @@
-//! Following the log: what each delivered record means, and when everything is read again.
+//! Following the log: the meaning of each delivered record, and when the log is read again.
 
 use std::time::Duration;
 
@@ -13,12 +13,12 @@ use crate::time::{Now, Time};
 use crate::view::Effect;
 use crate::wire::RecordName;
 
-/// What a node follows: all but `stops.>`, which is for operators.
+/// The records that a node follows: all except `stops.>`, which is for operators.
 const FOLLOWED: [&str; 8] =
     ["key.>", "claim.>", "member.>", "lease.>", "control.>", "manifest.>", "rebalance", "group"];
 
 impl Node {
-    /// Forgets the sessions that nothing names any more.
+    /// Forgets the sessions that no record names any more.
     fn sweep(&mut self) {
         let (planner, me) = (&self.planner, self.session.me);
         self.view.owners.sweep(|owner, _| owner == me || planner.is_named(owner));
@@ -44,7 +44,7 @@ impl Node {
         self.io.newest = Revision::NONE;
         #[cfg(test)]
         if broken!(FreshSnapshot) && self.view.seen != Revision::NONE {
-            // Goes on where the watch before it ended.
+            // Continues where the previous watch ended.
             return;
         }
         self.view.begin_snapshot();
@@ -56,7 +56,7 @@ impl Node {
         }
     }
 
-    /// The view cannot be trusted any more: everything is read again, and proved.
+    /// The view cannot be trusted any more: the log is read again, and the view is proved.
     pub(super) fn resync(&mut self, now: Now, why: &'static str) {
         self.io.notice(Notice::Resync { why });
         let delay = self.watch.pause(&self.config.node);
@@ -125,7 +125,7 @@ impl Node {
         }
     }
 
-    /// The members, or what is wanted of them, changed.
+    /// The members or their controls changed.
     fn on_members(&mut self, now: Now) {
         if self.member().on_delivered() {
             self.on_own_member();
@@ -135,7 +135,7 @@ impl Node {
         self.sweep();
     }
 
-    /// An effect on a view that is complete.
+    /// Handles an effect on a complete view.
     pub(super) fn on_live_effect(&mut self, now: Now, effect: &Effect) {
         match effect {
             Effect::Key(_) | Effect::Claim(..) => self.keys().on_effect(now, effect),
@@ -162,7 +162,8 @@ impl Node {
         }
     }
 
-    /// The snapshot is complete: what it did not show is gone, and what cannot be proved is lost.
+    /// The snapshot is complete. Records that it did not show are gone, and keys without proof are
+    /// lost.
     fn on_caught_up(&mut self, now: Now) {
         self.watch.note_caught_up();
         let (keys, claims) = self.view.end_snapshot();
@@ -196,13 +197,14 @@ impl Node {
         judged.into_iter().chain(self.blind_at()).min()
     }
 
-    /// When a node that does not see its own heartbeats gives up: it would not see a drain either.
+    /// When a node that does not see its own heartbeats ends its session. It would not see a drain
+    /// either.
     fn blind_at(&self) -> Option<Time> {
         matches!(self.session.life, Life::Active(_) | Life::Entering(_))
             .then_some(self.watch.missing_since()? + self.timing.lease * 2)
     }
 
-    /// Judges the watch.
+    /// Checks whether the watch can still be trusted.
     pub(super) fn drive_watch(&mut self, now: Now) {
         if self.blind_at().is_some_and(|at| at <= now.at) {
             self.fence(now, "the watch is silent");
@@ -214,7 +216,7 @@ impl Node {
         }
     }
 
-    /// The keys whose time to live is over.
+    /// Handles the keys whose time to live has passed.
     pub(super) fn drive_expiry(&mut self, now: Now) {
         while self.watch.is_live()
             && let Some(ix) = self.keys.expiry.pop(now.at)

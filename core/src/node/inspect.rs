@@ -1,4 +1,4 @@
-//! What tests may see of a node's inside.
+//! The internal state of a node that tests may see.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -8,7 +8,7 @@ use crate::id::Revision;
 use crate::view::{KeyEntry, Note};
 use crate::wire::RecordName;
 
-/// How many of each a node keeps.
+/// The number of entries in each table of a node.
 #[derive(Debug, Clone, Copy)]
 pub struct Sizes {
     pub writes: usize,
@@ -21,12 +21,12 @@ pub struct Sizes {
 }
 
 impl Node {
-    /// Up to where the view has followed the log; none while it is incomplete.
+    /// The revision up to which the view has followed the log. `None` while the view is incomplete.
     pub fn seen(&self) -> Option<Revision> {
         self.watch.is_live().then_some(self.view.seen)
     }
 
-    /// How much of what a node keeps for a while there is.
+    /// The number of temporary entries of each kind.
     pub fn sizes(&self) -> Sizes {
         Sizes {
             writes: self.io.writes.len(),
@@ -39,13 +39,13 @@ impl Node {
         }
     }
 
-    /// What is wrong with the plan's counts.
+    /// What is wrong with the plan's counts, if anything.
     pub fn wrong_counts(&self) -> Option<String> {
         let plan = || self.planner.wrong_counts(&self.view);
         self.keys.holds.wrong_tally().or_else(|| self.watch.is_live().then(plan).flatten())
     }
 
-    /// The records that the view knows, with their revisions; none while it is incomplete.
+    /// The records that the view knows, with their revisions. `None` while the view is incomplete.
     pub fn known(&self) -> Option<BTreeMap<String, Revision>> {
         if !self.watch.is_live() {
             return None;
@@ -70,12 +70,12 @@ impl Node {
         Some(known)
     }
 
-    /// The names of the records that are known to be unreadable.
+    /// The names of the known unreadable records.
     pub fn problems(&self) -> BTreeSet<String> {
         self.view.problems.iter().map(|(name, _)| name.clone()).collect()
     }
 
-    /// Where every key is to go, as text; none while the view is incomplete.
+    /// The planned owner of every key, as text. `None` while the view is incomplete.
     pub fn plan(&self) -> Option<String> {
         if !self.watch.is_live() {
             return None;
@@ -85,7 +85,7 @@ impl Node {
         let mut keys: Vec<(_, &KeyEntry)> = self.view.keys.iter().filter_map(keyed).collect();
         keys.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
         let mut plan = String::new();
-        // What is pledged is under way from this node, and known to it alone.
+        // A pledged key is on its way from this node, and only this node knows this.
         for (key, entry) in keys.into_iter().filter(|(_, entry)| !entry.is(Note::Pledged)) {
             if let Some(target) = node(entry.target) {
                 let _ = write!(plan, "{key} to {target}, ");

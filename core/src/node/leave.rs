@@ -1,4 +1,4 @@
-//! Leaving: flush, cancel, and when nothing is left.
+//! Leaving: flush, cancel, and the end of the node when no key is left.
 
 use super::Node;
 use super::keys::Given;
@@ -6,11 +6,11 @@ use super::session::Life;
 use crate::edge::{Action, End, LostReason, Notice, Reply, RequestId};
 use crate::time::{Now, Time};
 
-/// For how many leases a flush may stand still while the application owes nothing.
+/// How many lease times a flush may make no progress while no stop waits for the application.
 const FLUSH_LEASES: u32 = 4;
 
 impl Node {
-    /// The application wants everything handed over.
+    /// The application requests that every key is handed over.
     pub(super) fn on_flush(&mut self, now: Now, request: RequestId) {
         if self.session.leaving.flushes.is_empty() {
             self.keys.given.note(now);
@@ -25,7 +25,7 @@ impl Node {
         }
     }
 
-    /// Whether this node has no session by which it could hold anything.
+    /// Whether this node has no session that could hold a key.
     fn holds_nothing(&self) -> bool {
         match self.session.life {
             Life::Entering(_) | Life::Active(_) | Life::Cancelling(_) => false,
@@ -38,7 +38,7 @@ impl Node {
         }
     }
 
-    /// The node was fenced, perhaps while it was leaving: then nothing is left to be handed over.
+    /// The node was fenced, possibly while it was leaving. Then it has no keys left to hand over.
     pub(super) fn fenced_leaving(&mut self, kept: u64) {
         if !self.session.leaving.flushes.is_empty() {
             self.session.leaving.lost += kept;
@@ -60,14 +60,15 @@ impl Node {
         }
     }
 
-    /// When a flush that does not go on is given up.
+    /// When a flush without progress is given up.
     pub(super) fn flush_timeout(&self) -> Option<Time> {
         let waits = !self.session.leaving.flushes.is_empty();
         waits.then_some(self.keys.given.progress + self.timing.lease * FLUSH_LEASES)
     }
 
-    /// Gives a flush up that does not go on though the application owes nothing: something that it has
-    /// to write is not written. Others take what is left when the session is over.
+    /// Gives up a flush that makes no progress although no stop waits for the application. In this
+    /// case the node cannot write a record. Other nodes take the remaining keys when the session is
+    /// over.
     fn drive_flush(&mut self, now: Now) {
         if self.flush_timeout().is_none_or(|at| at > now.at) {
             return;
@@ -79,7 +80,7 @@ impl Node {
         }
     }
 
-    /// Says when everything of a flush or a drain is handed over.
+    /// Reports when every key of a flush or a drain is handed over.
     pub(super) fn drive_leaving(&mut self, now: Now) {
         self.drive_flush(now);
         let departs = self.keys().departs();
@@ -108,8 +109,8 @@ impl Node {
         }
     }
 
-    /// The application gives everything up: it is told `Lost` for what it has, and when all that is
-    /// confirmed, or the lease is over, the session ends.
+    /// The application gives every key up. It is notified of `Lost` for each of its keys. The
+    /// session ends when every stop is confirmed, or when the lease is over.
     pub(super) fn on_cancel(&mut self, now: Now, request: RequestId) {
         self.session.leaving.cancels.push(request);
         match std::mem::replace(&mut self.session.life, Life::Over) {
@@ -131,9 +132,9 @@ impl Node {
         }
     }
 
-    /// The node is over: whoever waits for an answer gets one.
+    /// The node has ended. Every pending request gets an answer.
     pub(super) fn answer_all_over(&mut self) {
-        // It is over before all of it was done.
+        // The node ended before the flush was complete.
         for request in std::mem::take(&mut self.session.leaving.flushes) {
             self.io.push(Action::Reply(request, Reply::Over));
         }

@@ -1,4 +1,4 @@
-//! What happens to the node as a whole: its session begins, it becomes a member, it is fenced, it ends.
+//! Changes of the node as a whole: its session begins, it becomes a member, it is fenced, it ends.
 
 use super::Node;
 use super::io::Demand;
@@ -27,7 +27,7 @@ impl Node {
         self.session().report_lease();
     }
 
-    /// The own member record came back through the watch.
+    /// The watch delivered this node's own member record.
     pub(super) fn on_own_member(&mut self) {
         if !self.planner.is_member(self.session.me) {
             return;
@@ -41,8 +41,8 @@ impl Node {
         }
     }
 
-    /// **Invariant (self-fence):** at the stop budget's length before the lease ends the application
-    /// is told `Lost` for every key; at its end nothing is held.
+    /// **Invariant (self-fence):** when the rest of the lease equals the stop budget, the
+    /// application is notified of `Lost` for every key. At the end of the lease, nothing is held.
     pub(super) fn check_lease(&mut self, now: Now) {
         let cancelling = matches!(self.session.life, Life::Cancelling(_));
         if self.session.is_fence_due(now, &self.timing) && !cancelling {
@@ -50,8 +50,8 @@ impl Node {
         }
     }
 
-    /// Ends this node's part in its session: everything is `Lost`, and the session writes nothing
-    /// any more but its end.
+    /// Ends this node's part in its session. Every key is `Lost`, and the session writes nothing
+    /// more except its end.
     pub(super) fn fence(&mut self, now: Now, why: &'static str) {
         let Some(lease) = self.session.lease() else { return };
         let old = lease.session;
@@ -68,12 +68,13 @@ impl Node {
         self.session.me = OwnerIx::NONE;
         self.watch.forget_heartbeats();
         self.fenced_leaving(kept);
-        // What kept the lease from being renewed may have kept the watch from showing what came and
-        // went; the next session begins with a view that is proved.
+        // The reason why the lease was not renewed may also have kept records from the watch. So
+        // the next session begins with a view that is read again and proved.
         self.resync(now, "the session has ended");
     }
 
-    /// Ends the session, since a record does not get written; the node stays away until it may write it.
+    /// Ends the session because a record cannot be written. The node stays away until it may write
+    /// that record.
     pub(super) fn fence_until_it_may_write(
         &mut self,
         now: Now,
@@ -85,9 +86,10 @@ impl Node {
         self.session().wait_to_rejoin(now);
     }
 
-    /// Every run is over for this session; those that the application has are told `Lost`.
+    /// Every run ends for this session. The application is notified of `Lost` for the runs that it
+    /// has.
     pub(super) fn lose_all(&mut self, reason: LostReason, until: Time) {
-        // What was not sent belongs to a session that writes nothing any more.
+        // Writes that were not sent belong to a session that writes nothing more.
         self.io.push(Action::Withdraw);
         for ix in self.keys.holds.keys() {
             self.keys().lose(ix, reason, until);
@@ -96,7 +98,7 @@ impl Node {
         self.keys.moves.clear();
     }
 
-    /// The node is over: whatever the application still has, it has no more.
+    /// The node has ended: the application loses every key that it still has.
     pub(super) fn end(&mut self, now: Now, end: End) {
         let until = self.session.until(now, &self.timing);
         let reason = match end {
@@ -110,7 +112,7 @@ impl Node {
         self.io.push(Action::End(end));
     }
 
-    /// Does what a component has demanded.
+    /// Carries out the demands of the components.
     pub(super) fn settle(&mut self, now: Now) {
         while let Some(demand) = self.io.demands.pop_front() {
             match demand {

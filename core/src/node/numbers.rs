@@ -1,18 +1,18 @@
-//! What a node counts for whoever measures it.
+//! What a node counts, for metrics.
 
 use super::Node;
 
 /// A node's numbers at one moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Numbers {
-    /// Keys without an owner, those that this node ran before it was fenced among them.
+    /// Keys without an owner. This includes the keys that this node ran before it was fenced.
     pub unowned: u64,
-    /// How many revisions the view is behind the newest own heartbeat.
+    /// How many revisions the view is behind this node's newest heartbeat.
     pub view_lag: u64,
 }
 
 impl Node {
-    /// The numbers now. Costs as much as there are keys on their way, not more.
+    /// The current numbers. The cost depends on the number of keys in transition, not on all keys.
     pub fn numbers(&self) -> Numbers {
         Numbers {
             unowned: (self.planner.unowned(&self.view) + self.stopped()) as u64,
@@ -20,8 +20,8 @@ impl Node {
         }
     }
 
-    /// How many keys the log gives to this node's last session, which is over for itself and not yet
-    /// for the others: nobody works on them.
+    /// The number of keys that the log assigns to this node's last session. That session has ended
+    /// for this node, but not yet for the other nodes: no node works on these keys.
     fn stopped(&self) -> usize {
         let Some(&session) = self.session.old.last() else { return 0 };
         let last = self.view.owners.find(&self.config.node, session);

@@ -1,40 +1,41 @@
-//! A record that is written by compare-and-set: how far its write is, and what the answers mean.
+//! A record that is written by compare-and-set: the state of its write, and the meaning of the
+//! answers.
 //!
-//! All records that a node writes again until they stand use it: the lease and its end, the member
-//! record, the unconfirmed stops, manifests, and for each key the claim and the completion.
+//! It serves every record that a node writes again until the log has it: the lease and its end, the
+//! member record, the unconfirmed stops, manifests, and for each key the claim and the completion.
 
 use crate::edge::{ReadId, WriteId};
 use crate::log::{Outcome, StoreError};
 use crate::time::Time;
 
-/// One record. At most one write of it is on its way.
+/// One record. At most one write of it is in flight.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) enum Register {
-    /// Nothing is on its way.
+    /// Nothing is in flight.
     #[default]
     Idle,
-    /// A write is on its way.
+    /// A write is in flight.
     Writing(WriteId),
-    /// What stands in the log is not known; it is being read from the leader.
+    /// The record in the log is unknown. It is being read from the leader.
     Reading(ReadId),
     /// The write is tried again at this time.
     Retry(Time),
 }
 
-/// What the outcome of a write says about the record.
+/// What the outcome of a write shows about the record.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Verdict<'a> {
-    /// The record stands as it was written, at this revision.
+    /// The record is in the log as it was written, at this revision.
     Landed(crate::id::Revision),
-    /// It is not known what stands: the leader has to be asked.
+    /// The record in the log is unknown: it must be read from the leader.
     Ask,
     /// Nothing was written.
     Refused(&'a StoreError),
 }
 
 impl Register {
-    /// The outcome of a write; no verdict if it is that of an earlier write. A write that is refused
-    /// was not stored, and one that is in conflict never will be. The write of an unknown outcome may
+    /// Handles the outcome of a write. Returns no verdict for an earlier write. A refused write was
+    /// not stored, and a write with a conflict never will be. A write with an unknown outcome may
     /// land until the leader shows another revision.
     pub(super) fn on_wrote<'a>(
         &mut self,
@@ -52,7 +53,7 @@ impl Register {
         })
     }
 
-    /// Whether this is the answer that is waited for.
+    /// Whether this is the expected answer.
     pub(super) fn on_read(&mut self, id: ReadId) -> bool {
         let is = *self == Self::Reading(id);
         if is {
@@ -61,7 +62,7 @@ impl Register {
         is
     }
 
-    /// Whether the outcome of a write is not certain yet.
+    /// Whether the outcome of a write is still unknown.
     pub(super) fn is_open(self) -> bool {
         matches!(self, Self::Writing(_) | Self::Reading(_))
     }

@@ -1,4 +1,4 @@
-//! When a node is driven again: one table, with one entry for each thing that it waits for.
+//! When a node runs again: one table, with one entry for each thing that it waits for.
 
 use crate::time::Time;
 
@@ -11,30 +11,30 @@ pub(super) enum Timer {
     Watch,
     /// The time to live of a key ends.
     Expiry,
-    /// A time that was set for one key.
+    /// The timer of one key.
     Key,
-    /// The log or an own claim is asked for.
+    /// The audit of the log or of one of this node's own claims.
     Audit,
     /// The next heartbeat, the fence, or the next step to a session.
     Session,
     /// Another node's lease ends, or its member record is deleted.
     Peers,
-    /// The own member record is written, or joins settle.
+    /// This node's own member record is written, or joins settle.
     Member,
     /// The deadline of the drain of this node.
     Drain,
-    /// Something is collected.
+    /// A step of the collection.
     Collection,
     /// A flush makes no progress.
     Flush,
-    /// Another node's turn to take an orphan is over.
+    /// Another node's turn to take an orphan ends.
     Turn,
 }
 
 /// The number of [`Timer`]s.
 const TIMERS: usize = Timer::Turn as usize + 1;
 
-/// The times of all timers; no time: not set.
+/// The times of all timers. `None`: the timer is not set.
 #[derive(Debug, Default)]
 pub(super) struct TimerTable([Option<Time>; TIMERS]);
 
@@ -47,7 +47,8 @@ impl TimerTable {
         self.0.iter().flatten().any(|at| *at <= now)
     }
 
-    /// The first time after `looked`: what was due then was driven, and waits for something else.
+    /// The first time after `looked`. Everything due until then has run, and waits for something
+    /// else.
     pub(super) fn next_after(&self, looked: Time) -> Option<Time> {
         self.0.iter().flatten().filter(|at| **at > looked).min().copied()
     }

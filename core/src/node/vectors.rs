@@ -1,4 +1,4 @@
-//! The conformance vectors of one node: what reaches it, and what it does after each step.
+//! The conformance vectors of one node: its inputs, and its actions after each step.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
@@ -23,10 +23,10 @@ struct Given {
     about: String,
     node: String,
     lease_ms: u64,
-    /// What it does where its id may be in use: `observe`, `claim` or `give up`.
+    /// What the node does if its id may be in use: `observe`, `claim` or `give up`.
     #[serde(default)]
     in_use: Option<String>,
-    /// Heartbeats that are not answered by a step are recorded at once, and not shown.
+    /// Heartbeats that no step answers are recorded immediately, and not shown.
     #[serde(default)]
     heartbeats: bool,
     steps: Vec<Step>,
@@ -35,7 +35,7 @@ struct Given {
 #[derive(Deserialize)]
 struct Step {
     at_ms: u64,
-    /// The process did not run since the step before.
+    /// The process did not run since the previous step.
     #[serde(default)]
     asleep: bool,
     #[serde(flatten)]
@@ -53,23 +53,23 @@ enum What {
     Record(Delivery),
     /// The newest write of this name is acknowledged, and the watch delivers it.
     Recorded { name: String, revision: u64 },
-    /// The outcome of that write, and nothing more.
+    /// The outcome of the newest write of this name, without a delivery.
     Outcome { name: String, outcome: Told },
     /// The leader's answer to the newest read of this name.
     Answer { name: String, record: Option<Delivery> },
-    /// That read gets no answer.
+    /// The newest read of this name gets no answer.
     NoAnswer { name: String },
     /// The application confirms a run.
     Confirm { key: String, token: u64 },
-    /// The application gives a key up.
+    /// The application releases a key.
     Release { key: String, token: u64 },
-    /// The application has done a key's work.
+    /// The application has completed a key's work.
     Complete { key: String, token: u64 },
-    /// The application wants to leave: to hand over everything.
+    /// The application requests to leave, and to hand over every key.
     Leave {},
-    /// The application ends the node at once.
+    /// The application ends the node immediately.
     Cancel {},
-    /// Time goes on.
+    /// Time passes.
     Time {},
 }
 
@@ -83,11 +83,11 @@ enum Told {
     Unknown,
 }
 
-/// A record: a value, a text that is no value, or neither: a tombstone.
+/// A record: a value, a text that is not a value, or a tombstone if it has neither.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Delivery {
-    /// The same as in the step where it is left out.
+    /// If it is left out, the name is the same as in the step.
     #[serde(default)]
     name: String,
     revision: u64,
@@ -108,7 +108,7 @@ impl Delivery {
     }
 }
 
-/// A node and what it waits for.
+/// A node and the requests that it waits for.
 struct Stage {
     node: Node,
     lease: String,
@@ -116,7 +116,7 @@ struct Stage {
     watch: Option<WatchId>,
     writes: BTreeMap<String, (WriteId, Write)>,
     reads: BTreeMap<String, ReadId>,
-    /// What the log has, as far as steps said: for the audit, which is not shown.
+    /// The content of the log, as far as the steps define it. For the audit, which is not shown.
     log: BTreeMap<String, Record>,
     newest: u64,
     requests: u64,
@@ -278,7 +278,7 @@ impl Stage {
         self.deliver(now, record);
     }
 
-    /// Carries out what the node wants, or shows it.
+    /// Carries out the node's actions, or shows them.
     fn settle(&mut self, now: Now) {
         let mut quiet = VecDeque::new();
         while let Some(action) = self.node.poll_action() {
@@ -401,7 +401,7 @@ fn to_record(write: &Write, revision: u64) -> Record {
     }
 }
 
-/// A write without the fields that a node is free in.
+/// A write without the fields that a node may choose freely.
 fn to_json(write: &Write) -> Value {
     let mut fields = Map::new();
     fields.insert("name".into(), write.name.as_str().into());

@@ -1,5 +1,6 @@
-//! Asking now and then whether the log still says what it said. A heartbeat asks for one key, however
-//! many there are; to find it may take a pass over four bytes for each known key.
+//! Asks from time to time whether the log still has the known records. A heartbeat asks for one
+//! key, regardless of the number of keys. The search for this key may pass over four bytes for each
+//! known key.
 
 use std::time::Duration;
 
@@ -14,10 +15,10 @@ use crate::timing::Timing;
 use crate::view::{KeyEntry, KeyIx, OwnerIx, View};
 use crate::wire::{ClaimRecord, RecordName};
 
-/// How often the log as a whole is asked about.
+/// How often the node asks about the log as a whole.
 const INFO: Duration = Duration::from_secs(30);
 
-/// How often one of the own claims is read, unless a heartbeat is longer.
+/// How often one of this node's own claims is read, unless a heartbeat is longer.
 const CLAIM: Duration = Duration::from_millis(100);
 
 /// The state of the audit.
@@ -25,9 +26,10 @@ const CLAIM: Duration = Duration::from_millis(100);
 pub(crate) struct Audit {
     info_at: Time,
     claim_at: Time,
-    /// Whose turn is next: of each of the own keys first the claim, then the key itself.
+    /// The next record to read. For each of the node's own keys, the claim comes first, then the
+    /// key itself.
     turn: (Option<KeyIx>, bool),
-    /// Which log it is.
+    /// The creation time of the log, which identifies it.
     created: Option<i128>,
 }
 
@@ -36,14 +38,14 @@ impl Audit {
         Self { info_at: now, claim_at: now, turn: (None, false), created: None }
     }
 
-    /// When it is driven next.
+    /// When the next step is due.
     pub(crate) fn timeout(&self, me: OwnerIx) -> Option<Time> {
         let claim = me.is_some().then_some(self.claim_at);
         claim.into_iter().chain([self.info_at]).min()
     }
 }
 
-/// The audit, and what it may touch: of the keys and the log it only reads.
+/// The audit, and the fields that its rules may touch. It only reads the keys and the log.
 pub(crate) struct AuditHandler<'a> {
     pub(crate) timing: &'a Timing,
     pub(crate) session: &'a OwnSession,
@@ -83,9 +85,9 @@ impl AuditHandler<'_> {
         }
     }
 
-    /// A claim that is older than it is known, gone, or another one at the same place shows that the
-    /// log lost something; so does one that the watch must have shown and did not. One that is newer
-    /// is on its way through the watch.
+    /// A claim shows that the log lost a write if it is older than the known claim, if it is gone,
+    /// or if it differs at the same revision. The same is true if the watch must have shown the
+    /// claim and did not. A newer claim will still arrive through the watch.
     pub(crate) fn on_claim_read(&mut self, ix: KeyIx, answer: Result<Option<Record>, StoreError>) {
         let Ok(record) = answer else { return };
         let Some(hold) = self.keys.holds.get(ix) else { return };
@@ -100,7 +102,7 @@ impl AuditHandler<'_> {
         }
     }
 
-    /// A key that is gone has a tombstone for a long time: one without a record was lost.
+    /// A deleted key keeps a tombstone for a long time. A key without any record was lost.
     pub(crate) fn on_key_read(&mut self, ix: KeyIx, answer: Result<Option<Record>, StoreError>) {
         let Ok(record) = answer else { return };
         let exists = self.view.keys.get(ix).is_some_and(KeyEntry::exists);

@@ -1,4 +1,4 @@
-//! The watch: opening it, knowing when it is complete, and when it can no longer be believed.
+//! The watch: opening it, when it is complete, and when it can no longer be trusted.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -8,14 +8,14 @@ use crate::guard::broken;
 use crate::id::{NodeId, Revision};
 use crate::time::{Now, Time};
 
-/// On top of the ack time-out: how long an acknowledged heartbeat may be missing from a watch that
-/// delivers nothing before the watch is taken for dead.
+/// How long an acknowledged heartbeat may be missing from a watch that delivers nothing. This is in
+/// addition to the acknowledgement time-out. After that the watch counts as dead.
 const ECHO: Duration = Duration::from_secs(2);
 
-/// How long a snapshot may stand still.
+/// How long a snapshot may make no progress.
 const SNAPSHOT_PROGRESS: Duration = Duration::from_secs(10);
 
-/// The most missing heartbeats that are remembered one by one.
+/// The highest number of missing heartbeats that are remembered one by one.
 const MISSING: usize = 32;
 
 /// The longest pause between two attempts to open the watch.
@@ -25,18 +25,19 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 pub(crate) struct LogWatch {
     id: Option<WatchId>,
-    /// It has delivered everything that there was.
+    /// The watch has delivered its whole snapshot.
     live: bool,
     opened: Time,
-    /// When it last delivered a record, or was being opened.
+    /// When the watch last delivered a record, or was opened.
     progress: Time,
-    /// How often it was opened in vain.
+    /// How many attempts to open the watch have failed.
     failures: u32,
-    /// The own heartbeats that were acknowledged and have not come back, oldest first.
+    /// This node's own heartbeats that were acknowledged and that the watch has not delivered,
+    /// oldest first.
     missing: VecDeque<(Revision, Time)>,
-    /// The newest own heartbeat that came back.
+    /// This node's newest heartbeat that the watch delivered.
     echoed: Revision,
-    /// Since when a heartbeat is missing that was sent before the watch was opened anew.
+    /// Since when a heartbeat is missing that was sent before the watch was opened again.
     missing_before: Option<Time>,
 }
 
@@ -62,12 +63,12 @@ impl LogWatch {
         self.opened
     }
 
-    /// When it last showed something.
+    /// When the watch last showed something.
     pub(crate) fn shown(&self) -> Time {
         self.progress
     }
 
-    /// No heartbeat is expected back (any more).
+    /// No heartbeat is expected from the watch any more.
     pub(crate) fn forget_heartbeats(&mut self) {
         self.missing.clear();
         self.missing_before = None;
@@ -83,7 +84,8 @@ impl LogWatch {
         }
     }
 
-    /// The newest own heartbeat that has not come back; none: they all have.
+    /// This node's newest heartbeat that the watch has not delivered, or [`Revision::NONE`] if it
+    /// has delivered all.
     pub(crate) fn newest_missing(&self) -> Revision {
         self.missing.back().map_or(Revision::NONE, |(newest, _)| *newest)
     }
@@ -99,13 +101,14 @@ impl LogWatch {
         }
     }
 
-    /// Since when the watch owes a heartbeat.
+    /// Since when a heartbeat is missing from the watch.
     pub(crate) fn missing_since(&self) -> Option<Time> {
         let since = self.missing_before.or(self.missing.front().map(|(_, at)| *at));
         since.filter(|_| !broken!(Echo))
     }
 
-    /// Another log may count from the start again: what is missing is counted anew, from when it was.
+    /// Another log may assign revisions from the start again. So the missing heartbeats are tracked
+    /// again, and only the time of the oldest is kept.
     fn begin_snapshot(&mut self) {
         self.missing_before = self.missing_since();
         self.missing.clear();
@@ -118,12 +121,13 @@ impl LogWatch {
         Some(since.max(self.progress) + ECHO + ack)
     }
 
-    /// When it is judged next: a live one by the own heartbeats, a snapshot by its progress.
+    /// When the watch is checked next. A live watch is checked by its heartbeats, a snapshot by its
+    /// progress.
     pub(crate) fn timeout(&self, ack: Duration) -> Option<Time> {
         if self.live { self.stale_at(ack) } else { Some(self.progress + SNAPSHOT_PROGRESS) }
     }
 
-    /// Begins a snapshot of another watch.
+    /// Begins the snapshot of a new watch.
     pub(crate) fn begin(&mut self, id: WatchId, now: Time, delay: Duration) {
         self.id = Some(id);
         self.live = false;
@@ -132,7 +136,8 @@ impl LogWatch {
         self.begin_snapshot();
     }
 
-    /// The pause before the next attempt: none at first, then growing, never the same for two nodes.
+    /// The pause before the next attempt. It is zero at first, then grows, and differs between
+    /// nodes.
     pub(crate) fn pause(&mut self, node: &NodeId) -> Duration {
         let failures = self.failures;
         self.failures = failures.saturating_add(1);
@@ -145,22 +150,22 @@ impl LogWatch {
         base / 2 + base.mul_f64(f64::from(u32::try_from(mix >> 32).unwrap_or(0)) / 8.6e9)
     }
 
-    /// Whether this is the watch that is followed.
+    /// Whether this is the current watch.
     pub(crate) fn is(&self, id: WatchId) -> bool {
         self.id == Some(id)
     }
 
-    /// No watch is followed any more: returns which was.
+    /// Stops following the current watch. Returns its id.
     pub(crate) fn close(&mut self) -> Option<WatchId> {
         self.id.take()
     }
 
-    /// It delivered something, or is being opened.
+    /// The watch delivered something, or is being opened.
     pub(crate) fn note_progress(&mut self, now: Now) {
         self.progress = now.at;
     }
 
-    /// Its snapshot is complete.
+    /// The snapshot of the watch is complete.
     pub(crate) fn note_caught_up(&mut self) {
         self.live = true;
         self.failures = 0;
