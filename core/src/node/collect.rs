@@ -374,7 +374,7 @@ impl CollectHandler<'_> {
     }
 }
 
-/// The number of parts for that many keys, as a power of two. Returns the exponent.
+/// The base-2 logarithm of the number of parts for that many keys.
 fn part_bits(keys: usize) -> u8 {
     let parts = keys.div_ceil(PART).max(1).next_power_of_two();
     u8::try_from(parts.trailing_zeros()).unwrap_or(u8::MAX)

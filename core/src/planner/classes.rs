@@ -1,8 +1,9 @@
 //! Prefixes and signatures: which keys have the same eligible nodes.
 //!
-//! The *signature* of a key is the set of the members' prefixes that match it. The longest of them
-//! decides the others. It is computed once for each key, and again only when a member brings a new
-//! prefix. Signatures whose keys have the same eligible nodes form a class.
+//! The *signature* of a key is the set of the members' prefixes that match it. The longest prefix
+//! in the set determines the others. The signature is computed once for each key, and again only
+//! when a member brings a new prefix. Signatures whose keys have the same eligible nodes form a
+//! class.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -14,21 +15,22 @@ use crate::view::{OwnerIx, OwnerMap};
 /// The prefixes, the signatures, and the keys of each session by signature.
 #[derive(Debug, Default)]
 pub(super) struct Classes {
-    /// By number. Numbers follow the order of discovery.
+    /// The prefixes by number. Numbers follow the order of discovery.
     prefixes: Vec<String>,
     /// The numbers, sorted by text.
     sorted: Vec<u16>,
-    /// For each prefix the longest other one with which it begins.
+    /// For each prefix, the longest other prefix that it begins with.
     parents: Vec<Option<u16>>,
     /// The longest prefix of each signature.
     signatures: Vec<Option<u16>>,
     by_longest: HashMap<Option<u16>, u16>,
-    /// Keys by signature and session.
+    /// The number of keys by signature and session.
     loads: Vec<OwnerMap<u64>>,
     now: Grouping,
 }
 
-/// The most prefixes of all members together. There is one signature more, and one number means "none".
+/// The highest number of prefixes of all members together. There is one more signature than
+/// prefixes, and one number means "none".
 const MOST_PREFIXES: usize = 65_534;
 
 impl Classes {
@@ -42,7 +44,7 @@ impl Classes {
         unknown
     }
 
-    /// Whether so many more prefixes exceed the limit, unless unused ones are removed.
+    /// Whether that many more prefixes exceed the limit, unless unused prefixes are removed.
     pub(super) fn is_full(&self, more: usize) -> bool {
         self.prefixes.len() + more > MOST_PREFIXES
     }
@@ -50,7 +52,7 @@ impl Classes {
     /// Starts again with only the members' prefixes, and no key counted.
     pub(super) fn reset(&mut self, standings: &Standings) {
         let mut prefixes = Self::default().unknown(standings);
-        // The same ones on every node. Keys for a prefix that is left out are not taken.
+        // Every node keeps the same prefixes. Keys for an omitted prefix are not taken.
         prefixes.truncate(MOST_PREFIXES);
         *self = Self::default();
         for prefix in prefixes {
@@ -58,7 +60,7 @@ impl Classes {
         }
     }
 
-    /// Adds a new prefix. Returns the signature whose keys may match it, if there is one.
+    /// Adds a new prefix. Returns the signature whose keys may match the prefix, if there is one.
     pub(super) fn learn(&mut self, prefix: String) -> Option<u16> {
         let number = u16::try_from(self.prefixes.len()).expect("at most `MOST_PREFIXES`");
         let parent = self.longest(&prefix);
@@ -85,8 +87,8 @@ impl Classes {
         Some(self.sorted[at])
     }
 
-    /// The longest prefix that matches a text: the last one, by text, that is not above it, or one that
-    /// this one begins with.
+    /// The longest prefix that matches a text. In text order, it is the last prefix that is not
+    /// above the text, or a prefix that this last one begins with.
     fn longest(&self, text: &str) -> Option<u16> {
         let up_to =
             self.sorted.partition_point(|&at| self.prefixes[usize::from(at)].as_str() <= text);
@@ -100,12 +102,13 @@ impl Classes {
         next
     }
 
-    /// A prefix and those with which it begins, longest first.
+    /// A prefix and the prefixes that it begins with, longest first.
     fn chain(&self, longest: Option<u16>) -> impl Iterator<Item = u16> {
         std::iter::successors(longest, |at| self.parents[usize::from(*at)])
     }
 
-    /// The signature of a key, and whether it is new. A new one requires [`build`](Self::build).
+    /// The signature of a key, and whether it is new. After a new signature, [`build`](Self::build)
+    /// must run.
     pub(super) fn signature(&mut self, key: &str) -> (u16, bool) {
         let longest = self.longest(key);
         let next = u16::try_from(self.signatures.len()).expect("one more than prefixes at most");
@@ -173,13 +176,13 @@ impl Classes {
         self.loads[usize::from(signature)].get(owner).copied().unwrap_or(0)
     }
 
-    /// Moves one key of that signature from one session's load to another's.
+    /// Moves one key of this signature from one session's load to another's.
     pub(super) fn shift(&mut self, signature: u16, from: OwnerIx, to: OwnerIx) {
         self.count(signature, from, to);
         self.adjust(signature, from, to, 1);
     }
 
-    /// As [`shift`](Self::shift), but only for classes that are built later.
+    /// Like [`shift`](Self::shift), but only for classes that are built later.
     pub(super) fn count(&mut self, signature: u16, from: OwnerIx, to: OwnerIx) {
         let loads = &mut self.loads[usize::from(signature)];
         if let Some(load) = loads.get_mut(from) {
@@ -193,7 +196,7 @@ impl Classes {
         }
     }
 
-    /// Counts keys for the other session, in the classes only.
+    /// Counts keys for the other session, but only in the classes.
     pub(super) fn adjust(&mut self, signature: u16, from: OwnerIx, to: OwnerIx, keys: u64) {
         self.now.adjust(signature, from, to, keys);
     }
@@ -209,12 +212,12 @@ impl Classes {
         self.now.class(signature)
     }
 
-    /// How many signatures there are.
+    /// The number of signatures.
     pub(super) fn signatures(&self) -> usize {
         self.signatures.len()
     }
 
-    /// The classes.
+    /// The current classes.
     pub(super) fn now(&self) -> &Grouping {
         &self.now
     }

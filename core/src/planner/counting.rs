@@ -1,10 +1,10 @@
-//! Counts how many keys of each class every member has, with those planned for it.
+//! Counts the keys of each class for every member, including the keys planned for it.
 
 use super::Planner;
 use crate::view::{KeyIx, Note, OwnerIx, View};
 
 impl Planner {
-    /// Computes the classes, with the changes by open moves.
+    /// Computes the classes, including the changes by open moves.
     pub(super) fn rebuild(&mut self) {
         self.classes.build(&self.standings);
         for (signature, from, to, keys) in self.moves.iter() {
@@ -21,14 +21,14 @@ impl Planner {
             entry.counted = OwnerIx::NONE;
             entry.signature = signature.unwrap_or(u16::MAX);
         }
-        // Once, not for each new signature.
+        // The classes are built once, not for each new signature.
         self.rebuild();
         for ix in all {
             self.recount(view, ix);
         }
     }
 
-    /// New prefixes were added. Computes the signature of the keys that match one.
+    /// New prefixes were added. Computes the signatures of the keys that match one of them.
     pub(super) fn sign_again(&mut self, view: &mut View, prefixes: Vec<String>) {
         let mut stale = vec![false; self.classes.signatures()];
         for prefix in prefixes {
@@ -53,7 +53,7 @@ impl Planner {
         }
     }
 
-    /// Counts a key for the session that it is planned for, or that owns it.
+    /// Counts a key for its planned session, or else for the session that owns it.
     pub(super) fn recount(&mut self, view: &mut View, ix: KeyIx) {
         let (Some(entry), Some(text)) = (view.keys.get(ix), view.keys.text(ix)) else { return };
         let mut signature = entry.signature;

@@ -15,9 +15,10 @@ use crate::wire::{Freeze, MemberState};
 /// The moves of the newest generation that are not in the log yet.
 #[derive(Debug, Default)]
 pub(super) struct Moves {
-    /// For each donor: how many keys by class and receiver. A class is named by its first signature.
+    /// For each donor, the number of keys by class and receiver. The first signature of a class
+    /// identifies it.
     gives: OwnerMap<BTreeMap<(u16, OwnerIx), u64>>,
-    /// How many keys each receiver gets.
+    /// The number of keys that each receiver gets.
     takes: OwnerMap<u64>,
     /// The class of each signature when the moves were computed.
     class_of: Vec<u16>,
@@ -25,7 +26,7 @@ pub(super) struct Moves {
 }
 
 impl Moves {
-    /// Makes the moves of these classes from (index of the class, quota).
+    /// Builds the moves of these classes from pairs of a class index and a quota.
     fn new(grouping: &Grouping, signatures: usize, quotas: Vec<(usize, Quota)>) -> Self {
         let mut moves = Self { class_of: vec![u16::MAX; signatures], ..Self::default() };
         for class in grouping.all() {
@@ -59,15 +60,15 @@ impl Moves {
         })
     }
 
-    /// The receivers of a class of a donor.
+    /// The receivers of a donor's keys of this class.
     fn receivers(&self, from: OwnerIx, class: u16) -> impl Iterator<Item = OwnerIx> {
         let gives = self.gives.get(from).into_iter();
         let of_class = (class, OwnerIx::FIRST)..=(class, OwnerIx::NONE);
         gives.flat_map(move |gives| gives.range(of_class.clone()).map(|((_, to), _)| *to))
     }
 
-    /// A key of this signature went from one session to the other. If that was a move, removes it and
-    /// returns its class.
+    /// A key of this signature went from one session to the other. If that was a move, removes the
+    /// move and returns its class.
     pub(super) fn done(&mut self, signature: u16, from: OwnerIx, to: OwnerIx) -> Option<u16> {
         let class = self.class_of(signature);
         let gives = self.gives.get_mut(from)?;
@@ -93,8 +94,8 @@ impl Moves {
         }
     }
 
-    /// Removes moves of donors that have finished, and moves to receivers with affinity 0. Returns the
-    /// removed ones, as [`iter`](Self::iter) does.
+    /// Removes the moves of finished donors, and the moves to receivers with affinity 0. Returns
+    /// the removed moves in the form of [`iter`](Self::iter).
     pub(super) fn keep(
         &mut self,
         gives: impl Fn(OwnerIx) -> bool,
@@ -153,17 +154,18 @@ impl Planner {
         self.rebuild();
         let now = self.classes.now();
         self.moves = Moves::new(now, self.classes.signatures(), now.quotas());
-        // A node that began to read later finds donors that have already finished this generation.
+        // A node that started to read later finds donors that have already finished this
+        // generation.
         self.keep_open_moves(view);
         self.rebuild();
     }
 
-    /// The class for which a key of this signature counts in the moves.
+    /// The class that a key of this signature counts for in the moves.
     pub fn class_of_move(&self, signature: u16) -> u16 {
         self.moves.class_of(signature)
     }
 
-    /// How many keys the session still gives, by class.
+    /// The number of keys that the session must still give, by class.
     pub fn gives(&self, from: OwnerIx) -> BTreeMap<u16, u64> {
         let mut gives = BTreeMap::new();
         for (&(class, _), keys) in self.moves.gives.get(from).into_iter().flatten() {
@@ -172,13 +174,13 @@ impl Planner {
         gives
     }
 
-    /// Whether the session still is a donor.
+    /// Whether the session is still a donor.
     pub fn has_gives(&self, from: OwnerIx) -> bool {
         self.moves.gives.contains(from)
     }
 
-    /// The receiver of one key of a donor: of those that still get keys of its class, the one with the
-    /// best score.
+    /// The receiver of one key of a donor. Among the sessions that still get keys of its class, it
+    /// is the one with the best score.
     pub(super) fn take_move(
         &mut self,
         view: &View,
@@ -212,7 +214,7 @@ pub(super) fn is_frozen(view: &View, now: Now) -> bool {
     freeze(view).is_some_and(|f| f.until.is_none_or(|until| until > now.unix_us / 1_000))
 }
 
-/// When a freeze ends by itself.
+/// When a freeze ends by its own time limit.
 fn thaws_at(view: &View, now: Now) -> Option<Time> {
     let until_us = freeze(view)?.until?.saturating_mul(1_000);
     Some(now.at + Duration::from_micros(until_us.saturating_sub(now.unix_us)))

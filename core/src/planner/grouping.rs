@@ -1,7 +1,9 @@
-//! The classes at one moment: which nodes are eligible for which keys, and how many each has.
+//! The classes at one moment: which nodes are eligible for which keys, and how many keys each node
+//! has.
 //!
-//! Most classes stand alone: their nodes are eligible for no other class that has keys. Such a class is
-//! balanced by itself. Where classes overlap, a node's keys of all of them count together.
+//! Most classes stand alone: their nodes are eligible for no other class that has keys. Such a
+//! class is balanced by itself. Where classes overlap, the keys of a node in all these classes
+//! count together.
 
 use std::collections::BTreeSet;
 
@@ -11,18 +13,20 @@ use crate::plan::{
 };
 use crate::view::{KeyIx, OwnerIx, OwnerMap};
 
-/// Keys with the same eligible nodes, and how many of them each node has, with those planned for it.
+/// Keys with the same eligible nodes, and the number of keys of each node, including the keys
+/// planned for it.
 #[derive(Debug, Clone)]
 pub(super) struct Class {
     pub signatures: Vec<u16>,
     /// The eligible sessions, by node id.
     pub nodes: Vec<OwnerIx>,
-    /// The same nodes, as the plan functions need them.
+    /// The same nodes, in the form that the plan functions take.
     pub candidates: Vec<Candidate>,
-    /// The keys of each node, less what it still gives, plus what it still gets. It can be below 0 for
-    /// a moment, when keys that it should give are gone.
+    /// The keys of each node, minus the keys that it must still give, plus the keys that it will
+    /// get. The value can be below 0 for a moment, when keys that the node should give no longer
+    /// exist.
     balance: Vec<i64>,
-    /// Their sum.
+    /// The sum of `balance`.
     keys: i64,
     index: OwnerMap<u32>,
 }
@@ -70,9 +74,9 @@ pub struct Grouping {
     all: Vec<Class>,
     /// The class of each signature.
     class_of: Vec<usize>,
-    /// For each candidate its keys of all its classes.
+    /// For each candidate, its numbers over all its classes.
     nodes: OwnerMap<Total>,
-    /// How many classes have keys.
+    /// The number of classes that have keys.
     live: usize,
 }
 
@@ -81,17 +85,17 @@ pub struct Grouping {
 struct Total {
     /// Its position in the order of node ids.
     order: usize,
-    /// Its keys.
+    /// The number of its keys.
     keys: i64,
-    /// How many of its classes have keys, on any node.
+    /// The number of its classes that have keys, on any node.
     live: usize,
 }
 
-/// An orphan: (index of its class, its hash, its index).
+/// An orphan: the index of its class, its hash, and its own index.
 pub(super) type Orphan = (usize, u64, KeyIx);
 
 impl Grouping {
-    /// Makes the classes of some members. `order` has the members' sessions by node id.
+    /// Builds the classes of some members. `order` has the members' sessions by node id.
     pub(super) fn new(
         all: Vec<Class>,
         class_of: Vec<usize>,
@@ -162,7 +166,7 @@ impl Grouping {
         }
     }
 
-    /// For each candidate: its keys, and how many of its classes have keys.
+    /// For each candidate: the number of its keys, and the number of its classes that have keys.
     #[cfg(test)]
     pub(super) fn totals(&self) -> Vec<(OwnerIx, i64, usize)> {
         let own = |owner: OwnerIx| self.all.iter().any(|class| class.position(owner).is_some());
@@ -170,15 +174,15 @@ impl Grouping {
         nodes.map(|(owner, node)| (owner, node.keys, node.live)).collect()
     }
 
-    /// Whether none of its nodes is eligible for another class that has keys.
+    /// Whether no node of the class is eligible for another class that has keys.
     fn stands_alone(&self, at: usize, is_live: bool) -> bool {
         let own = usize::from(is_live);
         let only = |owner: &OwnerIx| self.nodes.get(*owner).is_none_or(|node| node.live == own);
         self.live == own || self.all[at].nodes.iter().all(only)
     }
 
-    /// Places these orphans together. `suit` gives for each its home and the nodes that are cooling
-    /// down, as positions in its class.
+    /// Places these orphans together. For each orphan, `suit` returns its home and the nodes that
+    /// are cooling down, as positions in its class.
     pub(super) fn place(
         &mut self,
         mut batch: Vec<Orphan>,
@@ -186,7 +190,7 @@ impl Grouping {
     ) -> Vec<(KeyIx, OwnerIx)> {
         batch.sort_unstable();
         let classes = || batch.chunk_by(|left, right| left.0 == right.0);
-        // These classes have keys from now on.
+        // From now on, these classes have keys.
         let fresh: Vec<usize> =
             classes().map(|of| of[0].0).filter(|at| !self.all[*at].has_keys()).collect();
         for &at in &fresh {
@@ -238,7 +242,7 @@ impl Grouping {
         }
     }
 
-    /// The position in the class of the node that a single key goes to when its node gives it up.
+    /// The position, in the class, of the node that gets a single key when its owner gives it up.
     pub(super) fn place_one(
         &self,
         at: usize,
@@ -260,7 +264,7 @@ impl Grouping {
         allowed.min_by(|&a, &b| cmp_next((&vessels[a], a), (&vessels[b], b)))
     }
 
-    /// The fewest moves that balance everything, each with the index of its class.
+    /// The smallest number of moves that balance everything, each with the index of its class.
     pub(super) fn quotas(&self) -> Vec<(usize, Quota)> {
         let (shared, alone) = self.shared();
         let moves = |at: usize| {
@@ -277,7 +281,7 @@ impl Grouping {
         all
     }
 
-    /// How many thousandths of a key each node has when everything is balanced.
+    /// The number of keys of each node when everything is balanced, in thousandths of a key.
     pub fn targets(&self) -> Vec<(OwnerIx, u128)> {
         let (shared, alone) = self.shared();
         let mut targets = Vec::new();
@@ -296,7 +300,8 @@ impl Grouping {
         targets
     }
 
-    /// The indices of the classes with keys that overlap with others, and of those that do not.
+    /// The indices of the classes with keys that overlap with others, and of the classes with keys
+    /// that stand alone.
     fn shared(&self) -> (Vec<usize>, Vec<usize>) {
         let live = (0..self.all.len()).filter(|&at| self.all[at].has_keys());
         live.partition(|&at| !self.stands_alone(at, true))
@@ -315,7 +320,7 @@ impl Grouping {
         (vessels, classes, holdings)
     }
 
-    /// A candidate of a class, with its keys of all classes.
+    /// A candidate of a class, with the number of its keys of all classes.
     fn vessel(&self, at: usize, owner: OwnerIx) -> Vessel {
         let class = &self.all[at];
         let candidate = class.position(owner).map(|at| class.candidates[at]);

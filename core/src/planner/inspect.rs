@@ -7,7 +7,7 @@ use super::grouping::Grouping;
 use crate::view::{KeyEntry, KeyIx, Note, OwnerIx, OwnerMap, View};
 
 impl Planner {
-    /// The first difference between counts or lists and a recount.
+    /// The first difference between a recount and the counts or lists.
     pub fn wrong_counts(&self, view: &View) -> Option<String> {
         wrong_lists(view)
             .or_else(|| self.wrong_keys(view))
@@ -18,14 +18,15 @@ impl Planner {
             .or_else(|| self.classes.now().wrong_totals())
     }
 
-    /// Checks how many keys have no owner.
+    /// Checks the number of keys without an owner.
     fn wrong_owned(&self, view: &View) -> Option<String> {
         let unowned = view.keys.iter().filter(|(ix, _)| self.is_orphan(view, *ix)).count();
         let counted = self.unowned(view);
         (unowned != counted).then(|| format!("{counted} without an owner, but {unowned} are"))
     }
 
-    /// Checks for which session each key counts, and that each key that needs a place has one or waits.
+    /// Checks the session that each key counts for. Also checks that every key that needs a place
+    /// has one or waits.
     fn wrong_keys(&self, view: &View) -> Option<String> {
         let departs = |owner| self.standings.values().find(|s| s.owner == owner).map(|s| s.departs);
         view.keys.iter().find_map(|(ix, entry)| {
@@ -113,7 +114,8 @@ impl Planner {
 }
 
 impl Grouping {
-    /// Checks each node's keys over all classes, and how many of these have keys.
+    /// Checks the number of each node's keys over all classes, and the number of its classes that
+    /// have keys.
     fn wrong_totals(&self) -> Option<String> {
         let fresh = Self::new(self.all().to_vec(), Vec::new(), std::iter::empty());
         let totals = |of: &Self| format!("{:?}", of.totals());
@@ -122,7 +124,7 @@ impl Grouping {
     }
 }
 
-/// Checks the keys of each owner, and how many keys exist.
+/// Checks the list of each owner's keys, and the number of keys that exist.
 fn wrong_lists(view: &View) -> Option<String> {
     let exist = view.keys.iter().filter(|(_, entry)| entry.exists()).count();
     if view.keys.announced() != exist {

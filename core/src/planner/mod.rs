@@ -1,10 +1,10 @@
-//! The plan of every key: a fold over the log, the same on every node.
+//! The plan of every key: a fold over the log, with the same result on every node.
 //!
 //! The plan functions answer for one moment. The planner keeps their answers until they are carried
-//! out: a key keeps its place when the view changes around it, and the moves of a balance generation
-//! are fixed at the cut. All of this follows from the order of the log, not from a clock, so nodes that
-//! follow the log agree. A node that starts later or skips a record may differ for a moment. That costs
-//! a lost compare-and-set.
+//! out. A key keeps its place when the view changes around it, and the moves of a balance
+//! generation are fixed at the cut. All of this follows from the order of the log, not from a
+//! clock, so nodes that follow the log agree. A node that starts later or skips a record may differ
+//! for a moment. The cost is a lost compare-and-set.
 
 mod classes;
 mod counting;
@@ -35,26 +35,26 @@ use crate::id::Revision;
 #[derive(Debug, Default)]
 pub struct Planner {
     standings: Standings,
-    /// The members' current sessions, and whether each departs.
+    /// The members' current sessions, and whether each one departs.
     members: OwnerMap<Departs>,
     classes: Classes,
-    /// How many existing keys are owned by members.
+    /// The number of existing keys that members own.
     owned: usize,
     /// Orphans that wait for joins to settle, by hash.
     waiting: BTreeSet<(u64, KeyIx)>,
-    /// Keys that need a place while no node may take them, by hash.
+    /// Keys that need a place although no node may take them now, by hash.
     stranded: BTreeSet<(u64, KeyIx)>,
     /// When the first cool-down of a stranded key ends.
     thaw_stranded: Option<Time>,
     targeted: Targeted,
     moves: Moves,
-    /// When the freeze ends that holds a generation back.
+    /// When the freeze ends that delays a generation.
     thaw_moves: Option<Time>,
-    /// Joins up to here are settled.
+    /// Joins up to this revision are settled.
     settled: Revision,
     /// The newest generation whose moves were computed.
     generation: Revision,
-    /// How many times moves were computed.
+    /// The number of times that moves were computed.
     round: u64,
     /// Keys whose plan has changed.
     dirty: Vec<KeyIx>,
@@ -77,7 +77,7 @@ impl Planner {
         self.members.contains(owner)
     }
 
-    /// Whether the session is eligible for this key. Cool-downs do not count.
+    /// Whether the session is eligible for this key. Cool-downs are ignored.
     pub fn may_take(&self, view: &View, ix: KeyIx, owner: OwnerIx) -> bool {
         view.keys.get(ix).is_some_and(|entry| {
             entry.exists() && self.classes.class(entry.signature).position(owner).is_some()
@@ -94,12 +94,12 @@ impl Planner {
         Some(view.newest_join()).filter(|&joined| joined > self.settled)
     }
 
-    /// Joins up to here are settled.
+    /// Joins up to this revision are settled.
     pub fn settled(&self) -> Revision {
         self.settled
     }
 
-    /// How many times moves were computed. This may be more than once for a generation.
+    /// The number of times that moves were computed. It may be more than one for a generation.
     pub fn round(&self) -> u64 {
         self.round
     }
@@ -119,17 +119,17 @@ impl Planner {
         self.targeted.len(owner) > 0
     }
 
-    /// How many keys are planned for any session.
+    /// The number of keys that are planned for any session.
     pub fn planned(&self) -> usize {
         self.targeted.live()
     }
 
-    /// How many existing keys are stranded or wait for joins to settle.
+    /// The number of existing keys that are stranded or wait for joins to settle.
     pub fn unplaced(&self) -> usize {
         self.waiting.len() + self.stranded.len()
     }
 
-    /// How many keys exist without an owner.
+    /// The number of existing keys without an owner.
     pub fn unowned(&self, view: &View) -> usize {
         view.keys.announced().saturating_sub(self.owned)
     }
@@ -139,11 +139,11 @@ impl Planner {
         self.thaw_stranded.into_iter().chain(self.thaw_moves).min()
     }
 
-    /// Takes one key whose plan has changed.
+    /// Removes and returns one key whose plan has changed.
     pub fn pop_dirty(&mut self) -> Option<KeyIx> {
         let next = self.dirty.pop();
         if next.is_none() {
-            // After a snapshot the list has room for every key.
+            // After a snapshot, the list has capacity for every key.
             self.dirty.shrink_to(KEPT);
         }
         next
@@ -154,7 +154,7 @@ impl Planner {
         self.dirty.extend(keys);
     }
 
-    /// Places stranded keys after a cool-down, and starts a generation after a freeze.
+    /// When a cool-down ended, places stranded keys. When a freeze ended, starts a generation.
     pub fn on_time(&mut self, view: &mut View, now: Now) {
         if self.thaw_stranded.is_some_and(|at| at <= now.at) {
             self.place_stranded(view, now);
@@ -164,7 +164,7 @@ impl Planner {
         }
     }
 
-    /// Plans everything from the start, because the view is complete (again).
+    /// Plans everything from the start, because the view is complete, or complete again.
     pub fn on_caught_up(&mut self, view: &mut View, now: Now) {
         if self.generation > view.seen {
             // That generation belongs to a lost log, or to a lost tail.
@@ -189,7 +189,7 @@ impl Planner {
         self.act_on_generation(view, now);
     }
 
-    /// Follows a key that was announced or is gone.
+    /// Follows a key that was announced or deleted.
     pub fn on_key(&mut self, view: &mut View, now: Now, ix: KeyIx) {
         self.recount(view, ix);
         self.plan_keys(view, now, &[ix], Patience::Waits);
@@ -262,7 +262,7 @@ impl Planner {
         self.act_on_generation(view, now);
     }
 
-    /// Computes the standings. Returns those before.
+    /// Computes the standings. Returns the previous standings.
     fn read_standings(&mut self, view: &View) -> Standings {
         let standings = standing::standings(view);
         self.members.clear();
@@ -275,7 +275,7 @@ impl Planner {
     /// Follows prefixes that no member had before: some keys change their class.
     fn on_prefixes(&mut self, view: &mut View, unknown: Vec<String>) {
         if !self.moves.is_empty() {
-            // Their classes no longer exist. The rest of the moves is computed again.
+            // The classes of the moves no longer exist. The remaining moves are computed again.
             self.moves = Moves::default();
             self.generation = Revision::NONE;
         }
@@ -288,7 +288,8 @@ impl Planner {
         }
     }
 
-    /// Removes moves of donors that have finished or are gone, and moves to receivers with affinity 0.
+    /// Removes the moves of donors that have finished or left, and the moves to receivers with
+    /// affinity 0.
     fn keep_open_moves(&mut self, view: &View) {
         if self.moves.is_empty() {
             return;
@@ -308,7 +309,7 @@ impl Planner {
         }
     }
 
-    /// The keys whose place the change of members affects, by hash.
+    /// The keys whose place may change because the members changed, by hash.
     fn affected(&self, view: &View, old: &Standings) -> Vec<KeyIx> {
         let mut affected = BTreeSet::new();
         let mut add = |ix: KeyIx| {
@@ -336,7 +337,7 @@ impl Planner {
     }
 }
 
-/// The capacity that the list of changed keys keeps.
+/// The capacity that the list of changed keys keeps when it is empty.
 const KEPT: usize = 1024;
 
 /// Whether a member departs.
@@ -346,8 +347,8 @@ struct Departs(bool);
 /// Whether an orphan waits for joins to settle.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Patience {
-    /// It was announced or found, so it can wait.
+    /// The key was announced or found, so it can wait.
     Waits,
-    /// It was running, so it does not wait.
+    /// The key was running, so it does not wait.
     None,
 }

@@ -1,4 +1,4 @@
-//! Gives keys that need a place their place.
+//! Assigns a place to each key that needs one.
 
 use super::grouping::Class;
 use super::standing::Standings;
@@ -9,8 +9,8 @@ use crate::time::Now;
 use crate::view::{KeyEntry, KeyIx, Note, OwnerIx, View};
 
 impl Planner {
-    /// Places those of the keys that need a place and have none. Keys that no longer need one lose
-    /// theirs.
+    /// Places the keys that need a place and have none. A key that no longer needs a place loses
+    /// it.
     pub(super) fn plan_keys(
         &mut self,
         view: &mut View,
@@ -56,8 +56,9 @@ impl Planner {
         self.place_batch(view, now, batch);
     }
 
-    /// Places stranded keys, because a node that is eligible for them may have come. If that is a join,
-    /// they wait for it to settle: the first of many nodes should not take everything.
+    /// Places stranded keys, because a node that is eligible for them may have arrived. If that
+    /// node has just joined, the keys wait until the join settles: the first of many nodes must not
+    /// take everything.
     pub(super) fn replan_stranded(&mut self, view: &mut View, now: Now) {
         self.thaw_stranded = None;
         let stranded = std::mem::take(&mut self.stranded);
@@ -72,7 +73,7 @@ impl Planner {
         self.place_batch(view, now, batch);
     }
 
-    /// Places these keys as one batch, those of each class in the order of their hashes.
+    /// Places these keys as one batch. The keys of each class are in the order of their hashes.
     fn place_batch(&mut self, view: &mut View, now: Now, batch: Vec<(u64, KeyIx)>) {
         let of_class = |(hash, ix): (u64, KeyIx)| {
             let entry = view.keys.get(ix)?;
@@ -94,7 +95,7 @@ impl Planner {
         }
     }
 
-    /// Strands a key: it waits for a node to come or a cool-down to end.
+    /// Strands a key: it waits until a node arrives or a cool-down ends.
     fn strand(&mut self, view: &View, ix: KeyIx, now: Now) {
         let Some(entry) = view.keys.get(ix) else { return };
         self.stranded.insert((entry.hash, ix));
@@ -131,10 +132,11 @@ impl Planner {
         view.keys.get(ix).is_some_and(|e| e.exists() && !self.is_member(e.claim.owner))
     }
 
-    /// The receiver of a key that a node gives up now: the node that the key is planned for, else the
-    /// best one of the donor's moves, else the one that `place` chooses without the donor.
+    /// The receiver of a key that a node gives up now. It is the node that the key is planned for;
+    /// else the best receiver of the donor's moves; else the node that `place` chooses without the
+    /// donor.
     ///
-    /// The key counts for the receiver from now on.
+    /// From now on, the key counts for the receiver.
     pub fn pledge(
         &mut self,
         view: &mut View,
@@ -160,7 +162,7 @@ impl Planner {
         self.set_target(view, ix, to);
         if let Some(entry) = view.keys.get_mut(ix) {
             entry.note(Note::Pledged);
-            // If the log lost its claim, the key may wait as an orphan.
+            // If the log lost the claim of this key, the key may wait as an orphan.
             let place = (entry.hash, ix);
             self.waiting.remove(&place);
             self.stranded.remove(&place);
@@ -203,7 +205,7 @@ fn home(standings: &Standings, view: &View, entry: &KeyEntry, class: &Class) -> 
     class.position(now.owner)
 }
 
-/// The candidates that are cooling down for the key, or all of them while the key rests.
+/// The candidates that are cooling down for the key. While the key rests, all candidates.
 pub(super) fn cooling(view: &View, ix: KeyIx, class: &Class, now: Now) -> Vec<usize> {
     let not = view.keys.cooling_down(ix);
     if not.is_empty() || broken!(CoolDown) {
@@ -222,10 +224,10 @@ pub(super) fn cooling(view: &View, ix: KeyIx, class: &Class, now: Now) -> Vec<us
 /// Why a key needs a place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Need {
-    /// It needs no place.
+    /// The key needs no place.
     Nothing,
-    /// It is an orphan.
+    /// The key is an orphan.
     Orphan,
-    /// Its owner departs.
+    /// The owner of the key departs.
     Departure,
 }

@@ -1,4 +1,4 @@
-//! Previews of a drain and a rebalance, with the functions that plan the real one.
+//! Previews of a drain and a rebalance. They use the functions that plan the real one.
 
 use std::collections::BTreeSet;
 
@@ -11,10 +11,10 @@ use crate::time::Now;
 use crate::view::{KeyIx, OwnerIx, View};
 
 impl Planner {
-    /// The moves of a rebalance requested now: (donor, receiver, keys). They include moves that are
-    /// planned and not carried out.
+    /// The moves of a rebalance requested now, as (donor, receiver, keys). They include moves that
+    /// are planned and not carried out.
     ///
-    /// These nodes count as resumed, with their affinity in that state.
+    /// The given nodes count as resumed, with the affinity that they then have.
     pub fn preview_rebalance(
         &self,
         view: &View,
@@ -32,10 +32,11 @@ impl Planner {
         classes.quotas().into_iter().map(shift).collect()
     }
 
-    /// The place of each key of these nodes if they were drained now, in the order of placing; `NONE`
-    /// for a stranded key.
+    /// The place of each key of these nodes if they were drained now, in the order of placing.
+    /// `NONE` for a stranded key.
     ///
-    /// As in a drain, the nodes give up their keys one after another, by id, and none of them gets any.
+    /// As in a drain, the nodes give up their keys one after another, by id, and none of them gets
+    /// any.
     pub fn preview_drain(
         &self,
         view: &View,

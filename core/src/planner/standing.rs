@@ -1,4 +1,4 @@
-//! The standing of each member: what it is eligible for, and whether it departs.
+//! The standing of each member: which keys it is eligible for, and whether it departs.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -10,15 +10,16 @@ use crate::wire::{MemberState, Mode};
 /// One member, as the plan sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Standing {
-    /// Its current session.
+    /// The member's current session.
     pub owner: OwnerIx,
-    /// The hash of its id.
+    /// The hash of the node id.
     pub hash: u64,
-    /// Its effective affinity. 0: it gets no new keys.
+    /// The effective affinity. With 0, the member gets no new keys.
     pub affinity: u32,
-    /// It hands over everything: it leaves, or is drained.
+    /// Whether the member hands over every key: it leaves, or is drained.
     pub departs: bool,
-    /// It takes keys that begin with one of these. Empty: all keys.
+    /// The member takes only keys that begin with one of these prefixes. If there are none, it
+    /// takes all keys.
     pub prefixes: Vec<String>,
 }
 
@@ -49,8 +50,8 @@ pub(super) fn standings(view: &View) -> Standings {
     view.members.keys().filter_map(stand).collect()
 }
 
-/// The affinity of a node in mode and state `active`: the operator's, else its own. 0 if it leaves or
-/// is no member.
+/// The affinity of a node in mode and state `active`: the operator's value, else the node's own
+/// value. It is 0 if the node leaves or is not a member.
 pub(super) fn affinity_if_active(view: &View, node: &NodeId) -> u32 {
     let Some(member) = view.members.get(node) else { return 0 };
     let control = view.controls.get(node).and_then(|c| c.record.affinity);
@@ -58,7 +59,8 @@ pub(super) fn affinity_if_active(view: &View, node: &NodeId) -> u32 {
     if stays { control.unwrap_or(member.record.affinity) } else { 0 }
 }
 
-/// The nodes that drains of other nodes reach next, with the newest revision that lists them.
+/// The nodes that the drains of other nodes will reach next, with the newest revision that lists
+/// them.
 fn drained_next(view: &View) -> HashMap<&str, Revision> {
     let mut next: HashMap<&str, Revision> = HashMap::new();
     for control in view.controls.values().filter(|c| c.record.mode == Mode::Drain) {

@@ -2,23 +2,23 @@
 
 use crate::view::{KeyIx, OwnerIx, OwnerMap, View};
 
-/// For each session a list of keys that were planned for it, perhaps with old entries: the target in
-/// the key's own entry decides. So adding and removing need no search.
+/// For each session, a list of keys that were planned for it. The list may have stale entries: the
+/// target in the key's own entry decides. So adding and removing need no search.
 #[derive(Debug, Default)]
 pub(super) struct Targeted {
     lists: OwnerMap<List>,
-    /// How many keys are planned in all.
+    /// The total number of planned keys.
     live: usize,
 }
 
 #[derive(Debug, Default)]
 struct List {
     keys: Vec<KeyIx>,
-    /// How many of the listed keys are still planned for the session.
+    /// The number of listed keys that are still planned for the session.
     live: usize,
 }
 
-/// Shorter lists are not cleaned.
+/// Lists shorter than this are not cleaned.
 const SHORT: usize = 64;
 
 impl Targeted {
@@ -27,12 +27,12 @@ impl Targeted {
         self.live = 0;
     }
 
-    /// How many keys are planned for any session.
+    /// The number of keys that are planned for any session.
     pub(super) fn live(&self) -> usize {
         self.live
     }
 
-    /// How many keys are planned for the session.
+    /// The number of keys that are planned for the session.
     pub(super) fn len(&self, owner: OwnerIx) -> usize {
         self.lists.get(owner).map_or(0, |list| list.live)
     }
@@ -62,7 +62,7 @@ impl Targeted {
         }
     }
 
-    /// The keys that are planned for the session. A key may come twice.
+    /// The keys that are planned for the session. A key may appear twice.
     pub(super) fn of(&self, view: &View, owner: OwnerIx) -> impl Iterator<Item = KeyIx> {
         let keys = self.lists.get(owner).map_or(&[][..], |list| &list.keys[..]);
         keys.iter().copied().filter(move |ix| is_target(view, *ix, owner))

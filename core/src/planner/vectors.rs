@@ -1,4 +1,5 @@
-//! The conformance vectors of whole plans: a log as a viewer follows it, and its plan after each step.
+//! The conformance vectors of whole plans: a log as a viewer follows it, and its plan after each
+//! step.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -38,15 +39,15 @@ enum What {
     Complete {},
     /// The watch delivers a record.
     Record(Delivery),
-    /// A node hands a key over: whom its claim will name.
+    /// A node hands a key over. Shows the owner that the claim will name.
     HandOver { key: String, by: String },
-    /// The others in the order in which they take the key if its planned node does not.
+    /// The other nodes, in the order in which they take the key if its planned node does not.
     Turns { key: String },
-    /// Nothing happens but that time goes on.
+    /// Only time passes.
     Time {},
 }
 
-/// A record: a value, a text that is no value, or neither: a tombstone.
+/// A record: a value, a text that is not a value, or a tombstone if it has neither.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Delivery {
@@ -197,7 +198,7 @@ impl Viewer {
         turns.into_iter().map(|(_, node)| node).collect()
     }
 
-    /// Everything that a reader of the log works out.
+    /// Everything that a reader of the log computes.
     fn put_plan(&self, state: &mut Map<String, Value>) {
         let (view, planner) = (&self.view, &self.planner);
         let mut keys: BTreeMap<String, Value> = BTreeMap::new();
@@ -262,7 +263,7 @@ impl Viewer {
     }
 }
 
-/// The wall clock says 1 700 000 000 s when a trace begins.
+/// The wall clock is at 1 700 000 000 s when a trace begins.
 fn clock(at: Time) -> Now {
     Now { at, unix_us: 1_700_000_000_000_000 + at.0 / 1_000 }
 }

@@ -15,15 +15,15 @@ use crate::wire::{
     Named, Part, ReadClaim, StopsRecord,
 };
 
-/// The longest cool-down that counts, whatever a record has.
+/// The longest effective cool-down. Longer ones in a record are cut to this.
 const LONGEST_COOL_DOWN: Duration = Duration::from_hours(1);
 
 /// The problem of a `key` record that the server removes by itself.
 const VANISHES: &str = "announced with Nats-TTL, after which the server would remove it without a \
     trace: announce it with Divider-TTL";
 
-/// Tokens from here on do not raise the tokens of other keys. As a clock they would be in the year 38
-/// 000, so they are forged.
+/// Tokens from this value on do not raise the tokens of other keys. Read as a clock, they would be
+/// in the year 38 000, so they are forged.
 const FORGED_TOKEN: u64 = 1 << 60;
 
 /// What a record changed.
@@ -33,7 +33,7 @@ pub enum Effect {
     Nothing,
     /// The key was announced, announced again, or is gone.
     Key(KeyIx),
-    /// The claim of the key changed. Before, it named this session.
+    /// The claim of the key changed. The session is the one that the claim named before.
     Claim(KeyIx, OwnerIx),
     /// The node's member record changed.
     Member(NodeId),
@@ -52,7 +52,7 @@ pub enum Effect {
 }
 
 impl View {
-    /// Begins a snapshot. What it has not shown at its end is gone.
+    /// Begins a snapshot. Records that it has not shown at its end are gone.
     pub fn begin_snapshot(&mut self) {
         self.keys.begin_snapshot();
         self.problems.begin_snapshot();
@@ -66,8 +66,9 @@ impl View {
         self.rebalance = Revision::NONE;
     }
 
-    /// Ends the snapshot. Returns the keys whose `key` record it did not show, and those whose claim it
-    /// did not show. They stay until [`drop_key`](Self::drop_key) and [`drop_claim`](Self::drop_claim).
+    /// Ends the snapshot. Returns the keys whose `key` record it did not show, and the keys whose
+    /// claim it did not show. They stay until [`drop_key`](Self::drop_key) and
+    /// [`drop_claim`](Self::drop_claim).
     pub fn end_snapshot(&mut self) -> (Vec<KeyIx>, Vec<KeyIx>) {
         self.problems.end_snapshot();
         self.drop_superseded();
@@ -101,7 +102,7 @@ impl View {
         Effect::Claim(ix, from)
     }
 
-    /// Makes the claim free, although its last readable record named a session.
+    /// Makes the claim free, although its last readable record names a session.
     pub fn disown(&mut self, ix: KeyIx) -> Effect {
         let from = self.keys.get(ix).map_or(OwnerIx::NONE, |e| e.claim.owner);
         self.set_owner(ix, OwnerIx::NONE);
@@ -166,7 +167,7 @@ impl View {
         Effect::Problem
     }
 
-    /// Any value makes the key exist: announcers may write what they like.
+    /// Any value makes the key exist: announcers may write any value.
     fn apply_key(&mut self, key: &str, revision: Revision, exists: bool) -> Effect {
         if !exists && self.keys.find_text(key).is_none() {
             return Effect::Nothing;
@@ -270,8 +271,7 @@ fn cool_downs_until(at: Time, not: &[CoolDown]) -> Option<Box<[CoolDownUntil]>> 
     Some(not.collect())
 }
 
-/// Puts a node's record in its place, or removes it after a deletion. An unreadable one changes
-/// nothing.
+/// Stores a node's record, or removes it after a deletion. An unreadable record changes nothing.
 fn placed<T>(
     map: &mut std::collections::BTreeMap<NodeId, Versioned<T>>,
     node: &NodeId,

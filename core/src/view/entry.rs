@@ -1,4 +1,4 @@
-//! What a node knows of one key. Each node has one entry of 64 bytes for each key.
+//! What a node knows about one key. Each node has one entry of 64 bytes for each key.
 
 use super::owners::OwnerIx;
 use super::texts::Text;
@@ -21,7 +21,7 @@ pub struct KeyEntry {
     pub counted: OwnerIx,
     /// Its position in the list of its owner's keys.
     pub(super) at: u32,
-    /// Which prefixes of the members match the key. Written by the planner.
+    /// The number of the set of member prefixes that match the key. Written by the planner.
     pub signature: u16,
     notes: u8,
 }
@@ -33,13 +33,14 @@ const _: () = assert!(size_of::<Option<KeyEntry>>() == 64, "the promise at the t
 pub struct Claim {
     /// The revision of the claim record or its tombstone.
     pub revision: Revision,
-    /// The token; 0 without a claim.
+    /// The token, or 0 if there is no claim.
     pub token: Token,
     /// The session that the claim names.
     pub owner: OwnerIx,
-    /// There is a record, not only a tombstone.
+    /// Whether there is a record, not only a tombstone.
     pub exists: bool,
-    /// The newest record is unreadable. Owner and token are from the last readable one.
+    /// Whether the newest record is unreadable. Then owner and token are from the last readable
+    /// record.
     pub unreadable: bool,
 }
 
@@ -55,9 +56,9 @@ pub struct CoolDownUntil {
 /// A flag of a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Note {
-    /// The target is this node's own choice: a hand-over is on its way.
+    /// The target is this node's own choice: a hand-over is in flight.
     Pledged = 1,
-    /// This node works on the key, so the entry stays although the log has no record of it.
+    /// This node works on the key, so the entry stays even if the log has no record of it.
     Pinned = 2,
     /// This node watches whether the planned owner takes the key.
     Watched = 4,
@@ -106,7 +107,7 @@ impl KeyEntry {
         self.notes &= !(note as u8);
     }
 
-    /// Whether nothing is known of the key any more.
+    /// Whether the entry holds no information any more.
     pub(super) fn is_idle(&self) -> bool {
         let wanted = self.is(Note::Pinned) || self.is(Note::Watched) || self.counted.is_some();
         !self.exists() && !self.claim.exists && !wanted

@@ -1,4 +1,4 @@
-//! The ends of keys with a time to live.
+//! The expiry times of keys with a time to live.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -6,7 +6,7 @@ use super::KeyIx;
 use crate::log::Record;
 use crate::time::Time;
 
-/// When keys end, unless they are announced again.
+/// When keys expire, unless they are announced again.
 #[derive(Debug, Default)]
 pub struct Expiry {
     by_time: BTreeSet<(Time, KeyIx)>,
@@ -20,7 +20,7 @@ impl Expiry {
         self.set(ix, left.map(|left| now + left));
     }
 
-    /// Sets the time at which the key ends. `None`: it does not end by itself.
+    /// Sets the time at which the key expires. `None`: the key does not expire.
     pub fn set(&mut self, ix: KeyIx, at: Option<Time>) {
         if !self.of.is_empty()
             && let Some(old) = self.of.remove(&ix)
@@ -33,12 +33,12 @@ impl Expiry {
         }
     }
 
-    /// The time of the next end.
+    /// The time of the next expiry.
     pub fn next(&self) -> Option<Time> {
         self.by_time.first().map(|(at, _)| *at)
     }
 
-    /// Takes one key that has ended by now.
+    /// Removes and returns one key that has expired by now.
     pub fn pop(&mut self, now: Time) -> Option<KeyIx> {
         let (_, ix) = self.by_time.first().copied().filter(|(at, _)| *at <= now)?;
         self.set(ix, None);
@@ -79,7 +79,7 @@ mod tests {
             (expiry.of.contains_key(&one), expiry.next(), expiry.pop(at(100))),
             (false, None, None)
         );
-        // A key that is gone has no end.
+        // A deleted key has no expiry.
         expiry.note(one, &record(Some(10), false), at(3));
         assert_eq!((expiry.of.contains_key(&one), expiry.next()), (false, None));
     }

@@ -2,8 +2,9 @@
 
 use super::keys::KeyIx;
 
-/// A map from some keys of a view, which have small numbers. A look-up costs two array accesses, and a
-/// key without a value four bytes. The order is arbitrary, but the same after the same changes.
+/// A map from some keys of a view, which have small numbers. A look-up costs two array accesses. A
+/// key without a value costs four bytes. The order is arbitrary, but the same after the same
+/// changes.
 #[derive(Debug)]
 pub struct KeyTable<T> {
     /// The index of each key's value in `values`, or [`NOWHERE`].
@@ -41,7 +42,7 @@ impl<T> KeyTable<T> {
         self.place(ix).is_some()
     }
 
-    /// Sets the value of the key. Returns the one before.
+    /// Sets the value of the key. Returns the previous value.
     ///
     /// # Panics
     /// Never: there are fewer keys than 2^32 - 1.
@@ -76,9 +77,9 @@ impl<T> KeyTable<T> {
         self.values.is_empty()
     }
 
-    /// The first key with a value after this one, or the first of all.
+    /// The first key with a value after this one. With `None`, the first key with a value.
     ///
-    /// Passes over four bytes for each key between the two.
+    /// Passes over four bytes for each key in between.
     pub fn next_after(&self, ix: Option<KeyIx>) -> Option<KeyIx> {
         let from = ix.map_or(0, |ix| ix.index() + 1);
         let place = self.places.get(from..)?.iter().find(|place| **place != NOWHERE)?;

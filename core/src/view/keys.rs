@@ -1,4 +1,4 @@
-//! The keys of a view. They are in a slab, so that other tables name a key by four bytes.
+//! The keys of a view. They are in a slab, so other tables refer to a key with four bytes.
 
 use std::collections::HashMap;
 
@@ -34,13 +34,13 @@ pub struct Keys {
     /// The keys by their hash. The table holds only their indices.
     index: HashTable<KeyIx>,
     texts: Texts,
-    /// The nodes that are cooling down for a key. Few keys have any.
+    /// The nodes that are cooling down for a key. Few keys have such nodes.
     cooling_down: HashMap<KeyIx, Box<[CoolDownUntil]>>,
     announced: usize,
 }
 
 impl Keys {
-    /// How many keys exist.
+    /// The number of keys that exist.
     pub fn announced(&self) -> usize {
         self.announced
     }
@@ -70,7 +70,7 @@ impl Keys {
         self.text(ix).map(Key::of_known)
     }
 
-    /// The nodes that are cooling down for the key, also those whose time is over.
+    /// The nodes that are cooling down for the key, including nodes whose time is over.
     pub fn cooling_down(&self, ix: KeyIx) -> &[CoolDownUntil] {
         if self.cooling_down.is_empty() {
             &[]
@@ -119,7 +119,7 @@ impl Keys {
         KeyIx(at)
     }
 
-    /// Removes the entry of the key if nothing is known of it any more.
+    /// Removes the entry of the key if it holds no information any more.
     pub fn forget_if_idle(&mut self, ix: KeyIx) {
         let Some(slot) = self.entries.get_mut(ix.0 as usize) else { return };
         let Some(entry) = slot.take_if(|entry| entry.is_idle()) else { return };
@@ -155,7 +155,8 @@ impl Keys {
         }
     }
 
-    /// The keys whose `key` record, and those whose claim, the snapshot did not show.
+    /// The keys whose `key` record the snapshot did not show, and the keys whose claim it did not
+    /// show.
     pub(super) fn not_shown(&self) -> (Vec<KeyIx>, Vec<KeyIx>) {
         let gone = |of: fn(&KeyEntry) -> bool| {
             self.iter().filter(|(_, entry)| of(entry)).map(|(ix, _)| ix).collect()

@@ -1,4 +1,4 @@
-//! Records that no longer say anything, until they are collected.
+//! Obsolete records, until they are collected.
 
 use std::collections::BTreeMap;
 
@@ -6,14 +6,14 @@ use crate::id::Revision;
 use crate::plan::key_hash;
 use crate::wire::Named;
 
-/// Why a record no longer says anything.
+/// Why a record is obsolete.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cause {
     /// It is a tombstone without a time to live.
     Deleted,
-    /// Its time is over.
+    /// Its time to live has passed.
     Expired,
-    /// It was superseded, and a crash of the store shows it again.
+    /// It was superseded, but a crash of the store shows it again.
     Superseded,
 }
 
@@ -28,7 +28,7 @@ pub struct Leftover {
     pub cause: Cause,
 }
 
-/// The leftovers, by their hashes.
+/// The leftovers, ordered by hash.
 #[derive(Debug, Default)]
 pub struct Leftovers {
     by_name: BTreeMap<(u64, Box<str>), Leftover>,
@@ -36,8 +36,8 @@ pub struct Leftovers {
     collected: u64,
 }
 
-/// The hash that decides which part of the manifests covers the name. Manifests cover keys and members.
-/// No record of another kind can come back with an effect.
+/// The hash that decides which part of the manifests covers the name. Manifests cover keys and
+/// members. No other kind of record can come back with an effect.
 pub fn hash_of<K: AsRef<str>>(name: &Named<K>) -> Option<u64> {
     match name {
         Named::Key(key) => Some(key_hash(key.as_ref())),
@@ -60,7 +60,7 @@ impl Leftovers {
         self.changes += 1;
     }
 
-    /// The name has another record now. Returns whether it had a leftover.
+    /// The name has a different record now. Returns whether it had a leftover.
     pub(super) fn remove<K: AsRef<str>>(&mut self, name: &Named<K>) -> bool {
         if self.by_name.is_empty() {
             return false;
@@ -71,7 +71,7 @@ impl Leftovers {
         removed
     }
 
-    /// The name has a tombstone now that expires.
+    /// The name now has a tombstone that expires.
     pub(super) fn collect<K: AsRef<str>>(&mut self, name: &Named<K>) {
         self.collected += u64::from(self.remove(name));
     }
@@ -91,12 +91,12 @@ impl Leftovers {
         self.changes
     }
 
-    /// How many leftovers were collected in all, by any node.
+    /// The total number of leftovers that any node has collected.
     pub fn collected(&self) -> u64 {
         self.collected
     }
 
-    /// All leftovers with their names, by their hashes.
+    /// All leftovers with their names, ordered by hash.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Leftover)> {
         self.by_name.iter().map(|((_, name), leftover)| (&**name, leftover))
     }

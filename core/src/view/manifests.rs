@@ -8,11 +8,12 @@ use crate::guard::broken;
 use crate::id::Revision;
 use crate::wire::{ManifestRecord, Named, Part};
 
-/// The manifests of the log. What a manifest says stays true, so several may cover a name.
+/// The manifests of the log. The content of a manifest stays true, so several manifests may cover a
+/// name.
 #[derive(Debug, Default)]
 pub struct Manifests {
     by_part: HashMap<Part, (ManifestRecord, Revision)>,
-    /// How many manifests there are for each number of bits.
+    /// The number of manifests for each number of bits.
     by_bits: BTreeMap<u8, u32>,
     /// The parts whose manifest was overwritten or deleted, with the revision of that record.
     lost: BTreeMap<Part, Revision>,
@@ -24,8 +25,8 @@ impl Manifests {
         *self = Self { changes: self.changes + 1, ..Self::default() };
     }
 
-    /// Adds a manifest. If its `upto` is not below its revision, it is of another log or forged, and is
-    /// ignored.
+    /// Adds a manifest. A manifest whose `upto` is not below its revision is from another log or
+    /// forged, and is ignored.
     pub fn put(&mut self, part: Part, record: ManifestRecord, revision: Revision) {
         if record.upto >= revision {
             return self.lose(part, revision);
@@ -37,8 +38,8 @@ impl Manifests {
         self.changes += 1;
     }
 
-    /// The part's record is unreadable or gone. What it said stays true, but nodes that start later do
-    /// not know it.
+    /// The part's record is unreadable or gone. The content of the manifest stays true, but nodes
+    /// that start later do not know it.
     pub(super) fn lose(&mut self, part: Part, revision: Revision) {
         if self.by_part.contains_key(&part) {
             self.lost.insert(part, revision);
@@ -46,7 +47,7 @@ impl Manifests {
         }
     }
 
-    /// A manifest that must be written again, and the revision to overwrite.
+    /// A manifest that must be written again, and the revision that the write replaces.
     pub fn lost(&self) -> Option<(Part, Revision, &ManifestRecord)> {
         let (part, over) = self.lost.first_key_value()?;
         self.by_part.get(part).map(|(manifest, _)| (*part, *over, manifest))
@@ -72,7 +73,7 @@ impl Manifests {
         })
     }
 
-    /// For checks of many names in the order of their hashes.
+    /// Returns a checker for many names in the order of their hashes.
     pub fn in_order(&self) -> InOrder<'_> {
         let bits = self.by_bits.iter().filter(|(_, count)| **count > 0);
         let found = bits.map(|(bits, _)| self.found(Part::of(0, *bits))).collect();
@@ -94,7 +95,7 @@ type Found<'a> = (Part, Option<&'a ManifestRecord>);
 /// Checks names in the order of their hashes, and looks up each manifest once.
 pub struct InOrder<'a> {
     manifests: &'a Manifests,
-    /// For each number of bits the part that was used last.
+    /// For each number of bits, the part that was used last.
     found: Vec<Found<'a>>,
 }
 
@@ -112,8 +113,8 @@ impl InOrder<'_> {
 }
 
 impl super::View {
-    /// Makes leftovers of superseded records at the end of a snapshot, which may show a record before
-    /// the manifest that supersedes it.
+    /// Makes leftovers of superseded records at the end of a snapshot. A snapshot may show a record
+    /// before the manifest that supersedes it.
     pub(super) fn drop_superseded(&mut self) {
         if self.manifests.by_part.is_empty() || broken!(SupersededIsGone) {
             return;

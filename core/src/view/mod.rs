@@ -41,14 +41,14 @@ use crate::wire::{
 pub struct Versioned<T> {
     /// The record.
     pub record: T,
-    /// Its place in the log.
+    /// The revision of the record in the log.
     pub revision: Revision,
     /// When the reader received it, on the reader's clock.
     pub received: Time,
 }
 
 impl Versioned<MemberRecord> {
-    /// The revision of the node's join; 0 if that is not below the record's own revision.
+    /// The revision of the node's join, or 0 if it is not below the record's own revision.
     pub fn joined(&self) -> Revision {
         self.past(self.record.joined)
     }
@@ -58,25 +58,26 @@ impl Versioned<MemberRecord> {
         Duration::from_millis(self.record.lease_ms).min(UNKNOWN_LEASE)
     }
 
-    /// The newest join that the node calls settled; 0 if that is not below the record's own revision.
+    /// The newest join that the node reports as settled, or 0 if it is not below the record's own
+    /// revision.
     pub fn settled(&self) -> Revision {
         self.past(self.record.settled)
     }
 
-    /// The newest generation that the node has finished; 0 if that is not below the record's own
+    /// The newest generation that the node has finished, or 0 if it is not below the record's own
     /// revision.
     pub fn balanced(&self) -> Revision {
         self.past(self.record.balanced)
     }
 
-    /// A record can only describe what was before it. A later revision is from a lost log, or forged.
-    /// If it counted, it would hide every join and generation to come.
+    /// A record can only describe what came before it. A later revision is from a lost log, or is
+    /// forged. If it counted, it would hide every later join and generation.
     fn past(&self, said: Revision) -> Revision {
         if said < self.revision { said } else { Revision::NONE }
     }
 }
 
-/// The fold of the delivered records. It judges nothing and plans nothing.
+/// The fold of the delivered records. It makes no decisions and no plans.
 #[derive(Debug, Default)]
 pub struct View {
     /// The keys, with their claims.
@@ -115,8 +116,8 @@ impl View {
             || self.rests(now, ix)
     }
 
-    /// Whether the list of nodes that are cooling down is full. Then no node takes the key before the
-    /// first of their times is over. Otherwise a large group would pass the key on without a pause.
+    /// Whether the list of nodes that are cooling down is full. Then no node takes the key before
+    /// the first cool-down ends. Otherwise a large group would pass the key on without a pause.
     pub fn rests(&self, now: Now, ix: KeyIx) -> bool {
         let not = self.keys.cooling_down(ix);
         not.len() >= MAX_COOL_DOWNS && not.iter().all(|n| n.until > now.at)
@@ -133,7 +134,7 @@ impl View {
         self.members.values().map(Versioned::joined).max().unwrap_or_default()
     }
 
-    /// The newest join that a member calls settled.
+    /// The newest join that a member reports as settled.
     pub fn settled(&self) -> Revision {
         self.members.values().map(Versioned::settled).max().unwrap_or_default()
     }

@@ -28,7 +28,7 @@ impl<T> OwnerMap<T> {
         self.get(owner).is_some()
     }
 
-    /// The value of the session, made if there is none. `owner` must not be [`OwnerIx::NONE`].
+    /// The value of the session, created if it is missing. `owner` must not be [`OwnerIx::NONE`].
     pub fn entry(&mut self, owner: OwnerIx) -> &mut T
     where
         T: Default,

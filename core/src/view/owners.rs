@@ -12,7 +12,7 @@ use crate::wire::Malformed;
 pub struct OwnerIx(u32);
 
 impl OwnerIx {
-    /// No session: the owner of a free key, the place of a key without one.
+    /// No session. It is the owner of a free key, and the place of a key without a place.
     pub const NONE: Self = Self(u32::MAX);
 
     /// The lowest index.
@@ -43,9 +43,8 @@ impl Default for OwnerIx {
 pub struct OwnerEntry {
     pub node: NodeId,
     pub session: Session,
-    /// The revision of the first record that named the session, as far as this view knows. Its lease
-    /// record is older.
-    /// older.
+    /// The revision of the first record that named the session, as far as this view knows. The
+    /// lease record of the session is older.
     pub named: Revision,
     /// The keys whose claims name the session, in no order.
     pub keys: Vec<KeyIx>,
@@ -61,12 +60,12 @@ fn hash(session: Session) -> u64 {
     xxh3_64(&session.to_bits().to_le_bytes())
 }
 
-/// All sessions that are named anywhere.
+/// All sessions that any record names.
 #[derive(Debug, Default)]
 pub struct Owners {
     entries: Vec<Option<OwnerEntry>>,
     free: Vec<u32>,
-    /// The indices by a cheap hash: every claim that is read needs one.
+    /// The indices by a cheap hash, because every claim that is read needs one.
     index: HashTable<OwnerIx>,
 }
 
@@ -85,15 +84,15 @@ impl Owners {
         self.index.find(hash(session), same).copied()
     }
 
-    /// The index of the session, if it is named anywhere. If two nodes claim one session, it belongs to
-    /// the node that was seen first.
+    /// The index of the session, if any record names it. If two nodes claim one session, it belongs
+    /// to the node that was seen first.
     pub fn find(&self, node: &NodeId, session: Session) -> Option<OwnerIx> {
         let owner = self.find_session(session)?;
         self.get(owner).filter(|o| o.node == *node).map(|_| owner)
     }
 
-    /// The index of the session. Adds it if it is new. `None` if it belongs to another node, which only
-    /// a forged record can cause.
+    /// The index of the session. Adds the session if it is new. Returns `None` if it belongs to
+    /// another node. Only a forged record can cause that.
     pub(crate) fn intern(
         &mut self,
         node: &NodeId,
@@ -115,8 +114,8 @@ impl Owners {
         Some(OwnerIx(at))
     }
 
-    /// As [`intern`](Self::intern), for a node id that is not parsed yet. The id of a known session is
-    /// not parsed.
+    /// Like [`intern`](Self::intern), for a node id that is not parsed yet. The id of a known
+    /// session is not parsed.
     pub(super) fn intern_text(
         &mut self,
         node: &str,
@@ -132,7 +131,7 @@ impl Owners {
         owner.ok_or(Malformed::OutOfBounds { field: "session" })
     }
 
-    /// Removes the sessions that no claim names and that `keep` does not keep.
+    /// Removes every session that no claim names, unless `keep` returns true for it.
     ///
     /// # Panics
     /// Never: there are fewer sessions than 2^32.
@@ -155,7 +154,7 @@ impl Owners {
         (0u32..).zip(&self.entries).filter_map(|(at, e)| Some((OwnerIx(at), e.as_ref()?)))
     }
 
-    /// How many sessions are named.
+    /// The number of named sessions.
     pub fn count(&self) -> usize {
         self.index.len()
     }

@@ -1,10 +1,10 @@
-//! Unreadable records. All are counted; the first ones are kept with their reason.
+//! Unreadable records. All are counted. The first ones are kept with their reason.
 
 use std::collections::BTreeMap;
 
 use crate::id::Revision;
 
-/// The most problems that are kept with their reason.
+/// The highest number of problems that are kept with their reason.
 const SHOWN: usize = 256;
 
 /// One unreadable record.
@@ -18,7 +18,8 @@ pub struct Problem {
 #[derive(Debug, Default)]
 pub struct Problems {
     shown: BTreeMap<String, Problem>,
-    /// Those from before the current snapshot. If it shows one again, that one is not counted twice.
+    /// Problems from before the current snapshot. If the snapshot shows one again, it is not
+    /// counted twice.
     before: BTreeMap<String, Problem>,
     found: u64,
 }
@@ -55,7 +56,7 @@ impl Problems {
         self.shown.get(name).map(|problem| problem.revision)
     }
 
-    /// How many problems were found in all.
+    /// The total number of problems found.
     pub fn found(&self) -> u64 {
         self.found
     }

@@ -1,4 +1,4 @@
-//! The texts of the keys, one after the other. So a key costs its text and no allocation.
+//! The texts of the keys, one after the other. So a key costs only its text, and no allocation.
 
 /// The position of a key's text: eight bytes, two of them for its length.
 #[derive(Debug, Clone, Copy)]
@@ -13,7 +13,7 @@ const DEAD_AT_LEAST: usize = 4096;
 #[derive(Debug, Default)]
 pub(super) struct Texts {
     all: String,
-    /// How many bytes no key uses any more.
+    /// The number of bytes that no key uses any more.
     dead: usize,
 }
 
@@ -47,7 +47,7 @@ impl Texts {
     }
 
     /// Whether most bytes are unused. Then the owner should compact with [`keep`](Self::keep). That
-    /// costs no more than one copied byte for each removed one.
+    /// copies at most one byte for each removed byte.
     pub(super) fn is_sparse(&self) -> bool {
         self.dead >= DEAD_AT_LEAST && self.dead * 2 > self.all.len()
     }

@@ -1,4 +1,4 @@
-//! The conformance vectors of what manifests say.
+//! The conformance vectors of manifests: which records they supersede.
 
 use bytes::Bytes;
 use serde::Deserialize;
@@ -11,7 +11,7 @@ use crate::log::Record;
 use crate::time::{Now, Time};
 use crate::vectors::check;
 
-/// The records of a snapshot: name, revision, value; and the names that are asked about.
+/// The records of a snapshot as (name, revision, value), and the names to check.
 #[derive(Deserialize)]
 struct Given {
     snapshot: Vec<(String, u64, Value)>,
