@@ -85,7 +85,7 @@ impl Node {
         let mut keys: Vec<(_, &KeyEntry)> = self.view.keys.iter().filter_map(keyed).collect();
         keys.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
         let mut plan = String::new();
-        // A pledged key is on its way from this node, and only this node knows this.
+        // Only this node knows the receiver of a key that it has pledged.
         for (key, entry) in keys.into_iter().filter(|(_, entry)| !entry.is(Note::Pledged)) {
             if let Some(target) = node(entry.target) {
                 let _ = write!(plan, "{key} to {target}, ");

@@ -28,7 +28,8 @@ pub struct KeyEntry {
 
 const _: () = assert!(size_of::<Option<KeyEntry>>() == 64, "the promise at the top of this file");
 
-/// The claim of a key. Its `cooling_down` list is in [`Keys::cooling_down`](super::Keys::cooling_down).
+/// The claim of a key. Its `cooling_down` list is in
+/// [`Keys::cooling_down`](super::Keys::cooling_down).
 #[derive(Debug, Default)]
 pub struct Claim {
     /// The revision of the claim record or its tombstone.

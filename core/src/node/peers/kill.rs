@@ -77,7 +77,7 @@ impl PeerHandler<'_> {
         self.io.write(self.view, WriteFor::Kill(node.clone(), session), write);
     }
 
-    /// The record which says that a session ended because it was not renewed.
+    /// The record of the end of a session that was not renewed.
     fn dead_write(
         &self,
         node: &NodeId,

@@ -34,7 +34,7 @@ pub(crate) struct Lease {
 }
 
 impl Lease {
-    /// A new session, which is to replace the record at `revision`.
+    /// A new session, whose first attempt replaces the record at `revision`.
     pub(super) fn new(session: Session, revision: Revision, now: Time) -> Self {
         Self {
             session,
