@@ -47,7 +47,7 @@ use super::view::View;
 /// A node.
 ///
 /// A node consists of components. Each component owns its state. A *handler* borrows a component
-/// and only the other fields that its rules may touch. A component *demands* ([`io::Demand`]) what
+/// and only the other fields that its rules may touch. A component *demands* (`io::Demand`) what
 /// concerns the whole node.
 #[derive(Debug)]
 pub struct Node {
