@@ -115,6 +115,18 @@ fn a_cancelled_node_killed_with_running_work_keeps_its_member_record() {
 }
 
 #[test]
+fn a_cancel_during_a_flush_waits_for_the_runs_that_are_not_confirmed() {
+    let (mut play, a) = alone();
+    play.players[a].app.confirms = false;
+    play.command(a, Command::Flush);
+    play.run(LEASE * 4 - BEAT);
+    play.command(a, Command::Cancel);
+    play.run(BEAT * 3);
+    assert!(!is_over(&play, a), "its run may go on for as long as the lease lasts");
+    play.until(LEASE, |play| is_over(play, a));
+}
+
+#[test]
 fn a_cancel_waits_briefly_for_the_member_deletion() {
     for (fate, at_least) in [(Fate::Lost, Timing::of(LEASE).ack), (Fate::Unanswered, MS)] {
         let (mut play, a) = alone();

@@ -63,7 +63,9 @@ impl Node {
     /// When a flush without progress is given up.
     pub(super) fn flush_timeout(&self) -> Option<Time> {
         let waits = !self.session.leaving.flushes.is_empty();
-        waits.then_some(self.keys.given.progress + self.timing.lease * FLUSH_LEASES)
+        // A cancelled node gives nothing away any more.
+        let gives = matches!(self.session.life, Life::Entering(_) | Life::Active(_));
+        (waits && gives).then_some(self.keys.given.progress + self.timing.lease * FLUSH_LEASES)
     }
 
     /// Gives up a flush that makes no progress although no stop waits for the application. In this

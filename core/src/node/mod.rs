@@ -212,8 +212,8 @@ impl Node {
         self.member().drive(now);
         self.drive_leaving(now);
         self.collection().drive(now);
+        self.settle(now);
         self.report_problems();
-        debug_assert!(self.io.demands.is_empty(), "{:?}", self.io.demands);
     }
 
     fn session(&mut self) -> SessionHandler<'_> {

@@ -59,12 +59,14 @@ impl KeyHandler<'_> {
         match &hold.phase {
             // Compares the token: a log that lost its tail assigns the same revisions a second
             // time.
-            Phase::Running | Phase::Stopping(_) if !stands => {
+            Phase::Running | Phase::Stopping(_) | Phase::Completing(_) if !stands => {
                 self.lose_claim(now, ix);
             }
             // A later write of the claim with the same token may be lost. Hold the claim at the
             // revision that it has now.
-            Phase::Running | Phase::Stopping(_) if !unseen => hold.revision = claim.revision,
+            Phase::Running | Phase::Stopping(_) | Phase::Completing(_) if !unseen => {
+                hold.revision = claim.revision;
+            }
             Phase::HandingOver(hand_over)
                 if claim.revision != hold.revision || claim.token != hand_over.ran =>
             {

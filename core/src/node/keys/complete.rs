@@ -158,6 +158,10 @@ impl KeyHandler<'_> {
         let Phase::Completing(completing) = &hold.phase else { return };
         let announced = completing.announced;
         match answer {
+            // A deposed leader answers, or the log lost its tail.
+            Ok(Some(record)) if record.revision < announced => {
+                self.complete_failed(now, ix, None, self.timing.retry);
+            }
             Ok(record) if record.as_ref().is_none_or(|r| r.value.is_none()) => {
                 let deleted = answer_revision(record.as_ref());
                 self.on_completed(now, ix, deleted.max(announced));

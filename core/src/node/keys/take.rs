@@ -10,7 +10,7 @@ use crate::edge::{Notice, ReadId, WriteId};
 use crate::guard::broken;
 use crate::id::Revision;
 use crate::log::{Outcome, Record, StoreError};
-use crate::node::io::{ReadFor, WriteFor, answer_revision};
+use crate::node::io::{Demand, ReadFor, WriteFor, answer_revision};
 use crate::node::register::{Register, Verdict};
 use crate::time::Now;
 use crate::view::{KeyIx, Note};
@@ -254,7 +254,15 @@ impl KeyHandler<'_> {
                 }
                 self.set_register(ix, Register::Retry(now.at));
             }
-            _ => self.drop_take(now, ix),
+            _ => {
+                // The watch has passed the record that the leader has, and did not show it.
+                let shown = self.view.keys.get(ix).map(|entry| entry.claim.revision);
+                let is_missed = shown.is_some_and(|shown| shown < revision);
+                if is_missed && revision <= self.view.seen && self.watch.is_live() {
+                    self.io.demand(Demand::Resync("the view lacks a claim"));
+                }
+                self.drop_take(now, ix);
+            }
         }
     }
 

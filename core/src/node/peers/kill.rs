@@ -11,7 +11,7 @@ use crate::log::{Outcome, Write};
 use crate::node::io::{Demand, WriteFor};
 use crate::node::session::Life;
 use crate::time::{Now, Time};
-use crate::timing::{ENDED_LEASE_TTL, observed};
+use crate::timing::{ENDED_LEASE_TTL, UNKNOWN_LEASE, observed};
 use crate::wire::{LeaseRecord, LeaseState, RecordName};
 
 /// A session that this node ends unless its lease changes.
@@ -37,11 +37,15 @@ impl PeerHandler<'_> {
                 lease: seen.lease_of(member),
             });
         }
-        let awaited = *self.peers.awaited.get(node)?;
-        (!self.peers.is_over(node, awaited)).then_some(Suspect {
-            session: session.unwrap_or(awaited),
-            since: seen.since,
-            lease: seen.lease,
+        let &(awaited, since) = self.peers.awaited.get(node)?;
+        if self.peers.is_over(node, awaited) {
+            return None;
+        }
+        Some(match session {
+            Some(session) => Suspect { session, since: seen.since, lease: seen.lease },
+            None => {
+                Suspect { session: awaited, since: seen.since.max(since), lease: UNKNOWN_LEASE }
+            }
         })
     }
 
@@ -114,7 +118,8 @@ impl PeerHandler<'_> {
     ) {
         if let Outcome::Acked(revision) = outcome {
             self.io.notice(Notice::Killed { node: node.clone() });
-            if let Some(seen) = self.peers.seen.get_mut(node) {
+            // The watch may have shown a later record already.
+            if let Some(seen) = self.peers.seen.get_mut(node).filter(|s| s.revision < *revision) {
                 seen.revision = *revision;
                 seen.since = now.at;
                 seen.session = Some(session);

@@ -33,7 +33,8 @@ pub(crate) struct Peers {
     /// The nodes whose leases the snapshot has shown so far.
     shown: BTreeSet<NodeId>,
     /// Sessions that no member record names. This node waits for their end, to take their keys.
-    awaited: BTreeMap<NodeId, Session>,
+    /// Each with the time since when no shown lease names it.
+    awaited: BTreeMap<NodeId, (Session, Time)>,
     /// Members whose deletion is in flight.
     deleting: BTreeSet<NodeId>,
 }
@@ -71,7 +72,7 @@ impl Peers {
 
     /// Forgets the sessions that no record names any more.
     pub(crate) fn sweep(&mut self, named: impl Fn(&NodeId, Session) -> bool) {
-        self.awaited.retain(|node, session| named(node, *session));
+        self.awaited.retain(|node, (session, _)| named(node, *session));
     }
 
     #[cfg(test)]

@@ -97,6 +97,9 @@ impl PeerHandler<'_> {
             self.peers.whole_since = now.at;
         }
         let shown = std::mem::take(&mut self.peers.shown);
+        for (_, (_, since)) in self.peers.awaited.iter_mut().filter(|(n, _)| !shown.contains(*n)) {
+            *since = now.at;
+        }
         for (node, seen) in self.peers.seen.iter_mut().filter(|(node, _)| !shown.contains(*node)) {
             let member = self.view.members.get(node);
             seen.lease = member.map_or(UNKNOWN_LEASE, |member| seen.lease_of(member));
@@ -144,9 +147,9 @@ impl PeerHandler<'_> {
             killing: false,
             doubted: false,
         };
-        let news = (seen.session, seen.state);
+        let news = (seen.session, seen.state, false);
         let before = self.peers.seen.insert(node.clone(), seen);
-        if before.is_none_or(|b| (b.session, b.state) != news) {
+        if before.is_none_or(|b| (b.session, b.state, b.revision == Revision::NONE) != news) {
             self.on_session_observed(node);
         }
     }

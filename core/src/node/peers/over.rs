@@ -46,7 +46,9 @@ impl PeerHandler<'_> {
         }
         let (node, session) = (entry.node.clone(), entry.session);
         self.peers.seen.entry(node.clone()).or_insert_with(|| Seen::absent(now.at, UNKNOWN_LEASE));
-        self.peers.awaited.insert(node, session);
+        if self.peers.awaited.get(&node).is_none_or(|(known, _)| *known != session) {
+            self.peers.awaited.insert(node, (session, now.at));
+        }
         false
     }
 
@@ -57,7 +59,12 @@ impl PeerHandler<'_> {
         for (_, owner) in owners.filter(|(_, owner)| self.peers.is_over(node, owner.session)) {
             self.planner.mark_dirty(owner.keys.iter().copied());
         }
-        if self.peers.awaited.get(node).is_some_and(|session| self.peers.is_over(node, *session)) {
+        if self
+            .peers
+            .awaited
+            .get(node)
+            .is_some_and(|(session, _)| self.peers.is_over(node, *session))
+        {
             self.peers.awaited.remove(node);
         }
     }

@@ -100,7 +100,10 @@ impl SessionHandler<'_> {
         let found = value.and_then(|v| LeaseRecord::decode(&v).ok());
         // If there is no readable record, the end must still be written: without it, no node could
         // know that the session is over.
-        let over = found.is_some_and(|f| f.session != session || f.state != LeaseState::Live);
+        // A deposed leader may answer with the record of a session before this one.
+        let old = lease.revision < self.member.joined();
+        let over = found
+            .is_some_and(|f| if f.session == session { f.state != LeaseState::Live } else { !old });
         if over {
             self.delete_own_member();
         }
