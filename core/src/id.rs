@@ -244,7 +244,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ids_say_what_is_wrong_with_them() {
+    fn errors_of_ids_name_the_cause() {
         let check = |text: &str, want: &str| {
             assert_eq!(NodeId::new(text).expect_err(text).to_string(), want);
         };
@@ -270,7 +270,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn both_ways_of_checking_a_node_id_agree(text in "[a-c._$]{0,6}|[a.]{60,66}") {
+        fn both_checks_of_a_node_id_agree(text in "[a-c._$]{0,6}|[a.]{60,66}") {
             prop_assert_eq!(is_node_id(text.as_bytes()), NodeId::new(&text).is_ok());
         }
     }
@@ -289,7 +289,7 @@ mod tests {
     }
 
     #[test]
-    fn a_session_is_read_back_from_its_text_and_from_no_other() {
+    fn only_the_canonical_text_of_a_session_is_parsed() {
         let session = Session::from_bits(0xab);
         assert_eq!(session.to_string().parse::<Session>().expect("its own text"), session);
         for odd in

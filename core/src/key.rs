@@ -213,7 +213,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn a_key_travels_as_it_is_where_it_can() {
+    fn legal_keys_are_their_own_wire_form() {
         let check = |text: &str, wire: &str| {
             assert_eq!(Key::new(text).expect(text).wire(), wire);
             assert_eq!(Key::from_wire(wire).expect(wire).as_str(), text);
@@ -228,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn an_alias_or_garbage_is_not_a_key() {
+    fn invalid_and_non_canonical_wire_forms_are_refused() {
         for wire in ["", "a=2", "a=2e", "a=41", "=FF", ".a", "a.", "a..b", "a b", "=2", "=", "a*"] {
             assert!(Key::from_wire(wire).is_err(), "{wire}");
         }
@@ -239,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_meant_by_a_bad_wire_form_is_found() {
+    fn the_intended_key_of_a_malformed_wire_form_is_found() {
         let check = |wire: &str, meant: Option<&str>| {
             assert_eq!(Key::meant_by(wire).map(|key| key.wire()).as_deref(), meant, "{wire}");
         };
@@ -273,7 +273,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_text_has_one_wire_form_and_back(text in "\\PC{1,40}|[.=a*> ]{1,12}") {
+        fn every_key_survives_its_wire_form(text in "\\PC{1,40}|[.=a*> ]{1,12}") {
             let key = Key::new(&text).expect("short and not empty");
             let wire = key.wire();
             prop_assert_eq!(wire.len(), wire_len(&text));
@@ -283,7 +283,7 @@ mod tests {
         }
 
         #[test]
-        fn no_two_wire_texts_are_one_key(wire in "[.=aF2E0*\u{e9}]{0,12}") {
+        fn different_wire_forms_are_different_keys(wire in "[.=aF2E0*\u{e9}]{0,12}") {
             if let Ok(key) = Key::from_wire(&wire) {
                 prop_assert_eq!(key.wire(), wire);
             }

@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn several_attempts_fit_between_a_heartbeat_and_the_fence() {
+    fn several_renewals_fit_between_a_heartbeat_and_the_fence() {
         for ms in [300, 1_000, 6_000, 18_000, 300_000] {
             let t = Timing::of(Duration::from_millis(ms));
             let attempt = t.ack * 2 + t.retry;

@@ -86,7 +86,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_filter_covers_what_nats_would_deliver() {
+    fn a_filter_covers_the_names_that_nats_delivers() {
         let check = |pattern: &str, name: &str, want: bool| {
             assert_eq!(covers(pattern, name), want, "{pattern} over {name}");
         };
@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn filters_that_nats_would_refuse_are_refused_here() {
+    fn filters_that_nats_refuses_are_refused() {
         let check = |names: &[&str], ok: bool| {
             let filter = Filter { names: names.iter().map(ToString::to_string).collect() };
             assert_eq!(check_filter(&filter).is_ok(), ok, "{names:?}");

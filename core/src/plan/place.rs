@@ -215,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cold_start_ends_as_even_as_it_can() {
+    fn a_cold_start_ends_balanced() {
         let check = |affinities: &[u32], keys: u64, want: &[u64]| {
             let candidates = group(affinities, &[]);
             let mut loads = after(&candidates, place_all(&candidates, &orphans(keys)));
@@ -232,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn an_orphan_goes_home_while_there_is_room() {
+    fn an_orphan_returns_to_its_last_owner_while_there_is_room() {
         let mut placer = Placer::new(&group(&[1, 1], &[]), 4);
         assert_eq!(placer.place(1, Some(1), &[]), Some(1));
         assert_eq!(placer.place(2, Some(1), &[]), Some(1));
@@ -241,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn who_released_a_key_does_not_get_it_though_it_alone_has_room() {
+    fn a_cooling_down_node_gets_no_orphan() {
         let candidates = group(&[1, 1, 1], &[3, 0, 2]);
         let place = |not: &[usize]| Placer::new(&candidates, 1).place(7, Some(1), not);
         assert_eq!(place(&[]), Some(1));
@@ -251,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn what_nobody_with_room_may_have_goes_by_how_full_each_is_for_its_affinity() {
+    fn without_eligible_room_an_orphan_goes_to_the_least_filled_node() {
         let check = |affinities: [u32; 2], loads: [u64; 2], want: usize| {
             let mut candidates = group(&[affinities[0], affinities[1], 1_000], &[]);
             for (candidate, load) in candidates.iter_mut().zip(loads) {
@@ -271,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_too_many_fills_a_node_further_and_takes_nobody_elses_place() {
+    fn a_key_above_the_ceiling_takes_no_room_of_other_nodes() {
         let candidates = group(&[1, 1, 1], &[3, 0, 2]);
         let mut placer = Placer::new(&candidates, 2);
         assert_eq!(placer.place(7, None, &[1]), Some(2), "the least loaded");
@@ -288,7 +288,7 @@ mod tests {
     }
 
     #[test]
-    fn a_single_orphan_of_a_balanced_group_goes_to_its_best_score() {
+    fn a_single_orphan_of_a_balanced_group_goes_to_the_best_score() {
         let candidates = group(&[1; 50], &[10; 50]);
         for key in orphans(200) {
             let best = (0..50).max_by_key(|&at| score(candidates[at].hash, key, 1));
@@ -318,7 +318,7 @@ mod tests {
         }
 
         #[test]
-        fn who_starts_below_its_floor_ends_in_its_band(
+        fn a_node_below_its_floor_ends_in_its_band(
             candidates in any_group(),
             keys in 0_u64..60,
         ) {
@@ -334,7 +334,7 @@ mod tests {
         }
 
         #[test]
-        fn carrying_out_a_part_leaves_the_rest_as_it_was(
+        fn a_partial_plan_leaves_the_rest_unchanged(
             candidates in any_group(),
             part in proptest::collection::vec(any::<bool>(), 0..60),
             homes in proptest::collection::vec(proptest::option::of(0_usize..9), 60),
@@ -358,7 +358,7 @@ mod tests {
         }
 
         #[test]
-        fn one_at_a_time_ends_in_the_same_balance(candidates in any_group(), keys in 0_u64..60) {
+        fn placing_single_keys_ends_in_the_same_balance(candidates in any_group(), keys in 0_u64..60) {
             let mut candidates = candidates;
             for candidate in &mut candidates {
                 candidate.load = 0;

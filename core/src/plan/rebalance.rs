@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn an_affinity_says_how_much_a_node_keeps() {
+    fn shares_follow_the_affinities() {
         let mut candidates = group(&[1, 2, 5], &[80, 0, 0]);
         let moves = quotas(&candidates);
         assert_eq!(moves.iter().map(|q| (q.to, q.keys)).collect::<Vec<_>>(), [(1, 20), (2, 50)]);
@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn donors_of_one_key_each_do_not_all_fill_one_receiver() {
+    fn donors_of_one_key_use_different_receivers() {
         let mut loads = vec![11; 100];
         loads.extend([5; 20]);
         let quotas = quotas(&group(&[1; 120], &loads));
@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn who_has_a_whole_number_as_its_share_gives_what_is_above_it_and_no_more() {
+    fn a_node_with_an_integer_share_gives_exactly_its_excess() {
         for double in 0..5 {
             let (mut affinities, mut loads) = ([1; 5], [3, 3, 3, 3, 3]);
             (affinities[double], loads[double]) = (2, 6);
@@ -181,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn a_donor_of_many_gives_every_receiver_some() {
+    fn a_donor_of_many_keys_gives_to_every_receiver() {
         let quotas = quotas(&group(&[1; 11], &[1100, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]));
         assert_eq!(quotas.len(), 10);
         assert!(quotas.iter().all(|quota| quota.keys == 100));
@@ -197,7 +197,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_least_moves_bring_everyone_into_its_band(candidates in any_group()) {
+        fn the_fewest_moves_bring_every_node_into_its_band(candidates in any_group()) {
             let sum: u64 = candidates.iter().map(|candidate| candidate.load).sum();
             let bands = bands(&candidates, sum);
             let mut after = candidates.clone();
@@ -215,7 +215,7 @@ mod tests {
         }
 
         #[test]
-        fn carrying_out_a_part_changes_nobodys_give_or_take(
+        fn a_partial_rebalance_keeps_all_other_moves(
             candidates in any_group(),
             parts in proptest::collection::vec(0_u64..40, 132),
         ) {
@@ -232,7 +232,7 @@ mod tests {
         }
 
         #[test]
-        fn nobody_gives_and_takes(candidates in any_group()) {
+        fn no_node_gives_and_takes(candidates in any_group()) {
             prop_assert!(flows(&candidates).iter().all(|flow| flow.give == 0 || flow.take == 0));
         }
     }

@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn a_score_is_shown_as_the_affinity_by_the_logarithm() {
+    fn the_displayed_score_is_affinity_by_logarithm() {
         let of = |affinity, cost: u64| Score { affinity, cost: cost << (FRACTION_BITS - 1) };
         for (affinity, halves, shown) in [(1, 2, 1.0), (3, 2, 3.0), (3, 4, 1.5), (100, 1, 200.0)] {
             let error = of(affinity, halves).as_f64() - shown;
@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn who_comes_second_is_in_proportion_too() {
+    fn second_places_follow_the_affinities() {
         let nodes: Vec<u64> = (0..8).map(|n| node_hash(&format!("n{n}"))).collect();
         let mut seconds = [[0_u32; 8]; 8];
         for key in 0..80_000 {
@@ -280,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn the_logarithm_ends_where_it_should() {
+    fn the_logarithm_has_known_values_at_its_bounds() {
         assert_eq!(neg_log2(u64::MAX), 1);
         assert_eq!(neg_log2(1 << 63), 1 << FRACTION_BITS);
         assert_eq!(neg_log2(3 << 62), 59_813_207_267_103_473);
@@ -299,7 +299,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_logarithm_is_close_and_never_rises(hash: u64, shift in 0_u32..64, other: u64) {
+        fn the_logarithm_is_accurate_and_monotonic(hash: u64, shift in 0_u32..64, other: u64) {
             let hash = hash >> shift | 1;
             #[expect(clippy::cast_precision_loss, reason = "compared within a tolerance")]
             let (got, want) = (
@@ -312,7 +312,7 @@ mod tests {
         }
 
         #[test]
-        fn the_logarithm_is_close_to_0_where_the_number_is_close_to_1(below: u64, shift in 8_u32..40) {
+        fn the_logarithm_of_numbers_near_1_is_near_0(below: u64, shift in 8_u32..40) {
             let below = below >> shift | 1 << 24;
             #[expect(clippy::cast_precision_loss, reason = "compared within a tolerance")]
             let (got, want) = (
@@ -323,7 +323,7 @@ mod tests {
         }
 
         #[test]
-        fn scores_are_one_order(a: (u32, u64), b: (u32, u64), c: (u32, u64)) {
+        fn scores_have_a_total_order(a: (u32, u64), b: (u32, u64), c: (u32, u64)) {
             let score = |(affinity, cost): (u32, u64)| Score {
                 affinity: affinity.max(1),
                 cost: cost.max(1),

@@ -307,7 +307,7 @@ mod tests {
     }
 
     #[test]
-    fn a_node_of_two_classes_gets_no_more_than_those_of_one() {
+    fn a_node_of_two_classes_gets_no_larger_share() {
         let group = Group {
             affinities: vec![1; 3],
             classes: [[0, 2], [1, 2]]
@@ -325,7 +325,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_go_by_way_of_another_node_where_they_must() {
+    fn keys_move_through_a_third_node_if_necessary() {
         let group = Group {
             affinities: vec![1; 3],
             classes: vec![
@@ -346,7 +346,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_placed_could_weigh_no_less_elsewhere(group in any_group()) {
+        fn no_placed_key_weighs_less_on_another_node(group in any_group()) {
             let keys: Vec<_> = group.keys().into_iter().map(|(of, key)| (of, key, None)).collect();
             let mut placed = group.classes.clone();
             for class in &mut placed {
@@ -361,7 +361,7 @@ mod tests {
         }
 
         #[test]
-        fn carrying_out_a_part_leaves_the_rest_as_it_was(
+        fn a_partial_plan_leaves_the_rest_unchanged(
             group in any_group(),
             part in proptest::collection::vec(any::<bool>(), 60),
             homes in proptest::collection::vec(proptest::option::of(0_usize..5), 60),
@@ -383,7 +383,7 @@ mod tests {
         }
 
         #[test]
-        fn moves_bring_every_node_to_its_share_and_then_there_are_none(group in any_group()) {
+        fn moves_end_when_every_node_has_its_share(group in any_group()) {
             let vessels = group.vessels(&group.classes);
             let want = shares(&vessels, &group.classes);
             let moves = shared_quotas(&vessels, &group.classes);
@@ -398,7 +398,7 @@ mod tests {
         }
 
         #[test]
-        fn carrying_out_a_part_of_direct_moves_changes_nobodys_share(
+        fn carrying_out_direct_moves_keeps_every_share(
             group in any_group(),
             parts in proptest::collection::vec(0_u64..40, 60),
         ) {

@@ -93,7 +93,7 @@ mod tests {
     use crate::time::{Now, Time};
 
     #[test]
-    fn a_list_is_cleaned_when_most_of_it_is_planned_for_somebody_else() {
+    fn a_list_of_mostly_old_entries_is_cleaned() {
         let mut view = View::default();
         let node = NodeId::new("a").expect("a legal id");
         let owner = view.owners.intern(&node, Session::from_bits(1), Revision(1)).expect("new");

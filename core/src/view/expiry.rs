@@ -55,7 +55,7 @@ mod tests {
     use crate::view::Keys;
 
     #[test]
-    fn a_key_ends_when_its_newest_record_says() {
+    fn a_key_expires_at_the_time_of_its_newest_record() {
         let mut keys = Keys::default();
         let (one, other) = (keys.intern("one"), keys.intern("other"));
         let record = |left: Option<u64>, value: bool| Record {

@@ -209,7 +209,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn keys_that_come_and_go_leave_nothing_behind() {
+    fn deleted_keys_leave_no_entry() {
         let mut keys = Keys::default();
         let stays = keys.intern("stays");
         keys.set_announced(stays, Revision(1));
@@ -235,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn who_released_a_key_is_said_of_that_key_until_it_is_taken_back() {
+    fn cool_downs_are_kept_for_each_key() {
         let mut keys = Keys::default();
         let (one, other) = (keys.intern("one"), keys.intern("other"));
         let node = crate::id::NodeId::new("a").expect("a legal id");

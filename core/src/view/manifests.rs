@@ -142,7 +142,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn asked_in_order_manifests_say_the_same() {
+    fn checks_in_order_agree_with_single_checks() {
         let mut manifests = Manifests::default();
         let mut rng = fastrand::Rng::with_seed(7);
         for bits in [0, 3, 3, 3, 4, 9, 9] {

@@ -80,7 +80,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_has_for_each_session_what_was_put_there_and_nothing_for_the_others() {
+    fn an_owner_map_is_a_map() {
         let owner = OwnerIx::from_index;
         let mut map = OwnerMap::default();
         for at in [5, 1, 3] {

@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn sessions_that_nothing_names_are_forgotten_and_their_places_given_out_again() {
+    fn unnamed_sessions_are_removed_and_their_indices_reused() {
         let mut owners = Owners::default();
         let kept = owners.intern(&node("kept"), Session::from_bits(1), Revision(1)).expect("new");
         for bits in 2..100 {
@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn a_session_is_the_node_that_was_named_with_it_first() {
+    fn a_session_belongs_to_the_first_node_that_names_it() {
         let mut owners = Owners::default();
         let session = Session::from_bits(1);
         let owner = owners.intern(&node("a"), session, Revision(1)).expect("new");

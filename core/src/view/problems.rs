@@ -72,7 +72,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_snapshot_ends_what_it_does_not_show_and_counts_nothing_twice() {
+    fn a_snapshot_ends_missing_problems_and_counts_none_twice() {
         let mut problems = Problems::default();
         problems.add("key.a=2e", Revision(1), "no wire form".into());
         problems.add("pin.a", Revision(2), "unknown kind".into());
@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn all_are_counted_and_as_many_shown_as_there_is_room_for() {
+    fn all_problems_are_counted_and_the_first_are_kept() {
         let mut problems = Problems::default();
         let name = |at: usize| format!("member.{at}");
         for at in 0..SHOWN + 10 {

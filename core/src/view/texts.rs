@@ -74,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_dead_goes_when_it_is_most_of_it_and_the_rest_stays_what_it_was() {
+    fn compaction_removes_unused_bytes_and_keeps_the_texts() {
         let mut texts = Texts::default();
         let mut all: Vec<Text> = (0..100).map(|number| texts.add(&text(number))).collect();
         for (number, dead) in all.drain(..51).enumerate() {
@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn a_little_that_is_dead_is_left_alone() {
+    fn few_unused_bytes_are_not_compacted() {
         for (len, sparse) in [(DEAD_AT_LEAST - 1, false), (DEAD_AT_LEAST, true)] {
             let mut texts = Texts::default();
             let dead = texts.add(&"x".repeat(len));

@@ -226,7 +226,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_entry_comes_back_as_it_was() {
+    fn an_entry_survives_a_round_trip() {
         let node = NodeId::new("w1").expect("legal");
         for kind in HistoryKind::ALL {
             let mut entry = HistoryEntry::new(kind).of(&node);
@@ -241,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn what_another_version_wrote_is_left_out() {
+    fn entries_of_unknown_versions_are_skipped() {
         let read = |text: &str| HistoryEntry::decode(1, 1, text.as_bytes()).map(|e| e.kind);
         assert_eq!(
             read(r#"{"v":1,"kind":"joined","node":"w1","new":1}"#),

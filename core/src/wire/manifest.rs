@@ -164,7 +164,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn a_part_is_the_first_bits_of_a_hash() {
+    fn a_part_covers_hashes_with_its_first_bits() {
         let check = |hash: u64, bits: u8, want: &str| {
             let part = Part::of(hash, bits);
             assert_eq!((part.to_string().as_str(), want.parse()), (want, Ok(part)));
@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_has_one_form() {
+    fn a_list_has_one_encoding() {
         let check = |text: &str, want: Option<&[u64]>| {
             let read = read_list(text);
             let want = want.map(|w| w.iter().copied().map(Revision).collect::<Vec<_>>());
@@ -209,7 +209,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_written_is_read(mut live: Vec<u64>, above: u32) {
+        fn a_list_survives_a_round_trip(mut live: Vec<u64>, above: u32) {
             live.retain(|revision| (1..u64::MAX / 2).contains(revision));
             live.sort_unstable();
             live.dedup();

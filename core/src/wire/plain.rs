@@ -82,7 +82,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_written_is_read_and_is_what_json_says(
+        fn written_claims_agree_with_the_json_parser(
             node in "[A-Za-z0-9_-]{1,64}",
             bits: u128,
             token in 0..=Token::MAX.0,
@@ -95,7 +95,7 @@ mod tests {
         }
 
         #[test]
-        fn what_looks_different_is_json_s_or_says_the_same(
+        fn altered_claims_agree_with_the_json_parser(
             node in "[A-Za-z0-9_.-]{1,66}",
             bits: u128,
             token: u64,
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn other_forms_are_left_to_json() {
+    fn other_forms_go_to_the_json_parser() {
         let session = "0123456789abcdef0123456789abcdef";
         let value =
             |token: &str| format!(r#"{{"v":1,"node":"n","session":"{session}","token":{token}}}"#);

@@ -53,7 +53,7 @@ fn member() -> MemberRecord {
 }
 
 #[test]
-fn a_lease_is_as_long_at_its_first_beat_as_at_its_last() {
+fn lease_values_have_a_constant_length() {
     let last = LeaseRecord {
         beat: u64::MAX,
         lease_ms: u64::MAX,
@@ -74,7 +74,7 @@ fn a_lease_is_as_long_at_its_first_beat_as_at_its_last() {
 }
 
 #[test]
-fn a_member_comes_back_as_it_went() {
+fn a_member_record_survives_a_round_trip() {
     for state in [MemberState::Active, MemberState::Leaving] {
         let member = MemberRecord { state, ..member() };
         assert_eq!(MemberRecord::decode(&member.encode()).expect("its own"), member);
@@ -82,7 +82,7 @@ fn a_member_comes_back_as_it_went() {
 }
 
 #[test]
-fn a_claim_comes_back_as_it_went() {
+fn a_claim_survives_a_round_trip() {
     let owner = Some(Owner { node: longest_node(), session: session() });
     let cooling_down = vec![CoolDown { node: longest_node(), for_ms: u64::MAX }; MAX_COOL_DOWNS];
     for claim in [
@@ -130,7 +130,7 @@ fn a_claim_of_a_newer_build_is_read() {
 }
 
 #[test]
-fn stops_are_cut_to_what_a_record_holds() {
+fn a_stops_record_is_cut_to_the_size_limit() {
     let stop = |key: &str| OldestStop {
         key: Key::new(key).expect("short enough"),
         token: Token(1),
@@ -158,7 +158,7 @@ fn stops_are_cut_to_what_a_record_holds() {
 }
 
 #[test]
-fn a_control_record_keeps_what_it_does_not_know() {
+fn a_control_record_keeps_unknown_fields() {
     let value = r#"{"v":1,"mode":"drain","zone":{"a":[1,null]}}"#;
     let record = ControlRecord::decode(value.as_bytes()).expect("version 1");
     assert_eq!((record.mode, record.parallel), (Mode::Drain, DEFAULT_PARALLEL));
@@ -171,7 +171,7 @@ fn a_control_record_keeps_what_it_does_not_know() {
 }
 
 #[test]
-fn a_group_record_is_read_whatever_its_protocol() {
+fn a_group_record_of_any_protocol_is_read() {
     let value = r#"{"v":1,"protocol":9,"slots":64}"#;
     let record = GroupRecord::decode(value.as_bytes()).expect("version 1");
     assert_eq!((record.protocol, record.freeze.is_none()), (9, true));
@@ -184,14 +184,14 @@ fn a_group_record_is_read_whatever_its_protocol() {
 }
 
 #[test]
-fn a_rebalance_record_comes_back_as_it_went() {
+fn a_rebalance_record_survives_a_round_trip() {
     let record = RebalanceRecord::new("ana", "kernel 6.8");
     assert_eq!(RebalanceRecord::decode(&record.encode()).expect("its own"), record);
     RebalanceRecord::decode(br#"{"v":3}"#).expect_err("version 3");
 }
 
 #[test]
-fn a_name_says_what_a_record_is_about() {
+fn record_names_are_parsed_by_kind() {
     let check = |text: &str, name: RecordName| {
         assert_eq!(RecordName::parse(text).expect(text), name);
         assert_eq!(name.to_string(), text);
@@ -209,7 +209,7 @@ fn a_name_says_what_a_record_is_about() {
 }
 
 #[test]
-fn a_name_of_no_record_is_told_apart() {
+fn unknown_record_names_are_refused() {
     for text in [
         "",
         "key",
@@ -255,7 +255,7 @@ fn nearly() -> impl Strategy<Value = Vec<u8>> {
 
 proptest! {
     #[test]
-    fn whatever_is_in_the_bucket_is_read_or_refused(bytes in nearly(), name in "\\PC{0,40}") {
+    fn arbitrary_records_are_decoded_or_refused(bytes in nearly(), name in "\\PC{0,40}") {
         let _ = LeaseRecord::decode(&bytes);
         let _ = MemberRecord::decode(&bytes);
         let _ = StopsRecord::decode(&bytes);
@@ -271,7 +271,7 @@ proptest! {
     }
 
     #[test]
-    fn a_lease_comes_back_as_it_went(numbers: [u64; 5], bits: u128, by in "[a-z]{0,64}") {
+    fn a_lease_survives_a_round_trip(numbers: [u64; 5], bits: u128, by in "[a-z]{0,64}") {
         let [beat, lease_ms, held, stopping, seen] = numbers;
         let (session, seen) = (Session::from_bits(bits), Revision(seen));
         let by = NodeId::new(by).ok();

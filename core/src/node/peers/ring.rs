@@ -75,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn in_a_small_group_everybody_observes_everybody() {
+    fn in_a_small_group_every_node_observes_all_others() {
         let nodes = ids(16);
         let observed: BTreeSet<_> =
             Ring::new(&nodes[0], nodes.iter()).observed().iter().cloned().collect();
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn past_every_successor_that_is_late_one_more_is_observed() {
+    fn each_late_successor_adds_observed_nodes() {
         let nodes = ids(40);
         let mut ring = Ring::new(&nodes[0], nodes.iter());
         let order = ring.others.clone();

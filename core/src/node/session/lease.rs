@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn an_attempt_that_lands_over_an_older_record_than_the_last_shows_a_loss_once() {
+    fn a_renewal_over_an_older_record_shows_a_loss_once() {
         let mut lease = recorded_twice();
         lease.retry_over(Revision(7), at(10));
         lease.send(at(10), WriteId(10));
@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn an_attempt_that_lands_at_a_revision_that_was_there_shows_a_loss() {
+    fn a_renewal_stored_at_a_used_revision_shows_a_loss() {
         assert!(!recorded_twice().shows_loss(Revision(9)));
         assert!(recorded_twice().shows_loss(Revision(8)));
         assert!(recorded_twice().shows_loss(Revision(6)));
