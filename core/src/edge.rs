@@ -78,7 +78,7 @@ pub enum Reply {
     /// The run was lost, or was handed over after its stop timed out, before the command. The run now
     /// counts as confirmed.
     Lost,
-    /// The key was lost while its deletion was on its way. It is deleted, or another node starts it.
+    /// The key was lost while its deletion was in flight. It is deleted, or another node starts it.
     Doubtful,
     /// The key was announced again. It is started again, here or on another node.
     AnnouncedAgain,
@@ -88,7 +88,7 @@ pub enum Reply {
     Affinity {
         /// The node's own affinity.
         own: u32,
-        /// The operator's, if it replaces the node's own.
+        /// The operator's affinity, if it replaces the node's own.
         overridden: Option<u32>,
     },
     /// The node has no keys left.
@@ -100,7 +100,7 @@ pub enum Reply {
         /// Keys that were lost with the lease before they were given away.
         lost: u64,
     },
-    /// The node is over (ended or replaced) and runs no more commands.
+    /// The node has ended or was replaced, and runs no more commands.
     Over,
 }
 

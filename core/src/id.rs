@@ -178,9 +178,9 @@ const DIGITS: [u8; 256] = {
 
 /// The fencing token of one run of a key.
 ///
-/// It rises with every start of the key. It also rises when the bucket is lost and made again, as far
-/// as wall clocks are right. Pass it to the systems that the work writes to, and let them refuse a
-/// lower one.
+/// It rises with every start of the key. It also rises when the bucket is lost and created again,
+/// if the wall clocks are right. Pass it to the systems that the work writes to, and let them
+/// refuse a lower one.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Token(pub u64);
 

@@ -74,7 +74,7 @@ impl Key {
         Self::new(String::from_utf8(bytes).ok()?).ok()
     }
 
-    /// Makes the key of a text that was checked before.
+    /// Creates the key of a text that was checked before.
     pub fn of_known(text: &str) -> Self {
         debug_assert!(Self::new(text).is_ok(), "not a key's text: {text:?}");
         Self(text.into())

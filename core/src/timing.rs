@@ -52,7 +52,7 @@ pub const UNKNOWN_LEASE: Duration = Duration::from_mins(5);
 /// How long after the newest join the joins settle.
 pub const SETTLE: Duration = Duration::from_millis(500);
 
-/// How long joins can delay placing at most.
+/// The longest time for which joins can delay placing.
 pub const SETTLE_AT_MOST: Duration = Duration::from_secs(3);
 
 /// The time to live of tombstones that may expire.

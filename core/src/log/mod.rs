@@ -25,7 +25,8 @@ pub struct Filter {
     pub names: Vec<String>,
 }
 
-/// One step of a watch. There will be no other, since whoever follows a log has to deal with each.
+/// One step of a watch. This enum gets no further variants, because every reader of a log must
+/// handle each of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Change {
     /// The newest record of a name, or its tombstone.
@@ -73,7 +74,7 @@ pub struct Write {
 }
 
 impl Filter {
-    /// A filter of these names; see [`names`](Self::names).
+    /// Creates a filter of these names; see [`names`](Self::names).
     pub fn new<N: Into<String>>(names: impl IntoIterator<Item = N>) -> Self {
         Self { names: names.into_iter().map(Into::into).collect() }
     }
@@ -85,8 +86,8 @@ impl Filter {
 }
 
 impl Record {
-    /// A record that stays until it is replaced; `None` as its value is a tombstone. The times are
-    /// fields to be set.
+    /// Creates a record that stays until it is replaced. The value `None` makes a tombstone. The
+    /// times are public fields.
     pub fn new(name: impl Into<String>, revision: Revision, value: Option<Bytes>) -> Self {
         Self { name: name.into(), revision, value, ttl: None, expires_in: None }
     }
@@ -109,13 +110,13 @@ impl Write {
         Self { name: name.into(), value: None, expected, ttl: None, expires_in: None }
     }
 
-    /// The same write with a time to live; see [`ttl`](Self::ttl).
+    /// Sets a time to live; see [`ttl`](Self::ttl).
     #[must_use]
     pub fn with_ttl(self, ttl: impl Into<Option<Duration>>) -> Self {
         Self { ttl: ttl.into(), ..self }
     }
 
-    /// The same write of what holds for a time only; see [`expires_in`](Self::expires_in).
+    /// Sets a time after which the record no longer holds; see [`expires_in`](Self::expires_in).
     #[must_use]
     pub fn with_expires_in(self, span: impl Into<Option<Duration>>) -> Self {
         Self { expires_in: span.into(), ..self }
@@ -123,13 +124,15 @@ impl Write {
 }
 
 impl Info {
-    /// A log of one replica with nothing in it and no limit; the rest are fields to be set.
+    /// Creates the state of an empty log with one replica and no limit. The other values are public
+    /// fields.
     pub fn new(created: i128, last: Revision) -> Self {
         Self { created, last, replicas: 1, bytes: 0, max_bytes: None }
     }
 }
 
-/// What became of a write. There will be no other outcome, since every writer has to deal with each.
+/// The outcome of a write. This enum gets no further variants, because every writer must handle
+/// each of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
     /// It is in the log at this revision.
@@ -138,7 +141,7 @@ pub enum Outcome {
     Conflict,
     /// It is not in the log and never will be, for another reason, such as a full store.
     Refused(StoreError),
-    /// It may be in the log, may never be, or may get there later.
+    /// It may be in the log, may get there later, or may never get there.
     Unknown(StoreError),
 }
 
@@ -177,7 +180,7 @@ pub enum StoreError {
         /// The server's text, which names the subject.
         what: String,
     },
-    /// The group does not exist (any more). Somebody must make it.
+    /// The group does not exist. An operator must create it.
     #[error(
         "the group does not exist (make it with `divider init`, or open it with create_if_missing): {group}"
     )]
@@ -188,7 +191,7 @@ pub enum StoreError {
     /// There is no connection, or no server answers for the store.
     #[error("the store cannot be reached: {what}")]
     Unreachable {
-        /// The cause, as far as it is known.
+        /// The cause, if known.
         what: String,
     },
     /// The store is full.
@@ -206,13 +209,13 @@ pub enum StoreError {
     /// The watch lost its position: a gap, a silent server, another log of the same name.
     #[error("the watch lost its position: {what}")]
     Gap {
-        /// What was noticed.
+        /// The observation.
         what: String,
     },
     /// The backend keeps no history of the group.
     #[error("the group keeps no history: {what}")]
     NoHistory {
-        /// How to make one, or why there is none.
+        /// How to create a history, or why there cannot be one.
         what: String,
     },
     /// Another error of the backend.

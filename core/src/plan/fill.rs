@@ -1,10 +1,11 @@
 //! How many keys each node should have where classes overlap.
 //!
-//! The picture is water: nodes are vessels, classes are streams that can fill some of the vessels. The
-//! k-th key of a node weighs (2k − 1) / affinity. Of all ways to give the keys of each class to its
-//! nodes, the plan takes the one whose heaviest key weighs least, then the next heaviest, and so on.
-//! Among keys of equal weight, keys that a node has already come first, then the lower hash of the
-//! node. So the number of keys of each node is unique, however it is found.
+//! The model is water: nodes are vessels, and classes are streams that can fill some of the
+//! vessels. The k-th key of a node weighs (2k − 1) / affinity. Of all ways to give the keys of each
+//! class to its nodes, the plan takes the way whose heaviest key weighs least, then the next
+//! heaviest, and so on. Among keys of equal weight, keys that a node already has come first, then
+//! the lower hash of the node. So the number of keys of each node is unique, whatever the
+//! algorithm.
 
 use std::cmp::Ordering;
 
@@ -17,7 +18,7 @@ pub struct Vessel {
     pub hash: u64,
     /// Its effective affinity, above 0.
     pub affinity: u32,
-    /// Its keys of all classes, with those planned for it.
+    /// Its keys of all classes, including planned keys.
     pub load: u64,
 }
 
@@ -51,8 +52,8 @@ pub(super) fn fill(vessels: &[Vessel], base: &[u64], streams: &[Stream]) -> Vec<
             }
             continue;
         }
-        // The crowd does not fit into its vessels. So these vessels get no other keys, and the crowd
-        // goes nowhere else.
+        // The crowd does not fit into its vessels. So these vessels get no other keys, and the
+        // crowd uses no other vessels.
         let (crowd, full) = flow.crowd();
         let pick = |all: &[usize], is: &[bool], so: bool| -> Vec<usize> {
             all.iter().zip(is).filter(|(_, is)| **is == so).map(|(at, _)| *at).collect()

@@ -11,7 +11,7 @@ pub struct Candidate {
     pub hash: u64,
     /// Its effective affinity, above 0.
     pub affinity: u32,
-    /// Its keys of the class, with those planned for it.
+    /// Its keys of the class, including planned keys.
     pub load: u64,
 }
 

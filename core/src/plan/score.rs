@@ -12,8 +12,8 @@ pub fn node_hash(node: &str) -> u64 {
     xxhash_rust::xxh3::xxh3_64_with_seed(node.as_bytes(), 1)
 }
 
-/// How well a node suits a key: affinity / −ln(u), where u is a number between 0 and 1 from the hash of
-/// the pair. The highest score wins, and each node wins in proportion to its affinity.
+/// The score of a node for a key: affinity / −ln(u), where u is a number between 0 and 1 from the
+/// hash of the pair. The highest score wins, and each node wins in proportion to its affinity.
 ///
 /// The score is a fraction and is compared by cross multiplication, which is exact and needs no
 /// division. A constant factor changes no comparison, so the logarithm is to base 2.

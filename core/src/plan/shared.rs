@@ -33,8 +33,8 @@ impl SharedPlacer {
         Self { vessels, streams, left }
     }
 
-    /// The position in the stream's list that this orphan goes to, or `None` if all of them are in
-    /// `not`. `home` is the one that had the key last.
+    /// The position, in the stream's list, of the vessel for this orphan. `None` if all of them are
+    /// in `not`. `home` is the vessel that had the key last.
     pub fn place(
         &mut self,
         stream: usize,
@@ -107,7 +107,7 @@ fn deal(vessels: &[Vessel], class: &Holding, after: &[u64]) -> Vec<Quota> {
 #[derive(Debug)]
 struct Chains {
     classes: Vec<Holding>,
-    /// How many keys each vessel has too many.
+    /// The excess keys of each vessel.
     excess: Vec<u64>,
     /// How many keys each vessel lacks.
     lack: Vec<u64>,

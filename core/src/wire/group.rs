@@ -24,7 +24,7 @@ pub struct GroupRecord {
     pub rest: Map<String, Value>,
 }
 
-/// Who freezes the group, and why.
+/// A freeze: its author, reason and end.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Freeze {
@@ -32,12 +32,12 @@ pub struct Freeze {
     pub by: String,
     /// Why.
     pub reason: String,
-    /// The end of the freeze in Unix ms. `None`: until somebody ends it.
+    /// The end of the freeze in Unix ms. `None`: until an operator ends it.
     pub until: Option<u64>,
 }
 
 impl Freeze {
-    /// A freeze until that moment, in Unix milliseconds, or (`None`) until it is thawed.
+    /// Creates a freeze until this time in Unix ms. `None`: until an operator ends it.
     pub fn new(by: impl Into<String>, reason: impl Into<String>, until: Option<u64>) -> Self {
         Self { by: by.into(), reason: reason.into(), until }
     }

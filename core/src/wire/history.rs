@@ -1,5 +1,5 @@
-//! An entry of the history of a group, which is kept beside the log: what happened, for an operator who
-//! comes afterwards.
+//! An entry of the history of a group. The history is kept beside the log, for operators who look
+//! later.
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -11,7 +11,8 @@ use crate::id::{NodeId, Revision};
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct HistoryEntry {
-    /// Its number in the history, which rises; 0 for one that is told from the records of the log.
+    /// Its number in the history, which rises; 0 for an entry that is derived from the records of
+    /// the log.
     pub number: u64,
     /// When it was stored, in Unix ms, by the store's clock.
     pub at_ms: u64,
@@ -19,7 +20,7 @@ pub struct HistoryEntry {
     pub kind: HistoryKind,
     /// The node that it happened to; `None` for the whole group.
     pub node: Option<NodeId>,
-    /// Who caused it: an operator, or the node that ended a dead one. Empty if nobody did, or unknown.
+    /// Who caused it: an operator, or the node that ended a dead session. Empty if unknown.
     pub by: String,
     /// Why. Empty if unknown.
     pub reason: String,
@@ -35,7 +36,7 @@ pub struct HistoryEntry {
 pub enum HistoryKind {
     /// A node joined.
     Joined,
-    /// A node left in order.
+    /// A node left after it had given up its keys.
     Left,
     /// A node sent no heartbeats for its whole lease, and another one ended its session.
     Died,
@@ -120,7 +121,7 @@ impl HistoryKind {
 }
 
 impl HistoryEntry {
-    /// An entry that says nothing but what happened.
+    /// Creates an entry with only a kind.
     pub fn new(kind: HistoryKind) -> Self {
         Self {
             number: 0,
@@ -134,31 +135,31 @@ impl HistoryEntry {
         }
     }
 
-    /// The same about a node.
+    /// Sets the node.
     #[must_use]
     pub fn of(self, node: &NodeId) -> Self {
         Self { node: Some(node.clone()), ..self }
     }
 
-    /// The same with who caused it, and why.
+    /// Sets the cause and the reason.
     #[must_use]
     pub fn by(self, by: impl Into<String>, reason: impl Into<String>) -> Self {
         Self { by: by.into(), reason: reason.into(), ..self }
     }
 
-    /// The same with a number of keys.
+    /// Sets the number of keys.
     #[must_use]
     pub fn with_keys(self, keys: Option<u64>) -> Self {
         Self { keys, ..self }
     }
 
-    /// The same about the record at this revision.
+    /// Sets the revision of the record.
     #[must_use]
     pub fn at(self, revision: Revision) -> Self {
         Self { revision, ..self }
     }
 
-    /// The value that the store keeps. Number and time are the store's own.
+    /// Encodes the value that the store keeps. The store assigns the number and the time.
     pub fn encode(&self) -> Bytes {
         let json = Json {
             v: RECORD_VERSION,
@@ -172,7 +173,7 @@ impl HistoryEntry {
         to_json(&json)
     }
 
-    /// Reads a value. `None` for one that this version does not know.
+    /// Decodes a value. `None` for a kind that this version does not know.
     pub fn decode(number: u64, at_ms: u64, value: &[u8]) -> Option<Self> {
         let json: Json = serde_json::from_slice(value).ok()?;
         let kind = HistoryKind::ALL.into_iter().find(|kind| kind.as_str() == json.kind)?;
@@ -190,7 +191,8 @@ impl HistoryEntry {
     }
 }
 
-/// The longest texts, in bytes: those of the requests in the log, and a value stays far below 4 KiB.
+/// The longest texts, in bytes. They are as long as in the requests of the log, and keep a value
+/// far below 4 KiB.
 const MAX_BY: usize = 128;
 const MAX_REASON: usize = 1024;
 
@@ -215,7 +217,7 @@ fn is_none(revision: &u64) -> bool {
     *revision == 0
 }
 
-/// The beginning of a text, of at most so many bytes.
+/// The beginning of a text, at most `most` bytes.
 fn cut(text: &str, most: usize) -> String {
     let end = (0..=most.min(text.len())).rev().find(|at| text.is_char_boundary(*at));
     text[..end.unwrap_or(0)].to_owned()

@@ -48,7 +48,7 @@ pub enum Malformed {
         /// The version in the record.
         found: u32,
     },
-    /// A field beyond what it may be.
+    /// A field is out of range.
     #[error("field out of range: {field}")]
     OutOfBounds {
         /// The field.
