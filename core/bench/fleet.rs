@@ -120,7 +120,7 @@ impl Fleet {
         self.nodes.remove(&number);
     }
 
-    /// A node hands over everything and ends.
+    /// A node hands over all its keys and ends.
     pub fn leave(&mut self, number: u32) {
         self.command(number, Command::Flush);
         self.settle();
@@ -182,7 +182,7 @@ impl Fleet {
         }
     }
 
-    /// Delivers everything on its way. If there is nothing, advances to the next timer.
+    /// Delivers every message in flight. If there is none, advances to the next timer.
     fn round(&mut self) {
         let end = self.server.len();
         let mut busy = false;

@@ -1,4 +1,4 @@
-//! Ready-made work of the core for `benches/` and tests. It is no part of the interface, and exists
+//! Prepared work of the core for `benches/` and tests. It is not part of the interface, and exists
 //! only with the feature `testing`.
 
 mod fleet;

@@ -1,7 +1,7 @@
 //! The time of the core's work: `cargo bench -p divider-core --features testing --bench core`.
 //!
-//! Placing is next to hashing the same pairs, and a change in a large view next to the same change in a
-//! small one. Compare the ratios, because machines differ.
+//! Placing is listed next to hashing the same pairs, and a change in a large view next to the same
+//! change in a small view. Compare the ratios, because machines differ.
 
 use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};

@@ -2,9 +2,9 @@
 //! --bench counts`. It needs valgrind.
 //!
 //! Times on a busy machine vary. Instructions are the same in every run, so a regression shows.
-//! `counts.txt` has the recorded counts, and the compiler. A count more than a tenth above that fails;
-//! with another compiler there is only a message. `-- --bless` records the counts again, after a change
-//! that is worth its cost.
+//! `counts.txt` has the recorded counts, and the compiler. A count that is more than a tenth higher
+//! fails; with another compiler there is only a message. `-- --bless` records the counts again,
+//! after a change that is worth its cost.
 
 use std::error::Error;
 use std::fmt::Write as _;

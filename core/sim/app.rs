@@ -1,4 +1,4 @@
-//! The application of a simulated process. It starts and stops runs sooner or later, or never.
+//! The application of a simulated process. It starts and stops runs after a random time, or never.
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;

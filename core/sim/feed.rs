@@ -47,7 +47,7 @@ impl World {
         self.after(wait, Event::Feed(place, epoch, watch));
     }
 
-    /// Where a watch begins: at the start of the log, unless that guard is broken.
+    /// Where a watch begins: at the start of the log, unless the guard for that is broken.
     fn resumed(&self, place: usize, filter: &Filter) -> u64 {
         let before = self.hosts[place].resume.as_ref();
         before.filter(|(old, _)| old == filter).map_or(0, |(_, position)| *position)
@@ -80,7 +80,7 @@ impl World {
         let (cut, paused) = (host.link.is_cut(), host.paused.is_some());
         let Some(feed) = host.watches.get_mut(&watch) else { return };
         if cut || paused && self.rng.u8(..8) != 0 {
-            // Nothing gets through now. The watch breaks, or goes on later.
+            // Nothing gets through now. The watch breaks, or continues later.
             return self.after(self.lease / 10, Event::Feed(place, epoch, watch));
         }
         if feed.silent || feed.created != created || self.log.is_absent() {
@@ -99,8 +99,8 @@ impl World {
         let early = self.rng.bool();
         let feed = self.hosts[place].watches.get_mut(&watch)?;
         let record = self.log.next(self.now, feed.position, &feed.filter);
-        // A snapshot shows no single moment: a record that is written again during it may come after
-        // it.
+        // A snapshot does not show a single moment: a record that is written again during the
+        // snapshot may be delivered after it.
         let beyond = |record: &Record| record.revision.0 > feed.end && early;
         if !feed.caught_up && record.as_ref().is_none_or(beyond) {
             feed.caught_up = true;

@@ -45,8 +45,8 @@ pub(super) struct Host {
     pub(super) timer: Option<Time>,
     /// When it last reported a problem with the log, its lease or a key.
     pub(super) alarmed: Time,
-    /// When another process took over its id although it lives. From then on it need not be the only
-    /// owner of its keys.
+    /// When another process took over its id although it lives. From then on it may share its keys
+    /// with the new owner.
     pub(super) usurped: Option<Time>,
     /// It takes keys that begin with one of these. Empty: all keys.
     pub(super) prefixes: Vec<String>,
@@ -57,7 +57,7 @@ pub(super) struct Host {
 /// What happens to a process when the faults are over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Fate {
-    /// It goes on. If it is down, another process replaces it.
+    /// It continues. If it is down, another process replaces it.
     Stays,
     /// It takes no keys any more, so another process replaces it.
     Flushed,
@@ -130,7 +130,7 @@ impl Host {
     }
 }
 
-/// How many tombstones make a manifest worth its write where there are few keys.
+/// The number of tombstones that make a manifest worth its write in a run with few keys.
 pub(super) const FEW: usize = 3;
 
 /// The settings of a process.

@@ -48,12 +48,12 @@ impl Link {
     }
 }
 
-/// How bad the store is all the time, in thousandths.
+/// The permanent faults of the store, in thousandths.
 #[derive(Debug, Default, Clone, Copy)]
 pub(super) struct Weather {
     /// Writes of unknown outcome, and as many false conflicts.
     pub(super) ambiguous: u16,
-    /// Reads that an old leader answers.
+    /// Reads that a deposed leader answers.
     pub(super) stale: u16,
     /// Until when the store has no leader.
     pub(super) down_until: Time,

@@ -26,7 +26,7 @@ pub(super) struct Log {
     /// Everything ever written, for stale reads and for losing the tail: (record, true time).
     written: Vec<(Record, Time)>,
     pub(super) created: i128,
-    /// How wrong the server's clock is, in ns.
+    /// The error of the server's clock, in ns.
     skew: i128,
     /// Whether the clock was set back. Then records stay longer than any node can know.
     pub(super) set_back: bool,
@@ -47,7 +47,7 @@ impl Log {
         i128::from(now.0) + AHEAD + self.skew
     }
 
-    /// Sets how wrong the server's clock is, in s.
+    /// Sets the error of the server's clock, in s.
     pub(super) fn set_clock(&mut self, seconds: i64) {
         let skew = i128::from(seconds) * 1_000_000_000;
         self.set_back |= skew < self.skew;
@@ -99,7 +99,7 @@ impl Log {
         self.by_revision.get(revision).map(|record| self.now(now, record))
     }
 
-    /// The answer of an old leader: the newest record as of an earlier time.
+    /// The answer of a deposed leader: the newest record at an earlier time.
     pub(super) fn read_stale(&self, as_of: Time, name: &str) -> Option<Record> {
         let old = self.written.iter().rev().find(|(r, at)| *at <= as_of && r.name == name);
         old.map(|(record, _)| record.clone())
@@ -169,9 +169,9 @@ impl Log {
         Some(name)
     }
 
-    /// The server crashes. For names without a record it may show one again that the last record had
-    /// superseded, as NATS does. `pick` chooses which of them, or none. Tombstones older than the given
-    /// time that may expire are gone.
+    /// The server crashes. For a name without a record it may show again a record that the last
+    /// record had superseded, as NATS does. `pick` chooses one of them, or none. Tombstones that
+    /// may expire and are older than the given time are gone.
     pub(super) fn crash(
         &mut self,
         now: Time,
@@ -213,7 +213,7 @@ impl Log {
         name
     }
 
-    /// The group does not exist from now on.
+    /// Deletes the group.
     pub(super) fn delete(&mut self) {
         self.absent = true;
     }
@@ -227,7 +227,7 @@ impl Log {
         self.by_revision.values()
     }
 
-    /// Whether a superseded record is there only because of a crash.
+    /// Whether a superseded record is shown only because of a crash.
     pub(super) fn is_back(&self, record: &Record) -> bool {
         self.back.contains(&record.revision.0)
     }

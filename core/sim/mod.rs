@@ -33,7 +33,7 @@ use std::time::Duration;
 enum Class {
     /// The store keeps what it acknowledged. A key never has two owners.
     Durable,
-    /// The store may lose its tail or be made again. Two owners may overlap briefly.
+    /// The store may lose its tail or be created again. Two owners may overlap briefly.
     Lossy,
     /// As durable. In the end some nodes recover, and the others never do.
     Live,

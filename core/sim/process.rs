@@ -26,7 +26,7 @@ fn shown(input: &Input) -> Option<Revision> {
 }
 
 impl World {
-    /// Starts a process at a place, instead of the one before.
+    /// Starts a process at a place. It replaces the process before it.
     pub(super) fn start(&mut self, place: usize, id: &NodeId, setting: &Setting, manners: Manners) {
         let clock = Clock::any(&mut self.rng, self.class);
         let before = self.hosts.get(place);
@@ -204,7 +204,7 @@ impl World {
                 }
             }
             Action::Info => self.send(place, Message::Info),
-            // Written records are on their way already.
+            // Writes are already in flight.
             Action::Withdraw => {}
             Action::Notice(notice) => self.note(place, &notice),
             Action::Reply(request, reply) => {

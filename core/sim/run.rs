@@ -88,9 +88,9 @@ impl Run<'_> {
             || self.world.member_deleted
             || self.world.lost.is_some();
         if nameless && !self.world.idle_keys().is_empty() {
-            // A session without lease and member record counts with the longest lease. (The member
-            // record was deleted by a stranger or by the observer that killed the session before, or
-            // the store lost it.)
+            // A session without lease and member record counts with the longest lease. (A stranger,
+            // or the observer that killed the session before it, deleted the member record, or the
+            // store lost it.)
             self.world.run(observed(UNKNOWN_LEASE));
         }
     }
@@ -106,7 +106,7 @@ impl Run<'_> {
         let before = self.world.counts.resyncs;
         self.balance();
         if self.schedule.class == Class::Lossy && self.world.counts.resyncs != before {
-            // The node may have noticed the other log only now.
+            // The node may have noticed the new log only now.
             self.balance();
         }
         self.look("a balance generation");
@@ -154,7 +154,7 @@ impl Run<'_> {
         self.world.run(self.patience());
     }
 
-    /// A join, new keys, and a death: each moves only what it must.
+    /// Checks a join, new keys and a death: each moves the fewest possible keys.
     fn examine(&mut self) {
         let before = self.world.before();
         let place = self.world.hosts.len();
@@ -225,7 +225,7 @@ impl Run<'_> {
         }
     }
 
-    /// Every key that exists runs, now or soon. A key of a node that never recovers may be on its way.
+    /// Every key that exists runs, now or soon. A key of a node that never recovers may be moving.
     fn check_progress(&mut self) {
         let mut idle = self.world.idle_keys();
         for _ in 0..10 {

@@ -44,7 +44,7 @@ pub(super) struct Start {
     pub(super) wait: Duration,
 }
 
-/// How bad everything is all the time, in thousandths; the lag of watches in µs.
+/// The permanent faults, in thousandths, and the lag of watches, in µs.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Air {
     pub(super) lost: u16,
@@ -103,7 +103,8 @@ impl Schedule {
     }
 }
 
-/// What only some groups have. It has its own random numbers, so that all else stays the same.
+/// Adds properties that only some groups have. They have their own random numbers, so that
+/// everything else stays the same.
 fn season(schedule: &mut Schedule) {
     let mut rng = fastrand::Rng::with_seed(schedule.seed ^ 0x5e77);
     let (lease, nodes) = (schedule.lease, &mut schedule.nodes);
@@ -139,7 +140,7 @@ fn season(schedule: &mut Schedule) {
     }
 }
 
-/// Rights are taken away for good. Later commands to these nodes must be answered all the same.
+/// Removes rights for ever. Later commands to these nodes must still be answered.
 fn revoke(schedule: &mut Schedule, rng: &mut fastrand::Rng) {
     for _ in 0..rng.usize(1..4) {
         let at = rng.usize(..schedule.nodes.len());

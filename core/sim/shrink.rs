@@ -21,7 +21,7 @@ pub(super) struct Only {
     keys: usize,
     faults: BTreeSet<usize>,
     traps: BTreeSet<usize>,
-    /// Whether messages are lost, slow and so on all the time.
+    /// Whether the permanent faults are active.
     weather: u8,
 }
 

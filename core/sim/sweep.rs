@@ -106,7 +106,8 @@ fn wall_clock() -> Instant {
     Instant::now()
 }
 
-/// Runs as many seeds as the environment says. The first one that fails is reduced and printed.
+/// Runs the number of seeds that the environment sets. The first failing seed is reduced and
+/// printed.
 pub(super) fn sweep(class: Class, default: u64) {
     if let Some(seed) = set("SEED") {
         return tell_one(seed, class);
@@ -125,7 +126,7 @@ pub(super) fn sweep(class: Class, default: u64) {
 /// with `ALL`.
 pub(super) fn sweep_range(class: Class, seeds: Range<u64>, broken: Option<Guard>) -> Total {
     let next = AtomicU64::new(seeds.start);
-    // The failing seed with the lowest number is found: lower ones are on their way or done.
+    // The failing seed with the lowest number is found: lower seeds are running or done.
     let (failed, all) = (AtomicBool::new(false), set("ALL").is_some());
     let work = || {
         break_guard(broken);

@@ -1,5 +1,4 @@
-//! Answers: every command to a node is answered within the bound that its documentation states,
-//! whatever fails meanwhile.
+//! Answers: every command to a node is answered within its documented bound, whatever fails.
 
 use std::collections::HashMap;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Garbage is harmless: every node knows which records are unreadable.
+//! Unreadable records are harmless: every node knows which records are unreadable.
 
 use super::Check;
 use crate::sim::world::World;

@@ -47,7 +47,7 @@ pub(super) enum Check {
     Idle,
     /// Every command to a node is answered within its documented bound.
     Ends,
-    /// What a node keeps is bounded.
+    /// The tables of a node are bounded.
     Queues,
     /// Unreadable records are counted, and do no harm.
     Garbage,
@@ -62,7 +62,7 @@ pub(super) struct Violation {
     pub(super) what: String,
 }
 
-/// The memory of the invariants.
+/// The state that the invariants keep.
 #[derive(Debug, Default)]
 pub(super) struct Checks {
     tokens: tokens::Tokens,

@@ -1,5 +1,5 @@
-//! Minimal movement: a join takes only its share, a death moves only the keys of the dead node, and
-//! nothing moves twice.
+//! Minimal movement: a join moves only its share, a death moves only the keys of the dead node, and
+//! no key moves twice.
 
 use std::collections::BTreeMap;
 

@@ -91,8 +91,8 @@ impl World {
         }
     }
 
-    /// If an overlap ended by itself, one of the two processes has reported a problem, unless it was
-    /// paused, ended for another reason, or could not.
+    /// If an overlap ended by itself, one of the two processes must have reported a problem, unless
+    /// it was paused, ended for another reason, or could not report.
     fn check_reported(&mut self, overlap: &Overlap) {
         let told = |side: &Side| {
             let host = &self.hosts[side.place];

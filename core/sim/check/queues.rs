@@ -1,4 +1,4 @@
-//! Bounded queues: what a node keeps is bounded by the number of keys and nodes.
+//! Bounded queues: the tables of a node are bounded by the number of keys and nodes.
 
 use super::Check;
 use crate::sim::world::World;
@@ -6,7 +6,7 @@ use crate::sim::world::World;
 /// More keys than any run has.
 const KEYS: usize = 48;
 
-/// The counts are checked at every so many events, because a check costs as much as there are keys.
+/// The number of events between two checks of the counts. A check costs time for every key.
 const RARELY: u64 = 64;
 
 impl World {
@@ -33,7 +33,8 @@ impl World {
         }
     }
 
-    /// Checks the counts of a process's plan: at every step with a story, otherwise at times.
+    /// Checks the counts of a process's plan: at every step of a run with a story, otherwise
+    /// sometimes.
     pub(in crate::sim) fn check_books(&mut self, place: usize) {
         if let Some(wrong) = self.hosts[place].core.wrong_counts() {
             let id = self.hosts[place].id.clone();

@@ -1,4 +1,4 @@
-//! Sessions are used once: a session that is over stays over, and one that is not is left alone.
+//! Sessions are used once: an ended session stays ended, and no other node changes a live one.
 
 use std::collections::{HashMap, HashSet};
 
@@ -111,7 +111,7 @@ impl World {
         let value = before.and_then(|record| record.value.as_deref());
         let Some(Ok(member)) = value.map(MemberRecord::decode) else { return };
         let own = self.hosts[place].session == Some(member.session);
-        // A record that a crash shows again was deleted long ago.
+        // A record that a crash shows again was deleted earlier.
         let back = before.is_some_and(|record| self.log.is_back(record));
         let begun = self.checks.sessions.begun.contains(&member.session) && !own && !back;
         if begun && !self.checks.sessions.over.contains(&member.session) {

@@ -1,6 +1,6 @@
-//! Tokens rise: every run of a key has a higher token than all before it, whatever the store lost. If a
-//! stranger deleted or overwrote the claim with the highest token, later owners have only their wall
-//! clocks.
+//! Tokens rise: every run of a key has a higher token than all earlier runs, whatever the store
+//! lost. If a stranger deleted or overwrote the claim with the highest token, later owners have
+//! only their wall clocks.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -34,9 +34,9 @@ impl World {
         }
     }
 
-    /// Acknowledgements and applications may be slow, and the store may lose acknowledged writes
-    /// meanwhile. Then a start may come after one with a higher token, which was taken before or still
-    /// runs (an overlap). The systems that check tokens refuse it.
+    /// Acknowledgements and applications may be slow, and the store may lose acknowledged writes in
+    /// between. Then a start may come after a start with a higher token, which was taken before or
+    /// still runs (an overlap). The systems that check tokens refuse the lower one.
     pub(in crate::sim) fn check_token(&mut self, key: &Key, token: Token) {
         let runs_higher = |host: &Host| {
             let run = host.app.runs.get(key).filter(|run| run.token > token);

@@ -66,7 +66,7 @@ impl World {
                 |(name, revision): &(&String, &Revision)| known.get(*name) != Some(revision);
             let missed: Vec<_> = shown.iter().filter(differs).collect();
             let known = known.keys().filter(|name| !self.is_uncertain_name(name));
-            // An unreadable record changes nothing for nodes that knew the one before.
+            // An unreadable record changes nothing for nodes that knew the record before it.
             let stands = |name: &String| {
                 let back = self.log.newest(name).is_some_and(|r| self.log.is_back(r));
                 self.log.has_value(name) && !back

@@ -1,4 +1,4 @@
-//! Faults, and what people do meanwhile.
+//! Faults, and actions of announcers and operators.
 
 mod network;
 mod people;
@@ -49,7 +49,7 @@ pub(super) enum Fault {
     /// The bucket is deleted, and made again later.
     Delete(Duration),
     Recreate,
-    /// A record that was gone is there again.
+    /// A deleted record is shown again.
     Resurrect(usize),
     // People.
     Announce(Key),
@@ -61,13 +61,13 @@ pub(super) enum Fault {
     Rebalance,
     Command(usize, u8),
     // Strangers.
-    /// Writes garbage over a claim.
+    /// Writes an unreadable value over a claim.
     Garbage(Key),
     /// Writes a foreign record of this kind.
     StaleClaim(u8),
     DeleteMember(usize),
-    /// Writes garbage over a claim that its owner can no longer write, and starts a process that has
-    /// never seen its owner.
+    /// Writes an unreadable value over a claim that its owner can no longer write, and starts a
+    /// process that has never seen its owner.
     Smother(Key),
     /// Writes a member record of a node that does not exist, with these plan versions. It is deleted
     /// when the faults are over.
@@ -94,7 +94,7 @@ impl World {
             Fault::Deny(at, kind) => _ = self.hosts[at].link.denied.insert(kind),
             Fault::Outage(span) => self.outage(span),
             Fault::StoreCrash(number) => self.crash_store(number),
-            // A known case: an id that was just taken over would not be known as such for a heartbeat.
+            // A known case: for a heartbeat, no node would know that the id was just taken over.
             Fault::Skew(_) if self.is_any_usurped() => {}
             Fault::Skew(seconds) => self.log.set_clock(seconds),
             Fault::LoseTail(count) => self.lose(|log| log.lose_tail(count)),

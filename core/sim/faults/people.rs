@@ -107,7 +107,7 @@ impl World {
             (1, Some((key, token))) => {
                 self.hosts[at].app.runs.remove(&key);
                 if self.rng.bool() {
-                    // There is more to do already.
+                    // More retractions follow.
                     let wait = self.latency() * 2;
                     self.after(wait, Event::Fault(Fault::Announce(key.clone())));
                 }

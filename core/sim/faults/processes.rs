@@ -43,7 +43,8 @@ impl World {
     }
 
     /// Starts another process with the same id. If it takes over at once, the platform has promised
-    /// that the earlier one is over. If that one lives, it no longer counts as an owner.
+    /// that the earlier process is over. If the earlier process lives, it no longer counts as an
+    /// owner.
     pub(super) fn twin(&mut self, at: usize, join: JoinPolicy) {
         let of = |name: RecordName| name.to_string();
         let id = &self.hosts[at].id;
@@ -66,8 +67,8 @@ impl World {
         self.hosts.iter().any(|host| host.is_up() && host.usurped.is_some())
     }
 
-    /// A process never recovers, each in its own way. It does confirm its stops, because a run that
-    /// goes on would hold its key for good.
+    /// A process never recovers. The kind of fault differs. The process still confirms its stops,
+    /// because a run that continues would hold its key for ever.
     pub(in crate::sim) fn damn(&mut self, at: usize) {
         self.hosts[at].app.manners.stubborn = false;
         self.confirm_all(at);

@@ -31,7 +31,7 @@ impl World {
         self.put(&RecordName::Claim(key), Some(value), None);
     }
 
-    /// The owner of the key goes on for a lease without the right to write claims.
+    /// The owner of the key continues for a lease without the right to write claims.
     pub(super) fn smother(&mut self, key: &Key) {
         let owner = self.hosts.iter().position(|h| h.is_up() && h.app.runs.contains_key(key));
         let Some(owner) = owner else { return };

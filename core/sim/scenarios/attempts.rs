@@ -1,4 +1,4 @@
-//! Takes on their way: how many at once, when they are retried, and what proves them.
+//! Takes in flight: how many at once, when they are retried, and what proves them.
 
 use bytes::Bytes;
 
@@ -10,7 +10,7 @@ use crate::id::Token;
 use crate::timing::Timing;
 use crate::wire::{ClaimRecord, CoolDown, Owner};
 
-/// The most takes on their way at a time, and a larger number of keys.
+/// The most takes in flight, and a larger number of keys.
 const MOST: usize = 1_024;
 const MORE: usize = 1_100;
 

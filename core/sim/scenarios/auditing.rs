@@ -1,4 +1,5 @@
-//! The audit: a node reads one of its own records at times, to find what its watch does not show.
+//! The audit: a node regularly reads one of its own records, to find changes that its watch does
+//! not show.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Killing a session once, and clearing up after a session that another node killed.
+//! Killing a session once, and deleting the member record of a session that another node killed.
 
 use super::fate::{Fate, Verb};
 use super::play::Play;

@@ -1,4 +1,4 @@
-//! What is gone stays gone after a crash of the store, and its tombstones are collected.
+//! Deleted records stay deleted after a crash of the store, and their tombstones are collected.
 
 use std::time::Duration;
 
@@ -12,14 +12,14 @@ use crate::log::{Outcome, Record, Write};
 use crate::timing::TOMBSTONE_TTL;
 use crate::wire::ManifestRecord;
 
-/// Keys that come and go, as many as make a manifest worth its write here.
+/// Deleted keys, enough to make a manifest worth its write here.
 pub(super) const GONE: [&str; 3] = ["x", "y", "z"];
 
 pub(super) fn start(play: &mut Play, id: &str) -> usize {
     play.start_with(id, 0, |config| config.worth = GONE.len())
 }
 
-/// Two nodes that ran some keys which are gone, and one that stays.
+/// Two nodes that ran some deleted keys and one existing key.
 fn used() -> (Play, usize, usize) {
     let mut play = Play::new(LEASE);
     let (a, b) = (start(&mut play, "a"), start(&mut play, "b"));

@@ -26,11 +26,11 @@ pub(super) enum Fate {
     Lost,
     /// It is carried out, and its answer is lost.
     Unanswered,
-    /// It waits on its way until the script lets it land.
+    /// It waits until the script lets it land.
     Held,
     /// The store refuses it.
     Refused,
-    /// An old leader answers with this.
+    /// A deposed leader answers with this.
     Old(Option<Record>),
 }
 

@@ -86,7 +86,7 @@ fn new_garbage_restarts_the_wait() {
     play.put("claim.k", Some(Bytes::from_static(b"{garbage")), None);
     play.run(observed(LEASE) * 2);
     play.players[other].silent = true;
-    // Between the two the key had an owner that this node was not shown.
+    // Between the two claims the key had an owner that this node did not see.
     let again = ClaimRecord { token: Token(before.token.0 + 1), ..before };
     play.put("claim.k", Some(again.encode()), None);
     play.until(BEAT, |play| play.runs(owner, "k"));

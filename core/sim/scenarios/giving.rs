@@ -1,4 +1,4 @@
-//! Hand-overs when answers are lost or old.
+//! Hand-overs when answers are lost, or come from a deposed leader.
 
 use std::time::Duration;
 

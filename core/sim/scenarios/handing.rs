@@ -322,12 +322,12 @@ fn a_lost_run_ends_before_the_key_is_given_back() {
     let (mut play, donor, other) = pair();
     play.players[donor].app.confirms = false;
     let claim = play.claim("k").expect("a claim");
-    // As if an earlier write of its own landed late.
+    // This imitates an earlier write of its own that lands late.
     let late = ClaimRecord { token: Token(claim.token.0 + 1), ..claim };
     play.put("claim.k", Some(late.encode()), None);
     play.until(BEAT, |play| play.told(donor, "k") == "+!");
     let until = play.players[donor].app.until;
-    // This makes nodes look at the key again.
+    // This makes nodes reconcile the key again.
     play.announce("k");
     play.run(until.since(play.now) - MS);
     assert_eq!(play.told(other, "k"), "", "the lost run may go on until then");

@@ -8,7 +8,7 @@ use crate::config::JoinPolicy;
 use crate::edge::{Action, Command, End};
 use crate::wire::LeaseState;
 
-/// A fenced node: its heartbeats were lost, and its application goes on with `k`.
+/// A fenced node: its heartbeats were lost, and its application continues with `k`.
 fn fenced(fate: Fate) -> (Play, usize) {
     let (mut play, a) = alone();
     play.players[a].app.confirms = false;
@@ -73,8 +73,8 @@ fn a_cancelled_node_with_endless_work_waits_for_its_lease() {
 fn a_lease_counts_from_the_attempt_whose_beat_is_in_the_record() {
     let (mut play, a) = alone();
     let before = play.writes(a, "lease.a").len();
-    // The first attempt lands without an answer, and an old leader does not know it either. The second
-    // attempt finds another revision.
+    // The first attempt lands without an answer, and a deposed leader does not know it either. The
+    // second attempt finds another revision.
     play.players[a].silent = true;
     play.once(a, Verb::Write, "lease.a", Fate::Unanswered);
     let old = play.record("lease.a");

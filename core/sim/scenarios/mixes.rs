@@ -1,5 +1,5 @@
-//! Combinations of drains, freezes, joins, prefixes and cool-downs. At the end every key runs where it
-//! may, and no node writes claims any more.
+//! Combinations of drains, freezes, joins, prefixes and cool-downs. At the end every key runs on an
+//! eligible node, and no node writes claims.
 
 use std::time::Duration;
 

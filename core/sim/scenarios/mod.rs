@@ -1,8 +1,8 @@
-//! Scenarios: scripts in virtual time of what broke earlier drafts of the protocol.
+//! Scenarios: scripts in virtual time of cases that broke earlier drafts of the protocol.
 //!
-//! Each test runs real cores over the simulated log. The script says which nodes start, which messages
-//! are lost or held back, and what the application does. Any scenario fails if a key has two owners, if
-//! a token does not rise, or if a run starts before the earlier one is over.
+//! Each test runs real cores over the simulated log. The script says which nodes start, which
+//! messages are lost or held back, and what the application does. Any scenario fails if a key has
+//! two owners, if a token does not rise, or if a run starts before the earlier one is over.
 
 #![expect(clippy::unchecked_time_subtraction, reason = "a script that gets its spans wrong fails")]
 

@@ -1,4 +1,4 @@
-//! Observers: what they wait for before they kill a session, and what does not delay them.
+//! Observers: when they kill a session, and what does not delay them.
 
 use super::casts::{KEYS, sharing};
 use super::play::Play;

@@ -1,4 +1,5 @@
-//! Where keys go: home, down the score order, and not to nodes that drain next.
+//! Where keys go: to their last owner, then in the order of scores, and not to nodes that drain
+//! next.
 
 use std::cmp::Reverse;
 
@@ -239,7 +240,7 @@ fn a_hand_over_plan_ends_with_its_claim() {
     }
 }
 
-/// The only eligible node took and released the key while this node saw nothing of it.
+/// The only eligible node took and released the key, and this node saw neither record.
 #[test]
 fn a_release_without_a_seen_take_ends_the_place() {
     let (mut play, a, b) = two();

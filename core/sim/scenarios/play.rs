@@ -199,7 +199,7 @@ impl Play {
         }
     }
 
-    /// The application takes a start, if there is time for one.
+    /// The application takes a start, if the lease leaves time for it.
     fn begin(&mut self, place: usize, key: &Key, token: Token) {
         let app = &mut self.players[place].app;
         if self.now >= app.start_until {
@@ -226,7 +226,7 @@ impl Play {
     fn check_plans(&self) {
         let mut plans = BTreeMap::new();
         let follows = |p: &&Player| p.up && p.end.is_none() && !(p.silent || p.cut || p.frozen);
-        // Only the node itself counts its writes on their way, and not all nodes know the owner of an
+        // Only the node itself counts its writes in flight, and not all nodes know the owner of an
         // unreadable claim.
         let knows_all = |p: &&Player| {
             p.core.sizes().writes == 0 && p.hidden.is_empty() && p.core.problems().is_empty()

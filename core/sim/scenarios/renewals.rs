@@ -1,4 +1,5 @@
-//! Renewing a lease when answers are lost, late or old: retries, their pauses, and the revisions.
+//! Renewing a lease when answers are lost, late, or from a deposed leader: retries, their pauses,
+//! and the revisions.
 
 use std::time::Duration;
 

@@ -95,7 +95,7 @@ fn a_session_replaced_by_its_own_node_needs_no_proof() {
     assert_eq!(play.reads(again, "lease.a"), before + 1, "before it joined again");
 }
 
-/// A write on its way counts until it has an outcome, whatever happens to the key.
+/// A write in flight counts until it has an outcome, whatever happens to the key.
 #[test]
 fn a_node_whose_take_met_a_lost_claim_can_leave() {
     let (mut play, a) = one();

@@ -32,7 +32,7 @@ fn a_node_that_cannot_rewrite_its_claim_is_fenced_until_it_can() {
     play.put("claim.k", Some(Bytes::from_static(b"{garbage")), None);
     play.run(MS * 20);
     assert_eq!(play.told(a, "k"), "+!");
-    // The claim that it ran by is there again: it needs one with a higher token.
+    // The claim of its last run is shown again. The node needs a claim with a higher token.
     play.rule(a, Verb::Write, "claim.k", Fate::Refused);
     let count = usize::try_from(play.log.last().0 - last.0).expect("few");
     play.log.lose_tail(count);

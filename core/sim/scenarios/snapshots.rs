@@ -1,4 +1,4 @@
-//! What a snapshot does not show, and what is unknown before its end.
+//! Records that a snapshot does not show, and what is unknown before its end.
 
 use std::time::Duration;
 

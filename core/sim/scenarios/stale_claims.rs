@@ -10,7 +10,7 @@ use crate::id::{NodeId, Token};
 use crate::timing::{Timing, observed};
 use crate::wire::{ClaimRecord, LeaseState, Owner};
 
-/// So many names that each of two nodes has the best score for some.
+/// Enough names that each of two nodes has the best score for some.
 const NAMES: [&str; 6] = ["claim.x1", "claim.x2", "claim.x3", "claim.x4", "claim.x5", "claim.x6"];
 
 fn pair() -> (Play, usize, usize) {
