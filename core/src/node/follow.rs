@@ -5,12 +5,11 @@ use std::time::Duration;
 use super::Node;
 use super::session::Life;
 use crate::edge::{Action, Notice, WatchId};
-#[cfg(test)]
 use crate::guard::broken;
 use crate::id::{Revision, Token};
 use crate::log::{Change, Filter, Record, StoreError};
 use crate::time::{Now, Time};
-use crate::view::Effect;
+use crate::view::{Effect, KeyIx};
 use crate::wire::RecordName;
 
 /// The records that a node follows: all except `stops.>`, which is for operators.
@@ -42,12 +41,7 @@ impl Node {
         self.watch.begin(id, now.at, delay);
         self.keys.holds.floor = Token(self.view.highest_token);
         self.io.newest = Revision::NONE;
-        #[cfg(test)]
-        if broken!(FreshSnapshot) && self.view.seen != Revision::NONE {
-            // Continues where the previous watch ended.
-            return;
-        }
-        self.view.begin_snapshot();
+        self.begin_view();
     }
 
     pub(super) fn close_watch(&mut self) {
@@ -166,10 +160,7 @@ impl Node {
     /// lost.
     fn on_caught_up(&mut self, now: Now) {
         self.watch.note_caught_up();
-        let (keys, claims) = self.view.end_snapshot();
-        #[cfg(test)]
-        let (keys, claims) =
-            if broken!(FreshSnapshot) { (Vec::new(), Vec::new()) } else { (keys, claims) };
+        let (keys, claims) = self.end_view();
         for ix in keys {
             self.keys().on_key_not_shown(ix);
         }
@@ -190,6 +181,19 @@ impl Node {
         self.io.notice(Notice::CaughtUp { after, keys: self.view.keys.announced() as u64 });
         self.session().drive(now);
         self.settle(now);
+    }
+
+    /// Begins a snapshot of the view.
+    fn begin_view(&mut self) {
+        if !broken!(FreshSnapshot) || self.view.seen == Revision::NONE {
+            self.view.begin_snapshot();
+        }
+    }
+
+    /// Ends the snapshot. Returns the keys and the claims that it did not show.
+    fn end_view(&mut self) -> (Vec<KeyIx>, Vec<KeyIx>) {
+        let not_shown = self.view.end_snapshot();
+        if broken!(FreshSnapshot) { (Vec::new(), Vec::new()) } else { not_shown }
     }
 
     pub(super) fn watch_timeout(&self) -> Option<Time> {

@@ -1,9 +1,10 @@
 //! What a node does if a guard is broken, where this takes more than omitting a step. For tests.
 
 use super::KeyHandler;
-use super::hold::Phase;
+use super::hold::{Phase, Stop, Why};
 use crate::edge::StopReason;
 use crate::guard::broken;
+use crate::id::Revision;
 use crate::log::Outcome;
 use crate::time::Now;
 use crate::view::{KeyIx, OwnerIx};
@@ -71,8 +72,28 @@ impl KeyHandler<'_> {
         }
     }
 
-    /// The revision that the log assigns next, as far as this node knows.
-    pub(super) fn next_revision(&self) -> u64 {
-        self.io.newest.max(self.view.seen).0 + 1
+    /// Starts a key when its claim is sent.
+    pub(super) fn start_before_ack(&mut self, now: Now, ix: KeyIx, revision: Revision) {
+        if broken!(StartAfterAck) {
+            self.on_taken(now, ix, revision);
+        }
+    }
+
+    /// Hands a key over when its stop is sent.
+    pub(super) fn hand_over_before_confirm(&mut self, now: Now, ix: KeyIx, stop: Stop) {
+        if broken!(HandAfterStop) {
+            self.hand_over(now, ix, Why::Stopped(stop.reason), stop.slot);
+        }
+    }
+
+    /// The token of a new claim: from the clock only, or the next revision that this node expects.
+    pub(super) fn break_token(&self, now: Now, next: u64) -> u64 {
+        if broken!(TokenAboveLast) {
+            now.unix_us
+        } else if broken!(TokenNotRevision) {
+            self.io.newest.max(self.view.seen).0 + 1
+        } else {
+            next
+        }
     }
 }

@@ -269,9 +269,8 @@ impl KeyHandler<'_> {
     /// As far as wall clocks allow, it is also above the tokens of a log that was lost.
     pub(super) fn next_token(&mut self, now: Now, last: Token) -> Token {
         let next = (last.0 + 1).max(now.unix_us).max(self.view.highest_token + 1).min(Token::MAX.0);
-        let next = if broken!(TokenAboveLast) { now.unix_us } else { next };
         #[cfg(test)]
-        let next = if broken!(TokenNotRevision) { self.next_revision() } else { next };
+        let next = self.break_token(now, next);
         self.view.note_token(Token(next));
         Token(next)
     }

@@ -23,9 +23,8 @@ impl KeyHandler<'_> {
         if let Some(at) = until {
             self.keys.reconcile_at(at, ix);
         }
-        if broken!(HandAfterStop) {
-            self.hand_over(now, ix, Why::Stopped(reason), slot);
-        }
+        #[cfg(test)]
+        self.hand_over_before_confirm(now, ix, stop);
     }
 
     /// The application confirms that the run with this token is over. The token tells this run from

@@ -7,7 +7,6 @@ use super::KeyHandler;
 use super::hold::{Hold, Phase};
 use super::reconcile::claim_write;
 use crate::edge::{Notice, ReadId, WriteId};
-use crate::guard::broken;
 use crate::id::Revision;
 use crate::log::{Outcome, Record, StoreError};
 use crate::node::io::{Demand, ReadFor, WriteFor, answer_revision};
@@ -109,9 +108,8 @@ impl KeyHandler<'_> {
         }
         self.keys.takes.begin();
         self.write_take(now, ix);
-        if broken!(StartAfterAck) {
-            self.on_taken(now, ix, revision);
-        }
+        #[cfg(test)]
+        self.start_before_ack(now, ix, revision);
     }
 
     /// Sends the claim that takes a key. Every attempt writes the same claim.

@@ -74,10 +74,12 @@ impl Lease {
         news
     }
 
-    /// Counts the lease from the acknowledgement. This is wrong on purpose.
+    /// Counts the lease from the acknowledgement if that guard is broken.
     #[cfg(test)]
-    pub(super) fn count_from(&mut self, acked: Time) {
-        self.good = Some(acked);
+    pub(super) fn count_from_ack(&mut self, news: bool, acked: Time) {
+        if news && broken!(LeaseFromSend) {
+            self.good = Some(acked);
+        }
     }
 
     /// Whether an acknowledgement of the newest attempt at this revision shows that the log lost an
