@@ -1,7 +1,7 @@
 //! The answers to writes and reads, and the component that handles each.
 
 use super::Node;
-use super::io::{Asked, ReadFor, WriteFor};
+use super::io::{KeyRef, ReadFor, WriteFor};
 use crate::edge::{Notice, ReadId, WriteId};
 use crate::guard::broken;
 use crate::log::{Outcome, Record, StoreError};
@@ -10,13 +10,13 @@ use crate::time::Now;
 impl Node {
     /// A write was withdrawn before it was sent: it is not in the log and will never be.
     pub(super) fn on_withdrawn(&mut self, now: Now, id: WriteId) {
-        let Some((purpose, _, asked)) = self.io.writes.remove(&id) else { return };
+        let Some((purpose, _, key_ref)) = self.io.writes.remove(&id) else { return };
         let what = "not sent: the session has ended".to_owned();
-        self.settle_write(now, id, purpose, asked, &Outcome::Refused(StoreError::Other { what }));
+        self.settle_write(now, id, purpose, key_ref, &Outcome::Refused(StoreError::Other { what }));
     }
 
     pub(super) fn on_wrote(&mut self, now: Now, id: WriteId, outcome: &Outcome) {
-        let Some((purpose, seen, asked)) = self.io.writes.remove(&id) else { return };
+        let Some((purpose, seen, key_ref)) = self.io.writes.remove(&id) else { return };
         match outcome {
             Outcome::Acked(revision) => {
                 if *revision <= seen && seen <= self.io.newest.max(self.view.seen) {
@@ -32,7 +32,7 @@ impl Node {
             }
             _ => {}
         }
-        self.settle_write(now, id, purpose, asked, outcome);
+        self.settle_write(now, id, purpose, key_ref, outcome);
     }
 
     fn settle_write(
@@ -40,10 +40,10 @@ impl Node {
         now: Now,
         id: WriteId,
         purpose: WriteFor,
-        asked: Asked,
+        key_ref: KeyRef,
         outcome: &Outcome,
     ) {
-        if !asked.still_holds(&self.view) {
+        if !key_ref.still_holds(&self.view) {
             return;
         }
         match purpose {
@@ -85,8 +85,8 @@ impl Node {
         id: ReadId,
         answer: Result<Option<Record>, StoreError>,
     ) {
-        let Some((purpose, asked)) = self.io.reads.remove(&id) else { return };
-        if !asked.still_holds(&self.view) {
+        let Some((purpose, key_ref)) = self.io.reads.remove(&id) else { return };
+        if !key_ref.still_holds(&self.view) {
             return;
         }
         match purpose {

@@ -27,14 +27,14 @@ use crate::view::{Cause, InOrder, Leftover, OwnerIx, View, hash_of};
 use crate::wire::{ManifestRecord, Named, Part, RecordName};
 
 /// The highest number of keys in a part. The list of their revisions usually fits into one record.
-const PART: usize = 1024;
+const PART_KEYS: usize = 1024;
 
 /// The highest number of parallel deletions, so that claims do not wait for them.
 const WINDOW: usize = 128;
 
 /// The pause between two steps while there are records to delete. With the window, this is about 2
 /// 500 deletions a second.
-const PACE: Duration = Duration::from_millis(50);
+const BATCH_INTERVAL: Duration = Duration::from_millis(50);
 
 /// The state of the collection.
 #[derive(Debug)]
@@ -135,7 +135,7 @@ impl CollectHandler<'_> {
             return;
         }
         if !due.is_empty() {
-            self.collector.at = now.at + PACE;
+            self.collector.at = now.at + BATCH_INTERVAL;
         }
         for (name, leftover) in due {
             self.collect(&name, leftover);
@@ -324,12 +324,12 @@ impl CollectHandler<'_> {
         outcome: &Outcome,
     ) {
         match (self.collector.write.on_wrote(id, outcome), outcome) {
-            (Some(Verdict::Ask), Outcome::Conflict) => {
+            (Some(Verdict::MustRead), Outcome::Conflict) => {
                 let name = RecordName::Manifest(part);
                 let id = self.io.read(self.view, ReadFor::Manifest(part), &name);
                 self.collector.write = Register::Reading(id);
             }
-            (Some(Verdict::Ask | Verdict::Refused(_)), _) => {
+            (Some(Verdict::MustRead | Verdict::Refused(_)), _) => {
                 self.collector.at = now.at + self.timing.lease;
             }
             (Some(Verdict::Landed(_)) | None, _) => {}
@@ -376,6 +376,6 @@ impl CollectHandler<'_> {
 
 /// The base-2 logarithm of the number of parts for that many keys.
 fn part_bits(keys: usize) -> u8 {
-    let parts = keys.div_ceil(PART).max(1).next_power_of_two();
+    let parts = keys.div_ceil(PART_KEYS).max(1).next_power_of_two();
     u8::try_from(parts.trailing_zeros()).unwrap_or(u8::MAX)
 }

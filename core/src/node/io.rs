@@ -115,7 +115,7 @@ impl ReadFor {
 /// The key that a request is about, with its hash. When the answer arrives, the index may belong to
 /// another key. The hash of that key differs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Asked(Option<(KeyIx, u64)>);
+pub(super) struct KeyRef(Option<(KeyIx, u64)>);
 
 /// What a component requests from the whole node. The node does it as soon as the component has
 /// returned.
@@ -141,8 +141,8 @@ pub(super) struct Io {
     pub(super) actions: VecDeque<Action>,
     pub(super) demands: VecDeque<Demand>,
     /// Each pending write: its purpose, the newest revision known when it was sent, and its key.
-    pub(super) writes: HashMap<WriteId, (WriteFor, Revision, Asked)>,
-    pub(super) reads: HashMap<ReadId, (ReadFor, Asked)>,
+    pub(super) writes: HashMap<WriteId, (WriteFor, Revision, KeyRef)>,
+    pub(super) reads: HashMap<ReadId, (ReadFor, KeyRef)>,
     /// The newest revision that acknowledgements have shown since the log was last read again.
     pub(super) newest: Revision,
     /// How long an answer may take.
@@ -177,16 +177,16 @@ impl Io {
 
     pub(super) fn write(&mut self, view: &View, purpose: WriteFor, write: Write) -> WriteId {
         let id = WriteId(self.next_id());
-        let asked = Asked::about(view, purpose.key());
-        self.writes.insert(id, (purpose, self.newest.max(view.seen), asked));
+        let key_ref = KeyRef::about(view, purpose.key());
+        self.writes.insert(id, (purpose, self.newest.max(view.seen), key_ref));
         self.actions.push_back(Action::Write(id, write, self.ack));
         id
     }
 
     pub(super) fn read(&mut self, view: &View, purpose: ReadFor, name: &RecordName) -> ReadId {
         let id = ReadId(self.next_id());
-        let asked = Asked::about(view, purpose.key());
-        self.reads.insert(id, (purpose, asked));
+        let key_ref = KeyRef::about(view, purpose.key());
+        self.reads.insert(id, (purpose, key_ref));
         self.actions.push_back(Action::Read(id, name.to_string(), self.ack));
         id
     }
@@ -201,7 +201,7 @@ impl Io {
     }
 }
 
-impl Asked {
+impl KeyRef {
     fn about(view: &View, ix: Option<KeyIx>) -> Self {
         Self(ix.and_then(|ix| Some((ix, view.keys.get(ix)?.hash))))
     }

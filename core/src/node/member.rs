@@ -285,7 +285,7 @@ impl MemberHandler<'_> {
                 self.member.written = self.member.sent.take();
                 return true;
             }
-            Some(Verdict::Ask) => {
+            Some(Verdict::MustRead) => {
                 let name = self.name();
                 let id = self.io.read(self.view, ReadFor::Member, &name);
                 self.member.write = Register::Reading(id);

@@ -74,7 +74,7 @@ pub struct Node {
     io: Io,
     timers: TimerTable,
     /// When the node last did everything that was due.
-    looked: Time,
+    driven_at: Time,
     problems_reported: u64,
     pending: Option<Now>,
 }
@@ -97,7 +97,7 @@ impl Node {
             collector: Collector::new(now.at),
             io: Io::new(timing.ack),
             timers: TimerTable::default(),
-            looked: now.at,
+            driven_at: now.at,
             problems_reported: 0,
             pending: None,
         };
@@ -142,7 +142,7 @@ impl Node {
     /// The next action for the caller to carry out.
     pub fn poll_action(&mut self) -> Option<Action> {
         if let Some(now) = self.pending.take() {
-            self.pump(now);
+            self.drive_due(now);
         }
         self.io.actions.pop_front()
     }
@@ -150,7 +150,7 @@ impl Node {
     /// When to call [`handle_timeout`](Self::handle_timeout). Every call may change this time: poll
     /// it again after each one.
     pub fn poll_timeout(&self) -> Option<Time> {
-        self.timers.next_after(self.looked)
+        self.timers.next_after(self.driven_at)
     }
 
     /// The number of keys that use memory here, in any state.
@@ -168,7 +168,7 @@ impl Node {
             (Timer::Expiry, self.keys.expiry.next().filter(|_| self.watch.is_live())),
             (Timer::Key, self.keys.next()),
             (Timer::Audit, self.audit.timeout(self.session.me)),
-            (Timer::Session, self.session.timeout(&self.timing, &self.member, self.looked)),
+            (Timer::Session, self.session.timeout(&self.timing, &self.member, self.driven_at)),
             (Timer::Peers, self.peers().timeout()),
             (Timer::Member, self.member().timeout()),
             (Timer::Drain, self.keys.moves.timeout()),
@@ -183,9 +183,9 @@ impl Node {
 
     /// Takes every step that is possible now. Runs a second time if the first run made something
     /// due immediately.
-    fn pump(&mut self, now: Now) {
+    fn drive_due(&mut self, now: Now) {
         self.drive(now);
-        self.looked = now.at;
+        self.driven_at = now.at;
         self.set_timers();
         if self.timers.is_due(now.at) {
             self.drive(now);

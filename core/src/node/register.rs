@@ -28,7 +28,7 @@ pub(super) enum Verdict<'a> {
     /// The record is in the log as it was written, at this revision.
     Landed(crate::id::Revision),
     /// The record in the log is unknown: it must be read from the leader.
-    Ask,
+    MustRead,
     /// Nothing was written.
     Refused(&'a StoreError),
 }
@@ -48,7 +48,7 @@ impl Register {
         *self = Self::Idle;
         Some(match outcome {
             Outcome::Acked(revision) => Verdict::Landed(*revision),
-            Outcome::Conflict | Outcome::Unknown(_) => Verdict::Ask,
+            Outcome::Conflict | Outcome::Unknown(_) => Verdict::MustRead,
             Outcome::Refused(error) => Verdict::Refused(error),
         })
     }

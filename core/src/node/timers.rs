@@ -47,9 +47,9 @@ impl TimerTable {
         self.0.iter().flatten().any(|at| *at <= now)
     }
 
-    /// The first time after `looked`. Everything due until then has run, and waits for something
+    /// The first time after `driven_at`. Everything due until then has run, and waits for something
     /// else.
-    pub(super) fn next_after(&self, looked: Time) -> Option<Time> {
-        self.0.iter().flatten().filter(|at| **at > looked).min().copied()
+    pub(super) fn next_after(&self, driven_at: Time) -> Option<Time> {
+        self.0.iter().flatten().filter(|at| **at > driven_at).min().copied()
     }
 }

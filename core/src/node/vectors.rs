@@ -54,7 +54,7 @@ enum What {
     /// The newest write of this name is acknowledged, and the watch delivers it.
     Recorded { name: String, revision: u64 },
     /// The outcome of the newest write of this name, without a delivery.
-    Outcome { name: String, outcome: Told },
+    Outcome { name: String, outcome: GivenOutcome },
     /// The leader's answer to the newest read of this name.
     Answer { name: String, record: Option<Delivery> },
     /// The newest read of this name gets no answer.
@@ -75,7 +75,7 @@ enum What {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "snake_case")]
-enum Told {
+enum GivenOutcome {
     Acknowledged(u64),
     Conflict,
     Refused,
@@ -209,7 +209,7 @@ impl Stage {
                 let Some((id, write)) = self.writes.remove(name) else {
                     return json!([{"no_write": name}]);
                 };
-                if let Told::Acknowledged(revision) = outcome {
+                if let GivenOutcome::Acknowledged(revision) = outcome {
                     self.note(to_record(&write, *revision));
                 }
                 self.input(now, Input::Wrote(id, outcome.into()));
@@ -347,14 +347,14 @@ impl Stage {
     }
 }
 
-impl From<&Told> for Outcome {
-    fn from(told: &Told) -> Self {
-        match told {
-            Told::Acknowledged(revision) => Self::Acked(Revision(*revision)),
-            Told::Conflict => Self::Conflict,
-            Told::Refused => Self::Refused(StoreError::Full { what: String::new() }),
-            Told::NoRight => Self::Refused(StoreError::Denied { what: String::new() }),
-            Told::Unknown => Self::Unknown(no_answer()),
+impl From<&GivenOutcome> for Outcome {
+    fn from(given: &GivenOutcome) -> Self {
+        match given {
+            GivenOutcome::Acknowledged(revision) => Self::Acked(Revision(*revision)),
+            GivenOutcome::Conflict => Self::Conflict,
+            GivenOutcome::Refused => Self::Refused(StoreError::Full { what: String::new() }),
+            GivenOutcome::NoRight => Self::Refused(StoreError::Denied { what: String::new() }),
+            GivenOutcome::Unknown => Self::Unknown(no_answer()),
         }
     }
 }

@@ -72,8 +72,8 @@ impl Versioned<MemberRecord> {
 
     /// A record can only describe what came before it. A later revision is from a lost log, or is
     /// forged. If it counted, it would hide every later join and generation.
-    fn past(&self, said: Revision) -> Revision {
-        if said < self.revision { said } else { Revision::NONE }
+    fn past(&self, stated: Revision) -> Revision {
+        if stated < self.revision { stated } else { Revision::NONE }
     }
 }
 

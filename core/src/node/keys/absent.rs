@@ -135,11 +135,11 @@ impl KeyHandler<'_> {
             }
             // The key has expired in any case.
             Outcome::Refused(_) if self.watch.is_live() => self.on_key_expired(now, ix),
-            Outcome::Refused(_) | Outcome::Unknown(_) => self.ask_again(now, ix),
+            Outcome::Refused(_) | Outcome::Unknown(_) => self.check_later(now, ix),
         }
     }
 
-    fn ask_again(&mut self, now: Now, ix: KeyIx) {
+    fn check_later(&mut self, now: Now, ix: KeyIx) {
         let again = now.at + Duration::from_secs(1).max(self.timing.heartbeat);
         self.keys.expiry.set(ix, Some(again));
     }
@@ -157,10 +157,10 @@ impl KeyHandler<'_> {
         let hash = entry.hash;
         let back = |record: &Record| self.view.manifests.is_superseded(hash, record.revision);
         match answer {
-            Err(_) => self.ask_again(now, ix),
+            Err(_) => self.check_later(now, ix),
             // The answer of a deposed leader, which does not have the newest records.
             Ok(Some(record)) if record.revision < known && !back(&record) => {
-                self.ask_again(now, ix);
+                self.check_later(now, ix);
             }
             Ok(Some(record)) if record.value.is_some() && !back(&record) => {
                 let ends = record.expires_in.map(|left| now.at + left);

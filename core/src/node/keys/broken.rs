@@ -1,7 +1,7 @@
 //! What a node does if a guard is broken, where this takes more than omitting a step. For tests.
 
 use super::KeyHandler;
-use super::hold::{Phase, Stop, Why};
+use super::hold::{HandOverReason, Phase, Stop};
 use crate::edge::StopReason;
 use crate::guard::broken;
 use crate::id::Revision;
@@ -12,10 +12,10 @@ use crate::wire::Owner;
 
 impl KeyHandler<'_> {
     /// Whether the node mistakes the outcome of a claim's write for a different outcome.
-    pub(super) fn mistakes(&mut self, now: Now, ix: KeyIx, outcome: &Outcome) -> bool {
+    pub(super) fn mistake_outcome(&mut self, now: Now, ix: KeyIx, outcome: &Outcome) -> bool {
         match outcome {
-            Outcome::Conflict if broken!(ConflictIsFailure) => self.believe(now, ix),
-            Outcome::Unknown(_) if broken!(UnknownIsDoubt) => self.believe(now, ix),
+            Outcome::Conflict if broken!(ConflictIsFailure) => self.assume_landed(now, ix),
+            Outcome::Unknown(_) if broken!(UnknownIsDoubt) => self.assume_landed(now, ix),
             Outcome::Unknown(_) if broken!(HandOnce) && self.is_handing(ix) => {
                 self.start_again(now, ix);
             }
@@ -25,7 +25,7 @@ impl KeyHandler<'_> {
     }
 
     /// Assumes that the write of a claim landed.
-    fn believe(&mut self, now: Now, ix: KeyIx) {
+    fn assume_landed(&mut self, now: Now, ix: KeyIx) {
         let Some(hold) = self.keys.holds.get(ix) else { return };
         let (token, revision) = (hold.token, self.view.seen.max(hold.revision));
         match hold.phase {
@@ -50,7 +50,7 @@ impl KeyHandler<'_> {
     }
 
     /// Whether a session is a session of this node, current or earlier.
-    pub(super) fn is_this_nodes(&self, owner: OwnerIx) -> bool {
+    pub(super) fn is_any_own_session(&self, owner: OwnerIx) -> bool {
         broken!(OwnSession)
             && self.owner_of(owner).is_some_and(|Owner { node, .. }| node == self.config.node)
     }
@@ -82,7 +82,7 @@ impl KeyHandler<'_> {
     /// Hands a key over when its stop is sent.
     pub(super) fn hand_over_before_confirm(&mut self, now: Now, ix: KeyIx, stop: Stop) {
         if broken!(HandAfterStop) {
-            self.hand_over(now, ix, Why::Stopped(stop.reason), stop.slot);
+            self.hand_over(now, ix, HandOverReason::Stopped(stop.reason), stop.slot);
         }
     }
 

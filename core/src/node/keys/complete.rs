@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::KeyHandler;
-use super::hold::{Completing, Hold, Phase, Why};
+use super::hold::{Completing, HandOverReason, Hold, Phase};
 use crate::edge::StopReason;
 use crate::edge::{Action, ReadId, Reply, RequestId, WriteId};
 use crate::guard::broken;
@@ -33,7 +33,7 @@ impl KeyHandler<'_> {
             return self.refuse_lost(now, request, key, token);
         };
         let slot = self.has_slot_for(ix);
-        self.hand_over(now, ix, Why::Released, slot);
+        self.hand_over(now, ix, HandOverReason::Released, slot);
         self.reply(request, Reply::Done);
     }
 
@@ -96,7 +96,7 @@ impl KeyHandler<'_> {
             Some(Verdict::Refused(error)) => {
                 self.complete_failed(now, ix, Some(error), self.timing.heartbeat);
             }
-            Some(Verdict::Ask) => {
+            Some(Verdict::MustRead) => {
                 if let Outcome::Unknown(error) = outcome {
                     self.note_failed(ix, error);
                 }
@@ -138,10 +138,10 @@ impl KeyHandler<'_> {
         if !denied && hold.since + self.timing.lease * 2 > now.at {
             return self.set_register(ix, Register::Retry(now.at + pause));
         }
-        let unsaid = || StoreError::Other { what: "conflicts over an unchanged record".into() };
-        let error = completing.failed.clone().unwrap_or_else(unsaid);
+        let fallback = || StoreError::Other { what: "conflicts over an unchanged record".into() };
+        let error = completing.failed.clone().unwrap_or_else(fallback);
         self.completed(ix, Reply::NotDeleted(error));
-        self.hand_over(now, ix, Why::Released, false);
+        self.hand_over(now, ix, HandOverReason::Released, false);
     }
 
     pub(crate) fn on_complete_read(
@@ -195,7 +195,7 @@ impl KeyHandler<'_> {
     }
 
     fn hand_completed(&mut self, now: Now, ix: KeyIx) {
-        self.hand_over(now, ix, Why::Stopped(StopReason::Retracted), false);
+        self.hand_over(now, ix, HandOverReason::Stopped(StopReason::Retracted), false);
     }
 
     /// The key was lost while its deletion was in flight.

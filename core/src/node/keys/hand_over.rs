@@ -1,7 +1,7 @@
 //! Hands a key over after its run is confirmed over. One write of the claim names the next owner.
 
 use super::KeyHandler;
-use super::hold::{HandOver, Hold, Next, Phase, Why};
+use super::hold::{Destination, HandOver, HandOverReason, Hold, Phase};
 use super::reconcile::claim_write;
 use crate::edge::Notice;
 use crate::edge::StopReason;
@@ -15,16 +15,16 @@ use crate::wire::{ClaimRecord, CoolDown, MAX_COOL_DOWNS};
 impl KeyHandler<'_> {
     /// The run is over: the claim goes to the next owner. From now on this node never starts the
     /// key again on this revision of the claim.
-    pub(super) fn hand_over(&mut self, now: Now, ix: KeyIx, why: Why, slot: bool) {
+    pub(super) fn hand_over(&mut self, now: Now, ix: KeyIx, reason: HandOverReason, slot: bool) {
         let Some(hold) = self.keys.holds.get(ix) else { return };
         // A running key ended by itself: no stop was requested.
-        let told = if hold.phase == Phase::Running { now.at } else { hold.since };
+        let ending_since = if hold.phase == Phase::Running { now.at } else { hold.since };
         let hand_over = HandOver {
-            next: Next::Free,
+            destination: Destination::Free,
             ran: hold.token,
-            told,
+            ending_since,
             slot,
-            why,
+            reason,
             unwritten: None,
             write: Register::Retry(now.at),
         };
@@ -38,11 +38,11 @@ impl KeyHandler<'_> {
     pub(super) fn return_unrun(&mut self, now: Now, ix: KeyIx, token: Token, revision: Revision) {
         let write = Register::Retry(now.at);
         let phase = Phase::HandingOver(Box::new(HandOver {
-            next: Next::Free,
+            destination: Destination::Free,
             ran: token,
-            told: now.at,
+            ending_since: now.at,
             slot: false,
-            why: Why::ReturnedUnrun,
+            reason: HandOverReason::ReturnedUnrun,
             unwritten: None,
             write,
         }));
@@ -66,53 +66,54 @@ impl KeyHandler<'_> {
             hand_over.unwritten = None;
             return self.set_register(ix, Register::Retry(now.at + self.timing.heartbeat));
         }
-        let (why, is_first) = (hand_over.why, *token == hand_over.ran);
-        let next = self.choose_next(now, ix, why);
+        let (reason, is_first) = (hand_over.reason, *token == hand_over.ran);
+        let destination = self.choose_destination(now, ix, reason);
         // A released key that no other node can take stays idle until a cool-down ends.
         if is_first
-            && (why, next) == (Why::Released, Next::Free)
+            && (reason, destination) == (HandOverReason::Released, Destination::Free)
             && let Some(key) = self.view.keys.key(ix)
         {
             self.io.notice(Notice::Unwanted { key });
         }
-        self.send_hand_over(now, ix, next);
+        self.send_hand_over(now, ix, destination);
     }
 
-    fn choose_next(&mut self, now: Now, ix: KeyIx, why: Why) -> Next {
-        let Some(entry) = self.view.keys.get(ix) else { return Next::Free };
+    fn choose_destination(&mut self, now: Now, ix: KeyIx, reason: HandOverReason) -> Destination {
+        let Some(entry) = self.view.keys.get(ix) else { return Destination::Free };
         if !entry.exists() {
-            return Next::Gone;
+            return Destination::Deleted;
         }
-        if why == Why::ReturnedUnrun {
-            return Next::Free;
+        if reason == HandOverReason::ReturnedUnrun {
+            return Destination::Free;
         }
-        let released = why == Why::Released;
+        let released = reason == HandOverReason::Released;
         let leaves = self.departs();
-        let balance =
-            why == Why::Stopped(StopReason::Rebalance) && self.planner.has_gives(self.session.me);
+        let balance = reason == HandOverReason::Stopped(StopReason::Rebalance)
+            && self.planner.has_gives(self.session.me);
         if released || leaves || balance || entry.is(Note::Pledged) {
             if let Some(entry) = self.view.keys.get_mut(ix) {
                 entry.unnote(Note::Pledged);
             }
             if let Some(to) = self.planner.pledge(self.view, now, ix, self.session.me) {
-                return Next::To(to);
+                return Destination::To(to);
             }
             // The node that the key was pledged to before does not get it.
             self.planner.unpledge(self.view, now, ix);
             if released || self.leaves_for_good(now) {
-                return Next::Free;
+                return Destination::Free;
             }
         }
-        Next::Again
+        Destination::Here
     }
 
-    fn send_hand_over(&mut self, now: Now, ix: KeyIx, to: Next) {
+    fn send_hand_over(&mut self, now: Now, ix: KeyIx, to: Destination) {
         let Some(Hold { phase: Phase::HandingOver(hand_over), .. }) = self.keys.holds.get_mut(ix)
         else {
             return;
         };
-        hand_over.next = to;
-        let unwanted = matches!(hand_over.why, Why::Released | Why::ReturnedUnrun);
+        hand_over.destination = to;
+        let unwanted =
+            matches!(hand_over.reason, HandOverReason::Released | HandOverReason::ReturnedUnrun);
         let Some(hold) = self.keys.holds.get(ix) else { return };
         let (revision, last) = (hold.revision, hold.token);
         let mut cool_downs = self.cool_downs_of(now, ix);
@@ -121,14 +122,14 @@ impl KeyHandler<'_> {
         }
         let token = self.next_token(now, last);
         let claim = match to {
-            Next::Gone => None,
-            Next::Free => Some(ClaimRecord { owner: None, token, cooling_down: cool_downs }),
-            Next::Again => Some(ClaimRecord {
+            Destination::Deleted => None,
+            Destination::Free => Some(ClaimRecord { owner: None, token, cooling_down: cool_downs }),
+            Destination::Here => Some(ClaimRecord {
                 owner: self.owner_of(self.session.me),
                 token,
                 cooling_down: cool_downs,
             }),
-            Next::To(owner) => {
+            Destination::To(owner) => {
                 Some(ClaimRecord { owner: self.owner_of(owner), token, cooling_down: cool_downs })
             }
         };
@@ -185,7 +186,7 @@ impl KeyHandler<'_> {
         }
         let mine = claim.is_some_and(|c| c.token == hold.token)
             || claim.is_none()
-                && matches!(&hold.phase, Phase::HandingOver(hand_over) if hand_over.next == Next::Gone);
+                && matches!(&hold.phase, Phase::HandingOver(hand_over) if hand_over.destination == Destination::Deleted);
         if mine {
             return self.on_handed_over(now, ix, revision);
         }
@@ -205,11 +206,11 @@ impl KeyHandler<'_> {
     pub(super) fn on_handed_over(&mut self, now: Now, ix: KeyIx, revision: Revision) {
         let Some(hold) = self.keys.holds.get(ix) else { return };
         let Phase::HandingOver(hand_over) = &hold.phase else { return };
-        let HandOver { next, told, .. } = **hand_over;
+        let HandOver { destination, ending_since, .. } = **hand_over;
         let token = hold.token;
-        self.keys.given.count(now, next);
-        self.io.notice(Notice::HandedOver { after: now.at.since(told) });
-        if next == Next::Again {
+        self.keys.given.count(now, destination);
+        self.io.notice(Notice::HandedOver { after: now.at.since(ending_since) });
+        if destination == Destination::Here {
             self.free_slot(ix);
             self.planner.unpledge(self.view, now, ix);
             if self.keys.holds.is_unconfirmed(ix) {
@@ -237,7 +238,7 @@ impl KeyHandler<'_> {
             return;
         }
         if let Phase::HandingOver(hand_over) = &hold.phase {
-            let HandOver { next, ran, .. } = **hand_over;
+            let HandOver { destination, ran, .. } = **hand_over;
             let claim = &entry.claim;
             // Of an unreadable claim, the token and the owner are the last readable ones. The
             // hand-over may have landed before it.
@@ -251,8 +252,8 @@ impl KeyHandler<'_> {
             }
             // The watch was faster than the acknowledgement of the write.
             let revision = claim.revision;
-            let landed =
-                claim.token == hold.token && claim.exists || !claim.exists && next == Next::Gone;
+            let landed = claim.token == hold.token && claim.exists
+                || !claim.exists && destination == Destination::Deleted;
             if landed {
                 return self.on_handed_over(now, ix, revision);
             }

@@ -67,7 +67,7 @@ pub(crate) struct Completing {
 
 /// Why a claim is given away: it decides who gets it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Why {
+pub(crate) enum HandOverReason {
     /// The application confirmed a stop that was requested for this reason.
     Stopped(StopReason),
     /// The application released the key.
@@ -79,14 +79,14 @@ pub(crate) enum Why {
 /// A claim that is being given away. Boxed: few exist at a time, and every running key has a hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct HandOver {
-    pub(crate) next: Next,
+    pub(crate) destination: Destination,
     /// The token of the run that is over.
     pub(crate) ran: Token,
     /// When the application was notified to stop, or when it stopped by itself.
-    pub(crate) told: Time,
+    pub(crate) ending_since: Time,
     /// Whether it counts against the limit of parallel moves.
     pub(crate) slot: bool,
-    pub(crate) why: Why,
+    pub(crate) reason: HandOverReason,
     /// Since when the writes have failed.
     pub(crate) unwritten: Option<Time>,
     pub(crate) write: Register,
@@ -104,15 +104,15 @@ pub(crate) struct Stop {
 
 /// What happens to a claim whose run is over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Next {
+pub(crate) enum Destination {
     /// It names the next owner.
     To(OwnerIx),
     /// It names no owner.
     Free,
     /// It is deleted: the key no longer exists.
-    Gone,
+    Deleted,
     /// It is written again with a new token: the key starts here again.
-    Again,
+    Here,
 }
 
 /// A run whose key was lost, and that is not confirmed over.
@@ -121,7 +121,7 @@ pub(crate) struct Unconfirmed {
     pub(crate) token: Token,
     /// When the application was notified to stop. For a run that was just lost, when it must be
     /// over.
-    pub(crate) told: Time,
+    pub(crate) ending_since: Time,
     /// Until when the application may still rely on the run.
     pub(crate) until: Time,
 }
@@ -131,7 +131,7 @@ pub(crate) struct Unconfirmed {
 pub(crate) struct Open {
     pub(crate) ix: KeyIx,
     pub(crate) token: Token,
-    pub(crate) told: Time,
+    pub(crate) ending_since: Time,
     /// This node no longer owns the key, or another node may own it at any moment.
     pub(crate) given: bool,
 }
@@ -364,16 +364,20 @@ impl Holds {
 
     /// The oldest open runs, at most `most`.
     pub(crate) fn open(&self, now: Time, most: usize) -> Vec<Open> {
-        let stop = |&(told, ix): &(Time, KeyIx)| {
+        let stop = |&(ending_since, ix): &(Time, KeyIx)| {
             let hold = self.table.get(ix)?;
             let given = hold.stop_until().is_some_and(|until| until <= now);
-            Some(Open { told, ix, token: hold.token, given })
+            Some(Open { ending_since, ix, token: hold.token, given })
         };
         let stopping = self.tally.stopping.iter().take(most).filter_map(stop);
-        let given =
-            self.lost().map(|(ix, run)| Open { told: run.told, ix, token: run.token, given: true });
+        let given = self.lost().map(|(ix, run)| Open {
+            ending_since: run.ending_since,
+            ix,
+            token: run.token,
+            given: true,
+        });
         let mut open: Vec<_> = stopping.chain(given).collect();
-        open.sort_unstable_by_key(|open| (open.told, open.ix));
+        open.sort_unstable_by_key(|open| (open.ending_since, open.ix));
         open.truncate(most);
         open
     }

@@ -36,8 +36,8 @@ impl KeyHandler<'_> {
             // The application gets the notification even if it was asked to stop before: the stop
             // now has a deadline.
             Phase::Running | Phase::Stopping(_) => {
-                let told = if hold.phase == Phase::Running { until } else { hold.since };
-                let run = Unconfirmed { token: hold.token, told, until };
+                let ending_since = if hold.phase == Phase::Running { until } else { hold.since };
+                let run = Unconfirmed { token: hold.token, ending_since, until };
                 self.keys.holds.set_unconfirmed(ix, Some(run));
                 if let Some(key) = self.view.keys.key(ix) {
                     self.io.push(Action::Lost(key, hold.token, reason, until));

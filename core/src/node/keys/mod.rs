@@ -16,7 +16,7 @@ mod turn;
 
 use std::collections::BTreeSet;
 
-use self::hold::{Holds, Next};
+use self::hold::{Destination, Holds};
 use self::moves::OutgoingMoves;
 use self::stops::OwnStops;
 use self::take::Takes;
@@ -65,12 +65,12 @@ impl Given {
     }
 
     /// A key was given away.
-    fn count(&mut self, now: Now, next: Next) {
+    fn count(&mut self, now: Now, destination: Destination) {
         self.note(now);
-        match next {
-            Next::To(_) => self.handed += 1,
-            Next::Free => self.freed += 1,
-            Next::Gone | Next::Again => {}
+        match destination {
+            Destination::To(_) => self.handed += 1,
+            Destination::Free => self.freed += 1,
+            Destination::Deleted | Destination::Here => {}
         }
     }
 

@@ -53,7 +53,7 @@ impl KeyHandler<'_> {
         let Some(entry) = self.view.keys.get(ix) else { return };
         let mine = entry.claim.exists && entry.claim.owner == self.session.me;
         #[cfg(test)]
-        let mine = mine || self.is_this_nodes(entry.claim.owner);
+        let mine = mine || self.is_any_own_session(entry.claim.owner);
         if mine && !entry.claim.unreadable {
             return self.adopt(now, ix);
         }
@@ -63,13 +63,13 @@ impl KeyHandler<'_> {
         if mine {
             // The last readable claim named this node. The claim may have been handed over since,
             // unseen. So this node takes the key back after the same wait as any other node.
-            return self.want(now, ix);
+            return self.queue_take(now, ix);
         }
         if !self.planner.is_orphan(self.view, ix) {
             return self.reconcile_unreadable(now, ix);
         }
         if entry.target == self.session.me {
-            self.want(now, ix);
+            self.queue_take(now, ix);
         } else if entry.target.is_some() {
             self.watch_over(now, ix);
         }
@@ -104,7 +104,7 @@ impl KeyHandler<'_> {
         if self.keys.holds.is_spent(ix, revision, token) {
             // This node ran the key or gave it away on this revision: a late write of this node may
             // still name another owner. So it first writes a new claim.
-            return self.want(now, ix);
+            return self.queue_take(now, ix);
         }
         self.start(now, ix, token, revision);
     }
@@ -122,7 +122,7 @@ impl KeyHandler<'_> {
     /// This node owns the key: notifies the application.
     pub(super) fn start(&mut self, now: Now, ix: KeyIx, token: Token, revision: Revision) {
         if token <= self.keys.holds.floor && !broken!(TokenFloor) {
-            return self.start_anew(now, ix, revision);
+            return self.rewrite_and_start(now, ix, revision);
         }
         let Some(entry) = self.view.keys.get_mut(ix) else { return };
         entry.note(Note::Pinned);
@@ -138,7 +138,7 @@ impl KeyHandler<'_> {
     /// The claim is older than the state that the view had before the log was last read again. If
     /// the log lost its tail, this claim may have been run before, here or elsewhere. So it is
     /// written again first, with a higher token.
-    fn start_anew(&mut self, now: Now, ix: KeyIx, revision: Revision) {
+    fn rewrite_and_start(&mut self, now: Now, ix: KeyIx, revision: Revision) {
         let Some(entry) = self.view.keys.get_mut(ix) else { return };
         entry.note(Note::Pinned);
         let last = entry.claim.token;

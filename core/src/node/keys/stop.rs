@@ -1,7 +1,7 @@
 //! Stopping a key, and what follows from its confirmation.
 
 use super::KeyHandler;
-use super::hold::{Phase, Stop, Unconfirmed, Why};
+use super::hold::{HandOverReason, Phase, Stop, Unconfirmed};
 use crate::edge::Action;
 use crate::edge::StopReason;
 use crate::guard::broken;
@@ -39,7 +39,7 @@ impl KeyHandler<'_> {
             && (hold.token == token || broken!(ConfirmToken))
         {
             self.keys.given.note(now);
-            self.hand_over(now, ix, Why::Stopped(stop.reason), stop.slot);
+            self.hand_over(now, ix, HandOverReason::Stopped(stop.reason), stop.slot);
         }
     }
 
@@ -61,7 +61,7 @@ impl KeyHandler<'_> {
         let Some(hold) = self.keys.holds.get(ix) else { return };
         let Phase::Stopping(stop) = hold.phase else { return };
         let Some(until) = stop.until else { return };
-        let run = Unconfirmed { token: hold.token, told: hold.since, until: now.at };
+        let run = Unconfirmed { token: hold.token, ending_since: hold.since, until: now.at };
         if until <= now.at {
             if !self.is_announced_given(now, until) {
                 return self.keys.reconcile_at(now.at + self.timing.retry, ix);
@@ -70,6 +70,6 @@ impl KeyHandler<'_> {
             return;
         }
         self.keys.holds.set_unconfirmed(ix, Some(run));
-        self.hand_over(now, ix, Why::Stopped(stop.reason), stop.slot);
+        self.hand_over(now, ix, HandOverReason::Stopped(stop.reason), stop.slot);
     }
 }

@@ -57,7 +57,8 @@ impl KeyHandler<'_> {
         let count = self.keys.holds.open_count() as u64;
         let given = self.keys.holds.given(now.at).count() as u64;
         let oldest = self.keys.holds.open(now.at, MAX_STOPS);
-        let state = (count, given, oldest.first().map_or(Time::default(), |open| open.told));
+        let state =
+            (count, given, oldest.first().map_or(Time::default(), |open| open.ending_since));
         let before = self.keys.stops.written;
         let is_known = before == Some(state) && now.at < self.keys.stops.again;
         if is_known || count == 0 && before.is_none_or(|(count, ..)| count == 0) {
@@ -69,7 +70,8 @@ impl KeyHandler<'_> {
         self.keys.stops.again = now.at + again;
         let oldest = oldest.into_iter().filter_map(|open| {
             let key = self.view.keys.key(open.ix)?;
-            let since_ms = u64::try_from(now.at.since(open.told).as_millis()).unwrap_or(u64::MAX);
+            let since_ms =
+                u64::try_from(now.at.since(open.ending_since).as_millis()).unwrap_or(u64::MAX);
             Some(OldestStop { key, token: open.token, since_ms, given: open.given })
         });
         let session = self.member.session();
@@ -99,7 +101,7 @@ impl KeyHandler<'_> {
                     self.keys.reconcile_at(made, ix);
                 }
             }
-            Some(Verdict::Ask) => {
+            Some(Verdict::MustRead) => {
                 stops.forget_written();
                 let name = RecordName::Stops(self.config.node.clone());
                 let id = self.io.read(self.view, ReadFor::Stops, &name);

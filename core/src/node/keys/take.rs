@@ -23,7 +23,7 @@ const IN_FLIGHT: usize = 1_024;
 pub(crate) struct Takes {
     /// Keys planned for this node, in memory order. The order is about the same on every node, so
     /// every node follows all claims with few cache misses.
-    wanted: BTreeSet<KeyIx>,
+    queued: BTreeSet<KeyIx>,
     /// The key that was taken last. The keys after it come next, so no key waits for ever.
     last: Option<KeyIx>,
     in_flight: usize,
@@ -31,15 +31,15 @@ pub(crate) struct Takes {
 
 impl Takes {
     pub(crate) fn clear(&mut self) {
-        self.wanted.clear();
+        self.queued.clear();
         self.in_flight = 0;
     }
 
     /// The next key to take.
     fn pop(&mut self) -> Option<KeyIx> {
-        let after = self.last.and_then(|ix| self.wanted.range((Excluded(ix), Unbounded)).next());
-        let next = after.or_else(|| self.wanted.first()).copied()?;
-        self.wanted.remove(&next);
+        let after = self.last.and_then(|ix| self.queued.range((Excluded(ix), Unbounded)).next());
+        let next = after.or_else(|| self.queued.first()).copied()?;
+        self.queued.remove(&next);
         self.last = Some(next);
         Some(next)
     }
@@ -55,17 +55,17 @@ impl Takes {
     }
 
     pub(crate) fn is_idle(&self) -> bool {
-        self.wanted.is_empty() && self.in_flight == 0
+        self.queued.is_empty() && self.in_flight == 0
     }
 }
 
 impl KeyHandler<'_> {
     /// The key is an orphan, and it is this node's turn to take it.
-    pub(super) fn want(&mut self, now: Now, ix: KeyIx) {
+    pub(super) fn queue_take(&mut self, now: Now, ix: KeyIx) {
         let Some(entry) = self.view.keys.get(ix) else { return };
         let unreadable = entry.claim.unreadable;
         if !self.keys.holds.is_unconfirmed(ix) && (!unreadable || self.unreadable_is_old(now, ix)) {
-            self.keys.takes.wanted.insert(ix);
+            self.keys.takes.queued.insert(ix);
         }
     }
 
@@ -142,17 +142,17 @@ impl KeyHandler<'_> {
             return;
         };
         #[cfg(test)]
-        if self.mistakes(now, ix, outcome) {
+        if self.mistake_outcome(now, ix, outcome) {
             return;
         }
         match verdict {
             Verdict::Landed(revision) => self.on_claim_landed(now, ix, revision),
-            Verdict::Ask => self.read_claim(ix),
+            Verdict::MustRead => self.read_claim(ix),
             Verdict::Refused(error) => {
                 // Without the permission, the node can never give its keys away. A full store has
                 // room again later: until then, running keys are better off here.
-                let matters =
-                    matches!(error, StoreError::Denied { .. }) || self.session.leaving.is_asked();
+                let matters = matches!(error, StoreError::Denied { .. })
+                    || self.session.leaving.is_requested();
                 if !matters || !self.fence_if_stuck(now, ix) {
                     self.set_register(ix, Register::Retry(now.at + self.timing.heartbeat));
                 }

@@ -11,7 +11,7 @@ use crate::view::{KeyIx, Note, OwnerIx, OwnerMap};
 
 /// The time that a planned owner gets for each claim it must write. This is more than a server
 /// needs under the load of a large group.
-const A_CLAIM: Duration = Duration::from_millis(1);
+const TIME_PER_CLAIM: Duration = Duration::from_millis(1);
 
 /// Orphans that this node expects other nodes to take.
 #[derive(Debug, Default)]
@@ -64,7 +64,7 @@ impl KeyHandler<'_> {
     /// An orphan is planned for another node. If that node does not take it, a different node must.
     pub(super) fn watch_over(&mut self, now: Now, ix: KeyIx) {
         if broken!(FallbackDelay) {
-            return self.want(now, ix);
+            return self.queue_take(now, ix);
         }
         let Some(entry) = self.view.keys.get_mut(ix) else { return };
         let target = entry.target;
@@ -75,7 +75,7 @@ impl KeyHandler<'_> {
     }
 
     fn new_turn(&self, now: Now, ix: KeyIx, target: OwnerIx) -> Watched {
-        let backlog = A_CLAIM * u32::try_from(self.planner.planned()).unwrap_or(u32::MAX);
+        let backlog = TIME_PER_CLAIM * u32::try_from(self.planner.planned()).unwrap_or(u32::MAX);
         let due = now.at + self.take_patience();
         Watched { due, round: 1, excused: due + backlog, target, ix }
     }
@@ -136,7 +136,7 @@ impl KeyHandler<'_> {
         }
         let rank = self.planner.rank(self.view, now, watched.ix, self.session.me);
         if rank.is_some_and(|rank| rank <= watched.round) && !broken!(Fallback) {
-            self.want(now, watched.ix);
+            self.queue_take(now, watched.ix);
         }
         Watched { due, round: watched.round + 1, ..watched }
     }

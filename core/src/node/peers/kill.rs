@@ -52,7 +52,7 @@ impl PeerHandler<'_> {
     /// When this node may begin to end sessions: its own lease is valid, and its watch has had no
     /// gap for one lease time.
     fn may_kill_from(&self) -> Option<Time> {
-        let whole = self.peers.whole_since + self.timing.lease;
+        let whole = self.peers.unbroken_since + self.timing.lease;
         matches!(self.session.life, Life::Active(_)).then_some(whole)
     }
 
@@ -136,8 +136,8 @@ impl PeerHandler<'_> {
             seen.killing = false;
             seen.since = now.at;
             let conflict = *outcome == Outcome::Conflict && self.watch.is_live();
-            if conflict && std::mem::replace(&mut seen.doubted, true) {
-                seen.doubted = false;
+            if conflict && std::mem::replace(&mut seen.conflicted, true) {
+                seen.conflicted = false;
                 self.io.demand(Demand::Resync("the view lacks the lease of another node"));
             }
         }

@@ -26,7 +26,7 @@ pub(crate) struct Peers {
     ring: Ring,
     /// Since when this node has seen every renewal: the log was not read again with a gap of more
     /// than a heartbeat, and the watch was never silent for half a lease.
-    whole_since: Time,
+    unbroken_since: Time,
     /// When a watch last showed something before the log was read again.
     gap_since: Option<Time>,
     seen: BTreeMap<NodeId, Seen>,
@@ -43,7 +43,7 @@ impl Peers {
     pub(crate) fn new(now: Time) -> Self {
         Self {
             ring: Ring::default(),
-            whole_since: now,
+            unbroken_since: now,
             gap_since: None,
             seen: BTreeMap::new(),
             shown: BTreeSet::new(),

@@ -23,7 +23,7 @@ pub(super) struct Seen {
     pub(super) beat: u64,
     pub(super) killing: bool,
     /// This node tried to end the lease, but found another record, which the watch has not shown.
-    pub(super) doubted: bool,
+    pub(super) conflicted: bool,
 }
 
 impl Seen {
@@ -37,7 +37,7 @@ impl Seen {
             state: LeaseState::Live,
             beat: 0,
             killing: false,
-            doubted: false,
+            conflicted: false,
         }
     }
 
@@ -67,7 +67,7 @@ impl PeerHandler<'_> {
     /// renew its lease.
     pub(crate) fn note_silence(&mut self, now: Now) {
         if self.watch.is_live() && now.at.since(self.watch.shown()) > self.timing.lease / 2 {
-            self.peers.whole_since = now.at;
+            self.peers.unbroken_since = now.at;
         }
     }
 
@@ -94,7 +94,7 @@ impl PeerHandler<'_> {
     pub(crate) fn on_leases_shown(&mut self, now: Now) {
         let gap = self.peers.gap_since.take();
         if gap.is_none_or(|since| now.at.since(since) > self.timing.heartbeat) {
-            self.peers.whole_since = now.at;
+            self.peers.unbroken_since = now.at;
         }
         let shown = std::mem::take(&mut self.peers.shown);
         for (_, (_, since)) in self.peers.awaited.iter_mut().filter(|(n, _)| !shown.contains(*n)) {
@@ -136,16 +136,16 @@ impl PeerHandler<'_> {
             return;
         }
         let lease = found.map(|f| Duration::from_millis(f.lease_ms).min(UNKNOWN_LEASE));
-        let said = self.view.members.get(node).map(Versioned::lease);
+        let of_member = self.view.members.get(node).map(Versioned::lease);
         let seen = Seen {
             revision,
             since: now.at,
-            lease: lease.or(said).unwrap_or(UNKNOWN_LEASE),
+            lease: lease.or(of_member).unwrap_or(UNKNOWN_LEASE),
             session: found.map(|f| f.session),
             state: found.map_or(LeaseState::Live, |f| f.state),
             beat: found.map_or(0, |f| f.beat),
             killing: false,
-            doubted: false,
+            conflicted: false,
         };
         let news = (seen.session, seen.state, false);
         let before = self.peers.seen.insert(node.clone(), seen);

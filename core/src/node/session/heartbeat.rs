@@ -32,7 +32,7 @@ impl SessionHandler<'_> {
 
     /// The next lease record, to replace the known one.
     pub(crate) fn lease_write(&self, state: LeaseState, beat: u64) -> Write {
-        let lease = self.session.lease().expect("only asked for while there is a lease");
+        let lease = self.session.lease().expect("only called while there is a lease");
         let record = LeaseRecord {
             session: lease.session,
             beat,
@@ -70,7 +70,7 @@ impl SessionHandler<'_> {
         match lease.write.on_wrote(id, outcome) {
             Some(Verdict::Landed(revision)) => return self.on_lease_seen(now, beat, revision),
             Some(Verdict::Refused(_)) => lease.next = now.at + retry,
-            Some(Verdict::Ask) => {
+            Some(Verdict::MustRead) => {
                 let id = self.io.read(self.view, ReadFor::OwnLease, &self.lease_name());
                 if let Some(lease) = self.session.lease_mut() {
                     lease.write = Register::Reading(id);
@@ -89,15 +89,15 @@ impl SessionHandler<'_> {
         let heartbeat = self.timing.heartbeat;
         let Some(lease) = self.session.lease_mut() else { return };
         let newest = beat == lease.beat;
-        let news = lease.proved(beat, revision);
+        let extends = lease.proved(beat, revision);
         #[cfg(test)]
-        lease.count_from_ack(news, now.at);
+        lease.count_from_ack(extends, now.at);
         if newest {
             lease.write = Register::Idle;
             lease.next = (lease.next + heartbeat).max(now.at);
         }
         self.watch.on_lease_acked(now.at, revision);
-        if !news {
+        if !extends {
             return;
         }
         if let Life::Claiming(_) = self.session.life {

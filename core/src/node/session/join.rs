@@ -27,9 +27,9 @@ impl SessionHandler<'_> {
         }
         match &self.session.life {
             Life::Opening if self.watch.is_live() => self.check_record(now),
-            Life::Checking { ask_at: Some(at) } if *at <= now.at => {
+            Life::Checking { read_at: Some(at) } if *at <= now.at => {
                 self.io.read(self.view, ReadFor::Join, &self.lease_name());
-                self.session.life = Life::Checking { ask_at: None };
+                self.session.life = Life::Checking { read_at: None };
             }
             Life::Observing { until, revision, .. } if *until <= now.at => {
                 let revision = *revision;
@@ -57,7 +57,7 @@ impl SessionHandler<'_> {
         if let Some(end) = self.incompatibility() {
             return self.end(end);
         }
-        self.session.life = Life::Checking { ask_at: Some(now.at) };
+        self.session.life = Life::Checking { read_at: Some(now.at) };
         self.drive(now);
     }
 
@@ -87,8 +87,8 @@ impl SessionHandler<'_> {
             Ok(record) => record,
             Err(error) => {
                 self.io.notice(Notice::StoreFailed { what: "read the own lease", error });
-                let ask_at = Some(now.at + self.timing.retry.max(Duration::from_millis(100)));
-                self.session.life = Life::Checking { ask_at };
+                let read_at = Some(now.at + self.timing.retry.max(Duration::from_millis(100)));
+                self.session.life = Life::Checking { read_at };
                 return;
             }
         };

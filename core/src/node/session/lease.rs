@@ -21,7 +21,7 @@ pub(crate) struct Lease {
     pub(super) beat: u64,
     /// The send time of the newest attempt known to be recorded. `None` if no attempt is known to
     /// be recorded yet.
-    good: Option<Time>,
+    proved_at: Option<Time>,
     /// The highest revision known to have held an attempt of this session.
     recorded: Revision,
     /// The revision that the newest attempt was to replace.
@@ -40,7 +40,7 @@ impl Lease {
             session,
             revision,
             beat: 0,
-            good: None,
+            proved_at: None,
             recorded: Revision::NONE,
             over: Revision::NONE,
             sent: Vec::new(),
@@ -69,16 +69,16 @@ impl Lease {
         let shown = |(sent, _): &&(u64, Time)| *sent == beat || broken!(BeatInRecord);
         let Some(&(_, at)) = self.sent.iter().rev().find(shown) else { return false };
         self.sent.retain(|(sent, _)| *sent > beat);
-        let news = self.good.is_none_or(|good| at > good);
-        self.good = self.good.max(Some(at));
-        news
+        let extends = self.proved_at.is_none_or(|proved_at| at > proved_at);
+        self.proved_at = self.proved_at.max(Some(at));
+        extends
     }
 
     /// Counts the lease from the acknowledgement if that guard is broken.
     #[cfg(test)]
-    pub(super) fn count_from_ack(&mut self, news: bool, acked: Time) {
-        if news && broken!(LeaseFromSend) {
-            self.good = Some(acked);
+    pub(super) fn count_from_ack(&mut self, extends: bool, acked: Time) {
+        if extends && broken!(LeaseFromSend) {
+            self.proved_at = Some(acked);
         }
     }
 
@@ -108,12 +108,12 @@ impl Lease {
 
     /// Whether the session has ever been recorded.
     pub(super) fn is_proved(&self) -> bool {
-        self.good.is_some()
+        self.proved_at.is_some()
     }
 
     /// From this time on, nothing is held under this lease.
     pub(crate) fn until(&self, timing: &Timing) -> Option<Time> {
-        Some(self.good? + timing.lease)
+        Some(self.proved_at? + timing.lease)
     }
 
     /// When the node reports every key as `Lost`, so that the application still has the stop

@@ -28,7 +28,7 @@ pub(crate) struct Leaving {
 }
 
 impl Leaving {
-    pub(crate) fn is_asked(&self) -> bool {
+    pub(crate) fn is_requested(&self) -> bool {
         !self.flushes.is_empty() || self.flushed || !self.cancels.is_empty()
     }
 }
@@ -36,7 +36,7 @@ impl Leaving {
 impl OwnSession {
     /// Whether a fenced node may start a new session.
     pub(super) fn may_rejoin(&self) -> bool {
-        !self.leaving.is_asked()
+        !self.leaving.is_requested()
     }
 
     /// Whether a fenced node ends as soon as no run is left.
@@ -73,7 +73,7 @@ impl SessionHandler<'_> {
     pub(crate) fn on_end_wrote(&mut self, id: WriteId, outcome: &Outcome) {
         match self.session.leaving.write.on_wrote(id, outcome) {
             Some(Verdict::Landed(_)) => self.delete_own_member(),
-            Some(Verdict::Ask | Verdict::Refused(_)) => {
+            Some(Verdict::MustRead | Verdict::Refused(_)) => {
                 let id = self.io.read(self.view, ReadFor::End, &self.lease_name());
                 self.session.leaving.write = Register::Reading(id);
             }

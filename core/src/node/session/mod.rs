@@ -30,7 +30,7 @@ pub(super) enum Life {
     /// The node waits until its view is complete.
     Opening,
     /// The node reads its own lease record from the leader at this time. `None`: the read was sent.
-    Checking { ask_at: Option<Time> },
+    Checking { read_at: Option<Time> },
     /// Another process seems to use the node's id. The node watches that session.
     Observing { revision: Revision, until: Time },
     /// The node writes its lease. It holds nothing yet.
@@ -123,12 +123,12 @@ impl OwnSession {
         self.old.push(session);
     }
 
-    /// When this component runs next. `looked` is when it ran last.
+    /// When this component runs next. `driven_at` is when it ran last.
     pub(crate) fn timeout(
         &self,
         timing: &Timing,
         member: &OwnMember,
-        looked: Time,
+        driven_at: Time,
     ) -> Option<Time> {
         let lease_at = |lease: &Lease| {
             let beat = (lease.write == Register::Idle).then_some(lease.next);
@@ -136,10 +136,10 @@ impl OwnSession {
         };
         match &self.life {
             Life::Opening | Life::Over => None,
-            Life::Checking { ask_at } => *ask_at,
+            Life::Checking { read_at } => *read_at,
             Life::Observing { until, .. } => Some(*until),
             Life::Fenced { until, rejoin } => {
-                [*until, *rejoin].into_iter().filter(|at| *at > looked).min()
+                [*until, *rejoin].into_iter().filter(|at| *at > driven_at).min()
             }
             Life::Claiming(lease) | Life::Active(lease) => lease_at(lease),
             Life::Entering(lease) => {

@@ -16,10 +16,10 @@ use crate::view::{KeyEntry, KeyIx, OwnerIx, View};
 use crate::wire::{ClaimRecord, RecordName};
 
 /// How often the node asks about the log as a whole.
-const INFO: Duration = Duration::from_secs(30);
+const INFO_INTERVAL: Duration = Duration::from_secs(30);
 
 /// How often one of this node's own claims is read, unless a heartbeat is longer.
-const CLAIM: Duration = Duration::from_millis(100);
+const CLAIM_INTERVAL: Duration = Duration::from_millis(100);
 
 /// The state of the audit.
 #[derive(Debug)]
@@ -59,18 +59,18 @@ pub(crate) struct AuditHandler<'a> {
 impl AuditHandler<'_> {
     pub(crate) fn drive(&mut self, now: Now) {
         if self.audit.info_at <= now.at {
-            self.audit.info_at = now.at + INFO;
+            self.audit.info_at = now.at + INFO_INTERVAL;
             self.io.push(Action::Info);
         }
         if self.audit.claim_at <= now.at {
-            self.audit.claim_at = now.at + CLAIM.max(self.timing.heartbeat);
+            self.audit.claim_at = now.at + CLAIM_INTERVAL.max(self.timing.heartbeat);
             if self.session.is_working(now, self.timing, self.watch) {
-                self.audit_a_claim();
+                self.audit_next_record();
             }
         }
     }
 
-    fn audit_a_claim(&mut self) {
+    fn audit_next_record(&mut self) {
         let (before, key_next) = self.audit.turn;
         let Some(ix) = before.filter(|_| key_next).or_else(|| self.keys.holds.next_after(before))
         else {
