@@ -9,7 +9,7 @@ pub(crate) enum Guard {
     // Leases, for the session that has one.
     /// Counts the lease from the acknowledgement of a renewal.
     LeaseFromSend,
-    /// Extends the lease by any attempt on its way, not by the one that the record shows.
+    /// Extends the lease by any renewal in flight, not by the one that the record shows.
     BeatInRecord,
     /// Writes heartbeats over any record.
     HeartbeatCas,
@@ -19,11 +19,11 @@ pub(crate) enum Guard {
     QuietBeforeRejoin,
     /// Ends a cancelled session while its work still runs.
     QuietBeforeEnd,
-    /// Goes on after another process took over its id.
+    /// Continues after another process took over its id.
     ReplacedIsOver,
     /// Stops its clock while the machine is suspended.
     ClockInSuspend,
-    /// Goes on although its own heartbeats do not come back.
+    /// Continues although its own heartbeats do not come back.
     Echo,
     // Leases, for observers.
     /// Waits for the length of a lease only, without rate error and grace.

@@ -3,8 +3,8 @@
 use std::ops::{Add, AddAssign, Sub};
 use std::time::Duration;
 
-/// A time on the engine's clock, in nanoseconds since an origin of its own. The clock goes on while the
-/// machine is suspended, and never goes back.
+/// A time on the engine's clock, in nanoseconds since an origin of its own. The clock continues
+/// while the machine is suspended, and never goes back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Time(pub u64);
 

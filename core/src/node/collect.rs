@@ -32,8 +32,8 @@ const PART_KEYS: usize = 1024;
 /// The highest number of parallel deletions, so that claims do not wait for them.
 const WINDOW: usize = 128;
 
-/// The pause between two steps while there are records to delete. With the window, this is about 2
-/// 500 deletions a second.
+/// The pause between two steps while there are records to delete. With the window, this is about
+/// 2,500 deletions a second.
 const BATCH_INTERVAL: Duration = Duration::from_millis(50);
 
 /// The state of the collection.

@@ -102,8 +102,8 @@ fn deal(vessels: &[Vessel], class: &Holding, after: &[u64]) -> Vec<Quota> {
     quotas
 }
 
-/// Keys on their way from nodes with too many to nodes with too few. If such nodes share no class, keys
-/// go through other nodes.
+/// Keys that move from nodes with excess keys to nodes that lack keys. If such nodes share no
+/// class, keys move through other nodes.
 #[derive(Debug)]
 struct Chains {
     classes: Vec<Holding>,
