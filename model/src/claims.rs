@@ -45,7 +45,7 @@ impl<const N: usize, const K: usize> Group<N, K> {
             || !self.keeps(Guard::TakesFromTheDead) && seems_dead(s, at, node)
             || !self.keeps(Guard::MemberIsNoProof) && is_no_member(s, at, owner)
             || !self.keeps(Guard::SnapshotIsNoCut) && is_no_member(s, at, owner)
-            || !self.keeps(Guard::LeaseIsReadInOrder) && owner.session > 1
+            || !self.keeps(Guard::OlderLeaseIsNoProof) && owner.session > 1
     }
 
     fn next_token(&self, s: &State<N, K>, key: usize, last: u8) -> u8 {

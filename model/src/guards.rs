@@ -38,9 +38,8 @@ pub enum Guard {
     /// A snapshot is complete when everything has come. Without it, and with a missing member record
     /// for a proof: when something has.
     SnapshotIsNoCut,
-    /// The lease that proves a death is shown in the order of the log, as the claim is. Without it: an
-    /// older record of another session is taken for a proof.
-    LeaseIsReadInOrder,
+    /// An older lease of another session proves nothing. Without it: it does.
+    OlderLeaseIsNoProof,
     /// A token is above the wall clock. Without it: above the last one alone.
     TokenFollowsTheClock,
     /// A claim that the node was beyond is written again before its key is started. Without it: it is
@@ -67,7 +66,7 @@ impl Guard {
         Self::OneRun,
         Self::MemberIsNoProof,
         Self::SnapshotIsNoCut,
-        Self::LeaseIsReadInOrder,
+        Self::OlderLeaseIsNoProof,
         Self::TokenFollowsTheClock,
         Self::OldClaimIsRewritten,
     ];

@@ -31,7 +31,7 @@ fn each_guard_is_needed() {
             // Two that meet a free key, so from the very beginning.
             Guard::StartsWhenRecorded => (Scope::small(), ONE_OWNER),
             Guard::StartIsCheckedWhenTaken => (Scope { queue: true, ..STEADY }, ONE_OWNER),
-            Guard::RejoinsAfterStop | Guard::LeaseIsReadInOrder => (AGAIN, ONE_OWNER),
+            Guard::RejoinsAfterStop | Guard::OlderLeaseIsNoProof => (AGAIN, ONE_OWNER),
             Guard::EndsAfterStop => (Scope { cancel: true, ..STEADY }, ONE_OWNER),
             Guard::OneRun => (AGAIN, ONE_RUN),
             Guard::MemberIsNoProof => (Scope { members: true, ..STEADY }, ONE_OWNER),

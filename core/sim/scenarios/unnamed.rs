@@ -58,11 +58,14 @@ fn a_lost_kill_of_an_unnamed_session_is_repeated() {
 }
 
 #[test]
-fn a_late_claim_of_a_session_that_was_replaced_is_taken_at_once() {
+fn an_older_lease_of_another_session_proves_nothing() {
     let (mut play, b) = worker();
     killed(&mut play, b);
     claim_of(&mut play, "a");
-    play.until(BEAT, |play| play.runs(b, "k"));
+    play.run(LEASE * 4);
+    assert_eq!(play.told(b, "k"), "", "the watch may show the lease of that session yet");
+    play.put("lease.a", Some(strange_lease(LeaseState::Live).encode()), None);
+    play.until(LEASE * 4, |play| play.runs(b, "k"));
     assert_eq!(play.reads(b, "lease.a"), 0);
 }
 

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::PeerHandler;
 use super::observe::Seen;
+use super::{Awaited, PeerHandler};
 use crate::edge::Notice;
 use crate::guard::broken;
 use crate::id::{NodeId, Revision, Session};
@@ -37,8 +37,8 @@ impl PeerHandler<'_> {
                 lease: seen.lease_of(member),
             });
         }
-        let &(awaited, since) = self.peers.awaited.get(node)?;
-        if self.peers.is_over(node, awaited) {
+        let &Awaited { session: awaited, named, since } = self.peers.awaited.get(node)?;
+        if self.peers.is_over(node, awaited, named) {
             return None;
         }
         Some(match session {

@@ -13,7 +13,7 @@ use super::io::Io;
 use super::session::OwnSession;
 use super::trust::LogWatch;
 use crate::config::Config;
-use crate::id::{NodeId, Session};
+use crate::id::{NodeId, Revision, Session};
 use crate::planner::Planner;
 use crate::time::Time;
 use crate::timing::Timing;
@@ -33,10 +33,19 @@ pub(crate) struct Peers {
     /// The nodes whose leases the snapshot has shown so far.
     shown: BTreeSet<NodeId>,
     /// Sessions that no member record names. This node waits for their end, to take their keys.
-    /// Each with the time since when no shown lease names it.
-    awaited: BTreeMap<NodeId, (Session, Time)>,
+    awaited: BTreeMap<NodeId, Awaited>,
     /// Members whose deletion is in flight.
     deleting: BTreeSet<NodeId>,
+}
+
+/// A session whose end this node waits for.
+#[derive(Debug, Clone, Copy)]
+struct Awaited {
+    session: Session,
+    /// The first revision in which this node saw it named.
+    named: Revision,
+    /// Since when no lease of it has been shown, at the earliest.
+    since: Time,
 }
 
 impl Peers {
@@ -72,7 +81,7 @@ impl Peers {
 
     /// Forgets the sessions that no record names any more.
     pub(crate) fn sweep(&mut self, named: impl Fn(&NodeId, Session) -> bool) {
-        self.awaited.retain(|node, (session, _)| named(node, *session));
+        self.awaited.retain(|node, awaited| named(node, awaited.session));
     }
 
     #[cfg(test)]

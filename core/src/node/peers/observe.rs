@@ -97,8 +97,8 @@ impl PeerHandler<'_> {
             self.peers.unbroken_since = now.at;
         }
         let shown = std::mem::take(&mut self.peers.shown);
-        for (_, (_, since)) in self.peers.awaited.iter_mut().filter(|(n, _)| !shown.contains(*n)) {
-            *since = now.at;
+        for (_, awaited) in self.peers.awaited.iter_mut().filter(|(n, _)| !shown.contains(*n)) {
+            awaited.since = now.at;
         }
         for (node, seen) in self.peers.seen.iter_mut().filter(|(node, _)| !shown.contains(*node)) {
             let member = self.view.members.get(node);
@@ -149,7 +149,9 @@ impl PeerHandler<'_> {
         };
         let news = (seen.session, seen.state, false);
         let before = self.peers.seen.insert(node.clone(), seen);
-        if before.is_none_or(|b| (b.session, b.state, b.revision == Revision::NONE) != news) {
+        if before.is_none_or(|b| (b.session, b.state, b.revision == Revision::NONE) != news)
+            || self.peers.awaited.contains_key(node)
+        {
             self.on_session_observed(node);
         }
     }

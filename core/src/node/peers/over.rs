@@ -1,14 +1,14 @@
 //! Whether a session is over. Without proof of this, no node takes its keys.
 //!
 //! **Invariant (proof of death):** only the lease record decides. A session writes its lease before
-//! its first claim, and the watch shows records in the order of the log. So when a claim names a
-//! session, the watch already shows the lease of that session or a later record: its end, or the
-//! lease of a session that replaced it. If the watch shows no readable lease, nothing is proved: a
-//! live session writes its lease again with its next heartbeat. If a later snapshot no longer shows
-//! an end, that end proves nothing about other sessions.
+//! its first claim. So the lease of another session proves that it replaced this one only if its
+//! revision is above the first record in which this node saw this session named. A lower one may be
+//! older: a watch skips superseded records, so it may show a claim before the lease that its session
+//! has renewed since. If the watch shows no readable lease, nothing is proved: a live session writes
+//! its lease again with its next heartbeat.
 
 use super::observe::Seen;
-use super::{PeerHandler, Peers};
+use super::{Awaited, PeerHandler, Peers};
 use crate::guard::broken;
 use crate::id::{NodeId, Revision, Session};
 use crate::time::Now;
@@ -18,10 +18,10 @@ use crate::wire::LeaseState;
 
 impl Peers {
     /// Whether the node's lease proves that this session of the node is over.
-    pub(super) fn is_over(&self, node: &NodeId, session: Session) -> bool {
+    pub(super) fn is_over(&self, node: &NodeId, session: Session, named: Revision) -> bool {
         let Some(seen) = self.seen.get(node) else { return broken!(AbsentIsNotDead) };
         match seen.session {
-            Some(found) if found != session => seen.revision != Revision::NONE,
+            Some(found) if found != session => seen.revision > named,
             Some(_) => seen.state != LeaseState::Live,
             None => broken!(AbsentIsNotDead),
         }
@@ -41,13 +41,13 @@ impl PeerHandler<'_> {
             let renewed = self.session.lease().is_some_and(|l| l.recorded() > entry.named);
             return owner != self.session.me && renewed;
         }
-        if self.peers.is_over(&entry.node, entry.session) {
+        if self.peers.is_over(&entry.node, entry.session, entry.named) {
             return true;
         }
-        let (node, session) = (entry.node.clone(), entry.session);
+        let (node, session, named) = (entry.node.clone(), entry.session, entry.named);
         self.peers.seen.entry(node.clone()).or_insert_with(|| Seen::absent(now.at, UNKNOWN_LEASE));
-        if self.peers.awaited.get(&node).is_none_or(|(known, _)| *known != session) {
-            self.peers.awaited.insert(node, (session, now.at));
+        if self.peers.awaited.get(&node).is_none_or(|known| known.session != session) {
+            self.peers.awaited.insert(node, Awaited { session, named, since: now.at });
         }
         false
     }
@@ -56,15 +56,13 @@ impl PeerHandler<'_> {
     /// sessions may be taken.
     pub(super) fn on_session_observed(&mut self, node: &NodeId) {
         let owners = self.view.owners.iter().filter(|(_, owner)| owner.node == *node);
-        for (_, owner) in owners.filter(|(_, owner)| self.peers.is_over(node, owner.session)) {
+        for (_, owner) in
+            owners.filter(|(_, owner)| self.peers.is_over(node, owner.session, owner.named))
+        {
             self.planner.mark_dirty(owner.keys.iter().copied());
         }
-        if self
-            .peers
-            .awaited
-            .get(node)
-            .is_some_and(|(session, _)| self.peers.is_over(node, *session))
-        {
+        let awaited = self.peers.awaited.get(node);
+        if awaited.is_some_and(|a| self.peers.is_over(node, a.session, a.named)) {
             self.peers.awaited.remove(node);
         }
     }
