@@ -130,6 +130,18 @@ fn a_failed_read_of_a_hidden_key_is_repeated() {
 }
 
 #[test]
+fn a_failed_read_of_a_hidden_key_deletes_nothing() {
+    let (mut play, a) = alone();
+    play.players[a].hidden.insert("key.k".into());
+    play.once(a, Verb::Read, "key.k", Fate::Lost);
+    play.break_watches(a);
+    play.run(LEASE * 2);
+    assert_eq!(play.told(a, "k"), "+");
+    assert!(play.record("key.k").is_some_and(|record| record.value.is_some()));
+    assert!(play.writes(a, "key.k").is_empty(), "no read of it says that its time is over");
+}
+
+#[test]
 fn a_resync_moves_nothing() {
     let (mut play, a, b) = sharing();
     for place in [a, b] {

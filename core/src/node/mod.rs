@@ -162,6 +162,7 @@ impl Node {
     /// Sets every timer from the current state. So no timer is forgotten, and none stays set
     /// without a reason.
     fn set_timers(&mut self) {
+        let driven_at = self.driven_at;
         let timers = [
             (Timer::Plan, self.planner.next()),
             (Timer::Watch, self.watch_timeout()),
@@ -169,7 +170,7 @@ impl Node {
             (Timer::Key, self.keys.next()),
             (Timer::Audit, self.audit.timeout(self.session.me)),
             (Timer::Session, self.session.timeout(&self.timing, &self.member, self.driven_at)),
-            (Timer::Peers, self.peers().timeout()),
+            (Timer::Peers, self.peers().timeout(driven_at)),
             (Timer::Member, self.member().timeout()),
             (Timer::Drain, self.keys.moves.timeout()),
             (Timer::Collection, self.collector.timeout(&self.view, self.session.me)),

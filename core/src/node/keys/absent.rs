@@ -144,6 +144,27 @@ impl KeyHandler<'_> {
         self.keys.expiry.set(ix, Some(again));
     }
 
+    /// Reads the record of a key again after some time. That time is no end of the key: a key whose
+    /// time to live has passed is deleted.
+    fn ask_again(&mut self, now: Now, ix: KeyIx, known: Revision) {
+        let again = now.at + Duration::from_secs(1).max(self.timing.heartbeat);
+        self.keys.holds.set_asked(ix, Some((known, again)));
+        self.keys.reconcile_at(again, ix);
+    }
+
+    /// The time of [`ask_again`](Self::ask_again) may have come.
+    pub(super) fn drive_asked(&mut self, now: Now, ix: KeyIx) {
+        let Some((known, at)) = self.keys.holds.asked(ix) else { return };
+        if at > now.at {
+            return;
+        }
+        self.keys.holds.set_asked(ix, None);
+        let same = self.view.keys.get(ix).is_some_and(|entry| entry.announced == known);
+        if let Some(key) = self.view.keys.key(ix).filter(|_| same) {
+            self.io.read(self.view, ReadFor::KeyGone(ix, known), &RecordName::Key(key));
+        }
+    }
+
     /// The leader's answer about a key that seems to be gone. It is ignored if the key was
     /// announced again after the read was sent.
     pub(crate) fn on_key_gone_read(
@@ -157,10 +178,10 @@ impl KeyHandler<'_> {
         let hash = entry.hash;
         let back = |record: &Record| self.view.manifests.is_superseded(hash, record.revision);
         match answer {
-            Err(_) => self.check_later(now, ix),
+            Err(_) => self.ask_again(now, ix, known),
             // The answer of a deposed leader, which does not have the newest records.
             Ok(Some(record)) if record.revision < known && !back(&record) => {
-                self.check_later(now, ix);
+                self.ask_again(now, ix, known);
             }
             Ok(Some(record)) if record.value.is_some() && !back(&record) => {
                 let ends = record.expires_in.map(|left| now.at + left);

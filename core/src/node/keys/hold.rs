@@ -162,6 +162,8 @@ struct Notes {
     unreadable: Option<(Revision, Time)>,
     /// Whether a deletion of its stale claim is in flight.
     deleting: bool,
+    /// When the key's record, last known at this revision, is read again from the leader.
+    asked: Option<(Revision, Time)>,
 }
 
 impl Notes {
@@ -314,6 +316,15 @@ impl Holds {
         self.retain(|ix, notes| {
             notes.unreadable.take_if(|_| !is_unreadable(ix));
         });
+    }
+
+    /// When the key's record is read again, and the revision at which it was known.
+    pub(crate) fn asked(&self, ix: KeyIx) -> Option<(Revision, Time)> {
+        self.notes.get(&ix)?.asked
+    }
+
+    pub(crate) fn set_asked(&mut self, ix: KeyIx, asked: Option<(Revision, Time)>) {
+        self.note(ix, |notes| notes.asked = asked);
     }
 
     /// Records that the deletion of a stale claim is in flight, or has an outcome. Returns whether

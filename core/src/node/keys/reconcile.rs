@@ -38,6 +38,7 @@ impl KeyHandler<'_> {
 
     /// A timer of this key is due.
     pub(super) fn on_later(&mut self, now: Now, ix: KeyIx) {
+        self.drive_asked(now, ix);
         if let Some(hold) = self.keys.holds.get_mut(ix)
             && let Some(Register::Retry(at)) = hold.register_mut()
             && *at <= now.at

@@ -186,12 +186,15 @@ impl PeerHandler<'_> {
         self.view.leases.retain(|node, _| *node == self.config.node || seen.contains_key(node));
     }
 
-    pub(crate) fn timeout(&self) -> Option<Time> {
+    /// When the peers are driven next. `driven_at` is when they were driven last: a lease that was
+    /// late then has no effect again.
+    pub(crate) fn timeout(&self, driven_at: Time) -> Option<Time> {
         if !self.watch.is_live() {
             return None;
         }
         let times = self.peers.judged().flat_map(|(node, seen)| {
             let late = self.peers.ring.is_large().then_some(seen.since + seen.lease / 3);
+            let late = late.filter(|at| *at > driven_at);
             [self.kill_at(node, seen), self.deletion_at(node, seen), late]
         });
         times.flatten().min()

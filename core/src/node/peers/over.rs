@@ -46,8 +46,12 @@ impl PeerHandler<'_> {
         }
         let (node, session, named) = (entry.node.clone(), entry.session, entry.named);
         self.peers.seen.entry(node.clone()).or_insert_with(|| Seen::absent(now.at, UNKNOWN_LEASE));
-        if self.peers.awaited.get(&node).is_none_or(|known| known.session != session) {
-            self.peers.awaited.insert(node, Awaited { session, named, since: now.at });
+        // Of several sessions of a node, it waits for the one that was named last: what proves that
+        // one over proves it of the others.
+        let fresh = Awaited { session, named, since: now.at };
+        let awaited = self.peers.awaited.entry(node).or_insert(fresh);
+        if awaited.named < named {
+            *awaited = Awaited { since: awaited.since, ..fresh };
         }
         false
     }
