@@ -3,7 +3,7 @@
 use super::casts::{KEYS, sharing};
 use super::fate::{Fate, Verb};
 use super::play::Play;
-use super::{BEAT, LEASE};
+use super::{BEAT, LEASE, MS};
 use crate::edge::Notice;
 use crate::id::{NodeId, Revision, Session, Token};
 use crate::timing::{UNKNOWN_LEASE, observed};
@@ -53,6 +53,20 @@ fn a_late_member_deletion_does_not_delete_the_next_session() {
     play.run(BEAT);
     assert_eq!(play.record("member.a"), member);
     play.until_running(&KEYS);
+}
+#[test]
+fn an_absent_own_lease_is_judged_by_a_complete_view_only() {
+    let (mut play, a, _) = sharing();
+    play.rule(a, Verb::Write, "lease.a", Fate::Held);
+    play.put("lease.a", None, None);
+    let twin = play.start("a");
+    play.once(twin, Verb::Read, "lease.a", Fate::Held);
+    play.until(BEAT, |play| play.reads(twin, "lease.a") == 1);
+    play.players[twin].pace = MS * 100;
+    play.break_watches(twin);
+    play.land(twin);
+    play.run(MS * 50);
+    assert!(play.writes(twin, "lease.a").is_empty(), "the member record names a session");
 }
 #[test]
 fn a_session_without_records_is_observed_for_the_longest_lease() {

@@ -53,7 +53,13 @@ impl SessionHandler<'_> {
         }
     }
 
+    /// Checks the group and the own lease record, with a complete view: an incomplete one lacks the
+    /// protocol of the group, and the member record that names a session of this id.
     pub(crate) fn check_record(&mut self, now: Now) {
+        if !self.watch.is_live() {
+            self.session.life = Life::Opening;
+            return;
+        }
         if let Some(end) = self.incompatibility() {
             return self.end(end);
         }
@@ -81,6 +87,11 @@ impl SessionHandler<'_> {
     /// The leader's answer to the read of this node's own lease record.
     pub(crate) fn on_join_read(&mut self, now: Now, answer: Result<Option<Record>, StoreError>) {
         if !matches!(self.session.life, Life::Checking { .. }) {
+            return;
+        }
+        if !self.watch.is_live() {
+            // The answer is judged with the view; it is read again when the view is complete.
+            self.session.life = Life::Opening;
             return;
         }
         let record = match answer {
