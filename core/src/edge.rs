@@ -235,6 +235,8 @@ pub enum Notice {
     Killed {
         /// The node of that session.
         node: NodeId,
+        /// How many keys it had by its last heartbeat, if this node knows that record.
+        held: Option<u64>,
     },
     /// The store refused or failed an operation. The core tries again.
     StoreFailed {

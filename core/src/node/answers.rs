@@ -66,8 +66,8 @@ impl Node {
                 self.session().on_own_member_gone(id);
             }
             WriteFor::MemberGone(node) => self.peers().on_member_gone_wrote(now, &node),
-            WriteFor::Kill(node, session) => {
-                self.peers().on_kill_wrote(now, &node, session, outcome);
+            WriteFor::Kill(node, session, held) => {
+                self.peers().on_kill_wrote(now, &node, (session, held), outcome);
             }
             WriteFor::Stops => self.keys().on_stops_wrote(now, id, outcome),
             WriteFor::Claim(ix) => self.keys().on_claim_wrote(now, ix, id, outcome),

@@ -23,7 +23,8 @@ pub(super) enum WriteFor {
     /// This node's own unconfirmed stops.
     Stops,
     /// Ends another node's session.
-    Kill(NodeId, Session),
+    /// The number is how many keys the session had by its last heartbeat, if that is known.
+    Kill(NodeId, Session, Option<u64>),
     /// A key's claim.
     Claim(KeyIx),
     /// Deletes a claim that no node needs.

@@ -9,6 +9,8 @@ pub struct Numbers {
     pub unowned: u64,
     /// How many revisions the view is behind this node's newest heartbeat.
     pub view_lag: u64,
+    /// Whether this node is the first member by id. That one reports what concerns the whole group.
+    pub is_first: bool,
 }
 
 impl Node {
@@ -17,6 +19,7 @@ impl Node {
         Numbers {
             unowned: (self.planner.unowned(&self.view) + self.stopped()) as u64,
             view_lag: self.watch.newest_missing().0.saturating_sub(self.view.seen.0),
+            is_first: self.view.members.keys().next() == Some(&self.config.node),
         }
     }
 

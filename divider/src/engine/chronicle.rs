@@ -3,7 +3,7 @@
 //! An event is appended by one node: a join, a fence, a drain or an end by the node itself, a death by
 //! the node that ended the session, and what concerns the whole group by the member with the lowest id.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::VecDeque;
 use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,10 +13,11 @@ use futures_util::future::BoxFuture;
 use tokio::time::Instant;
 
 use crate::id::NodeId;
-use crate::store::{Change, Record, Store, StoreError};
-use divider_core::edge::{Input, Notice};
+use crate::store::{Store, StoreError};
+use divider_core::edge::Notice;
+use divider_core::node::Numbers;
 use divider_core::time::Time;
-use divider_core::wire::{HistoryEntry, HistoryKind, LeaseRecord, LeaseState, Named};
+use divider_core::wire::{HistoryEntry, HistoryKind};
 
 /// Appends entries one after another, and never holds the node up.
 pub(super) struct Chronicle {
@@ -35,9 +36,6 @@ pub(super) struct Chronicle {
     /// The user may not append.
     denied: bool,
     has_joined: bool,
-    members: BTreeSet<NodeId>,
-    /// How many keys each node had by its newest heartbeat.
-    held: BTreeMap<NodeId, u64>,
     orphans: Orphans,
 }
 
@@ -80,45 +78,7 @@ impl Chronicle {
             timeouts: 0,
             denied: false,
             has_joined: false,
-            members: BTreeSet::new(),
-            held: BTreeMap::new(),
             orphans: Orphans::default(),
-        }
-    }
-
-    /// Sees who is a member, and how many keys each node has.
-    pub(super) fn on_input(&mut self, input: &Input) {
-        let Input::Change(_, Change::Record(record)) = input else { return };
-        if record.name.starts_with("member.") {
-            self.on_member(record);
-        } else if record.name.starts_with("lease.") {
-            self.on_lease(record);
-        }
-    }
-
-    fn on_member(&mut self, record: &Record) {
-        let Ok(Named::Member(node)) = Named::read(&record.name) else { return };
-        if record.value.is_some() {
-            self.members.insert(node);
-        } else {
-            self.members.remove(&node);
-            self.held.remove(&node);
-        }
-    }
-
-    fn on_lease(&mut self, record: &Record) {
-        let (Ok(Named::Lease(node)), Some(value)) = (Named::read(&record.name), &record.value)
-        else {
-            return;
-        };
-        if node == self.node {
-            return;
-        }
-        match LeaseRecord::decode(value) {
-            Ok(lease) if lease.state == LeaseState::Live => {
-                self.held.insert(node, lease.held);
-            }
-            _ => {}
         }
     }
 
@@ -133,10 +93,9 @@ impl Chronicle {
                 let fenced = self.own(HistoryKind::Fenced).by("", *why);
                 self.add(&fenced.with_keys(Some(*held)));
             }
-            Notice::Killed { node } => {
+            Notice::Killed { node, held } => {
                 let died = HistoryEntry::new(HistoryKind::Died).of(node);
-                let keys = self.held.get(node).copied();
-                self.add(&died.by(self.node.as_str(), "").with_keys(keys));
+                self.add(&died.by(self.node.as_str(), "").with_keys(*held));
             }
             Notice::Drained { handed, freed } => {
                 let reason = match freed {
@@ -155,7 +114,8 @@ impl Chronicle {
     }
 
     /// Looks at how many keys have no owner.
-    pub(super) fn on_unowned(&mut self, now: Time, unowned: u64) {
+    pub(super) fn on_numbers(&mut self, now: Time, numbers: Numbers) {
+        let Numbers { unowned, is_first, .. } = numbers;
         if unowned == 0 {
             self.orphans.since = None;
             if std::mem::take(&mut self.orphans.told) {
@@ -164,7 +124,6 @@ impl Chronicle {
             return;
         }
         let since = *self.orphans.since.get_or_insert(now);
-        let is_first = self.members.first() == Some(&self.node);
         if is_first && !self.orphans.told && now.since(since) >= LASTING {
             self.orphans.told = true;
             let lasting = HistoryEntry::new(HistoryKind::OrphansLasting);
@@ -258,20 +217,13 @@ mod tests {
     use super::*;
     use crate::id::GroupName;
     use crate::store::{HistoryStart, MemoryStore};
-    use divider_core::edge::WatchId;
 
     fn node(id: &str) -> NodeId {
         NodeId::new(id).expect(id)
     }
 
-    fn chronicle(store: &MemoryStore, id: &str, members: &[&str]) -> Chronicle {
-        let mut chronicle = Chronicle::new(Arc::new(store.clone()), node(id));
-        for (member, revision) in members.iter().zip(1..) {
-            let name = format!("member.{member}");
-            let record = Record::new(name, crate::id::Revision(revision), Some(Bytes::new()));
-            chronicle.on_input(&Input::Change(WatchId(1), Change::Record(record)));
-        }
-        chronicle
+    fn chronicle(store: &MemoryStore, id: &str) -> Chronicle {
+        Chronicle::new(Arc::new(store.clone()), node(id))
     }
 
     fn at(seconds: u64) -> Time {
@@ -287,13 +239,14 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn one_node_tells_of_orphans_that_last() {
+    async fn one_node_reports_orphans_that_last() {
         let store = MemoryStore::new(GroupName::new("g").expect("legal"));
-        for id in ["w1", "w2"] {
-            let mut chronicle = chronicle(&store, id, &["w1", "w2"]);
+        for (id, is_first) in [("w1", true), ("w2", false)] {
+            let mut chronicle = chronicle(&store, id);
             for (seconds, unowned) in [(0, 3), (20, 2), (25, 0), (40, 5), (69, 5), (70, 5), (99, 0)]
             {
-                chronicle.on_unowned(at(seconds), unowned);
+                let numbers = Numbers { unowned, is_first, ..Numbers::default() };
+                chronicle.on_numbers(at(seconds), numbers);
             }
             chronicle.end(None).await;
         }
@@ -304,7 +257,7 @@ mod tests {
     #[tokio::test]
     async fn what_waits_is_bounded_and_keeps_its_order() {
         let store = MemoryStore::new(GroupName::new("g").expect("legal"));
-        let mut chronicle = chronicle(&store, "w1", &["w1"]);
+        let mut chronicle = chronicle(&store, "w1");
         for _ in 0..200 {
             chronicle.on_notice(&Notice::LogLost);
         }

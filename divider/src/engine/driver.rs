@@ -125,7 +125,6 @@ impl<C: Core> Driver<C> {
 
     fn drive_inputs(&mut self, now: Now, inputs: Vec<Input>) {
         for input in inputs {
-            self.chronicle.on_input(&input);
             if let Input::Info(Ok(info)) = &input {
                 self.reporter.on_info(info);
             }
@@ -208,7 +207,7 @@ impl<C: Core> Driver<C> {
         if now >= self.numbers_at {
             self.numbers_at = now + self.nap;
             let numbers = self.core.numbers();
-            self.chronicle.on_unowned(now, numbers.unowned);
+            self.chronicle.on_numbers(now, numbers);
             self.reporter.measure(now, numbers);
         }
     }

@@ -65,7 +65,7 @@ impl Reporter {
                 self.failures.over(now, WATCH);
                 tracing::info!(?after, keys, "view complete");
             }
-            Notice::Killed { node } => {
+            Notice::Killed { node, .. } => {
                 tracing::warn!(dead = %node, "ended the session of a node without heartbeats");
             }
             Notice::StoreFailed { what, error } => {

@@ -74,11 +74,13 @@ impl PeerHandler<'_> {
     pub(super) fn kill(&mut self, node: &NodeId) {
         let Some(seen) = self.peers.seen.get(node) else { return };
         let Some(Suspect { session, lease, .. }) = self.suspect(node, seen) else { return };
+        let last = self.view.leases.get(node).filter(|last| last.record.session == session);
+        let held = last.map(|last| last.record.held);
         let write = self.dead_write(node, session, seen.revision, lease);
         if let Some(seen) = self.peers.seen.get_mut(node) {
             seen.killing = true;
         }
-        self.io.write(self.view, WriteFor::Kill(node.clone(), session), write);
+        self.io.write(self.view, WriteFor::Kill(node.clone(), session, held), write);
     }
 
     /// The record of the end of a session that was not renewed.
@@ -113,11 +115,11 @@ impl PeerHandler<'_> {
         &mut self,
         now: Now,
         node: &NodeId,
-        session: Session,
+        (session, held): (Session, Option<u64>),
         outcome: &Outcome,
     ) {
         if let Outcome::Acked(revision) = outcome {
-            self.io.notice(Notice::Killed { node: node.clone() });
+            self.io.notice(Notice::Killed { node: node.clone(), held });
             // The watch may have shown a later record already.
             if let Some(seen) = self.peers.seen.get_mut(node).filter(|s| s.revision < *revision) {
                 seen.revision = *revision;
