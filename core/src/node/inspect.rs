@@ -32,8 +32,8 @@ impl Node {
             writes: self.io.writes.len(),
             reads: self.io.reads.len(),
             later: self.keys.waiting(),
-            unconfirmed: self.keys.holds.sizes().0,
-            spent: self.keys.holds.sizes().1,
+            unconfirmed: self.keys.holds.notes.sizes().0,
+            spent: self.keys.holds.notes.sizes().1,
             owners: self.view.owners.count(),
             awaited: self.peers.awaited(),
         }

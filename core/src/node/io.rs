@@ -90,6 +90,25 @@ impl WriteFor {
             | Self::Probe => None,
         }
     }
+
+    /// The kind of operation, for log lines and metrics.
+    pub(super) fn what(&self) -> &'static str {
+        match self {
+            Self::Lease(_) => "renew the lease",
+            Self::End => "end the lease",
+            Self::Member => "write the member record",
+            Self::MemberGone(_) => "delete the member record of an ended session",
+            Self::Stops => "write the unconfirmed stops",
+            Self::Kill(..) => "end an expired session",
+            Self::Claim(_) => "write a claim",
+            Self::Complete(_) => "delete a completed key",
+            Self::StaleClaim(_) => "delete the claim of a deleted key",
+            Self::Expire(..) => "delete an expired key",
+            Self::Collect(_) => "delete an obsolete record",
+            Self::Manifest(_) => "write a manifest",
+            Self::Probe => "test the right to write a record",
+        }
+    }
 }
 
 impl ReadFor {
@@ -216,25 +235,4 @@ impl KeyRef {
 /// The revision of a record that was read, or [`Revision::NONE`] if there is no record.
 pub(super) fn answer_revision(answer: Option<&Record>) -> Revision {
     answer.map_or(Revision::NONE, |record| record.revision)
-}
-
-impl WriteFor {
-    /// The kind of operation, for log lines and metrics.
-    pub(super) fn what(&self) -> &'static str {
-        match self {
-            Self::Lease(_) => "renew the lease",
-            Self::End => "end the lease",
-            Self::Member => "write the member record",
-            Self::MemberGone(_) => "delete the member record of an ended session",
-            Self::Stops => "write the unconfirmed stops",
-            Self::Kill(..) => "end an expired session",
-            Self::Claim(_) => "write a claim",
-            Self::Complete(_) => "delete a completed key",
-            Self::StaleClaim(_) => "delete the claim of a deleted key",
-            Self::Expire(..) => "delete an expired key",
-            Self::Collect(_) => "delete an obsolete record",
-            Self::Manifest(_) => "write a manifest",
-            Self::Probe => "test the right to write a record",
-        }
-    }
 }

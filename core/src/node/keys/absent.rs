@@ -148,17 +148,17 @@ impl KeyHandler<'_> {
     /// time to live has passed is deleted.
     fn ask_again(&mut self, now: Now, ix: KeyIx, known: Revision) {
         let again = now.at + Duration::from_secs(1).max(self.timing.heartbeat);
-        self.keys.holds.set_asked(ix, Some((known, again)));
+        self.keys.holds.notes.set_asked(ix, Some((known, again)));
         self.keys.reconcile_at(again, ix);
     }
 
     /// The time of [`ask_again`](Self::ask_again) may have come.
     pub(super) fn drive_asked(&mut self, now: Now, ix: KeyIx) {
-        let Some((known, at)) = self.keys.holds.asked(ix) else { return };
+        let Some((known, at)) = self.keys.holds.notes.asked(ix) else { return };
         if at > now.at {
             return;
         }
-        self.keys.holds.set_asked(ix, None);
+        self.keys.holds.notes.set_asked(ix, None);
         let same = self.view.keys.get(ix).is_some_and(|entry| entry.announced == known);
         if let Some(key) = self.view.keys.key(ix).filter(|_| same) {
             self.io.read(self.view, ReadFor::KeyGone(ix, known), &RecordName::Key(key));

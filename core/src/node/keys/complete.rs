@@ -90,8 +90,7 @@ impl KeyHandler<'_> {
         id: WriteId,
         outcome: &Outcome,
     ) {
-        let Some(hold) = self.keys.holds.get_mut(ix) else { return };
-        match hold.register_mut().and_then(|write| write.on_wrote(id, outcome)) {
+        match self.keys.holds.on_wrote(ix, id, outcome) {
             Some(Verdict::Landed(revision)) => self.on_completed(now, ix, revision),
             Some(Verdict::Refused(error)) => {
                 self.complete_failed(now, ix, Some(error), self.timing.heartbeat);
@@ -151,10 +150,10 @@ impl KeyHandler<'_> {
         id: ReadId,
         answer: Result<Option<Record>, StoreError>,
     ) {
-        let Some(hold) = self.keys.holds.get_mut(ix) else { return };
-        if !hold.register_mut().is_some_and(|write| write.on_read(id)) {
+        if !self.keys.holds.on_read(ix, id) {
             return;
         }
+        let Some(hold) = self.keys.holds.get(ix) else { return };
         let Phase::Completing(completing) = &hold.phase else { return };
         let announced = completing.announced;
         match answer {

@@ -213,7 +213,7 @@ impl KeyHandler<'_> {
         if destination == Destination::Here {
             self.free_slot(ix);
             self.planner.unpledge(self.view, now, ix);
-            if self.keys.holds.is_unconfirmed(ix) {
+            if self.keys.holds.notes.is_unconfirmed(ix) {
                 self.return_unrun(now, ix, token, revision);
             } else {
                 self.start_own(now, ix, token, revision);

@@ -1,24 +1,13 @@
-//! What this node does with a key: at most one thing at a time.
-//!
-//! A claim that names this session is started as it is, unless one of the following prevents it.
-//! Each one protects against one way in which an earlier write, run or owner can come back:
-//!
-//! | | remembers | so that | until |
-//! |---|---|---|---|
-//! | [`Unconfirmed`] | a run that was lost, or handed over unconfirmed | a key has one run here at a time | the application confirms it |
-//! | [`Spent`] | the claims of a key that were run or given away here | a late write of this node that names another owner cannot replace a running claim | the key starts on another claim, or the session ends |
-//! | [`Holds::floor`] | the highest token before the log was last read again | a claim that came back after the log lost its tail is first written again, with a higher token | the log is read again |
-//! | `Notes::unreadable` | since when the claim has been unreadable | no node takes a key that its last owner may still hold | the claim can be read |
-//! | `Notes::deleting` | that a deletion of the claim is in flight | there is one deletion at a time | the deletion has an outcome |
+//! What this node does with a key: at most one thing at a time. What it remembers of keys beside that is
+//! in [`notes`](super::notes).
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 
-use crate::edge::RequestId;
-use crate::edge::StopReason;
-use crate::guard::broken;
+use super::notes::KeyNotes;
+use crate::edge::{ReadId, RequestId, StopReason, WriteId};
 use crate::id::{Revision, Token};
-use crate::log::StoreError;
-use crate::node::register::Register;
+use crate::log::{Outcome, StoreError};
+use crate::node::register::{Register, Verdict};
 use crate::time::Time;
 use crate::view::{KeyIx, KeyTable, OwnerIx};
 
@@ -115,17 +104,6 @@ pub(crate) enum Destination {
     Here,
 }
 
-/// A run whose key was lost, and that is not confirmed over.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Unconfirmed {
-    pub(crate) token: Token,
-    /// When the application was notified to stop. For a run that was just lost, when it must be
-    /// over.
-    pub(crate) ending_since: Time,
-    /// Until when the application may still rely on the run.
-    pub(crate) until: Time,
-}
-
 /// A run that the application was notified to end, and that is not confirmed over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Open {
@@ -136,42 +114,6 @@ pub(crate) struct Open {
     pub(crate) given: bool,
 }
 
-/// Claims of a key that were run or given away here. They are not started as they are: a late write
-/// of this node that names another owner may replace one of them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Spent {
-    /// Every claim up to this revision.
-    pub(crate) revision: Revision,
-    /// The token of the claim that was run. If the log lost its tail, this claim may have another
-    /// revision.
-    pub(crate) ran: Token,
-}
-
-impl Spent {
-    fn covers(self, revision: Revision, token: Token) -> bool {
-        revision <= self.revision || token == self.ran
-    }
-}
-
-/// Temporary facts about one key, held or not.
-#[derive(Debug, Default, PartialEq, Eq)]
-struct Notes {
-    unconfirmed: Option<Unconfirmed>,
-    spent: Option<Spent>,
-    /// Since when the claim at this revision has been unreadable.
-    unreadable: Option<(Revision, Time)>,
-    /// Whether a deletion of its stale claim is in flight.
-    deleting: bool,
-    /// When the key's record, last known at this revision, is read again from the leader.
-    asked: Option<(Revision, Time)>,
-}
-
-impl Notes {
-    fn is_empty(&self) -> bool {
-        *self == Self::default()
-    }
-}
-
 /// The keys that this node owns, takes or gives away, and temporary facts about keys.
 #[derive(Debug, Default)]
 pub(crate) struct Holds {
@@ -179,9 +121,7 @@ pub(crate) struct Holds {
     /// Counts of the holds.
     tally: Tally,
     /// Temporary facts about keys, held or not.
-    notes: HashMap<KeyIx, Notes>,
-    /// The number of keys with an unconfirmed run.
-    unconfirmed: usize,
+    pub(crate) notes: KeyNotes,
     /// The highest known token when the log was last read again. No claim at or below it is started
     /// as it is.
     pub(crate) floor: Token,
@@ -227,6 +167,22 @@ impl Holds {
         }
     }
 
+    /// What the outcome of a write says, if it is the write that is in flight for this key.
+    pub(crate) fn on_wrote<'a>(
+        &mut self,
+        ix: KeyIx,
+        id: WriteId,
+        outcome: &'a Outcome,
+    ) -> Option<Verdict<'a>> {
+        self.table.get_mut(ix)?.register_mut()?.on_wrote(id, outcome)
+    }
+
+    /// Whether this is the read that this key waits for.
+    pub(crate) fn on_read(&mut self, ix: KeyIx, id: ReadId) -> bool {
+        let register = self.table.get_mut(ix).and_then(Hold::register_mut);
+        register.is_some_and(|write| write.on_read(id))
+    }
+
     pub(crate) fn remove(&mut self, ix: KeyIx) -> Option<Hold> {
         let hold = self.table.remove(ix)?;
         self.tally.leave(ix, &hold);
@@ -256,99 +212,6 @@ impl Holds {
         self.table.iter().filter(kept).count()
     }
 
-    /// Whether the key has an unconfirmed run although this node no longer owns it. Until that run
-    /// is confirmed over, the key does not start here.
-    pub(crate) fn is_unconfirmed(&self, ix: KeyIx) -> bool {
-        self.unconfirmed(ix).is_some() && !broken!(OneRun)
-    }
-
-    /// The unconfirmed run of a key that this node no longer owns.
-    pub(crate) fn unconfirmed(&self, ix: KeyIx) -> Option<Unconfirmed> {
-        self.notes.get(&ix)?.unconfirmed
-    }
-
-    /// Whether every run of a lost key is confirmed over.
-    pub(crate) fn is_all_confirmed(&self) -> bool {
-        self.unconfirmed == 0
-    }
-
-    pub(crate) fn set_unconfirmed(&mut self, ix: KeyIx, run: Option<Unconfirmed>) {
-        let before = self.note(ix, |notes| std::mem::replace(&mut notes.unconfirmed, run));
-        self.unconfirmed += usize::from(run.is_some());
-        self.unconfirmed -= usize::from(before.is_some());
-    }
-
-    /// Whether a claim was run or given away here. Such a claim is not started as it is.
-    pub(crate) fn is_spent(&self, ix: KeyIx, revision: Revision, token: Token) -> bool {
-        let spent = self.notes.get(&ix).and_then(|notes| notes.spent);
-        spent.is_some_and(|spent| spent.covers(revision, token))
-    }
-
-    pub(crate) fn set_spent(&mut self, ix: KeyIx, spent: Spent) {
-        self.note(ix, |notes| notes.spent = Some(spent));
-    }
-
-    /// The view has moved past the claims that were run or given away.
-    pub(crate) fn clear_spent(&mut self, ix: KeyIx) {
-        if self.notes.contains_key(&ix) {
-            self.note(ix, |notes| notes.spent = None);
-        }
-    }
-
-    /// A session begins: no write of an earlier session is in flight.
-    pub(crate) fn forget_spent(&mut self) {
-        self.retain(|_, notes| notes.spent = None);
-    }
-
-    /// Since when the claim at this revision has been known to be unreadable. For a new revision,
-    /// the time starts now: between two unreadable claims there may have been a claim of a live
-    /// owner.
-    pub(crate) fn unreadable_since(&mut self, ix: KeyIx, revision: Revision, now: Time) -> Time {
-        self.note(ix, |notes| {
-            let known = notes.unreadable.filter(|(known, _)| *known == revision);
-            let (_, since) = *notes.unreadable.insert(known.unwrap_or((revision, now)));
-            since
-        })
-    }
-
-    /// Forgets the unreadable state of the claims that can be read now.
-    pub(crate) fn sweep_unreadable(&mut self, is_unreadable: impl Fn(KeyIx) -> bool) {
-        self.retain(|ix, notes| {
-            notes.unreadable.take_if(|_| !is_unreadable(ix));
-        });
-    }
-
-    /// When the key's record is read again, and the revision at which it was known.
-    pub(crate) fn asked(&self, ix: KeyIx) -> Option<(Revision, Time)> {
-        self.notes.get(&ix)?.asked
-    }
-
-    pub(crate) fn set_asked(&mut self, ix: KeyIx, asked: Option<(Revision, Time)>) {
-        self.note(ix, |notes| notes.asked = asked);
-    }
-
-    /// Records that the deletion of a stale claim is in flight, or has an outcome. Returns whether
-    /// this is a change.
-    pub(crate) fn set_deleting(&mut self, ix: KeyIx, deleting: bool) -> bool {
-        self.note(ix, |notes| std::mem::replace(&mut notes.deleting, deleting)) != deleting
-    }
-
-    fn note<T>(&mut self, ix: KeyIx, change: impl FnOnce(&mut Notes) -> T) -> T {
-        let notes = self.notes.entry(ix).or_default();
-        let before = change(notes);
-        if notes.is_empty() {
-            self.notes.remove(&ix);
-        }
-        before
-    }
-
-    fn retain(&mut self, mut change: impl FnMut(KeyIx, &mut Notes)) {
-        self.notes.retain(|ix, notes| {
-            change(*ix, notes);
-            !notes.is_empty()
-        });
-    }
-
     /// Whether a requested stop is not confirmed.
     pub(crate) fn is_any_stopping(&self) -> bool {
         !self.tally.stopping.is_empty()
@@ -357,20 +220,14 @@ impl Holds {
     /// The number of runs that were asked to end and are not confirmed over. This includes runs
     /// whose key was lost, or was handed over because the stop took too long.
     pub(crate) fn open_count(&self) -> usize {
-        self.tally.stopping.len() + self.unconfirmed
+        self.tally.stopping.len() + self.notes.lost_count()
     }
 
     /// The keys of open runs that this node no longer owns, or that another node may own at any
     /// moment.
     pub(crate) fn given(&self, now: Time) -> impl Iterator<Item = KeyIx> {
         let timed_out = self.tally.until.iter().take_while(move |(until, _)| *until <= now);
-        timed_out.map(|(_, ix)| *ix).chain(self.lost().map(|(ix, _)| ix))
-    }
-
-    /// The unconfirmed runs of lost keys.
-    fn lost(&self) -> impl Iterator<Item = (KeyIx, Unconfirmed)> {
-        let found = self.notes.iter().filter_map(|(ix, notes)| Some((*ix, notes.unconfirmed?)));
-        found.take(self.unconfirmed)
+        timed_out.map(|(_, ix)| *ix).chain(self.notes.lost().map(|(ix, _)| ix))
     }
 
     /// The oldest open runs, at most `most`.
@@ -381,7 +238,7 @@ impl Holds {
             Some(Open { ending_since, ix, token: hold.token, given })
         };
         let stopping = self.tally.stopping.iter().take(most).filter_map(stop);
-        let given = self.lost().map(|(ix, run)| Open {
+        let given = self.notes.lost().map(|(ix, run)| Open {
             ending_since: run.ending_since,
             ix,
             token: run.token,
@@ -391,13 +248,6 @@ impl Holds {
         open.sort_unstable_by_key(|open| (open.ending_since, open.ix));
         open.truncate(most);
         open
-    }
-
-    /// The number of keys with an unconfirmed run, and of keys with spent claims.
-    #[cfg(test)]
-    pub(crate) fn sizes(&self) -> (usize, usize) {
-        let spent = self.notes.values().filter(|notes| notes.spent.is_some()).count();
-        (self.unconfirmed, spent)
     }
 
     /// What is wrong with the counts, if anything.

@@ -2,7 +2,8 @@
 //! away.
 
 use super::KeyHandler;
-use super::hold::{Phase, Spent, Unconfirmed};
+use super::hold::Phase;
+use super::notes::{Spent, Unconfirmed};
 use crate::edge::{Action, LostReason};
 use crate::id::{Revision, Token};
 use crate::node::io::Demand;
@@ -30,7 +31,7 @@ impl KeyHandler<'_> {
             // run.
             let revision = if stays { hold.revision } else { Revision::NONE };
             let ran = if ran_here { hold.token } else { Token::default() };
-            self.keys.holds.set_spent(ix, Spent { revision, ran });
+            self.keys.holds.notes.set_spent(ix, Spent { revision, ran });
         }
         match hold.phase {
             // The application gets the notification even if it was asked to stop before: the stop
@@ -38,7 +39,7 @@ impl KeyHandler<'_> {
             Phase::Running | Phase::Stopping(_) => {
                 let ending_since = if hold.phase == Phase::Running { until } else { hold.since };
                 let run = Unconfirmed { token: hold.token, ending_since, until };
-                self.keys.holds.set_unconfirmed(ix, Some(run));
+                self.keys.holds.notes.set_unconfirmed(ix, Some(run));
                 if let Some(key) = self.view.keys.key(ix) {
                     self.io.push(Action::Lost(key, hold.token, reason, until));
                 }
@@ -52,14 +53,14 @@ impl KeyHandler<'_> {
 
     /// Unpins a key's entry when this node has nothing more to do with the key.
     pub(super) fn unpin_if_done(&mut self, ix: KeyIx) {
-        if self.keys.holds.contains(ix) || self.keys.holds.unconfirmed(ix).is_some() {
+        if self.keys.holds.contains(ix) || self.keys.holds.notes.unconfirmed(ix).is_some() {
             return;
         }
         if let Some(entry) = self.view.keys.get_mut(ix) {
             entry.unnote(Note::Pinned);
             let gone = !entry.exists() && !entry.claim.exists;
             if gone {
-                self.keys.holds.clear_spent(ix);
+                self.keys.holds.notes.clear_spent(ix);
             }
         }
         self.view.keys.forget_if_idle(ix);

@@ -8,6 +8,7 @@ mod hand_over;
 mod hold;
 mod lose;
 mod moves;
+mod notes;
 mod reconcile;
 mod stop;
 mod stops;
@@ -97,7 +98,7 @@ impl Keys {
     /// A session begins: runs and writes of earlier sessions do not belong to it.
     pub(super) fn begin_session(&mut self) {
         self.stops = OwnStops::default();
-        self.holds.forget_spent();
+        self.holds.notes.forget_spent();
     }
 
     /// Forgets the sessions that no record names any more, and the unreadable state of claims that
@@ -108,7 +109,7 @@ impl Keys {
         unreadable: impl Fn(KeyIx) -> bool,
     ) {
         self.turns.sweep(named);
-        self.holds.sweep_unreadable(unreadable);
+        self.holds.notes.sweep_unreadable(unreadable);
     }
 
     #[cfg(test)]

@@ -92,17 +92,22 @@ impl KeyHandler<'_> {
         let Some(entry) = self.view.keys.get(ix) else { return };
         let (token, revision) = (entry.claim.token, entry.claim.revision);
         let may = self.planner.may_take(self.view, ix, self.session.me);
-        if let Some(until) =
-            self.keys.holds.unconfirmed(ix).map(|run| run.until).filter(|until| *until > now.at)
+        if let Some(until) = self
+            .keys
+            .holds
+            .notes
+            .unconfirmed(ix)
+            .map(|run| run.until)
+            .filter(|until| *until > now.at)
         {
             // The key was lost by mistake. Its last run may continue until that time, and no other
             // run may begin.
             return self.keys.reconcile_at(until, ix);
         }
-        if !entry.exists() || !may || self.keys.holds.is_unconfirmed(ix) {
+        if !entry.exists() || !may || self.keys.holds.notes.is_unconfirmed(ix) {
             return self.return_unrun(now, ix, token, revision);
         }
-        if self.keys.holds.is_spent(ix, revision, token) {
+        if self.keys.holds.notes.is_spent(ix, revision, token) {
             // This node ran the key or gave it away on this revision: a late write of this node may
             // still name another owner. So it first writes a new claim.
             return self.queue_take(now, ix);
@@ -128,7 +133,7 @@ impl KeyHandler<'_> {
         let Some(entry) = self.view.keys.get_mut(ix) else { return };
         entry.note(Note::Pinned);
         let Some(key) = self.view.keys.key(ix) else { return };
-        self.keys.holds.clear_spent(ix);
+        self.keys.holds.notes.clear_spent(ix);
         let hold = Hold { token, revision, since: now.at, phase: Phase::Running };
         self.keys.holds.insert(ix, hold);
         self.io.push(Action::Start(key, token));
@@ -224,7 +229,7 @@ impl KeyHandler<'_> {
             return self.keys.reconcile_at(now.at + self.timing.lease, ix);
         }
         let free = unreadable || self.is_proved_over(now, ix, owner);
-        if free && self.keys.holds.set_deleting(ix, true) {
+        if free && self.keys.holds.notes.set_deleting(ix, true) {
             let Some(key) = self.view.keys.text(ix) else { return };
             let write = claim_write(key, None, revision);
             self.io.write(self.view, WriteFor::StaleClaim(ix), write);
@@ -232,7 +237,7 @@ impl KeyHandler<'_> {
     }
 
     pub(crate) fn on_stale_claim_wrote(&mut self, now: Now, ix: KeyIx) {
-        self.keys.holds.set_deleting(ix, false);
+        self.keys.holds.notes.set_deleting(ix, false);
         self.keys.reconcile_at(now.at + self.timing.lease, ix);
     }
 
@@ -243,7 +248,7 @@ impl KeyHandler<'_> {
         let longest = self.view.members.values().map(|m| m.record.lease_ms).max();
         let lease = longest.map_or(UNKNOWN_LEASE, std::time::Duration::from_millis);
         let Some(revision) = self.view.keys.get(ix).map(|e| e.claim.revision) else { return false };
-        let since = self.keys.holds.unreadable_since(ix, revision, now.at);
+        let since = self.keys.holds.notes.unreadable_since(ix, revision, now.at);
         let due = since + observed(lease.min(UNKNOWN_LEASE)) * UNREADABLE_PATIENCE;
         if due > now.at {
             self.keys.reconcile_at(due, ix);

@@ -1,7 +1,8 @@
 //! Stopping a key, and what follows from its confirmation.
 
 use super::KeyHandler;
-use super::hold::{HandOverReason, Phase, Stop, Unconfirmed};
+use super::hold::{HandOverReason, Phase, Stop};
+use super::notes::Unconfirmed;
 use crate::edge::Action;
 use crate::edge::StopReason;
 use crate::guard::broken;
@@ -45,9 +46,9 @@ impl KeyHandler<'_> {
 
     /// Confirms that a lost run is over, if it has this token.
     pub(super) fn confirm_unconfirmed(&mut self, now: Now, ix: KeyIx, token: Token) -> bool {
-        let known = self.keys.holds.unconfirmed(ix).is_some_and(|run| run.token == token);
+        let known = self.keys.holds.notes.unconfirmed(ix).is_some_and(|run| run.token == token);
         if known {
-            self.keys.holds.set_unconfirmed(ix, None);
+            self.keys.holds.notes.set_unconfirmed(ix, None);
             self.unpin_if_done(ix);
             self.reconcile_key(now, ix);
         }
@@ -69,7 +70,7 @@ impl KeyHandler<'_> {
         } else if !broken!(StopTimeout) {
             return;
         }
-        self.keys.holds.set_unconfirmed(ix, Some(run));
+        self.keys.holds.notes.set_unconfirmed(ix, Some(run));
         self.hand_over(now, ix, HandOverReason::Stopped(stop.reason), stop.slot);
     }
 }

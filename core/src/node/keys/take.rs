@@ -64,7 +64,9 @@ impl KeyHandler<'_> {
     pub(super) fn queue_take(&mut self, now: Now, ix: KeyIx) {
         let Some(entry) = self.view.keys.get(ix) else { return };
         let unreadable = entry.claim.unreadable;
-        if !self.keys.holds.is_unconfirmed(ix) && (!unreadable || self.unreadable_is_old(now, ix)) {
+        if !self.keys.holds.notes.is_unconfirmed(ix)
+            && (!unreadable || self.unreadable_is_old(now, ix))
+        {
             self.keys.takes.queued.insert(ix);
         }
     }
@@ -83,7 +85,7 @@ impl KeyHandler<'_> {
 
     /// Writes the claim of a key that is still an orphan and whose last owner is proved to be over.
     fn take(&mut self, now: Now, ix: KeyIx) {
-        if self.keys.holds.contains(ix) || self.keys.holds.is_unconfirmed(ix) {
+        if self.keys.holds.contains(ix) || self.keys.holds.notes.is_unconfirmed(ix) {
             return;
         }
         let Some(entry) = self.view.keys.get(ix) else { return };
@@ -136,11 +138,7 @@ impl KeyHandler<'_> {
 
     /// The outcome of the write of a claim.
     pub(crate) fn on_claim_wrote(&mut self, now: Now, ix: KeyIx, id: WriteId, outcome: &Outcome) {
-        let Some(hold) = self.keys.holds.get_mut(ix) else { return };
-        let Some(verdict) = hold.register_mut().and_then(|write| write.on_wrote(id, outcome))
-        else {
-            return;
-        };
+        let Some(verdict) = self.keys.holds.on_wrote(ix, id, outcome) else { return };
         #[cfg(test)]
         if self.mistake_outcome(now, ix, outcome) {
             return;
@@ -198,10 +196,10 @@ impl KeyHandler<'_> {
         id: ReadId,
         answer: Result<Option<Record>, StoreError>,
     ) {
-        let Some(hold) = self.keys.holds.get_mut(ix) else { return };
-        if !hold.register_mut().is_some_and(|write| write.on_read(id)) {
+        if !self.keys.holds.on_read(ix, id) {
             return;
         }
+        let Some(hold) = self.keys.holds.get(ix) else { return };
         let retry = Register::Retry(now.at + self.timing.retry);
         let Ok(record) = answer else {
             if !self.fence_if_stuck(now, ix) {

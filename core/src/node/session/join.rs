@@ -37,7 +37,7 @@ impl SessionHandler<'_> {
             }
             Life::Claiming(_) | Life::Entering(_) | Life::Active(_) => self.drive_heartbeat(now),
             Life::Fenced { until, .. } => {
-                let quiet = self.keys.holds.is_all_confirmed()
+                let quiet = self.keys.holds.notes.is_all_confirmed()
                     || *until <= now.at
                     || broken!(QuietBeforeRejoin);
                 if quiet && self.session.is_cancelled() {

@@ -58,7 +58,7 @@ impl SessionHandler<'_> {
             // No record is necessary any more: other nodes see that the lease is over.
             return self.end(End::Cancelled);
         }
-        let quiet = self.keys.holds.is_all_confirmed() || broken!(QuietBeforeEnd);
+        let quiet = self.keys.holds.notes.is_all_confirmed() || broken!(QuietBeforeEnd);
         if !quiet || !self.session.leaving.write.is_due(now.at) {
             return;
         }
@@ -112,7 +112,7 @@ impl SessionHandler<'_> {
     /// The log shows that the session being cancelled is over. Usually this is the node's own
     /// write, which the watch delivered before the acknowledgement.
     pub(crate) fn on_session_over(&mut self) {
-        if !self.keys.holds.is_all_confirmed() {
+        if !self.keys.holds.notes.is_all_confirmed() {
             self.end(End::Cancelled);
         } else if !self.session.leaving.ended {
             self.delete_own_member();
