@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use divider::group::{History, HistoryEntry, HistoryKind};
 use divider::{Group, NodeId};
 use serde::Serialize;
@@ -31,34 +32,18 @@ pub(crate) struct EventsArgs {
     #[arg(long, value_name = "NODE", value_parser = node_id, add = crate::complete::nodes())]
     node: Option<NodeId>,
     /// Only these kinds, separated by commas
-    #[arg(long, value_name = "KIND", value_delimiter = ',', value_enum)]
-    kind: Vec<Kind>,
+    #[arg(long, value_name = "KIND", value_delimiter = ',', value_parser = kind())]
+    kind: Vec<HistoryKind>,
     /// Keep watching, and print each new event
     #[arg(short, long)]
     watch: bool,
 }
 
-/// A kind of event on the command line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Kind(HistoryKind);
-
-impl ValueEnum for Kind {
-    fn value_variants<'a>() -> &'a [Self] {
-        const ALL: [Kind; HistoryKind::ALL.len()] = {
-            let mut all = [Kind(HistoryKind::Joined); HistoryKind::ALL.len()];
-            let mut at = 0;
-            while at < all.len() {
-                all[at] = Kind(HistoryKind::ALL[at]);
-                at += 1;
-            }
-            all
-        };
-        &ALL
-    }
-
-    fn to_possible_value(&self) -> Option<clap::builder::PossibleValue> {
-        Some(clap::builder::PossibleValue::new(self.0.as_str()))
-    }
+/// Reads the name of a kind.
+fn kind() -> impl TypedValueParser<Value = HistoryKind> {
+    let of = |name: &str| HistoryKind::ALL.into_iter().find(|kind| kind.as_str() == name);
+    PossibleValuesParser::new(HistoryKind::ALL.map(HistoryKind::as_str))
+        .map(move |name| of(&name).expect("one of the possible values"))
 }
 
 /// `divider.events.v1`
@@ -156,7 +141,7 @@ impl EventsArgs {
     fn rows(&self, entries: &[HistoryEntry]) -> Vec<EventRow> {
         let is_meant = |entry: &&HistoryEntry| {
             let is_of = self.node.is_none() || entry.node == self.node;
-            is_of && (self.kind.is_empty() || self.kind.contains(&Kind(entry.kind)))
+            is_of && (self.kind.is_empty() || self.kind.contains(&entry.kind))
         };
         entries.iter().filter(is_meant).map(EventRow::new).collect()
     }
@@ -256,8 +241,10 @@ mod tests {
 
     #[test]
     fn every_kind_can_be_named() {
-        for kind in HistoryKind::ALL {
-            assert_eq!(Kind::from_str(kind.as_str(), false), Ok(Kind(kind)));
+        let command = clap::Command::new("events");
+        for expected in HistoryKind::ALL {
+            let read = kind().parse_ref(&command, None, expected.as_str().as_ref());
+            assert_eq!(read.ok(), Some(expected));
         }
     }
 }
