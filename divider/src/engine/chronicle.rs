@@ -43,7 +43,7 @@ pub(super) struct Chronicle {
 #[derive(Debug, Default)]
 struct Orphans {
     since: Option<Time>,
-    told: bool,
+    reported: bool,
 }
 
 /// The most entries that wait; the oldest are dropped first.
@@ -118,14 +118,14 @@ impl Chronicle {
         let Numbers { unowned, is_first, .. } = numbers;
         if unowned == 0 {
             self.orphans.since = None;
-            if std::mem::take(&mut self.orphans.told) {
+            if std::mem::take(&mut self.orphans.reported) {
                 self.add(&HistoryEntry::new(HistoryKind::OrphansOver));
             }
             return;
         }
         let since = *self.orphans.since.get_or_insert(now);
-        if is_first && !self.orphans.told && now.since(since) >= LASTING {
-            self.orphans.told = true;
+        if is_first && !self.orphans.reported && now.since(since) >= LASTING {
+            self.orphans.reported = true;
             let lasting = HistoryEntry::new(HistoryKind::OrphansLasting);
             self.add(&lasting.with_keys(Some(unowned)));
         }

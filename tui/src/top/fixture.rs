@@ -162,11 +162,11 @@ impl Play {
         match state {
             NodeState::Draining => self.drain(&mut node),
             NodeState::Drained => {
-                node.desired = Some(wish(Mode::Drain));
+                node.desired = Some(desired(Mode::Drain));
                 (node.keys, node.held, node.target, node.effective_affinity) = (0, 0, 0, 0);
             }
             NodeState::Cordoned => {
-                node.desired = Some(wish(Mode::Cordon));
+                node.desired = Some(desired(Mode::Cordon));
                 node.effective_affinity = 0;
             }
             NodeState::Late => node.last_beat = Some(self.ago(9_100)),
@@ -180,7 +180,7 @@ impl Play {
     }
 
     fn drain(&self, node: &mut NodeStatus) {
-        let mut drain = wish(Mode::Drain);
+        let mut drain = desired(Mode::Drain);
         drain.drain_id = Some("00c0ffee00c0ffee".to_owned());
         drain.drained_from = 206;
         drain.deadline_ms = Some(UNIX_MS + 3_560_000);
@@ -216,12 +216,12 @@ impl Play {
     }
 }
 
-fn wish(mode: Mode) -> DesiredState {
-    let mut wish = DesiredState::new(mode);
-    (wish.by, wish.reason) = ("ana@ops".to_owned(), "kernel 6.8".to_owned());
-    wish.at_ms = UNIX_MS - 41_000;
-    wish.revision = Revision(184_000);
-    wish
+fn desired(mode: Mode) -> DesiredState {
+    let mut desired = DesiredState::new(mode);
+    (desired.by, desired.reason) = ("ana@ops".to_owned(), "kernel 6.8".to_owned());
+    desired.at_ms = UNIX_MS - 41_000;
+    desired.revision = Revision(184_000);
+    desired
 }
 
 /// The preview of a drain of node-01, without its keys.

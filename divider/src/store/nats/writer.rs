@@ -26,7 +26,7 @@ pub(super) struct NatsWriter {
     waiting: VecDeque<(u64, Write)>,
     /// The wait for the connection, while it is down.
     up: Option<BoxFuture<'static, ()>>,
-    tell: Answers,
+    replies: Answers,
     answers: mpsc::UnboundedReceiver<(u64, Answered)>,
     /// Writes that the server dropped; they are sent again, one by one.
     dropped: RunningWrites,
@@ -35,9 +35,9 @@ pub(super) struct NatsWriter {
 impl NatsWriter {
     pub(super) fn new(store: NatsStore) -> Self {
         let client = store.inner.api.connection.client.clone();
-        let (tell, answers) = mpsc::unbounded_channel();
+        let (replies, answers) = mpsc::unbounded_channel();
         let (waiting, dropped) = (VecDeque::new(), RunningWrites::default());
-        Self { store, client, waiting, up: None, tell, answers, dropped }
+        Self { store, client, waiting, up: None, replies, answers, dropped }
     }
 
     /// Sends what the client takes.
@@ -79,7 +79,7 @@ impl NatsWriter {
         let publisher = &self.store.inner.publisher;
         let (subject, headers) = (publisher.subject(&write), message::headers(&write));
         let payload = write.value.clone().unwrap_or_default();
-        let submission = Submission { number, write, answers: self.tell.clone() };
+        let submission = Submission { number, write, answers: self.replies.clone() };
         let ticket = publisher.acks.wait_for_writer(submission);
         let reply = Some(publisher.acks.reply(ticket).into());
         let message = OutboundMessage { subject, reply, payload, headers: Some(headers) };
@@ -122,14 +122,14 @@ impl Writer for NatsWriter {
 
     fn forget(&mut self, number: u64) {
         self.waiting.retain(|(waiting, _)| *waiting != number);
-        self.store.inner.publisher.acks.forget_submissions(&self.tell, |sent| sent == number);
+        self.store.inner.publisher.acks.forget_submissions(&self.replies, |sent| sent == number);
         self.dropped.forget(number);
     }
 }
 
 impl Drop for NatsWriter {
     fn drop(&mut self) {
-        self.store.inner.publisher.acks.forget_submissions(&self.tell, |_| true);
+        self.store.inner.publisher.acks.forget_submissions(&self.replies, |_| true);
     }
 }
 

@@ -115,8 +115,8 @@ impl Drains {
         }
         self.came.get_or_insert(snapshot.revision());
         for node in snapshot.nodes() {
-            if let Some((id, wish)) = drained(node) {
-                self.begin(id, wish, node);
+            if let Some((id, desired)) = drained(node) {
+                self.begin(id, desired, node);
             }
         }
         for drain in self.shown.iter_mut().filter(|drain| drain.end.is_none()) {
@@ -125,18 +125,18 @@ impl Drains {
         }
     }
 
-    fn begin(&mut self, id: &str, wish: &DesiredState, node: &NodeStatus) {
+    fn begin(&mut self, id: &str, desired: &DesiredState, node: &NodeStatus) {
         let known = self.shown.iter_mut().find(|drain| drain.id == id);
         if let Some(drain) = known {
             drain.nodes.entry(node.node.clone()).or_default();
-            drain.paused = wish.paused;
+            drain.paused = desired.paused;
             return;
         }
         // One that was done before this viewer looked is no news.
         let over = matches!(node.state, NodeState::Drained | NodeState::Emptied)
             || node.keys + node.unconfirmed.count == 0;
-        let before = self.came.is_some_and(|came| wish.revision <= came);
-        if over && before && wish.drained_from == 0
+        let before = self.came.is_some_and(|came| desired.revision <= came);
+        if over && before && desired.drained_from == 0
             || self.dismissed.contains(id)
             || self.shown.len() >= MOST
         {
@@ -144,11 +144,11 @@ impl Drains {
         }
         self.shown.push(Drain {
             id: id.to_owned(),
-            by: wish.by.clone(),
-            reason: wish.reason.clone(),
-            deadline_ms: wish.deadline_ms,
-            paused: wish.paused,
-            asked_ms: wish.at_ms,
+            by: desired.by.clone(),
+            reason: desired.reason.clone(),
+            deadline_ms: desired.deadline_ms,
+            paused: desired.paused,
+            asked_ms: desired.at_ms,
             nodes: BTreeMap::from([(node.node.clone(), Part::default())]),
             to: BTreeMap::new(),
             slowest: None,
@@ -159,8 +159,8 @@ impl Drains {
 
 /// The drain that a node is told, if it is.
 fn drained(node: &NodeStatus) -> Option<(&str, &DesiredState)> {
-    let wish = node.desired.as_ref().filter(|wish| wish.mode == Mode::Drain)?;
-    Some((wish.drain_id.as_deref()?, wish))
+    let desired = node.desired.as_ref().filter(|desired| desired.mode == Mode::Drain)?;
+    Some((desired.drain_id.as_deref()?, desired))
 }
 
 impl Drain {
@@ -185,8 +185,8 @@ impl Drain {
         for (id, part) in &mut self.nodes {
             let node = snapshot.node(id);
             match node.and_then(|node| Some((node, drained(node)?))) {
-                Some((node, (drain, wish))) if drain == self.id => {
-                    *part = Part::of(*part, node, wish);
+                Some((node, (drain, desired))) if drain == self.id => {
+                    *part = Part::of(*part, node, desired);
                 }
                 _ => {
                     undone += 1;
@@ -205,7 +205,7 @@ impl Drain {
     }
 
     /// Whether it is what the node is told.
-    pub(crate) fn is_wished(&self, node: &NodeId, snapshot: &Snapshot) -> bool {
+    pub(crate) fn is_requested(&self, node: &NodeId, snapshot: &Snapshot) -> bool {
         snapshot.node(node).and_then(drained).is_some_and(|(id, _)| id == self.id)
     }
 
@@ -233,17 +233,17 @@ impl Drain {
 }
 
 impl Part {
-    fn of(before: Self, node: &NodeStatus, wish: &DesiredState) -> Self {
-        let left = node.keys + node.unconfirmed.count + wish.adrift;
+    fn of(before: Self, node: &NodeStatus, desired: &DesiredState) -> Self {
+        let left = node.keys + node.unconfirmed.count + desired.adrift;
         let gone = node.state == NodeState::Absent && left == 0;
         // What it had when it was last seen nobody confirmed, if it died with that.
         let died = if gone && !node.left { before.left } else { 0 };
-        let taken_over = wish.taken_over.max(before.taken_over).max(died);
+        let taken_over = desired.taken_over.max(before.taken_over).max(died);
         Self {
-            from: wish.drained_from.max(node.keys),
+            from: desired.drained_from.max(node.keys),
             left: node.keys,
             stopping: super::data::stopping(node),
-            adrift: wish.adrift,
+            adrift: desired.adrift,
             taken_over,
             emptied: node.state == NodeState::Emptied || taken_over > 0,
             done: gone || matches!(node.state, NodeState::Drained | NodeState::Emptied),

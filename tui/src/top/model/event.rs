@@ -22,7 +22,7 @@ pub(crate) struct Event {
 pub(crate) enum EventKind {
     Node,
     Key,
-    Wish,
+    Request,
     Link,
     Group,
     Problem,
@@ -36,7 +36,7 @@ impl EventKind {
         match self {
             Self::Node => "node",
             Self::Key => "key",
-            Self::Wish => "request",
+            Self::Request => "request",
             Self::Link => "link",
             Self::Group => "group",
             Self::Problem => "problem",

@@ -39,9 +39,9 @@ enum Happened {
     Again(NodeState),
     Is(NodeState),
     /// Something was asked of it: a verb, and by whom.
-    Wish(String, String),
+    Requested(String, String),
     /// The whole sentence.
-    Said(String),
+    Sentence(String),
 }
 
 impl NodeLines {
@@ -54,7 +54,7 @@ impl NodeLines {
         unix_ms: u64,
     ) {
         let Some(node) = after.or(before) else { return };
-        let changes = [wish(before, after), state(before, after)];
+        let changes = [requested(before, after), state(before, after)];
         for what in changes.into_iter().flatten() {
             self.push(events, what, node, unix_ms);
         }
@@ -65,7 +65,7 @@ impl NodeLines {
             (self.second, self.lines) = (unix_ms / 1000, Vec::new());
         }
         let known = self.lines.iter_mut().find(|line| line.what == what);
-        let known = known.filter(|_| !matches!(what, Happened::Said(_)));
+        let known = known.filter(|_| !matches!(what, Happened::Sentence(_)));
         if let Some(line) = known {
             line.nodes.push(node.node.clone());
             line.keys += node.keys;
@@ -86,8 +86,8 @@ impl NodeLine {
             Happened::Late => Severity::Warning,
             _ => Severity::Note,
         };
-        let is_wish = matches!(self.what, Happened::Wish(..));
-        let kind = if is_wish { EventKind::Wish } else { EventKind::Node };
+        let is_request = matches!(self.what, Happened::Requested(..));
+        let kind = if is_request { EventKind::Request } else { EventKind::Node };
         NewEvent { unix_ms, kind, severity, text: self.sentence() }
     }
 
@@ -112,8 +112,8 @@ impl NodeLine {
                 format!("{names} {have}: {}", state.as_str())
             }
             Happened::Is(state) => format!("{names} {is} {}", state.as_str()),
-            Happened::Wish(verb, who) => format!("{verb} {names} {who}"),
-            Happened::Said(text) => text.clone(),
+            Happened::Requested(verb, who) => format!("{verb} {names} {who}"),
+            Happened::Sentence(text) => text.clone(),
         }
     }
 
@@ -141,20 +141,20 @@ fn state(before: Option<&NodeStatus>, after: Option<&NodeStatus>) -> Option<Happ
     Some(match state {
         NodeState::Lost => Happened::Lost,
         NodeState::Late => Happened::Late,
-        NodeState::Absent => Happened::Said(absent(&[after], after.node.as_str())),
+        NodeState::Absent => Happened::Sentence(absent(&[after], after.node.as_str())),
         _ if was == Some(NodeState::Late) => Happened::Beats(state),
         _ if again && was.is_some() => Happened::Again(state),
         _ => Happened::Is(state),
     })
 }
 
-fn wish(before: Option<&NodeStatus>, after: Option<&NodeStatus>) -> Option<Happened> {
+fn requested(before: Option<&NodeStatus>, after: Option<&NodeStatus>) -> Option<Happened> {
     let now = after?.desired.as_ref()?;
     let was = before.and_then(|before| before.desired.as_ref());
     if was.is_some_and(|was| was.revision == now.revision) {
         return None;
     }
-    Some(Happened::Wish(verb(was, now), signature(&now.by, &now.reason)))
+    Some(Happened::Requested(verb(was, now), signature(&now.by, &now.reason)))
 }
 
 fn verb(was: Option<&DesiredState>, now: &DesiredState) -> String {

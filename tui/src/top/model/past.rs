@@ -39,7 +39,7 @@ fn event(entry: &HistoryEntry) -> NewEvent {
         | Kind::Cordoned
         | Kind::Resumed
         | Kind::AffinitySet
-        | Kind::Forgotten => EventKind::Wish,
+        | Kind::Forgotten => EventKind::Request,
         _ => EventKind::Group,
     };
     let severity = match entry.kind {

@@ -1,4 +1,4 @@
-//! What a wish would do, as its dialog shows it.
+//! What a desired would do, as its dialog shows it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,7 +10,7 @@ use divider::{NodeId, Revision};
 /// The plan in a dialog.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) enum Plan {
-    /// This wish moves nothing.
+    /// This desired moves nothing.
     #[default]
     None,
     /// It was asked for.

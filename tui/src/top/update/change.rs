@@ -72,7 +72,9 @@ impl Model {
         let live = &self.data.live;
         let nodes = self.nodes_for(action);
         let is_paused = |id: &NodeId| {
-            live.node(id).and_then(|node| node.desired.as_ref()).is_some_and(|wish| wish.paused)
+            live.node(id)
+                .and_then(|node| node.desired.as_ref())
+                .is_some_and(|desired| desired.paused)
         };
         let task = match action {
             Action::Drain => Task::Drain,
@@ -110,7 +112,7 @@ impl Model {
 
 /// Whether an action has something to do on a node.
 fn fits(action: Action, node: &NodeStatus) -> bool {
-    let mode = node.desired.as_ref().map_or(Mode::Active, |wish| wish.mode);
+    let mode = node.desired.as_ref().map_or(Mode::Active, |desired| desired.mode);
     match action {
         Action::Undo => mode != Mode::Active,
         Action::PauseDrain => {

@@ -175,7 +175,7 @@ fn ended(model: &Model, drain: &Drain, end: &End) -> Words {
             let slowest =
                 drain.slowest.as_ref().map(|(key, span)| format!("; slowest {key} {}", age(*span)));
             // Somebody may have resumed them meanwhile.
-            let stands = drain.nodes.keys().any(|node| drain.is_wished(node, &model.data.live));
+            let stands = drain.nodes.keys().any(|node| drain.is_requested(node, &model.data.live));
             // At most ten looks a second tell no less than that.
             let at_once = *after < Duration::from_millis(100);
             let took = if at_once { "at once".into() } else { format!("in {}", age(*after)) };

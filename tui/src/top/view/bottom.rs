@@ -54,7 +54,7 @@ fn sign(event: &Event, theme: Theme) -> (&'static str, Role) {
         (Severity::Warning, _) => ("!", Role::Late),
         (_, EventKind::Node | EventKind::Link) => (theme.sign("●", "+"), Role::Good),
         (_, EventKind::Key) => (theme.sign("→", ">"), Role::Joining),
-        (_, EventKind::Wish | EventKind::Mine) => (theme.sign("▸", "*"), Role::Draining),
+        (_, EventKind::Request | EventKind::Mine) => (theme.sign("▸", "*"), Role::Draining),
         (_, EventKind::Group | EventKind::Problem) => (theme.sign("◆", "="), Role::Cordoned),
     }
 }

@@ -32,11 +32,11 @@ pub(super) fn lines(model: &Model, width: u16) -> Vec<Words> {
     }
     lines.extend(about(node));
     lines.extend(numbers(model, node));
-    if let Some(wish) = &node.desired {
-        lines.extend(wish_lines(model, wish));
+    if let Some(desired) = &node.desired {
+        lines.extend(desired_lines(model, desired));
     }
     if let Some(drain) = model.data.drains.of(&node.node)
-        && drain.is_wished(&node.node, model.snapshot())
+        && drain.is_requested(&node.node, model.snapshot())
     {
         lines.extend(drain_lines(drain, node, width, theme));
     }
@@ -110,20 +110,20 @@ fn numbers(model: &Model, node: &NodeStatus) -> Vec<Words> {
     facts.into_iter().flatten().collect()
 }
 
-fn wish_lines(model: &Model, wish: &DesiredState) -> Vec<Words> {
-    let mode = match (wish.mode, wish.affinity) {
-        (Mode::Active, None) if wish.by.is_empty() => return Vec::new(),
+fn desired_lines(model: &Model, desired: &DesiredState) -> Vec<Words> {
+    let mode = match (desired.mode, desired.affinity) {
+        (Mode::Active, None) if desired.by.is_empty() => return Vec::new(),
         (Mode::Active, None) => "resume".to_owned(),
         (Mode::Active, Some(affinity)) => format!("affinity {affinity}"),
         (mode, _) => mode.as_str().to_owned(),
     };
-    let (by, at) = (requester(&wish.by), time(wish.at_ms));
+    let (by, at) = (requester(&desired.by), time(desired.at_ms));
     let mut lines = vec![vec![
         (" request  ".to_owned(), Role::Dim),
         (format!("{mode} by {by} at {at}"), Role::Strong),
     ]];
-    lines.extend(fact("reason", &wish.reason));
-    if let Some(deadline) = wish.deadline_ms {
+    lines.extend(fact("reason", &desired.reason));
+    if let Some(deadline) = desired.deadline_ms {
         let left = Duration::from_millis(deadline.saturating_sub(model.shown_at().unix_ms));
         let text = if left.is_zero() { "passed".to_owned() } else { format!("in {}", age(left)) };
         lines.extend(fact("deadline", text));

@@ -108,10 +108,10 @@ fn text(node: &NodeStatus, column: usize, now: Moment) -> String {
 pub(super) fn state(node: &NodeStatus, now: Moment) -> String {
     let word = node.state.as_str();
     match (node.state, &node.desired) {
-        (NodeState::Draining, Some(wish)) if wish.paused => format!("{word} paused"),
-        (NodeState::Draining, Some(wish)) if wish.drained_from > 0 => {
-            let moved = wish.drained_from.saturating_sub(node.keys + wish.adrift);
-            format!("{word} {}%", moved * 100 / wish.drained_from)
+        (NodeState::Draining, Some(desired)) if desired.paused => format!("{word} paused"),
+        (NodeState::Draining, Some(desired)) if desired.drained_from > 0 => {
+            let moved = desired.drained_from.saturating_sub(node.keys + desired.adrift);
+            format!("{word} {}%", moved * 100 / desired.drained_from)
         }
         // Both count from the last that was heard of it: that is when it may have died.
         (NodeState::Lost | NodeState::Late, _) => {
@@ -124,8 +124,8 @@ pub(super) fn state(node: &NodeStatus, now: Moment) -> String {
 
 /// What it is planned with; with a star where an operator says so.
 pub(super) fn affinity(node: &NodeStatus) -> String {
-    let wished = node.desired.as_ref().and_then(|wish| wish.affinity);
-    match wished {
+    let desired = node.desired.as_ref().and_then(|desired| desired.affinity);
+    match desired {
         Some(affinity) => format!("{affinity}*"),
         None => node.affinity.to_string(),
     }

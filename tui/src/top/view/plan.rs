@@ -177,9 +177,9 @@ fn affinity(model: &Model, dialog: &Dialog) -> Vec<Words> {
     let mut lines = vec![said("Moves no running key; run a rebalance to move keys.", Role::Plain)];
     let nodes = dialog.nodes.iter().filter_map(|id| model.data.live.node(id));
     lines.extend(nodes.take(8).map(|node| {
-        let wished = node.desired.as_ref().and_then(|wish| wish.affinity);
-        let wished = wished.map_or("none".to_owned(), |affinity| affinity.to_string());
-        let text = format!("  {}: own affinity {}, override {wished}", node.node, node.affinity);
+        let desired = node.desired.as_ref().and_then(|desired| desired.affinity);
+        let desired = desired.map_or("none".to_owned(), |affinity| affinity.to_string());
+        let text = format!("  {}: own affinity {}, override {desired}", node.node, node.affinity);
         said(text, Role::Plain)
     }));
     lines
