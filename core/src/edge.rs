@@ -153,6 +153,8 @@ pub enum StopReason {
     Rebalance,
     /// The operator drains this node.
     Drain,
+    /// The operator moves this key to a named node.
+    Move,
     /// The node leaves (`flush`).
     Leave,
     /// The key was retracted, or its time to live has passed.

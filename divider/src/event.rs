@@ -34,6 +34,8 @@ pub enum Reason {
     Rebalance,
     /// The operator drains this node. Comes with [`Event::Stop`].
     Drain,
+    /// The operator moves this key to another node. Comes with [`Event::Stop`].
+    Move,
     /// This node leaves (`flush`). Comes with [`Event::Stop`].
     Leave,
     /// The key was retracted, or its time to live is over. Comes with [`Event::Stop`].
@@ -62,6 +64,7 @@ impl Reason {
         match self {
             Self::Rebalance => "rebalance",
             Self::Drain => "drain",
+            Self::Move => "move",
             Self::Leave => "leave",
             Self::Retracted => "retracted",
             Self::Fenced => "fenced",
@@ -83,6 +86,7 @@ impl From<StopReason> for Reason {
         match reason {
             StopReason::Rebalance => Self::Rebalance,
             StopReason::Drain => Self::Drain,
+            StopReason::Move => Self::Move,
             StopReason::Leave => Self::Leave,
             StopReason::Retracted => Self::Retracted,
         }

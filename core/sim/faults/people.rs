@@ -4,13 +4,15 @@ use std::time::Duration;
 
 use super::Fault;
 use crate::edge::Command;
-use crate::id::NodeId;
+use crate::id::{NodeId, Revision};
 use crate::key::Key;
 use crate::log::Write;
 use crate::sim::event::Event;
 use crate::sim::host::{Fate, unix_us};
 use crate::sim::world::World;
-use crate::wire::{ControlRecord, Mode, OnDeadline, RebalanceRecord, RecordName};
+use crate::wire::{
+    ClaimRecord, ControlRecord, KeyMove, Mode, OnDeadline, RebalanceRecord, RecordName,
+};
 
 impl World {
     /// Some client writes a record, over any revision.
@@ -85,7 +87,25 @@ impl World {
             record.deadline_ms = Some(ms + self.rng.u64(..3_000));
         }
         let id = self.hosts[at].id.clone();
+        record.moves = self.some_moves(&id);
         self.put(&RecordName::Control(id), Some(&record.encode()), None);
+    }
+
+    /// Moves of some keys of the node to another one. What is drawn depends on the log alone.
+    fn some_moves(&self, from: &NodeId) -> Vec<KeyMove> {
+        let last = usize::try_from(self.log.last().0).unwrap_or_default();
+        let to = self.hosts[last % self.hosts.len()].id.to_string();
+        let claims = self.log.records().filter_map(|record| {
+            let Ok(RecordName::Claim(key)) = RecordName::parse(&record.name) else { return None };
+            let claim = ClaimRecord::decode(record.value.as_deref()?).ok()?;
+            claim.owner.is_some_and(|owner| owner.node == *from).then_some((key, record.revision))
+        });
+        let request = |(key, claim): (Key, Revision)| KeyMove {
+            key: key.to_string(),
+            claim: claim.0,
+            to: to.clone(),
+        };
+        claims.map(request).take(2).collect()
     }
 
     /// Deletes a node's control record.

@@ -38,6 +38,7 @@ mod play;
 mod player;
 mod proofs;
 mod renewals;
+mod requested;
 mod resyncs;
 mod returning;
 mod rights;

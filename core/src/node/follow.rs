@@ -125,7 +125,7 @@ impl Node {
             self.on_own_member();
         }
         self.member().note_joins(now);
-        self.keys().note_deadline(now);
+        self.keys().note_control(now);
         self.sweep();
     }
 

@@ -47,9 +47,24 @@ pub struct ControlRecord {
     /// The revision at which the drain was planned.
     #[serde(default)]
     pub plan_rev: u64,
+    /// Keys that the node hands over to a named node, each once.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub moves: Vec<KeyMove>,
     /// Fields of newer versions.
     #[serde(flatten)]
     pub rest: Map<String, Value>,
+}
+
+/// A key that an operator moves to a named node.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyMove {
+    /// The key.
+    pub key: String,
+    /// The revision of the claim that the move replaces. If the key has another claim, the move is
+    /// over.
+    pub claim: u64,
+    /// The node that gets the key.
+    pub to: String,
 }
 
 /// The default of [`ControlRecord::parallel`].
@@ -129,6 +144,7 @@ impl ControlRecord {
             drain_id: None,
             also: Vec::new(),
             plan_rev: 0,
+            moves: Vec::new(),
             rest: Map::new(),
         }
     }

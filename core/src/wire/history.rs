@@ -58,6 +58,8 @@ pub enum HistoryKind {
     AffinitySet,
     /// An operator removed the request for an absent node.
     Forgotten,
+    /// An operator requested that a key moves from the node to another one.
+    MoveRequested,
     /// An operator requested a rebalance.
     RebalanceRequested,
     /// An operator froze the group.
@@ -74,7 +76,7 @@ pub enum HistoryKind {
 
 impl HistoryKind {
     /// Every kind.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::Joined,
         Self::Left,
         Self::Died,
@@ -87,6 +89,7 @@ impl HistoryKind {
         Self::Resumed,
         Self::AffinitySet,
         Self::Forgotten,
+        Self::MoveRequested,
         Self::RebalanceRequested,
         Self::Frozen,
         Self::Thawed,
@@ -110,6 +113,7 @@ impl HistoryKind {
             Self::Resumed => "resumed",
             Self::AffinitySet => "affinity_set",
             Self::Forgotten => "forgotten",
+            Self::MoveRequested => "move_requested",
             Self::RebalanceRequested => "rebalance_requested",
             Self::Frozen => "frozen",
             Self::Thawed => "thawed",

@@ -19,7 +19,7 @@ mod vectors;
 
 pub use claim::ReadClaim;
 pub use claim::{ClaimRecord, CoolDown, MAX_COOL_DOWNS, Owner};
-pub use control::{ControlRecord, DEFAULT_PARALLEL, Mode, OnDeadline};
+pub use control::{ControlRecord, DEFAULT_PARALLEL, KeyMove, Mode, OnDeadline};
 pub use group::{Freeze, GroupRecord, PROTOCOL, RebalanceRecord};
 pub use history::{HistoryEntry, HistoryKind};
 pub use lease::{LEASE_LEN, LeaseRecord, LeaseState};

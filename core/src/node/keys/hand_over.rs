@@ -86,6 +86,11 @@ impl KeyHandler<'_> {
         if reason == HandOverReason::ReturnedUnrun {
             return Destination::Free;
         }
+        if reason == HandOverReason::Stopped(StopReason::Move)
+            && let Some(to) = self.requested_receiver(now, ix)
+        {
+            return Destination::To(to);
+        }
         let released = reason == HandOverReason::Released;
         let leaves = self.departs();
         let balance = reason == HandOverReason::Stopped(StopReason::Rebalance)

@@ -10,6 +10,7 @@ mod lose;
 mod moves;
 mod notes;
 mod reconcile;
+mod requested;
 mod stop;
 mod stops;
 mod take;

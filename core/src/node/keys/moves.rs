@@ -33,6 +33,8 @@ pub(crate) struct OutgoingMoves {
     slots: usize,
     /// When the drain's deadline passes, if that has an effect.
     deadline: Option<Time>,
+    /// The control record may request moves of single keys that this node has not looked at.
+    pub(super) requests: bool,
 }
 
 impl OutgoingMoves {
@@ -92,8 +94,9 @@ impl KeyHandler<'_> {
         self.departs() && (receiver || self.leaves_for_good(now))
     }
 
-    /// The members or their controls changed, so the drain's deadline may have changed.
-    pub(crate) fn note_deadline(&mut self, now: Now) {
+    /// The members or their controls changed, so the drain's deadline or the requested moves may
+    /// have changed.
+    pub(crate) fn note_control(&mut self, now: Now) {
         let at =
             self.control().filter(|c| c.mode == Mode::Drain && c.on_deadline == OnDeadline::Free);
         let unix_ms = now.unix_us / 1_000;
@@ -101,6 +104,7 @@ impl KeyHandler<'_> {
             .and_then(|c| c.deadline_ms)
             .filter(|at| *at > unix_ms)
             .map(|at| now.at + Duration::from_millis(at - unix_ms));
+        self.keys.moves.requests = true;
         self.mark_own_keys();
     }
 
@@ -117,7 +121,7 @@ impl KeyHandler<'_> {
     pub(crate) fn drive_deadline(&mut self, now: Now) {
         if self.keys.moves.deadline.is_some_and(|at| at <= now.at) {
             // If the wall clock was set back since then, the node waits again.
-            self.note_deadline(now);
+            self.note_control(now);
         }
     }
 
@@ -128,6 +132,7 @@ impl KeyHandler<'_> {
             return None;
         }
         self.drive_departures(now);
+        self.drive_requests(now);
         self.drive_gives(now);
         let balanced = self.keys.moves.is_balanced() && !self.gets_more_to_give();
         balanced.then_some(self.keys.moves.generation)

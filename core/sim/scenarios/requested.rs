@@ -1,0 +1,111 @@
+//! Moves of single keys to named nodes, as operators request them.
+
+use super::casts::pair;
+use super::fate::{Fate, Verb};
+use super::play::Play;
+use super::{LEASE, MS};
+use crate::wire::{ControlRecord, KeyMove, Mode};
+
+fn name(play: &Play, place: usize) -> String {
+    play.players[place].id.to_string()
+}
+
+/// Requests that the owner moves `k`, at its current claim, to the other node.
+fn request(play: &mut Play, from: usize, to: usize) {
+    let claim = play.revision("claim.k").0;
+    let to = name(play, to);
+    let moves = vec![KeyMove { key: "k".to_owned(), claim, to }];
+    let from = name(play, from);
+    play.control(&from, &ControlRecord { moves, ..ControlRecord::default() });
+}
+
+#[test]
+fn a_requested_move_happens_once() {
+    let (mut play, a, b) = pair();
+    let first = play.claim("k").expect("it is owned").token;
+    request(&mut play, a, b);
+    play.run(MS * 50);
+    assert!(play.runs(b, "k"), "{}", play.story());
+    assert_eq!(play.told(a, "k"), "+-");
+    assert!(play.claim("k").expect("it is owned").token > first);
+
+    // The first request stays on record when the key comes back: it names an earlier claim.
+    request(&mut play, b, a);
+    play.run(LEASE * 4);
+    assert!(play.runs(a, "k"), "{}", play.story());
+    assert_eq!((play.told(a, "k").as_str(), play.told(b, "k").as_str()), ("+-+", "+-"));
+}
+
+#[test]
+fn a_requested_move_waits_until_the_node_may_take_the_key() {
+    let (mut play, a, b) = pair();
+    let other = name(&play, b);
+    play.control(&other, &ControlRecord::new(Mode::Cordon));
+    play.run(MS * 20);
+    request(&mut play, a, b);
+    play.run(LEASE);
+    assert_eq!(play.told(a, "k"), "+");
+
+    play.control(&other, &ControlRecord::new(Mode::Active));
+    play.run(MS * 50);
+    assert!(play.runs(b, "k"), "{}", play.story());
+}
+
+#[test]
+fn a_key_starts_again_at_its_owner_if_the_receiver_may_not_take_it_any_more() {
+    let (mut play, a, b) = pair();
+    play.players[a].app.confirms = false;
+    request(&mut play, a, b);
+    play.run(MS * 20);
+    assert_eq!(play.told(a, "k"), "+-");
+    let other = name(&play, b);
+    play.control(&other, &ControlRecord::new(Mode::Cordon));
+    play.run(MS * 20);
+    play.confirm(a, "k");
+    play.run(MS * 50);
+    assert_eq!(play.told(a, "k"), "+-+");
+    assert!(play.runs(a, "k"));
+}
+
+#[test]
+fn a_hand_over_of_a_requested_move_that_got_no_answer_still_goes_to_that_node() {
+    let (mut play, a, b) = pair();
+    play.once(a, Verb::Write, "claim.k", Fate::Lost);
+    request(&mut play, a, b);
+    play.run(LEASE);
+    assert!(play.runs(b, "k"), "{}", play.story());
+    assert_eq!(play.told(a, "k"), "+-");
+}
+
+#[test]
+fn a_request_that_came_without_a_connection_is_carried_out_after_the_snapshot() {
+    let (mut play, a, b) = pair();
+    play.break_watches(a);
+    request(&mut play, a, b);
+    assert_eq!(play.told(a, "k"), "+");
+    play.run(LEASE);
+    assert!(play.runs(b, "k"), "{}", play.story());
+}
+
+#[test]
+fn a_requested_move_does_not_go_to_a_node_that_released_the_key() {
+    let (mut play, a, b) = pair();
+    play.release(a, "k");
+    play.until(LEASE, |play| play.runs(b, "k"));
+    request(&mut play, b, a);
+    play.run(LEASE);
+    assert_eq!(play.told(b, "k"), "+");
+}
+
+#[test]
+fn a_request_for_what_is_no_key_or_no_node_has_no_effect() {
+    let (mut play, a, _) = pair();
+    let claim = play.revision("claim.k").0;
+    let request = |key: &str, to: &str| KeyMove { key: key.to_owned(), claim, to: to.to_owned() };
+    let own = name(&play, a);
+    let moves =
+        vec![request("", "b"), request("k", "nobody"), request("k", "?"), request("k", &own)];
+    play.control(&own, &ControlRecord { moves, ..ControlRecord::default() });
+    play.run(LEASE);
+    assert_eq!(play.told(a, "k"), "+");
+}
