@@ -44,6 +44,7 @@ pub(crate) enum Command {
     #[command(visible_alias = "uncordon")]
     Resume(command::resume::ResumeArgs),
     Drain(command::drain::DrainArgs),
+    Move(command::move_key::MoveArgs),
     Affinity(command::affinity::AffinityArgs),
     Rebalance(command::rebalance::RebalanceArgs),
     Freeze(command::freeze::FreezeArgs),
@@ -80,6 +81,7 @@ impl Command {
             Self::Cordon(args) => args.run(shell).await,
             Self::Resume(args) => args.run(shell).await,
             Self::Drain(args) => args.run(shell).await,
+            Self::Move(args) => args.run(shell).await,
             Self::Affinity(args) => args.run(shell).await,
             Self::Rebalance(args) => args.run(shell).await,
             Self::Freeze(args) => args.run(shell).await,

@@ -88,6 +88,19 @@ pub enum OperateError {
         /// The node.
         node: NodeId,
     },
+    /// No claim of the key is on record: it does not exist, or nobody has taken it yet. Nothing was
+    /// changed.
+    #[error("no such key, or it never had an owner: {key}")]
+    NoSuchKey {
+        /// The key in the request.
+        key: Key,
+    },
+    /// The key has no owner, so that nobody can hand it over. Nothing was changed.
+    #[error("the key has no owner: {key}")]
+    NotOwned {
+        /// The key in the request.
+        key: Key,
+    },
     /// A drain without nodes. Nothing was changed.
     #[error("a drain needs at least one node")]
     NoNode,

@@ -7,6 +7,7 @@ mod drain;
 mod edit;
 mod error;
 mod history;
+mod key_move;
 mod pipeline;
 mod read;
 mod reconcile;
@@ -29,6 +30,7 @@ pub use divider_core::wire::{HistoryEntry, HistoryKind};
 pub use drain::{DrainId, DrainOptions};
 pub use error::{AnnounceError, OperateError};
 pub use history::History;
+pub use key_move::RequestedMove;
 pub use reconcile::{Difference, MaxRetract, ReconcileOptions, Reconciled};
 pub use watch::GroupWatch;
 

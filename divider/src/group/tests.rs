@@ -6,6 +6,7 @@ use futures_util::future::BoxFuture;
 
 use super::*;
 use crate::id::{NodeId, Revision};
+use crate::key::Key;
 use crate::store::{Filter, Info, MemoryStore, Outcome, Record, StoreError, Watch, Write};
 use crate::testing::Fault;
 use divider_core::wire::{ControlRecord, GroupRecord, Mode, RebalanceRecord};
@@ -345,4 +346,59 @@ async fn a_record_that_others_keep_changing_is_given_up() {
     let (store, _) = group().await;
     let error = Group::open(Rivalled(store)).rebalance(&why()).await.expect_err("too slow");
     assert_eq!(error.to_string(), "the record kept changing: rebalance");
+}
+
+#[tokio::test]
+async fn a_move_of_a_key_is_in_the_control_record_of_its_owner() {
+    let (store, group) = group().await;
+    let session = "000000000000000000000000000000aa";
+    let claim = format!(r#"{{"v":1,"node":"w1","session":"{session}","token":7}}"#);
+    let at = put(&store, "claim.k", &claim).await;
+    let key = Key::new("k").expect("legal");
+    let requested = group.move_key(&key, &node("w2"), &why()).await.expect("requested");
+    assert_eq!((requested.from.as_str(), requested.claim), ("w1", at));
+    let record = control(&store, "w1").await;
+    let listed: Vec<_> = record.moves.iter().map(|m| (m.key.as_str(), m.claim, &*m.to)).collect();
+    assert_eq!(listed, [("k", at.0, "w2")]);
+    assert_eq!((record.mode, record.by.as_str()), (Mode::Active, ""), "no request for the node");
+    let again = group.move_key(&key, &node("w2"), &why()).await.expect("requested");
+    assert!(matches!(again.result, WriteResult::Already(_)), "{again:?}");
+
+    // A later request for the same key replaces the first one.
+    let at = put(&store, "claim.k", &claim.replace(":7}", ":8}")).await;
+    let requested = group.move_key(&key, &node("w2"), &why()).await.expect("requested");
+    assert_eq!(control(&store, "w1").await.moves.len(), 1);
+    assert_eq!(control(&store, "w1").await.moves[0].claim, at.0);
+    let withdrawn = group.withdraw_move(&requested).await.expect("withdrawn");
+    assert!(matches!(withdrawn, WriteResult::Changed(_)));
+    assert!(control(&store, "w1").await.moves.is_empty());
+    let again = group.withdraw_move(&requested).await.expect("withdrawn");
+    assert!(matches!(again, WriteResult::Already(_)));
+}
+
+#[tokio::test]
+async fn the_newest_sixteen_moves_of_a_node_are_kept() {
+    let (store, group) = group().await;
+    let session = "000000000000000000000000000000aa";
+    for n in 0..18 {
+        let claim = format!(r#"{{"v":1,"node":"w1","session":"{session}","token":{n}}}"#);
+        put(&store, &format!("claim.k{n}"), &claim).await;
+        let key = Key::new(format!("k{n}")).expect("legal");
+        group.move_key(&key, &node("w2"), &why()).await.expect("requested");
+    }
+    let keys: Vec<_> = control(&store, "w1").await.moves.into_iter().map(|m| m.key).collect();
+    assert_eq!((keys.len(), keys[0].as_str(), keys[15].as_str()), (16, "k2", "k17"));
+}
+
+#[tokio::test]
+async fn a_key_without_an_owner_is_not_moved() {
+    let (store, group) = group().await;
+    let key = Key::new("k").expect("legal");
+    let none = group.move_key(&key, &node("w2"), &why()).await;
+    assert!(matches!(none, Err(OperateError::NoSuchKey { .. })), "{none:?}");
+    put(&store, "claim.k", r#"{"v":1,"node":null,"token":7}"#).await;
+    let free = group.move_key(&key, &node("w2"), &why()).await;
+    assert!(matches!(free, Err(OperateError::NotOwned { .. })), "{free:?}");
+    let nobody = group.move_key(&key, &node("w9"), &why()).await;
+    assert!(matches!(nobody, Err(OperateError::UnknownNode { .. })), "{nobody:?}");
 }

@@ -207,6 +207,7 @@ pub(crate) fn sentence(entry: &HistoryEntry) -> String {
         Kind::Cordoned => format!("{node} cordoned{}", asked()),
         Kind::Resumed => format!("{node} resumed{}", asked()),
         Kind::AffinitySet => format!("affinity of {node} changed{}", asked()),
+        Kind::MoveRequested => format!("move of a key of {node} requested{}", asked()),
         Kind::Forgotten => format!("request for the absent {node} removed{}", asked()),
         Kind::RebalanceRequested => format!("rebalance requested{}", asked()),
         Kind::Frozen => format!("balance moves frozen{}", asked()),

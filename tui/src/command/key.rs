@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 
 use clap::Args;
-use divider::Key;
 use divider::snapshot::{Candidate, Ineligible, KeyStatus, NodeState, Phase, Snapshot};
+use divider::{Key, NodeId};
 use serde::Serialize;
 
 use crate::command::keys::or_dash;
@@ -115,22 +115,9 @@ impl Card {
 impl CandidateRow {
     fn new(candidate: &Candidate, snapshot: &Snapshot) -> Self {
         let status = snapshot.node(&candidate.node);
-        let ineligible = candidate.ineligible.map(|ineligible| match ineligible {
-            Ineligible::TakesNothing => {
-                let state = status.map_or(NodeState::Absent, |status| status.state);
-                match state {
-                    NodeState::Ready | NodeState::Joining => "no, its affinity is 0".to_owned(),
-                    state => format!("no, it is {}", state.as_str()),
-                }
-            }
-            Ineligible::OtherPrefix => "no, it takes other prefixes".to_owned(),
-            Ineligible::Released(left) => {
-                format!("no, it released the key; retry in {}", age(left))
-            }
-            Ineligible::Resting(left) => {
-                format!("no: released by many nodes; retry in {}", age(left))
-            }
-            _ => "no".to_owned(),
+        let ineligible = candidate.ineligible.map(|ineligible| {
+            let why = may_not(snapshot, &candidate.node, ineligible);
+            format!("no, {why}")
         });
         Self {
             node: candidate.node.to_string(),
@@ -140,6 +127,22 @@ impl CandidateRow {
             target: status.map_or(0, |status| status.target),
             ineligible,
         }
+    }
+}
+
+/// Why a node may not take a key.
+pub(crate) fn may_not(snapshot: &Snapshot, node: &NodeId, ineligible: Ineligible) -> String {
+    match ineligible {
+        Ineligible::TakesNothing => {
+            match snapshot.node(node).map_or(NodeState::Absent, |status| status.state) {
+                NodeState::Ready | NodeState::Joining => "its affinity is 0".to_owned(),
+                state => format!("it is {}", state.as_str()),
+            }
+        }
+        Ineligible::OtherPrefix => "it takes other prefixes".to_owned(),
+        Ineligible::Released(left) => format!("it released the key; retry in {}", age(left)),
+        Ineligible::Resting(left) => format!("released by many nodes; retry in {}", age(left)),
+        _ => "it is not eligible".to_owned(),
     }
 }
 
@@ -223,6 +226,6 @@ fn why_nowhere(snapshot: &Snapshot, status: &KeyStatus, candidates: &[Candidate]
     format!("no node may take it: there are {}", reasons.collect::<Vec<_>>().join(", "))
 }
 
-fn parse_key(text: &str) -> Result<Key, String> {
+pub(crate) fn parse_key(text: &str) -> Result<Key, String> {
     Key::new(text).map_err(|error| error.to_string())
 }

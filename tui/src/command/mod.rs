@@ -19,6 +19,7 @@ pub(crate) mod init;
 pub(crate) mod key;
 pub(crate) mod keys;
 pub(crate) mod man;
+pub(crate) mod move_key;
 pub(crate) mod moves;
 pub(crate) mod node;
 pub(crate) mod nodes;

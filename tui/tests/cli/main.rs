@@ -11,5 +11,6 @@ mod hands;
 mod history;
 mod json;
 mod keys;
+mod moves;
 mod prompt;
 mod story;

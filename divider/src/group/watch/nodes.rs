@@ -195,6 +195,10 @@ impl Model {
             (0, 0, 0)
         };
         let (record, revision) = (&control.record, control.revision);
+        if record.mode == Mode::Active && record.affinity.is_none() && record.at_ms == 0 {
+            // It only lists moves of keys: nothing is requested of the node.
+            return None;
+        }
         Some(DesiredState {
             mode: record.mode,
             affinity: record.affinity,

@@ -39,7 +39,8 @@ fn event(entry: &HistoryEntry) -> NewEvent {
         | Kind::Cordoned
         | Kind::Resumed
         | Kind::AffinitySet
-        | Kind::Forgotten => EventKind::Request,
+        | Kind::Forgotten
+        | Kind::MoveRequested => EventKind::Request,
         _ => EventKind::Group,
     };
     let severity = match entry.kind {
