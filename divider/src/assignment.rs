@@ -1,4 +1,4 @@
-//! One key, given to this node.
+//! A key that this node owns.
 
 use std::fmt;
 use std::future::Future;
@@ -13,13 +13,15 @@ use crate::key::Key;
 use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use divider_core::time::Time;
 
-/// A key that is this node's, from [`Event::Start`](crate::Event::Start) to its confirmed stop or
-/// the end of its lease. Cheap to clone; all clones tell the same. Dropping it changes nothing: the
-/// key is this node's until it is [released](crate::Divider::release),
-/// [completed](crate::Divider::complete), or stopped and confirmed.
+/// A key that this node owns, from [`Event::Start`](crate::Event::Start) until its stop is
+/// confirmed or the node's lease ends. It is cheap to clone, and all clones share one state.
+/// Dropping it changes nothing: the node owns the key until the key is
+/// [released](crate::Divider::release), [completed](crate::Divider::complete), or stopped and
+/// confirmed.
 ///
-/// Whoever writes to something outside passes [`token`](Self::token) along and has a lower one
-/// refused there: that is what stops a process that was frozen between a check and its write.
+/// When the work writes to another system, pass [`token`](Self::token) to it, and let that system
+/// reject every token that is lower than the highest one it has seen for the key. This is the only
+/// protection against a process that pauses between its check and its write.
 #[derive(Clone)]
 pub struct Assignment(Arc<AssignmentState>);
 
@@ -59,15 +61,16 @@ impl Assignment {
         self.0.token
     }
 
-    /// The session of the node that it was given to.
+    /// The session of this node that owns the key.
     pub fn session(&self) -> Session {
         self.0.lease.session()
     }
 
-    /// How long it is certain to stay this node's if nothing is heard of the store any more; zero
-    /// when it is over. Measured on a clock that runs on while the machine is suspended.
+    /// How long this node certainly owns the key if the store does not answer any more; zero when
+    /// the node no longer owns the key. It is measured on a clock that continues while the machine
+    /// is suspended.
     ///
-    /// It grows with every heartbeat that the store acknowledged.
+    /// Each heartbeat that the store acknowledges extends this time.
     pub fn remaining(&self) -> Duration {
         if self.0.over.load(Ordering::Acquire) {
             return Duration::ZERO;
@@ -75,21 +78,23 @@ impl Assignment {
         self.until().since(self.0.lease.clock().time())
     }
 
-    /// Whether the key is this node's at this moment: its lease runs and its stop was not confirmed.
+    /// Whether this node owns the key at this moment: the lease has not ended, and the stop was not
+    /// confirmed.
     ///
-    /// It reads a clock and two numbers and involves nobody else, so it is right also where the
-    /// node's engine does not get to run. A process can be frozen between this check and what it
-    /// does next; only the [`token`](Self::token) helps against that.
+    /// This method reads only the clock and the state in memory, so its value is correct even if
+    /// the node's engine is delayed. A process can pause between this check and its next step; only
+    /// the [`token`](Self::token) protects against that.
     pub fn is_valid(&self) -> bool {
         !self.remaining().is_zero()
     }
 
-    /// Whether the application was told, or is about to be told, to stop.
+    /// Whether the work has to stop. This is already true shortly before the application can read
+    /// the stop from its events.
     pub fn is_cancelled(&self) -> bool {
         self.0.stopping.load(Ordering::Acquire)
     }
 
-    /// Waits until the application has to stop: a stop, a loss, or the node's end.
+    /// Waits until the work has to stop: because of a stop, a loss, or the end of the node.
     ///
     /// # Cancel safety
     /// Cancel safe.
@@ -97,8 +102,9 @@ impl Assignment {
         self.cancellation_token().cancelled_owned()
     }
 
-    /// A token that is cancelled when the application has to stop. Cancelling it oneself has no
-    /// effect on the assignment, only on who else waits for it: use a child token for that.
+    /// A token that is cancelled when the work has to stop. If you cancel it yourself, this does
+    /// not affect the assignment, but it wakes all other code that waits for the token. To cancel
+    /// only your own work, use a child token.
     pub fn cancellation_token(&self) -> CancellationToken {
         self.0.cancel.get_or_init(CancellationToken::new).clone()
     }

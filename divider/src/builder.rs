@@ -1,4 +1,4 @@
-//! A node's settings.
+//! The settings of a node.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -21,12 +21,12 @@ use divider_core::wire::{MemberRecord, MemberState};
 
 /// The settings of a node, and the way to start it: see [`Divider::builder`].
 ///
-/// Without any settings a node gets a name of its own, takes its full share of all keys, and moves
-/// keys when nodes join.
+/// All settings are optional. By default, a node has a unique name, takes its share of all keys,
+/// and lets a join move running keys.
 ///
-/// Each method checks its value when it is called. So that calls chain, it does not return an error:
-/// the builder keeps the first one, and [`start`](Self::start) returns it before it asks anything of
-/// the store. Later values do not mend it.
+/// Each method checks its value when it is called. So that calls chain, it does not return an
+/// error: the builder keeps the first error, and [`start`](Self::start) returns that error before
+/// it sends any request to the store. A later valid value does not remove the error.
 #[must_use = "a node runs only after `start()`"]
 pub struct Builder {
     store: Arc<dyn Store>,
@@ -47,30 +47,31 @@ pub struct Builder {
 
 /// What a node does at its start while another session holds its node id.
 ///
-/// A session holds an id from its join until it leaves. A process that crashed did not leave, so its
-/// session holds the id until somebody observes that it is silent for a whole lease.
+/// A session holds an id from its join until it leaves. A process that crashed did not leave, so
+/// its session holds the id until a node has observed that it sends no heartbeat for a whole lease.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum JoinPolicy {
-    /// Observe the other session for its lease. If it sends no heartbeat, take its place; if it
-    /// does, the start fails with [`StartError::NodeIdInUse`].
+    /// Observe the other session for its lease. If that session sends no heartbeat, take its place.
+    /// Otherwise the start fails with [`StartError::NodeIdInUse`].
     ///
-    /// It suits a fixed id on any platform: a restart after a crash waits one lease of the crashed
-    /// process, a restart after a clean shutdown waits for nothing, and a second process with the id
-    /// by mistake does no harm.
+    /// This policy suits a fixed id on any platform. A restart after a crash waits for one lease of
+    /// the crashed process. A restart after a clean shutdown does not wait. If a second process
+    /// uses the id by mistake, it does no harm.
     #[default]
     Observe,
-    /// Fail with [`StartError::NodeIdInUse`] at once, also where the other process is long dead and
-    /// no node has observed that yet.
+    /// Fail with [`StartError::NodeIdInUse`] at once, even if the other process has ended and no
+    /// node has observed that yet.
     ///
-    /// For processes that something else restarts, and that shall rather fail than wait.
+    /// Use this policy if a supervisor restarts the process, and the process should fail rather
+    /// than wait.
     FailIfInUse,
-    /// Take the place of the other session at once. This gives up one owner for each key where the
-    /// other process lives: its keys may run twice for up to its lease, and then it ends with
-    /// [`Ended::Replaced`].
+    /// Take the place of the other session at once. If the other process is still alive, this gives
+    /// up the one-owner guarantee: its keys may run twice for up to one lease of that process. Then
+    /// that process ends with [`Ended::Replaced`].
     ///
-    /// Only for platforms that guarantee one process to an id, where it spares a restart after a
-    /// crash the wait of a lease.
+    /// Use it only on platforms that guarantee one process for each id. There it avoids the wait of
+    /// one lease after a crash.
     TakeOver,
 }
 
@@ -78,11 +79,12 @@ pub enum JoinPolicy {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Rebalance {
-    /// They do: the new node gets its share, with the fewest moves.
+    /// Running keys move: the new node gets its share, with the fewest moves.
     #[default]
     OnJoin,
-    /// They do not, until somebody asks for it ([`Group::rebalance`](crate::Group::rebalance)). For
-    /// work that is dear to move. One member that says so decides it for the whole group.
+    /// Running keys move only when an operator requests it
+    /// ([`Group::rebalance`](crate::Group::rebalance)). Use this for work that is expensive to
+    /// move. If one member has this setting, it applies to the whole group.
     Manual,
 }
 
@@ -117,18 +119,20 @@ impl Builder {
         self
     }
 
-    /// The node's name in the group: a [`NodeId`], at most 64 bytes of `A-Z a-z 0-9 _ -`, and dots
-    /// between them as a host name has. Longer host names have to be shortened: `worker-1` of
-    /// `worker-1.shop.svc.cluster.local`.
+    /// The node's name in the group: a [`NodeId`], at most 64 bytes of `A-Z a-z 0-9 _ -`, with dots
+    /// between them as in a host name. Shorten a longer host name, such as
+    /// `worker-1.shop.svc.cluster.local` to `worker-1`.
     ///
-    /// One process at a time may have it. A fixed name (a pod's of a stateful set, a machine's) lets
-    /// an operator drain the node by name across restarts, and lets a restarted process find that it
-    /// was there before: it waits one lease for the old process, then takes its place. Unless set,
-    /// it is the machine's name with a random ending, so that a restart is another node.
+    /// Only one process at a time may use a name. A fixed name is for example the name of a pod of
+    /// a stateful set, or of a machine. With a fixed name, an operator can drain the node by name
+    /// across restarts. A restarted process with a fixed name waits one lease for the old process,
+    /// then takes its place. The default is the machine's name with a random suffix, so each
+    /// restart is a new node.
     ///
-    /// After a crash the keys of a fixed name are idle for that lease, however soon the process is
-    /// back. Then they move twice: to the other nodes, and back when the new session's join is
-    /// balanced. [`JoinPolicy::TakeOver`] spares the wait where it may be used.
+    /// After a crash, the keys of a node with a fixed name are idle for that lease, even if the
+    /// process restarts at once. Then they move twice: to other nodes, and back when the group
+    /// balances the new session's join. [`JoinPolicy::TakeOver`] avoids the wait on platforms where
+    /// it may be used.
     pub fn node(mut self, id: impl Into<String>) -> Self {
         match NodeId::new(id.into()) {
             Ok(id) => self.node = Some(id),
@@ -137,16 +141,17 @@ impl Builder {
         self
     }
 
-    /// Its weight among the nodes, from 0 to `u32::MAX`, without a unit: a node of 200 gets twice as
-    /// many keys as one of 100. 0: no new keys. 100 unless set, which leaves room on both sides.
+    /// The node's weight, from 0 to `u32::MAX`, without a unit: a node with 200 gets twice as many
+    /// keys as a node with 100. With 0, the node gets no new keys. The default is 100, so that a
+    /// node can have less or more.
     pub fn affinity(mut self, affinity: u32) -> Self {
         self.affinity = affinity;
         self
     }
 
-    /// Take only keys that begin with this; call it again for further ones. A prefix is text of at
-    /// least one byte that a key can begin with. Every key unless set, so that no key is left out by
-    /// mistake.
+    /// Makes the node take only keys that begin with this prefix. Call the method again to add more
+    /// prefixes. A prefix is text of at least one byte that a key can begin with. By default, the
+    /// node takes every key, so that no key is left out by mistake.
     pub fn prefix(mut self, prefix: impl Into<String>) -> Self {
         let prefix = prefix.into();
         if let Err(source) = Key::new(&prefix) {
@@ -156,16 +161,18 @@ impl Builder {
         self
     }
 
-    /// How long the node keeps its keys without hearing of the store, from [`MIN_LEASE`] (300 ms) to
-    /// [`MAX_LEASE`] (5 min).
+    /// How long the node keeps its keys without an answer from the store, from [`MIN_LEASE`] (300
+    /// ms) to [`MAX_LEASE`] (5 min).
     ///
-    /// It is also how long the keys of a crashed node stay idle, and two thirds of it is how long an
-    /// outage of the store may last before work stops: the rest is what has passed since the last
-    /// heartbeat, and the time for stopping. A short lease finds crashes fast and costs more
-    /// heartbeats (six to a lease) and more false alarms: below 1 s a pause of the process or an
-    /// election of the servers costs it. Unless set it is 6 s on one server and 18 s on a replicated
-    /// bucket, which outlasts the election of a new leader (5 to 8 s); a shorter one there is warned
-    /// about. Nodes of one group may differ.
+    /// The keys of a crashed node are idle for one lease. An outage of the store may last two
+    /// thirds of a lease before work stops. The other third is the time since the last heartbeat,
+    /// and the time for stopping.
+    ///
+    /// With a short lease, other nodes detect a crash sooner. But a short lease costs more writes
+    /// (six heartbeats per lease) and is lost more easily: below 1 s, a pause of the process or an
+    /// election of the servers is enough. The default is 6 s on one server and 18 s on a replicated
+    /// bucket, which is longer than the election of a new leader (5 to 8 s). A shorter lease on a
+    /// replicated bucket logs a warning. Nodes of one group may have different leases.
     pub fn lease(mut self, lease: Duration) -> Self {
         if !(MIN_LEASE..=MAX_LEASE).contains(&lease) {
             return self.refuse(StartError::LeaseOutOfRange { lease });
@@ -174,74 +181,80 @@ impl Builder {
         self
     }
 
-    /// A word about the node for operators, as `zone` = `eu-1`; the same name again replaces it. None
-    /// unless set. All of them and the prefixes have to fit into the node's record, of 8 KiB.
+    /// Adds a label to the node for operators, such as `zone` = `eu-1`. A second label with the
+    /// same name replaces the first one. By default, a node has no labels. All labels and prefixes
+    /// together must fit into the node's record of 8 KiB.
     pub fn label(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.labels.insert(name.into(), value.into());
         self
     }
 
-    /// The build that runs, for operators: a version, a commit. This library's version unless set.
+    /// The build of the application, for operators: a version or a commit. The default is the
+    /// version of this library.
     pub fn build_name(mut self, build: impl Into<String>) -> Self {
         self.build = build.into();
         self
     }
 
-    /// What to do while another session holds the node id; it makes a difference for fixed ids
-    /// ([`node`](Self::node)) only. [`JoinPolicy::Observe`] unless set: it is right on any platform,
-    /// and costs a restart after a crash one lease.
+    /// What to do while another session holds the node id. This matters only for fixed ids
+    /// ([`node`](Self::node)). The default is [`JoinPolicy::Observe`]: it is safe on any platform,
+    /// and a restart after a crash waits one lease.
     pub fn join_policy(mut self, policy: JoinPolicy) -> Self {
         self.join = policy;
         self
     }
 
-    /// Whether keys that run move when a node joins. [`Rebalance::OnJoin`] unless set.
+    /// Whether running keys move when a node joins. The default is [`Rebalance::OnJoin`].
     pub fn rebalance(mut self, rebalance: Rebalance) -> Self {
         self.rebalance = rebalance;
         self
     }
 
-    /// Hand a key over this long after its stop was told, confirmed or not. Never unless set, since
-    /// any limit gives up one owner for each key; take several times what the slowest stop takes.
+    /// How long a stop may stay unconfirmed. After that time, the key is handed over anyway. By
+    /// default there is no limit, because any limit gives up the one-owner guarantee. Choose
+    /// several times the duration of the slowest stop.
     ///
-    /// This gives up exclusivity for a key whose stop takes longer: the old work may still run when
-    /// the new one starts. [`run`](crate::run()) drops the handler at its next `await` then, and a log
-    /// line says so; work that blocks goes on all the same. Without it a key waits for its confirmation
-    /// for ever, which blocks that key alone.
+    /// The guarantee is given up only for a key whose stop takes longer: its old work may still run
+    /// when the new work starts. [`run`](crate::run()) drops the handler at its next `await` at
+    /// that time, and logs it; a handler that blocks its thread continues. Without a limit, a key
+    /// waits until its stop is confirmed, and blocks no other key.
     pub fn stop_timeout(mut self, after: Duration) -> Self {
         self.stop_timeout = Some(after);
         self
     }
 
-    /// How long a key that this node released does not come back to it. 30 s unless set: long enough
-    /// for most causes of a release to pass, and for the other nodes to try. Zero: it may come back at
-    /// once.
+    /// How long a key that this node released does not return to this node. The default is 30 s:
+    /// long enough for most causes of a release to pass, and for other nodes to try the key. With
+    /// zero, the key may return at once.
     ///
-    /// A key that every node which may take it has released is idle until the first of their cool-downs
-    /// ends; so is one that eight nodes have, since a claim names no more of them. Each time a log line
-    /// says so.
+    /// If every eligible node has released a key, the key is idle until the first of their
+    /// cool-downs ends. The key is also idle if eight nodes have released it, because a claim lists
+    /// at most eight cool-downs. A log line reports each of these cases.
     pub fn cool_down(mut self, span: Duration) -> Self {
         self.cool_down = span;
         self
     }
 
-    /// How long [`start`](Self::start) may take. Two leases and 30 s unless set: the time to watch a
-    /// former process of the same id for its lease, and to live through an election. If that process
-    /// had a much longer lease than this one, give more.
+    /// How long [`start`](Self::start) may take. The default is two leases and 30 s. This is enough
+    /// to observe an earlier process with the same id for its lease, and for an election of the
+    /// servers. If that earlier process had a much longer lease, choose a longer time.
     pub fn start_timeout(mut self, after: Duration) -> Self {
         self.start_timeout = Some(after);
         self
     }
 
-    /// Starts the node, off the application's executor, and waits until it is a member of the group.
+    /// Starts the node outside the application's executor, and waits until the node is a member of
+    /// the group.
     ///
     /// # Errors
-    /// [`StartError`]: the first value that a method of this builder refused, before anything is asked
-    /// of the store; a group that does not exist and a missing permission at once; other failures of
-    /// the store are retried until [`start_timeout`](Self::start_timeout).
+    /// [`StartError`]. If a method of this builder refused a value, that error is returned before
+    /// any request to the store. A group that does not exist, or a missing permission, is reported
+    /// at once. Other failures of the store are retried until
+    /// [`start_timeout`](Self::start_timeout).
     ///
     /// # Cancel safety
-    /// Dropping the future gives the start up; a session that had begun is ended in the background.
+    /// If the future is dropped, the start is cancelled. A session that had begun is ended in the
+    /// background.
     pub async fn start(self) -> Result<(Divider, Events), StartError> {
         let timeout = self.start_timeout;
         let lease = self.lease;

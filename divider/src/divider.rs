@@ -16,29 +16,31 @@ use crate::key::Key;
 use crate::store::Store;
 use divider_core::edge::{Command, Reply};
 
-/// A node of a group: the application's handle on it.
+/// The application's handle on a node of a group.
 ///
-/// Cheap to clone, and every clone is the same node. The node itself runs on its store's thread, or on one of its own;
-/// what it has to say comes out of [`Events`](crate::Events).
+/// It is cheap to clone, and all clones are handles on one node. The node itself runs on the thread
+/// of its store, or on its own thread. Its requests to the application come as
+/// [`Events`](crate::Events).
 ///
 /// # Ending a node
-/// [`flush_and_cancel`](Self::flush_and_cancel) is the way to shut down: every key is handed over
-/// without a pause. Dropping all handles changes nothing while the events are still listened to;
-/// dropping the events cancels the node, which gives up its keys without handing them over. A process
-/// that just exits looks like a crash: the others take its keys over when its lease has run out.
+/// Use [`flush_and_cancel`](Self::flush_and_cancel) to shut down: it hands over every key, so that
+/// other nodes start the keys at once. Dropping all handles changes nothing while the application
+/// holds the events. Dropping the events cancels the node: it gives up its keys without handing
+/// them over. If a process only exits, other nodes treat this as a crash: they take over its keys
+/// when its lease has ended.
 #[derive(Clone)]
 pub struct Divider {
     shared: Arc<Shared>,
     commands: mpsc::Sender<Request>,
 }
 
-/// A node's affinity.
+/// The affinity of a node: its weight.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Affinity {
-    /// The node's own.
+    /// The node's own affinity.
     pub own: u32,
-    /// The operator's, which counts instead of the node's own while it is set.
+    /// The affinity that an operator has set, if any. It replaces the node's own.
     pub overridden: Option<u32>,
 }
 
@@ -48,17 +50,18 @@ pub struct Affinity {
 pub struct Flushed {
     /// Keys that another node has now.
     pub handed: u64,
-    /// Keys that no node could take; they wait for one.
+    /// Keys that no node could take. They have no owner until a node can take them.
     pub freed: u64,
-    /// Keys that could not be handed over, since the node's lease was lost before: others take them
-    /// when it is over. The application was told [`Event::Lost`](crate::Event::Lost) for each.
+    /// Keys that could not be handed over, because the node lost its lease before. Other nodes take
+    /// these keys when the lease has ended. The application got [`Event::Lost`](crate::Event::Lost)
+    /// for each of them.
     pub lost: u64,
 }
 
 impl Divider {
-    /// A node of the group that the store holds, to be set up and started.
+    /// Returns a [`Builder`] to set up and start a node of the store's group.
     ///
-    /// The store is one itself or an [`Arc`] of one, also of a `dyn Store`.
+    /// `store` is a store, or an [`Arc`] of one, also of a `dyn Store`.
     pub fn builder(store: impl Store) -> Builder {
         Builder::new(Arc::new(store))
     }
@@ -77,19 +80,22 @@ impl Divider {
         self.shared.group()
     }
 
-    /// The node's current session. A node that was fenced goes on with a new one.
+    /// The id of the node's current session. A session lasts from a join of the node to its end. A
+    /// node that was *fenced*, which means that it lost its lease, continues with a new session.
     pub fn session(&self) -> Session {
         self.shared.session()
     }
 
-    /// Whether the node may work at this moment: it is a member, its lease is not about to end, and
-    /// neither [`flush`](Self::flush) nor [`cancel`](Self::cancel) was called. For readiness probes.
+    /// Whether the node may work at this moment. It may work if it is a member, if more than a
+    /// sixth of its lease is left, and if neither [`flush`](Self::flush) nor
+    /// [`cancel`](Self::cancel) was called. Use it for readiness probes.
     ///
-    /// It is true from [`start`](Builder::start) on, also without any key. While the store is away it
-    /// stays true for as long as work may go on, four sixths to five sixths of a lease; it is false from
-    /// the loss of the keys until the node is a member again. It reads the clock by itself, so it is
-    /// right also where the node's engine does not get to run. Do not make it a liveness probe: a node
-    /// that is not ready comes back by itself, and a restart helps nothing.
+    /// The value is true from [`start`](Builder::start) on, even if the node has no key. While the
+    /// store is unavailable, it stays true as long as work may continue, which is four sixths to
+    /// five sixths of a lease. After that, the node has lost its keys, and the value is false until
+    /// the node is a member again. The method reads the clock itself, so its value is correct even
+    /// if the node's engine is delayed. Do not use it as a liveness probe: a node that is not ready
+    /// recovers by itself, and a restart does not help.
     ///
     /// ```
     /// # use divider::{Divider, GroupName, MemoryStore};
@@ -107,132 +113,149 @@ impl Divider {
         self.shared.is_ready()
     }
 
-    /// How long the node's keys stay its own if nothing is heard of the store any more; zero when it
-    /// holds nothing. Measured on a clock that runs on while the machine is suspended.
+    /// How long the node keeps its keys if the store does not answer any more; zero if the node has
+    /// no lease. It is measured on a clock that continues while the machine is suspended.
     ///
-    /// Each heartbeat that the store acknowledges, six a lease, sets it to nearly a whole lease. At a
-    /// sixth of one the keys are lost ([`Event::Lost`](crate::Event::Lost)), and what is left is for
-    /// stopping: [`is_ready`](Self::is_ready) is false then.
+    /// Each heartbeat that the store acknowledges sets the value to nearly a whole lease; a node
+    /// sends six heartbeats per lease. When a sixth of a lease is left, the keys are lost
+    /// ([`Event::Lost`](crate::Event::Lost)), and [`is_ready`](Self::is_ready) is false. The
+    /// remaining time is for stopping.
     pub fn lease_remaining(&self) -> Duration {
         self.shared.lease_remaining()
     }
 
-    /// The keys that the application was told to start and has not stopped, in the order of the keys.
-    /// It includes keys that were lost and not confirmed: [`Assignment::is_valid`] tells.
+    /// The keys that the application has accepted and whose stop it has not confirmed, sorted by
+    /// key. The list includes keys that were lost and not confirmed; for these,
+    /// [`Assignment::is_valid`] is false when the lease has ended.
     pub fn assigned(&self) -> Vec<Assignment> {
         let mut assigned = self.shared.assigned();
         assigned.sort_by(|a, b| a.key().cmp(b.key()));
         assigned
     }
 
-    /// Says that the work on a key has stopped that was told to stop or was lost: the same as
-    /// [`Handoff::confirm`](crate::Handoff::confirm), for whoever knows the key and the token.
+    /// Confirms that the work on a key has stopped, after a stop or a loss. It does what
+    /// [`Handoff::confirm`](crate::Handoff::confirm) does, for code that has the key and the token
+    /// but not the [`Handoff`](crate::Handoff).
     ///
-    /// Returns whether that was waited for. Where it was not (the token is of another assignment, it
-    /// was confirmed already, nobody asked for a stop) nothing happens; to stop of its own accord, the
-    /// application calls [`release`](Self::release) or [`complete`](Self::complete). Never blocks.
+    /// Returns `true` if the node was waiting for this confirmation. Otherwise nothing happens: the
+    /// token belongs to another assignment, the stop was confirmed already, or no stop was
+    /// requested. To stop work without a request, call [`release`](Self::release) or
+    /// [`complete`](Self::complete). This method never blocks.
     pub fn confirm_stop(&self, key: &Key, token: Token) -> bool {
         self.shared.confirm(key, token)
     }
 
-    /// Gives the key to another node: "I have stopped with it and cannot go on". No stop follows.
+    /// Gives the key to another node. Call it when the work on the key has stopped and this node
+    /// cannot continue it. No [`Event::Stop`](crate::Event::Stop) follows.
     ///
-    /// It is this run of the key that ends; a later one of the same key is left alone.
+    /// Only the run of this assignment ends. A later run of the same key is not affected.
     ///
-    /// The node does not get it back for a while (the [`cool_down`](Builder::cool_down)). Returns when
-    /// the key is on its way: it is written to the best other node, or, where every one has released it
-    /// lately, left without an owner until a cool-down is over.
+    /// The key does not return to this node before the [`cool_down`](Builder::cool_down) has
+    /// passed. The method returns when the node has begun the hand-over to the best other node. If
+    /// every other node has recently released the key, the key has no owner until a cool-down has
+    /// passed.
     ///
     /// # How long it takes
-    /// It returns at once, whatever the store does. Where the store refuses the hand-over for lack of
-    /// a right, the node is fenced two leases later, so that others can take the key.
+    /// It returns at once, even if the store does not answer. If the store refuses the hand-over
+    /// because a right is missing, the node is fenced two leases later, so that other nodes can
+    /// take the key.
     ///
     /// # Errors
-    /// [`KeyError::NotHeld`], [`KeyError::Lost`]: the key was not this node's any more.
-    /// [`KeyError::Over`].
+    /// [`KeyError::NotHeld`], [`KeyError::Lost`]: this node no longer owned the key.
+    /// [`KeyError::Over`]: the node has ended.
     ///
     /// # Cancel safety
-    /// Dropped before it has sent the command, it has done nothing; after that, the key is released.
+    /// If the future is dropped before it has sent the command, nothing happens. If it is dropped
+    /// later, the key is released.
     pub async fn release(&self, assignment: &Assignment) -> Result<(), KeyError> {
         self.stop_with(assignment, Command::Release).await?;
         self.shared.key_released();
         Ok(())
     }
 
-    /// Ends the key: "I have stopped with it, for the work is done". It exists no more, on any node,
-    /// until somebody announces it again. No stop follows. A key that was told to stop can be completed
-    /// too, in place of its confirmation.
+    /// Ends the key. Call it when the work on the key has stopped because it is done. The key no
+    /// longer exists, on any node, until a client announces it again. No
+    /// [`Event::Stop`](crate::Event::Stop) follows. After a stop request, you can also complete the
+    /// key in place of confirming the stop.
     ///
     /// # How long it takes
-    /// It returns when the key is deleted, within three leases in any case. A deletion that the store
-    /// refuses for lack of a right is answered at once; anything else that fails is tried again for two
-    /// leases.
+    /// It returns when the key is deleted or the deletion has failed, at the latest after three
+    /// leases. If the store refuses the deletion because a right is missing, it returns at once.
+    /// After any other failure, the node tries again for two leases.
     ///
     /// # Errors
-    /// [`KeyError::AnnouncedAgain`]: somebody announced it since it started here, so there is more to
-    /// do; it is started again, here or elsewhere. [`KeyError::NotDeleted`]: the store refused the
-    /// deletion or did not answer, so the key is given to another node, which does the work again; a
-    /// worker needs the right to write `$KV.divider_<group>.key.>`. [`KeyError::NotHeld`],
-    /// [`KeyError::Lost`]: the key was not this node's any more, so nothing was deleted.
-    /// [`KeyError::Unknown`]: it was lost while it was deleted. [`KeyError::Over`].
+    /// - [`KeyError::AnnouncedAgain`]: the key was announced again after it started here, so there
+    ///   is more to do. It starts again, on this node or another one.
+    /// - [`KeyError::NotDeleted`]: the store refused the deletion or did not answer. The key is
+    ///   given to another node, which does the work again. A worker needs the right to write
+    ///   `$KV.divider_<group>.key.>`.
+    /// - [`KeyError::NotHeld`], [`KeyError::Lost`]: this node no longer owned the key, so nothing
+    ///   was deleted.
+    /// - [`KeyError::Unknown`]: the key was lost during its deletion.
+    /// - [`KeyError::Over`]: the node has ended.
     ///
     /// # Cancel safety
-    /// Dropped before it has sent the command, it has done nothing; after that, the key is completed.
+    /// If the future is dropped before it has sent the command, nothing happens. If it is dropped
+    /// later, the key is completed.
     pub async fn complete(&self, assignment: &Assignment) -> Result<(), KeyError> {
         self.stop_with(assignment, Command::Complete).await
     }
 
-    /// The node's own affinity. An operator's, where there is one, counts instead of it:
-    /// [`set_affinity`](Self::set_affinity) tells.
+    /// The node's own affinity. If an operator has set an affinity for the node, that one counts
+    /// instead; [`set_affinity`](Self::set_affinity) returns both.
     pub fn affinity(&self) -> u32 {
         self.shared.affinity()
     }
 
-    /// Sets the node's own affinity. Nothing that runs moves; new keys and the next balancing go by
-    /// it once the node's record is written. It returns at once, a moment before that.
+    /// Sets the node's own affinity. No running key moves. The new value applies to new keys and to
+    /// the next rebalance, as soon as the node's record is written. The method returns before that
+    /// write.
     ///
     /// # Errors
     /// The node is over.
     ///
     /// # Cancel safety
-    /// Dropped before it has sent the command, it has done nothing; after that, the affinity is set.
+    /// If the future is dropped before it has sent the command, nothing happens. If it is dropped
+    /// later, the affinity is set.
     pub async fn set_affinity(&self, affinity: u32) -> Result<Affinity, Ended> {
         self.change_affinity(Command::SetAffinity(affinity)).await
     }
 
-    /// Changes the node's own affinity by that much, at most to 0 and to `u32::MAX`. Changes of
-    /// several callers add up; several in a short time are one write. It returns at once, like
-    /// [`set_affinity`](Self::set_affinity).
+    /// Adds `by` to the node's own affinity. The result is limited to the range from 0 to
+    /// `u32::MAX`. Changes of several callers add up; several changes in a short time are one
+    /// write. The method returns before that write, like [`set_affinity`](Self::set_affinity).
     ///
     /// # Errors
     /// The node is over.
     ///
     /// # Cancel safety
-    /// Dropped before it has sent the command, it has done nothing; after that, it is changed.
+    /// If the future is dropped before it has sent the command, nothing happens. If it is dropped
+    /// later, the affinity is changed.
     pub async fn alter_affinity(&self, by: i64) -> Result<Affinity, Ended> {
         self.change_affinity(Command::AlterAffinity(by)).await
     }
 
-    /// Hands over every key and takes nothing more; the node stays a member, leaving. After it only
-    /// [`cancel`](Self::cancel) makes sense. Returns when all stops are confirmed and handed over.
+    /// Hands over every key and takes no more keys. The node remains a member, in the state
+    /// *leaving*. After a flush, the only useful call is [`cancel`](Self::cancel). The method
+    /// returns when all stops are confirmed and all keys are handed over.
     ///
-    /// Each key gets its [`Event::Stop`](crate::Event::Stop): go on reading the events and confirming
-    /// while this runs. A node that cannot keep its lease meanwhile has nothing to hand over any more,
-    /// and says so in [`Flushed::lost`].
+    /// Each key gets its [`Event::Stop`](crate::Event::Stop): continue to read the events and to
+    /// confirm the stops during the flush. If the node loses its lease meanwhile, it has no more
+    /// keys to hand over; [`Flushed::lost`] counts them.
     ///
     /// # How long it takes
-    /// As long as the slowest confirmation: put a time-out around it and call
-    /// [`cancel`](Self::cancel) where that may be for ever. The store does not hold it up for ever:
-    /// where the application owes no confirmation and for four leases no key could be handed over (a
-    /// right is missing, the group is full), the node ends its session, and counts the keys that are
-    /// left as [`Flushed::lost`].
+    /// It takes as long as the slowest confirmation. If a confirmation may never come, use a
+    /// time-out and then call [`cancel`](Self::cancel). The store cannot block a flush without
+    /// limit. If no confirmation is missing, and no key could be handed over for four leases, the
+    /// node ends its session. This happens if a right is missing or the group is full. The node
+    /// counts the remaining keys in [`Flushed::lost`].
     ///
     /// # Errors
     /// The node is over before all of it was done.
     ///
     /// # Cancel safety
-    /// Dropped before it has sent the command, it has done nothing; after that, the flush goes on, and
-    /// calling it again waits for the same one.
+    /// If the future is dropped before it has sent the command, nothing happens. If it is dropped
+    /// later, the flush continues, and a second call waits for the same flush.
     pub async fn flush(&self) -> Result<Flushed, Ended> {
         match self.ask(Command::Flush).await? {
             Reply::Flushed { handed, freed, lost } => Ok(Flushed { handed, freed, lost }),
@@ -240,37 +263,38 @@ impl Divider {
         }
     }
 
-    /// Ends the node: every key it still holds is lost
-    /// ([`Reason::Cancelled`](crate::Reason::Cancelled)), not handed over. Returns when the node is
-    /// over, and nothing of it is left running: once all is confirmed and the session's end is
-    /// written.
+    /// Ends the node. Every key that it still holds is lost
+    /// ([`Reason::Cancelled`](crate::Reason::Cancelled)) and not handed over. The method returns
+    /// when the node has ended and nothing of it runs any more. The node ends when every key is
+    /// confirmed and the end of its session is written, or when its lease has ended.
     ///
     /// # How long it takes
-    /// A lease at most, whatever the store and the application do, and two seconds for closing the
-    /// watch.
+    /// At most one lease, even if the store or the application does not answer, plus two seconds
+    /// for closing the watch.
     ///
     /// # Cancel safety
-    /// Once polled, the node ends, whether or not this is waited for.
+    /// Once the future was polled, the node ends, even if the future is dropped.
     pub async fn cancel(&self) -> Ended {
         self.shared.request_cancel();
         self.shared.wait_ended().await
     }
 
-    /// Hands over every key, then ends the node: the way to shut down. See [`flush`](Self::flush) for
-    /// what the application does meanwhile, and how long both take.
+    /// Hands over every key, then ends the node. Use it to shut down. [`flush`](Self::flush)
+    /// explains what the application must do meanwhile. [`flush`](Self::flush) and
+    /// [`cancel`](Self::cancel) state how long each takes.
     ///
     /// # Errors
-    /// The node was over before all keys were handed over.
+    /// The node ended before all keys were handed over.
     ///
     /// # Cancel safety
-    /// Dropped while it flushes, the flush goes on, but the node is not ended.
+    /// If the future is dropped during the flush, the flush continues, but the node does not end.
     pub async fn flush_and_cancel(&self) -> Result<Flushed, Ended> {
         let flushed = self.flush().await?;
         self.cancel().await;
         Ok(flushed)
     }
 
-    /// Waits until the node is over, and says why.
+    /// Waits until the node has ended, and returns the reason.
     ///
     /// # Cancel safety
     /// Cancel safe.

@@ -1,4 +1,4 @@
-//! What the application is told.
+//! The requests of the node to the application.
 
 use std::fmt;
 
@@ -7,22 +7,23 @@ use divider_core::edge::{LostReason, StopReason};
 use crate::assignment::Assignment;
 use crate::handoff::Handoff;
 
-/// What the application is told about its keys.
+/// A request of the node to the application, about one key.
 ///
-/// These three are all there will ever be: a match on them needs no further arm, which would drop a
-/// hand-off of a new kind unconfirmed. New causes are added to [`Reason`] instead, and
-/// [`Reason::is_loss`] tells what any of them asks for.
+/// No variant will be added, so a `match` needs no catch-all arm. Such an arm would drop the
+/// [`Handoff`] of a new variant without a confirmation. New causes are added to [`Reason`];
+/// [`Reason::is_loss`] shows whether a cause comes with a stop or a loss.
 #[derive(Debug)]
 pub enum Event {
-    /// Start working on the key: until its stop is confirmed or its lease is over, it is this
-    /// node's and nobody else's.
+    /// Start working on the key. Only this node owns it, until its stop is confirmed or the node's
+    /// lease ends.
     Start(Assignment),
-    /// Stop working on the key, then confirm: it stays this node's until you do, and nobody else
-    /// gets it before. It is never taken back.
+    /// Stop working on the key, then confirm. Until then this node owns the key, and no other node
+    /// gets it. A stop is never withdrawn.
     Stop(Handoff),
-    /// The key is not this node's any more, or will not be in [`Handoff::remaining`]: stop at once,
-    /// then confirm. Another node may start it when that time is over, confirmed or not; this node
-    /// gets it again only after the confirmation.
+    /// Stop working on the key at once, then confirm. This node no longer owns the key, or will no
+    /// longer own it when [`Handoff::remaining`] has passed. After that time another node may start
+    /// the key, even without the confirmation. This node gets the key again only after the
+    /// confirmation.
     Lost(Handoff),
 }
 
@@ -38,28 +39,28 @@ pub enum Reason {
     Move,
     /// This node leaves (`flush`). Comes with [`Event::Stop`].
     Leave,
-    /// The key was retracted, or its time to live is over. Comes with [`Event::Stop`].
+    /// The key was retracted, or its time to live has passed. Comes with [`Event::Stop`].
     Retracted,
     /// The lease was not renewed in time, or another node ended this session. Comes with
     /// [`Event::Lost`].
     Fenced,
-    /// The claim is not this node's any more: removed, overwritten, or not to be proved after the
-    /// log was read again. Comes with [`Event::Lost`].
+    /// The claim no longer names this node. It was removed or overwritten, or the node could not
+    /// find it after it read the log again. Comes with [`Event::Lost`].
     ClaimLost,
     /// The node was cancelled. Comes with [`Event::Lost`].
     Cancelled,
-    /// Another process took this node's id over. Comes with [`Event::Lost`].
+    /// Another process has taken over this node's id. Comes with [`Event::Lost`].
     Replaced,
 }
 
 impl Reason {
-    /// Whether it comes with [`Event::Lost`], so that the key may run elsewhere before this node
-    /// has confirmed anything.
+    /// Whether this reason comes with [`Event::Lost`]. If so, another node may start the key before
+    /// this node has confirmed its stop.
     pub const fn is_loss(self) -> bool {
         matches!(self, Self::Fenced | Self::ClaimLost | Self::Cancelled | Self::Replaced)
     }
 
-    /// One lower-case word for it, the same in logs and metrics.
+    /// The reason as one lower-case word, as logs and metrics show it.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Rebalance => "rebalance",

@@ -12,28 +12,31 @@ use crate::engine::{Shared, Taken, TakenEvent};
 use crate::event::Event;
 use crate::handoff::Handoff;
 
-/// What the node tells the application, in the order in which each key needs it.
+/// The requests of the node to the application. For each key, they come in the order in which the
+/// application must handle them.
 ///
-/// Stops and losses come before starts. Nothing is lost while the application does not read, and the
-/// node keeps its lease; but a start that was not taken when its key has to stop again, or when the
-/// lease runs out, is taken back and never seen. It ends (`None`) when the node is over;
-/// [`Divider::ended`](crate::Divider::ended) says why.
+/// Stops and losses come before starts. If the application does not read, no event is lost, and the
+/// node keeps its lease. There is one exception: if a start was not read when its key has to stop
+/// again, or when the lease ends, the start is withdrawn, and the application does not see it. The
+/// stream ends (`None`) when the node has ended; [`Divider::ended`](crate::Divider::ended) returns
+/// the reason.
 ///
-/// Dropping it (both halves, if it was split) cancels the node, since there is nobody left to be
-/// told anything: see [`Divider::cancel`](crate::Divider::cancel). Nothing is flushed.
+/// Dropping the stream cancels the node, because the application gets no more requests: see
+/// [`Divider::cancel`](crate::Divider::cancel). After a [`split`](Self::split), dropping both
+/// halves cancels the node. No key is handed over.
 #[derive(Debug)]
 pub struct Events {
     starts: Starts,
     stops: Stops,
 }
 
-/// The starts alone: one half of [`Events::split`].
+/// Only the starts: one half of [`Events::split`].
 #[derive(Debug)]
 pub struct Starts {
     listener: Arc<Listener>,
 }
 
-/// The stops and losses alone: one half of [`Events::split`].
+/// Only the stops and losses: one half of [`Events::split`].
 #[derive(Debug)]
 pub struct Stops {
     listener: Arc<Listener>,
@@ -51,18 +54,19 @@ impl Events {
         Self { starts: Starts { listener: Arc::clone(&listener) }, stops: Stops { listener } }
     }
 
-    /// The next event; `None` when the node is over.
+    /// The next event; `None` when the node has ended.
     ///
     /// # Cancel safety
-    /// Cancel safe: an event that was not returned is returned by the next call.
+    /// Cancel safe: the next call returns an event that this call did not return.
     pub async fn next(&mut self) -> Option<Event> {
         poll_fn(|cx| self.poll(cx)).await
     }
 
     /// The starts and the stops as two streams, for two tasks.
     ///
-    /// Whoever takes a start hands the key to whoever hears the stops before it takes the next:
-    /// between the two streams nothing keeps the order of a key's start and its stop.
+    /// The two streams do not keep the order between a key's start and its stop. So the task that
+    /// reads the starts must pass each key to the task that reads the stops, before it reads the
+    /// next start.
     pub fn split(self) -> (Starts, Stops) {
         (self.starts, self.stops)
     }
@@ -83,10 +87,10 @@ impl Events {
 }
 
 impl Starts {
-    /// The next start; `None` when the node is over.
+    /// The next start; `None` when the node has ended.
     ///
     /// # Cancel safety
-    /// Cancel safe: a start that was not returned is returned by the next call.
+    /// Cancel safe: the next call returns a start that this call did not return.
     pub async fn next(&mut self) -> Option<Assignment> {
         poll_fn(|cx| self.poll(cx)).await
     }
@@ -97,11 +101,12 @@ impl Starts {
 }
 
 impl Stops {
-    /// The next stop or loss; `None` when the node is over. [`Reason::is_loss`](crate::Reason::is_loss)
-    /// of its [reason](Handoff::reason) tells which.
+    /// The next stop or loss; `None` when the node has ended. The method
+    /// [`Reason::is_loss`](crate::Reason::is_loss) of its [reason](Handoff::reason) shows which of
+    /// the two it is.
     ///
     /// # Cancel safety
-    /// Cancel safe: a stop that was not returned is returned by the next call.
+    /// Cancel safe: the next call returns a stop that this call did not return.
     pub async fn next(&mut self) -> Option<Handoff> {
         poll_fn(|cx| self.poll(cx)).await
     }

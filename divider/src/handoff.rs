@@ -1,4 +1,4 @@
-//! A key that has to stop, until the application says that it has.
+//! A key whose work has to stop, until the application confirms the stop.
 
 use std::fmt;
 use std::sync::Arc;
@@ -11,14 +11,15 @@ use crate::id::Token;
 use crate::key::Key;
 use divider_core::time::Time;
 
-/// A key that has to stop on this node. [`confirm`](Self::confirm) it when the work has stopped.
+/// A key whose work has to stop on this node. Call [`confirm`](Self::confirm) when the work has
+/// stopped.
 ///
-/// A loss may follow a stop of the same assignment, with a hand-off of its own; confirming either is
-/// enough.
+/// A loss may follow a stop of the same assignment. It comes with its own `Handoff`; confirming
+/// either of the two is enough.
 ///
-/// Dropping it confirms nothing: the key stays unconfirmed, visibly (in `divider_dropped_handoffs_total`,
-/// in the log and in the group's view), and can still be confirmed with
-/// [`Divider::confirm_stop`](crate::Divider::confirm_stop).
+/// Dropping it confirms nothing: the key stays unconfirmed. The metric
+/// `divider_dropped_handoffs_total`, the log lines and the snapshots of the group show this. The
+/// stop can still be confirmed with [`Divider::confirm_stop`](crate::Divider::confirm_stop).
 #[must_use = "the key is handed over only after `confirm()`"]
 pub struct Handoff {
     assignment: Assignment,
@@ -53,21 +54,21 @@ impl Handoff {
         &self.assignment
     }
 
-    /// Why.
+    /// Why the work has to stop.
     pub fn reason(&self) -> Reason {
         self.reason
     }
 
-    /// How long there is to stop; zero when that time is over.
+    /// The time that is left for stopping; zero when it has passed.
     ///
-    /// After a loss: until the key may run elsewhere. For a stop it is `None` ("as long as it
-    /// takes"), unless [`Builder::stop_timeout`](crate::Builder::stop_timeout) is set.
+    /// After a loss, it ends when another node may start the key. For a stop, it is `None` (there
+    /// is no limit), unless [`Builder::stop_timeout`](crate::Builder::stop_timeout) is set.
     pub fn remaining(&self) -> Option<Duration> {
         self.deadline.map(|deadline| deadline.since(self.shared.clock().time()))
     }
 
-    /// Says that the work on the key has stopped here. Never blocks; confirming what was confirmed
-    /// already, or is over since, does nothing.
+    /// Confirms that the work on the key has stopped on this node. This method never blocks. It
+    /// does nothing if the stop was confirmed before, or if the run has ended in another way since.
     pub fn confirm(mut self) {
         self.confirmed = true;
         self.shared.confirm(self.assignment.key(), self.assignment.token());

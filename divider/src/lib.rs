@@ -1,14 +1,23 @@
-//! Divides keyed work among the nodes of a service, each key on exactly one live node.
+//! Divides keyed work among the nodes of a service: each key runs on exactly one live node.
 //!
-//! Work is a set of *keys*: tenants, channels, devices, partitions, any text. Whoever knows of work
-//! announces its key; each process that can do it runs a node. The nodes share the keys in
-//! proportion to their affinities, and go on doing so while nodes come, go, hang and crash. All they
-//! need in common is a NATS server with JetStream.
+//! Each piece of work has a *key*: the name of a tenant, a channel, a device, a partition, or any
+//! other text. A client *announces* a key to make it exist, and *retracts* it to end it. Each
+//! process that can do the work runs a *node*. The nodes of a *group* share the keys in proportion
+//! to their *affinities*, which are weights. When nodes join, leave, hang or crash, keys move to
+//! other nodes. A group needs only a NATS server with JetStream; there is no coordinator.
 //!
-//! - [`Divider`] is one node: [`Divider::builder`] sets it up, [`Events`] say what to start and what
-//!   to stop.
-//! - [`run`] does the usual thing with those events: one task for each key.
-//! - [`Assignment`] is a key that is this node's, with the fencing [`Token`] to pass along.
+//! The *claim* of a key is the record that names its owner. A node changes a claim only by
+//! compare-and-set, so only one node can win it. Each node has a *lease*, which it renews with
+//! *heartbeats*. A node that cannot renew its lease stops its work before the lease ends; then
+//! other nodes may take over its keys. A node that leaves or gives up a key *hands over* the claim
+//! to the next node.
+//!
+//! - [`Divider`] is the handle of a node. [`Divider::builder`] sets the node up, and [`Events`]
+//!   request what to start and what to stop.
+//! - [`run`] handles these events: it runs one async task for each key.
+//! - [`Assignment`] is a key that this node owns, with its fencing [`Token`]: a number that
+//!   increases with each start of the key.
+//! - [`Group`] is the handle for announcers and operators.
 //! - [`store`] has the backends: NATS, and memory for a single process and for tests.
 //!
 //! ```
@@ -32,99 +41,110 @@
 //!
 //! # The interface
 //!
-//! | for | there is |
+//! | task | items |
 //! |---|---|
 //! | starting a node | [`Divider::builder`], whose [`Builder`] has affinity, prefixes, lease, and what to do when the node id is in use ([`JoinPolicy`]) |
 //! | its events | [`Events`], a stream of [`Event::Start`], [`Event::Stop`] and [`Event::Lost`]; [`Events::split`] for two tasks |
 //! | a key to work on | [`Assignment`]: key, token, remaining lease, [`is_valid`](Assignment::is_valid), a cancellation token |
 //! | a key to stop | [`Handoff`], to be [confirmed](Handoff::confirm) when the work has stopped |
-//! | one task a key | [`run`]: starts, cancels, waits for and restarts an async handler, which returns a [`Finish`] |
-//! | giving up a key | [`Divider::release`] (somebody else should), [`Divider::complete`] (it is done) |
+//! | one task for each key | [`run`]: starts, cancels, waits for and restarts an async handler, which returns a [`Finish`] |
+//! | giving up a key | [`Divider::release`] (another node continues), [`Divider::complete`] (the work is done) |
 //! | the node's weight | [`Divider::set_affinity`], [`Divider::alter_affinity`] |
 //! | readiness probes | [`Divider::is_ready`], [`Divider::lease_remaining`] |
 //! | shutting down | [`Divider::flush_and_cancel`], or its halves [`flush`](Divider::flush) and [`cancel`](Divider::cancel) |
 //! | making keys exist | [`Group::announce`], [`Group::announce_for`], [`Group::announcer`] for streams of keys, [`Group::reconcile`] with a list |
 //! | operating | [`Group::drain`], [`Group::cordon`], [`Group::resume`], [`Group::set_affinity`], [`Group::rebalance`], [`Group::freeze`]; previews of a drain and a rebalance |
-//! | looking | [`Group::watch`] and [`Group::snapshot`]: nodes, keys, problems ([`snapshot`]) |
-//! | where the log is | [`NatsStore`], [`MemoryStore`], or a [`Store`](store::Store) of your own |
-//! | being woken at night | [`operations`]: what to alert on, what each log line means, what to do |
+//! | reading the state | [`Group::watch`] and [`Group::snapshot`]: nodes, keys, problems ([`snapshot`]) |
+//! | backends | [`NatsStore`], [`MemoryStore`], or a [`Store`](store::Store) of your own |
+//! | running in production | [`operations`]: what to alert on, what each log line means, what to do |
 //!
 //! # Cargo features
 //!
 //! | feature | default | |
 //! |---|---|---|
 //! | `nats` | yes | `store::nats` and `NatsStore`, on the client `async-nats` |
-//! | `ring` | yes | the crypto provider of that client; `store::nats` tells how to use another |
-//! | `testing` | no | `testing`: faults of [`MemoryStore`] on request, for tests of services |
+//! | `ring` | yes | the crypto provider of that client; `store::nats` explains how to use another provider |
+//! | `testing` | no | `testing`: fault injection in [`MemoryStore`], for tests of services |
 //!
-//! Without `nats` the crate has [`MemoryStore`] and the trait [`Store`](store::Store) alone.
+//! Without `nats`, the only store of the crate is [`MemoryStore`]. You can implement the trait
+//! [`Store`](store::Store).
 //!
 //! # Errors
 //!
-//! Each operation has an error type, whose variants tell the state after it and the remedy. `Display`
-//! says what happened and leaves the causes to [`source`](std::error::Error::source): print both, as
-//! error reporters do.
+//! Each operation has an error type. The documentation of each variant states what is true after
+//! the error, and the remedy. `Display` says what happened. It does not include the causes, which
+//! [`source`](std::error::Error::source) returns. Print both, as error reporters do.
 //!
-//! # What holds, and what it rests on
+//! # Guarantees
 //!
-//! - **One owner.** At no instant do two nodes hold a key. A key starts only with a claim that was
-//!   won by compare-and-set; a planned move is one write after the confirmed stop; and a node stops
-//!   by its own clock before its lease is over for the others. That clock may be wrong by 1 %.
-//! - **The token only grows.** A process that is frozen between a check of its assignment and what it
-//!   writes then can only be stopped where it writes, by the [`Token`].
-//! - **A crash costs a lease.** After [`Builder::lease`] and a little more the others take the keys
-//!   over: 6 s on one server, 18 s on several, unless it is set.
-//! - **Nothing moves that need not.** A join moves the new node's share; keys of a node that was cut
-//!   off go back to it where they can. A change of affinity stops nothing.
-//! - **A stop is never forced.** A key whose stop is not confirmed stays where it is and holds up no
-//!   other, unless [`Builder::stop_timeout`] is set. After a loss the lease is the limit.
-//! - **The store's word is believed as far as it goes.** What it loses after acknowledging it (a power
-//!   cut before the sync to the disk) may cost an overlap; the log is checked for that all the time.
+//! - **One owner.** Two nodes never own a key at the same time. A node starts a key only after it
+//!   has won the key's claim by compare-and-set. A planned move is one write, made after the old
+//!   owner has confirmed its stop. A node stops its work, by its own clock, before its lease ends
+//!   for other nodes. The rate of that clock may be wrong by up to 1 %.
+//! - **Fencing tokens.** The tokens of a key only increase. So a system that the work writes to can
+//!   reject the late write of a process that was paused.
+//! - **After a crash, keys are idle for one lease.** A little more than one [lease](Builder::lease)
+//!   after a crash, other nodes take over the keys. The default lease is 6 s on one server and 18 s
+//!   on several.
+//! - **Minimal movement.** A join moves only the new node's share. The keys of a node that lost its
+//!   connection return to it if possible. A change of affinity stops no running key.
+//! - **No forced stops.** A key whose stop is not confirmed stays on its node and blocks no other
+//!   key. [`Builder::stop_timeout`] can limit that time. After a loss ([`Event::Lost`]), the end of
+//!   the lease is the limit.
+//! - **One owner depends on the store.** If the store loses a write that it had acknowledged, such
+//!   as in a power cut before the sync to the disk, two nodes may own a key for some time. Nodes
+//!   check the log for such losses all the time.
 //!
-//! # What does not hold
+//! # Limits of the guarantees
 //!
-//! - **Nothing stops a frozen process** between a check and its write but the token, checked by what
-//!   it writes to.
-//! - **Nothing stops work that ignores its cancellation.** After a loss its key may run elsewhere when
-//!   the lease is over, confirmed or not.
-//! - **A start may come again.** A key is started anew after each move, crash and outage, and work
-//!   that was done just before may be done twice: it has to bear that, as with any lease.
-//! - **Nobody is told of a crash at once.** Until the lease is over its keys are idle.
-//! - **Workers trust each other.** Whoever may write claims can take any key.
+//! - **A paused process can write late.** A process may pause after it has checked its assignment
+//!   and before it writes. When it wakes, another node may own the key. Only the token can prevent
+//!   the write: pass it to the system that you write to, and let that system reject every token
+//!   that is lower than the highest one it has seen for the key.
+//! - **Nothing stops work that ignores its cancellation.** After a loss, another node may start the
+//!   key when the lease has ended, even if the stop was not confirmed.
+//! - **Work may be done twice.** A key starts again after each move, crash and outage. Work that
+//!   was done just before may then be done again, so it must be safe to repeat.
+//! - **A crash is not detected at once.** The keys of the crashed node are idle until its lease has
+//!   ended.
+//! - **Workers trust each other.** Any user that may write claims can take any key.
 //!
 //! # Choosing the lease
 //!
-//! [`Builder::lease`] is the one setting to think about; the other times follow from it.
+//! [`Builder::lease`] is the setting to choose with care, because all other times follow from it.
 //!
-//! | of a lease L | |
+//! | time, for a lease L | meaning |
 //! |---|---|
-//! | L / 6 | between two heartbeats, each one small write |
+//! | L / 6 | time between two heartbeats; each is one small write |
 //! | about 2 L / 3 | an outage or a pause that is shorter stops no work |
-//! | L / 6 | what the work has to stop in after [`Event::Lost`] |
-//! | 1.06 L | until others take over the keys of a crashed node |
+//! | L / 6 | time that the work has to stop after [`Event::Lost`] |
+//! | 1.06 L | time until other nodes take over the keys of a crashed node |
 //!
 //! # Shutting down
 //!
 //! [`flush_and_cancel`](Divider::flush_and_cancel), or [`Run::with_graceful_shutdown`] on SIGTERM,
-//! hands every key over without a pause; [`run`] ends with an error where that was not all. Dropping the [`Events`] or the [`Run`] ends the node without
-//! handing anything over. Dropping an [`Assignment`] changes nothing, and dropping a [`Handoff`]
-//! leaves its key unconfirmed; both are seen in [`Divider::assigned`]. A process that just exits looks
-//! like a crash. When a node ends of another reason ([`Ended`]), let the process end, too: it does not
-//! come back by itself.
+//! hands over every key, so that other nodes start the keys at once. If some keys could not be
+//! handed over, [`run`] returns an error. Dropping the [`Events`] or the [`Run`] ends the node
+//! without handing anything over. Dropping an [`Assignment`] changes nothing, and dropping a
+//! [`Handoff`] leaves its key unconfirmed; in both cases [`Divider::assigned`] still lists the key.
+//! If a process only exits, other nodes treat this as a crash. If a node ends for another reason
+//! ([`Ended`]), end the process, too: the node does not rejoin by itself.
 //!
 //! # Threads and runtimes
 //!
-//! The connection of [`NatsStore::connect`] has a thread of its own, and a node runs on it. Nothing that
-//! blocks the application's executor costs a lease then. Many nodes in one process do best with a
-//! store each. With a client that is handed in ([`NatsStore::open`]) the node has a thread, but the
-//! client is on the application's executor: blocking that may cost the lease, never exclusivity for
-//! those who ask [`Assignment::is_valid`].
+//! The connection of [`NatsStore::connect`] has its own thread, and the node runs on that thread.
+//! So a node does not lose its lease when the application blocks its executor. If a process has
+//! many nodes, give each node its own store.
+//!
+//! With [`NatsStore::open`], the application passes a client of its own. The node then has its own
+//! thread, but the client runs on the application's executor. If that executor is blocked, the node
+//! may lose its lease. Exclusivity still holds for work that checks [`Assignment::is_valid`].
 //!
 //! # Log lines and metrics
 //!
-//! Log lines are `tracing` events in a span with `group` and `node`: `info` and above is what an
-//! operator acts on, and [`operations`] explains each. Neither they nor the metrics cost anything
-//! while nobody listens.
+//! Log lines are `tracing` events in a span with `group` and `node`. Lines at level `info` and
+//! above are for operators, and [`operations`] explains each of them. Log lines and metrics cost
+//! nothing while nobody collects them.
 //!
 #![doc = include_str!("engine/metrics.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]

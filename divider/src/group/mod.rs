@@ -34,8 +34,9 @@ pub use key_move::RequestedMove;
 pub use reconcile::{Difference, MaxRetract, ReconcileOptions, Reconciled};
 pub use watch::GroupWatch;
 
-/// A group for announcers and operators. It announces keys, requests changes of nodes, and watches.
-/// Nodes do not depend on it, and dropping it changes nothing.
+/// The handle on a group for announcers and operators: it announces keys, requests changes of
+/// nodes, and follows the state of the group. Nodes do not depend on this handle, and dropping it
+/// changes nothing.
 ///
 /// Cheap to clone. Its futures need a tokio runtime with its timers enabled.
 ///

@@ -1,4 +1,4 @@
-//! One task for each key, from an async handler.
+//! Runs an async handler in one task for each key.
 
 mod supervisor;
 #[cfg(test)]
@@ -20,25 +20,27 @@ use crate::error::RunError;
 use crate::events::Events;
 use supervisor::Supervisor;
 
-/// An error of a handler, of any kind.
+/// Any error of a handler.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// How a handler finished with its key.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Finish {
-    /// The work is done: the key exists no more until it is announced again, on any node.
+    /// The work is done: the key no longer exists, on any node, until it is announced again.
     ///
-    /// It counts after a stop too, as long as the key is this node's: return it only for work that is
-    /// done, and [`Release`](Self::Release) for work that gives way.
+    /// This also ends the key after a stop, as long as this node owns it. So return `Done` only if
+    /// the work is done. If the work only stops because it was cancelled, return
+    /// [`Release`](Self::Release).
     Done,
-    /// This node cannot go on: another one shall. After a cancellation: the work has stopped.
+    /// This node cannot continue, so another node gets the key. After a cancellation, it means only
+    /// that the work has stopped.
     Release,
-    /// It failed: the handler is called again, on this node, after a pause.
+    /// The work failed. The handler is called again on this node, after a pause.
     Retry(BoxError),
 }
 
-/// An error is a reason to try again.
+/// An error becomes [`Finish::Retry`].
 impl<E: Into<BoxError>> From<Result<Self, E>> for Finish {
     fn from(result: Result<Self, E>) -> Self {
         result.unwrap_or_else(|error| Self::Retry(error.into()))
@@ -52,30 +54,31 @@ impl From<Infallible> for Finish {
     }
 }
 
-/// Runs a handler for each key of the node, until the node is over.
+/// Runs a handler for each key of the node, until the node has ended.
 ///
-/// Each start spawns one task on the current Tokio runtime, which calls the handler. A stop or loss
-/// fires the assignment's [`cancelled`](Assignment::cancelled); the handler then has to come to an
-/// end. When it has ended, and only then, the stop is confirmed, so that the next node never starts too
-/// early. What it returns after a cancellation makes no difference, but for [`Finish::Done`]: that ends
-/// the key instead of moving it, unless it was lost before. A handler that has not ended when its time
-/// is over ([`Handoff::remaining`](crate::Handoff::remaining): after a loss, or with
-/// [`stop_timeout`](crate::Builder::stop_timeout)) is dropped at its next `await`, and a log line says
-/// so.
+/// Each start spawns one task on the current Tokio runtime, which calls the handler. After a stop
+/// or a loss, the assignment's [`cancelled`](Assignment::cancelled) completes, and the handler must
+/// return. `run` confirms the stop only when the handler has ended, so the next node never starts
+/// too early. After a cancellation, the return value matters only if it is [`Finish::Done`]: this
+/// ends the key instead of moving it, unless the key was lost before.
 ///
-/// [`Finish::Release`] moves the key to another node. One that every node releases is idle until a
-/// [cool-down](crate::Builder::cool_down) ends, is tried again by each of them, and so on; a log line
-/// and `divider_unowned_keys` tell. For work that failed, and that this node can try again,
-/// [`Finish::Retry`] is the right answer.
+/// After a loss, or with a [`stop_timeout`](crate::Builder::stop_timeout), a handler has a limited
+/// time to end ([`Handoff::remaining`](crate::Handoff::remaining)). When this time has passed, the
+/// handler is dropped at its next `await`, and a log line reports it.
 ///
-/// What a handler returns of its own accord is a [`Finish`], or a `Result<Finish, E>` whose error
-/// means [`Finish::Retry`]. A panic is caught and counts as one too. The pauses between attempts
-/// double from 100 ms to 30 s ([`backoff`](Run::backoff)), shortened at random by up to a half, and
-/// begin anew after an attempt that lasted longer than the longest pause.
+/// [`Finish::Release`] moves the key to another node. If every node releases a key, the key is idle
+/// until a [cool-down](crate::Builder::cool_down) ends. Then the nodes try it again. A log line and
+/// the metric `divider_unowned_keys` report this. If the work failed and this node can try it
+/// again, return [`Finish::Retry`] instead.
 ///
-/// Await the result. It ends when the node does and every handler has; with
-/// [`with_graceful_shutdown`](Run::with_graceful_shutdown), that is when all keys were handed over, or
-/// with an error when they were not.
+/// A handler returns a [`Finish`], or a `Result<Finish, E>` whose error means [`Finish::Retry`]. A
+/// panic is caught and also means [`Finish::Retry`]. The pauses between attempts double from 100 ms
+/// to 30 s ([`backoff`](Run::backoff)). Each pause is shortened at random by up to a half. After an
+/// attempt that lasted longer than the longest pause, the pauses start at 100 ms again.
+///
+/// Await the returned [`Run`]. It completes when the node and every handler have ended. With
+/// [`with_graceful_shutdown`](Run::with_graceful_shutdown), it completes with `Ok` if all keys were
+/// handed over, and with an error otherwise.
 ///
 /// ```no_run
 /// # use std::time::Duration;
@@ -113,27 +116,29 @@ impl From<Infallible> for Finish {
 /// ```
 ///
 /// # What a handler must not do
-/// - **Block its thread.** It can then be neither cancelled nor dropped, its key stays here, and on a
-///   few blocked threads nothing else of the application runs: no stop is seen, though the lease is
-///   kept. Put what blocks on `tokio::task::spawn_blocking` and wait for it.
-/// - **Leave work behind.** What it spawned (also on `spawn_blocking`) goes on when the handler has
-///   returned or was dropped, while the next node starts. End it first, or have it write with the
-///   [`token`](Assignment::token) only.
-/// - **Ignore its cancellation.** The key stays on this node, a log line says so after a lease and
-///   then again and again, and a shutdown waits for it
-///   ([`shutdown_timeout`](Run::shutdown_timeout)).
+/// - **Block its thread.** A blocked handler can be neither cancelled nor dropped, so its key stays
+///   on this node. If all threads of the runtime are blocked, nothing else of the application runs,
+///   and no stop is read; the node still keeps its lease. Run blocking code with
+///   `tokio::task::spawn_blocking`, and wait for it.
+/// - **Leave work behind.** A task that the handler spawned, also with `spawn_blocking`, continues
+///   after the handler has returned or was dropped, while the next node starts the key. End such
+///   tasks first, or let them write only with the [`token`](Assignment::token).
+/// - **Ignore its cancellation.** The key then stays on this node. A log line reports it after one
+///   lease, and then repeatedly. A shutdown waits for the handler, unless a
+///   [`shutdown_timeout`](Run::shutdown_timeout) is set.
 ///
 /// Log lines of a handler are in a span `key` with the key and its token.
 ///
 /// # Errors
-/// [`RunError`]: the node was over without being cancelled, or a shutdown lost keys instead of handing
-/// them over. Either way let the process end; in the first case its supervisor has to start it again.
+/// [`RunError`]: the node ended without being cancelled, or a shutdown lost keys instead of handing
+/// them over. In both cases, let the process end. In the first case, its supervisor must start it
+/// again.
 ///
 /// # Panics
-/// Outside a Tokio runtime with its timers enabled.
+/// If it is awaited outside a Tokio runtime with its timers enabled.
 ///
 /// # Cancel safety
-/// Dropping it aborts all handlers and cancels the node: nothing is handed over.
+/// Dropping the [`Run`] aborts all handlers and cancels the node: no key is handed over.
 pub fn run<H, Fut>(divider: Divider, events: Events, handler: H) -> Run<H, Pending<()>>
 where
     H: Fn(Assignment) -> Fut + Send + Sync + 'static,
@@ -151,7 +156,7 @@ where
     }
 }
 
-/// A handler that is to run for each key: see [`run`].
+/// The run of a handler for each key: see [`run`].
 #[must_use = "nothing runs before it is awaited"]
 pub struct Run<H, S> {
     divider: Divider,
@@ -176,8 +181,9 @@ struct Pauses {
 }
 
 impl<H, S> Run<H, S> {
-    /// Shuts down when the future completes: hands over every key, which cancels and waits for its
-    /// handler, then ends the node. Unless set, the run ends with the node alone.
+    /// Shuts down when the future completes. The shutdown cancels and waits for every handler,
+    /// hands over every key, and then ends the node. Without this, the run ends only when the node
+    /// ends.
     pub fn with_graceful_shutdown<T>(self, shutdown: T) -> Run<H, T>
     where
         T: Future<Output = ()> + Send,
@@ -186,21 +192,24 @@ impl<H, S> Run<H, S> {
         Run { divider, events, handler, shutdown, settings }
     }
 
-    /// How long a graceful shutdown waits for handlers to end: for ever unless set.
+    /// How long a graceful shutdown waits for handlers to end. By default there is no limit.
     ///
-    /// After it the node is [cancelled](Divider::cancel): what was not handed over is lost, its
-    /// handlers are dropped at their next `await` when the lease is over, other nodes start the keys
-    /// after that, and the run ends with [`RunError::TimedOut`]. Take what your platform gives a process from SIGTERM to SIGKILL, less a lease.
-    /// A process that is killed instead costs its keys a lease, too, and the others find it dead.
+    /// After this time the node is [cancelled](Divider::cancel). The keys that were not handed over
+    /// are lost. Their handlers are dropped at their next `await` when the lease has ended; after
+    /// that, other nodes start the keys. The run ends with [`RunError::TimedOut`].
+    ///
+    /// Choose the time that your platform allows a process between SIGTERM and SIGKILL, minus one
+    /// lease. If the platform kills the process, its keys are also idle for one lease, until other
+    /// nodes have observed that it is dead.
     pub fn shutdown_timeout(mut self, after: Duration) -> Self {
         self.settings.shutdown_timeout = Some(after);
         self
     }
 
-    /// The first and the longest pause before a handler that failed is called again; each is twice the
-    /// one before, shortened at random by up to a half. 100 ms and 30 s unless set: a fault that passes
-    /// costs little, and one that stays does not keep what the handler works with busy. A first pause
-    /// above the longest counts as the longest.
+    /// The first and the longest pause before a failed handler is called again. Each pause is twice
+    /// the one before, shortened at random by up to a half. The defaults are 100 ms and 30 s: a
+    /// short fault costs little time, and a lasting fault does not overload the systems that the
+    /// handler uses. If `first` is above `longest`, it counts as `longest`.
     pub fn backoff(mut self, first: Duration, longest: Duration) -> Self {
         self.settings.pauses = Pauses { first, longest };
         self
