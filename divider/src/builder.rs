@@ -24,9 +24,9 @@ use divider_core::wire::{MemberRecord, MemberState};
 /// All settings are optional. By default, a node has a unique name, takes its share of all keys,
 /// and lets a join move running keys.
 ///
-/// Each method checks its value when it is called. So that calls chain, it does not return an
-/// error: the builder keeps the first error, and [`start`](Self::start) returns that error before
-/// it sends any request to the store. A later valid value does not remove the error.
+/// Each method checks its value when it is called. It does not return an error, so that calls can
+/// be chained. The builder keeps the first error, and [`start`](Self::start) returns that error
+/// before it sends any request to the store. A later valid value does not remove the error.
 #[must_use = "a node runs only after `start()`"]
 pub struct Builder {
     store: Arc<dyn Store>,
@@ -56,8 +56,8 @@ pub enum JoinPolicy {
     /// Otherwise the start fails with [`StartError::NodeIdInUse`].
     ///
     /// This policy suits a fixed id on any platform. A restart after a crash waits for one lease of
-    /// the crashed process. A restart after a clean shutdown does not wait. If a second process
-    /// uses the id by mistake, it does no harm.
+    /// the crashed process. A restart after a clean shutdown does not wait. A second process that
+    /// uses the id by mistake does no harm.
     #[default]
     Observe,
     /// Fail with [`StartError::NodeIdInUse`] at once, even if the other process has ended and no
@@ -123,11 +123,11 @@ impl Builder {
     /// between them as in a host name. Shorten a longer host name, such as
     /// `worker-1.shop.svc.cluster.local` to `worker-1`.
     ///
-    /// Only one process at a time may use a name. A fixed name is for example the name of a pod of
-    /// a stateful set, or of a machine. With a fixed name, an operator can drain the node by name
-    /// across restarts. A restarted process with a fixed name waits one lease for the old process,
-    /// then takes its place. The default is the machine's name with a random suffix, so each
-    /// restart is a new node.
+    /// Only one process at a time may use a name. Examples of a fixed name are the name of a pod in
+    /// a stateful set and the name of a machine. With a fixed name, an operator can drain the node
+    /// by name across restarts. A restarted process with a fixed name waits one lease for the old
+    /// process, then takes its place. The default is the machine's name with a random suffix, so
+    /// each restart is a new node.
     ///
     /// After a crash, the keys of a node with a fixed name are idle for that lease, even if the
     /// process restarts at once. Then they move twice: to other nodes, and back when the group

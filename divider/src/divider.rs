@@ -26,8 +26,8 @@ use divider_core::edge::{Command, Reply};
 /// Use [`flush_and_cancel`](Self::flush_and_cancel) to shut down: it hands over every key, so that
 /// other nodes start the keys at once. Dropping all handles changes nothing while the application
 /// holds the events. Dropping the events cancels the node: it gives up its keys without handing
-/// them over. If a process only exits, other nodes treat this as a crash: they take over its keys
-/// when its lease has ended.
+/// them over. If a process exits without ending its node, other nodes treat this as a crash: they
+/// take over its keys when its lease has ended.
 #[derive(Clone)]
 pub struct Divider {
     shared: Arc<Shared>,
@@ -125,17 +125,17 @@ impl Divider {
     }
 
     /// The keys that the application has accepted and whose stop it has not confirmed, sorted by
-    /// key. The list includes keys that were lost and not confirmed; for these,
-    /// [`Assignment::is_valid`] is false when the lease has ended.
+    /// key. The list includes keys that were lost and not confirmed; for those,
+    /// [`Assignment::is_valid`] becomes false when their time to stop has passed.
     pub fn assigned(&self) -> Vec<Assignment> {
         let mut assigned = self.shared.assigned();
         assigned.sort_by(|a, b| a.key().cmp(b.key()));
         assigned
     }
 
-    /// Confirms that the work on a key has stopped, after a stop or a loss. It does what
-    /// [`Handoff::confirm`](crate::Handoff::confirm) does, for code that has the key and the token
-    /// but not the [`Handoff`](crate::Handoff).
+    /// Confirms that the work on a key has stopped, after a stop or a loss. Use it in place of
+    /// [`Handoff::confirm`](crate::Handoff::confirm) if you have the key and the token but not the
+    /// [`Handoff`](crate::Handoff).
     ///
     /// Returns `true` if the node was waiting for this confirmation. Otherwise nothing happens: the
     /// token belongs to another assignment, the stop was confirmed already, or no stop was
@@ -151,9 +151,9 @@ impl Divider {
     /// Only the run of this assignment ends. A later run of the same key is not affected.
     ///
     /// The key does not return to this node before the [`cool_down`](Builder::cool_down) has
-    /// passed. The method returns when the node has begun the hand-over to the best other node. If
-    /// every other node has recently released the key, the key has no owner until a cool-down has
-    /// passed.
+    /// passed. The method returns when the node has accepted the release. The node then hands the
+    /// key over to the best other node. If every other node has recently released the key, the key
+    /// has no owner until a cool-down has passed.
     ///
     /// # How long it takes
     /// It returns at once, even if the store does not answer. If the store refuses the hand-over
@@ -212,7 +212,7 @@ impl Divider {
     /// write.
     ///
     /// # Errors
-    /// The node is over.
+    /// The node has ended.
     ///
     /// # Cancel safety
     /// If the future is dropped before it has sent the command, nothing happens. If it is dropped
@@ -226,7 +226,7 @@ impl Divider {
     /// write. The method returns before that write, like [`set_affinity`](Self::set_affinity).
     ///
     /// # Errors
-    /// The node is over.
+    /// The node has ended.
     ///
     /// # Cancel safety
     /// If the future is dropped before it has sent the command, nothing happens. If it is dropped
@@ -251,7 +251,7 @@ impl Divider {
     /// counts the remaining keys in [`Flushed::lost`].
     ///
     /// # Errors
-    /// The node is over before all of it was done.
+    /// The node ended before all keys were handed over.
     ///
     /// # Cancel safety
     /// If the future is dropped before it has sent the command, nothing happens. If it is dropped

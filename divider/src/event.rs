@@ -9,9 +9,9 @@ use crate::handoff::Handoff;
 
 /// A request of the node to the application, about one key.
 ///
-/// No variant will be added, so a `match` needs no catch-all arm. Such an arm would drop the
-/// [`Handoff`] of a new variant without a confirmation. New causes are added to [`Reason`];
-/// [`Reason::is_loss`] shows whether a cause comes with a stop or a loss.
+/// No variant will be added, so a `match` needs no catch-all arm. With a catch-all arm, the
+/// [`Handoff`] of a new variant would be dropped without a confirmation. New causes are added to
+/// [`Reason`]; [`Reason::is_loss`] shows whether a cause comes with a stop or a loss.
 #[derive(Debug)]
 pub enum Event {
     /// Start working on the key. Only this node owns it, until its stop is confirmed or the node's

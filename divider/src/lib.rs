@@ -12,8 +12,8 @@
 //! other nodes may take over its keys. A node that leaves or gives up a key *hands over* the claim
 //! to the next node.
 //!
-//! - [`Divider`] is the handle of a node. [`Divider::builder`] sets the node up, and [`Events`]
-//!   request what to start and what to stop.
+//! - [`Divider`] is the handle of a node. [`Divider::builder`] sets the node up, and its [`Events`]
+//!   are requests to start or to stop work.
 //! - [`run`] handles these events: it runs one async task for each key.
 //! - [`Assignment`] is a key that this node owns, with its fencing [`Token`]: a number that
 //!   increases with each start of the key.
@@ -126,9 +126,9 @@
 //! hands over every key, so that other nodes start the keys at once. If some keys could not be
 //! handed over, [`run`] returns an error. Dropping the [`Events`] or the [`Run`] ends the node
 //! without handing anything over. Dropping an [`Assignment`] changes nothing, and dropping a
-//! [`Handoff`] leaves its key unconfirmed; in both cases [`Divider::assigned`] still lists the key.
-//! If a process only exits, other nodes treat this as a crash. If a node ends for another reason
-//! ([`Ended`]), end the process, too: the node does not rejoin by itself.
+//! [`Handoff`] leaves its key unconfirmed; after either, [`Divider::assigned`] still lists the key.
+//! If a process exits without ending its node, other nodes treat this as a crash. If a node ends
+//! for another reason ([`Ended`]), end the process, too: the node does not rejoin by itself.
 //!
 //! # Threads and runtimes
 //!

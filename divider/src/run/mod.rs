@@ -33,8 +33,8 @@ pub enum Finish {
     /// the work is done. If the work only stops because it was cancelled, return
     /// [`Release`](Self::Release).
     Done,
-    /// This node cannot continue, so another node gets the key. After a cancellation, it means only
-    /// that the work has stopped.
+    /// This node cannot continue, so another node gets the key. After a cancellation, `Release`
+    /// means only that the work has stopped.
     Release,
     /// The work failed. The handler is called again on this node, after a pause.
     Retry(BoxError),
@@ -74,7 +74,7 @@ impl From<Infallible> for Finish {
 /// A handler returns a [`Finish`], or a `Result<Finish, E>` whose error means [`Finish::Retry`]. A
 /// panic is caught and also means [`Finish::Retry`]. The pauses between attempts double from 100 ms
 /// to 30 s ([`backoff`](Run::backoff)). Each pause is shortened at random by up to a half. After an
-/// attempt that lasted longer than the longest pause, the pauses start at 100 ms again.
+/// attempt that lasted longer than the longest pause, the pauses start with the shortest one again.
 ///
 /// Await the returned [`Run`]. It completes when the node and every handler have ended. With
 /// [`with_graceful_shutdown`](Run::with_graceful_shutdown), it completes with `Ok` if all keys were
