@@ -119,7 +119,7 @@ impl Assignment {
         self.0.lease.start_until()
     }
 
-    /// The application has to stop. [`fire`](Self::fire) tells those who wait for it.
+    /// The application has to stop. [`fire`](Self::fire) wakes those who wait for it.
     pub(crate) fn mark_stopping(&self) {
         self.0.stopping.store(true, Ordering::Release);
     }

@@ -328,7 +328,7 @@ impl Divider {
         let Ok(permit) = self.commands.reserve().await else {
             return Err(KeyError::Over(self.shared.wait_ended().await));
         };
-        // In one step with the sending: no stop of it is told after this.
+        // In one step with the sending: no stop of this run is reported after this.
         self.shared.give_up(key, token);
         let (answer, reply) = oneshot::channel();
         permit.send(Request { command: command(key.clone(), token), answer });
