@@ -230,6 +230,9 @@ impl Builder {
     /// If every eligible node has released a key, the key is idle until the first of their
     /// cool-downs ends. The key is also idle if eight nodes have released it, because a claim lists
     /// at most eight cool-downs. A log line reports each of these cases.
+    ///
+    /// The time begins when the hand-over is recorded. If the node loses its lease before that, no
+    /// cool-down begins.
     pub fn cool_down(mut self, span: Duration) -> Self {
         self.cool_down = span;
         self

@@ -93,7 +93,7 @@ impl<C: Core> Driver<C> {
         }
     }
 
-    /// Timers, wishes and actions, until the core has nothing more to do now.
+    /// Timers, requests and actions, until the core has nothing more to do now.
     fn drive_core(&mut self) -> Option<End> {
         let now = self.shared.clock().now();
         if self.core.poll_timeout().is_some_and(|due| due <= now.at) {

@@ -36,8 +36,26 @@ pub use writer::Writer;
 /// What an implementation answers with has constructors ([`Record::new`], [`Info::new`]) and public
 /// fields to be set: records and answers may get more fields in time.
 ///
-/// Implementations bring their own connection; every future has to end, at the latest when the
-/// backend's own request time-out passes. The engine puts its own deadlines on top.
+/// # What a backend guarantees
+/// - **One order.** Each write gets a revision above all earlier ones, and revisions become visible in
+///   their order: who has seen one is never shown a lower one for the first time. (A sequence that
+///   several transactions draw from and commit in another order does not do.)
+/// - **Compare-and-set** is decided where writes are ordered, and knows tombstones. Revision 0 expects
+///   that the name has no record, also after the record has expired.
+/// - **[`Outcome::Conflict`] and [`Outcome::Refused`] are final**: the write never lands. A write whose
+///   end is not known, as when the connection breaks during a commit, is [`Outcome::Unknown`].
+/// - **A write over a revision that cannot exist** (2^63 - 1) is a conflict, or
+///   [`StoreError::Denied`] without the right to write the record. A node that lacked a right finds out
+///   with it whether it has the right again.
+/// - **[`StoreError::NoGroup`] and [`StoreError::Denied`]** end the start of a node, so they are no
+///   answers to a fault that passes.
+/// - **A time to live** removes a record later, silently and never too early.
+/// - **Another log is another [`Info::created`]**: one that was made again, or restored.
+/// - **A renewal of a lease passes in a full store**: it does not grow.
+///
+/// Implementations bring their own connection. Every future except [`Watch::next`] ends at the latest
+/// when the backend's own request time-out has passed; the engine puts its own deadlines on top. An idle
+/// `next` stays pending, and one whose connection is lost fails.
 pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// The group whose records these are.
     fn group(&self) -> &GroupName;

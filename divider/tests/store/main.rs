@@ -46,6 +46,7 @@ over_every_store! {
         a_write_gets_a_higher_revision
         compare_and_set_takes_only_the_newest_revision
         of_many_creates_exactly_one_wins
+        a_write_over_a_revision_that_cannot_exist_is_a_conflict
         a_read_gives_the_newest_record
         a_record_tells_when_it_is_over_and_stays
         a_record_vanishes_silently_after_its_time
@@ -55,6 +56,7 @@ over_every_store! {
     watch:
         an_empty_log_catches_up_at_once
         a_watch_gives_the_newest_of_each_and_then_changes
+        concurrent_writes_are_delivered_in_the_order_of_their_revisions
         a_watch_gives_only_what_it_names
         a_snapshot_whose_end_expired_catches_up
         what_is_rewritten_during_a_snapshot_comes_before_its_end

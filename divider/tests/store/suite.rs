@@ -47,6 +47,16 @@ pub(crate) async fn of_many_creates_exactly_one_wins(store: &dyn Store) {
     assert_eq!(record.value, Some(winners[0].to_string().into()));
 }
 
+pub(crate) async fn a_write_over_a_revision_that_cannot_exist_is_a_conflict(store: &dyn Store) {
+    let never = i64::MAX.cast_unsigned();
+    let first = write(store, put("lease.a", "1", Some(0))).await;
+    for name in ["lease.a", "lease.b"] {
+        assert_eq!(store.write(delete(name, never)).await, Outcome::Conflict, "{name}");
+    }
+    let record = store.read("lease.a").await.expect("an answer").expect("a record");
+    assert_eq!(record.revision, Revision(first));
+}
+
 pub(crate) async fn a_read_gives_the_newest_record(store: &dyn Store) {
     assert_eq!(store.read("key.a").await, Ok(None));
     write(store, put("key.a", "old", None)).await;

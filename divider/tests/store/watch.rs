@@ -3,6 +3,7 @@
 use divider::Revision;
 use divider::store::{Change, Store, StoreError};
 use futures_util::FutureExt;
+use futures_util::future::join_all;
 
 use crate::support::{delete, fill, in_time, names, next_record, put, snapshot, watch, write};
 
@@ -45,6 +46,37 @@ pub(crate) async fn a_watch_gives_the_newest_of_each_and_then_changes(store: &dy
     assert_eq!((record.revision, record.value), (Revision(again), Some("again".into())));
     let record = next_record(&mut watching).await;
     assert_eq!((record.revision, record.value), (Revision(deleted), None));
+    watching.close().await;
+}
+
+pub(crate) async fn concurrent_writes_are_delivered_in_the_order_of_their_revisions(
+    store: &dyn Store,
+) {
+    const WRITERS: usize = 16;
+    const EACH: usize = 40;
+    let mut watching = watch(store, &["claim.>"]).await;
+    assert_eq!(in_time(watching.next()).await, Ok(Change::CaughtUp));
+    let writer = |n: usize| async move {
+        let mut revisions = Vec::new();
+        for count in 0..EACH {
+            let value = count.to_string();
+            let name = format!("claim.{n}.{count}");
+            revisions.push(write(store, put(&name, value, Some(0))).await);
+        }
+        revisions
+    };
+    let reader = async {
+        let mut delivered = Vec::new();
+        while delivered.len() < WRITERS * EACH {
+            delivered.push(next_record(&mut watching).await.revision.0);
+        }
+        delivered
+    };
+    let (written, delivered) = tokio::join!(join_all((0..WRITERS).map(writer)), reader);
+    assert!(delivered.is_sorted(), "{delivered:?}");
+    let mut written: Vec<_> = written.into_iter().flatten().collect();
+    written.sort_unstable();
+    assert_eq!(delivered, written, "each once");
     watching.close().await;
 }
 
