@@ -1,6 +1,6 @@
 //! Moves of single keys to named nodes, as operators request them.
 
-use super::casts::pair;
+use super::casts::{KEYS, pair, sharing};
 use super::fate::{Fate, Verb};
 use super::play::Play;
 use super::{LEASE, MS};
@@ -95,6 +95,24 @@ fn a_requested_move_does_not_go_to_a_node_that_released_the_key() {
     request(&mut play, b, a);
     play.run(LEASE);
     assert_eq!(play.told(b, "k"), "+");
+}
+
+#[test]
+fn the_first_member_sees_which_node_has_more_than_its_share() {
+    let (mut play, a, b) = sharing();
+    assert_eq!(play.players[a].core.fullest(), None, "{}", play.story());
+    let own: Vec<_> = KEYS.into_iter().filter(|key| play.runs(a, key)).collect();
+    let moves = own.iter().map(|key| {
+        let claim = play.revision(&format!("claim.{key}")).0;
+        KeyMove { key: (*key).to_owned(), claim, to: "b".to_owned() }
+    });
+    let moves: Vec<_> = moves.collect();
+    play.control("a", &ControlRecord { moves, ..ControlRecord::default() });
+    play.run(LEASE);
+    assert!(KEYS.iter().all(|key| play.runs(b, key)));
+    let fullest = play.players[a].core.fullest().expect("b is above its share");
+    assert_eq!((fullest.node.as_str(), fullest.keys, fullest.share), ("b", 6, 3));
+    assert_eq!(play.players[b].core.fullest(), None, "the first member says it");
 }
 
 #[test]

@@ -32,7 +32,7 @@ use self::collect::{CollectHandler, Collector};
 use self::io::Io;
 use self::keys::{KeyHandler, Keys};
 use self::member::{MemberHandler, OwnMember};
-pub use self::numbers::Numbers;
+pub use self::numbers::{Fullest, Numbers};
 use self::peers::{PeerHandler, Peers};
 use self::session::{OwnSession, SessionHandler};
 use self::timers::{Timer, TimerTable};

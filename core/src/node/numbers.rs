@@ -1,6 +1,10 @@
-//! What a node counts, for metrics.
+//! What a node counts, for metrics and for the history.
+
+use std::collections::HashMap;
 
 use super::Node;
+use crate::id::NodeId;
+use crate::view::OwnerIx;
 
 /// A node's numbers at one moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -13,6 +17,17 @@ pub struct Numbers {
     pub is_first: bool,
 }
 
+/// A node with more keys than its share.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fullest {
+    /// The node.
+    pub node: NodeId,
+    /// Its keys.
+    pub keys: u64,
+    /// Its share of all keys, as a rebalance would leave it.
+    pub share: u64,
+}
+
 impl Node {
     /// The current numbers. The cost depends on the number of keys in transition, not on all keys.
     pub fn numbers(&self) -> Numbers {
@@ -21,6 +36,28 @@ impl Node {
             view_lag: self.watch.newest_missing().0.saturating_sub(self.view.seen.0),
             is_first: self.view.members.keys().next() == Some(&self.config.node),
         }
+    }
+
+    /// The node with the most keys for its share, if it has more than one key too many. `None` unless
+    /// this node is the first member by id. The cost depends on the number of nodes and classes.
+    pub fn fullest(&self) -> Option<Fullest> {
+        if !self.watch.is_live() || !self.numbers().is_first {
+            return None;
+        }
+        let mut shares: HashMap<OwnerIx, u128> = HashMap::new();
+        for (owner, thousandths) in self.planner.classes().targets() {
+            *shares.entry(owner).or_default() += thousandths;
+        }
+        let load = |(owner, thousandths): (OwnerIx, u128)| {
+            let entry = self.view.owners.get(owner)?;
+            let (keys, share) = (entry.keys.len() as u64, thousandths.div_ceil(1000));
+            let share = u64::try_from(share).unwrap_or(u64::MAX);
+            (keys > share + 1).then(|| Fullest { node: entry.node.clone(), keys, share })
+        };
+        shares.into_iter().filter_map(load).max_by(|a, b| {
+            let ratio = |f: &Fullest| f.keys * 1000 / f.share.max(1);
+            ratio(a).cmp(&ratio(b)).then_with(|| b.node.cmp(&a.node))
+        })
     }
 
     /// The number of keys that the log assigns to this node's last session. That session has ended

@@ -70,13 +70,17 @@ pub enum HistoryKind {
     OrphansLasting,
     /// Every key has an owner again.
     OrphansOver,
+    /// A node has had far more than its share for two minutes.
+    SpreadLasting,
+    /// Every node is near its share again.
+    SpreadOver,
     /// The log lost acknowledged writes.
     LogLost,
 }
 
 impl HistoryKind {
     /// Every kind.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 21] = [
         Self::Joined,
         Self::Left,
         Self::Died,
@@ -95,6 +99,8 @@ impl HistoryKind {
         Self::Thawed,
         Self::OrphansLasting,
         Self::OrphansOver,
+        Self::SpreadLasting,
+        Self::SpreadOver,
         Self::LogLost,
     ];
 
@@ -119,6 +125,8 @@ impl HistoryKind {
             Self::Thawed => "thawed",
             Self::OrphansLasting => "orphans_lasting",
             Self::OrphansOver => "orphans_over",
+            Self::SpreadLasting => "spread_lasting",
+            Self::SpreadOver => "spread_over",
             Self::LogLost => "log_lost",
         }
     }

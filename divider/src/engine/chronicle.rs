@@ -15,7 +15,7 @@ use tokio::time::Instant;
 use crate::id::NodeId;
 use crate::store::{Store, StoreError};
 use divider_core::edge::Notice;
-use divider_core::node::Numbers;
+use divider_core::node::{Fullest, Numbers};
 use divider_core::time::Time;
 use divider_core::wire::{HistoryEntry, HistoryKind};
 
@@ -36,14 +36,33 @@ pub(super) struct Chronicle {
     /// The user may not append.
     denied: bool,
     has_joined: bool,
-    orphans: Orphans,
+    orphans: Lasting,
+    spread: Lasting,
+    /// When the shares are compared again.
+    spread_at: Time,
 }
 
-/// Keys without an owner.
+/// A trouble that is reported when it has lasted, and when it is over.
 #[derive(Debug, Default)]
-struct Orphans {
+struct Lasting {
     since: Option<Time>,
     reported: bool,
+}
+
+impl Lasting {
+    /// Whether it has lasted for that long and is reported now.
+    fn is_reported_after(&mut self, now: Time, long: Duration) -> bool {
+        let since = *self.since.get_or_insert(now);
+        let reports = !self.reported && now.since(since) >= long;
+        self.reported |= reports;
+        reports
+    }
+
+    /// It is over. Whether that was reported to last.
+    fn end(&mut self) -> bool {
+        self.since = None;
+        std::mem::take(&mut self.reported)
+    }
 }
 
 /// The most entries that wait; the oldest are dropped first.
@@ -62,6 +81,15 @@ const LONG_PAUSE: Duration = Duration::from_mins(10);
 /// Without an owner for so long is no take-over any more.
 const LASTING: Duration = Duration::from_secs(30);
 
+/// Above its share for so long is no balancing any more.
+const LASTING_SPREAD: Duration = Duration::from_mins(2);
+
+/// How often the shares are compared.
+const SPREAD_EVERY: Duration = Duration::from_secs(10);
+
+/// A node with so many hundredths of its share is far above it.
+const FAR_ABOVE: u64 = 120;
+
 /// How long the end of a node waits for its last entry.
 const LAST: Duration = Duration::from_millis(500);
 
@@ -78,7 +106,9 @@ impl Chronicle {
             timeouts: 0,
             denied: false,
             has_joined: false,
-            orphans: Orphans::default(),
+            orphans: Lasting::default(),
+            spread: Lasting::default(),
+            spread_at: Time::default(),
         }
     }
 
@@ -117,17 +147,36 @@ impl Chronicle {
     pub(super) fn on_numbers(&mut self, now: Time, numbers: Numbers) {
         let Numbers { unowned, is_first, .. } = numbers;
         if unowned == 0 {
-            self.orphans.since = None;
-            if std::mem::take(&mut self.orphans.reported) {
+            if self.orphans.end() {
                 self.add(&HistoryEntry::new(HistoryKind::OrphansOver));
             }
             return;
         }
-        let since = *self.orphans.since.get_or_insert(now);
-        if is_first && !self.orphans.reported && now.since(since) >= LASTING {
-            self.orphans.reported = true;
+        // Counted on each node, so that the next one goes on where the first member leaves.
+        let long = if is_first { LASTING } else { Duration::MAX };
+        if self.orphans.is_reported_after(now, long) {
             let lasting = HistoryEntry::new(HistoryKind::OrphansLasting);
             self.add(&lasting.with_keys(Some(unowned)));
+        }
+    }
+
+    /// Looks at the node with the most keys for its share, a few times a minute.
+    pub(super) fn on_shares(&mut self, now: Time, fullest: impl FnOnce() -> Option<Fullest>) {
+        if now < self.spread_at {
+            return;
+        }
+        self.spread_at = now + SPREAD_EVERY;
+        let far = fullest().filter(|f| f.keys * 100 > f.share * FAR_ABOVE);
+        let Some(Fullest { node, keys, share }) = far else {
+            if self.spread.end() {
+                self.add(&HistoryEntry::new(HistoryKind::SpreadOver));
+            }
+            return;
+        };
+        if self.spread.is_reported_after(now, LASTING_SPREAD) {
+            let lasting = HistoryEntry::new(HistoryKind::SpreadLasting).of(&node);
+            let lasting = lasting.by("", format!("its share is {share}"));
+            self.add(&lasting.with_keys(Some(keys)));
         }
     }
 
@@ -252,6 +301,25 @@ mod tests {
         }
         let expected = [HistoryKind::OrphansLasting, HistoryKind::OrphansOver];
         assert_eq!(kinds(&store).await, expected);
+    }
+
+    #[tokio::test]
+    async fn a_spread_that_lasts_is_reported_with_the_fullest_node() {
+        let store = MemoryStore::new(GroupName::new("g").expect("legal"));
+        let mut chronicle = chronicle(&store, "w1");
+        let full = |keys| Some(Fullest { node: node("w3"), keys, share: 10 });
+        // 12 keys of a share of 10 are not far above it; a spread that ends in time is not reported.
+        for (seconds, keys) in [(0, 13), (110, 12), (120, 13), (230, 14), (240, 15), (250, 15)] {
+            chronicle.on_shares(at(seconds), || full(keys));
+        }
+        chronicle.on_shares(at(255), || panic!("compared a few times a minute only"));
+        chronicle.on_shares(at(260), || None);
+        chronicle.end(None).await;
+        let expected = [HistoryKind::SpreadLasting, HistoryKind::SpreadOver];
+        assert_eq!(kinds(&store).await, expected);
+        let records = store.read_history(HistoryStart::After(0)).await.expect("an answer");
+        let first = HistoryEntry::decode(1, 0, &records[0].value).expect("readable");
+        assert_eq!((first.node, first.keys), (Some(node("w3")), Some(15)));
     }
 
     #[tokio::test]

@@ -208,6 +208,7 @@ impl<C: Core> Driver<C> {
             self.numbers_at = now + self.nap;
             let numbers = self.core.numbers();
             self.chronicle.on_numbers(now, numbers);
+            self.chronicle.on_shares(now, || self.core.fullest());
             self.reporter.measure(now, numbers);
         }
     }

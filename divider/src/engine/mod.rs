@@ -42,7 +42,7 @@ pub(crate) use shared::Shared;
 pub(crate) use thread::{Launch, launch};
 
 use divider_core::edge::{Action, Input};
-use divider_core::node::{Node, Numbers};
+use divider_core::node::{Fullest, Node, Numbers};
 use divider_core::time::{Now, Time};
 
 /// What the engine drives: the verbs of the core's edge.
@@ -57,6 +57,8 @@ pub(crate) trait Core {
     fn poll_timeout(&self) -> Option<Time>;
     /// What there is to be measured.
     fn numbers(&self) -> Numbers;
+    /// The node with the most keys for its share, as the first member sees it.
+    fn fullest(&self) -> Option<Fullest>;
 }
 
 impl Core for Node {
@@ -74,5 +76,8 @@ impl Core for Node {
     }
     fn numbers(&self) -> Numbers {
         self.numbers()
+    }
+    fn fullest(&self) -> Option<Fullest> {
+        self.fullest()
     }
 }

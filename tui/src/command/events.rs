@@ -214,6 +214,10 @@ pub(crate) fn sentence(entry: &HistoryEntry) -> String {
         Kind::Thawed => "balance moves thawed".to_owned(),
         Kind::OrphansLasting => format!("{} without an owner for 30 s", with("")),
         Kind::OrphansOver => "every key has an owner again".to_owned(),
+        Kind::SpreadLasting => {
+            format!("{node} had far more than its share for 2 min{}{because}", with(": "))
+        }
+        Kind::SpreadOver => "every node is near its share again".to_owned(),
         Kind::LogLost => format!("the log lost acknowledged writes; noticed by {}", entry.by),
         _ => format!("{}{because}", entry.kind.as_str()),
     }

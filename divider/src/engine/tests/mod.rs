@@ -32,7 +32,7 @@ use crate::store::{Change, Filter, Info, Outcome, Record, Store, StoreError, Wat
 use divider_core::edge::{
     Action, Command, End, Input, Notice, ReadId, Reply, StopReason, WatchId, WriteId,
 };
-use divider_core::node::Numbers;
+use divider_core::node::{Fullest, Numbers};
 use divider_core::time::{Now, Time};
 
 const SPAN: Duration = Duration::from_secs(10);
@@ -66,6 +66,9 @@ impl Core for Script {
     }
     fn poll_timeout(&self) -> Option<Time> {
         lock(&self.wishes).timeout
+    }
+    fn fullest(&self) -> Option<Fullest> {
+        None
     }
     fn numbers(&self) -> Numbers {
         Numbers::default()

@@ -45,7 +45,7 @@ fn event(entry: &HistoryEntry) -> NewEvent {
     };
     let severity = match entry.kind {
         Kind::Died | Kind::LogLost => Severity::Critical,
-        Kind::Fenced | Kind::OrphansLasting => Severity::Warning,
+        Kind::Fenced | Kind::OrphansLasting | Kind::SpreadLasting => Severity::Warning,
         _ => Severity::Note,
     };
     NewEvent { unix_ms: entry.at_ms, kind, severity, text: sentence(entry) }
