@@ -222,3 +222,23 @@ fn a_claim_readable_again_after_a_lost_tail_needs_a_new_token() {
     play.until(BEAT, |play| play.runs(other, "k"));
     assert_eq!(play.told(owner, "k"), "+!+-");
 }
+
+#[test]
+fn a_key_completed_during_a_resync_is_lost_with_its_claim() {
+    let (mut play, a) = alone();
+    let kept = play.log.last().0;
+    play.run(LEASE * 3);
+    play.announce("late");
+    play.until_running(&["late"]);
+    let claim = play.claim("late").expect("it is claimed");
+    play.run(BEAT);
+    play.log.lose_tail(usize::try_from(play.log.last().0 - kept).expect("few"));
+    play.announce("late");
+    let free = ClaimRecord { owner: None, token: Token(claim.token.0 + 1), ..claim };
+    play.put("claim.late", Some(free.encode()), None);
+    play.players[a].pace = MS * 20;
+    play.until(LEASE, |play| play.resyncs(a) == 1);
+    let request = play.complete(a, "late");
+    play.until(LEASE, |play| play.runs(a, "late"));
+    assert_eq!(play.reply(a, request), Some(&Reply::Doubtful));
+}

@@ -52,10 +52,8 @@ impl KeyHandler<'_> {
     fn prove_hold(&mut self, now: Now, ix: KeyIx) {
         let Some(hold) = self.keys.holds.get_mut(ix) else { return };
         let Some(claim) = self.view.keys.get(ix).map(|e| &e.claim) else { return };
-        // A claim that was acknowledged after the watch was opened may not have been shown yet.
-        let unseen = hold.since >= self.watch.opened() && hold.revision > self.view.seen;
-        let own = claim.owner == self.session.me && claim.token == hold.token && !claim.unreadable;
-        let stands = own || unseen;
+        let stands =
+            claim.owner == self.session.me && claim.token == hold.token && !claim.unreadable;
         match &hold.phase {
             // Compares the token: a log that lost its tail assigns the same revisions a second
             // time.
@@ -64,7 +62,7 @@ impl KeyHandler<'_> {
             }
             // A later write of the claim with the same token may be lost. Hold the claim at the
             // revision that it has now.
-            Phase::Running | Phase::Stopping(_) | Phase::Completing(_) if !unseen => {
+            Phase::Running | Phase::Stopping(_) | Phase::Completing(_) => {
                 hold.revision = claim.revision;
             }
             Phase::HandingOver(hand_over)
@@ -74,8 +72,11 @@ impl KeyHandler<'_> {
             }
             Phase::Taken => {
                 let (token, revision) = (hold.token, hold.revision);
+                // A claim that was acknowledged after the watch was opened may not have been shown
+                // yet.
+                let unseen = hold.since >= self.watch.opened() && revision > self.view.seen;
                 self.end_take(ix);
-                if stands {
+                if stands || unseen {
                     self.start(now, ix, token, revision);
                 }
             }
@@ -208,10 +209,11 @@ impl KeyHandler<'_> {
     ) {
         let Some(shown) = self.view.keys.get(ix).map(|e| e.claim.revision) else { return };
         if shown != known {
+            // A revision below the held one comes from a log that lost the held claim, or the watch has
+            // not shown that claim yet. The next snapshot shows which.
             let held = self.keys.holds.get(ix).filter(|hold| hold.is_held());
-            // A revision below the held one comes from a log that lost the held claim.
-            if held.is_some_and(|hold| shown < hold.revision) {
-                self.prove_hold(now, ix);
+            if self.watch.is_live() && held.is_some_and(|hold| shown < hold.revision) {
+                self.io.demand(Demand::Resync("the view lacks a claim"));
             }
             return;
         }
