@@ -9,7 +9,7 @@ use super::play::Play;
 use super::{BEAT, LEASE, MS};
 use crate::config::JoinPolicy;
 use crate::edge::LostReason;
-use crate::edge::{Action, Command, End};
+use crate::edge::{Action, Command, End, Notice};
 use crate::id::Revision;
 use crate::log::Write;
 use crate::time::Time;
@@ -158,4 +158,31 @@ fn an_own_earlier_lease_record_fences_without_ending() {
     play.run(MS * 10);
     assert_eq!(play.players[a].end, None, "nobody has replaced it");
     play.until_running(&["k"]);
+}
+
+#[test]
+fn a_lost_tail_is_noticed_when_the_watch_is_faster_than_the_answer() {
+    let (mut play, a) = alone();
+    let before = play.writes(a, "lease.a").len();
+    play.until(LEASE, |play| play.writes(a, "lease.a").len() > before);
+    play.run(MS * 10);
+    play.log.lose_tail(1);
+    // The watch does not show the first of them, which has the revision of the lost renewal.
+    for name in ["control.x", "control.y", "control.z"] {
+        play.put(name, None, None);
+    }
+    let asked = play.reads(a, "lease.a");
+    play.until(LEASE, |play| play.reads(a, "lease.a") > asked);
+    play.once(a, Verb::Write, "lease.a", Fate::Unanswered);
+    play.run(LEASE);
+    assert_eq!(play.notices(a).filter(|notice| **notice == Notice::LogLost).count(), 1);
+}
+
+#[test]
+fn a_lost_tail_is_noticed_once() {
+    let (mut play, a) = alone();
+    play.log.lose_tail(3);
+    play.run(LEASE * 2);
+    assert_eq!(play.notices(a).filter(|notice| **notice == Notice::LogLost).count(), 1);
+    assert_eq!(play.resyncs(a), 1);
 }

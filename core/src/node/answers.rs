@@ -47,14 +47,7 @@ impl Node {
             return;
         }
         match purpose {
-            WriteFor::Lease(beat) => {
-                if let Outcome::Acked(revision) = outcome
-                    && self.session().shows_loss(id, *revision)
-                {
-                    self.on_log_lost(now);
-                }
-                self.session().on_lease_wrote(now, beat, id, outcome);
-            }
+            WriteFor::Lease(beat) => self.session().on_lease_wrote(now, beat, id, outcome),
             WriteFor::End => self.session().on_end_wrote(id, outcome),
             WriteFor::Probe => self.session().on_probe_wrote(now, outcome),
             WriteFor::Member => {
@@ -108,9 +101,12 @@ impl Node {
         }
     }
 
-    /// The server acknowledged a revision that it had assigned before: it lost its tail.
+    /// The server stored a write at a revision that it had assigned before, or over a record that
+    /// was already replaced: it lost its tail.
     pub(super) fn on_log_lost(&mut self, now: Now) {
-        if broken!(LossIsFollowed) {
+        // One answer may show a loss in two ways.
+        let is_followed = self.watch.opened() == now.at;
+        if is_followed || broken!(LossIsFollowed) {
             return;
         }
         self.io.notice(Notice::LogLost);

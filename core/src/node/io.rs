@@ -149,6 +149,8 @@ pub(super) enum Demand {
     FenceUntilWritable(&'static str, RecordName),
     /// The view cannot be trusted: read the log again.
     Resync(&'static str),
+    /// The log lost its newest records.
+    LogLost,
     /// A heartbeat was sent: also write the record of unconfirmed stops.
     WriteStops,
     /// The node has ended.

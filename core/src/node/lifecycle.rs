@@ -122,6 +122,7 @@ impl Node {
                     self.fence_until_it_may_write(now, why, record);
                 }
                 Demand::Resync(why) => self.resync(now, why),
+                Demand::LogLost => self.on_log_lost(now),
                 Demand::WriteStops => self.keys().write_stops(now),
                 Demand::End(end) => self.end(now, end),
             }

@@ -56,13 +56,6 @@ impl SessionHandler<'_> {
         }
     }
 
-    /// Whether the acknowledgement of the attempt in flight shows that the log lost an earlier
-    /// attempt.
-    pub(crate) fn shows_loss(&mut self, id: WriteId, revision: Revision) -> bool {
-        let lease = self.session.lease_mut().filter(|lease| lease.write == Register::Writing(id));
-        lease.is_some_and(|lease| lease.shows_loss(revision))
-    }
-
     /// The outcome of an attempt.
     pub(crate) fn on_lease_wrote(&mut self, now: Now, beat: u64, id: WriteId, outcome: &Outcome) {
         let retry = self.timing.retry;
@@ -89,6 +82,9 @@ impl SessionHandler<'_> {
         let heartbeat = self.timing.heartbeat;
         let Some(lease) = self.session.lease_mut() else { return };
         let newest = beat == lease.beat;
+        if lease.shows_loss(beat, revision) {
+            self.io.demand(Demand::LogLost);
+        }
         let extends = lease.proved(beat, revision);
         #[cfg(test)]
         lease.count_from_ack(extends, now.at);

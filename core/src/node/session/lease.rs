@@ -82,11 +82,12 @@ impl Lease {
         }
     }
 
-    /// Whether an acknowledgement of the newest attempt at this revision shows that the log lost an
-    /// earlier attempt. It does if the newest attempt replaced a record that an earlier attempt had
-    /// already replaced.
-    pub(super) fn shows_loss(&mut self, revision: Revision) -> bool {
-        let lost = self.over < self.recorded || revision <= self.recorded;
+    /// Whether this attempt at this revision shows that the log lost an earlier attempt. The newest
+    /// attempt does, when it is first known to be recorded, if it replaced a record that an earlier
+    /// attempt had already replaced.
+    pub(super) fn shows_loss(&mut self, beat: u64, revision: Revision) -> bool {
+        let is_news = self.sent.last().is_some_and(|(newest, _)| *newest == beat);
+        let lost = is_news && (self.over < self.recorded || revision <= self.recorded);
         if lost {
             self.recorded = revision;
             self.revision = revision;
@@ -153,7 +154,7 @@ mod tests {
         let mut lease = Lease::new(Session::from_bits(1), Revision::NONE, at(0));
         for revision in [7, 8] {
             let beat = lease.send(at(revision), WriteId(revision));
-            assert!(!lease.shows_loss(Revision(revision)));
+            assert!(!lease.shows_loss(beat, Revision(revision)));
             assert!(lease.proved(beat, Revision(revision)));
         }
         lease.send(at(9), WriteId(9));
@@ -164,17 +165,20 @@ mod tests {
     fn a_renewal_over_an_older_record_shows_a_loss_once() {
         let mut lease = recorded_twice();
         lease.retry_over(Revision(7), at(10));
-        lease.send(at(10), WriteId(10));
-        assert!(lease.shows_loss(Revision(9)), "what was at 8 is not there any more");
+        let beat = lease.send(at(10), WriteId(10));
+        assert!(!lease.shows_loss(beat - 1, Revision(9)), "an earlier attempt shows nothing");
+        assert!(lease.shows_loss(beat, Revision(9)), "what was at 8 is not there any more");
+        assert!(lease.proved(beat, Revision(9)));
+        assert!(!lease.shows_loss(beat, Revision(9)), "its answer comes after its delivery");
         let beat = lease.send(at(11), WriteId(11));
-        assert!(!lease.shows_loss(Revision(10)), "from there on all is as ever");
+        assert!(!lease.shows_loss(beat, Revision(10)), "from there on all is as ever");
         assert!(lease.proved(beat, Revision(10)));
     }
 
     #[test]
     fn a_renewal_stored_at_a_used_revision_shows_a_loss() {
-        assert!(!recorded_twice().shows_loss(Revision(9)));
-        assert!(recorded_twice().shows_loss(Revision(8)));
-        assert!(recorded_twice().shows_loss(Revision(6)));
+        assert!(!recorded_twice().shows_loss(3, Revision(9)));
+        assert!(recorded_twice().shows_loss(3, Revision(8)));
+        assert!(recorded_twice().shows_loss(3, Revision(6)));
     }
 }
