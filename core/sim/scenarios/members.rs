@@ -5,10 +5,11 @@ use std::collections::BTreeSet;
 use bytes::Bytes;
 
 use super::casts::{KEYS, alone, sharing};
+use super::fate::{Fate, Verb};
 use super::play::Play;
 use super::{BEAT, LEASE, MS};
 use crate::edge::{Command, Notice};
-use crate::wire::{ControlRecord, MemberState, Mode, OnDeadline};
+use crate::wire::{ControlRecord, MemberRecord, MemberState, Mode, OnDeadline};
 
 #[test]
 fn a_node_flushed_before_its_join_takes_nothing() {
@@ -116,4 +117,25 @@ fn after_a_lost_tail_a_member_record_keeps_only_valid_revisions() {
     let (revision, member) = (play.revision("member.a"), play.member("a").expect("a member"));
     assert_eq!((member.session, member.affinity), (before.session, 7));
     assert!(member.settled < revision && member.balanced < revision, "{member:?} at {revision:?}");
+}
+
+#[test]
+fn a_member_record_that_is_overwritten_before_its_answer_comes_is_restored() {
+    let damages: [(&str, fn(MemberRecord) -> Option<Bytes>); 3] = [
+        ("deleted", |_| None),
+        ("unreadable", |_| Some(Bytes::from_static(b"{garbage"))),
+        ("other", |member| Some(MemberRecord { affinity: 7, ..member }.encode())),
+    ];
+    for (name, damage) in damages {
+        let (mut play, a) = alone();
+        play.once(a, Verb::Write, "member.a", Fate::Held);
+        play.command(a, Command::SetAffinity(5));
+        play.land(a);
+        let written = play.member("a").expect("a member");
+        assert_eq!(written.affinity, 5);
+        play.put("member.a", damage(written.clone()), None);
+        play.deliver_now(a);
+        play.run(BEAT);
+        assert_eq!(play.member("a"), Some(written), "{name}");
+    }
 }

@@ -283,6 +283,7 @@ impl MemberHandler<'_> {
             Some(Verdict::Landed(revision)) => {
                 self.member.revision = revision;
                 self.member.written = self.member.sent.take();
+                self.judge_written();
                 return true;
             }
             Some(Verdict::MustRead) => {
@@ -314,5 +315,17 @@ impl MemberHandler<'_> {
         let value = record.and_then(|r| r.value);
         let found = value.and_then(|v| MemberRecord::decode(&v).ok());
         self.member.written = found.filter(|found| Some(found) == wrote.as_ref());
+        self.judge_written();
+    }
+
+    /// The record does not count as written if the watch has passed it and shows another one: it was
+    /// replaced before the answer came.
+    fn judge_written(&mut self) {
+        let shown = self.view.members.get(&self.config.node).map(|m| &m.record);
+        let unreadable = self.view.problems.revision(&self.name().to_string()).is_some();
+        let passed = self.watch.is_live() && self.view.seen >= self.member.revision;
+        if passed && (unreadable || self.member.written.as_ref() != shown) {
+            self.member.written = None;
+        }
     }
 }
