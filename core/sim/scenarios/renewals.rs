@@ -179,6 +179,27 @@ fn a_lost_tail_is_noticed_when_the_watch_is_faster_than_the_answer() {
 }
 
 #[test]
+fn nothing_follows_the_end_of_a_node() {
+    let mut play = Play::new(LEASE * 6);
+    let a = play.start("a");
+    play.run(LEASE * 12);
+    let before = play.writes(a, "lease.a").len();
+    play.until(LEASE * 6, |play| play.writes(a, "lease.a").len() > before);
+    // The watch does not show this renewal. Another process takes the id over.
+    play.players[a].silent = true;
+    play.run(MS * 10);
+    play.start_with("a", 0, |config| config.join = JoinPolicy::TakeOver);
+    play.until(LEASE * 6, |play| play.reads(a, "lease.a") > 1);
+    // When the answer arrives, the watch is stale.
+    play.freeze(a);
+    play.run(LEASE);
+    play.thaw(a);
+    play.run(BEAT);
+    let last = play.players[a].done.last().map(|(_, action)| action);
+    assert!(matches!(last, Some(Action::End(End::Replaced { .. }))), "{last:?}");
+}
+
+#[test]
 fn a_lost_tail_is_noticed_once() {
     let (mut play, a) = alone();
     play.log.lose_tail(3);

@@ -11,6 +11,7 @@ use crate::wire::RecordName;
 impl Node {
     /// The session is recorded: this node holds a lease from now on.
     pub(super) fn on_session_began(&mut self, now: Now) {
+        let Life::Claiming(_) = self.session.life else { return };
         let Life::Claiming(lease) = std::mem::replace(&mut self.session.life, Life::Opening) else {
             return;
         };

@@ -185,6 +185,9 @@ impl Node {
     /// Takes every step that is possible now. Runs a second time if the first run made something
     /// due immediately.
     fn drive_due(&mut self, now: Now) {
+        if self.session.is_over() {
+            return self.set_timers();
+        }
         self.drive(now);
         self.driven_at = now.at;
         self.set_timers();
