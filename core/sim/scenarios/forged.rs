@@ -5,7 +5,7 @@ use bytes::Bytes;
 use super::casts::{KEYS, sharing, strange_lease};
 use super::fate::{Fate, Verb};
 use super::play::Play;
-use super::{BEAT, LEASE};
+use super::{BEAT, LEASE, MS};
 use crate::edge::Command;
 use crate::id::{Revision, Session, Token};
 use crate::timing::SETTLE_AT_MOST;
@@ -179,4 +179,27 @@ fn plan_version_zero_keeps_no_node_out() {
         play.mend(place);
     }
     play.until_running(&KEYS);
+}
+
+#[test]
+fn a_forged_token_that_was_run_is_not_run_again() {
+    let (mut play, a, b) = sharing();
+    forge_token(&mut play, 1 << 60);
+    play.until_running(&["forged"]);
+    let owner = play.runner("forged").expect("it runs");
+    assert!([a, b].contains(&owner));
+    play.run(LEASE);
+    let claim = play.record("claim.forged").expect("a claim").value;
+    play.once(owner, Verb::Write, "claim.forged", Fate::Lost);
+    play.drain(owner);
+    play.until(BEAT, |play| play.told(owner, "forged") == "+-");
+    play.run(MS);
+    play.cut(owner);
+    play.put("claim.forged", claim, None);
+    let id = play.players[owner].id.to_string();
+    play.control(&id, &ControlRecord::new(Mode::Active));
+    play.run(MS * 50);
+    play.mend(owner);
+    // The play checks that the token of the next start is above the last one.
+    play.until_running(&["forged"]);
 }

@@ -5,7 +5,7 @@ use super::KeyHandler;
 use super::hold::Phase;
 use super::notes::{Spent, Unconfirmed};
 use crate::edge::{Action, LostReason};
-use crate::id::{Revision, Token};
+use crate::id::Revision;
 use crate::node::io::Demand;
 use crate::time::{Now, Time};
 use crate::view::{KeyEntry, KeyIx, Note};
@@ -25,12 +25,16 @@ impl KeyHandler<'_> {
         self.keys.moves.forget(ix, &hold.phase);
         let stays = |e: &KeyEntry| e.claim.revision <= hold.revision;
         let stays = self.view.keys.get(ix).is_some_and(stays);
-        let ran_here = hold.is_held() || matches!(hold.phase, Phase::Completing(_));
-        if stays || ran_here {
+        let ran = match &hold.phase {
+            Phase::Running | Phase::Stopping(_) | Phase::Completing(_) => Some(hold.token),
+            Phase::HandingOver(hand_over) => Some(hand_over.ran),
+            Phase::Taking(_) | Phase::Taken | Phase::HandedOver => None,
+        };
+        if stays || ran.is_some() {
             // If the log lost its tail, revisions prove nothing. The token still identifies the
             // run.
             let revision = if stays { hold.revision } else { Revision::NONE };
-            let ran = if ran_here { hold.token } else { Token::default() };
+            let ran = ran.unwrap_or_default();
             self.keys.holds.notes.set_spent(ix, Spent { revision, ran });
         }
         match hold.phase {
