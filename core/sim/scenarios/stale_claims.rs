@@ -107,3 +107,19 @@ fn a_lost_deletion_of_a_stale_claim_is_repeated() {
     play.run(MS * 10);
     assert!(are_gone(&mut play));
 }
+
+#[test]
+fn a_stale_claim_has_one_next_look_however_often_it_is_looked_at() {
+    let (mut play, a, b) = pair();
+    play.rule(a, Verb::Write, "claim.", Fate::Refused);
+    for name in NAMES {
+        play.put(name, Some(claim_of(None)), None);
+    }
+    for _ in 0..20 {
+        play.break_watches(b);
+        play.run(BEAT / 2 + MS);
+    }
+    assert!(!are_gone(&mut play));
+    let waiting = play.players[b].core.sizes().later;
+    assert!(waiting <= NAMES.len() * 2, "{waiting}");
+}

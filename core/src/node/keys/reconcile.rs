@@ -1,5 +1,7 @@
 //! Reconciles one key: computes the next step from the view, the plan and the hold.
 
+use std::time::Duration;
+
 use super::KeyHandler;
 use super::hold::{Hold, Phase};
 use crate::edge::Action;
@@ -226,7 +228,7 @@ impl KeyHandler<'_> {
             .map(|s| s.owner);
         if cleaner != Some(self.session.me) {
             // The member with the best score may be gone before it deletes the claim.
-            return self.keys.reconcile_at(now.at + self.timing.lease, ix);
+            return self.reconcile_in_a_lease(now, ix);
         }
         let free = unreadable || self.is_proved_over(now, ix, owner);
         if free && self.keys.holds.notes.set_deleting(ix, true) {
@@ -238,7 +240,16 @@ impl KeyHandler<'_> {
 
     pub(crate) fn on_stale_claim_wrote(&mut self, now: Now, ix: KeyIx) {
         self.keys.holds.notes.set_deleting(ix, false);
-        self.keys.reconcile_at(now.at + self.timing.lease, ix);
+        self.reconcile_in_a_lease(now, ix);
+    }
+
+    /// Reconciles the key after one to two lease times. At multiples of the lease time, so that a key
+    /// has one such timer however often it is reconciled.
+    fn reconcile_in_a_lease(&mut self, now: Now, ix: KeyIx) {
+        let lease = self.timing.lease;
+        let since =
+            Duration::from_nanos(now.at.0 % u64::try_from(lease.as_nanos()).unwrap_or(u64::MAX));
+        self.keys.reconcile_at(now.at + lease * 2 - since, ix);
     }
 
     /// Whether an unreadable claim has been visible for so long that no owner of an earlier claim
