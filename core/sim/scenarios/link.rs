@@ -89,7 +89,7 @@ impl Play {
             feed.position = record.revision.0;
             let hidden = !feed.caught_up && player.hidden.contains(&record.name);
             (!hidden).then_some(Change::Record(record))
-        } else if feed.caught_up {
+        } else if feed.caught_up || player.endless {
             feed.stepping = false;
             return;
         } else {

@@ -26,6 +26,8 @@ pub(super) struct Player {
     pub(super) cut: bool,
     /// Whether its watches, also new ones, deliver nothing without ending.
     pub(super) silent: bool,
+    /// Whether its snapshots never end.
+    pub(super) endless: bool,
     /// Records that a snapshot does not show.
     pub(super) hidden: BTreeSet<String>,
     /// The time between two records of a watch.
@@ -79,6 +81,7 @@ impl Player {
             deferred: Vec::new(),
             cut: false,
             silent: false,
+            endless: false,
             hidden: BTreeSet::new(),
             pace: Duration::from_micros(10),
             rules: Vec::new(),

@@ -60,3 +60,23 @@ fn a_silent_watch_is_reopened() {
     play.run(LEASE);
     assert_eq!(play.told(a, "k"), "+");
 }
+
+#[test]
+fn a_node_whose_snapshots_never_end_is_fenced() {
+    // The lease is longer than a snapshot may make no progress.
+    let mut play = Play::new(LEASE * 6);
+    let a = play.start("a");
+    play.run(LEASE * 12);
+    play.players[a].endless = true;
+    play.break_watches(a);
+    let broken = play.now;
+    while !play.is_fenced(a) {
+        // Each snapshot shows the own lease, and then nothing.
+        let resyncs = play.resyncs(a);
+        play.players[a].silent = false;
+        play.run(BEAT);
+        play.players[a].silent = true;
+        play.until(LEASE * 6, |play| play.resyncs(a) > resyncs || play.is_fenced(a));
+        assert!(play.now.since(broken) < LEASE * 16, "it would not see a drain");
+    }
+}

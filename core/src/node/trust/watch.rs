@@ -37,7 +37,8 @@ pub(crate) struct LogWatch {
     missing: VecDeque<(Revision, Time)>,
     /// This node's newest heartbeat that the watch delivered.
     echoed: Revision,
-    /// Since when a heartbeat is missing that was sent before the watch was opened again.
+    /// Since when a heartbeat is missing that was sent before the watch was opened again. A snapshot
+    /// shows it only by its end: until then, the node would not see a drain.
     missing_before: Option<Time>,
 }
 
@@ -94,9 +95,8 @@ impl LogWatch {
         self.echoed = self.echoed.max(revision);
         while self.missing.front().is_some_and(|(missing, _)| *missing <= revision) {
             self.missing.pop_front();
-            self.missing_before = None;
         }
-        if self.missing.is_empty() {
+        if self.live {
             self.missing_before = None;
         }
     }
@@ -169,5 +169,8 @@ impl LogWatch {
     pub(crate) fn note_caught_up(&mut self) {
         self.live = true;
         self.failures = 0;
+        if self.echoed != Revision::NONE {
+            self.missing_before = None;
+        }
     }
 }
