@@ -177,3 +177,18 @@ fn a_busy_planned_owner_is_excused_for_its_share() {
     assert!(running(&play) < names.len(), "it has 1 100 to write");
     play.until(LEASE, |play| running(play) == names.len());
 }
+
+#[test]
+fn garbage_over_a_queued_take_is_not_overwritten_at_once() {
+    let (mut play, a, names) = flooded();
+    let waits = |name: &&String| play.writes(a, &format!("claim.{name}")).is_empty();
+    let name = names.iter().find(waits).expect("one of them").clone();
+    play.put(&format!("claim.{name}"), Some(Bytes::from_static(b"{garbage")), None);
+    play.run(MS * 5);
+    play.players[a].rules.clear();
+    play.land(a);
+    play.run(LEASE * 2);
+    assert!(names.iter().all(|n| *n == name || play.runs(a, n)));
+    assert!(play.writes(a, &format!("claim.{name}")).is_empty());
+    play.until(LEASE * 2, |play| play.runs(a, &name));
+}

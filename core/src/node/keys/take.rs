@@ -62,13 +62,15 @@ impl Takes {
 impl KeyHandler<'_> {
     /// The key is an orphan, and it is this node's turn to take it.
     pub(super) fn queue_take(&mut self, now: Now, ix: KeyIx) {
-        let Some(entry) = self.view.keys.get(ix) else { return };
-        let unreadable = entry.claim.unreadable;
-        if !self.keys.holds.notes.is_unconfirmed(ix)
-            && (!unreadable || self.unreadable_is_old(now, ix))
-        {
+        if self.may_overwrite(now, ix) && !self.keys.holds.notes.is_unconfirmed(ix) {
             self.keys.takes.queued.insert(ix);
         }
+    }
+
+    /// Whether the claim of a key may be overwritten. If it is unreadable, this needs a wait.
+    fn may_overwrite(&mut self, now: Now, ix: KeyIx) -> bool {
+        let unreadable = self.view.keys.get(ix).is_some_and(|entry| entry.claim.unreadable);
+        !unreadable || self.unreadable_is_old(now, ix)
     }
 
     pub(crate) fn drive_takes(&mut self, now: Now) {
@@ -86,6 +88,10 @@ impl KeyHandler<'_> {
     /// Writes the claim of a key that is still an orphan and whose last owner is proved to be over.
     fn take(&mut self, now: Now, ix: KeyIx) {
         if self.keys.holds.contains(ix) || self.keys.holds.notes.is_unconfirmed(ix) {
+            return;
+        }
+        // The claim may have become unreadable while the key was queued.
+        if !self.may_overwrite(now, ix) {
             return;
         }
         let Some(entry) = self.view.keys.get(ix) else { return };
