@@ -189,3 +189,21 @@ fn take_over_does_not_wait_for_an_absent_lease() {
     let again = play.start_with("a", 0, |config| config.join = JoinPolicy::TakeOver);
     play.until(BEAT * 2, |play| play.runs(again, "k"));
 }
+
+#[test]
+fn a_lease_that_became_unreadable_during_a_join_is_observed() {
+    let mut play = Play::new(LEASE);
+    let late = play.start("a");
+    play.once(late, Verb::Write, "lease.a", Fate::Held);
+    play.until(BEAT, |play| !play.players[late].held.is_empty());
+    play.rule(late, Verb::Read, "lease.a", Fate::Lost);
+    let first = play.start("a");
+    play.announce("k");
+    play.until_running(&["k"]);
+    play.run(BEAT);
+    play.cut(first);
+    play.put("lease.a", Some(Bytes::from_static(b"{garbage")), None);
+    play.players[late].rules.clear();
+    // The play checks that the key has one owner.
+    play.until(LEASE * 4, |play| play.runs(late, "k"));
+}

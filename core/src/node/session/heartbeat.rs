@@ -124,6 +124,10 @@ impl SessionHandler<'_> {
         if let Some(found) = value.and_then(|v| LeaseRecord::decode(v).ok()) {
             return self.on_own_lease(now, &found, revision, true);
         }
+        if !lease.is_proved() && revision != lease.revision {
+            // Another process may have begun a session in between.
+            return self.check_record(now);
+        }
         // An absent or unreadable lease does not prove that a session is over: a live session
         // writes its lease again.
         lease.retry_over(revision, now.at + retry);
