@@ -144,6 +144,7 @@ impl Log {
         self.by_name.clear();
         self.by_revision.clear();
         self.ends.clear();
+        self.back.clear();
         self.last = self.written.last().map_or(0, |(r, _)| r.revision.0);
         for (record, at) in self.written.clone() {
             if let Some(old) = self.by_name.get(&record.name) {
