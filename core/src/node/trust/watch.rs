@@ -93,11 +93,12 @@ impl LogWatch {
 
     pub(crate) fn on_lease_echoed(&mut self, revision: Revision) {
         self.echoed = self.echoed.max(revision);
+        let is_back = self.missing.front().is_none_or(|(missing, _)| *missing <= revision);
+        if is_back && self.live {
+            self.missing_before = None;
+        }
         while self.missing.front().is_some_and(|(missing, _)| *missing <= revision) {
             self.missing.pop_front();
-        }
-        if self.live {
-            self.missing_before = None;
         }
     }
 
