@@ -1,9 +1,10 @@
 //! When a node gives up a watch, and when it waits.
 
 use super::casts::{KEYS, crowded, one, sharing};
+use super::fate::{Fate, Verb};
 use super::play::Play;
 use super::{BEAT, LEASE, MS};
-use crate::edge::Action;
+use crate::edge::{Action, Notice};
 use crate::wire::{ControlRecord, Mode};
 #[test]
 fn a_node_without_deliveries_for_two_leases_is_fenced() {
@@ -79,4 +80,25 @@ fn a_node_whose_snapshots_never_end_is_fenced() {
         play.until(LEASE * 6, |play| play.resyncs(a) > resyncs || play.is_fenced(a));
         assert!(play.now.since(broken) < LEASE * 16, "it would not see a drain");
     }
+}
+
+#[test]
+fn a_complete_snapshot_shows_that_the_watch_works() {
+    let (mut play, a, _) = crowded(50);
+    play.players[a].silent = true;
+    let before = play.writes(a, "lease.a").len();
+    play.until(LEASE, |play| play.writes(a, "lease.a").len() > before);
+    play.run(MS * 10);
+    let missing = play.now;
+    play.players[a].pace = MS * 55;
+    play.mend(a);
+    let snapshots = |play: &Play| {
+        play.notices(a).filter(|notice| matches!(notice, Notice::CaughtUp { .. })).count()
+    };
+    play.until(LEASE * 2, |play| snapshots(play) == 2);
+    assert!(play.now.since(missing) > LEASE * 2 - BEAT, "{:?}", play.now.since(missing));
+    play.rule(a, Verb::Write, "lease.a", Fate::Lost);
+    play.run(BEAT);
+    assert!(play.now.since(missing) > LEASE * 2);
+    assert!(!play.is_fenced(a));
 }
