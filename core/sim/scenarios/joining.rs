@@ -207,3 +207,17 @@ fn a_lease_that_became_unreadable_during_a_join_is_observed() {
     // The play checks that the key has one owner.
     play.until(LEASE * 4, |play| play.runs(late, "k"));
 }
+
+#[test]
+fn an_observer_of_its_own_id_with_a_silent_watch_ends() {
+    let (mut play, a) = alone();
+    let other = play.start("a");
+    play.run(BEAT / 5);
+    play.players[other].silent = true;
+    // It is not so for the next watch.
+    play.until(LEASE * 2, |play| play.resyncs(other) > 0);
+    play.players[other].silent = false;
+    let is_in_use = |play: &Play| matches!(play.players[other].end, Some(End::NodeIdInUse { .. }));
+    play.until(LEASE, is_in_use);
+    assert_eq!(play.told(a, "k"), "+");
+}

@@ -125,8 +125,7 @@ impl SessionHandler<'_> {
             return self.on_own_lease(now, &found, revision, true);
         }
         if !lease.is_proved() && revision != lease.revision {
-            // Another process may have begun a session in between.
-            return self.check_record(now);
+            return self.join_again();
         }
         // An absent or unreadable lease does not prove that a session is over: a live session
         // writes its lease again.
@@ -193,8 +192,16 @@ impl SessionHandler<'_> {
             // not distinguish its own late writes from those of another process.
             lease.retry_over(revision, now.at + retry);
         } else {
-            self.check_record(now);
+            self.join_again();
         }
+    }
+
+    /// The session that is being claimed has not begun, and the log has another record than the one
+    /// that it was to replace. Another process may have begun a session or renewed one, and the watch
+    /// may be silent: without a lease, no heartbeat shows that. So the log is read again.
+    fn join_again(&mut self) {
+        self.session.life = Life::Opening;
+        self.io.demand(Demand::Resync("the view lacks the own lease"));
     }
 
     /// Reports until when the lease lasts.
