@@ -34,7 +34,7 @@ pub enum Input {
     /// A watch could not be opened, or ended. The core asks for another one.
     WatchEnded(WatchId, StoreError),
     /// The outcome of a write. There is exactly one for each write, at the latest when its time-out has
-    /// passed.
+    /// passed, counted from when the engine gave it to the store.
     Wrote(WriteId, Outcome),
     /// A write was withdrawn before it was sent ([`Action::Withdraw`]). Replaces its outcome.
     Withdrawn(WriteId),
@@ -107,7 +107,8 @@ pub enum Reply {
 /// Something that the core needs done. The engine carries actions out in order, and drops none.
 #[derive(Debug, Clone)]
 pub enum Action {
-    /// Write this record. If there is no outcome within the span, answer [`Outcome::Unknown`].
+    /// Write this record. If there is no outcome within the span after it was given to the store, answer
+    /// [`Outcome::Unknown`]. The time for which a write waits in the engine does not count.
     Write(WriteId, Write, Duration),
     /// Withdraw every write that is not sent yet: its session is over.
     Withdraw,

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use super::Node;
 use crate::id::Revision;
-use crate::view::{KeyEntry, Note};
+use crate::view::{KeyEntry, KeyFlag};
 use crate::wire::RecordName;
 
 /// The number of entries in each table of a node.
@@ -86,7 +86,7 @@ impl Node {
         keys.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
         let mut plan = String::new();
         // Only this node knows the receiver of a key that it has pledged.
-        for (key, entry) in keys.into_iter().filter(|(_, entry)| !entry.is(Note::Pledged)) {
+        for (key, entry) in keys.into_iter().filter(|(_, entry)| !entry.is(KeyFlag::Pledged)) {
             if let Some(target) = node(entry.target) {
                 let _ = write!(plan, "{key} to {target}, ");
             }

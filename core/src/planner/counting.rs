@@ -1,7 +1,7 @@
 //! Counts the keys of each class for every member, including the keys planned for it.
 
 use super::Planner;
-use crate::view::{KeyIx, Note, OwnerIx, View};
+use crate::view::{KeyFlag, KeyIx, OwnerIx, View};
 
 impl Planner {
     /// Computes the classes, including the changes by open moves.
@@ -67,12 +67,12 @@ impl Planner {
         let Some(entry) = view.keys.get_mut(ix) else { return };
         entry.signature = signature;
         let owned = entry.exists() && self.members.contains(entry.claim.owner);
-        if owned != entry.is(Note::Owned) {
+        if owned != entry.is(KeyFlag::Owned) {
             if owned {
-                entry.note(Note::Owned);
+                entry.set(KeyFlag::Owned);
                 self.owned += 1;
             } else {
-                entry.unnote(Note::Owned);
+                entry.clear(KeyFlag::Owned);
                 self.owned -= 1;
             }
         }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::Planner;
 use super::grouping::Grouping;
-use crate::view::{KeyEntry, KeyIx, Note, OwnerIx, OwnerMap, View};
+use crate::view::{KeyEntry, KeyFlag, KeyIx, OwnerIx, OwnerMap, View};
 
 impl Planner {
     /// The first difference between a recount and the counts or lists.
@@ -39,12 +39,12 @@ impl Planner {
             }
             let place = (entry.hash, ix);
             let waits = self.waiting.contains(&place) || self.stranded.contains(&place);
-            let moves = entry.target.is_some() || waits || entry.is(Note::Pledged);
+            let moves = entry.target.is_some() || waits || entry.is(KeyFlag::Pledged);
             let has_to = entry.exists() && departs != Some(false);
-            if entry.is(Note::Pledged) && !entry.target.is_some() {
+            if entry.is(KeyFlag::Pledged) && !entry.target.is_some() {
                 return Some(format!("{entry:?} is promised to nobody"));
             }
-            if has_to != moves && !entry.is(Note::Pledged) {
+            if has_to != moves && !entry.is(KeyFlag::Pledged) {
                 let to_do = if has_to { "nowhere to go" } else { "no reason to go" };
                 return Some(format!("{entry:?} has {to_do}"));
             }

@@ -28,7 +28,7 @@ use self::classes::Classes;
 use self::generation::Moves;
 use self::targeted::Targeted;
 use super::time::{Now, Time};
-use super::view::{KeyIx, Note, OwnerIx, OwnerMap, View};
+use super::view::{KeyFlag, KeyIx, OwnerIx, OwnerMap, View};
 use crate::id::Revision;
 
 /// The plan.
@@ -200,8 +200,8 @@ impl Planner {
     pub fn on_claim(&mut self, view: &mut View, now: Now, ix: KeyIx, from: OwnerIx) {
         let Some(entry) = view.keys.get_mut(ix) else { return };
         let (to, target) = (entry.claim.owner, entry.target);
-        let (signature, pledged) = (entry.signature, entry.is(Note::Pledged));
-        entry.unnote(Note::Pledged);
+        let (signature, pledged) = (entry.signature, entry.is(KeyFlag::Pledged));
+        entry.clear(KeyFlag::Pledged);
         if entry.exists()
             && from != to
             && !target.is_some()
@@ -236,13 +236,13 @@ impl Planner {
             }
             let mut affected = self.affected(view, &old);
             for &ix in &affected {
-                if view.keys.get(ix).is_some_and(|entry| !entry.is(Note::Pledged)) {
+                if view.keys.get(ix).is_some_and(|entry| !entry.is(KeyFlag::Pledged)) {
                     self.set_target(view, ix, OwnerIx::NONE);
                     self.dirty.push(ix);
                 }
                 self.recount(view, ix);
             }
-            affected.retain(|&ix| view.keys.get(ix).is_some_and(|e| !e.is(Note::Pledged)));
+            affected.retain(|&ix| view.keys.get(ix).is_some_and(|e| !e.is(KeyFlag::Pledged)));
             self.plan_keys(view, now, &affected, Patience::None);
             self.replan_stranded(view, now);
         }

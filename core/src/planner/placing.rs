@@ -6,7 +6,7 @@ use super::{Departs, Patience, Planner};
 use crate::guard::broken;
 use crate::plan::score;
 use crate::time::Now;
-use crate::view::{KeyEntry, KeyIx, Note, OwnerIx, View};
+use crate::view::{KeyEntry, KeyFlag, KeyIx, OwnerIx, View};
 
 impl Planner {
     /// Places the keys that need a place and have none. A key that no longer needs a place loses
@@ -30,7 +30,7 @@ impl Planner {
             match need {
                 Need::Nothing => {
                     self.stranded.remove(&place);
-                    if entry.target.is_some() && !entry.is(Note::Pledged) {
+                    if entry.target.is_some() && !entry.is(KeyFlag::Pledged) {
                         self.set_target(view, ix, OwnerIx::NONE);
                     }
                 }
@@ -117,7 +117,7 @@ impl Planner {
     }
 
     fn need(&self, entry: &KeyEntry) -> Need {
-        if !entry.exists() || entry.is(Note::Pledged) {
+        if !entry.exists() || entry.is(KeyFlag::Pledged) {
             return Need::Nothing;
         }
         match self.members.get(entry.claim.owner) {
@@ -161,7 +161,7 @@ impl Planner {
         };
         self.set_target(view, ix, to);
         if let Some(entry) = view.keys.get_mut(ix) {
-            entry.note(Note::Pledged);
+            entry.set(KeyFlag::Pledged);
             // If the log lost the claim of this key, the key may wait as an orphan.
             let place = (entry.hash, ix);
             self.waiting.remove(&place);
@@ -173,7 +173,7 @@ impl Planner {
     /// A hand-over will not happen: the key stays where it is.
     pub fn unpledge(&mut self, view: &mut View, now: Now, ix: KeyIx) {
         if let Some(entry) = view.keys.get_mut(ix) {
-            entry.unnote(Note::Pledged);
+            entry.clear(KeyFlag::Pledged);
         }
         self.set_target(view, ix, OwnerIx::NONE);
         self.plan_keys(view, now, &[ix], Patience::None);
@@ -207,14 +207,15 @@ fn home(standings: &Standings, view: &View, entry: &KeyEntry, class: &Class) -> 
 
 /// The candidates that are cooling down for the key. While the key rests, all candidates.
 pub(super) fn cooling(view: &View, ix: KeyIx, class: &Class, now: Now) -> Vec<usize> {
-    let not = view.keys.cooling_down(ix);
-    if not.is_empty() || broken!(CoolDown) {
+    let cool_downs = view.keys.cooling_down(ix);
+    if cool_downs.is_empty() || broken!(CoolDown) {
         return Vec::new();
     }
     if view.rests(now, ix) {
         return (0..class.nodes.len()).collect();
     }
-    let cools = |node: &crate::id::NodeId| not.iter().any(|n| n.node == *node && n.until > now.at);
+    let cools =
+        |node: &crate::id::NodeId| cool_downs.iter().any(|c| c.node == *node && c.until > now.at);
     let cooling = |(at, &owner): (usize, &OwnerIx)| {
         view.owners.get(owner).is_some_and(|o| cools(&o.node)).then_some(at)
     };

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::entry::{CoolDownUntil, Note};
+use super::entry::{CoolDownUntil, KeyFlag};
 use super::keys::KeyIx;
 use super::leftovers::Cause;
 use super::owners::OwnerIx;
@@ -90,10 +90,11 @@ impl View {
         self.drop_key(ix)
     }
 
-    /// Removes the claim of the key although no tombstone was delivered.
+    /// Removes the claim of the key although no tombstone was delivered. Its token stays known.
     pub fn drop_claim(&mut self, ix: KeyIx) -> Effect {
         let from = self.keys.get(ix).map_or(OwnerIx::NONE, |e| e.claim.owner);
         self.set_owner(ix, OwnerIx::NONE);
+        self.keys.set_cooling_down(ix, None);
         if let Some(entry) = self.keys.get_mut(ix) {
             entry.claim.revision = Revision::NONE;
             entry.claim.exists = false;
@@ -226,7 +227,7 @@ impl View {
             Ok((claim, owner))
         });
         let Some(entry) = self.keys.get_mut(ix) else { return Effect::Nothing };
-        entry.note(Note::ClaimShown);
+        entry.set(KeyFlag::ClaimShown);
         entry.claim.revision = record.revision;
         entry.claim.exists = true;
         entry.claim.unreadable = read.is_err();
@@ -255,20 +256,20 @@ impl View {
         let Some(ix) = self.keys.find_text(key) else { return Effect::Nothing };
         let effect = self.drop_claim(ix);
         if let Some(entry) = self.keys.get_mut(ix) {
-            entry.note(Note::ClaimShown);
+            entry.set(KeyFlag::ClaimShown);
             entry.claim.revision = revision;
         }
         effect
     }
 }
 
-fn cool_downs_until(at: Time, not: &[CoolDown]) -> Option<Box<[CoolDownUntil]>> {
-    if not.is_empty() {
+fn cool_downs_until(at: Time, listed: &[CoolDown]) -> Option<Box<[CoolDownUntil]>> {
+    if listed.is_empty() {
         return None;
     }
     let until = |ms| at + Duration::from_millis(ms).min(LONGEST_COOL_DOWN);
-    let not = not.iter().map(|n| CoolDownUntil { node: n.node.clone(), until: until(n.for_ms) });
-    Some(not.collect())
+    let end = |c: &CoolDown| CoolDownUntil { node: c.node.clone(), until: until(c.for_ms) };
+    Some(listed.iter().map(end).collect())
 }
 
 /// Stores a node's record, or removes it after a deletion. An unreadable record changes nothing.

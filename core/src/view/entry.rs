@@ -23,7 +23,7 @@ pub struct KeyEntry {
     pub(super) at: u32,
     /// The number of the set of member prefixes that match the key. Written by the planner.
     pub signature: u16,
-    notes: u8,
+    flags: u8,
 }
 
 const _: () = assert!(size_of::<Option<KeyEntry>>() == 64, "the promise at the top of this file");
@@ -34,7 +34,7 @@ const _: () = assert!(size_of::<Option<KeyEntry>>() == 64, "the promise at the t
 pub struct Claim {
     /// The revision of the claim record or its tombstone.
     pub revision: Revision,
-    /// The token, or 0 if there is no claim.
+    /// The token of the last readable claim. It stays when the claim is deleted.
     pub token: Token,
     /// The session that the claim names.
     pub owner: OwnerIx,
@@ -56,7 +56,7 @@ pub struct CoolDownUntil {
 
 /// A flag of a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Note {
+pub enum KeyFlag {
     /// The target is this node's own choice: a hand-over is in flight.
     Pledged = 1,
     /// This node works on the key, so the entry stays even if the log has no record of it.
@@ -82,7 +82,7 @@ impl KeyEntry {
             counted: OwnerIx::NONE,
             at: 0,
             signature: 0,
-            notes: 0,
+            flags: 0,
         }
     }
 
@@ -92,25 +92,26 @@ impl KeyEntry {
     }
 
     /// Whether the flag is set.
-    pub fn is(&self, note: Note) -> bool {
-        self.notes & note as u8 != 0
+    pub fn is(&self, flag: KeyFlag) -> bool {
+        self.flags & flag as u8 != 0
     }
 
     /// Sets the flag. Returns whether it was clear before.
-    pub fn note(&mut self, note: Note) -> bool {
-        let new = !self.is(note);
-        self.notes |= note as u8;
+    pub fn set(&mut self, flag: KeyFlag) -> bool {
+        let new = !self.is(flag);
+        self.flags |= flag as u8;
         new
     }
 
     /// Clears the flag.
-    pub fn unnote(&mut self, note: Note) {
-        self.notes &= !(note as u8);
+    pub fn clear(&mut self, flag: KeyFlag) {
+        self.flags &= !(flag as u8);
     }
 
     /// Whether the entry holds no information any more.
     pub(super) fn is_idle(&self) -> bool {
-        let wanted = self.is(Note::Pinned) || self.is(Note::Watched) || self.counted.is_some();
+        let wanted =
+            self.is(KeyFlag::Pinned) || self.is(KeyFlag::Watched) || self.counted.is_some();
         !self.exists() && !self.claim.exists && !wanted
     }
 }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use hashbrown::HashTable;
 
-use super::entry::{CoolDownUntil, KeyEntry, Note};
+use super::entry::{CoolDownUntil, KeyEntry, KeyFlag};
 use super::owners::OwnerIx;
 use super::texts::Texts;
 use crate::id::Revision;
@@ -75,13 +75,13 @@ impl Keys {
         if self.cooling_down.is_empty() {
             &[]
         } else {
-            self.cooling_down.get(&ix).map_or(&[], |not| not)
+            self.cooling_down.get(&ix).map_or(&[], |cool_downs| cool_downs)
         }
     }
 
-    pub(super) fn set_cooling_down(&mut self, ix: KeyIx, not: Option<Box<[CoolDownUntil]>>) {
-        match not {
-            Some(not) => _ = self.cooling_down.insert(ix, not),
+    pub(super) fn set_cooling_down(&mut self, ix: KeyIx, cool_downs: Option<Box<[CoolDownUntil]>>) {
+        match cool_downs {
+            Some(cool_downs) => _ = self.cooling_down.insert(ix, cool_downs),
             None if self.cooling_down.is_empty() => {}
             None => _ = self.cooling_down.remove(&ix),
         }
@@ -139,7 +139,7 @@ impl Keys {
         let Some(entry) = self.get_mut(ix) else { return };
         let (was, is) = (entry.exists(), revision != Revision::NONE);
         entry.announced = revision;
-        entry.note(Note::KeyShown);
+        entry.set(KeyFlag::KeyShown);
         match (was, is) {
             (false, true) => self.announced += 1,
             (true, false) => self.announced -= 1,
@@ -150,8 +150,8 @@ impl Keys {
     /// Begins a snapshot, which has shown no key yet.
     pub(super) fn begin_snapshot(&mut self) {
         for entry in self.entries.iter_mut().flatten() {
-            entry.unnote(Note::KeyShown);
-            entry.unnote(Note::ClaimShown);
+            entry.clear(KeyFlag::KeyShown);
+            entry.clear(KeyFlag::ClaimShown);
         }
     }
 
@@ -161,8 +161,8 @@ impl Keys {
         let gone = |of: fn(&KeyEntry) -> bool| {
             self.iter().filter(|(_, entry)| of(entry)).map(|(ix, _)| ix).collect()
         };
-        let no_key = |e: &KeyEntry| e.exists() && !e.is(Note::KeyShown);
-        let no_claim = |e: &KeyEntry| e.claim.revision.0 != 0 && !e.is(Note::ClaimShown);
+        let no_key = |e: &KeyEntry| e.exists() && !e.is(KeyFlag::KeyShown);
+        let no_claim = |e: &KeyEntry| e.claim.revision.0 != 0 && !e.is(KeyFlag::ClaimShown);
         (gone(no_key), gone(no_claim))
     }
 }
@@ -172,8 +172,8 @@ impl super::View {
     pub fn forget_targets(&mut self) {
         for entry in self.keys.entries.iter_mut().flatten() {
             entry.target = OwnerIx::NONE;
-            entry.unnote(Note::Pledged);
-            entry.unnote(Note::Owned);
+            entry.clear(KeyFlag::Pledged);
+            entry.clear(KeyFlag::Owned);
         }
     }
 

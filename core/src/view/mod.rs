@@ -18,7 +18,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 pub use apply::Effect;
-pub use entry::{Claim, CoolDownUntil, KeyEntry, Note};
+pub use entry::{Claim, CoolDownUntil, KeyEntry, KeyFlag};
 pub use expiry::Expiry;
 pub use key_table::KeyTable;
 pub use keys::{KeyIx, Keys};
@@ -112,15 +112,15 @@ impl View {
     /// Whether the session's node is cooling down for the key, or the key rests.
     pub fn is_kept_away(&self, now: Now, ix: KeyIx, owner: OwnerIx) -> bool {
         let node = self.owners.get(owner).map(|o| &o.node).filter(|_| !broken!(CoolDown));
-        self.keys.cooling_down(ix).iter().any(|n| Some(&n.node) == node && n.until > now.at)
+        self.keys.cooling_down(ix).iter().any(|c| Some(&c.node) == node && c.until > now.at)
             || self.rests(now, ix)
     }
 
     /// Whether the list of nodes that are cooling down is full. Then no node takes the key before
     /// the first cool-down ends. Otherwise a large group would pass the key on without a pause.
     pub fn rests(&self, now: Now, ix: KeyIx) -> bool {
-        let not = self.keys.cooling_down(ix);
-        not.len() >= MAX_COOL_DOWNS && not.iter().all(|n| n.until > now.at)
+        let cool_downs = self.keys.cooling_down(ix);
+        cool_downs.len() >= MAX_COOL_DOWNS && cool_downs.iter().all(|c| c.until > now.at)
     }
 
     /// The current session of the node.

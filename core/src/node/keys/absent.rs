@@ -211,7 +211,7 @@ impl KeyHandler<'_> {
         if shown != known {
             // A revision below the held one comes from a log that lost the held claim, or the watch has
             // not shown that claim yet. The next snapshot shows which.
-            let held = self.keys.holds.get(ix).filter(|hold| hold.is_held());
+            let held = self.keys.holds.get(ix).filter(|hold| hold.is_with_application());
             if self.watch.is_live() && held.is_some_and(|hold| shown < hold.revision) {
                 self.io.demand(Demand::Resync("the view lacks a claim"));
             }
@@ -225,7 +225,8 @@ impl KeyHandler<'_> {
             return;
         };
         if let Some(value) = record.and_then(|r| r.value) {
-            let token = self.keys.holds.get(ix).filter(|h| h.is_held()).map(|h| h.token);
+            let token =
+                self.keys.holds.get(ix).filter(|h| h.is_with_application()).map(|h| h.token);
             let claim = ClaimRecord::decode(&value);
             if let (Some(token), Ok(claim)) = (token, claim)
                 && claim.token != token

@@ -24,7 +24,7 @@ impl KeyHandler<'_> {
     /// The key whose run with this token the application has now.
     fn held(&self, key: &Key, token: Token) -> Option<KeyIx> {
         let ix = self.view.keys.find(key)?;
-        let is_it = |hold: &Hold| hold.is_held() && hold.token == token;
+        let is_it = |hold: &Hold| hold.is_with_application() && hold.token == token;
         self.keys.holds.get(ix).is_some_and(is_it).then_some(ix)
     }
 

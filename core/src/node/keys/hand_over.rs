@@ -9,7 +9,7 @@ use crate::id::{Revision, Token};
 use crate::node::io::WriteFor;
 use crate::node::register::Register;
 use crate::time::Now;
-use crate::view::{KeyIx, Note};
+use crate::view::{KeyFlag, KeyIx};
 use crate::wire::{ClaimRecord, CoolDown, MAX_COOL_DOWNS};
 
 impl KeyHandler<'_> {
@@ -48,7 +48,7 @@ impl KeyHandler<'_> {
         }));
         self.keys.holds.insert(ix, Hold { token, revision, since: now.at, phase });
         let Some(entry) = self.view.keys.get_mut(ix) else { return };
-        entry.note(Note::Pinned);
+        entry.set(KeyFlag::Pinned);
         self.write_hand_over(now, ix);
     }
 
@@ -95,9 +95,9 @@ impl KeyHandler<'_> {
         let leaves = self.departs();
         let balance = reason == HandOverReason::Stopped(StopReason::Rebalance)
             && self.planner.has_gives(self.session.me);
-        if released || leaves || balance || entry.is(Note::Pledged) {
+        if released || leaves || balance || entry.is(KeyFlag::Pledged) {
             if let Some(entry) = self.view.keys.get_mut(ix) {
-                entry.unnote(Note::Pledged);
+                entry.clear(KeyFlag::Pledged);
             }
             if let Some(to) = self.planner.pledge(self.view, now, ix, self.session.me) {
                 return Destination::To(to);
@@ -117,13 +117,13 @@ impl KeyHandler<'_> {
             return;
         };
         hand_over.destination = to;
-        let unwanted =
+        let starts_cool_down =
             matches!(hand_over.reason, HandOverReason::Released | HandOverReason::ReturnedUnrun);
         let Some(hold) = self.keys.holds.get(ix) else { return };
         let (revision, last) = (hold.revision, hold.token);
         let mut cool_downs = self.cool_downs_of(now, ix);
-        if unwanted {
-            self.add_self(&mut cool_downs);
+        if starts_cool_down {
+            self.add_own_cool_down(&mut cool_downs);
         }
         let token = self.next_token(now, last);
         let claim = match to {
@@ -150,7 +150,7 @@ impl KeyHandler<'_> {
         self.set_register(ix, Register::Writing(id));
     }
 
-    fn add_self(&self, cool_downs: &mut Vec<CoolDown>) {
+    fn add_own_cool_down(&self, cool_downs: &mut Vec<CoolDown>) {
         cool_downs.retain(|n| n.node != self.config.node);
         let for_ms = u64::try_from(self.config.cool_down.as_millis()).unwrap_or(u64::MAX);
         cool_downs.push(CoolDown { node: self.config.node.clone(), for_ms });

@@ -162,7 +162,7 @@ impl Holds {
     pub(crate) fn insert(&mut self, ix: KeyIx, hold: Hold) {
         self.tally.enter(ix, &hold);
         if let Some(before) = self.table.insert(ix, hold) {
-            debug_assert!(!before.is_held(), "it runs already");
+            debug_assert!(!before.is_with_application(), "it runs already");
             self.tally.leave(ix, &before);
         }
     }
@@ -276,7 +276,7 @@ pub(crate) struct Tally {
 impl Tally {
     /// The hold entered its phase.
     pub(crate) fn enter(&mut self, ix: KeyIx, hold: &Hold) {
-        self.held += usize::from(hold.is_held());
+        self.held += usize::from(hold.is_with_application());
         if let Phase::Stopping(_) = hold.phase {
             self.stopping.insert((hold.since, ix));
             self.until.extend(hold.stop_until().map(|until| (until, ix)));
@@ -285,7 +285,7 @@ impl Tally {
 
     /// The hold is about to be removed, or to enter another phase.
     pub(crate) fn leave(&mut self, ix: KeyIx, hold: &Hold) {
-        self.held -= usize::from(hold.is_held());
+        self.held -= usize::from(hold.is_with_application());
         if let Phase::Stopping(_) = hold.phase {
             self.stopping.remove(&(hold.since, ix));
             if let Some(until) = hold.stop_until() {
@@ -297,7 +297,7 @@ impl Tally {
 
 impl Hold {
     /// Whether the application runs the key, even if it was asked to stop.
-    pub(crate) fn is_held(&self) -> bool {
+    pub(crate) fn is_with_application(&self) -> bool {
         matches!(self.phase, Phase::Running | Phase::Stopping(_))
     }
 

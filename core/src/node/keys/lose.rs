@@ -8,7 +8,7 @@ use crate::edge::{Action, LostReason};
 use crate::id::Revision;
 use crate::node::io::Demand;
 use crate::time::{Now, Time};
-use crate::view::{KeyEntry, KeyIx, Note};
+use crate::view::{KeyEntry, KeyFlag, KeyIx};
 use crate::wire::RecordName;
 
 impl KeyHandler<'_> {
@@ -61,7 +61,7 @@ impl KeyHandler<'_> {
             return;
         }
         if let Some(entry) = self.view.keys.get_mut(ix) {
-            entry.unnote(Note::Pinned);
+            entry.clear(KeyFlag::Pinned);
             let gone = !entry.exists() && !entry.claim.exists;
             if gone {
                 self.keys.holds.notes.clear_spent(ix);

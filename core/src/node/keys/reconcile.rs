@@ -14,7 +14,7 @@ use crate::node::register::Register;
 use crate::plan::score;
 use crate::time::Now;
 use crate::timing::{TOMBSTONE_TTL, UNKNOWN_LEASE, observed};
-use crate::view::{KeyIx, Note, OwnerIx};
+use crate::view::{KeyFlag, KeyIx, OwnerIx};
 use crate::wire::{ClaimRecord, CoolDown, Named, Owner};
 
 impl KeyHandler<'_> {
@@ -130,10 +130,10 @@ impl KeyHandler<'_> {
     /// This node owns the key: notifies the application.
     pub(super) fn start(&mut self, now: Now, ix: KeyIx, token: Token, revision: Revision) {
         if token <= self.keys.holds.floor && !broken!(TokenFloor) {
-            return self.rewrite_and_start(now, ix, revision);
+            return self.write_again_before_start(now, ix, revision);
         }
         let Some(entry) = self.view.keys.get_mut(ix) else { return };
-        entry.note(Note::Pinned);
+        entry.set(KeyFlag::Pinned);
         let Some(key) = self.view.keys.key(ix) else { return };
         self.keys.holds.notes.clear_spent(ix);
         let hold = Hold { token, revision, since: now.at, phase: Phase::Running };
@@ -146,9 +146,9 @@ impl KeyHandler<'_> {
     /// The claim is older than the state that the view had before the log was last read again. If
     /// the log lost its tail, this claim may have been run before, here or elsewhere. So it is
     /// written again first, with a higher token.
-    fn rewrite_and_start(&mut self, now: Now, ix: KeyIx, revision: Revision) {
+    fn write_again_before_start(&mut self, now: Now, ix: KeyIx, revision: Revision) {
         let Some(entry) = self.view.keys.get_mut(ix) else { return };
-        entry.note(Note::Pinned);
+        entry.set(KeyFlag::Pinned);
         let last = entry.claim.token;
         let token = self.next_token(now, last);
         let phase = Phase::Taking(Register::Retry(now.at));

@@ -12,7 +12,7 @@ use crate::log::{Outcome, Record, StoreError};
 use crate::node::io::{Demand, ReadFor, WriteFor, answer_revision};
 use crate::node::register::{Register, Verdict};
 use crate::time::Now;
-use crate::view::{KeyIx, Note};
+use crate::view::{KeyFlag, KeyIx};
 use crate::wire::{ClaimRecord, Owner, RecordName};
 
 /// The highest number of claim writes in flight.
@@ -112,7 +112,7 @@ impl KeyHandler<'_> {
         let hold = Hold { token, revision, since: now.at, phase };
         self.keys.holds.insert(ix, hold);
         if let Some(entry) = self.view.keys.get_mut(ix) {
-            entry.note(Note::Pinned);
+            entry.set(KeyFlag::Pinned);
         }
         self.keys.takes.begin();
         self.write_take(now, ix);
@@ -120,7 +120,8 @@ impl KeyHandler<'_> {
         self.start_before_ack(now, ix, revision);
     }
 
-    /// Sends the claim that takes a key. Every attempt writes the same claim.
+    /// Sends the claim that takes a key. Every attempt has the same token, over the same revision; the
+    /// times that are left of cool-downs shrink.
     pub(super) fn write_take(&mut self, now: Now, ix: KeyIx) {
         let (Some(hold), Some(key)) = (self.keys.holds.get(ix), self.view.keys.text(ix)) else {
             return;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::KeyHandler;
 use crate::guard::broken;
 use crate::time::{Now, Time};
-use crate::view::{KeyIx, Note, OwnerIx, OwnerMap};
+use crate::view::{KeyFlag, KeyIx, OwnerIx, OwnerMap};
 
 /// The time that a planned owner gets for each claim it must write. This is more than a server
 /// needs under the load of a large group.
@@ -68,7 +68,7 @@ impl KeyHandler<'_> {
         }
         let Some(entry) = self.view.keys.get_mut(ix) else { return };
         let target = entry.target;
-        if entry.note(Note::Watched) {
+        if entry.set(KeyFlag::Watched) {
             let watched = self.new_turn(now, ix, target);
             self.keys.turns.watched.push_back(watched);
         }
@@ -85,7 +85,7 @@ impl KeyHandler<'_> {
     pub(crate) fn forget_turns(&mut self) {
         for watched in std::mem::take(&mut self.keys.turns.watched) {
             if let Some(entry) = self.view.keys.get_mut(watched.ix) {
-                entry.unnote(Note::Watched);
+                entry.clear(KeyFlag::Watched);
             }
             self.view.keys.forget_if_idle(watched.ix);
         }
@@ -113,7 +113,7 @@ impl KeyHandler<'_> {
             target.is_some() && target != self.session.me && self.planner.is_orphan(self.view, ix);
         if !waits {
             if let Some(entry) = self.view.keys.get_mut(ix) {
-                entry.unnote(Note::Watched);
+                entry.clear(KeyFlag::Watched);
                 self.view.keys.forget_if_idle(ix);
             }
             return;

@@ -97,7 +97,7 @@ impl AuditHandler<'_> {
         let other = claim.is_some_and(|claim| claim.token != hold.token);
         let missed = other && revision != shown && revision <= self.view.seen;
         let lost = revision < hold.revision || revision == hold.revision && other || missed;
-        if hold.is_held() && lost && self.watch.is_live() {
+        if hold.is_with_application() && lost && self.watch.is_live() {
             self.io.demand(Demand::Resync("a claim in the log differs from the view"));
         }
     }
