@@ -31,7 +31,7 @@ const TABLE: &[(Guard, Class, u64)] = &[
     (Guard::UnknownIsDoubt, Durable, 4),
     (Guard::OneRun, Durable, 4),
     (Guard::HandAfterStop, Durable, 0),
-    (Guard::StopIsFinal, Durable, 60),
+    (Guard::StopIsFinal, Durable, 168),
     (Guard::StopTimeout, Durable, 32),
     (Guard::ConfirmToken, Durable, 1668),
     (Guard::HandOnce, Durable, 14),

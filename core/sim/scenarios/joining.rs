@@ -214,7 +214,7 @@ fn an_observer_of_its_own_id_with_a_silent_watch_ends() {
     let other = play.start("a");
     play.run(BEAT / 5);
     play.players[other].silent = true;
-    // It is not so for the next watch.
+    // The next watch works.
     play.until(LEASE * 2, |play| play.resyncs(other) > 0);
     play.players[other].silent = false;
     let is_in_use = |play: &Play| matches!(play.players[other].end, Some(End::NodeIdInUse { .. }));
