@@ -7,7 +7,8 @@ use super::fate::{Fate, Verb};
 use super::play::Play;
 use super::{BEAT, LEASE, MS};
 use crate::edge::Notice;
-use crate::id::{NodeId, Session, Token};
+use crate::id::{NodeId, Revision, Session, Token};
+use crate::log::Record;
 use crate::timing::Timing;
 use crate::wire::{ClaimRecord, ControlRecord, CoolDown, MAX_COOL_DOWNS, Mode, Owner};
 
@@ -257,4 +258,18 @@ fn a_lease_counts_held_and_stopping_keys() {
     play.run(BEAT * 2);
     let counts = play.lease("a").map(|lease| (lease.held, lease.stopping));
     assert_eq!(counts, Some((3, 1)), "one that is being taken is not held");
+}
+
+#[test]
+fn a_hand_over_that_only_a_deposed_leader_shows_does_not_leave_the_key_idle() {
+    let (mut play, donor, _) = pair();
+    let revision = Revision(play.revision("claim.k").0 + 1);
+    let deleted = Record::new("claim.k", revision, None);
+    play.once(donor, Verb::Write, "claim.k", Fate::Lost);
+    play.once(donor, Verb::Read, "claim.k", Fate::Old(Some(deleted)));
+    play.retract("k");
+    play.run(BEAT);
+    assert_eq!(play.told(donor, "k"), "+-");
+    play.announce("k");
+    play.until(LEASE, |play| play.runner("k").is_some());
 }

@@ -1,6 +1,6 @@
 //! Proof of death: nothing is taken from a session without it.
 
-use super::casts::{KEYS, sharing};
+use super::casts::{KEYS, claiming, sharing};
 use super::fate::{Fate, Verb};
 use super::play::Play;
 use super::{BEAT, LEASE, MS};
@@ -97,4 +97,23 @@ fn the_killer_of_a_session_needs_no_leader_read() {
     assert_eq!(play.lease("a").expect("its end").session, old);
     assert!(play.notices(b).any(|n| matches!(n, Notice::Killed { .. })));
     assert!(play.reads(b, "lease.a") <= 1);
+}
+
+#[test]
+fn a_claim_that_lands_after_two_sessions_of_its_node_have_ended_is_taken_within_leases() {
+    let (mut play, first) = claiming();
+    let b = play.start("b");
+    play.run(LEASE);
+    play.retract("k");
+    play.crash(first);
+    let second = play.start("a");
+    play.run(LEASE * 3);
+    play.crash(second);
+    play.run(LEASE * 3);
+    assert_eq!(play.lease("a").expect("it was ended").state, LeaseState::Dead);
+    assert_eq!(play.member("a"), None);
+    // The claim names the first session, the lease of the node the second one, at a lower revision.
+    play.land(first);
+    play.announce("k");
+    play.until(LEASE * 2, |play| play.runs(b, "k"));
 }

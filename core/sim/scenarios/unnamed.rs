@@ -58,15 +58,26 @@ fn a_lost_kill_of_an_unnamed_session_is_repeated() {
 }
 
 #[test]
-fn an_older_lease_of_another_session_proves_nothing() {
+fn an_older_lease_of_another_session_is_overwritten_before_its_keys_are_taken() {
     let (mut play, b) = worker();
     killed(&mut play, b);
     claim_of(&mut play, "a");
-    play.run(LEASE * 4);
+    play.run(LEASE);
     assert_eq!(play.told(b, "k"), "", "the watch may show the lease of that session yet");
-    play.put("lease.a", Some(strange_lease(LeaseState::Live).encode()), None);
-    play.until(LEASE * 4, |play| play.runs(b, "k"));
+    play.until(LEASE, |play| play.runs(b, "k"));
+    assert_eq!(play.writes(b, "lease.a").len(), 2, "the end of the session that the claim names");
     assert_eq!(play.reads(b, "lease.a"), 0);
+}
+
+#[test]
+fn a_newer_lease_of_another_session_proves_that_it_replaced_the_one_in_the_claim() {
+    let (mut play, b) = worker();
+    killed(&mut play, b);
+    claim_of(&mut play, "a");
+    play.run(BEAT);
+    play.put("lease.a", Some(strange_lease(LeaseState::Live).encode()), None);
+    play.until(LEASE * 2 / 3, |play| play.runs(b, "k"));
+    assert_eq!(play.writes(b, "lease.a").len(), 1, "the end of the first session only");
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use super::KeyHandler;
 use super::hold::{Destination, HandOver, HandOverReason, Hold, Phase};
+use super::notes::Spent;
 use super::reconcile::claim_write;
 use crate::edge::Notice;
 use crate::edge::StopReason;
@@ -192,6 +193,8 @@ impl KeyHandler<'_> {
         let mine = claim.is_some_and(|c| c.token == hold.token)
             || claim.is_none()
                 && matches!(&hold.phase, Phase::HandingOver(hand_over) if hand_over.destination == Destination::Deleted);
+        // The watch confirms what was read. If it does not in time, the claim stands.
+        self.keys.reconcile_at(now.at + self.timing.heartbeat * 2, ix);
         if mine {
             return self.on_handed_over(now, ix, revision);
         }
@@ -240,7 +243,7 @@ impl KeyHandler<'_> {
             return;
         };
         if entry.claim.revision <= hold.revision {
-            return;
+            return self.end_unshown_hand_over(now, ix);
         }
         if let Phase::HandingOver(hand_over) = &hold.phase {
             let HandOver { destination, ran, .. } = **hand_over;
@@ -264,6 +267,22 @@ impl KeyHandler<'_> {
             }
             self.free_slot(ix);
         }
+        self.keys.holds.remove(ix);
+        self.unpin_if_done(ix);
+        self.planner.mark_dirty([ix]);
+    }
+
+    /// The watch does not show a hand-over that this node knows of. If it was read, a deposed leader
+    /// may have answered. So after some time the claim counts as it stands. This node then writes it
+    /// again before it starts the key.
+    fn end_unshown_hand_over(&mut self, now: Now, ix: KeyIx) {
+        let Some(hold) = self.keys.holds.get(ix) else { return };
+        let is_old = hold.since + self.timing.heartbeat * 2 <= now.at;
+        if hold.phase != Phase::HandedOver || !is_old || !self.watch.is_live() {
+            return;
+        }
+        let spent = Spent { revision: hold.revision, ran: Token::default() };
+        self.keys.holds.notes.set_spent(ix, spent);
         self.keys.holds.remove(ix);
         self.unpin_if_done(ix);
         self.planner.mark_dirty([ix]);

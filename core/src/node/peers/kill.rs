@@ -43,8 +43,12 @@ impl PeerHandler<'_> {
         }
         Some(match session {
             Some(session) => Suspect { session, since: seen.since, lease: seen.lease },
+            // The end of another session of that node is no older than the awaited session's lease
+            // if the log kept what it acknowledged, so any wait will do. If it did not, the two
+            // sessions probably had the same lease.
             None => {
-                Suspect { session: awaited, since: seen.since.max(since), lease: UNKNOWN_LEASE }
+                let lease = seen.session.map_or(UNKNOWN_LEASE, |_| seen.lease);
+                Suspect { session: awaited, since: seen.since.max(since), lease }
             }
         })
     }
