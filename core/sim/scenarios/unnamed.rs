@@ -75,7 +75,8 @@ fn a_newer_lease_of_another_session_proves_that_it_replaced_the_one_in_the_claim
     killed(&mut play, b);
     claim_of(&mut play, "a");
     play.run(BEAT);
-    play.put("lease.a", Some(strange_lease(LeaseState::Live).encode()), None);
+    let other = play.lease("a").expect("the end of another session");
+    play.put("lease.a", Some(other.encode()), None);
     play.until(LEASE * 2 / 3, |play| play.runs(b, "k"));
     assert_eq!(play.writes(b, "lease.a").len(), 1, "the end of the first session only");
 }
