@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
+use crate::checkpoint::Registers;
 use crate::engine::SessionLease;
 use crate::id::{Session, Token};
 use crate::key::Key;
@@ -107,6 +108,11 @@ impl Assignment {
     /// only your own work, use a child token.
     pub fn cancellation_token(&self) -> CancellationToken {
         self.0.cancel.get_or_init(CancellationToken::new).clone()
+    }
+
+    /// The checkpoints of the node's assignments.
+    pub(crate) fn registers(&self) -> &Registers {
+        self.0.lease.registers()
     }
 
     /// When it ends if nothing more is heard.

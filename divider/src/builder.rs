@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 
+use crate::checkpoint::Registers;
 use crate::divider::Divider;
 use crate::engine::clock::Clock;
 use crate::engine::{self, Launch, Shared};
@@ -37,6 +38,7 @@ pub struct Builder {
     start_timeout: Option<Duration>,
     stop_timeout: Option<Duration>,
     cool_down: Duration,
+    checkpoint_retention: Duration,
     join: JoinPolicy,
     rebalance: Rebalance,
     labels: BTreeMap<String, String>,
@@ -105,6 +107,7 @@ impl Builder {
             start_timeout: None,
             stop_timeout: None,
             cool_down: Duration::from_secs(30),
+            checkpoint_retention: Duration::from_hours(7 * 24),
             join: JoinPolicy::default(),
             rebalance: Rebalance::default(),
             labels: BTreeMap::new(),
@@ -238,6 +241,14 @@ impl Builder {
         self
     }
 
+    /// How long the [checkpoint](crate::checkpoint) of a key stays after the key was retracted while this
+    /// node owned it, in whole seconds: 7 days unless set, at least a second. A key that is announced
+    /// again within that time finds it. The tombstone of a completed key stays as long.
+    pub fn checkpoint_retention(mut self, span: Duration) -> Self {
+        self.checkpoint_retention = span.max(Duration::from_secs(1));
+        self
+    }
+
     /// How long [`start`](Self::start) may take. The default is two leases and 30 s. This is enough
     /// to observe an earlier process with the same id for its lease, and for an election of the
     /// servers. If that earlier process had a much longer lease, choose a longer time.
@@ -260,7 +271,7 @@ impl Builder {
     /// background.
     pub async fn start(self) -> Result<(Divider, Events), StartError> {
         let timeout = self.start_timeout;
-        let lease = self.lease;
+        let (lease, checkpoint_retention) = (self.lease, self.checkpoint_retention);
         let store = Arc::clone(&self.store);
         let config = self.into_config()?;
         let clock = Clock::of_caller();
@@ -268,8 +279,8 @@ impl Builder {
             return Err(StartError::PausedClock);
         }
 
-        let group = store.group().clone();
-        let shared = Shared::new(group, config.node.clone(), config.affinity, clock);
+        let registers = Arc::new(Registers::new(Arc::clone(&store), checkpoint_retention));
+        let shared = Shared::new(registers, config.node.clone(), config.affinity, clock);
         let shared = Arc::new(shared);
         let (commands, requests) = mpsc::channel(engine::QUEUE);
         let (answer, started) = oneshot::channel();

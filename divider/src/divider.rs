@@ -169,6 +169,7 @@ impl Divider {
     /// later, the key is released.
     pub async fn release(&self, assignment: &Assignment) -> Result<(), KeyError> {
         self.stop_with(assignment, Command::Release).await?;
+        self.shared.registers().take(assignment.key(), assignment.token());
         self.shared.key_released();
         Ok(())
     }
@@ -182,6 +183,8 @@ impl Divider {
     /// It returns when the key is deleted or the deletion has failed, at the latest after three
     /// leases. If the store refuses the deletion because a right is missing, it returns at once.
     /// After any other failure, the node tries again for two leases.
+    /// If the assignment has opened the [checkpoint](crate::checkpoint) of the key, the checkpoint is
+    /// deleted after the key. This takes at most the request time-out of the store.
     ///
     /// # Errors
     /// - [`KeyError::AnnouncedAgain`]: the key was announced again after it started here, so there
@@ -198,7 +201,13 @@ impl Divider {
     /// If the future is dropped before it has sent the command, nothing happens. If it is dropped
     /// later, the key is completed.
     pub async fn complete(&self, assignment: &Assignment) -> Result<(), KeyError> {
-        self.stop_with(assignment, Command::Complete).await
+        let completed = self.stop_with(assignment, Command::Complete).await;
+        let registers = self.shared.registers();
+        let register = registers.take(assignment.key(), assignment.token());
+        if let (Ok(()), Some(register)) = (&completed, register) {
+            registers.delete(&register).await;
+        }
+        completed
     }
 
     /// The node's own affinity. If an operator has set an affinity for the node, that one counts

@@ -46,6 +46,8 @@
 //! | starting a node | [`Divider::builder`], whose [`Builder`] has affinity, prefixes, lease, and what to do when the node id is in use ([`JoinPolicy`]) |
 //! | its events | [`Events`], a stream of [`Event::Start`], [`Event::Stop`] and [`Event::Lost`]; [`Events::split`] for two tasks |
 //! | a key to work on | [`Assignment`]: key, token, remaining lease, [`is_valid`](Assignment::is_valid), a cancellation token |
+//! | state that moves with the key | [`Assignment::checkpoint`] ([`checkpoint`]) |
+//! | messages of a stream in order | [`Assignment::messages`] ([`messages`]) |
 //! | a key to stop | [`Handoff`], to be [confirmed](Handoff::confirm) when the work has stopped |
 //! | one task for each key | [`run`]: starts, cancels, waits for and restarts an async handler, which returns a [`Finish`] |
 //! | giving up a key | [`Divider::release`] (another node continues), [`Divider::complete`] (the work is done) |
@@ -152,6 +154,7 @@
 mod assignment;
 mod backoff;
 mod builder;
+pub mod checkpoint;
 mod divider;
 mod engine;
 mod error;
@@ -160,6 +163,7 @@ mod events;
 pub mod group;
 mod handoff;
 mod host;
+pub mod messages;
 mod numbered;
 pub mod operations;
 mod report;

@@ -13,6 +13,7 @@
 //! | fault | method |
 //! |---|---|
 //! | one write is lost, late or not acknowledged | [`fail_next`](MemoryStore::fail_next), [`release_held`](MemoryStore::release_held) |
+//! | the same for one write of a checkpoint | [`fail_next_save`](MemoryStore::fail_next_save) |
 //! | the store does not answer | [`freeze`](MemoryStore::freeze), [`thaw`](MemoryStore::thaw) |
 //! | the connection is lost | [`break_watches`](MemoryStore::break_watches) |
 //! | the group is deleted, or made again | [`delete_group`](MemoryStore::delete_group), [`create_group`](MemoryStore::create_group) |
@@ -47,6 +48,11 @@ impl MemoryStore {
         self.shared.lock().faults.fail_next(fault);
     }
 
+    /// Has this happen to the next write of a checkpoint for which no fault is waiting yet.
+    pub fn fail_next_save(&self, fault: Fault) {
+        self.shared.lock().checkpoints.fail_next(fault);
+    }
+
     /// Stops answering, as a stopped server does: reads and new watches time out after 2 s, watches
     /// are silent, writes time out and land when the store thaws.
     pub fn freeze(&self) {
@@ -62,6 +68,7 @@ impl MemoryStore {
     /// Lets the writes land that [`Fault::Late`] held back.
     pub fn release_held(&self) {
         let mut state = self.shared.lock();
+        state.checkpoints.release_held();
         for (write, answer) in state.faults.take_held() {
             let outcome = self.apply(&mut state, write);
             if let Some(answer) = answer {

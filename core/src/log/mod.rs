@@ -218,6 +218,18 @@ pub enum StoreError {
         /// How to create a history, or why there cannot be one.
         what: String,
     },
+    /// The store keeps no checkpoints of the group.
+    #[error("the group keeps no checkpoints: {what}")]
+    NoCheckpoints {
+        /// How to create them, or why there cannot be any.
+        what: String,
+    },
+    /// The backend does not offer this operation.
+    #[error("not supported: {what}")]
+    Unsupported {
+        /// The operation, and what to use instead.
+        what: String,
+    },
     /// Another error of the backend.
     #[error("the store failed: {what}")]
     Other {

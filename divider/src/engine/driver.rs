@@ -114,6 +114,7 @@ impl<C: Core> Driver<C> {
                 self.drive_numbers(now.at);
                 return None;
             }
+            self.shared.registers().expire_retracted();
             for id in std::mem::take(&mut self.withdrawn) {
                 self.core.handle(now, Input::Withdrawn(id));
             }

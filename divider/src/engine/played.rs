@@ -8,12 +8,14 @@ use tokio::sync::mpsc;
 use super::Shared;
 use super::clock::Clock;
 use super::requests::{QUEUE, Request};
+use crate::checkpoint::Registers;
 use crate::divider::Divider;
 use crate::error::Ended;
 use crate::event::Reason;
 use crate::events::Events;
 use crate::id::{GroupName, NodeId, Session, Token};
 use crate::key::Key;
+use crate::store::MemoryStore;
 use divider_core::edge::{Command, Reply};
 
 /// The engine's side of one node.
@@ -25,9 +27,10 @@ pub(crate) struct Played {
 impl Played {
     /// A node with a session and an hour of lease.
     pub(crate) fn new() -> (Self, Divider, Events) {
-        let group = GroupName::new("g").expect("legal");
-        let shared =
-            Arc::new(Shared::new(group, NodeId::new("n").expect("legal"), 100, Clock::of_caller()));
+        let store = MemoryStore::new(GroupName::new("g").expect("legal"));
+        let registers = Arc::new(Registers::new(Arc::new(store), HOUR));
+        let node = NodeId::new("n").expect("legal");
+        let shared = Arc::new(Shared::new(registers, node, 100, Clock::of_caller()));
         let (commands, requests) = mpsc::channel(QUEUE);
         let divider = Divider::new(Arc::clone(&shared), commands);
         let events = Events::new(Arc::clone(&shared));

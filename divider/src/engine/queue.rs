@@ -13,6 +13,7 @@ use super::lease::SessionLease;
 use super::runs::{Ending, Phase, RunEntry, Runs};
 use super::unacked::{Backlog, Unacked};
 use crate::assignment::Assignment;
+use crate::checkpoint::Registers;
 use crate::event::Reason;
 use crate::id::{Session, Token};
 use crate::key::Key;
@@ -62,7 +63,7 @@ pub(super) enum Look<T> {
 }
 
 impl Queue {
-    pub(super) fn new(clock: Clock) -> Self {
+    pub(super) fn new(clock: Clock, registers: Arc<Registers>) -> Self {
         Self {
             runs: Runs::default(),
             starts: BTreeMap::new(),
@@ -70,7 +71,7 @@ impl Queue {
             next: 0,
             confirmed: Vec::new(),
             unacked: Unacked::default(),
-            lease: Arc::new(SessionLease::new(Session::from_bits(0), clock)),
+            lease: Arc::new(SessionLease::new(Session::from_bits(0), clock, registers)),
             start_waker: None,
             end_waker: None,
             closed: false,
@@ -87,7 +88,8 @@ impl Queue {
 
     /// A session begins. Starts of the one before are withdrawn.
     pub(super) fn begin(&mut self, session: Session) {
-        self.lease = Arc::new(SessionLease::new(session, self.lease.clock().clone()));
+        let (clock, registers) = (self.lease.clock().clone(), Arc::clone(self.lease.registers()));
+        self.lease = Arc::new(SessionLease::new(session, clock, registers));
         self.withdraw_starts();
     }
 

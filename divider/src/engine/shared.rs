@@ -1,6 +1,6 @@
 //! What the engine's thread and the application's handles share.
 
-use std::sync::PoisonError;
+use std::sync::{Arc, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -10,6 +10,7 @@ use super::clock::Clock;
 use super::metrics::Metrics;
 use super::queue::{Look, Queue, Taken, TakenEvent};
 use crate::assignment::Assignment;
+use crate::checkpoint::Registers;
 use crate::error::Ended;
 use crate::event::Reason;
 use crate::id::{GroupName, NodeId, Session, Token};
@@ -25,6 +26,7 @@ pub(crate) struct Shared {
     group: GroupName,
     clock: Clock,
     queue: Mutex<Queue>,
+    registers: Arc<Registers>,
     /// Wakes the engine: something was confirmed, or the node is to be cancelled.
     pub(super) wake: Notify,
     cancel: AtomicBool,
@@ -37,12 +39,19 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    pub(crate) fn new(group: GroupName, node: NodeId, affinity: u32, clock: Clock) -> Self {
+    pub(crate) fn new(
+        registers: Arc<Registers>,
+        node: NodeId,
+        affinity: u32,
+        clock: Clock,
+    ) -> Self {
+        let group = registers.group().clone();
         Self {
             metrics: Metrics::new(&group, &node),
             node,
             group,
-            queue: Mutex::new(Queue::new(clock.clone())),
+            queue: Mutex::new(Queue::new(clock.clone(), Arc::clone(&registers))),
+            registers,
             clock,
             wake: Notify::new(),
             cancel: AtomicBool::new(false),
@@ -59,6 +68,11 @@ impl Shared {
 
     pub(crate) fn group(&self) -> &GroupName {
         &self.group
+    }
+
+    /// The checkpoints of the node's assignments.
+    pub(crate) fn registers(&self) -> &Registers {
+        &self.registers
     }
 
     /// The clock that the node goes by.
@@ -119,6 +133,11 @@ impl Shared {
     pub(crate) fn confirm(&self, key: &Key, token: Token) -> bool {
         let confirmed = self.queue(|queue| queue.confirm(key, token));
         if let Some(reason) = confirmed {
+            if reason == Reason::Retracted {
+                self.registers.retract(key, token);
+            } else {
+                self.registers.take(key, token);
+            }
             if !reason.is_loss() {
                 self.metrics.stopped.increment(1);
             }

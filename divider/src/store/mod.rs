@@ -4,8 +4,10 @@
 //! whole store a higher [`Revision`](crate::Revision), so that the store is one ordered log of which a watch delivers
 //! every name's newest record in order, skipping superseded ones.
 
+mod checkpoints;
 mod history;
 pub(crate) mod memory;
+mod messages;
 #[cfg(feature = "nats")]
 pub mod nats;
 mod writer;
@@ -20,9 +22,16 @@ use tokio::runtime::Handle;
 
 use crate::id::GroupName;
 
+pub use checkpoints::{
+    CheckpointContent, CheckpointRecord, CheckpointWrite, Checkpoints, MAX_CHECKPOINT,
+    MAX_POSITIONS, Position,
+};
 pub use divider_core::log::{Change, Filter, Info, MAX_VALUE, Outcome, Record, StoreError, Write};
 pub use history::{HistoryRecord, HistoryStart};
 pub use memory::MemoryStore;
+pub use messages::{
+    Delivery, FollowStream, MessageStream, MessageStreams, SourceError, StreamState,
+};
 pub(crate) use writer::EachWriter;
 pub use writer::Writer;
 
@@ -104,6 +113,24 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
         Box::pin(ready(Err(no_history())))
     }
 
+    /// The saved state of the keys, if the backend keeps any: see [`Checkpoints`]. Nothing is asked of
+    /// the backend before one is used.
+    ///
+    /// Unless it is implemented, the answer is [`StoreError::Unsupported`].
+    fn checkpoints(&self) -> Result<Arc<dyn Checkpoints>, StoreError> {
+        let what = "this backend keeps no checkpoints".to_owned();
+        Err(StoreError::Unsupported { what })
+    }
+
+    /// The streams of messages that the backend has beside the log: see [`MessageStreams`]. Nothing is
+    /// asked of the backend before one is used.
+    ///
+    /// Unless it is implemented, the answer is [`StoreError::Unsupported`].
+    fn messages(&self) -> Result<Arc<dyn MessageStreams>, StoreError> {
+        let what = "this backend has no streams of messages".to_owned();
+        Err(StoreError::Unsupported { what })
+    }
+
     /// Where a node on this store had best run: the runtime that reads and writes the backend's
     /// connection, if the backend has one to itself. Every answer then wakes one thread and not two.
     /// `None`: the node gets a thread of its own.
@@ -153,6 +180,12 @@ impl<S: Store + ?Sized> Store for Arc<S> {
         from: HistoryStart,
     ) -> BoxFuture<'static, Result<Vec<HistoryRecord>, StoreError>> {
         (**self).read_history(from)
+    }
+    fn checkpoints(&self) -> Result<Arc<dyn Checkpoints>, StoreError> {
+        (**self).checkpoints()
+    }
+    fn messages(&self) -> Result<Arc<dyn MessageStreams>, StoreError> {
+        (**self).messages()
     }
     fn runtime(&self) -> Option<Handle> {
         (**self).runtime()

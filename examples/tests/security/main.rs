@@ -8,4 +8,5 @@ mod jwt;
 mod office;
 mod refused;
 mod roles;
+mod services;
 mod tls;

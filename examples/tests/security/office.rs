@@ -19,11 +19,20 @@ pub(crate) struct Office {
 
 impl Office {
     pub(crate) async fn open() -> Self {
+        Self::open_with(include_str!("../../../nats-users.conf")).await
+    }
+
+    /// The same with the rights that are left out by comments.
+    pub(crate) async fn open_with_all_rights() -> Self {
+        let users = include_str!("../../../nats-users.conf").replace("# \"$JS.API.", "\"$JS.API.");
+        Self::open_with(&users).await
+    }
+
+    async fn open_with(users: &str) -> Self {
         let passwords: String =
             ["worker", "announcer", "viewer", "operator", "breakglass", "system"]
                 .map(|user| format!("ORDERS_{}: {user}\n", user.to_uppercase()))
                 .concat();
-        let users = include_str!("../../../nats-users.conf");
         let server = LocalServer::builder().config(format!("{passwords}{users}")).start();
         let office = Self { server: server.expect("a nats-server") };
         let options = NatsStore::options().create_if_missing(StreamOptions::default());

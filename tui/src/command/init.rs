@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clap::Args;
 use divider::GroupName;
-use divider::store::nats::{HistoryOptions, OpenError, StreamOptions};
+use divider::store::nats::{CheckpointOptions, HistoryOptions, OpenError, StreamOptions};
 use serde::Serialize;
 
 use crate::connection::Connected;
@@ -16,8 +16,8 @@ use crate::span::parse_span;
 
 /// Create a group
 ///
-/// An existing group is checked and not changed; a history is added if it has none. The history is a
-/// second stream, `divider_history_GROUP`, of at most 10 000 entries: about one for each join, death,
+/// An existing group is checked and not changed; a history is added if it has none, and checkpoints if
+/// they are requested. The history is a second stream, `divider_history_GROUP`, of at most 10 000 entries: about one for each join, death,
 /// drain and request. A group always uses file storage and keeps one
 /// revision of each record, as the protocol requires. `nats stream edit` can change replicas and
 /// limits later.
@@ -41,6 +41,12 @@ pub(crate) struct InitArgs {
     /// Keep no history
     #[arg(long, conflicts_with = "history")]
     no_history: bool,
+    /// Add a stream for checkpoints, the saved state of keys: `KV_divider_state_GROUP`
+    #[arg(long)]
+    checkpoints: bool,
+    /// Maximum size of all checkpoints, such as 4GiB
+    #[arg(long, value_name = "SIZE", value_parser = parse_size, requires = "checkpoints")]
+    checkpoints_max_bytes: Option<u64>,
 }
 
 #[derive(Serialize)]
@@ -51,6 +57,8 @@ struct Made {
     is_new: bool,
     /// Whether a history was made now; null without one.
     history_is_new: Option<bool>,
+    /// Whether checkpoints were made now; null if they were not requested.
+    checkpoints_are_new: Option<bool>,
 }
 
 impl InitArgs {
@@ -75,16 +83,27 @@ impl InitArgs {
             Some(options) => add_history(shell, &connected, &group, &stream, options).await,
             None => None,
         };
-        let what = match (is_new, history_is_new) {
-            (true, _) => "created",
-            (false, Some(true)) => "already exists; history added",
-            (false, _) => "already exists",
+        let checkpoints_are_new = match self.checkpoint_options() {
+            Some(options) => {
+                Some(connected.account.create_checkpoints(&group, &stream, &options).await?)
+            }
+            None => None,
+        };
+        let what = match (is_new, history_is_new, checkpoints_are_new) {
+            (true, ..) => "created",
+            (false, Some(true), Some(true)) => "already exists; history and checkpoints added",
+            (false, Some(true), _) => "already exists; history added",
+            (false, _, Some(true)) => "already exists; checkpoints added",
+            (false, ..) => "already exists",
         };
         match format {
-            Format::Json => {
-                let group = group.to_string();
-                answer_json(&Made { schema: "divider.init.v1", group, is_new, history_is_new })
-            }
+            Format::Json => answer_json(&Made {
+                schema: "divider.init.v1",
+                group: group.to_string(),
+                is_new,
+                history_is_new,
+                checkpoints_are_new,
+            }),
             Format::Name => Ok(answer(&format!("group/{group}\n"))?),
             _ => Ok(answer(&format!("group/{group} {what}\n"))?),
         }
@@ -92,6 +111,12 @@ impl InitArgs {
 
     fn history(&self) -> Option<HistoryOptions> {
         (!self.no_history).then(|| HistoryOptions::default().max_age(self.history))
+    }
+
+    fn checkpoint_options(&self) -> Option<CheckpointOptions> {
+        let options = CheckpointOptions::default();
+        let with_limit = self.checkpoints_max_bytes.map(|max| options.clone().max_bytes(max));
+        self.checkpoints.then(|| with_limit.unwrap_or(options))
     }
 
     fn stream(&self) -> StreamOptions {

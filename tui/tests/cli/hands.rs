@@ -76,7 +76,7 @@ async fn errors_are_one_line_of_json_for_programs() {
 async fn a_group_is_deleted_only_by_its_name() {
     let bed = Bed::with_group().await;
     bed.announce(3).await;
-    bed.answer(&["init"]).await;
+    bed.answer(&["init", "--checkpoints"]).await;
     let unasked = bed.refusal(2, &["delete-group", "orders"]).await;
     assert!(unasked.contains("the group orders has 3 keys and 0 nodes"), "{unasked}");
     bed.refusal(2, &["delete-group", "orders", "--yes"]).await;
@@ -85,9 +85,24 @@ async fn a_group_is_deleted_only_by_its_name() {
     let deleted = bed.answer(&["delete-group", "orders", "--yes", "--confirm", "orders"]).await;
     assert_eq!(deleted, "group/orders deleted\n");
     bed.refusal(5, &["keys", "--count"]).await;
-    let made = bed.json(&["init"]).await;
-    let expected = (&Value::from(true), &Value::from(true));
-    assert_eq!((&made["is_new"], &made["history_is_new"]), expected, "nothing of it was left");
+    let made = bed.json(&["init", "--checkpoints"]).await;
+    for part in ["is_new", "history_is_new", "checkpoints_are_new"] {
+        assert_eq!(made[part], true, "nothing of it was left: {made}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn checkpoints_are_added_to_a_group_and_examined() {
+    let bed = Bed::with_group().await;
+    let before = bed.answer(&["doctor"]).await;
+    assert!(!before.contains("checkpoints"), "{before}");
+    let made = bed.answer(&["init", "--no-history", "--checkpoints"]).await;
+    assert_eq!(made, "group/orders already exists; checkpoints added\n");
+    let again = bed.json(&["init", "--no-history", "--checkpoints"]).await;
+    assert_eq!(again["checkpoints_are_new"], false);
+    let after = bed.answer(&["doctor"]).await;
+    assert!(after.contains("KV_divider_state_orders: stream settings are correct"), "{after}");
+    bed.refusal(2, &["init", "--checkpoints-max-bytes", "1GiB"]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -73,7 +73,8 @@ async fn lease_where(
 ) -> Result<Duration, StartError> {
     let (asks, mut asked) = mpsc::unbounded_channel();
     let group = GroupName::new("g").expect("legal");
-    let shared = Shared::new(group.clone(), NodeId::new("n").expect("legal"), 100, Clock::Machine);
+    let node = NodeId::new("n").expect("legal");
+    let shared = Shared::new(super::registers(&group), node, 100, Clock::Machine);
     let store = AskedStore { group, asked: asks };
     let answers = async {
         while let Some(Asked::Info(answer)) = asked.recv().await {

@@ -110,6 +110,6 @@ impl MemoryStore {
     }
 }
 
-fn unanswered() -> Outcome {
+pub(super) fn unanswered() -> Outcome {
     Outcome::Unknown(StoreError::Timeout { what: "write".into(), after: REQUEST_TIMEOUT })
 }

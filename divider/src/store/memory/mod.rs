@@ -1,5 +1,6 @@
 //! A log in the memory of one process.
 
+mod checkpoints;
 mod faults;
 mod history;
 mod log;
@@ -15,12 +16,14 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use tokio::sync::watch as signal;
 
+use self::checkpoints::{MemoryCheckpoints, SavedStates};
 use self::faults::Faults;
 use self::history::History;
 use self::log::Log;
 use self::watch::MemoryWatch;
 use super::{
-    Filter, HistoryRecord, HistoryStart, Info, Outcome, Record, Store, StoreError, Watch, Write,
+    Checkpoints, Filter, HistoryRecord, HistoryStart, Info, Outcome, Record, Store, StoreError,
+    Watch, Write,
 };
 use crate::engine::clock::Clock;
 use crate::id::GroupName;
@@ -86,6 +89,7 @@ pub(crate) struct Shared {
 pub(crate) struct State {
     pub(crate) log: Option<Log>,
     history: History,
+    pub(crate) checkpoints: SavedStates,
     pub(crate) faults: Faults,
 }
 
@@ -95,8 +99,12 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(2);
 impl MemoryStore {
     /// A new group without any record.
     pub fn new(group: GroupName) -> Self {
-        let state =
-            State { log: Some(new_log()), history: History::default(), faults: Faults::default() };
+        let state = State {
+            log: Some(new_log()),
+            history: History::default(),
+            checkpoints: SavedStates::default(),
+            faults: Faults::default(),
+        };
         let shared = Shared { state: Mutex::new(state), changed: signal::Sender::new(()) };
         Self { group, shared: Arc::new(shared) }
     }
@@ -183,6 +191,10 @@ impl Store for MemoryStore {
             this.with_log("read the history", |_| ()).await?;
             Ok(this.shared.lock().history.read(unix_ms(), from))
         })
+    }
+
+    fn checkpoints(&self) -> Result<Arc<dyn Checkpoints>, StoreError> {
+        Ok(Arc::new(MemoryCheckpoints(self.clone())))
     }
 
     fn keeps_paused_time(&self) -> bool {

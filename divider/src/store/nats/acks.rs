@@ -268,7 +268,7 @@ const NO_ROOM: [u64; 3] = [10002, 10023, 10047];
 const REFUSED: [u64; 7] = [10054, 10165, 10166, 10111, 10109, 10070, 10060];
 
 /// "too many requests": more came in than the stream had room for, and this was dropped.
-const TOO_MANY: u64 = 10167;
+pub(super) const TOO_MANY: u64 = 10167;
 
 /// What an acknowledgement says about its write.
 fn classify(message: &Message, subject: impl FnOnce() -> Subject) -> Answer {
@@ -289,7 +289,8 @@ fn classify(message: &Message, subject: impl FnOnce() -> Subject) -> Answer {
     })
 }
 
-fn refused(refusal: &Refusal, subject: &str) -> Outcome {
+/// What a refusal says about its write.
+pub(super) fn refused(refusal: &Refusal, subject: &str) -> Outcome {
     let what = format!("{subject}: {refusal}");
     match refusal.err_code {
         WRONG_LAST_SEQUENCE => Outcome::Conflict,

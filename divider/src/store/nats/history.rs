@@ -116,10 +116,10 @@ impl NatsAccount {
         }
     }
 
-    /// Deletes a group for good: its log, with all keys and claims, and its history. Its nodes stop all
-    /// work when they notice it, at the latest when their leases end. It takes the right to publish to
-    /// `$JS.API.STREAM.DELETE.KV_divider_<group>` and `...divider_history_<group>`, which no role has
-    /// but the one for emergencies.
+    /// Deletes a group for good: its log, with all keys and claims, its history and its checkpoints. Its
+    /// nodes stop all work when they notice it, at the latest when their leases end. It takes the right
+    /// to publish to `$JS.API.STREAM.DELETE.KV_divider_<group>`, `...divider_history_<group>` and
+    /// `...KV_divider_state_<group>`, which no role has but the one for emergencies.
     ///
     /// # Errors
     /// [`OpenError::NoGroup`], [`OpenError::NoJetStream`], [`OpenError::Denied`],
@@ -130,10 +130,13 @@ impl NatsAccount {
     pub async fn delete(&self, group: &GroupName) -> Result<(), OpenError> {
         let api = self.api(Some(group));
         delete(&api, &Names::new(group).stream).await.map_err(|error| open_error(&api, error))?;
-        match delete(&api, &Names::history(group)).await {
-            Err(ApiError::Refused(refusal)) if refusal.err_code == NO_STREAM => Ok(()),
-            deleted => deleted.map_err(|error| open_error(&api, error)),
+        for beside in [Names::history(group), Names::checkpoints(group)] {
+            match delete(&api, &beside).await {
+                Err(ApiError::Refused(refusal)) if refusal.err_code == NO_STREAM => {}
+                deleted => deleted.map_err(|error| open_error(&api, error))?,
+            }
         }
+        Ok(())
     }
 }
 

@@ -14,12 +14,12 @@ use super::server_clock::ServerClock;
 use crate::id::Revision;
 use divider_core::log::whole_seconds;
 
-const KV_OPERATION: &str = "KV-Operation";
+pub(super) const KV_OPERATION: &str = "KV-Operation";
 
-const NATS_TTL: &str = "Nats-TTL";
+pub(super) const NATS_TTL: &str = "Nats-TTL";
 
 /// On a marker that the server wrote in place of a record.
-const MARKER_REASON: &str = "Nats-Marker-Reason";
+pub(super) const MARKER_REASON: &str = "Nats-Marker-Reason";
 
 /// After what time an announcement no longer holds. Not the server's own header: the server would
 /// remove the record without a trace, and show what it replaced again after a crash.
@@ -101,6 +101,13 @@ impl StoredMessage {
     pub(super) fn value(&self) -> Option<Bytes> {
         let plain = RawMessage { headers: None, ..self.message.clone() };
         StreamMessage::try_from(plain).ok().map(|message| message.payload)
+    }
+
+    /// Its headers and its payload.
+    pub(super) fn into_parts(self) -> Result<(HeaderMap, Bytes), StoreError> {
+        let message = StreamMessage::try_from(self.message)
+            .map_err(|error| StoreError::Other { what: format!("unreadable message: {error}") })?;
+        Ok((message.headers, message.payload))
     }
 
     /// The message as the record that it is.

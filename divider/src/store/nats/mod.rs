@@ -27,6 +27,8 @@ mod account;
 mod acks;
 mod address;
 mod api;
+mod checkpoint_record;
+mod checkpoints;
 mod connect;
 mod consumer;
 mod credentials;
@@ -38,11 +40,13 @@ mod inspect;
 mod leaked;
 mod mend;
 mod message;
+mod messages;
 mod open;
 mod options;
 mod patience;
 mod progress;
 mod publisher;
+mod pull;
 mod rights;
 mod rules;
 mod server_clock;
@@ -62,9 +66,12 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use serde_json::json;
 use tokio::runtime::Handle;
+use tokio::sync::OnceCell;
 
 use self::api::Api;
+use self::checkpoints::NatsCheckpoints;
 use self::leaked::LeakedConsumers;
+use self::messages::{MessagesConnection, NatsMessages};
 use self::publisher::Publisher;
 use self::rules::Rules;
 use self::server_clock::ServerClock;
@@ -72,8 +79,8 @@ use self::stream::Names;
 use self::watch::NatsWatch;
 use self::writer::NatsWriter;
 use super::{
-    Filter, HistoryRecord, HistoryStart, Info, Outcome, Record, Store, StoreError, Watch, Write,
-    Writer,
+    Checkpoints, Filter, HistoryRecord, HistoryStart, Info, MessageStreams, Outcome, Record, Store,
+    StoreError, Watch, Write, Writer,
 };
 use crate::id::{GroupName, Revision};
 use divider_core::log::{check_filter, check_name};
@@ -81,6 +88,7 @@ use divider_core::log::{check_filter, check_name};
 pub use async_nats;
 
 pub use self::account::{NatsAccount, Server, Storage};
+pub use self::checkpoints::CheckpointOptions;
 pub use self::credentials::credentials_file;
 pub use self::error::OpenError;
 pub use self::history::HistoryOptions;
@@ -113,6 +121,12 @@ struct Inner {
     rules: Rules,
     /// What stands before the subjects of records and of the history: nothing, or a foreign prefix.
     below: String,
+    /// How streams are made that are missing; `None`: they are not.
+    create: Option<StreamOptions>,
+    /// Whether the stream of the checkpoints is known to be there.
+    checkpoints: OnceCell<()>,
+    /// The connection for streams of messages.
+    messages: OnceCell<MessagesConnection>,
 }
 
 impl NatsStore {
@@ -204,6 +218,14 @@ impl Store for NatsStore {
     ) -> BoxFuture<'static, Result<Vec<HistoryRecord>, StoreError>> {
         let this = self.clone();
         Box::pin(async move { this.entries(from).await })
+    }
+
+    fn checkpoints(&self) -> Result<Arc<dyn Checkpoints>, StoreError> {
+        Ok(Arc::new(NatsCheckpoints(self.clone())))
+    }
+
+    fn messages(&self) -> Result<Arc<dyn MessageStreams>, StoreError> {
+        Ok(Arc::new(NatsMessages(self.clone())))
     }
 
     fn runtime(&self) -> Option<Handle> {

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::OnceCell;
+
 use super::super::{Outcome, Store, StoreError, Write};
 use super::api::{Api, ApiError, NO_JETSTREAM, NO_STREAM, STREAM_EXISTS};
 use super::connect::Connection;
@@ -65,6 +67,9 @@ impl NatsOptions {
                 clock: ServerClock::default(),
                 rules,
                 below: self.records_prefix(),
+                create: self.create.clone(),
+                checkpoints: OnceCell::new(),
+                messages: OnceCell::new(),
             }),
         };
         store.check_group_record(self.create.is_some()).await?;

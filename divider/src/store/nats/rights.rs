@@ -55,7 +55,13 @@ impl NatsAccount {
     pub async fn rights(&self, group: &GroupName) -> Vec<Right> {
         let api = self.api(Some(group));
         let mut rights = Vec::new();
-        for (role, what, subject) in wanted(&api, group, &self.options.records_prefix()) {
+        let below = self.options.records_prefix();
+        let mut all = wanted(&api, group, &below);
+        // Whoever has no checkpoints needs no right to them.
+        if !matches!(self.inspect_checkpoints(group).await, Ok(None)) {
+            all.extend(wanted_for_checkpoints(&api, group, &below));
+        }
+        for (role, what, subject) in all {
             let refused = probe(&api, &subject).await;
             rights.push(Right { role, what, subject, refused });
         }
@@ -94,6 +100,22 @@ fn wanted(api: &Api, group: &GroupName, below: &str) -> Vec<(Role, &'static str,
         (Worker, "write its unconfirmed stops", record(&format!("stops.{PROBE}"))),
         (Worker, "complete keys", record(&format!("key.{PROBE}"))),
         (Worker, "append to the history", append),
+    ]
+}
+
+/// The rights to the checkpoints.
+fn wanted_for_checkpoints(
+    api: &Api,
+    group: &GroupName,
+    below: &str,
+) -> [(Role, &'static str, String); 3] {
+    let stream = Names::checkpoints(group);
+    let record = format!("{below}{}{PROBE}", Names::checkpoint_subjects(group));
+    let asked = |what: &str| format!("{}.{what}.{stream}", api.prefix);
+    [
+        (Role::Worker, "find the checkpoints", asked("STREAM.INFO")),
+        (Role::Worker, "read checkpoints", asked("STREAM.MSG.GET")),
+        (Role::Worker, "save checkpoints", record),
     ]
 }
 

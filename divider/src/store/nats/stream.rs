@@ -60,16 +60,7 @@ impl Names {
 
     /// Every rule that a stream breaks.
     pub(super) fn broken_rules(&self, found: &Value) -> Vec<BrokenRule> {
-        let broken = |(setting, needed): (&'static str, Value)| {
-            let found = found.get(setting).unwrap_or(&Value::Null);
-            (!same(found, &needed)).then(|| BrokenRule {
-                setting,
-                found: found.to_string(),
-                needed: needed.to_string(),
-                is_harmless: is_harmless(setting, found),
-            })
-        };
-        self.rules().into_iter().filter_map(broken).collect()
+        broken_among(self.rules(), found)
     }
 
     /// What the protocol rests on, as the server names it. A setting that is off may be left out.
@@ -104,6 +95,20 @@ impl Names {
             ("sources", Value::Null),
         ]
     }
+}
+
+/// Which of these settings a stream does not have.
+pub(super) fn broken_among(rules: Vec<(&'static str, Value)>, found: &Value) -> Vec<BrokenRule> {
+    let broken = |(setting, needed): (&'static str, Value)| {
+        let found = found.get(setting).unwrap_or(&Value::Null);
+        (!same(found, &needed)).then(|| BrokenRule {
+            setting,
+            found: found.to_string(),
+            needed: needed.to_string(),
+            is_harmless: is_harmless(setting, found),
+        })
+    };
+    rules.into_iter().filter_map(broken).collect()
 }
 
 /// Whether the protocol holds although a setting is not as it makes it: by itself it deletes nothing,
@@ -180,6 +185,8 @@ pub(super) struct StreamState {
     #[serde(default)]
     pub(super) bytes: u64,
     #[serde(default)]
+    pub(super) first_seq: u64,
+    #[serde(default)]
     pub(super) last_seq: u64,
 }
 
@@ -206,8 +213,6 @@ impl StreamInfo {
     }
 }
 
-/// A time as the server writes it. The client's type depends on its features; this conversion does
-/// not.
 /// A time as the server writes it, in nanoseconds since 1970.
 pub(super) fn unix_ns(text: &str) -> Option<u64> {
     let since = time(text)?.duration_since(SystemTime::UNIX_EPOCH).ok()?;

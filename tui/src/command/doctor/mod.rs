@@ -197,6 +197,7 @@ async fn examine(connected: &Connected, group: &GroupName, findings: &mut Vec<Fi
             findings.push(Finding::fail("group", chain(&error), remedy));
         }
     }
+    findings.extend(store::checkpoints(group, connected.account.inspect_checkpoints(group).await));
     if let Some(finding) = protocol(connected, group).await {
         findings.push(finding);
     }

@@ -1,8 +1,7 @@
 //! How the group's stream and its account are.
 
 use divider::GroupName;
-use divider::store::nats::OpenError;
-use divider::store::nats::{Inspection, Storage};
+use divider::store::nats::{BrokenRule, Inspection, OpenError, Storage};
 
 use super::Finding;
 use crate::output::chain;
@@ -64,6 +63,31 @@ pub(super) fn size(group: &GroupName, found: &Inspection) -> Finding {
         80..95 => Finding::warn("size", what, &remedy),
         _ => Finding::fail("size", what, &remedy),
     }
+}
+
+/// How the stream of the checkpoints is, if the group has one and the user may look.
+pub(super) fn checkpoints(
+    group: &GroupName,
+    found: Result<Option<Vec<BrokenRule>>, OpenError>,
+) -> Option<Finding> {
+    let broken = match found {
+        Ok(Some(broken)) => broken,
+        Ok(None) | Err(OpenError::Denied { .. } | OpenError::Timeout { .. }) => return None,
+        Err(error) => {
+            let remedy = "check the server and the user's rights";
+            return Some(Finding::warn("checkpoints", chain(&error), remedy));
+        }
+    };
+    if broken.is_empty() {
+        let found = format!("KV_divider_state_{group}: stream settings are correct");
+        return Some(Finding::ok("checkpoints", found));
+    }
+    let words = broken.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
+    let remedy = format!(
+        "edit the stream KV_divider_state_{group} with `nats stream edit`: until then no key can open \
+         its checkpoint"
+    );
+    Some(Finding::fail("checkpoints", words, &remedy))
 }
 
 /// How full the account is: what all its streams take counts, and not the group's alone.
