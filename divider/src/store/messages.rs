@@ -1,7 +1,6 @@
 //! Streams of messages beside the log: what a backend has to do.
 
 use std::fmt;
-use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::future::{BoxFuture, FutureExt};
@@ -182,6 +181,3 @@ pub enum SourceError {
     #[error(transparent)]
     Store(#[from] StoreError),
 }
-
-/// How long a follower is kept by the backend when nobody reads it.
-pub(crate) const INACTIVE: Duration = Duration::from_secs(30);

@@ -19,7 +19,6 @@ use super::consumer;
 use super::delivery_info::DeliveryInfo;
 use super::messages::{plain_headers, source_error};
 use super::silence::RECONNECTED;
-use crate::store::messages::INACTIVE;
 
 /// A consumer, and how far it has been read.
 pub(super) struct Pull {
@@ -52,6 +51,9 @@ const HEARTBEAT: Duration = Duration::from_secs(5);
 
 /// After how long without anything the consumer counts as gone.
 const SILENCE: Duration = Duration::from_secs(13);
+
+/// After how long without its reader the server forgets a consumer.
+const INACTIVE: Duration = Duration::from_secs(30);
 
 /// How long making a consumer may take.
 const PATIENCE: Duration = Duration::from_secs(10);
