@@ -16,9 +16,9 @@ use divider_core::time::Time;
 
 /// A key that this node owns, from [`Event::Start`](crate::Event::Start) until its stop is
 /// confirmed or the node's lease ends. It is cheap to clone, and all clones share one state.
-/// Dropping it changes nothing: the node owns the key until the key is
-/// [released](crate::Divider::release), [completed](crate::Divider::complete), or stopped and
-/// confirmed.
+/// Dropping it changes nothing: the node still owns the key. To give the key up, call
+/// [`Divider::release`](crate::Divider::release) or
+/// [`Divider::complete`](crate::Divider::complete).
 ///
 /// When the work writes to another system, pass [`token`](Self::token) to it, and let that system
 /// reject every token that is lower than the highest one it has seen for the key. This is the only

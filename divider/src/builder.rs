@@ -49,8 +49,9 @@ pub struct Builder {
 
 /// What a node does at its start while another session holds its node id.
 ///
-/// A session holds an id from its join until it leaves. A process that crashed did not leave, so
-/// its session holds the id until a node has observed that it sends no heartbeat for a whole lease.
+/// A *session* begins when a node joins the group, and holds the node id until the node leaves. A
+/// process that crashed did not leave. Its session holds the id until a node has observed for a
+/// whole lease that the session sends no heartbeat.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum JoinPolicy {
@@ -81,7 +82,8 @@ pub enum JoinPolicy {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Rebalance {
-    /// Running keys move: the new node gets its share, with the fewest moves.
+    /// Running keys move until the new node has its share. If nodes have different
+    /// [prefixes](Builder::prefix), some keys may also move between the other nodes.
     #[default]
     OnJoin,
     /// Running keys move only when an operator requests it
@@ -122,8 +124,8 @@ impl Builder {
         self
     }
 
-    /// The node's name in the group: a [`NodeId`], at most 64 bytes of `A-Z a-z 0-9 _ -`, with dots
-    /// between them as in a host name. Shorten a longer host name, such as
+    /// The node's name in the group: a [`NodeId`], at most 64 bytes of `A-Z a-z 0-9 _ -`. A dot may
+    /// stand between two of these. If the host name is too long, shorten it, for example
     /// `worker-1.shop.svc.cluster.local` to `worker-1`.
     ///
     /// Only one process at a time may use a name. Examples of a fixed name are the name of a pod in
@@ -132,10 +134,10 @@ impl Builder {
     /// process, then takes its place. The default is the machine's name with a random suffix, so
     /// each restart is a new node.
     ///
-    /// After a crash, the keys of a node with a fixed name are idle for that lease, even if the
-    /// process restarts at once. Then they move twice: to other nodes, and back when the group
-    /// balances the new session's join. [`JoinPolicy::TakeOver`] avoids the wait on platforms where
-    /// it may be used.
+    /// After a crash, the keys of a node with a fixed name are idle during this wait, even if the
+    /// process restarts at once. Then other nodes take them over, and the rebalance for the
+    /// restarted node moves keys back. [`JoinPolicy::TakeOver`] avoids the wait, but only some
+    /// platforms allow it.
     pub fn node(mut self, id: impl Into<String>) -> Self {
         match NodeId::new(id.into()) {
             Ok(id) => self.node = Some(id),
@@ -153,8 +155,8 @@ impl Builder {
     }
 
     /// Makes the node take only keys that begin with this prefix. Call the method again to add more
-    /// prefixes. A prefix is text of at least one byte that a key can begin with. By default, the
-    /// node takes every key, so that no key is left out by mistake.
+    /// prefixes. A prefix is valid if it is a valid [`Key`]. By default, the node takes every key,
+    /// so that no key is left out by mistake.
     pub fn prefix(mut self, prefix: impl Into<String>) -> Self {
         let prefix = prefix.into();
         if let Err(source) = Key::new(&prefix) {
@@ -168,14 +170,15 @@ impl Builder {
     /// ms) to [`MAX_LEASE`] (5 min).
     ///
     /// The keys of a crashed node are idle for one lease. An outage of the store may last two
-    /// thirds of a lease before work stops. The other third is the time since the last heartbeat,
-    /// and the time for stopping.
+    /// thirds of a lease before work stops. The last third has two uses: when the outage begins, up
+    /// to a sixth of the lease has passed since the last heartbeat; and a sixth is kept for
+    /// stopping the work.
     ///
     /// With a short lease, other nodes detect a crash sooner. But a short lease costs more writes
-    /// (six heartbeats per lease) and is lost more easily: below 1 s, a pause of the process or an
-    /// election of the servers is enough. The default is 6 s on one server and 18 s on a replicated
-    /// bucket, which is longer than the election of a new leader (5 to 8 s). A shorter lease on a
-    /// replicated bucket logs a warning. Nodes of one group may have different leases.
+    /// (six heartbeats per lease) and is lost more easily: below 1 s, a pause of the process or the
+    /// election of a new leader is enough. The default is 6 s on one server and 18 s on a
+    /// replicated bucket, which is longer than the election of a new leader (5 to 8 s). A shorter
+    /// lease on a replicated bucket logs a warning. Nodes of one group may have different leases.
     pub fn lease(mut self, lease: Duration) -> Self {
         if !(MIN_LEASE..=MAX_LEASE).contains(&lease) {
             return self.refuse(StartError::LeaseOutOfRange { lease });
@@ -218,21 +221,21 @@ impl Builder {
     /// several times the duration of the slowest stop.
     ///
     /// The guarantee is given up only for a key whose stop takes longer: its old work may still run
-    /// when the new work starts. [`run`](crate::run()) drops the handler at its next `await` at
-    /// that time, and logs it; a handler that blocks its thread continues. Without a limit, a key
-    /// waits until its stop is confirmed, and blocks no other key.
+    /// when the new work starts. After the limit, [`run`](crate::run()) drops the handler at its
+    /// next `await`, and a log line reports this. A handler that blocks its thread continues.
+    /// Without a limit, a key waits until its stop is confirmed, and blocks no other key.
     pub fn stop_timeout(mut self, after: Duration) -> Self {
         self.stop_timeout = Some(after);
         self
     }
 
-    /// How long a key that this node released does not return to this node. The default is 30 s:
+    /// How long a key that this node has released stays away from this node. The default is 30 s:
     /// long enough for most causes of a release to pass, and for other nodes to try the key. With
     /// zero, the key may return at once.
     ///
     /// If every eligible node has released a key, the key is idle until the first of their
-    /// cool-downs ends. The key is also idle if eight nodes have released it, because a claim lists
-    /// at most eight cool-downs. A log line reports each of these cases.
+    /// cool-downs ends. The key is also idle while eight cool-downs of the key run, because its
+    /// claim lists at most eight. A log line reports each of these cases.
     ///
     /// The time begins when the hand-over is recorded. If the node loses its lease before that, no
     /// cool-down begins.
@@ -249,9 +252,9 @@ impl Builder {
         self
     }
 
-    /// How long [`start`](Self::start) may take. The default is two leases and 30 s. This is enough
-    /// to observe an earlier process with the same id for its lease, and for an election of the
-    /// servers. If that earlier process had a much longer lease, choose a longer time.
+    /// How long [`start`](Self::start) may take. The default is two leases plus 30 s. In this time,
+    /// the node can observe an earlier process with the same id for one lease, and the servers can
+    /// elect a new leader. If the earlier process had a much longer lease, choose a longer time.
     pub fn start_timeout(mut self, after: Duration) -> Self {
         self.start_timeout = Some(after);
         self

@@ -61,7 +61,7 @@ pub struct Flushed {
 impl Divider {
     /// Returns a [`Builder`] to set up and start a node of the store's group.
     ///
-    /// `store` is a store, or an [`Arc`] of one, also of a `dyn Store`.
+    /// `store` can be a store, an [`Arc`] of a store, or an `Arc<dyn Store>`.
     pub fn builder(store: impl Store) -> Builder {
         Builder::new(Arc::new(store))
     }
@@ -80,8 +80,9 @@ impl Divider {
         self.shared.group()
     }
 
-    /// The id of the node's current session. A session lasts from a join of the node to its end. A
-    /// node that was *fenced*, which means that it lost its lease, continues with a new session.
+    /// The id of the node's current session. A session begins when the node joins. It ends when the
+    /// node leaves, or when the node is *fenced*: when it loses its lease. After a fence, the node
+    /// joins again by itself, with a new session.
     pub fn session(&self) -> Session {
         self.shared.session()
     }
@@ -91,11 +92,11 @@ impl Divider {
     /// [`cancel`](Self::cancel) was called. Use it for readiness probes.
     ///
     /// The value is true from [`start`](Builder::start) on, even if the node has no key. While the
-    /// store is unavailable, it stays true as long as work may continue, which is four sixths to
-    /// five sixths of a lease. After that, the node has lost its keys, and the value is false until
-    /// the node is a member again. The method reads the clock itself, so its value is correct even
-    /// if the node's engine is delayed. Do not use it as a liveness probe: a node that is not ready
-    /// recovers by itself, and a restart does not help.
+    /// store is unavailable, it stays true as long as work may continue: for four sixths to five
+    /// sixths of a lease from the start of the outage. After that, the node has lost its keys, and
+    /// the value is false until the node is a member again. The method reads the clock itself, so
+    /// its value is correct even if the node's engine is delayed. Do not use it as a liveness
+    /// probe: a node that is not ready recovers by itself, and a restart does not help.
     ///
     /// ```
     /// # use divider::{Divider, GroupName, MemoryStore};
@@ -124,9 +125,9 @@ impl Divider {
         self.shared.lease_remaining()
     }
 
-    /// The keys that the application has accepted and whose stop it has not confirmed, sorted by
-    /// key. The list includes keys that were lost and not confirmed; for those,
-    /// [`Assignment::is_valid`] becomes false when their time to stop has passed.
+    /// The keys whose start the application has read and whose stop it has not confirmed, sorted by
+    /// key. The list includes lost keys whose stop is not confirmed. For such a key,
+    /// [`Assignment::is_valid`] becomes false when the time to stop has passed.
     pub fn assigned(&self) -> Vec<Assignment> {
         let mut assigned = self.shared.assigned();
         assigned.sort_by(|a, b| a.key().cmp(b.key()));
@@ -194,7 +195,8 @@ impl Divider {
     ///   `$KV.divider_<group>.key.>`.
     /// - [`KeyError::NotHeld`], [`KeyError::Lost`]: this node no longer owned the key, so nothing
     ///   was deleted.
-    /// - [`KeyError::Unknown`]: the key was lost during its deletion.
+    /// - [`KeyError::Unknown`]: the key was lost during its deletion. Either it was deleted, or it
+    ///   starts again, on this node or another one.
     /// - [`KeyError::Over`]: the node has ended.
     ///
     /// # Cancel safety
@@ -249,15 +251,15 @@ impl Divider {
     /// returns when all stops are confirmed and all keys are handed over.
     ///
     /// Each key gets its [`Event::Stop`](crate::Event::Stop): continue to read the events and to
-    /// confirm the stops during the flush. If the node loses its lease meanwhile, it has no more
-    /// keys to hand over; [`Flushed::lost`] counts them.
+    /// confirm the stops during the flush. If the node loses its lease meanwhile, it can hand over
+    /// no more keys. [`Flushed::lost`] counts the keys that it lost in this way.
     ///
     /// # How long it takes
     /// It takes as long as the slowest confirmation. If a confirmation may never come, use a
-    /// time-out and then call [`cancel`](Self::cancel). The store cannot block a flush without
-    /// limit. If no confirmation is missing, and no key could be handed over for four leases, the
-    /// node ends its session. This happens if a right is missing or the group is full. The node
-    /// counts the remaining keys in [`Flushed::lost`].
+    /// time-out and then call [`cancel`](Self::cancel). The store cannot block a flush for ever: if
+    /// no confirmation is missing, and no key could be handed over for four leases, the node ends
+    /// its session. [`Flushed::lost`] counts the remaining keys. Possible causes are a missing
+    /// right and a full group.
     ///
     /// # Errors
     /// The node ended before all keys were handed over.
@@ -289,8 +291,8 @@ impl Divider {
     }
 
     /// Hands over every key, then ends the node. Use it to shut down. [`flush`](Self::flush)
-    /// explains what the application must do meanwhile. [`flush`](Self::flush) and
-    /// [`cancel`](Self::cancel) state how long each takes.
+    /// explains what the application must do meanwhile. The documentation of [`flush`](Self::flush)
+    /// and [`cancel`](Self::cancel) states how long each takes.
     ///
     /// # Errors
     /// The node ended before all keys were handed over.

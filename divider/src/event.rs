@@ -9,9 +9,10 @@ use crate::handoff::Handoff;
 
 /// A request of the node to the application, about one key.
 ///
-/// No variant will be added, so a `match` needs no catch-all arm. With a catch-all arm, the
-/// [`Handoff`] of a new variant would be dropped without a confirmation. New causes are added to
-/// [`Reason`]; [`Reason::is_loss`] shows whether a cause comes with a stop or a loss.
+/// No variant will ever be added, so a `match` needs no catch-all arm. (A catch-all arm would drop
+/// the [`Handoff`] of a new variant, and so leave its key unconfirmed.) New causes of a stop or a
+/// loss are added to [`Reason`]. [`Reason::is_loss`] shows whether a reason comes with a stop or
+/// with a loss.
 #[derive(Debug)]
 pub enum Event {
     /// Start working on the key. Only this node owns it, until its stop is confirmed or the node's
@@ -31,7 +32,7 @@ pub enum Event {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Reason {
-    /// A balance generation moves it to another node. Comes with [`Event::Stop`].
+    /// A rebalance moves the key to another node. Comes with [`Event::Stop`].
     Rebalance,
     /// The operator drains this node. Comes with [`Event::Stop`].
     Drain,

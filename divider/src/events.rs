@@ -12,14 +12,13 @@ use crate::engine::{Shared, Taken, TakenEvent};
 use crate::event::Event;
 use crate::handoff::Handoff;
 
-/// The requests of the node to the application. For each key, they come in the order in which the
-/// application must handle them.
+/// The requests of the node to the application. The events of one key come in the order in which
+/// the application must handle them. If events of several keys wait, stops and losses come first.
 ///
-/// Stops and losses come before starts. If the application does not read, no event is lost, and the
-/// node keeps its lease. There is one exception: if a start was not read when its key has to stop
-/// again, or when the lease ends, the start is withdrawn, and the application does not see it. The
-/// stream ends (`None`) when the node has ended; [`Divider::ended`](crate::Divider::ended) returns
-/// the reason.
+/// If the application does not read its events, the node keeps its lease, and the events wait. Only
+/// a start may be withdrawn: if its key has to stop again, or the lease ends, before the
+/// application has read the start. Then the application does not see it. The stream ends (`None`)
+/// when the node has ended; [`Divider::ended`](crate::Divider::ended) returns the reason.
 ///
 /// Dropping the stream cancels the node, because the application gets no more requests: see
 /// [`Divider::cancel`](crate::Divider::cancel). After a [`split`](Self::split), dropping both
@@ -101,9 +100,8 @@ impl Starts {
 }
 
 impl Stops {
-    /// The next stop or loss; `None` when the node has ended. The method
-    /// [`Reason::is_loss`](crate::Reason::is_loss) of its [reason](Handoff::reason) shows which of
-    /// the two it is.
+    /// The next stop or loss; `None` when the node has ended. To find out which of the two it is,
+    /// call [`Reason::is_loss`](crate::Reason::is_loss) on its [reason](Handoff::reason).
     ///
     /// # Cancel safety
     /// Cancel safe: the next call returns a stop that this call did not return.

@@ -17,7 +17,7 @@ use divider_core::time::Time;
 /// A loss may follow a stop of the same assignment. It comes with its own `Handoff`; confirming
 /// either of the two is enough.
 ///
-/// Dropping it confirms nothing: the key stays unconfirmed. The metric
+/// Dropping a `Handoff` confirms nothing: the key stays unconfirmed. The metric
 /// `divider_dropped_handoffs_total`, the log lines and the snapshots of the group show this. The
 /// stop can still be confirmed with [`Divider::confirm_stop`](crate::Divider::confirm_stop).
 #[must_use = "the key is handed over only after `confirm()`"]
@@ -61,8 +61,9 @@ impl Handoff {
 
     /// The time that is left for stopping; zero when it has passed.
     ///
-    /// After a loss, it ends when another node may start the key. For a stop, it is `None` (there
-    /// is no limit), unless [`Builder::stop_timeout`](crate::Builder::stop_timeout) is set.
+    /// After a loss, the time ends when another node may start the key. For a stop, the value is
+    /// `None` (there is no limit), unless [`Builder::stop_timeout`](crate::Builder::stop_timeout)
+    /// is set.
     pub fn remaining(&self) -> Option<Duration> {
         self.deadline.map(|deadline| deadline.since(self.shared.clock().time()))
     }

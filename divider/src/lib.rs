@@ -7,13 +7,14 @@
 //! other nodes. A group needs only a NATS server with JetStream; there is no coordinator.
 //!
 //! The *claim* of a key is the record that names its owner. A node changes a claim only by
-//! compare-and-set, so only one node can win it. Each node has a *lease*, which it renews with
-//! *heartbeats*. A node that cannot renew its lease stops its work before the lease ends; then
-//! other nodes may take over its keys. A node that leaves or gives up a key *hands over* the claim
-//! to the next node.
+//! compare-and-set: the write fails if the claim has changed since the node read it. So if two
+//! nodes try to take a key, only one can win. Each node has a *lease*, which it renews with
+//! *heartbeats*. A node that cannot renew its lease stops its work before the lease ends. When the
+//! lease has ended, other nodes may take over the keys. A node that leaves the group, or that gives
+//! up a key, *hands over* the claim to the next node.
 //!
-//! - [`Divider`] is the handle of a node. [`Divider::builder`] sets the node up, and its [`Events`]
-//!   are requests to start or to stop work.
+//! - [`Divider`] is the handle of a node. [`Divider::builder`] sets the node up and starts it.
+//! - [`Events`] are the requests of the node to the application, to start or to stop work.
 //! - [`run`] handles these events: it runs one async task for each key.
 //! - [`Assignment`] is a key that this node owns, with its fencing [`Token`]: a number that
 //!   increases with each start of the key.
@@ -53,16 +54,16 @@
 //! | giving up a key | [`Divider::release`] (another node continues), [`Divider::complete`] (the work is done) |
 //! | the node's weight | [`Divider::set_affinity`], [`Divider::alter_affinity`] |
 //! | readiness probes | [`Divider::is_ready`], [`Divider::lease_remaining`] |
-//! | shutting down | [`Divider::flush_and_cancel`], or its halves [`flush`](Divider::flush) and [`cancel`](Divider::cancel) |
-//! | making keys exist | [`Group::announce`], [`Group::announce_for`], [`Group::announcer`] for streams of keys, [`Group::reconcile`] with a list |
-//! | operating | [`Group::drain`], [`Group::cordon`], [`Group::resume`], [`Group::set_affinity`], [`Group::rebalance`], [`Group::freeze`]; previews of a drain and a rebalance |
+//! | shutting down | [`Divider::flush_and_cancel`], or its two steps [`flush`](Divider::flush) and [`cancel`](Divider::cancel) |
+//! | making keys exist | [`Group::announce`], [`Group::announce_for`], [`Group::announcer`] for streams of keys, [`Group::reconcile`] to make the set of all keys equal to a list |
+//! | operating | [`Group::drain`], [`Group::cordon`], [`Group::resume`], [`Group::set_affinity`]; [`Group::rebalance`] moves running keys until each node has its share, [`Group::freeze`] prevents such moves; previews of a drain and a rebalance |
 //! | reading the state | [`Group::watch`] and [`Group::snapshot`]: nodes, keys, problems ([`snapshot`]) |
 //! | backends | [`NatsStore`], [`MemoryStore`], or a [`Store`](store::Store) of your own |
 //! | running in production | [`operations`]: what to alert on, what each log line means, what to do |
 //!
 //! # Cargo features
 //!
-//! | feature | default | |
+//! | feature | default | what it adds |
 //! |---|---|---|
 //! | `nats` | yes | `store::nats` and `NatsStore`, on the client `async-nats` |
 //! | `ring` | yes | the crypto provider of that client; `store::nats` explains how to use another provider |
@@ -81,24 +82,28 @@
 //!
 //! - **One owner.** Two nodes never own a key at the same time. A node starts a key only after it
 //!   has won the key's claim by compare-and-set. A planned move is one write, made after the old
-//!   owner has confirmed its stop. A node stops its work, by its own clock, before its lease ends
-//!   for other nodes. The rate of that clock may be wrong by up to 1 %.
-//! - **Fencing tokens.** The tokens of a key only increase. So a system that the work writes to can
-//!   reject the late write of a process that was paused.
+//!   owner has confirmed its stop. A node whose lease is not renewed stops its work before any
+//!   other node may take over its keys. This holds as long as the rate of each node's clock is
+//!   wrong by at most 1 %.
+//! - **Fencing tokens.** Each start of a key has a higher token than all starts of that key before.
+//!   So a system that the work writes to can reject the late write of a process that was paused.
 //! - **After a crash, keys are idle for one lease.** A little more than one [lease](Builder::lease)
 //!   after a crash, other nodes take over the keys. The default lease is 6 s on one server and 18 s
 //!   on several.
-//! - **Minimal movement.** A join moves only the new node's share. The keys of a node that lost its
-//!   connection return to it if possible. A change of affinity stops no running key.
+//! - **Minimal movement.** A node that joins gets its share of the keys. If the group was balanced
+//!   and its nodes take the same keys, only the keys of that share move. If nodes have different
+//!   [prefixes](Builder::prefix), some keys may also move between the other nodes. The keys of a
+//!   node that lost its connection return to it if possible. A change of affinity by itself stops
+//!   no running key; the next rebalance applies it.
 //! - **No forced stops.** A key whose stop is not confirmed stays on its node and blocks no other
 //!   key. [`Builder::stop_timeout`] can limit that time. After a loss ([`Event::Lost`]), the end of
 //!   the lease is the limit.
-//! - **One owner depends on the store.** If the store loses a write that it had acknowledged, such
-//!   as in a power cut before the sync to the disk, two nodes may own a key for some time. Nodes
-//!   check the log for such losses all the time.
 //!
 //! # Limits of the guarantees
 //!
+//! - **One owner depends on the store.** The store may lose a write that it has acknowledged, for
+//!   example if the power fails before it syncs the write to disk. Then two nodes may own a key for
+//!   some time, until they notice the loss. Nodes check for such losses all the time.
 //! - **A paused process can write late.** A process may pause after it has checked its assignment
 //!   and before it writes. When it wakes, another node may own the key. Only the token can prevent
 //!   the write: pass it to the system that you write to, and let that system reject every token
@@ -118,7 +123,7 @@
 //! | time, for a lease L | meaning |
 //! |---|---|
 //! | L / 6 | time between two heartbeats; each is one small write |
-//! | about 2 L / 3 | an outage or a pause that is shorter stops no work |
+//! | about 2 L / 3 | outages and pauses that are shorter than this stop no work |
 //! | L / 6 | time that the work has to stop after [`Event::Lost`] |
 //! | 1.06 L | time until other nodes take over the keys of a crashed node |
 //!
@@ -126,11 +131,13 @@
 //!
 //! [`flush_and_cancel`](Divider::flush_and_cancel), or [`Run::with_graceful_shutdown`] on SIGTERM,
 //! hands over every key, so that other nodes start the keys at once. If some keys could not be
-//! handed over, [`run`] returns an error. Dropping the [`Events`] or the [`Run`] ends the node
-//! without handing anything over. Dropping an [`Assignment`] changes nothing, and dropping a
-//! [`Handoff`] leaves its key unconfirmed; after either, [`Divider::assigned`] still lists the key.
-//! If a process exits without ending its node, other nodes treat this as a crash. If a node ends
-//! for another reason ([`Ended`]), end the process, too: the node does not rejoin by itself.
+//! handed over, [`run`] returns an error. If a process exits without ending its node, other nodes
+//! treat this as a crash. If a node ends although the application did not end it ([`Ended`]), end
+//! the process, too: the node does not rejoin by itself.
+//!
+//! Dropping the [`Events`] or the [`Run`] ends the node without handing anything over. Dropping an
+//! [`Assignment`] changes nothing. Dropping a [`Handoff`] does not confirm the stop. After either,
+//! [`Divider::assigned`] still lists the key.
 //!
 //! # Threads and runtimes
 //!
@@ -140,7 +147,8 @@
 //!
 //! With [`NatsStore::open`], the application passes a client of its own. The node then has its own
 //! thread, but the client runs on the application's executor. If that executor is blocked, the node
-//! may lose its lease. Exclusivity still holds for work that checks [`Assignment::is_valid`].
+//! may lose its lease. The one-owner guarantee then still holds for work that checks
+//! [`Assignment::is_valid`].
 //!
 //! # Log lines and metrics
 //!

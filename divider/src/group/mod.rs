@@ -57,7 +57,7 @@ pub struct Group {
 impl Group {
     /// Opens the group whose records are in the store.
     ///
-    /// `store` is a store, or an [`Arc`] of one, also of a `dyn Store`.
+    /// `store` can be a store, an [`Arc`] of a store, or an `Arc<dyn Store>`.
     pub fn open(store: impl Store) -> Self {
         Self { store: Arc::new(store) }
     }
@@ -67,7 +67,8 @@ impl Group {
         self.store.group()
     }
 
-    /// The state of the log: its newest revision, its size and limit in bytes, its replicas.
+    /// The state of the log, which stores the group's records: its newest revision, its size and
+    /// limit in bytes, its replicas.
     ///
     /// # Errors
     /// [`StoreError`]. There are no retries.

@@ -29,9 +29,9 @@ pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 pub enum Finish {
     /// The work is done: the key no longer exists, on any node, until it is announced again.
     ///
-    /// This also ends the key after a stop, as long as this node owns it. So return `Done` only if
-    /// the work is done. If the work only stops because it was cancelled, return
-    /// [`Release`](Self::Release).
+    /// If the handler returns `Done` after a stop, the key also ends, instead of moving to another
+    /// node. So return `Done` only if the work is done. If the work only stops because it was
+    /// cancelled, return [`Release`](Self::Release).
     Done,
     /// This node cannot continue, so another node gets the key. After a cancellation, `Release`
     /// means only that the work has stopped.
@@ -47,7 +47,8 @@ impl<E: Into<BoxError>> From<Result<Self, E>> for Finish {
     }
 }
 
-/// For handlers that never return by themselves.
+/// For a handler whose type states that it never returns. Such a handler ends only when it is
+/// dropped.
 impl From<Infallible> for Finish {
     fn from(never: Infallible) -> Self {
         match never {}
@@ -59,8 +60,8 @@ impl From<Infallible> for Finish {
 /// Each start spawns one task on the current Tokio runtime, which calls the handler. After a stop
 /// or a loss, the assignment's [`cancelled`](Assignment::cancelled) completes, and the handler must
 /// return. `run` confirms the stop only when the handler has ended, so the next node never starts
-/// too early. After a cancellation, the return value matters only if it is [`Finish::Done`]: this
-/// ends the key instead of moving it, unless the key was lost before.
+/// too early. After a cancellation, only the return value [`Finish::Done`] has an effect: if the
+/// node still owns the key, the key ends and does not move.
 ///
 /// After a loss, or with a [`stop_timeout`](crate::Builder::stop_timeout), a handler has a limited
 /// time to end ([`Handoff::remaining`](crate::Handoff::remaining)). When this time has passed, the
@@ -131,11 +132,11 @@ impl From<Infallible> for Finish {
 ///
 /// # Errors
 /// [`RunError`]: the node ended without being cancelled, or a shutdown lost keys instead of handing
-/// them over. In both cases, let the process end. In the first case, its supervisor must start it
-/// again.
+/// them over. In both cases, let the process end. In the first case, whatever supervises the
+/// process must start it again.
 ///
 /// # Panics
-/// If it is awaited outside a Tokio runtime with its timers enabled.
+/// If the [`Run`] is awaited outside a Tokio runtime, or in a runtime whose timers are disabled.
 ///
 /// # Cancel safety
 /// Dropping the [`Run`] aborts all handlers and cancels the node: no key is handed over.
