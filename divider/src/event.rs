@@ -76,6 +76,29 @@ impl Reason {
     }
 }
 
+/// A reason as a number from 1 on, for an atomic.
+impl Reason {
+    const ALL: [Self; 8] = [
+        Self::Rebalance,
+        Self::Drain,
+        Self::Leave,
+        Self::Retracted,
+        Self::Fenced,
+        Self::ClaimLost,
+        Self::Cancelled,
+        Self::Replaced,
+    ];
+
+    pub(crate) const fn number(self) -> u8 {
+        self as u8 + 1
+    }
+
+    pub(crate) fn of_number(number: u8) -> Option<Self> {
+        let at = usize::from(number).checked_sub(1)?;
+        Self::ALL.get(at).copied()
+    }
+}
+
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.as_str())
@@ -102,5 +125,19 @@ impl From<LostReason> for Reason {
             LostReason::Cancelled => Self::Cancelled,
             LostReason::Replaced => Self::Replaced,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reason_is_found_again_by_its_number() {
+        for reason in Reason::ALL {
+            assert_eq!(Reason::of_number(reason.number()), Some(reason));
+        }
+        assert_eq!(Reason::of_number(0), None);
+        assert_eq!(Reason::of_number(9), None);
     }
 }

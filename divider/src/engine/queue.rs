@@ -121,8 +121,8 @@ impl Queue {
         if let Some(run) = self.run_to_end(&key, token) {
             match deadline {
                 // Then it is handed over, confirmed or not.
-                Some(deadline) => run.lose(deadline),
-                None => run.mark_stopping(),
+                Some(deadline) => run.stop_until(reason, deadline),
+                None => run.stop(reason),
             }
             self.end(key, reason, deadline);
         }
@@ -131,7 +131,7 @@ impl Queue {
     /// Tells the application that the key is lost at that moment, unless it was never told to start.
     pub(super) fn lose(&mut self, key: Key, token: Token, reason: Reason, until: Time) {
         if let Some(run) = self.run_to_end(&key, token) {
-            run.lose(until);
+            run.stop_until(reason, until);
             self.end(key, reason, Some(until));
         }
     }
