@@ -9,7 +9,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::divider::Divider;
 use crate::engine::clock::Clock;
-use crate::engine::{self, Launch, Shared};
+use crate::engine::{self, Launch, Services, Shared};
 use crate::error::{Ended, StartError};
 use crate::events::Events;
 use crate::host;
@@ -269,7 +269,8 @@ impl Builder {
         }
 
         let group = store.group().clone();
-        let shared = Shared::new(group, config.node.clone(), config.affinity, clock);
+        let (node, services) = (config.node.clone(), Services::new(&store));
+        let shared = Shared::with_services(group, node, config.affinity, clock, services);
         let shared = Arc::new(shared);
         let (commands, requests) = mpsc::channel(engine::QUEUE);
         let (answer, started) = oneshot::channel();

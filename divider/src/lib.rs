@@ -50,7 +50,7 @@
 //! | one task for each key | [`run`]: starts, cancels, waits for and restarts an async handler, which returns a [`Finish`] |
 //! | giving up a key | [`Divider::release`] (another node continues), [`Divider::complete`] (the work is done) |
 //! | the node's weight | [`Divider::set_affinity`], [`Divider::alter_affinity`] |
-//! | readiness probes | [`Divider::is_ready`], [`Divider::lease_remaining`] |
+//! | health checks and probes | [`Divider::health`], [`Divider::watch_health`], [`Divider::is_ready`], [`Divider::lease_remaining`] ([`health`]) |
 //! | shutting down | [`Divider::flush_and_cancel`], or its halves [`flush`](Divider::flush) and [`cancel`](Divider::cancel) |
 //! | making keys exist | [`Group::announce`], [`Group::announce_for`], [`Group::announcer`] for streams of keys, [`Group::reconcile`] with a list |
 //! | operating | [`Group::drain`], [`Group::cordon`], [`Group::resume`], [`Group::set_affinity`], [`Group::rebalance`], [`Group::freeze`]; previews of a drain and a rebalance |
@@ -159,6 +159,7 @@ mod event;
 mod events;
 pub mod group;
 mod handoff;
+pub mod health;
 mod host;
 mod numbered;
 pub mod operations;
@@ -183,6 +184,7 @@ pub use event::{Event, Reason};
 pub use events::{Events, Starts, Stops};
 pub use group::Group;
 pub use handoff::Handoff;
+pub use health::Health;
 pub use run::{BoxError, Finish, Run, run};
 pub use store::MemoryStore;
 #[cfg(feature = "nats")]

@@ -1,6 +1,9 @@
 //! How long the assignments of one session are valid, read without the engine.
 
+use std::sync::Arc;
+
 use super::clock::Clock;
+use super::services::Services;
 use crate::id::Session;
 use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use divider_core::time::Time;
@@ -10,6 +13,7 @@ use divider_core::time::Time;
 pub(crate) struct SessionLease {
     session: Session,
     clock: Clock,
+    services: Arc<Services>,
     /// The others know the session as a member's, and it was not given up.
     member: AtomicBool,
     until: AtomicU64,
@@ -18,10 +22,11 @@ pub(crate) struct SessionLease {
 
 impl SessionLease {
     /// A session that holds nothing yet.
-    pub(crate) fn new(session: Session, clock: Clock) -> Self {
+    pub(crate) fn new(session: Session, clock: Clock, services: Arc<Services>) -> Self {
         Self {
             session,
             clock,
+            services,
             member: AtomicBool::new(false),
             until: AtomicU64::new(0),
             start_until: AtomicU64::new(0),
@@ -31,6 +36,11 @@ impl SessionLease {
     /// The clock that the lease is measured on.
     pub(crate) fn clock(&self) -> &Clock {
         &self.clock
+    }
+
+    /// What assignments under the lease can reach.
+    pub(crate) fn services(&self) -> &Arc<Services> {
+        &self.services
     }
 
     /// The session.

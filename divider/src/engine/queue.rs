@@ -11,6 +11,7 @@ use super::clock::Clock;
 use super::effects::Effects;
 use super::lease::SessionLease;
 use super::runs::{Ending, Phase, RunEntry, Runs};
+use super::services::Services;
 use super::unacked::{Backlog, Unacked};
 use crate::assignment::Assignment;
 use crate::event::Reason;
@@ -62,7 +63,7 @@ pub(super) enum Look<T> {
 }
 
 impl Queue {
-    pub(super) fn new(clock: Clock) -> Self {
+    pub(super) fn new(clock: Clock, services: Arc<Services>) -> Self {
         Self {
             runs: Runs::default(),
             starts: BTreeMap::new(),
@@ -70,7 +71,7 @@ impl Queue {
             next: 0,
             confirmed: Vec::new(),
             unacked: Unacked::default(),
-            lease: Arc::new(SessionLease::new(Session::from_bits(0), clock)),
+            lease: Arc::new(SessionLease::new(Session::from_bits(0), clock, services)),
             start_waker: None,
             end_waker: None,
             closed: false,
@@ -87,7 +88,8 @@ impl Queue {
 
     /// A session begins. Starts of the one before are withdrawn.
     pub(super) fn begin(&mut self, session: Session) {
-        self.lease = Arc::new(SessionLease::new(session, self.lease.clock().clone()));
+        let (clock, services) = (self.lease.clock().clone(), Arc::clone(self.lease.services()));
+        self.lease = Arc::new(SessionLease::new(session, clock, services));
         self.withdraw_starts();
     }
 

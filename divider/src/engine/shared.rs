@@ -1,6 +1,6 @@
 //! What the engine's thread and the application's handles share.
 
-use std::sync::PoisonError;
+use std::sync::{Arc, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -9,6 +9,8 @@ use tokio::sync::{Notify, watch};
 use super::clock::Clock;
 use super::metrics::Metrics;
 use super::queue::{Look, Queue, Taken, TakenEvent};
+use super::services::Services;
+use super::vitals::Vitals;
 use crate::assignment::Assignment;
 use crate::error::Ended;
 use crate::event::Reason;
@@ -33,16 +35,31 @@ pub(crate) struct Shared {
     affinity: AtomicU32,
     warned_of_drop: AtomicBool,
     ended: watch::Sender<Option<Ended>>,
+    pub(crate) vitals: Vitals,
+    services: Arc<Services>,
     pub(super) metrics: Metrics,
 }
 
 impl Shared {
+    /// Without a store: assignments have a lease and no more.
+    #[cfg(test)]
     pub(crate) fn new(group: GroupName, node: NodeId, affinity: u32, clock: Clock) -> Self {
+        Self::with_services(group, node, affinity, clock, Services::default())
+    }
+
+    pub(crate) fn with_services(
+        group: GroupName,
+        node: NodeId,
+        affinity: u32,
+        clock: Clock,
+        services: Services,
+    ) -> Self {
+        let services = Arc::new(services);
         Self {
             metrics: Metrics::new(&group, &node),
             node,
             group,
-            queue: Mutex::new(Queue::new(clock.clone())),
+            queue: Mutex::new(Queue::new(clock.clone(), Arc::clone(&services))),
             clock,
             wake: Notify::new(),
             cancel: AtomicBool::new(false),
@@ -50,6 +67,8 @@ impl Shared {
             affinity: AtomicU32::new(affinity),
             warned_of_drop: AtomicBool::new(false),
             ended: watch::Sender::new(None),
+            vitals: Vitals::new(),
+            services,
         }
     }
 
@@ -166,8 +185,9 @@ impl Shared {
 
     /// Whether the node may work: a member with a lease that is not about to end, and not leaving.
     pub(crate) fn is_ready(&self) -> bool {
-        let leaves = self.leaving.load(Ordering::Acquire) || self.is_cancel_requested();
-        !leaves && self.ended.borrow().is_none() && self.queue(|queue| queue.lease().is_good())
+        !self.is_leaving()
+            && self.ended.borrow().is_none()
+            && self.queue(|queue| queue.lease().is_good())
     }
 
     /// How long the keys stay this node's if nothing is heard of the store any more.
@@ -178,14 +198,26 @@ impl Shared {
         self.queue(|queue| queue.lease().until()).since(self.clock.time())
     }
 
+    /// Whether the application asked the node to leave or to end.
+    pub(crate) fn is_leaving(&self) -> bool {
+        self.leaving.load(Ordering::Acquire) || self.is_cancel_requested()
+    }
+
+    /// What assignments can reach beyond their lease.
+    pub(crate) fn services(&self) -> &Services {
+        &self.services
+    }
+
     /// The node is asked to hand over everything.
     pub(crate) fn set_leaving(&self) {
         self.leaving.store(true, Ordering::Release);
+        self.vitals.leave();
     }
 
     /// Wants the node to end; the engine does it.
     pub(crate) fn request_cancel(&self) {
         self.cancel.store(true, Ordering::Release);
+        self.vitals.leave();
         self.wake.notify_one();
     }
 

@@ -104,6 +104,14 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
         Box::pin(ready(Err(no_history())))
     }
 
+    /// Whether the connection to the backend is up at this moment, as far as this process knows. It
+    /// asks nobody. `None`: the backend has no connection, or does not know.
+    ///
+    /// Health checks show it. Nothing depends on it.
+    fn is_connected(&self) -> Option<bool> {
+        None
+    }
+
     /// Where a node on this store had best run: the runtime that reads and writes the backend's
     /// connection, if the backend has one to itself. Every answer then wakes one thread and not two.
     /// `None`: the node gets a thread of its own.
@@ -153,6 +161,9 @@ impl<S: Store + ?Sized> Store for Arc<S> {
         from: HistoryStart,
     ) -> BoxFuture<'static, Result<Vec<HistoryRecord>, StoreError>> {
         (**self).read_history(from)
+    }
+    fn is_connected(&self) -> Option<bool> {
+        (**self).is_connected()
     }
     fn runtime(&self) -> Option<Handle> {
         (**self).runtime()

@@ -32,8 +32,9 @@ use crate::store::{Change, Filter, Info, Outcome, Record, Store, StoreError, Wat
 use divider_core::edge::{
     Action, Command, End, Input, Notice, ReadId, Reply, StopReason, WatchId, WriteId,
 };
-use divider_core::node::{Fullest, Numbers};
+use divider_core::node::{Condition, Fullest, Numbers};
 use divider_core::time::{Now, Time};
+use divider_core::wire::ControlRecord;
 
 const SPAN: Duration = Duration::from_secs(10);
 const HOUR: Duration = Duration::from_hours(1);
@@ -49,6 +50,7 @@ struct Wishes {
     actions: VecDeque<Action>,
     timeout: Option<Time>,
     timeouts: usize,
+    condition: Condition,
 }
 
 impl Core for Script {
@@ -72,6 +74,12 @@ impl Core for Script {
     }
     fn numbers(&self) -> Numbers {
         Numbers::default()
+    }
+    fn condition(&self) -> Condition {
+        lock(&self.wishes).condition
+    }
+    fn requested(&self) -> Option<&ControlRecord> {
+        None
     }
 }
 

@@ -185,6 +185,11 @@ impl Store for MemoryStore {
         })
     }
 
+    /// It is down while a test has frozen the store.
+    fn is_connected(&self) -> Option<bool> {
+        Some(!self.shared.lock().faults.frozen())
+    }
+
     fn keeps_paused_time(&self) -> bool {
         true
     }

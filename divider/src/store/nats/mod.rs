@@ -206,6 +206,10 @@ impl Store for NatsStore {
         Box::pin(async move { this.entries(from).await })
     }
 
+    fn is_connected(&self) -> Option<bool> {
+        Some(self.inner.api.connection.is_up())
+    }
+
     fn runtime(&self) -> Option<Handle> {
         self.inner.api.connection.own_runtime()
     }
