@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::engine::SessionLease;
+use crate::engine::{Services, SessionLease};
 use crate::event::Reason;
 use crate::id::{Session, Token};
 use crate::key::Key;
+use crate::requests::{Gate, Requests, ServeError};
 use crate::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
 use divider_core::time::Time;
 
@@ -41,6 +42,8 @@ struct AssignmentState {
     over: AtomicBool,
     // Made when somebody asks for it: of ten thousand keys that start at once, few ask at once.
     cancel: OnceLock<CancellationToken>,
+    // Made when somebody asks for its requests.
+    gate: OnceLock<Arc<Gate>>,
 }
 
 impl Assignment {
@@ -55,6 +58,7 @@ impl Assignment {
             stopping: AtomicBool::new(false),
             over: AtomicBool::new(false),
             cancel: OnceLock::new(),
+            gate: OnceLock::new(),
         }))
     }
 
@@ -146,6 +150,36 @@ impl Assignment {
     /// An application that handles events by itself always finds 1.
     pub fn attempt(&self) -> u32 {
         self.0.attempt.load(Ordering::Relaxed)
+    }
+
+    /// Listens for the requests of the key, which callers send with
+    /// [`Group::request`](crate::Group::request). It returns when requests that are sent from then on
+    /// arrive. [`requests`](crate::requests) has an example and says what holds.
+    ///
+    /// # Errors
+    /// [`ServeError`]: the key has to stop, its requests are served already, the store refused, or the
+    /// store carries no requests. A worker needs the rights to subscribe and to publish to
+    /// `divider.<group>.to.>`, and to answer what it receives (`allow_responses`).
+    ///
+    /// # Cancel safety
+    /// Cancel safe: dropped before it returns, nothing is listened for.
+    pub async fn requests(&self) -> Result<Requests, ServeError> {
+        Requests::open(self).await
+    }
+
+    /// Waits until nobody listens for its requests, and each that was accepted is answered.
+    pub(crate) async fn requests_settled(&self) {
+        if let Some(gate) = self.0.gate.get() {
+            gate.settled().await;
+        }
+    }
+
+    pub(crate) fn gate(&self) -> &Arc<Gate> {
+        self.0.gate.get_or_init(Arc::default)
+    }
+
+    pub(crate) fn services(&self) -> &Services {
+        self.0.lease.services()
     }
 
     /// The handler is called once more.

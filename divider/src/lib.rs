@@ -52,6 +52,7 @@
 //! | the node's weight | [`Divider::set_affinity`], [`Divider::alter_affinity`] |
 //! | health checks and probes | [`Divider::health`], [`Divider::watch_health`], [`Divider::is_ready`], [`Divider::lease_remaining`] ([`health`]) |
 //! | shutting down | [`Divider::flush_and_cancel`], or its halves [`flush`](Divider::flush) and [`cancel`](Divider::cancel) |
+//! | asking the owner of a key | [`Group::request`], [`Assignment::requests`] ([`requests`]) |
 //! | making keys exist | [`Group::announce`], [`Group::announce_for`], [`Group::announcer`] for streams of keys, [`Group::reconcile`] with a list |
 //! | operating | [`Group::drain`], [`Group::cordon`], [`Group::resume`], [`Group::set_affinity`], [`Group::rebalance`], [`Group::freeze`]; previews of a drain and a rebalance |
 //! | reading the state | [`Group::watch`] and [`Group::snapshot`]: nodes, keys, problems ([`snapshot`]) |
@@ -164,6 +165,7 @@ mod host;
 mod numbered;
 pub mod operations;
 mod report;
+pub mod requests;
 mod run;
 pub mod snapshot;
 pub mod store;

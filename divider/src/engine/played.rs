@@ -5,15 +5,16 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
-use super::Shared;
 use super::clock::Clock;
 use super::requests::{QUEUE, Request};
+use super::{Services, Shared};
 use crate::divider::Divider;
 use crate::error::Ended;
 use crate::event::Reason;
 use crate::events::Events;
 use crate::id::{GroupName, NodeId, Session, Token};
 use crate::key::Key;
+use crate::store::Store;
 use divider_core::edge::{Command, Reply};
 
 /// The engine's side of one node.
@@ -25,9 +26,18 @@ pub(crate) struct Played {
 impl Played {
     /// A node with a session and an hour of lease.
     pub(crate) fn new() -> (Self, Divider, Events) {
-        let group = GroupName::new("g").expect("legal");
-        let shared =
-            Arc::new(Shared::new(group, NodeId::new("n").expect("legal"), 100, Clock::of_caller()));
+        Self::with_services(Services::default())
+    }
+
+    /// The same on a store, for what assignments do with it.
+    pub(crate) fn on(store: &Arc<dyn Store>) -> (Self, Divider, Events) {
+        Self::with_services(Services::new(store))
+    }
+
+    fn with_services(services: Services) -> (Self, Divider, Events) {
+        let (group, node) = (GroupName::new("g").expect("legal"), NodeId::new("n").expect("legal"));
+        let shared = Shared::with_services(group, node, 100, Clock::of_caller(), services);
+        let shared = Arc::new(shared);
         let (commands, requests) = mpsc::channel(QUEUE);
         let divider = Divider::new(Arc::clone(&shared), commands);
         let events = Events::new(Arc::clone(&shared));

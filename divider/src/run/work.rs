@@ -32,6 +32,9 @@ pub(super) async fn work<H, Fut>(
     Fut: Future<Output: Into<Finish>> + Send + 'static,
 {
     let finish = attempt_until_finished(&divider, &assignment, &*handler, context.settings).await;
+    // What it accepted is answered before the key goes elsewhere. Whoever has to stop in time is dropped
+    // here at the deadline, too.
+    assignment.requests_settled().await;
     let result = match finish {
         // After a stop as well: until that is confirmed the key is this node's, and none other may do
         // the work once more. The core refuses it where the key was lost.

@@ -8,6 +8,7 @@ mod history;
 pub(crate) mod memory;
 #[cfg(feature = "nats")]
 pub mod nats;
+pub(crate) mod requests;
 mod writer;
 
 use std::fmt;
@@ -23,6 +24,10 @@ use crate::id::GroupName;
 pub use divider_core::log::{Change, Filter, Info, MAX_VALUE, Outcome, Record, StoreError, Write};
 pub use history::{HistoryRecord, HistoryStart};
 pub use memory::MemoryStore;
+pub use requests::{
+    AnswerStatus, ReceivedRequest, RequestAnswer, RequestListener, RequestTransport, Responder,
+    SendError,
+};
 pub(crate) use writer::EachWriter;
 pub use writer::Writer;
 
@@ -104,6 +109,15 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
         Box::pin(ready(Err(no_history())))
     }
 
+    /// What carries requests to the owners of keys ([`Group::request`](crate::Group::request)), if the
+    /// backend has that. Neither this nor [`RequestTransport`] costs anything before the first request is
+    /// sent or listened for.
+    ///
+    /// Unless it is implemented, the backend carries none, and whoever asks gets an error that says so.
+    fn requests(&self) -> Option<Arc<dyn RequestTransport>> {
+        None
+    }
+
     /// Whether the connection to the backend is up at this moment, as far as this process knows. It
     /// asks nobody. `None`: the backend has no connection, or does not know.
     ///
@@ -161,6 +175,9 @@ impl<S: Store + ?Sized> Store for Arc<S> {
         from: HistoryStart,
     ) -> BoxFuture<'static, Result<Vec<HistoryRecord>, StoreError>> {
         (**self).read_history(from)
+    }
+    fn requests(&self) -> Option<Arc<dyn RequestTransport>> {
+        (**self).requests()
     }
     fn is_connected(&self) -> Option<bool> {
         (**self).is_connected()

@@ -43,6 +43,7 @@ mod options;
 mod patience;
 mod progress;
 mod publisher;
+mod requests;
 mod rights;
 mod rules;
 mod server_clock;
@@ -66,14 +67,15 @@ use tokio::runtime::Handle;
 use self::api::Api;
 use self::leaked::LeakedConsumers;
 use self::publisher::Publisher;
+use self::requests::RequestConnection;
 use self::rules::Rules;
 use self::server_clock::ServerClock;
 use self::stream::Names;
 use self::watch::NatsWatch;
 use self::writer::NatsWriter;
 use super::{
-    Filter, HistoryRecord, HistoryStart, Info, Outcome, Record, Store, StoreError, Watch, Write,
-    Writer,
+    Filter, HistoryRecord, HistoryStart, Info, Outcome, Record, RequestTransport, Store,
+    StoreError, Watch, Write, Writer,
 };
 use crate::id::{GroupName, Revision};
 use divider_core::log::{check_filter, check_name};
@@ -111,6 +113,7 @@ struct Inner {
     leaked: LeakedConsumers,
     clock: ServerClock,
     rules: Rules,
+    requests: RequestConnection,
     /// What stands before the subjects of records and of the history: nothing, or a foreign prefix.
     below: String,
 }
@@ -204,6 +207,10 @@ impl Store for NatsStore {
     ) -> BoxFuture<'static, Result<Vec<HistoryRecord>, StoreError>> {
         let this = self.clone();
         Box::pin(async move { this.entries(from).await })
+    }
+
+    fn requests(&self) -> Option<Arc<dyn RequestTransport>> {
+        Some(Arc::new(self.clone()))
     }
 
     fn is_connected(&self) -> Option<bool> {

@@ -11,6 +11,7 @@ use super::leaked::LeakedConsumers;
 use super::options::{DEFAULT_PREFIX, NatsOptions, StreamOptions};
 use super::patience::Patience;
 use super::publisher::Publisher;
+use super::requests::RequestConnection;
 use super::rules::Rules;
 use super::server_clock::ServerClock;
 use super::stream::{Names, StreamInfo};
@@ -64,6 +65,7 @@ impl NatsOptions {
                 leaked: LeakedConsumers::default(),
                 clock: ServerClock::default(),
                 rules,
+                requests: RequestConnection::default(),
                 below: self.records_prefix(),
             }),
         };
