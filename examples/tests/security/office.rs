@@ -10,7 +10,7 @@ use divider_local_server::LocalServer;
 pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
 /// The roles of `nats-users.conf`, whose passwords are their names here.
-pub(crate) const ROLES: [&str; 4] = ["worker", "announcer", "viewer", "operator"];
+pub(crate) const ROLES: [&str; 5] = ["worker", "caller", "announcer", "viewer", "operator"];
 
 /// A server with the users of `nats-users.conf`, on which the operator has made the group.
 pub(crate) struct Office {
@@ -19,11 +19,21 @@ pub(crate) struct Office {
 
 impl Office {
     pub(crate) async fn open() -> Self {
+        Self::of(include_str!("../../../nats-users.conf")).await
+    }
+
+    /// The same without one right, wherever it is given.
+    pub(crate) async fn without(right: &str) -> Self {
+        let users = include_str!("../../../nats-users.conf");
+        assert!(users.contains(right), "somebody has it");
+        Self::of(&users.replace(right, "")).await
+    }
+
+    async fn of(users: &str) -> Self {
         let passwords: String =
-            ["worker", "announcer", "viewer", "operator", "breakglass", "system"]
+            ["worker", "caller", "announcer", "viewer", "operator", "breakglass", "system"]
                 .map(|user| format!("ORDERS_{}: {user}\n", user.to_uppercase()))
                 .concat();
-        let users = include_str!("../../../nats-users.conf");
         let server = LocalServer::builder().config(format!("{passwords}{users}")).start();
         let office = Self { server: server.expect("a nats-server") };
         let options = NatsStore::options().create_if_missing(StreamOptions::default());
