@@ -40,6 +40,7 @@ pub(crate) enum Command {
     Announce(command::announce::AnnounceArgs),
     Retract(command::announce::RetractArgs),
     Reconcile(command::reconcile::ReconcileArgs),
+    Request(command::request::RequestArgs),
     Cordon(command::cordon::CordonArgs),
     #[command(visible_alias = "uncordon")]
     Resume(command::resume::ResumeArgs),
@@ -78,6 +79,7 @@ impl Command {
             Self::Announce(args) => args.run(shell).await,
             Self::Retract(args) => args.run(shell).await,
             Self::Reconcile(args) => args.run(shell).await,
+            Self::Request(args) => args.run(shell).await,
             Self::Cordon(args) => args.run(shell).await,
             Self::Resume(args) => args.run(shell).await,
             Self::Drain(args) => args.run(shell).await,

@@ -118,10 +118,14 @@ async fn what_the_server_would_refuse_for_its_size_is_not_sent() {
     let node = bed.node("w1").await;
     group.announce(&key("a")).await.expect("announced");
     group.request(&key("a"), "here").deadline(DEADLINE).await.expect("a reply");
-    let most = (1 << 20) - 128;
-    let sent = group.request(&key("a"), vec![b'x'; most]).deadline(DEADLINE).await;
-    assert_eq!(sent.expect("as large as may be").payload().len(), most);
+    let most = 1 << 20;
+    // The reply has headers, which count.
+    let sent = group.request(&key("a"), vec![b'x'; most - 128]).deadline(DEADLINE).await;
+    assert_eq!(sent.expect("as large as may be").payload().len(), most - 128);
     let error = group.request(&key("a"), vec![b'x'; most + 1]).await.expect_err("too large");
     assert_eq!(error, RequestError::TooLarge { len: most + 1, most });
+    let echoed = group.request(&key("a"), vec![b'x'; most]).deadline(DEADLINE).await;
+    let error = echoed.expect_err("the reply is too large");
+    assert!(matches!(error, RequestError::Dropped { .. }), "{error:?}");
     node.leave().await;
 }

@@ -26,6 +26,7 @@ pub(crate) mod nodes;
 pub(crate) mod rebalance;
 pub(crate) mod reconcile;
 pub(crate) mod repair;
+pub(crate) mod request;
 pub(crate) mod resume;
 pub(crate) mod status;
 pub(crate) mod version;

@@ -13,4 +13,5 @@ mod json;
 mod keys;
 mod moves;
 mod prompt;
+mod request;
 mod story;

@@ -27,11 +27,40 @@ use crate::key::Key;
 /// The connection for requests, made when the first one is sent or listened for. Requests and their
 /// answers queue there, and hold up no heartbeat.
 #[derive(Debug, Default)]
-pub(super) struct RequestConnection(OnceCell<Connection>);
+pub(super) struct RequestConnection(OnceCell<Requester>);
+
+/// A connection for requests.
+#[derive(Debug)]
+struct Requester {
+    connection: Connection,
+    /// What the inboxes of its client begin with.
+    inbox: String,
+}
 
 impl RequestConnection {
-    async fn get(&self, main: &Connection) -> Result<Connection, StoreError> {
-        self.0.get_or_try_init(|| main.requester(CAPACITY)).await.cloned()
+    async fn get(&self, main: &Connection) -> Result<&Requester, StoreError> {
+        let open = || async {
+            let connection = main.requester(CAPACITY).await?;
+            Ok(Requester { inbox: connection.inbox(), connection })
+        };
+        self.0.get_or_try_init(open).await
+    }
+}
+
+impl Requester {
+    /// Waits until the server refuses to let this user publish to the subject or read its answers.
+    async fn denied(&self, subject: &str, since: u64) -> StoreError {
+        self.refused(subject, &self.inbox, since).await
+    }
+
+    /// The same for another subscription than that of the answers.
+    async fn refused(&self, subject: &str, subscription: &str, since: u64) -> StoreError {
+        match &self.connection.denials {
+            Some(denials) => {
+                StoreError::Denied { what: denials.wait(subject, subscription, since).await }
+            }
+            None => std::future::pending().await,
+        }
     }
 }
 
@@ -41,27 +70,26 @@ impl NatsStore {
         format!("divider.{}.to.{key}", self.inner.group)
     }
 
-    async fn request_connection(&self) -> Result<Connection, StoreError> {
+    async fn requester(&self) -> Result<&Requester, StoreError> {
         self.inner.requests.get(&self.inner.api.connection).await
     }
 
     async fn send_to_owner(&self, key: &Key, payload: Bytes) -> Result<RequestAnswer, SendError> {
         let not_sent = |source| SendError::NotSent { source };
-        let connection = self.request_connection().await.map_err(not_sent)?;
+        let requester = self.requester().await.map_err(not_sent)?;
+        let connection = &requester.connection;
         if !connection.is_up() {
             // The client would keep it, and send it when nobody waits any more.
             return Err(not_sent(connection.unreachable()));
         }
-        check_len(&connection.client, &payload)?;
+        let len = payload.len();
         let subject = self.request_subject(&key.wire());
         let request = async_nats::Request::new().payload(payload).timeout(None);
         let since = connection.denial_count();
         let cut = connection.cut();
         let answer = tokio::select! {
             answer = connection.client.send_request(subject.clone(), request) => answer,
-            what = connection.denied(&subject, since) => {
-                return Err(not_sent(StoreError::Denied { what }));
-            }
+            error = requester.denied(&subject, since) => return Err(not_sent(error)),
             () = cut => {
                 let what = format!("the connection was lost before the reply: {subject}");
                 return Err(SendError::AnswerLost { source: StoreError::Unreachable { what } });
@@ -69,18 +97,20 @@ impl NatsStore {
         };
         match answer {
             Ok(message) => read_answer(message),
-            Err(error) if error.kind() == RequestErrorKind::NoResponders => {
-                Err(SendError::NobodyListens)
-            }
-            Err(error) => {
-                let what = format!("{subject}: {error}");
-                Err(SendError::AnswerLost { source: StoreError::Unreachable { what } })
-            }
+            Err(error) => Err(match error.kind() {
+                RequestErrorKind::NoResponders => SendError::NobodyListens,
+                RequestErrorKind::MaxPayloadExceeded => too_large(&connection.client, len, 0),
+                _ => {
+                    let what = format!("{subject}: {error}");
+                    SendError::AnswerLost { source: StoreError::Unreachable { what } }
+                }
+            }),
         }
     }
 
     async fn listen_for(&self, key: &Key) -> Result<NatsListener, StoreError> {
-        let connection = self.request_connection().await?;
+        let requester = self.requester().await?;
+        let connection = &requester.connection;
         let subject = self.request_subject(&key.wire());
         let since = connection.denial_count();
         let subscribed = connection.client.subscribe(subject.clone()).await;
@@ -88,9 +118,9 @@ impl NatsStore {
             .map_err(|error| StoreError::Unreachable { what: format!("{subject}: {error}") })?;
         // The server answers in order, so its answer to this shows that it has the subscription.
         let nobody = self.request_subject(NO_KEY);
-        self.round_trip(&connection, &nobody, &subject, since).await?;
+        self.round_trip(requester, &nobody, &subject, since).await?;
         Ok(NatsListener {
-            client: connection.client,
+            client: connection.client.clone(),
             subject: subject.into(),
             subscriber,
             arrived: VecDeque::new(),
@@ -102,22 +132,17 @@ impl NatsStore {
     /// Asks the server for something that nobody answers, and looks at what it refused until then.
     async fn round_trip(
         &self,
-        connection: &Connection,
+        requester: &Requester,
         nobody: &str,
         subject: &str,
         since: u64,
     ) -> Result<(), StoreError> {
+        let Requester { connection, .. } = requester;
         let after = self.inner.api.timeout;
         let request = async_nats::Request::new().timeout(Some(after));
-        let denied = async {
-            match &connection.denials {
-                Some(denials) => denials.wait(nobody, subject, since).await,
-                None => std::future::pending().await,
-            }
-        };
         let answer = tokio::select! {
             answer = connection.client.send_request(nobody.to_owned(), request) => answer,
-            what = denied => return Err(StoreError::Denied { what }),
+            error = requester.refused(nobody, subject, since) => return Err(error),
         };
         if let Some(denials) = connection.denials.clone() {
             // A refusal is heard in a task of the connection's thread. It was woken before this one.
@@ -249,7 +274,7 @@ impl Responder for NatsResponder {
     fn answer(&self, answer: RequestAnswer) -> BoxFuture<'static, Result<(), SendError>> {
         let (client, reply) = (self.client.clone(), self.reply.clone());
         Box::pin(async move {
-            check_len(&client, &answer.payload)?;
+            let len = answer.payload.len();
             let mut headers = match answer.status {
                 AnswerStatus::Replied => HeaderMap::new(),
                 status => status_header(status.as_str()),
@@ -259,7 +284,7 @@ impl Responder for NatsResponder {
             }
             let published = client.publish_with_headers(reply, headers, answer.payload).await;
             published.map_err(|error| match error.kind() {
-                PublishErrorKind::MaxPayloadExceeded => too_large(&client, usize::MAX),
+                PublishErrorKind::MaxPayloadExceeded => too_large(&client, len, HEADERS),
                 _ => {
                     let what = error.to_string();
                     SendError::NotSent { source: StoreError::Unreachable { what } }
@@ -291,18 +316,10 @@ fn status_header(status: &str) -> HeaderMap {
     headers
 }
 
-fn check_len(client: &Client, payload: &Bytes) -> Result<(), SendError> {
-    let error = too_large(client, payload.len());
-    match &error {
-        SendError::TooLarge { len, most } if len > most => Err(error),
-        _ => Ok(()),
-    }
-}
-
 /// The server counts the headers in.
-fn too_large(client: &Client, len: usize) -> SendError {
-    let most = client.try_server_info().map_or(usize::MAX, |info| info.max_payload);
-    SendError::TooLarge { len, most: most.saturating_sub(HEADERS) }
+fn too_large(client: &Client, len: usize, headers: usize) -> SendError {
+    let most = client.try_server_info().map_or(0, |info| info.max_payload);
+    SendError::TooLarge { len, most: most.saturating_sub(headers) }
 }
 
 /// The header that says what became of a request, where it is no reply. Requests do not have it.
@@ -314,7 +331,7 @@ const TOKEN: &str = "Divider-Token";
 /// The status of a message that an owner sends to itself.
 const MARKER: &str = "marker";
 
-/// Room for the headers of an answer, in bytes.
+/// At most as many bytes are the headers of an answer.
 const HEADERS: usize = 128;
 
 /// What no key has as its wire form: nobody listens there.
