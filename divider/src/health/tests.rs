@@ -114,6 +114,15 @@ async fn a_watch_ends_with_the_node() {
     assert_eq!(watch.next().await, None);
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_node_that_is_no_member_yet_is_joining() {
+    let (played, divider, _events) = crate::engine::played::Played::new();
+    assert_eq!(divider.health().not_ready, Some(NotReady::Joining));
+    played.join();
+    assert_eq!(divider.health().not_ready, None);
+    assert_eq!(divider.health().connected, None, "it has no store");
+}
+
 #[test]
 fn reasons_are_sentences() {
     let check = |why: NotReady, want: &str| assert_eq!(why.to_string(), want);

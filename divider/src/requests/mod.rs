@@ -61,8 +61,9 @@
 //!
 //! A node that asks for no requests subscribes to nothing. One that does has a subscription for each key
 //! that it owns, and one more connection for all of them, so that requests hold up no heartbeat. A
-//! subscription takes about 10 KB in the node. It is made when the key starts and ended when the key
-//! stops, with one round trip each.
+//! subscription takes about 6 KB in the node, and one round trip each when it is made and when it is
+//! ended: 10 000 keys took 0.2 s and 0.3 s. A request is two messages, as any request on NATS, and took
+//! 1.3 to 1.9 times as long as a bare one, one after the other on one machine.
 
 mod ask;
 mod closer;

@@ -61,8 +61,9 @@ impl From<Infallible> for Finish {
 ///
 /// Each start spawns one task on the current Tokio runtime, which calls the handler. After a stop
 /// or a loss, the assignment's [`cancelled`](Assignment::cancelled) completes, and the handler must
-/// return. `run` confirms the stop only when the handler has ended, so the next node never starts
-/// too early. After a cancellation, the return value matters only if it is [`Finish::Done`]: this
+/// return. `run` confirms the stop only when the handler has ended and every
+/// [request](crate::requests) that it accepted is answered or dropped, so the next node never
+/// starts too early. After a cancellation, the return value matters only if it is [`Finish::Done`]: this
 /// ends the key instead of moving it, unless the key was lost before.
 ///
 /// After a loss, or with a [`stop_timeout`](crate::Builder::stop_timeout), a handler has a limited

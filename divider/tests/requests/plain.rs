@@ -34,7 +34,7 @@ async fn any_client_can_ask() {
 async fn moved_and_dropped_requests_have_a_status() {
     let bed = Bed::new();
     let client = async_nats::connect(bed.server.url()).await.expect("a connection");
-    let (divider, mut events) = Divider::builder(bed.store().await)
+    let (_divider, mut events) = Divider::builder(bed.store().await)
         .node("w1")
         .lease(LEASE)
         .start()
@@ -74,14 +74,13 @@ async fn moved_and_dropped_requests_have_a_status() {
     }
     found.sort();
     assert_eq!(found, [None, Some("moved".to_owned())]);
-    divider.cancel().await;
 }
 
 #[tokio::test]
 async fn only_keys_whose_requests_are_asked_for_have_a_subscription() {
     let bed = Bed::new();
     let group = bed.group().await;
-    let (divider, mut events) = Divider::builder(bed.store().await)
+    let (_divider, mut events) = Divider::builder(bed.store().await)
         .node("w1")
         .lease(LEASE)
         .start()
@@ -108,7 +107,6 @@ async fn only_keys_whose_requests_are_asked_for_have_a_subscription() {
         in_time(requests.close()).await;
     }
     until("they are ended", || subscriptions() == before + 1).await;
-    divider.cancel().await;
 }
 
 #[tokio::test]

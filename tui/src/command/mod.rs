@@ -11,6 +11,7 @@ pub(crate) mod cordon;
 pub(crate) mod doctor;
 pub(crate) mod drain;
 pub(crate) mod events;
+pub(crate) mod exec;
 pub(crate) mod export;
 pub(crate) mod forget;
 pub(crate) mod freeze;

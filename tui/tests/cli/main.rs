@@ -5,6 +5,7 @@ mod contexts;
 mod dead;
 mod doctor;
 mod drain;
+mod exec;
 mod exit_codes;
 mod generated;
 mod hands;
