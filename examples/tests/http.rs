@@ -118,14 +118,14 @@ fn probes_are_answered_while_the_server_is_away_and_any_node_answers_for_any_key
         .stderr(Stdio::null())
         .status();
     assert!(announced.expect("it can be run").success());
-    let states = [&first, &second].map(|service| {
+    let answers = [&first, &second].map(|service| {
         until("the key is owned", || {
             let (status, body) = service.get("/keys//eu/1");
             (status == 200).then(|| serde_json::from_str::<Value>(&body).expect("JSON"))
         })
     });
-    assert_eq!(states[0]["key"], "/eu/1");
-    assert_eq!(states[0]["token"], states[1]["token"], "one owner answers both");
+    assert_eq!(answers[0]["key"], "/eu/1");
+    assert_eq!(answers[0]["token"], answers[1]["token"], "one owner answers both");
     let (status, why) = first.get("/keys//eu/2");
     assert_eq!(status, 404, "{why}");
     assert!(why.contains("no owner accepted"), "{why}");

@@ -14,7 +14,7 @@ use divider_core::edge::{Command, Reply};
 
 const SHORT: Duration = Duration::from_millis(1);
 const HOUR: Duration = Duration::from_hours(1);
-const DEADLINE: Duration = Duration::from_secs(60);
+const DEADLINE: Duration = Duration::from_mins(1);
 
 async fn within<T>(future: impl Future<Output = T>) -> T {
     tokio::time::timeout(DEADLINE, future).await.expect("it happens")

@@ -40,12 +40,12 @@ pub(super) async fn work<H, Fut>(
         // the work once more. The core refuses it where the key was lost.
         Finish::Done => divider.complete(&assignment).await,
         Finish::Release if !assignment.is_cancelled() => {
-            let released = divider.release(&assignment).await;
-            if released.is_ok() {
+            let result = divider.release(&assignment).await;
+            if result.is_ok() {
                 let mut releases = context.releases.lock().unwrap_or_else(PoisonError::into_inner);
                 releases.add(divider.clock().time(), assignment.key());
             }
-            released
+            result
         }
         // It has to stop: the supervisor confirms.
         Finish::Release | Finish::Retry(_) => return,

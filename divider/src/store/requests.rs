@@ -129,7 +129,9 @@ pub struct ReceivedRequest {
 
 impl fmt::Debug for ReceivedRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ReceivedRequest").field("bytes", &self.payload.len()).finish()
+        f.debug_struct("ReceivedRequest")
+            .field("bytes", &self.payload.len())
+            .finish_non_exhaustive()
     }
 }
 

@@ -58,7 +58,7 @@ impl RequestArgs {
         let group = shell.open().await?.group;
         let request = group.request(&key, payload);
         let reply = request.deadline(self.deadline).idempotent(self.idempotent).await;
-        let reply = reply.map_err(failure)?;
+        let reply = reply.map_err(|error| failure(&error))?;
         if format == Format::Json {
             return answer_json(&document(group.name().as_str(), &key, &reply));
         }
@@ -79,7 +79,8 @@ fn document<'a>(group: &'a str, key: &'a Key, reply: &'a Reply) -> Document<'a> 
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    let digit = |value: u8| char::from_digit(value.into(), 16).expect("it is below 16");
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
 
 fn read_input() -> Result<Vec<u8>, Failure> {
@@ -88,13 +89,13 @@ fn read_input() -> Result<Vec<u8>, Failure> {
     Ok(payload)
 }
 
-fn failure(error: RequestError) -> Failure {
-    let exit = match &error {
+fn failure(error: &RequestError) -> Failure {
+    let exit = match error {
         RequestError::NoOwner { .. } => Exit::NotFound,
         RequestError::TooLarge { .. } => Exit::Usage,
         _ => Exit::Failed,
     };
-    Failure::new(exit, crate::output::chain(&error))
+    Failure::new(exit, crate::output::chain(error))
 }
 
 #[cfg(test)]

@@ -113,8 +113,8 @@ impl NatsStore {
         let connection = &requester.connection;
         let subject = self.request_subject(&key.wire());
         let since = connection.denial_count();
-        let subscribed = connection.client.subscribe(subject.clone()).await;
-        let subscriber = subscribed
+        let opened = connection.client.subscribe(subject.clone()).await;
+        let subscriber = opened
             .map_err(|error| StoreError::Unreachable { what: format!("{subject}: {error}") })?;
         // The server answers in order, so its answer to this shows that it has the subscription.
         let nobody = self.request_subject(NO_KEY);
@@ -283,12 +283,12 @@ impl Responder for NatsResponder {
                 headers.insert(TOKEN, token.to_string());
             }
             let published = client.publish_with_headers(reply, headers, answer.payload).await;
-            published.map_err(|error| match error.kind() {
-                PublishErrorKind::MaxPayloadExceeded => too_large(&client, len, HEADERS),
-                _ => {
-                    let what = error.to_string();
-                    SendError::NotSent { source: StoreError::Unreachable { what } }
+            published.map_err(|error| {
+                if error.kind() == PublishErrorKind::MaxPayloadExceeded {
+                    return too_large(&client, len, HEADERS);
                 }
+                let what = error.to_string();
+                SendError::NotSent { source: StoreError::Unreachable { what } }
             })
         })
     }
