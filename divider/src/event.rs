@@ -78,9 +78,11 @@ impl Reason {
 
 /// A reason as a number from 1 on, for an atomic.
 impl Reason {
-    const ALL: [Self; 8] = [
+    /// Each reason that [`number`](Self::number) has.
+    const ALL: [Self; 9] = [
         Self::Rebalance,
         Self::Drain,
+        Self::Move,
         Self::Leave,
         Self::Retracted,
         Self::Fenced,
@@ -90,7 +92,17 @@ impl Reason {
     ];
 
     pub(crate) const fn number(self) -> u8 {
-        self as u8 + 1
+        match self {
+            Self::Rebalance => 1,
+            Self::Drain => 2,
+            Self::Move => 3,
+            Self::Leave => 4,
+            Self::Retracted => 5,
+            Self::Fenced => 6,
+            Self::ClaimLost => 7,
+            Self::Cancelled => 8,
+            Self::Replaced => 9,
+        }
     }
 
     pub(crate) fn of_number(number: u8) -> Option<Self> {
@@ -138,6 +150,7 @@ mod tests {
             assert_eq!(Reason::of_number(reason.number()), Some(reason));
         }
         assert_eq!(Reason::of_number(0), None);
-        assert_eq!(Reason::of_number(9), None);
+        let next = u8::try_from(Reason::ALL.len()).expect("few") + 1;
+        assert_eq!(Reason::of_number(next), None);
     }
 }
