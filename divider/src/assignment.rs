@@ -8,10 +8,12 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use crate::checkpoint::Registers;
-use crate::engine::SessionLease;
+use crate::engine::{Services, SessionLease};
+use crate::event::Reason;
 use crate::id::{Session, Token};
 use crate::key::Key;
-use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use crate::requests::{Gate, Requests, ServeError};
+use crate::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
 use divider_core::time::Time;
 
 /// A key that this node owns, from [`Event::Start`](crate::Event::Start) until its stop is
@@ -33,10 +35,16 @@ struct AssignmentState {
     lease: Arc<SessionLease>,
     /// When it ends by itself, if that is before the lease does.
     until: AtomicU64,
+    /// How often the handler of `run` was called for it, this call included.
+    attempt: AtomicU32,
+    /// The number of the [`Reason`] why it has to stop; 0: it does not have to.
+    reason: AtomicU8,
     stopping: AtomicBool,
     over: AtomicBool,
     // Made when somebody asks for it: of ten thousand keys that start at once, few ask at once.
     cancel: OnceLock<CancellationToken>,
+    // Made when somebody asks for its requests.
+    gate: OnceLock<Arc<Gate>>,
 }
 
 impl Assignment {
@@ -45,10 +53,13 @@ impl Assignment {
             key,
             token,
             lease,
-            until: AtomicU64::new(u64::MAX),
+            until: AtomicU64::new(NEVER),
+            attempt: AtomicU32::new(1),
+            reason: AtomicU8::new(0),
             stopping: AtomicBool::new(false),
             over: AtomicBool::new(false),
             cancel: OnceLock::new(),
+            gate: OnceLock::new(),
         }))
     }
 
@@ -112,7 +123,75 @@ impl Assignment {
 
     /// The checkpoints of the node's assignments.
     pub(crate) fn registers(&self) -> &Registers {
-        self.0.lease.registers()
+        self.0.lease.services().registers()
+    }
+
+    /// Why it has to stop: the reason of the newest [`Event::Stop`](crate::Event::Stop) or
+    /// [`Event::Lost`](crate::Event::Lost) of this assignment, as in
+    /// [`Handoff::reason`](crate::Handoff::reason). It is known before [`cancelled`](Self::cancelled)
+    /// returns.
+    ///
+    /// `None`: it does not have to stop, or the application gave it up by itself, with
+    /// [`release`](crate::Divider::release) or [`complete`](crate::Divider::complete).
+    pub fn reason(&self) -> Option<Reason> {
+        Reason::of_number(self.0.reason.load(Ordering::Acquire))
+    }
+
+    /// How long the work may still take to end, where there is a limit; zero when that time is over.
+    ///
+    /// After a loss, the limit is the moment at which the key may run on another node: the end of the
+    /// lease. After a stop, it is the end of [`Builder::stop_timeout`](crate::Builder::stop_timeout),
+    /// where that is set. At this moment [`run`](crate::run()) drops the handler.
+    ///
+    /// `None`: there is no limit, since it does not have to stop, or may take as long as it needs.
+    pub fn deadline(&self) -> Option<Duration> {
+        let until = self.0.until.load(Ordering::Acquire);
+        (until != NEVER).then(|| Time(until).since(self.0.lease.clock().time()))
+    }
+
+    /// Which call of its handler by [`run`](crate::run()) this is: 1 for the first, 2 for the first
+    /// call after a failure, and so on. All clones show the newest call. It starts with 1 again for
+    /// each assignment: a key that comes back to this node is a new one.
+    ///
+    /// An application that handles events by itself always finds 1.
+    pub fn attempt(&self) -> u32 {
+        self.0.attempt.load(Ordering::Relaxed)
+    }
+
+    /// Listens for the requests of the key, which callers send with
+    /// [`Group::request`](crate::Group::request). It returns when requests that are sent from then on
+    /// arrive. [`requests`](crate::requests) has an example and says what holds.
+    ///
+    /// # Errors
+    /// [`ServeError`]: the key has to stop, its requests are served already, the store refused, or the
+    /// store carries no requests. A worker needs the rights to subscribe and to publish to
+    /// `divider.<group>.to.>`, and to answer what it receives (`allow_responses`).
+    ///
+    /// # Cancel safety
+    /// Cancel safe: dropped before it returns, nothing is listened for.
+    pub async fn requests(&self) -> Result<Requests, ServeError> {
+        Requests::open(self).await
+    }
+
+    /// Waits until nobody listens for its requests, and each that was accepted is answered.
+    pub(crate) async fn requests_settled(&self) {
+        if let Some(gate) = self.0.gate.get() {
+            gate.settled().await;
+        }
+    }
+
+    pub(crate) fn gate(&self) -> &Arc<Gate> {
+        self.0.gate.get_or_init(Arc::default)
+    }
+
+    pub(crate) fn services(&self) -> &Services {
+        self.0.lease.services()
+    }
+
+    /// The handler is called once more.
+    pub(crate) fn count_attempt(&self) {
+        let next = |attempt: u32| Some(attempt.saturating_add(1));
+        let _ = self.0.attempt.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next);
     }
 
     /// When it ends if nothing more is heard.
@@ -125,15 +204,20 @@ impl Assignment {
         self.0.lease.start_until()
     }
 
-    /// The application has to stop. [`fire`](Self::fire) wakes those who wait for it.
-    pub(crate) fn mark_stopping(&self) {
+    /// The application has to stop for this reason. [`fire`](Self::fire) wakes those who wait for it.
+    pub(crate) fn stop(&self, reason: Reason) {
+        self.0.reason.store(reason.number(), Ordering::Release);
+        self.mark_stopping();
+    }
+
+    fn mark_stopping(&self) {
         self.0.stopping.store(true, Ordering::Release);
     }
 
-    /// It ends at that moment, whatever becomes of the lease.
-    pub(crate) fn lose(&self, until: Time) {
+    /// It has to stop for this reason, and ends at that moment, whatever becomes of the lease.
+    pub(crate) fn stop_until(&self, reason: Reason, until: Time) {
         self.0.until.fetch_min(until.0, Ordering::AcqRel);
-        self.mark_stopping();
+        self.stop(reason);
     }
 
     /// The application has stopped.
@@ -154,6 +238,9 @@ impl Assignment {
         self.0.cancel.get_or_init(|| FIRED.clone()).cancel();
     }
 }
+
+/// No end of its own.
+const NEVER: u64 = u64::MAX;
 
 /// One for all that nobody asked about before they were over.
 static FIRED: LazyLock<CancellationToken> = LazyLock::new(|| {

@@ -7,10 +7,9 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 
-use crate::checkpoint::Registers;
 use crate::divider::Divider;
 use crate::engine::clock::Clock;
-use crate::engine::{self, Launch, Shared};
+use crate::engine::{self, Launch, Services, Shared};
 use crate::error::{Ended, StartError};
 use crate::events::Events;
 use crate::host;
@@ -282,8 +281,9 @@ impl Builder {
             return Err(StartError::PausedClock);
         }
 
-        let registers = Arc::new(Registers::new(Arc::clone(&store), checkpoint_retention));
-        let shared = Shared::new(registers, config.node.clone(), config.affinity, clock);
+        let group = store.group().clone();
+        let (node, services) = (config.node.clone(), Services::new(&store, checkpoint_retention));
+        let shared = Shared::with_services(group, node, config.affinity, clock, services);
         let shared = Arc::new(shared);
         let (commands, requests) = mpsc::channel(engine::QUEUE);
         let (answer, started) = oneshot::channel();

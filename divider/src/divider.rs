@@ -11,6 +11,7 @@ use crate::builder::Builder;
 use crate::engine::clock::Clock;
 use crate::engine::{Request, Shared};
 use crate::error::{Ended, KeyError};
+use crate::health::{Health, HealthWatch};
 use crate::id::{GroupName, NodeId, Session, Token};
 use crate::key::Key;
 use crate::store::Store;
@@ -112,6 +113,21 @@ impl Divider {
     /// ```
     pub fn is_ready(&self) -> bool {
         self.shared.is_ready()
+    }
+
+    /// The health of the node at this moment: whether it lives, whether it is ready, and why not.
+    ///
+    /// It waits for nothing and asks nobody. [`Health::ready`] agrees with
+    /// [`is_ready`](Self::is_ready), and [`Health::lease_remaining`] with
+    /// [`lease_remaining`](Self::lease_remaining). [`health`](crate::health) says which probe should
+    /// use what.
+    pub fn health(&self) -> Health {
+        Health::of(&self.shared)
+    }
+
+    /// The health of the node as it is now, and each change of it.
+    pub fn watch_health(&self) -> HealthWatch {
+        HealthWatch::new(Arc::clone(&self.shared))
     }
 
     /// How long the node keeps its keys if the store does not answer any more; zero if the node has

@@ -77,6 +77,41 @@ impl Reason {
     }
 }
 
+/// A reason as a number from 1 on, for an atomic.
+impl Reason {
+    /// Each reason that [`number`](Self::number) has.
+    const ALL: [Self; 9] = [
+        Self::Rebalance,
+        Self::Drain,
+        Self::Move,
+        Self::Leave,
+        Self::Retracted,
+        Self::Fenced,
+        Self::ClaimLost,
+        Self::Cancelled,
+        Self::Replaced,
+    ];
+
+    pub(crate) const fn number(self) -> u8 {
+        match self {
+            Self::Rebalance => 1,
+            Self::Drain => 2,
+            Self::Move => 3,
+            Self::Leave => 4,
+            Self::Retracted => 5,
+            Self::Fenced => 6,
+            Self::ClaimLost => 7,
+            Self::Cancelled => 8,
+            Self::Replaced => 9,
+        }
+    }
+
+    pub(crate) fn of_number(number: u8) -> Option<Self> {
+        let at = usize::from(number).checked_sub(1)?;
+        Self::ALL.get(at).copied()
+    }
+}
+
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.as_str())
@@ -103,5 +138,20 @@ impl From<LostReason> for Reason {
             LostReason::Cancelled => Self::Cancelled,
             LostReason::Replaced => Self::Replaced,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reason_is_found_again_by_its_number() {
+        for reason in Reason::ALL {
+            assert_eq!(Reason::of_number(reason.number()), Some(reason));
+        }
+        assert_eq!(Reason::of_number(0), None);
+        let next = u8::try_from(Reason::ALL.len()).expect("few") + 1;
+        assert_eq!(Reason::of_number(next), None);
     }
 }

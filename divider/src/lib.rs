@@ -53,8 +53,9 @@
 //! | one task for each key | [`run`]: starts, cancels, waits for and restarts an async handler, which returns a [`Finish`] |
 //! | giving up a key | [`Divider::release`] (another node continues), [`Divider::complete`] (the work is done) |
 //! | the node's weight | [`Divider::set_affinity`], [`Divider::alter_affinity`] |
-//! | readiness probes | [`Divider::is_ready`], [`Divider::lease_remaining`] |
+//! | health checks and probes | [`Divider::health`], [`Divider::watch_health`], [`Divider::is_ready`], [`Divider::lease_remaining`] ([`health`]) |
 //! | shutting down | [`Divider::flush_and_cancel`], or its two steps [`flush`](Divider::flush) and [`cancel`](Divider::cancel) |
+//! | asking the owner of a key | [`Group::request`], [`Assignment::requests`] ([`requests`]) |
 //! | making keys exist | [`Group::announce`], [`Group::announce_for`], [`Group::announcer`] for streams of keys, [`Group::reconcile`] to make the set of all keys equal to a list |
 //! | operating | [`Group::drain`], [`Group::cordon`], [`Group::resume`], [`Group::set_affinity`]; [`Group::rebalance`] moves running keys until each node has its share, [`Group::freeze`] prevents such moves; previews of a drain and a rebalance |
 //! | reading the state | [`Group::watch`] and [`Group::snapshot`]: nodes, keys, problems ([`snapshot`]) |
@@ -170,11 +171,13 @@ mod event;
 mod events;
 pub mod group;
 mod handoff;
+pub mod health;
 mod host;
 pub mod messages;
 mod numbered;
 pub mod operations;
 mod report;
+pub mod requests;
 mod run;
 pub mod snapshot;
 pub mod store;
@@ -195,6 +198,7 @@ pub use event::{Event, Reason};
 pub use events::{Events, Starts, Stops};
 pub use group::Group;
 pub use handoff::Handoff;
+pub use health::Health;
 pub use run::{BoxError, Finish, Run, run};
 pub use store::MemoryStore;
 #[cfg(feature = "nats")]

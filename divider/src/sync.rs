@@ -2,7 +2,7 @@
 //! which tries the orders in which threads can run.
 
 #[cfg(not(all(test, shuttle)))]
-pub(crate) use std::sync::{Mutex, atomic};
+pub(crate) use std::sync::{Mutex, MutexGuard, atomic};
 
 #[cfg(all(test, shuttle))]
-pub(crate) use shuttle::sync::{Mutex, atomic};
+pub(crate) use shuttle::sync::{Mutex, MutexGuard, atomic};

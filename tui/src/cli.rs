@@ -40,6 +40,8 @@ pub(crate) enum Command {
     Announce(command::announce::AnnounceArgs),
     Retract(command::announce::RetractArgs),
     Reconcile(command::reconcile::ReconcileArgs),
+    Request(command::request::RequestArgs),
+    Exec(command::exec::ExecArgs),
     Cordon(command::cordon::CordonArgs),
     #[command(visible_alias = "uncordon")]
     Resume(command::resume::ResumeArgs),
@@ -62,6 +64,11 @@ pub(crate) enum Command {
 }
 
 impl Command {
+    /// Whether it ends well by itself after Ctrl-C, and is waited for.
+    pub(crate) fn handles_interrupt(&self) -> bool {
+        matches!(self, Self::Exec(_))
+    }
+
     pub(crate) async fn run(self, shell: &Shell) -> Outcome {
         match self {
             Self::Top(args) => args.run(shell).await,
@@ -78,6 +85,8 @@ impl Command {
             Self::Announce(args) => args.run(shell).await,
             Self::Retract(args) => args.run(shell).await,
             Self::Reconcile(args) => args.run(shell).await,
+            Self::Request(args) => args.run(shell).await,
+            Self::Exec(args) => args.run(shell).await,
             Self::Cordon(args) => args.run(shell).await,
             Self::Resume(args) => args.run(shell).await,
             Self::Drain(args) => args.run(shell).await,

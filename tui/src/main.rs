@@ -37,6 +37,7 @@ use crate::output::Output;
 use crate::shell::Shell;
 
 fn main() -> ExitCode {
+    command::exec::become_child();
     complete::answer_shell();
     let args = verbs::rewritten(std::env::args_os().collect());
     let cli = match Cli::try_parse_from(args) {
@@ -56,6 +57,9 @@ async fn run(cli: Cli) -> ExitCode {
     let Some(command) = cli.command else {
         return end(output::answer(command::START_HERE).map_err(Failure::from), as_json);
     };
+    if command.handles_interrupt() {
+        return end(command.run(&shell).await, as_json);
+    }
     // A command that has something to say about Ctrl-C says it first.
     let outcome = tokio::select! {
         biased;

@@ -11,6 +11,7 @@
 mod answers;
 mod collect;
 mod command;
+mod condition;
 mod follow;
 #[cfg(test)]
 mod inspect;
@@ -29,6 +30,7 @@ mod trust;
 mod vectors;
 
 use self::collect::{CollectHandler, Collector};
+pub use self::condition::{Condition, Phase};
 use self::io::Io;
 use self::keys::{KeyHandler, Keys};
 use self::member::{MemberHandler, OwnMember};

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::error::CheckpointError;
 use super::register::Register;
 use crate::assignment::Assignment;
-use crate::id::{GroupName, Token};
+use crate::id::Token;
 use crate::key::Key;
 use crate::report::chain;
 use crate::store::{MessageStreams, Store, StoreError};
@@ -31,11 +31,6 @@ struct Tables {
 impl Registers {
     pub(crate) fn new(store: Arc<dyn Store>, retention: Duration) -> Self {
         Self { store, retention, tables: Mutex::default() }
-    }
-
-    /// The group.
-    pub(crate) fn group(&self) -> &GroupName {
-        self.store.group()
     }
 
     /// The register of an assignment, opened: what was saved is read and sealed.

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{CheckpointError, Registers};
+use super::CheckpointError;
 use crate::assignment::Assignment;
-use crate::engine::SessionLease;
 use crate::engine::clock::Clock;
+use crate::engine::{Services, SessionLease};
 use crate::id::{GroupName, Revision, Session, Token};
 use crate::key::Key;
 use crate::store::{
@@ -19,17 +19,17 @@ const RETENTION: Duration = Duration::from_mins(1);
 
 /// A node, or what is left of one.
 pub(super) struct Owner {
-    registers: Arc<Registers>,
+    services: Arc<Services>,
     lease: Arc<SessionLease>,
 }
 
 impl Owner {
     pub(super) fn new(store: Arc<dyn Store>) -> Self {
-        let registers = Arc::new(Registers::new(store, RETENTION));
+        let services = Arc::new(Services::new(&store, RETENTION));
         let session = Session::from_bits(1);
-        let lease = SessionLease::new(session, Clock::Machine, Arc::clone(&registers));
+        let lease = SessionLease::new(session, Clock::Machine, Arc::clone(&services));
         lease.set(Time(u64::MAX), Time(u64::MAX));
-        Self { registers, lease: Arc::new(lease) }
+        Self { services, lease: Arc::new(lease) }
     }
 
     pub(super) fn assignment(&self, token: u64) -> Assignment {
@@ -186,8 +186,8 @@ async fn the_record_of_a_completed_key_is_deleted_and_its_owner_is_over() {
     let mine = node.assignment(1);
     let mut state = mine.checkpoint_bytes().await.expect("opened");
     state.save("v").await.expect("saved");
-    let register = node.registers.take(&key(), Token(1)).expect("it was opened");
-    node.registers.delete(&register).await;
+    let register = node.services.registers().take(&key(), Token(1)).expect("it was opened");
+    node.services.registers().delete(&register).await;
     assert_eq!(record(&store).await, Some((1, None)));
     assert!(matches!(state.save("w").await, Err(CheckpointError::Over { .. })));
     let next = owner(&store).assignment(2).checkpoint_bytes().await.expect("opened");
@@ -201,8 +201,8 @@ async fn an_older_owner_deletes_nothing() {
     let mut state = node.assignment(1).checkpoint_bytes().await.expect("opened");
     state.save("v").await.expect("saved");
     owner(&store).assignment(2).checkpoint_bytes().await.expect("opened");
-    let register = node.registers.take(&key(), Token(1)).expect("it was opened");
-    node.registers.delete(&register).await;
+    let register = node.services.registers().take(&key(), Token(1)).expect("it was opened");
+    node.services.registers().delete(&register).await;
     assert_eq!(record(&store).await, Some((2, Some("v".into()))));
 }
 
@@ -213,8 +213,8 @@ async fn the_record_of_a_retracted_key_expires_unless_it_gets_a_new_owner() {
         let node = owner(&store);
         let mut state = node.assignment(1).checkpoint_bytes().await.expect("opened");
         state.save("v").await.expect("saved");
-        node.registers.retract(&key(), Token(1));
-        node.registers.expire_retracted();
+        node.services.registers().retract(&key(), Token(1));
+        node.services.registers().expire_retracted();
         tokio::time::sleep(RETENTION / 2).await;
         assert_eq!(record(&store).await, Some((1, Some("v".into()))));
         if is_announced_again {

@@ -50,6 +50,7 @@ impl<C: Core> Driver<C> {
         starting: Starting,
         lease: Duration,
     ) -> Self {
+        shared.vitals.begin(lease);
         Self {
             core,
             telling: Telling::new(Arc::clone(&shared)),
@@ -96,6 +97,7 @@ impl<C: Core> Driver<C> {
     /// Timers, requests and actions, until the core has nothing more to do now.
     fn drive_core(&mut self) -> Option<End> {
         let now = self.shared.clock().now();
+        self.shared.vitals.run(now.at);
         if self.core.poll_timeout().is_some_and(|due| due <= now.at) {
             self.core.handle_timeout(now);
         }
@@ -112,6 +114,7 @@ impl<C: Core> Driver<C> {
             let confirmed = self.shared.queue(Queue::take_confirmed);
             if confirmed.is_empty() && self.withdrawn.is_empty() {
                 self.drive_numbers(now.at);
+                self.shared.vitals.tell(self.core.condition(), || self.core.requested());
                 return None;
             }
             self.shared.registers().expire_retracted();

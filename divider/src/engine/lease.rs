@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::clock::Clock;
-use crate::checkpoint::Registers;
+use super::services::Services;
 use crate::id::Session;
 use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use divider_core::time::Time;
@@ -13,8 +13,7 @@ use divider_core::time::Time;
 pub(crate) struct SessionLease {
     session: Session,
     clock: Clock,
-    /// What its assignments have saved.
-    registers: Arc<Registers>,
+    services: Arc<Services>,
     /// The others know the session as a member's, and it was not given up.
     member: AtomicBool,
     until: AtomicU64,
@@ -23,11 +22,11 @@ pub(crate) struct SessionLease {
 
 impl SessionLease {
     /// A session that holds nothing yet.
-    pub(crate) fn new(session: Session, clock: Clock, registers: Arc<Registers>) -> Self {
+    pub(crate) fn new(session: Session, clock: Clock, services: Arc<Services>) -> Self {
         Self {
             session,
             clock,
-            registers,
+            services,
             member: AtomicBool::new(false),
             until: AtomicU64::new(0),
             start_until: AtomicU64::new(0),
@@ -39,9 +38,9 @@ impl SessionLease {
         &self.clock
     }
 
-    /// The checkpoints of the node's assignments.
-    pub(crate) fn registers(&self) -> &Arc<Registers> {
-        &self.registers
+    /// What assignments under the lease can reach.
+    pub(crate) fn services(&self) -> &Arc<Services> {
+        &self.services
     }
 
     /// The session.

@@ -21,6 +21,7 @@ mod reminder;
 mod reporter;
 mod requests;
 mod runs;
+mod services;
 mod shared;
 mod starting;
 mod telling;
@@ -31,6 +32,7 @@ mod thread;
 mod threads;
 mod unacked;
 mod unwanted;
+mod vitals;
 mod watches;
 mod window;
 mod writes;
@@ -38,12 +40,15 @@ mod writes;
 pub(crate) use lease::SessionLease;
 pub(crate) use queue::{Taken, TakenEvent};
 pub(crate) use requests::{QUEUE, Request};
+pub(crate) use services::Services;
 pub(crate) use shared::Shared;
 pub(crate) use thread::{Launch, launch};
+pub(crate) use vitals::Facts;
 
 use divider_core::edge::{Action, Input};
-use divider_core::node::{Fullest, Node, Numbers};
+use divider_core::node::{Condition, Fullest, Node, Numbers};
 use divider_core::time::{Now, Time};
+use divider_core::wire::ControlRecord;
 
 /// What the engine drives: the verbs of the core's edge.
 pub(crate) trait Core {
@@ -59,6 +64,10 @@ pub(crate) trait Core {
     fn numbers(&self) -> Numbers;
     /// The node with the most keys for its share, as the first member sees it.
     fn fullest(&self) -> Option<Fullest>;
+    /// What there is to be said about the node's health.
+    fn condition(&self) -> Condition;
+    /// What operators request of the node.
+    fn requested(&self) -> Option<&ControlRecord>;
 }
 
 impl Core for Node {
@@ -79,5 +88,11 @@ impl Core for Node {
     }
     fn fullest(&self) -> Option<Fullest> {
         self.fullest()
+    }
+    fn condition(&self) -> Condition {
+        self.condition()
+    }
+    fn requested(&self) -> Option<&ControlRecord> {
+        self.requested()
     }
 }

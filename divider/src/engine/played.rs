@@ -5,17 +5,16 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
-use super::Shared;
 use super::clock::Clock;
 use super::requests::{QUEUE, Request};
-use crate::checkpoint::Registers;
+use super::{Services, Shared};
 use crate::divider::Divider;
 use crate::error::Ended;
 use crate::event::Reason;
 use crate::events::Events;
 use crate::id::{GroupName, NodeId, Session, Token};
 use crate::key::Key;
-use crate::store::MemoryStore;
+use crate::store::Store;
 use divider_core::edge::{Command, Reply};
 
 /// The engine's side of one node.
@@ -24,13 +23,25 @@ pub(crate) struct Played {
     requests: mpsc::Receiver<Request>,
 }
 
+fn group() -> GroupName {
+    GroupName::new("g").expect("legal")
+}
+
 impl Played {
     /// A node with a session and an hour of lease.
     pub(crate) fn new() -> (Self, Divider, Events) {
-        let store = MemoryStore::new(GroupName::new("g").expect("legal"));
-        let registers = Arc::new(Registers::new(Arc::new(store), HOUR));
+        Self::with_services(Services::unused(&group()))
+    }
+
+    /// The same on a store, for what assignments do with it.
+    pub(crate) fn on(store: &Arc<dyn Store>) -> (Self, Divider, Events) {
+        Self::with_services(Services::new(store, HOUR))
+    }
+
+    fn with_services(services: Services) -> (Self, Divider, Events) {
         let node = NodeId::new("n").expect("legal");
-        let shared = Arc::new(Shared::new(registers, node, 100, Clock::of_caller()));
+        let shared = Shared::with_services(group(), node, 100, Clock::of_caller(), services);
+        let shared = Arc::new(shared);
         let (commands, requests) = mpsc::channel(QUEUE);
         let divider = Divider::new(Arc::clone(&shared), commands);
         let events = Events::new(Arc::clone(&shared));

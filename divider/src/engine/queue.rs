@@ -11,9 +11,9 @@ use super::clock::Clock;
 use super::effects::Effects;
 use super::lease::SessionLease;
 use super::runs::{Ending, Phase, RunEntry, Runs};
+use super::services::Services;
 use super::unacked::{Backlog, Unacked};
 use crate::assignment::Assignment;
-use crate::checkpoint::Registers;
 use crate::event::Reason;
 use crate::id::{Session, Token};
 use crate::key::Key;
@@ -63,7 +63,7 @@ pub(super) enum Look<T> {
 }
 
 impl Queue {
-    pub(super) fn new(clock: Clock, registers: Arc<Registers>) -> Self {
+    pub(super) fn new(clock: Clock, services: Arc<Services>) -> Self {
         Self {
             runs: Runs::default(),
             starts: BTreeMap::new(),
@@ -71,7 +71,7 @@ impl Queue {
             next: 0,
             confirmed: Vec::new(),
             unacked: Unacked::default(),
-            lease: Arc::new(SessionLease::new(Session::from_bits(0), clock, registers)),
+            lease: Arc::new(SessionLease::new(Session::from_bits(0), clock, services)),
             start_waker: None,
             end_waker: None,
             closed: false,
@@ -88,8 +88,8 @@ impl Queue {
 
     /// A session begins. Starts of the one before are withdrawn.
     pub(super) fn begin(&mut self, session: Session) {
-        let (clock, registers) = (self.lease.clock().clone(), Arc::clone(self.lease.registers()));
-        self.lease = Arc::new(SessionLease::new(session, clock, registers));
+        let (clock, services) = (self.lease.clock().clone(), Arc::clone(self.lease.services()));
+        self.lease = Arc::new(SessionLease::new(session, clock, services));
         self.withdraw_starts();
     }
 
@@ -123,8 +123,8 @@ impl Queue {
         if let Some(run) = self.run_to_end(&key, token) {
             match deadline {
                 // Then it is handed over, confirmed or not.
-                Some(deadline) => run.lose(deadline),
-                None => run.mark_stopping(),
+                Some(deadline) => run.stop_until(reason, deadline),
+                None => run.stop(reason),
             }
             self.end(key, reason, deadline);
         }
@@ -133,7 +133,7 @@ impl Queue {
     /// Tells the application that the key is lost at that moment, unless it was never told to start.
     pub(super) fn lose(&mut self, key: Key, token: Token, reason: Reason, until: Time) {
         if let Some(run) = self.run_to_end(&key, token) {
-            run.lose(until);
+            run.stop_until(reason, until);
             self.end(key, reason, Some(until));
         }
     }

@@ -9,6 +9,8 @@ use tokio::sync::{Notify, watch};
 use super::clock::Clock;
 use super::metrics::Metrics;
 use super::queue::{Look, Queue, Taken, TakenEvent};
+use super::services::Services;
+use super::vitals::Vitals;
 use crate::assignment::Assignment;
 use crate::checkpoint::Registers;
 use crate::error::Ended;
@@ -26,7 +28,6 @@ pub(crate) struct Shared {
     group: GroupName,
     clock: Clock,
     queue: Mutex<Queue>,
-    registers: Arc<Registers>,
     /// Wakes the engine: something was confirmed, or the node is to be cancelled.
     pub(super) wake: Notify,
     cancel: AtomicBool,
@@ -35,23 +36,32 @@ pub(crate) struct Shared {
     affinity: AtomicU32,
     warned_of_drop: AtomicBool,
     ended: watch::Sender<Option<Ended>>,
+    pub(crate) vitals: Vitals,
+    services: Arc<Services>,
     pub(super) metrics: Metrics,
 }
 
 impl Shared {
-    pub(crate) fn new(
-        registers: Arc<Registers>,
+    /// With services that no test uses.
+    #[cfg(test)]
+    pub(crate) fn new(group: GroupName, node: NodeId, affinity: u32, clock: Clock) -> Self {
+        let services = Services::unused(&group);
+        Self::with_services(group, node, affinity, clock, services)
+    }
+
+    pub(crate) fn with_services(
+        group: GroupName,
         node: NodeId,
         affinity: u32,
         clock: Clock,
+        services: Services,
     ) -> Self {
-        let group = registers.group().clone();
+        let services = Arc::new(services);
         Self {
             metrics: Metrics::new(&group, &node),
             node,
             group,
-            queue: Mutex::new(Queue::new(clock.clone(), Arc::clone(&registers))),
-            registers,
+            queue: Mutex::new(Queue::new(clock.clone(), Arc::clone(&services))),
             clock,
             wake: Notify::new(),
             cancel: AtomicBool::new(false),
@@ -59,6 +69,8 @@ impl Shared {
             affinity: AtomicU32::new(affinity),
             warned_of_drop: AtomicBool::new(false),
             ended: watch::Sender::new(None),
+            vitals: Vitals::new(),
+            services,
         }
     }
 
@@ -72,7 +84,7 @@ impl Shared {
 
     /// The checkpoints of the node's assignments.
     pub(crate) fn registers(&self) -> &Registers {
-        &self.registers
+        self.services.registers()
     }
 
     /// The clock that the node goes by.
@@ -134,9 +146,9 @@ impl Shared {
         let confirmed = self.queue(|queue| queue.confirm(key, token));
         if let Some(reason) = confirmed {
             if reason == Reason::Retracted {
-                self.registers.retract(key, token);
+                self.services.registers().retract(key, token);
             } else {
-                self.registers.take(key, token);
+                self.services.registers().take(key, token);
             }
             if !reason.is_loss() {
                 self.metrics.stopped.increment(1);
@@ -185,8 +197,9 @@ impl Shared {
 
     /// Whether the node may work: a member with a lease that is not about to end, and not leaving.
     pub(crate) fn is_ready(&self) -> bool {
-        let leaves = self.leaving.load(Ordering::Acquire) || self.is_cancel_requested();
-        !leaves && self.ended.borrow().is_none() && self.queue(|queue| queue.lease().is_good())
+        !self.is_leaving()
+            && self.ended.borrow().is_none()
+            && self.queue(|queue| queue.lease().is_good())
     }
 
     /// How long the keys stay this node's if nothing is heard of the store any more.
@@ -197,14 +210,26 @@ impl Shared {
         self.queue(|queue| queue.lease().until()).since(self.clock.time())
     }
 
+    /// Whether the application asked the node to leave or to end.
+    pub(crate) fn is_leaving(&self) -> bool {
+        self.leaving.load(Ordering::Acquire) || self.is_cancel_requested()
+    }
+
+    /// What assignments can reach beyond their lease.
+    pub(crate) fn services(&self) -> &Services {
+        &self.services
+    }
+
     /// The node is asked to hand over everything.
     pub(crate) fn set_leaving(&self) {
         self.leaving.store(true, Ordering::Release);
+        self.vitals.leave();
     }
 
     /// Wants the node to end; the engine does it.
     pub(crate) fn request_cancel(&self) {
         self.cancel.store(true, Ordering::Release);
+        self.vitals.leave();
         self.wake.notify_one();
     }
 

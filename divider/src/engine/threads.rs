@@ -16,11 +16,9 @@ use shuttle::thread;
 use super::clock::Clock;
 use super::queue::Queue;
 use super::shared::Shared;
-use crate::checkpoint::Registers;
 use crate::event::Reason;
 use crate::id::{GroupName, NodeId, Session, Token};
 use crate::key::Key;
-use crate::store::MemoryStore;
 use divider_core::time::Time;
 
 /// How many orders are tried where there are too many for all.
@@ -29,8 +27,7 @@ const ORDERS: usize = 20_000;
 fn shared() -> Arc<Shared> {
     let group = GroupName::new("g").expect("a legal name");
     let node = NodeId::new("n").expect("a legal id");
-    let registers = Registers::new(Arc::new(MemoryStore::new(group)), Duration::from_secs(1));
-    Arc::new(Shared::new(Arc::new(registers), node, 1, Clock::Machine))
+    Arc::new(Shared::new(group, node, 1, Clock::Machine))
 }
 
 fn key() -> Key {

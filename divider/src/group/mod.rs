@@ -62,6 +62,10 @@ impl Group {
         Self { store: Arc::new(store) }
     }
 
+    pub(crate) fn store(&self) -> &Arc<dyn Store> {
+        &self.store
+    }
+
     /// The group's name.
     pub fn name(&self) -> &GroupName {
         self.store.group()

@@ -1,5 +1,8 @@
 //! Runs an async handler in one task for each key.
 
+#[cfg(test)]
+mod attempt_tests;
+mod releases;
 mod supervisor;
 #[cfg(test)]
 mod tests;
@@ -59,9 +62,10 @@ impl From<Infallible> for Finish {
 ///
 /// Each start spawns one task on the current Tokio runtime, which calls the handler. After a stop
 /// or a loss, the assignment's [`cancelled`](Assignment::cancelled) completes, and the handler must
-/// return. `run` confirms the stop only when the handler has ended, so the next node never starts
-/// too early. After a cancellation, only the return value [`Finish::Done`] has an effect: if the
-/// node still owns the key, the key ends and does not move.
+/// return. `run` confirms the stop only when the handler has ended and every
+/// [request](crate::requests) that it accepted is answered or dropped, so the next node never
+/// starts too early. After a cancellation, only the return value [`Finish::Done`] has an effect: if
+/// the node still owns the key, the key ends and does not move.
 ///
 /// After a loss, or with a [`stop_timeout`](crate::Builder::stop_timeout), a handler has a limited
 /// time to end ([`Handoff::remaining`](crate::Handoff::remaining)). When this time has passed, the
@@ -76,6 +80,8 @@ impl From<Infallible> for Finish {
 /// panic is caught and also means [`Finish::Retry`]. The pauses between attempts double from 100 ms
 /// to 30 s ([`backoff`](Run::backoff)). Each pause is shortened at random by up to a half. After an
 /// attempt that lasted longer than the longest pause, the pauses start with the shortest one again.
+/// With [`max_attempts`](Run::max_attempts), the key is released after that many failures in a row.
+/// [`Assignment::attempt`] counts the calls.
 ///
 /// Await the returned [`Run`]. It completes when the node and every handler have ended. With
 /// [`with_graceful_shutdown`](Run::with_graceful_shutdown), it completes with `Ok` if all keys were
@@ -152,6 +158,7 @@ where
         shutdown: pending(),
         settings: Settings {
             pauses: Pauses { first: Duration::from_millis(100), longest: Duration::from_secs(30) },
+            max_attempts: None,
             shutdown_timeout: None,
         },
     }
@@ -170,6 +177,8 @@ pub struct Run<H, S> {
 #[derive(Debug, Clone, Copy)]
 struct Settings {
     pauses: Pauses,
+    /// After how many failures in a row the key is released.
+    max_attempts: Option<u32>,
     /// How long a shutdown waits for the stops.
     shutdown_timeout: Option<Duration>,
 }
@@ -213,6 +222,21 @@ impl<H, S> Run<H, S> {
     /// handler uses. If `first` is above `longest`, it counts as `longest`.
     pub fn backoff(mut self, first: Duration, longest: Duration) -> Self {
         self.settings.pauses = Pauses { first, longest };
+        self
+    }
+
+    /// Releases a key whose handler has failed this many times in a row, so that another node tries
+    /// it. A log line says so. For ever on this node unless set; 0 counts as 1.
+    ///
+    /// Failures are errors and panics. An attempt that lasted longer than the longest pause of
+    /// [`backoff`](Self::backoff) begins a new row. The key does not come back to this node during the
+    /// [cool-down](crate::Builder::cool_down). A key that fails on every node moves from node to node
+    /// then; a log line names a key that this node released again and again.
+    ///
+    /// Set it where a failure can be a fault of the node: its disk, its network, its memory. A fault of
+    /// the key itself is the same on every node, and moving the key does not cure it.
+    pub fn max_attempts(mut self, attempts: u32) -> Self {
+        self.settings.max_attempts = Some(attempts.max(1));
         self
     }
 }

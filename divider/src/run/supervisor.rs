@@ -3,15 +3,16 @@
 use std::collections::{BTreeMap, HashMap};
 use std::future::Future;
 use std::pin::pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::select;
 use tokio::task::{AbortHandle, Id, JoinError, JoinSet};
 use tracing::Instrument;
 
-use super::work::work;
+use super::releases::Releases;
+use super::work::{Context, work};
 use super::{Finish, Settings};
 use crate::assignment::Assignment;
 use crate::divider::{Divider, Flushed};
@@ -27,7 +28,7 @@ use divider_core::time::Time;
 pub(super) struct Supervisor<H> {
     divider: Divider,
     handler: Arc<H>,
-    settings: Settings,
+    context: Context,
     tasks: JoinSet<()>,
     running: HashMap<Key, Running>,
     keys: HashMap<Id, Key>,
@@ -60,7 +61,7 @@ where
         Self {
             divider,
             handler,
-            settings,
+            context: Context { settings, releases: Arc::new(Mutex::new(Releases::default())) },
             tasks: JoinSet::new(),
             running: HashMap::new(),
             keys: HashMap::new(),
@@ -75,7 +76,7 @@ where
         S: Future<Output = ()>,
     {
         let divider = self.divider.clone();
-        let at_most = self.settings.shutdown_timeout;
+        let at_most = self.context.settings.shutdown_timeout;
         let begun = AtomicBool::new(false);
         let mut shutdown = pin!(async {
             shutdown.await;
@@ -121,7 +122,7 @@ where
         let handler = Arc::clone(&self.handler);
         // Of the highest level, so that it is there whatever lines are listened to.
         let span = tracing::error_span!("key", %key, token = %assignment.token());
-        let work = work(self.divider.clone(), assignment, handler, self.settings.pauses);
+        let work = work(self.divider.clone(), assignment, handler, self.context.clone());
         let abort = self.tasks.spawn(work.instrument(span));
         let task = abort.id();
         self.keys.insert(task, key.clone());

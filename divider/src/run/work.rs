@@ -2,32 +2,51 @@
 
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::future::FutureExt;
 
-use super::{Finish, Pauses};
+use super::releases::Releases;
+use super::{Finish, Settings};
 use crate::assignment::Assignment;
 use crate::backoff::Backoff;
 use crate::divider::Divider;
 use crate::error::KeyError;
 use crate::report::chain;
 
+/// What the tasks of all keys of a node have in common.
+#[derive(Debug, Clone)]
+pub(super) struct Context {
+    pub(super) settings: Settings,
+    pub(super) releases: Arc<Mutex<Releases>>,
+}
+
 /// Calls the handler until the key is done, released, or has to stop.
 pub(super) async fn work<H, Fut>(
     divider: Divider,
     assignment: Assignment,
     handler: Arc<H>,
-    pauses: Pauses,
+    context: Context,
 ) where
     H: Fn(Assignment) -> Fut + Send + Sync + 'static,
     Fut: Future<Output: Into<Finish>> + Send + 'static,
 {
-    let result = match attempt_until_finished(&divider, &assignment, &*handler, pauses).await {
+    let finish = attempt_until_finished(&divider, &assignment, &*handler, context.settings).await;
+    // What it accepted is answered before the key goes elsewhere. Whoever has to stop in time is dropped
+    // here at the deadline, too.
+    assignment.requests_settled().await;
+    let result = match finish {
         // After a stop as well: until that is confirmed the key is this node's, and none other may do
         // the work once more. The core refuses it where the key was lost.
         Finish::Done => divider.complete(&assignment).await,
-        Finish::Release if !assignment.is_cancelled() => divider.release(&assignment).await,
+        Finish::Release if !assignment.is_cancelled() => {
+            let result = divider.release(&assignment).await;
+            if result.is_ok() {
+                let mut releases = context.releases.lock().unwrap_or_else(PoisonError::into_inner);
+                releases.add(divider.clock().time(), assignment.key());
+            }
+            result
+        }
         // It has to stop: the supervisor confirms.
         Finish::Release | Finish::Retry(_) => return,
     };
@@ -44,13 +63,15 @@ async fn attempt_until_finished<H, Fut>(
     divider: &Divider,
     assignment: &Assignment,
     handler: &H,
-    pauses: Pauses,
+    settings: Settings,
 ) -> Finish
 where
     H: Fn(Assignment) -> Fut,
     Fut: Future<Output: Into<Finish>>,
 {
+    let pauses = settings.pauses;
     let mut backoff = Backoff::new(pauses.first, pauses.longest);
+    let mut failures: u32 = 0;
     loop {
         let begun = divider.clock().time();
         let error = match attempt(assignment, handler).await {
@@ -62,14 +83,22 @@ where
         }
         if divider.clock().time().since(begun) > pauses.longest {
             backoff.reset();
+            failures = 0;
         }
         divider.handler_failed();
+        failures = failures.saturating_add(1);
+        if settings.max_attempts.is_some_and(|most| failures >= most) {
+            let error = chain(&*error);
+            tracing::warn!(%error, failures, "handler failed too often; key released");
+            return Finish::Release;
+        }
         let pause = backoff.next(getrandom::u32().unwrap_or(0));
         tracing::warn!(error = %chain(&*error), ?pause, "handler failed; retrying");
         let pause = tokio::time::sleep(pause);
         if assignment.cancellation_token().run_until_cancelled(pause).await.is_none() {
             return Finish::Retry(error);
         }
+        assignment.count_attempt();
     }
 }
 

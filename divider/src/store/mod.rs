@@ -10,6 +10,7 @@ pub(crate) mod memory;
 mod messages;
 #[cfg(feature = "nats")]
 pub mod nats;
+pub(crate) mod requests;
 mod writer;
 
 use std::fmt;
@@ -31,6 +32,10 @@ pub use history::{HistoryRecord, HistoryStart};
 pub use memory::MemoryStore;
 pub use messages::{
     Delivery, FollowStream, MessageStream, MessageStreams, SourceError, StreamState,
+};
+pub use requests::{
+    AnswerStatus, ReceivedRequest, RequestAnswer, RequestListener, RequestTransport, Responder,
+    SendError,
 };
 pub(crate) use writer::EachWriter;
 pub use writer::Writer;
@@ -131,6 +136,23 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
         Err(StoreError::Unsupported { what })
     }
 
+    /// What carries requests to the owners of keys ([`Group::request`](crate::Group::request)), if the
+    /// backend has that. Neither this nor [`RequestTransport`] costs anything before the first request is
+    /// sent or listened for.
+    ///
+    /// Unless it is implemented, the backend carries none, and whoever asks gets an error that says so.
+    fn requests(&self) -> Option<Arc<dyn RequestTransport>> {
+        None
+    }
+
+    /// Whether the connection to the backend is up at this moment, as far as this process knows. It
+    /// asks nobody. `None`: the backend has no connection, or does not know.
+    ///
+    /// Health checks show it. Nothing depends on it.
+    fn is_connected(&self) -> Option<bool> {
+        None
+    }
+
     /// Where a node on this store had best run: the runtime that reads and writes the backend's
     /// connection, if the backend has one to itself. Every answer then wakes one thread and not two.
     /// `None`: the node gets a thread of its own.
@@ -186,6 +208,13 @@ impl<S: Store + ?Sized> Store for Arc<S> {
     }
     fn messages(&self) -> Result<Arc<dyn MessageStreams>, StoreError> {
         (**self).messages()
+    }
+
+    fn requests(&self) -> Option<Arc<dyn RequestTransport>> {
+        (**self).requests()
+    }
+    fn is_connected(&self) -> Option<bool> {
+        (**self).is_connected()
     }
     fn runtime(&self) -> Option<Handle> {
         (**self).runtime()

@@ -46,6 +46,13 @@ impl Monitor {
         })
     }
 
+    /// How many subscriptions there are on the server, its own included.
+    pub(crate) fn subscriptions(self) -> io::Result<u64> {
+        self.get("/varz")?["subscriptions"]
+            .as_u64()
+            .ok_or_else(|| io::ErrorKind::InvalidData.into())
+    }
+
     /// The name of the server that leads the stream, as this one knows it.
     pub(crate) fn leader(self, stream: &str) -> Option<String> {
         let page = self.get("/jsz?accounts=true&streams=true").ok()?;

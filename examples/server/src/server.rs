@@ -76,6 +76,14 @@ impl LocalServer {
         self.process.as_mut().is_some_and(|process| process.ended().is_none())
     }
 
+    /// How many subscriptions there are on the server, its own included.
+    ///
+    /// # Errors
+    /// [`ServerError::Io`] if it does not say.
+    pub fn subscriptions(&self) -> Result<u64, ServerError> {
+        self.monitor().subscriptions().map_err(ServerError::io("read the subscriptions"))
+    }
+
     /// What went in and out since it started, as it says itself.
     ///
     /// # Errors

@@ -10,7 +10,7 @@ use divider_local_server::LocalServer;
 pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
 /// The roles of `nats-users.conf`, whose passwords are their names here.
-pub(crate) const ROLES: [&str; 4] = ["worker", "announcer", "viewer", "operator"];
+pub(crate) const ROLES: [&str; 5] = ["worker", "caller", "announcer", "viewer", "operator"];
 
 /// A server with the users of `nats-users.conf`, on which the operator has made the group.
 pub(crate) struct Office {
@@ -19,18 +19,25 @@ pub(crate) struct Office {
 
 impl Office {
     pub(crate) async fn open() -> Self {
-        Self::open_with(include_str!("../../../nats-users.conf")).await
+        Self::of(include_str!("../../../nats-users.conf")).await
     }
 
     /// The same with the rights that are left out by comments.
     pub(crate) async fn open_with_all_rights() -> Self {
         let users = include_str!("../../../nats-users.conf").replace("# \"$JS.API.", "\"$JS.API.");
-        Self::open_with(&users).await
+        Self::of(&users).await
     }
 
-    async fn open_with(users: &str) -> Self {
+    /// The same without one right, wherever it is given.
+    pub(crate) async fn without(right: &str) -> Self {
+        let users = include_str!("../../../nats-users.conf");
+        assert!(users.contains(right), "somebody has it");
+        Self::of(&users.replace(right, "")).await
+    }
+
+    async fn of(users: &str) -> Self {
         let passwords: String =
-            ["worker", "announcer", "viewer", "operator", "breakglass", "system"]
+            ["worker", "caller", "announcer", "viewer", "operator", "breakglass", "system"]
                 .map(|user| format!("ORDERS_{}: {user}\n", user.to_uppercase()))
                 .concat();
         let server = LocalServer::builder().config(format!("{passwords}{users}")).start();

@@ -1,11 +1,13 @@
 //! What each role may not do is refused, and the refusal names the subject.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_nats::{Client, Event, ServerError};
-use divider::Group;
 use divider::group::{AnnounceError, OperateError, Requester};
+use divider::requests::{RequestError, ServeError};
 use divider::store::{Filter, Store, StoreError};
+use divider::{Divider, Group};
 use tokio::sync::mpsc;
 
 use crate::office::{Office, ROLES, connect_as, create, in_time, key, refused};
@@ -22,6 +24,9 @@ const RECORDS: [(&str, &[&str]); 8] = [
     ("rebalance", &["operator"]),
     ("group", &["operator"]),
 ];
+
+/// How long a caller waits for an owner that there is none of: long enough for the server to refuse.
+const BRIEF: Duration = Duration::from_secs(20);
 
 #[tokio::test]
 async fn each_role_writes_its_own_records_and_no_others() {
@@ -50,7 +55,7 @@ async fn only_announcers_and_operators_announce() {
         match announced {
             Ok(()) => assert!(["announcer", "operator"].contains(&role), "{role}"),
             Err(AnnounceError::NotTaken { source: StoreError::Denied { what }, .. }) => {
-                assert!(["worker", "viewer"].contains(&role), "{role}");
+                assert!(["worker", "caller", "viewer"].contains(&role), "{role}");
                 assert!(what.contains("divider.orders.key.a"), "{what}");
             }
             Err(error) => panic!("{role}: {error}"),
@@ -141,11 +146,46 @@ async fn nobody_listens_to_what_is_for_others() {
             [">", "_INBOX.>", "$KV.divider_orders.>", "divider.orders.key.>", "$JS.API.>"]
                 .map(str::to_owned),
         );
+        if role != "worker" {
+            subjects.push("divider.orders.to.>".to_owned());
+        }
         for subject in subjects {
             let _subscription = client.subscribe(subject.clone()).await.expect("it is sent");
             let words = in_time(told.recv()).await.expect("the server says so");
             assert!(words.contains("Subscription") && words.contains(&subject), "{role}: {words}");
         }
+    }
+}
+
+#[tokio::test]
+async fn only_callers_and_workers_send_requests() {
+    let office = Office::open().await;
+    for role in ROLES {
+        let asked = office.group(role).await.request(&key("a"), "").deadline(BRIEF).await;
+        match asked.expect_err("there is no node") {
+            RequestError::NoOwner { .. } => assert!(["worker", "caller"].contains(&role), "{role}"),
+            RequestError::NotSent { source: StoreError::Denied { what }, .. } => {
+                assert!(["announcer", "viewer", "operator"].contains(&role), "{role}");
+                assert!(what.contains("divider.orders.to.a"), "{what}");
+            }
+            error => panic!("{role}: {error:?}"),
+        }
+    }
+}
+
+/// A worker by an older version of the rights: the first key that asks for its requests hears why not.
+#[tokio::test]
+async fn a_worker_without_the_right_to_requests_is_told_so() {
+    let office = Office::without("\"divider.orders.to.>\"").await;
+    let (_node, mut events) =
+        Divider::builder(office.store("worker").await).node("w1").start().await.expect("a member");
+    office.group("announcer").await.announce(&key("a")).await.expect("announced");
+    let Some(divider::Event::Start(mine)) = in_time(events.next()).await else { panic!("a start") };
+    match mine.requests().await.expect_err("it is refused") {
+        ServeError::Store { source: StoreError::Denied { what }, .. } => {
+            assert!(what.contains("divider.orders.to."), "{what}");
+        }
+        error => panic!("{error:?}"),
     }
 }
 

@@ -5,9 +5,10 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use divider::group::{AfterResume, DrainOptions, Requester};
+use divider::requests::RequestError;
 use divider::store::Store;
 use divider::store::nats::Role;
-use divider::{Divider, Event, Events, Group, NatsStore};
+use divider::{Assignment, BoxError, Divider, Event, Events, Finish, Group, NatsStore};
 use divider_examples::proxy::{Flow, Link};
 
 use crate::office::{Office, connect_as, group, in_time, key};
@@ -111,6 +112,42 @@ async fn an_announcer_announces_and_retracts() {
     in_time(until(&viewer, |keys| keys.len() == 1)).await;
 }
 
+/// Through a move, and with an answer of each kind.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_caller_asks_and_workers_answer() {
+    let office = Office::open().await;
+    office.group("announcer").await.announce(&key("a b")).await.unwrap();
+    let caller = office.group("caller").await;
+    let mut tokens = BTreeSet::new();
+    for name in ["w1", "w2"] {
+        let store = office.store("worker").await;
+        let (node, events) = Divider::builder(store).node(name).start().await.unwrap();
+        let running = divider::run(node.clone(), events, answer);
+        let running = tokio::spawn(running.into_future());
+        let request = caller.request(&key("a b"), "hello").deadline(crate::office::PATIENCE);
+        let reply = request.await.unwrap();
+        assert_eq!(reply.payload(), "HELLO");
+        tokens.insert(reply.token().unwrap());
+        let dropped = caller.request(&key("a b"), "").await;
+        assert!(matches!(dropped, Err(RequestError::Dropped { .. })), "{dropped:?}");
+        in_time(node.flush_and_cancel()).await.unwrap();
+        in_time(running).await.unwrap().unwrap();
+    }
+    assert_eq!(tokens.len(), 2);
+}
+
+/// Replies in capitals, and not at all to nothing.
+async fn answer(mine: Assignment) -> Result<Finish, BoxError> {
+    let mut requests = mine.requests().await?;
+    while let Some(request) = requests.next().await {
+        if !request.payload().is_empty() {
+            let reply = request.payload().to_ascii_uppercase();
+            request.reply(reply).await?;
+        }
+    }
+    Ok(Finish::Release)
+}
+
 #[tokio::test]
 async fn an_operator_operates() {
     let office = Office::open().await;
@@ -147,7 +184,8 @@ async fn the_group_says_its_state_to_everybody() {
 async fn rights_that_are_tried_one_by_one_are_those_of_the_roles() {
     let office = Office::open().await;
     for (user, has) in [
-        ("worker", &[Role::Viewer, Role::Worker][..]),
+        ("worker", &[Role::Viewer, Role::Worker, Role::Caller][..]),
+        ("caller", &[Role::Caller]),
         ("viewer", &[Role::Viewer]),
         ("operator", &[Role::Viewer, Role::Announcer, Role::Operator]),
     ] {

@@ -128,6 +128,15 @@ impl Output {
     }
 }
 
+/// Answers with what somebody else has written. On a terminal a new line follows, and nothing in it is
+/// obeyed.
+pub(crate) fn answer_bytes(bytes: &[u8]) -> io::Result<()> {
+    if io::stdout().is_terminal() {
+        return answer(&(plain(&String::from_utf8_lossy(bytes)) + "\n"));
+    }
+    write_answer(bytes)
+}
+
 /// Answers with a document.
 pub(crate) fn answer_json(document: &impl Serialize) -> Outcome {
     let text = serde_json::to_string_pretty(document)?;
@@ -150,8 +159,12 @@ static UNREAD: AtomicBool = AtomicBool::new(false);
 /// Writes data. Its reader may stop early, as `head` does: the command ends with the same exit code as
 /// with a reader.
 pub(crate) fn answer(text: &str) -> io::Result<()> {
+    write_answer(text.as_bytes())
+}
+
+fn write_answer(bytes: &[u8]) -> io::Result<()> {
     let mut out = io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+    match out.write_all(bytes).and_then(|()| out.flush()) {
         Err(error) if error.kind() == ErrorKind::BrokenPipe => {
             UNREAD.store(true, Ordering::Relaxed);
             Ok(())

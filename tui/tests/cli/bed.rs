@@ -5,7 +5,7 @@ use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 
 use divider::store::nats::{NatsStore, StreamOptions};
-use divider::{Assignment, Divider, Event, Events, Finish, Group, GroupName, Key};
+use divider::{Assignment, BoxError, Divider, Event, Events, Finish, Group, GroupName, Key};
 use divider_local_server::{LocalServer, Scratch};
 use serde_json::Value;
 use tokio::sync::oneshot::{self, Sender};
@@ -124,6 +124,13 @@ impl Bed {
     pub(crate) async fn node(&self, id: &str) -> Divider {
         let (divider, events) = self.start_node(id).await;
         tokio::spawn(divider::run(divider.clone(), events, work).into_future());
+        divider
+    }
+
+    /// A node that serves requests.
+    pub(crate) async fn server_of_requests(&self, id: &str) -> Divider {
+        let (divider, events) = self.start_node(id).await;
+        tokio::spawn(divider::run(divider.clone(), events, serve).into_future());
         divider
     }
 
@@ -256,6 +263,18 @@ async fn a_node_of_its_own() {
 async fn work(mine: Assignment) -> Finish {
     mine.cancelled().await;
     Finish::Release
+}
+
+/// Repeats what it is sent, backwards, and drops what is empty.
+async fn serve(mine: Assignment) -> Result<Finish, BoxError> {
+    let mut requests = mine.requests().await?;
+    while let Some(request) = requests.next().await {
+        if !request.payload().is_empty() {
+            let reply: Vec<u8> = request.payload().iter().rev().copied().collect();
+            request.reply(reply).await?;
+        }
+    }
+    Ok(Finish::Release)
 }
 
 /// Runs a command to its end.

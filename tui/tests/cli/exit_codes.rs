@@ -41,6 +41,11 @@ async fn each_end_has_its_exit_code() {
     check(5, &["drain", "w9", "--cancel"], "no such node").await;
     check(5, &["resume", "w9"], "no such node").await;
     check(5, &["nodes", "w9"], "no such node").await;
+    check(5, &["request", "/orders/0", "--deadline", "1s"], "no owner accepted").await;
+    check(2, &["request", ""], "empty").await;
+    check(2, &["exec", "--node", "w9"], "COMMAND").await;
+    check(2, &["exec", "-j", "--", "true"], "no other format").await;
+    check(1, &["exec", "--node", "a b", "--", "true"], "node id").await;
     check(5, &["key", "/nowhere"], "no such key").await;
     check(5, &["nodes", "--group", "other"], "divider init").await;
     check(5, &["nodes", "--context", "nobody"], "no such context").await;

@@ -23,20 +23,18 @@ use super::requests::{QUEUE, Request, Requests};
 use super::starting::Starting;
 use super::thread::choose_lease;
 use super::{Core, Shared};
-use crate::checkpoint::Registers;
 use crate::divider::Divider;
 use crate::error::{Ended, StartError};
 use crate::event::Reason;
 use crate::events::Events;
 use crate::id::{GroupName, NodeId, Revision, Session, Token};
-use crate::store::{
-    Change, Filter, Info, MemoryStore, Outcome, Record, Store, StoreError, Watch, Write,
-};
+use crate::store::{Change, Filter, Info, Outcome, Record, Store, StoreError, Watch, Write};
 use divider_core::edge::{
     Action, Command, End, Input, Notice, ReadId, Reply, StopReason, WatchId, WriteId,
 };
-use divider_core::node::{Fullest, Numbers};
+use divider_core::node::{Condition, Fullest, Numbers};
 use divider_core::time::{Now, Time};
+use divider_core::wire::ControlRecord;
 
 const SPAN: Duration = Duration::from_secs(10);
 const HOUR: Duration = Duration::from_hours(1);
@@ -52,6 +50,7 @@ struct Wishes {
     actions: VecDeque<Action>,
     timeout: Option<Time>,
     timeouts: usize,
+    condition: Condition,
 }
 
 impl Core for Script {
@@ -75,6 +74,12 @@ impl Core for Script {
     }
     fn numbers(&self) -> Numbers {
         Numbers::default()
+    }
+    fn condition(&self) -> Condition {
+        lock(&self.wishes).condition
+    }
+    fn requested(&self) -> Option<&ControlRecord> {
+        None
     }
 }
 
@@ -197,7 +202,7 @@ impl Bench {
     fn starting_within(start_timeout: Duration) -> Self {
         let group = GroupName::new("g").expect("legal");
         let node = NodeId::new("n").expect("legal");
-        let shared = Arc::new(Shared::new(registers(&group), node, 100, Clock::Machine));
+        let shared = Arc::new(Shared::new(group.clone(), node, 100, Clock::Machine));
         let wishes = Arc::new(Mutex::new(Wishes::default()));
         let (tells, told) = mpsc::unbounded_channel();
         let (asks, asked) = mpsc::unbounded_channel();
@@ -275,9 +280,4 @@ fn record(revision: u64) -> Change {
 
 fn joined() -> Action {
     Action::Notice(Notice::Joined { joined: Revision(1) })
-}
-
-/// The checkpoints of a node without any.
-fn registers(group: &GroupName) -> Arc<Registers> {
-    Arc::new(Registers::new(Arc::new(MemoryStore::new(group.clone())), Duration::from_secs(1)))
 }

@@ -74,7 +74,7 @@ async fn lease_where(
     let (asks, mut asked) = mpsc::unbounded_channel();
     let group = GroupName::new("g").expect("legal");
     let node = NodeId::new("n").expect("legal");
-    let shared = Shared::new(super::registers(&group), node, 100, Clock::Machine);
+    let shared = Shared::new(group.clone(), node, 100, Clock::Machine);
     let store = AskedStore { group, asked: asks };
     let answers = async {
         while let Some(Asked::Info(answer)) = asked.recv().await {

@@ -4,6 +4,7 @@ mod checkpoints;
 mod faults;
 mod history;
 mod log;
+mod requests;
 #[cfg(test)]
 mod tests;
 mod watch;
@@ -20,10 +21,11 @@ use self::checkpoints::{MemoryCheckpoints, SavedStates};
 use self::faults::Faults;
 use self::history::History;
 use self::log::Log;
+use self::requests::Switchboard;
 use self::watch::MemoryWatch;
 use super::{
-    Checkpoints, Filter, HistoryRecord, HistoryStart, Info, Outcome, Record, Store, StoreError,
-    Watch, Write,
+    Checkpoints, Filter, HistoryRecord, HistoryStart, Info, Outcome, Record, RequestTransport,
+    Store, StoreError, Watch, Write,
 };
 use crate::engine::clock::Clock;
 use crate::id::GroupName;
@@ -82,6 +84,7 @@ pub(crate) struct Shared {
     state: Mutex<State>,
     /// Told of every write and fault; watches wait on it.
     changed: signal::Sender<()>,
+    switchboard: Switchboard,
 }
 
 /// The log, or `None` for a group that was deleted, and what a test did to it.
@@ -105,7 +108,11 @@ impl MemoryStore {
             checkpoints: SavedStates::default(),
             faults: Faults::default(),
         };
-        let shared = Shared { state: Mutex::new(state), changed: signal::Sender::new(()) };
+        let shared = Shared {
+            state: Mutex::new(state),
+            changed: signal::Sender::new(()),
+            switchboard: Switchboard::default(),
+        };
         Self { group, shared: Arc::new(shared) }
     }
 
@@ -115,6 +122,13 @@ impl MemoryStore {
         if let Some(log) = &mut self.shared.lock().log {
             log.max_bytes = max;
         }
+    }
+
+    /// How many listen for requests at this moment, on all clones together: one for each key whose owner
+    /// asked for its requests.
+    #[cfg(any(test, feature = "testing"))]
+    pub fn listeners(&self) -> usize {
+        self.shared.switchboard.len()
     }
 
     fn no_group(&self) -> StoreError {
@@ -197,6 +211,15 @@ impl Store for MemoryStore {
         Ok(Arc::new(MemoryCheckpoints(self.clone())))
     }
 
+    fn requests(&self) -> Option<Arc<dyn RequestTransport>> {
+        Some(Arc::new(self.clone()))
+    }
+
+    /// It is down while a test has frozen the store.
+    fn is_connected(&self) -> Option<bool> {
+        Some(!self.shared.lock().faults.frozen())
+    }
+
     fn keeps_paused_time(&self) -> bool {
         true
     }
@@ -205,6 +228,14 @@ impl Store for MemoryStore {
 impl Shared {
     pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits until the store is not frozen.
+    async fn thawed(&self) {
+        let mut changed = self.changed.subscribe();
+        while self.lock().faults.frozen() {
+            changed.changed().await.expect("the sender is in self");
+        }
     }
 
     /// Wakes every watch and all that waits for the store to thaw.

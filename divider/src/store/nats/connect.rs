@@ -109,6 +109,16 @@ impl Connection {
     /// A client for one watch: a connection beside this one, so that the answers to heartbeats do
     /// not queue behind a snapshot, and a message that kills its reader kills no writer.
     pub(super) async fn reader(&self) -> Result<Client, StoreError> {
+        self.beside(SUBSCRIPTION_CAPACITY).await
+    }
+
+    /// A connection for requests to owners and their answers, which queue there and not before
+    /// heartbeats. A subscription keeps this many messages for its reader.
+    pub(super) async fn requester(&self, capacity: usize) -> Result<Self, StoreError> {
+        Ok(Self { client: self.beside(capacity).await?, ..self.clone() })
+    }
+
+    async fn beside(&self, capacity: usize) -> Result<Client, StoreError> {
         let (Some(own), Some(denials)) = (&self.own, &self.denials) else {
             return Ok(self.client.clone());
         };
@@ -121,6 +131,7 @@ impl Connection {
         {
             (options, servers) = (options.retain_servers_order(), sorted);
         }
+        let options = options.subscription_capacity(capacity);
         let options = options.event_callback(move |event| {
             if let Event::ServerError(async_nats::ServerError::Other(words)) = event {
                 denials.record(&words);

@@ -47,6 +47,7 @@ mod patience;
 mod progress;
 mod publisher;
 mod pull;
+mod requests;
 mod rights;
 mod rules;
 mod server_clock;
@@ -73,14 +74,15 @@ use self::checkpoints::NatsCheckpoints;
 use self::leaked::LeakedConsumers;
 use self::messages::{MessagesConnection, NatsMessages};
 use self::publisher::Publisher;
+use self::requests::RequestConnection;
 use self::rules::Rules;
 use self::server_clock::ServerClock;
 use self::stream::Names;
 use self::watch::NatsWatch;
 use self::writer::NatsWriter;
 use super::{
-    Checkpoints, Filter, HistoryRecord, HistoryStart, Info, MessageStreams, Outcome, Record, Store,
-    StoreError, Watch, Write, Writer,
+    Checkpoints, Filter, HistoryRecord, HistoryStart, Info, MessageStreams, Outcome, Record,
+    RequestTransport, Store, StoreError, Watch, Write, Writer,
 };
 use crate::id::{GroupName, Revision};
 use divider_core::log::{check_filter, check_name};
@@ -119,6 +121,7 @@ struct Inner {
     leaked: LeakedConsumers,
     clock: ServerClock,
     rules: Rules,
+    requests: RequestConnection,
     /// What stands before the subjects of records and of the history: nothing, or a foreign prefix.
     below: String,
     /// How streams are made that are missing; `None`: they are not.
@@ -226,6 +229,14 @@ impl Store for NatsStore {
 
     fn messages(&self) -> Result<Arc<dyn MessageStreams>, StoreError> {
         Ok(Arc::new(NatsMessages(self.clone())))
+    }
+
+    fn requests(&self) -> Option<Arc<dyn RequestTransport>> {
+        Some(Arc::new(self.clone()))
+    }
+
+    fn is_connected(&self) -> Option<bool> {
+        Some(self.inner.api.connection.is_up())
     }
 
     fn runtime(&self) -> Option<Handle> {

@@ -13,6 +13,7 @@ use super::leaked::LeakedConsumers;
 use super::options::{DEFAULT_PREFIX, NatsOptions, StreamOptions};
 use super::patience::Patience;
 use super::publisher::Publisher;
+use super::requests::RequestConnection;
 use super::rules::Rules;
 use super::server_clock::ServerClock;
 use super::stream::{Names, StreamInfo};
@@ -66,6 +67,7 @@ impl NatsOptions {
                 leaked: LeakedConsumers::default(),
                 clock: ServerClock::default(),
                 rules,
+                requests: RequestConnection::default(),
                 below: self.records_prefix(),
                 create: self.create.clone(),
                 checkpoints: OnceCell::new(),

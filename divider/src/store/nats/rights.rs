@@ -21,6 +21,8 @@ pub enum Role {
     Operator,
     /// Be a node.
     Worker,
+    /// Send requests to the owners of keys.
+    Caller,
 }
 
 /// One right that a role needs.
@@ -71,7 +73,7 @@ impl NatsAccount {
 
 /// Every right, in the order in which they are shown.
 fn wanted(api: &Api, group: &GroupName, below: &str) -> Vec<(Role, &'static str, String)> {
-    use Role::{Announcer, Operator, Viewer, Worker};
+    use Role::{Announcer, Caller, Operator, Viewer, Worker};
     let Names { stream, records, announce } = Names::new(group);
     let (history, append) = (Names::history(group), Names::history_subject(group));
     let append = format!("{below}{append}");
@@ -100,6 +102,7 @@ fn wanted(api: &Api, group: &GroupName, below: &str) -> Vec<(Role, &'static str,
         (Worker, "write its unconfirmed stops", record(&format!("stops.{PROBE}"))),
         (Worker, "complete keys", record(&format!("key.{PROBE}"))),
         (Worker, "append to the history", append),
+        (Caller, "send requests to owners", format!("divider.{group}.to.{PROBE}")),
     ]
 }
 

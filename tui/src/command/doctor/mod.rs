@@ -204,7 +204,7 @@ async fn examine(connected: &Connected, group: &GroupName, findings: &mut Vec<Fi
     let rights = connected.account.rights(group).await;
     trial::try_it(connected, group, &rights, findings).await;
     findings.extend(strays(connected, group).await);
-    for role in [Role::Viewer, Role::Announcer, Role::Operator, Role::Worker] {
+    for role in [Role::Viewer, Role::Announcer, Role::Operator, Role::Worker, Role::Caller] {
         findings.extend(of_role(role, &rights));
     }
 }
@@ -254,6 +254,7 @@ fn of_role(role: Role, rights: &[Right]) -> Vec<Finding> {
     let name = match role {
         Role::Viewer => "viewer",
         Role::Announcer => "announcer",
+        Role::Caller => "caller",
         Role::Operator => "operator",
         _ => "worker",
     };

@@ -53,7 +53,7 @@ const EXITS: &[(&str, &str)] = &[
     ("2", "Wrong usage, or confirmation is needed and there is no terminal to ask on."),
     ("3", "The deadline of a drain has passed, and keys are left."),
     ("4", "Refused, or not confirmed. Nothing changed."),
-    ("5", "There is no such node, key, group or context."),
+    ("5", "There is no such node, key, group or context, or no owner accepted a request."),
     ("6", "The connection was lost while the command watched. The drain continues."),
     ("7", "Another request changed the state first. Nothing changed, or the drain was replaced."),
     (
