@@ -103,12 +103,12 @@ impl Slow {
         one_of > 0 && fastrand::u64(..one_of) == 0
     }
 
-    /// One of the last records that were read, in place of the newest.
-    fn old_read(&self, found: &Option<CheckpointRecord>) -> Option<Option<CheckpointRecord>> {
+    /// What a read answers: what was found, or by a fault one of the last records that were read.
+    fn old_or(&self, found: Option<CheckpointRecord>) -> Option<CheckpointRecord> {
         let mut seen = self.seen.lock().expect("no test panics with it");
         seen.push(found.clone());
         let back = fastrand::usize(..seen.len().min(4));
-        self.fails().then(|| seen[seen.len() - 1 - back].clone())
+        if self.fails() { seen[seen.len() - 1 - back].clone() } else { found }
     }
 }
 
@@ -122,9 +122,9 @@ impl Checkpoints for Slow {
         Box::pin(async move {
             yield_now().await;
             let found = read.await?;
-            let old = this.old_read(&found);
+            let answer = this.old_or(found);
             yield_now().await;
-            Ok(old.unwrap_or(found))
+            Ok(answer)
         })
     }
 
@@ -196,8 +196,13 @@ impl Judge {
         table.range(..before).map(|(_, &value)| value).max().unwrap_or(0)
     }
 
-    fn on_seen(&mut self, player: &Player, begun: u64, value: Option<Bytes>) -> Result<(), String> {
-        let seen = number(value.as_ref());
+    fn on_seen(
+        &mut self,
+        player: &Player,
+        begun: u64,
+        value: Option<&Bytes>,
+    ) -> Result<(), String> {
+        let seen = number(value);
         let told = Self::highest(&self.saved, begun);
         _ = writeln!(self.story, "{} {} sees {seen}", self.step, player.token);
         if self.past.contains(&seen) {
@@ -239,10 +244,11 @@ async fn play(seed: u64, without: Without) -> Result<u64, String> {
     fastrand::seed(seed);
     let memory = MemoryStore::new(GroupName::new("g").expect("legal"));
     let faults = Arc::new(AtomicU64::new(fastrand::u64(2..8)));
-    let (faults_of, seen) = (Arc::clone(&faults), Arc::default());
-    let slow = Slow { memory: memory.clone(), without, faults: faults_of, seen };
+    let slow =
+        Slow { memory: memory.clone(), without, faults: Arc::clone(&faults), seen: Arc::default() };
     let new = |token: u64| {
-        let owner = Owner::new(Arc::new(SlowLog(Bare(memory.clone()), slow.clone())));
+        let store: Arc<dyn Store> = Arc::new(SlowLog(Bare(memory.clone()), slow.clone()));
+        let owner = Owner::new(&store);
         Player { token, owner, idle: None, doing: None }
     };
     let mut judge = Judge::default();
@@ -264,7 +270,7 @@ async fn play(seed: u64, without: Without) -> Result<u64, String> {
     let last = new(players.len() as u64 + 1);
     let opened = last.owner.assignment(last.token).checkpoint_bytes().await;
     let opened = opened.map_err(|error| format!("the last owner: {error}"))?;
-    judge.on_seen(&last, 1_000, opened.value())?;
+    judge.on_seen(&last, 1_000, opened.value().as_ref())?;
     memory.release_held();
     let found = slow.inner().read(opened.key()).await.expect("memory answers");
     let token = found.map_or(0, |found| found.token.0);
@@ -297,7 +303,7 @@ fn turn(judge: &mut Judge, players: &mut [Player]) -> Result<(), String> {
     match told {
         Told::Opened(Ok(state)) => {
             judge.sealed.insert(judge.step, player.token);
-            judge.on_seen(player, begun, state.value())?;
+            judge.on_seen(player, begun, state.value().as_ref())?;
             player.idle = Some(state);
         }
         Told::Opened(Err(_)) => {}
@@ -313,7 +319,7 @@ fn turn(judge: &mut Judge, players: &mut [Player]) -> Result<(), String> {
                 && Judge::highest(&judge.sealed, begun) <= player.token
             {
                 let settled = number(value.as_ref());
-                judge.on_seen(player, begun, value)?;
+                judge.on_seen(player, begun, value.as_ref())?;
                 judge.on_settled(player.token, begun, settled);
             }
             player.idle = Some(state);

@@ -24,8 +24,8 @@ pub(super) struct Owner {
 }
 
 impl Owner {
-    pub(super) fn new(store: Arc<dyn Store>) -> Self {
-        let services = Arc::new(Services::new(&store, RETENTION));
+    pub(super) fn new(store: &Arc<dyn Store>) -> Self {
+        let services = Arc::new(Services::new(store, RETENTION));
         let session = Session::from_bits(1);
         let lease = SessionLease::new(session, Clock::Machine, Arc::clone(&services));
         lease.set(Time(u64::MAX), Time(u64::MAX));
@@ -46,7 +46,8 @@ fn store() -> MemoryStore {
 }
 
 fn owner(store: &MemoryStore) -> Owner {
-    Owner::new(Arc::new(store.clone()))
+    let store: Arc<dyn Store> = Arc::new(store.clone());
+    Owner::new(&store)
 }
 
 async fn record(store: &MemoryStore) -> Option<(u64, Option<String>)> {
@@ -230,7 +231,8 @@ async fn the_record_of_a_retracted_key_expires_unless_it_gets_a_new_owner() {
 
 #[tokio::test]
 async fn a_backend_without_checkpoints_says_so() {
-    let node = Owner::new(Arc::new(super::sim::Bare(store())));
+    let store: Arc<dyn Store> = Arc::new(super::sim::Bare(store()));
+    let node = Owner::new(&store);
     let error = node.assignment(1).checkpoint_bytes().await.expect_err("it has none");
     let text = crate::report::chain(&error).to_string();
     assert!(text.ends_with("not supported: this backend keeps no checkpoints"), "{text}");

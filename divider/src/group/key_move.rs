@@ -51,12 +51,12 @@ impl Group {
         requester.texts()?;
         self.check_known(to).await?;
         let (from, claim) = self.owner_of(key).await?;
-        let requested = |result| {
+        let answer = |result| {
             let (key, from, to) = (key.clone(), from.clone(), to.clone());
             RequestedMove { key, from, to, claim, result }
         };
         if from == *to {
-            return Ok(requested(WriteResult::Already(claim)));
+            return Ok(answer(WriteResult::Already(claim)));
         }
         let wanted = KeyMove { key: key.to_string(), claim: claim.0, to: to.to_string() };
         let name = RecordName::Control(from.clone());
@@ -73,13 +73,12 @@ impl Group {
         });
         let edited = edited.await?;
         if let WriteResult::Changed(revision) = edited {
-            let requested =
-                entry(HistoryKind::MoveRequested, &from).at(revision).with_keys(Some(1));
+            let note = entry(HistoryKind::MoveRequested, &from).at(revision).with_keys(Some(1));
             let because = if requester.reason().is_empty() { "" } else { ": " };
             let reason = format!("{key} to {to}{because}{}", requester.reason());
-            self.note(requested.by(requester.by(), reason.as_str())).await;
+            self.note(note.by(requester.by(), reason.as_str())).await;
         }
-        Ok(requested(edited))
+        Ok(answer(edited))
     }
 
     /// Removes a requested move from the record. A key whose stop is sent already, but whose claim is not

@@ -10,6 +10,7 @@
 //! look at a counter with `nats kv get divider_state_counters k0`, or at all with `--show`.
 
 use std::error::Error;
+use std::io::Write as _;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -148,7 +149,8 @@ async fn show(store: &NatsStore, group: &Group) -> Result<(), Box<dyn Error>> {
         let found = checkpoints.read(key).await?.and_then(|record| record.content);
         let value = found.and_then(|content| content.value);
         let counter = value.map(|value| serde_json::from_slice::<Counter>(&value)).transpose()?;
-        println!("{key} {}", serde_json::to_string(&counter.unwrap_or_default())?);
+        let counter = serde_json::to_string(&counter.unwrap_or_default())?;
+        writeln!(std::io::stdout(), "{key} {counter}")?;
     }
     Ok(())
 }

@@ -41,16 +41,14 @@ impl PeerHandler<'_> {
         if self.peers.is_over(node, awaited, named) {
             return None;
         }
-        Some(match session {
-            Some(session) => Suspect { session, since: seen.since, lease: seen.lease },
-            // The end of another session of that node is no older than the awaited session's lease
-            // if the log kept what it acknowledged, so any wait will do. If it did not, the two
-            // sessions probably had the same lease.
-            None => {
-                let lease = seen.session.map_or(UNKNOWN_LEASE, |_| seen.lease);
-                Suspect { session: awaited, since: seen.since.max(since), lease }
-            }
-        })
+        if let Some(session) = session {
+            return Some(Suspect { session, since: seen.since, lease: seen.lease });
+        }
+        // The end of another session of that node is no older than the awaited session's lease if
+        // the log kept what it acknowledged, so any wait will do. If it did not, the two sessions
+        // probably had the same lease.
+        let lease = seen.session.map_or(UNKNOWN_LEASE, |_| seen.lease);
+        Some(Suspect { session: awaited, since: seen.since.max(since), lease })
     }
 
     /// When this node may begin to end sessions: its own lease is valid, and its watch has had no
