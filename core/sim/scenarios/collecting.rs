@@ -244,3 +244,28 @@ fn a_manifest_about_later_revisions_is_ignored() {
     let record: Option<Record> = play.record("key.k");
     assert!(record.is_some_and(|record| record.value.is_some()));
 }
+
+#[test]
+fn the_second_collector_waits_one_lease_for_the_first() {
+    let (mut play, a, b) = used();
+    for place in [a, b] {
+        play.rule(place, Verb::Write, "manifest.0-0", Fate::Refused);
+    }
+    let tried = |play: &Play, place| !play.writes(place, "manifest.0-0").is_empty();
+    play.until(LEASE * 6, |play| tried(play, a) && tried(play, b));
+    let mut first = [a, b].map(|place| play.writes(place, "manifest.0-0")[0].0);
+    first.sort_unstable();
+    assert!(first[1].since(first[0]) >= LEASE, "{first:?}");
+}
+
+#[test]
+fn a_manifest_deleted_while_the_collector_is_idle_is_restored() {
+    let (mut play, ..) = used();
+    play.until(LEASE * 2, |play| GONE.iter().all(|key| is_collected(play, key)));
+    play.retract("stays");
+    play.run(LEASE * 3);
+    let before = manifest(&play);
+    play.put("manifest.0-0", None, None);
+    play.until(LEASE * 3, |play| play.log.has_value("manifest.0-0"));
+    assert_eq!(manifest(&play), before);
+}

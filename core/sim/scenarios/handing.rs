@@ -1,6 +1,6 @@
 //! Giving keys away: hand-overs of unknown outcome, stops, releases.
 
-use super::casts::pair;
+use super::casts::{KEYS, pair, sharing};
 use super::fate::{Fate, Verb};
 use super::play::Play;
 use super::{BEAT, LEASE, MS};
@@ -274,12 +274,13 @@ fn the_flush_of_the_last_node_frees_its_keys() {
 
 #[test]
 fn a_flush_ended_by_the_lease_counts_lost_keys() {
-    let (mut play, donor, _) = pair();
+    let (mut play, donor, _) = sharing();
+    let own: Vec<_> = KEYS.into_iter().filter(|key| play.runs(donor, key)).collect();
     play.players[donor].app.confirms = false;
     let flush = play.command(donor, Command::Flush);
-    play.until(BEAT, |play| play.told(donor, "k") == "+-");
+    play.until(BEAT, |play| own.iter().all(|key| play.told(donor, key) == "+-"));
     play.cut(donor);
-    let done = Reply::Flushed { handed: 0, freed: 0, lost: 1 };
+    let done = Reply::Flushed { handed: 0, freed: 0, lost: 3 };
     play.until(LEASE, |play| play.reply(donor, flush) == Some(&done));
     play.mend(donor);
     play.run(LEASE * 2);

@@ -6,6 +6,7 @@
 
 #![expect(clippy::unchecked_time_subtraction, reason = "a script that gets its spans wrong fails")]
 
+mod absences;
 mod attempts;
 mod auditing;
 mod balancing;

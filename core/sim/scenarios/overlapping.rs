@@ -64,8 +64,11 @@ fn a_rebalance_evens_out_single_placements() {
         play.run(LEASE);
     }
     assert_eq!(held(&play, &all), [50, 75, 75], "nothing moves by itself");
+    let fullest = |play: &Play| play.players[0].core.fullest().map(|fullest| fullest.keys);
+    assert_eq!(fullest(&play), Some(75), "more than its share of all keys");
     rebalance(&mut play);
     assert_even(&play, &all);
+    assert_eq!(fullest(&play), None);
     let before = play.log.written("claim.");
     rebalance(&mut play);
     assert_eq!(play.log.written("claim."), before, "it is even");

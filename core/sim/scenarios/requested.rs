@@ -127,3 +127,45 @@ fn a_request_for_what_is_no_key_or_no_node_has_no_effect() {
     play.run(LEASE);
     assert_eq!(play.told(a, "k"), "+");
 }
+
+#[test]
+fn a_request_for_another_claim_does_not_name_the_receiver() {
+    let (mut play, a, b) = pair();
+    play.players[a].app.confirms = false;
+    request(&mut play, a, b);
+    play.run(MS * 20);
+    assert_eq!(play.told(a, "k"), "+-");
+    // Before the key stopped, the request was replaced by one that names another claim.
+    let moves = vec![KeyMove { key: "k".to_owned(), claim: 1, to: name(&play, b) }];
+    let from = name(&play, a);
+    play.control(&from, &ControlRecord { moves, ..ControlRecord::default() });
+    play.run(MS * 20);
+    play.confirm(a, "k");
+    play.run(LEASE);
+    assert_eq!(play.told(a, "k"), "+-+");
+}
+
+#[test]
+fn the_fullest_node_is_the_one_with_the_most_keys_for_its_share() {
+    let mut play = Play::new(LEASE);
+    let a = play.start("a");
+    play.start_with("b", 0, |config| config.affinity = 200);
+    play.start("c");
+    play.run(LEASE);
+    let names: Vec<_> = (0..16).map(|at| format!("k{at}")).collect();
+    play.announce_all(&names);
+    play.until(LEASE, |play| names.iter().all(|key| play.runner(key).is_some()));
+    play.run(LEASE);
+    let own: Vec<_> = names.iter().filter(|key| play.runs(a, key)).cloned().collect();
+    assert_eq!(own.len(), 4);
+    let moves = own.into_iter().zip(["b", "b", "c", "c"]).map(|(key, to)| {
+        let claim = play.revision(&format!("claim.{key}")).0;
+        KeyMove { key, claim, to: to.to_owned() }
+    });
+    let moves = moves.collect();
+    play.control("a", &ControlRecord { moves, ..ControlRecord::default() });
+    play.run(LEASE);
+    // `b` has 10 keys for a share of 8.
+    let fullest = play.players[a].core.fullest().expect("two nodes are above their shares");
+    assert_eq!((fullest.node.as_str(), fullest.keys, fullest.share), ("c", 6, 4));
+}

@@ -1,6 +1,6 @@
 //! Keys that come back to a node that had them, or was taking them.
 
-use super::casts::{claiming, one, pair, strange_lease, stranger};
+use super::casts::{alone, claiming, one, pair, strange_lease, stranger};
 use super::fate::{Fate, Verb};
 use super::play::Play;
 use super::{BEAT, LEASE, MS};
@@ -114,4 +114,15 @@ fn a_node_whose_take_met_a_lost_claim_can_leave() {
     let flush = play.command(a, Command::Flush);
     let done = Reply::Flushed { handed: 0, freed: 1, lost: 0 };
     play.until(LEASE, |play| play.reply(a, flush) == Some(&done));
+}
+
+#[test]
+fn a_key_of_the_own_ended_session_counts_once_as_unowned() {
+    let (mut play, a) = alone();
+    play.cut(a);
+    play.until(LEASE * 2, |play| play.is_fenced(a));
+    play.rule(a, Verb::Write, "claim.k", Fate::Held);
+    play.mend(a);
+    play.until(LEASE * 3, |play| !play.players[a].held.is_empty());
+    assert_eq!(play.players[a].core.numbers().unowned, 1);
 }

@@ -123,3 +123,18 @@ fn a_stale_claim_has_one_next_look_however_often_it_is_looked_at() {
     let waiting = play.players[b].core.sizes().later;
     assert!(waiting <= NAMES.len() * 2, "{waiting}");
 }
+
+#[test]
+fn a_stale_claim_has_one_deletion_in_flight() {
+    let mut play = Play::new(LEASE);
+    let a = play.start("a");
+    play.run(LEASE);
+    play.rule(a, Verb::Write, "claim.x1", Fate::Held);
+    play.put("claim.x1", Some(claim_of(None)), None);
+    for _ in 0..3 {
+        play.run(MS * 20);
+        play.break_watches(a);
+    }
+    play.run(MS * 20);
+    assert_eq!(written(&play, a), 1, "{}", play.story());
+}

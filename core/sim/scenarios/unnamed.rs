@@ -7,8 +7,8 @@ use super::fate::{Fate, Verb};
 use super::play::Play;
 use super::{BEAT, LEASE};
 use crate::edge::Notice;
-use crate::id::{NodeId, Token};
-use crate::timing::observed;
+use crate::id::{NodeId, Session, Token};
+use crate::timing::{UNKNOWN_LEASE, observed};
 use crate::wire::{ClaimRecord, LeaseRecord, LeaseState, Owner};
 
 /// An active node.
@@ -21,11 +21,15 @@ fn worker() -> (Play, usize) {
 
 /// Announces `k` with a claim that names a session without a member record.
 fn claim_of(play: &mut Play, node: &str) {
+    claim_by(play, "k", node, stranger());
+}
+
+fn claim_by(play: &mut Play, key: &str, node: &str, session: Session) {
     let node = NodeId::new(node).expect("a legal id");
-    let owner = Some(Owner { node, session: stranger() });
+    let owner = Some(Owner { node, session });
     let claim = ClaimRecord { owner, token: Token(5), cooling_down: Vec::new() };
-    play.put("claim.k", Some(claim.encode()), None);
-    play.announce("k");
+    play.put(&format!("claim.{key}"), Some(claim.encode()), None);
+    play.announce(key);
 }
 
 /// The lease record of that session.
@@ -123,4 +127,35 @@ fn a_foreign_session_of_the_own_id_is_over_once_the_own_lease_is_renewed() {
     play.until(LEASE, |play| !play.writes(b, "claim.k").is_empty());
     assert!(play.writes(b, "lease.b").len() > beats, "it may have replaced this one");
     play.until(LEASE, |play| play.runs(b, "k"));
+}
+
+#[test]
+fn of_two_sessions_of_a_node_the_one_named_last_is_awaited() {
+    let (mut play, b) = worker();
+    let newer = Session::from_bits(78);
+    claim_of(&mut play, "z");
+    play.run(BEAT);
+    claim_by(&mut play, "k2", "z", newer);
+    play.run(BEAT);
+    // It replaced the older one, and is not renewed.
+    let live = LeaseRecord { session: newer, ..lease(LeaseState::Live) };
+    play.put("lease.z", Some(live.encode()), None);
+    play.until(BEAT / 5, |play| play.runs(b, "k"));
+    assert_eq!(play.told(b, "k2"), "");
+    play.until(LEASE, |play| play.runs(b, "k2"));
+}
+
+#[test]
+fn an_awaited_lease_that_a_snapshot_does_not_show_is_observed_again_from_then_on() {
+    let (mut play, b) = worker();
+    let live = LeaseRecord { lease_ms: 60_000, ..lease(LeaseState::Live) };
+    play.put("lease.z", Some(live.encode()), None);
+    claim_of(&mut play, "z");
+    play.run(LEASE * 10);
+    play.players[b].hidden.insert("lease.z".into());
+    play.break_watches(b);
+    play.run(observed(UNKNOWN_LEASE) - LEASE);
+    assert_eq!(play.writes(b, "lease.z").len(), 0, "it may be renewed and lost again");
+    play.run(LEASE * 2);
+    assert_eq!(play.writes(b, "lease.z").len(), 1);
 }

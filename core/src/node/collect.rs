@@ -379,3 +379,16 @@ fn part_bits(keys: usize) -> u8 {
     let parts = keys.div_ceil(PART_KEYS).max(1).next_power_of_two();
     u8::try_from(parts.trailing_zeros()).unwrap_or(u8::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_part_has_a_bounded_number_of_keys() {
+        for (keys, bits) in [(0, 0), (1, 0), (PART_KEYS, 0), (PART_KEYS + 1, 1), (PART_KEYS * 5, 3)]
+        {
+            assert_eq!(part_bits(keys), bits, "{keys}");
+        }
+    }
+}

@@ -115,3 +115,20 @@ impl KeyEntry {
         !self.exists() && !self.claim.exists && !wanted
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::texts::Texts;
+    use super::*;
+
+    #[test]
+    fn a_flag_is_new_once_until_it_is_cleared() {
+        let mut entry = KeyEntry::new(Texts::default().add("k"), 1);
+        assert!(entry.set(KeyFlag::Watched));
+        assert!(!entry.set(KeyFlag::Watched));
+        assert!(entry.set(KeyFlag::Pinned), "each flag is its own");
+        entry.clear(KeyFlag::Watched);
+        assert!(!entry.is(KeyFlag::Watched) && entry.is(KeyFlag::Pinned));
+        assert!(entry.set(KeyFlag::Watched));
+    }
+}

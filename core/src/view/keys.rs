@@ -21,7 +21,7 @@ impl KeyIx {
     }
 
     #[cfg(test)]
-    pub(super) fn from_index(at: u32) -> Self {
+    pub(crate) fn from_index(at: u32) -> Self {
         Self(at)
     }
 }

@@ -185,3 +185,51 @@ impl KeyNotes {
         (self.unconfirmed, spent)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const AT: Revision = Revision(7);
+    const RUN: Unconfirmed = Unconfirmed { token: Token(3), ending_since: Time(1), until: Time(2) };
+    const SPENT: Spent = Spent { revision: AT, ran: Token(3) };
+
+    type Change = fn(&mut KeyNotes, KeyIx);
+
+    #[test]
+    fn a_key_without_facts_uses_no_memory() {
+        let cases: [(Change, Change); 6] = [
+            (|n, ix| n.set_spent(ix, SPENT), |n, ix| n.clear_spent(ix)),
+            (|n, ix| n.set_spent(ix, SPENT), |n, _| n.forget_spent()),
+            (|n, ix| _ = n.unreadable_since(ix, AT, Time(5)), |n, _| n.sweep_unreadable(|_| false)),
+            (|n, ix| n.set_asked(ix, Some((AT, Time(9)))), |n, ix| n.set_asked(ix, None)),
+            (|n, ix| n.set_unconfirmed(ix, Some(RUN)), |n, ix| n.set_unconfirmed(ix, None)),
+            (|n, ix| _ = n.set_deleting(ix, true), |n, ix| _ = n.set_deleting(ix, false)),
+        ];
+        for (at, (set, clear)) in cases.into_iter().enumerate() {
+            let mut notes = KeyNotes::default();
+            let ix = KeyIx::from_index(1);
+            set(&mut notes, ix);
+            assert_eq!(notes.of.len(), 1, "{at}");
+            clear(&mut notes, ix);
+            assert_eq!(notes.of.len(), 0, "{at}: {notes:?}");
+        }
+    }
+
+    #[test]
+    fn an_unreadable_claim_is_remembered_while_it_is_unreadable() {
+        let (ix, mut notes) = (KeyIx::from_index(1), KeyNotes::default());
+        assert_eq!(notes.unreadable_since(ix, AT, Time(5)), Time(5));
+        notes.sweep_unreadable(|_| true);
+        assert_eq!(notes.unreadable_since(ix, AT, Time(6)), Time(5));
+        assert_eq!(notes.unreadable_since(ix, Revision(8), Time(7)), Time(7));
+    }
+
+    #[test]
+    fn a_key_has_one_deletion_in_flight() {
+        let (ix, mut notes) = (KeyIx::from_index(1), KeyNotes::default());
+        assert!(notes.set_deleting(ix, true));
+        assert!(!notes.set_deleting(ix, true));
+        assert!(notes.set_deleting(ix, false));
+    }
+}

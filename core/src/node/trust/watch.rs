@@ -175,3 +175,19 @@ impl LogWatch {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_pause_between_attempts_grows_up_to_its_bound() {
+        let node = NodeId::new("a").expect("a legal id");
+        let mut watch = LogWatch::new(Time(0));
+        assert_eq!(watch.pause(&node), Duration::ZERO, "the first attempt is made at once");
+        for base in [50, 100, 200, 400, 800, 1_600, 1_600].map(Duration::from_millis) {
+            let pause = watch.pause(&node);
+            assert!((base / 2..base).contains(&pause), "{pause:?} of {base:?}");
+        }
+    }
+}
