@@ -6,10 +6,9 @@ use super::casts::{KEYS, alone, sharing};
 use super::fate::{Fate, Verb};
 use super::play::Play;
 use super::{BEAT, LEASE, MS};
-use crate::id::Token;
 use crate::time::Time;
 use crate::timing::TOMBSTONE_TTL;
-use crate::wire::{ClaimRecord, StopsRecord};
+use crate::wire::StopsRecord;
 
 /// The stops records that a process wrote, with their times. `None`: a deletion.
 fn written(play: &Play, place: usize) -> Vec<(Time, Option<StopsRecord>)> {
@@ -98,26 +97,4 @@ fn a_failed_stops_write_is_repeated() {
         assert_eq!((stops.count, stops.oldest.len()), (1, 1));
         assert_eq!(stops.session, play.member("a").expect("a member").session);
     }
-}
-
-#[test]
-fn a_new_session_records_unconfirmed_runs_again() {
-    let (mut play, a) = alone();
-    play.players[a].app.confirms = false;
-    let token = Token(play.claim("k").expect("its claim").token.0 + 1);
-    let claim = ClaimRecord { owner: None, token, cooling_down: Vec::new() };
-    play.put("claim.k", Some(claim.encode()), None);
-    play.until(BEAT, |play| play.told(a, "k") == "+!");
-    // The age has grown, so the next write without a change is far away.
-    play.run(LEASE * 40);
-    let writes = play.writes(a, "stops.a").len();
-    play.until(LEASE * 20, |play| play.writes(a, "stops.a").len() > writes);
-    play.cut(a);
-    play.until(LEASE * 2, |play| play.is_fenced(a));
-    play.mend(a);
-    play.run(LEASE);
-    let session = play.member("a").expect("a member").session;
-    let value = play.record("stops.a").and_then(|record| record.value).expect("a record");
-    let record = StopsRecord::decode(&value).expect("stops");
-    assert_eq!((record.session, record.count), (session, 1));
 }
