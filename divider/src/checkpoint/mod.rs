@@ -28,7 +28,7 @@
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! # let store = MemoryStore::new(GroupName::new("orders")?);
 //! # let (divider, mut events) = Divider::builder(store.clone()).start().await?;
-//! # Group::new(store).announce(&Key::new("eu")?).await?;
+//! # Group::open(store).announce(&Key::new("eu")?).await?;
 //! # let Some(Event::Start(mine)) = events.next().await else { panic!("a start") };
 //! # count(mine.clone()).await.map_err(|error| error.to_string())?;
 //! # assert_eq!(mine.checkpoint::<Counters>().await?.value()?.expect("saved").orders, 3);
