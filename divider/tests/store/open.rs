@@ -256,7 +256,8 @@ async fn rights_are_tried_one_by_one_and_nothing_is_changed() {
     let announcer = NatsStore::options().account(url("announcer")).await.expect("a connection");
     let rights = denied(announcer.rights(&group()).await);
     let roles: BTreeSet<_> = rights.iter().map(|(role, _)| *role).collect();
-    assert_eq!(roles, BTreeSet::from([Role::Viewer, Role::Operator, Role::Worker]));
+    let others = [Role::Viewer, Role::Operator, Role::Worker, Role::Caller];
+    assert_eq!(roles, BTreeSet::from(others));
     for (_, refused) in rights {
         assert!(matches!(refused, Some(StoreError::Denied { .. })), "{refused:?}");
     }
