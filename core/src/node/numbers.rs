@@ -38,12 +38,9 @@ impl Node {
         }
     }
 
-    /// The node with the most keys for its share, if it has more than one key too many. `None` unless
-    /// this node is the first member by id. The cost depends on the number of nodes and classes.
+    /// The node with the most keys for its share, if it has more than one key too many, as the view
+    /// shows it now. The cost depends on the number of nodes and classes.
     pub fn fullest(&self) -> Option<Fullest> {
-        if !self.watch.is_live() || !self.numbers().is_first {
-            return None;
-        }
         let mut shares: HashMap<OwnerIx, u128> = HashMap::new();
         for (owner, thousandths) in self.planner.classes().targets() {
             *shares.entry(owner).or_default() += thousandths;

@@ -160,7 +160,8 @@ impl Chronicle {
         }
     }
 
-    /// Looks at the node with the most keys for its share, a few times a minute.
+    /// Looks at the node with the most keys for its share, a few times a minute. Only the first member
+    /// does, and only with a complete view: otherwise nothing is known, also not that a spread is over.
     pub(super) fn on_shares(&mut self, now: Time, fullest: impl FnOnce() -> Option<Fullest>) {
         if now < self.spread_at {
             return;

@@ -212,7 +212,10 @@ impl<C: Core> Driver<C> {
             self.numbers_at = now + self.nap;
             let numbers = self.core.numbers();
             self.chronicle.on_numbers(now, numbers);
-            self.chronicle.on_shares(now, || self.core.fullest());
+            // An incomplete view shows fewer keys than there are.
+            if numbers.is_first && self.core.condition().is_view_complete {
+                self.chronicle.on_shares(now, || self.core.fullest());
+            }
             self.reporter.measure(now, numbers);
         }
     }

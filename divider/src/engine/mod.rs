@@ -62,7 +62,7 @@ pub(crate) trait Core {
     fn poll_timeout(&self) -> Option<Time>;
     /// What there is to be measured.
     fn numbers(&self) -> Numbers;
-    /// The node with the most keys for its share, as the first member sees it.
+    /// The node with the most keys for its share, if it has too many.
     fn fullest(&self) -> Option<Fullest>;
     /// What there is to be said about the node's health.
     fn condition(&self) -> Condition;
