@@ -1,7 +1,7 @@
 //! The checkpoints that the assignments of one node have opened.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use super::error::CheckpointError;
@@ -15,7 +15,8 @@ use crate::store::{MessageStreams, Store, StoreError};
 /// The registers of a node's assignments. An assignment that opens no checkpoint has no entry.
 #[derive(Debug)]
 pub(crate) struct Registers {
-    store: Arc<dyn Store>,
+    /// Not kept open: an application may hold an assignment for longer than the node lives.
+    store: Weak<dyn Store>,
     /// How long the checkpoint of a retracted key is kept.
     retention: Duration,
     tables: Mutex<Tables>,
@@ -29,7 +30,8 @@ struct Tables {
 }
 
 impl Registers {
-    pub(crate) fn new(store: Arc<dyn Store>, retention: Duration) -> Self {
+    pub(crate) fn new(store: &Arc<dyn Store>, retention: Duration) -> Self {
+        let store = Arc::downgrade(store);
         Self { store, retention, tables: Mutex::default() }
     }
 
@@ -50,19 +52,26 @@ impl Registers {
         Ok(register)
     }
 
+    /// The store, while the node or somebody else has it.
+    pub(crate) fn store(&self) -> Option<Arc<dyn Store>> {
+        self.store.upgrade()
+    }
+
     /// The streams of messages of the store.
     pub(crate) fn messages(&self) -> Result<Arc<dyn MessageStreams>, StoreError> {
-        self.store.messages()
+        let gone = || StoreError::Other { what: "the node has ended".to_owned() };
+        self.store().ok_or_else(gone)?.messages()
     }
 
     fn get(&self, mine: &Assignment) -> Result<Arc<Register>, CheckpointError> {
         let key = mine.key();
         let refused = |source| CheckpointError::Refused { key: key.clone(), source };
-        let checkpoints = self.store.checkpoints().map_err(refused)?;
+        let over = || CheckpointError::Over { key: key.clone() };
+        let checkpoints = self.store().ok_or_else(over)?.checkpoints().map_err(refused)?;
         let mut tables = self.lock();
         // Looked at under the lock, in which the entries of assignments that are over are removed.
         if mine.is_over() {
-            return Err(CheckpointError::Over { key: key.clone() });
+            return Err(over());
         }
         let entry = tables.open.entry((key.clone(), mine.token()));
         let new = || Arc::new(Register::new(checkpoints, key.clone(), mine.token()));

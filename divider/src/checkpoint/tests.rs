@@ -20,6 +20,7 @@ const RETENTION: Duration = Duration::from_mins(1);
 /// A node, or what is left of one.
 pub(super) struct Owner {
     services: Arc<Services>,
+    _store: Arc<dyn Store>,
     lease: Arc<SessionLease>,
 }
 
@@ -29,7 +30,7 @@ impl Owner {
         let session = Session::from_bits(1);
         let lease = SessionLease::new(session, Clock::Machine, Arc::clone(&services));
         lease.set(Time(u64::MAX), Time(u64::MAX));
-        Self { services, lease: Arc::new(lease) }
+        Self { services, _store: Arc::clone(store), lease: Arc::new(lease) }
     }
 
     pub(super) fn assignment(&self, token: u64) -> Assignment {

@@ -120,6 +120,7 @@ async fn a_node_that_is_no_member_yet_is_joining() {
     assert_eq!(divider.health().not_ready, Some(NotReady::Joining));
     played.join();
     assert_eq!(divider.health().not_ready, None);
+    assert_eq!(divider.health().connected, None, "it has no store");
 }
 
 #[test]
