@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 /// Waits that double from the first to the longest, each shortened by up to a half at random, so
 /// that what failed together does not try again together.
 #[derive(Debug, Clone)]
@@ -28,6 +30,17 @@ impl Backoff {
     /// Something went well: begins anew.
     pub(crate) fn reset(&mut self) {
         self.next = self.first;
+    }
+}
+
+/// Waits until then; for ever if there is no such time.
+///
+/// # Cancel safety
+/// Cancel safe.
+pub(crate) async fn sleep_until(at: Option<Instant>) {
+    match at {
+        Some(at) => tokio::time::sleep_until(at).await,
+        None => std::future::pending().await,
     }
 }
 

@@ -4,14 +4,12 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::sleep_until;
-
 use super::attempts::{Attempts, Count, Next};
 use super::error::InboxError;
 use super::message::{Message, Track};
 use super::{Messages, SAVE_MESSAGES, Settings, StartAt};
 use crate::assignment::Assignment;
-use crate::backoff::Backoff;
+use crate::backoff::{Backoff, sleep_until};
 use crate::checkpoint::InboxClaim;
 use crate::store::{
     Delivery, FollowStream, MessageStream, MessageStreams, Position, SourceError, StoreError,
@@ -195,7 +193,7 @@ impl Inbox {
                 tokio::select! {
                     next = source.next() => next,
                     () = self.mine.cancelled() => return Ok(None),
-                    () = sleep_until_some(self.track.due()) => {
+                    () = sleep_until(self.track.due()) => {
                         self.save().await?;
                         continue;
                     }
@@ -345,13 +343,6 @@ fn is_passing(error: &SourceError) -> bool {
             matches!(error, StoreError::Timeout { .. } | StoreError::Unreachable { .. })
         }
         _ => false,
-    }
-}
-
-async fn sleep_until_some(at: Option<tokio::time::Instant>) {
-    match at {
-        Some(at) => sleep_until(at).await,
-        None => std::future::pending().await,
     }
 }
 

@@ -12,7 +12,7 @@ use tokio::select;
 use tokio::time::Instant;
 
 use super::error::RequestError;
-use crate::backoff::Backoff;
+use crate::backoff::{Backoff, sleep_until};
 use crate::group::Group;
 use crate::id::Token;
 use crate::key::Key;
@@ -225,13 +225,6 @@ impl Asking {
             Some(source) => RequestError::NotSent { key, source },
             None => RequestError::NoOwner { key, within, moved },
         }
-    }
-}
-
-async fn sleep_until(at: Option<Instant>) {
-    match at {
-        Some(at) => tokio::time::sleep_until(at).await,
-        None => std::future::pending().await,
     }
 }
 
