@@ -1,12 +1,14 @@
 //! What the programs have in common on the command line.
 
 use std::error::Error;
+use std::io;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Args;
 use divider::GroupName;
 use divider::store::nats::{NatsStore, OpenError, StreamOptions};
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::span::parse_span;
 
@@ -54,6 +56,22 @@ impl Place {
             error => error.into(),
         })
     }
+}
+
+/// Completes at the first SIGTERM or Ctrl-C: for [`with_graceful_shutdown`].
+///
+/// [`with_graceful_shutdown`]: divider::Run::with_graceful_shutdown
+///
+/// # Errors
+/// The signals cannot be listened for.
+pub fn shutdown() -> io::Result<impl Future<Output = ()> + Send + 'static> {
+    let (mut term, mut int) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    Ok(async move {
+        tokio::select! {
+            _ = term.recv() => {}
+            _ = int.recv() => {}
+        }
+    })
 }
 
 /// How a program ends: an error is told on standard error with all that caused it.

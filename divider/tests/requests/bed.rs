@@ -5,7 +5,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use divider::store::nats::StreamOptions;
-use divider::{Assignment, BoxError, Divider, Finish, Group, Key, NatsStore, RunError, run};
+use divider::{
+    Assignment, BoxError, Divider, Event, Events, Finish, Group, Key, NatsStore, RunError, run,
+};
 use divider_local_server::LocalServer;
 use tokio::task::JoinHandle;
 
@@ -13,7 +15,7 @@ use tokio::task::JoinHandle;
 pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A pause of a loaded machine does not end it.
-pub(crate) const LEASE: Duration = Duration::from_secs(30);
+const LEASE: Duration = Duration::from_secs(30);
 
 /// How long a caller waits: it outlasts every pause of a loaded machine.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(40);
@@ -58,10 +60,23 @@ impl Bed {
         Group::open(self.store().await)
     }
 
+    /// A node that handles its events itself.
+    pub(crate) async fn member(&self, name: &str) -> (Divider, Events) {
+        let started = Divider::builder(self.store().await).node(name).lease(LEASE).start().await;
+        started.expect("a member")
+    }
+
+    /// A node that owns this key.
+    pub(crate) async fn owner(&self, name: &str) -> (Divider, Events, Assignment) {
+        let (divider, mut events) = self.member("w1").await;
+        self.group().await.announce(&key(name)).await.expect("announced");
+        let Some(Event::Start(mine)) = in_time(events.next()).await else { panic!("a start") };
+        (divider, events, mine)
+    }
+
     /// A node whose handler answers each request with its payload.
     pub(crate) async fn node(&self, name: &str) -> Node {
-        let started = Divider::builder(self.store().await).node(name).lease(LEASE).start().await;
-        let (divider, events) = started.expect("a member");
+        let (divider, events) = self.member(name).await;
         let accepted = self.accepted.clone();
         let running = run(divider.clone(), events, move |mine: Assignment| {
             let accepted = accepted.clone();

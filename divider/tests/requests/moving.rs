@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use divider::requests::RequestError;
-use divider::{Divider, Event, Group, Token};
+use divider::{Group, Token};
 use tokio::task::JoinSet;
 
-use crate::bed::{Accepted, Bed, DEADLINE, LEASE, in_time, key, text, until};
+use crate::bed::{Accepted, Bed, DEADLINE, in_time, key, text, until};
 
 const KEYS: u64 = 24;
 const CALLERS: u64 = 12;
@@ -120,14 +120,7 @@ async fn a_rolling_restart_loses_no_request_and_carries_none_out_twice() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_on_its_way_when_listening_ends_is_answered() {
     let bed = Bed::new();
-    let (_divider, mut events) = Divider::builder(bed.store().await)
-        .node("w1")
-        .lease(LEASE)
-        .start()
-        .await
-        .expect("a member");
-    bed.group().await.announce(&key("k0")).await.expect("announced");
-    let Some(Event::Start(mine)) = in_time(events.next()).await else { panic!("a start") };
+    let (_divider, _events, mine) = bed.owner("k0").await;
     let mut callers = JoinSet::new();
     for _ in 0..CALLERS {
         let group = bed.group().await;

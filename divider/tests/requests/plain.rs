@@ -1,10 +1,10 @@
 //! What anybody sees of requests who looks at the server, or speaks NATS without this library.
 
 use async_nats::client::RequestErrorKind;
+use divider::Event;
 use divider::requests::RequestError;
-use divider::{Divider, Event};
 
-use crate::bed::{Bed, DEADLINE, LEASE, in_time, key, until};
+use crate::bed::{Bed, DEADLINE, in_time, key, until};
 
 #[tokio::test]
 async fn any_client_can_ask() {
@@ -34,14 +34,7 @@ async fn any_client_can_ask() {
 async fn moved_and_dropped_requests_have_a_status() {
     let bed = Bed::new();
     let client = async_nats::connect(bed.server.url()).await.expect("a connection");
-    let (_divider, mut events) = Divider::builder(bed.store().await)
-        .node("w1")
-        .lease(LEASE)
-        .start()
-        .await
-        .expect("a member");
-    bed.group().await.announce(&key("a")).await.expect("announced");
-    let Some(Event::Start(mine)) = in_time(events.next()).await else { panic!("a start") };
+    let (_divider, _events, mine) = bed.owner("a").await;
     let mut requests = mine.requests().await.expect("the key is ours");
     let ask = || {
         let request = async_nats::Request::new().timeout(Some(DEADLINE));
@@ -80,12 +73,7 @@ async fn moved_and_dropped_requests_have_a_status() {
 async fn only_keys_whose_requests_are_asked_for_have_a_subscription() {
     let bed = Bed::new();
     let group = bed.group().await;
-    let (_divider, mut events) = Divider::builder(bed.store().await)
-        .node("w1")
-        .lease(LEASE)
-        .start()
-        .await
-        .expect("a member");
+    let (_divider, mut events) = bed.member("w1").await;
     let subscriptions = || bed.server.subscriptions().expect("a number");
     let before = subscriptions();
     group.announce_all((0..50).map(|n| key(&format!("k{n}")))).await.expect("announced");

@@ -46,6 +46,14 @@ impl Bed {
         in_time(Box::pin(builder.start())).await.expect("a member")
     }
 
+    /// A node that owns the key `k` and handles its events itself.
+    pub(crate) async fn owner(&self) -> (Divider, Events, Assignment) {
+        let (divider, mut events) = self.node("w1").await;
+        self.announce(["k".to_owned()]).await;
+        let mine = next_start(&mut events).await;
+        (divider, events, mine)
+    }
+
     pub(crate) async fn announce(&self, keys: impl IntoIterator<Item = String>) {
         let keys: Vec<_> = keys.into_iter().map(|text| key(&text)).collect();
         let group = Group::open(self.store().await);

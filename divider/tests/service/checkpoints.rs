@@ -152,9 +152,7 @@ async fn a_group_without_checkpoints_says_how_to_make_them() {
 #[tokio::test]
 async fn who_uses_no_checkpoints_gets_no_stream() {
     let bed = Bed::start();
-    let (divider, mut events) = bed.node("w1").await;
-    bed.announce(["k".to_owned()]).await;
-    let mine = next_start(&mut events).await;
+    let (divider, _events, mine) = bed.owner().await;
     in_time(divider.complete(&mine)).await.expect("completed");
     let client = bed.client().await;
     let names = api(&client, "STREAM.NAMES", json!({})).await;

@@ -10,7 +10,7 @@ use divider::{Assignment, BoxError, Divider, Finish, run};
 use serde_json::json;
 use tokio::task::JoinHandle;
 
-use crate::bed::{Bed, api, in_time, make_stream, next_start, publish};
+use crate::bed::{Bed, api, in_time, make_stream, publish};
 use crate::journal::{Journal, judge};
 
 const KEYS: usize = 30;
@@ -182,9 +182,7 @@ async fn a_value_and_the_position_are_saved_together() {
     let bed = Bed::start();
     let client = bed.client().await;
     make_stream(&client, "ORDERS", json!({})).await;
-    let (_divider, mut events) = bed.node("w1").await;
-    bed.announce(["k".to_owned()]).await;
-    let mine = next_start(&mut events).await;
+    let (_divider, _events, mine) = bed.owner().await;
     for amount in 1..=5 {
         publish(&client, "orders.k", &amount.to_string()).await;
     }
@@ -210,9 +208,7 @@ async fn a_message_that_is_never_done_stops_its_key_or_is_put_aside() {
     let client = bed.client().await;
     make_stream(&client, "ORDERS", json!({})).await;
     make_stream(&client, "POISON", json!({})).await;
-    let (_divider, mut events) = bed.node("w1").await;
-    bed.announce(["k".to_owned()]).await;
-    let mine = next_start(&mut events).await;
+    let (_divider, _events, mine) = bed.owner().await;
     let bad = publish(&client, "orders.k", "bad").await;
     let good = publish(&client, "orders.k", "good").await;
     let open = || mine.messages("ORDERS", "orders.k").max_deliver(3).into_future();
@@ -243,9 +239,7 @@ async fn a_poison_message_can_be_skipped() {
     let bed = Bed::start();
     let client = bed.client().await;
     make_stream(&client, "ORDERS", json!({})).await;
-    let (_divider, mut events) = bed.node("w1").await;
-    bed.announce(["k".to_owned()]).await;
-    let mine = next_start(&mut events).await;
+    let (_divider, _events, mine) = bed.owner().await;
     publish(&client, "orders.k", "bad").await;
     let good = publish(&client, "orders.k", "good").await;
     let open = || mine.messages("ORDERS", "orders.k").max_deliver(1).into_future();
@@ -262,9 +256,7 @@ async fn only_the_newest_inbox_of_an_assignment_gets_messages() {
     let bed = Bed::start();
     let client = bed.client().await;
     make_stream(&client, "ORDERS", json!({})).await;
-    let (_divider, mut events) = bed.node("w1").await;
-    bed.announce(["k".to_owned()]).await;
-    let mine = next_start(&mut events).await;
+    let (_divider, _events, mine) = bed.owner().await;
     let open = || mine.messages("ORDERS", "orders.k").into_future();
     let mut old = in_time(open()).await.expect("opened");
     let mut new = in_time(open()).await.expect("opened");
@@ -278,9 +270,7 @@ async fn an_inbox_begins_where_it_is_told_and_goes_on_after_what_is_done() {
     let bed = Bed::start();
     let client = bed.client().await;
     make_stream(&client, "ORDERS", json!({})).await;
-    let (_divider, mut events) = bed.node("w1").await;
-    bed.announce(["k".to_owned()]).await;
-    let mine = next_start(&mut events).await;
+    let (_divider, _events, mine) = bed.owner().await;
     for number in 1..=4 {
         assert_eq!(publish(&client, &format!("orders.{}", number % 2), "x").await, number);
     }

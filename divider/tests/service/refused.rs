@@ -5,16 +5,14 @@ use divider::messages::{InboxError, Messages};
 use divider::store::SourceError;
 use serde_json::json;
 
-use crate::bed::{Bed, api, in_time, make_stream, next_start, publish};
+use crate::bed::{Bed, api, in_time, make_stream, publish};
 
 async fn error(messages: Messages) -> InboxError {
     in_time(messages.into_future()).await.map(drop).expect_err("it is refused")
 }
 
 async fn assigned(bed: &Bed) -> Assignment {
-    let (divider, mut events) = bed.node("w1").await;
-    bed.announce(["k".to_owned()]).await;
-    let mine = next_start(&mut events).await;
+    let (divider, events, mine) = bed.owner().await;
     // They live as long as the process.
     std::mem::forget((divider, events));
     mine

@@ -19,10 +19,9 @@ use clap::Parser;
 use divider::store::Store;
 use divider::store::nats::StreamOptions;
 use divider::{Assignment, BoxError, Divider, Finish, Group, GroupName, Key, NatsStore};
-use divider_examples::cli::exit_code;
+use divider_examples::cli::{exit_code, shutdown};
 use divider_examples::span::parse_span;
 use serde::{Deserialize, Serialize};
-use tokio::signal::unix::{SignalKind, signal};
 
 /// Adds up the numbers that are published for each key
 #[derive(Debug, Parser)]
@@ -70,13 +69,7 @@ async fn main() -> ExitCode {
 }
 
 async fn serve(args: Args) -> Result<(), Box<dyn Error>> {
-    let (mut term, mut int) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    let shutdown = async move {
-        tokio::select! {
-            _ = term.recv() => {}
-            _ = int.recv() => {}
-        }
-    };
+    let shutdown = shutdown()?;
     let client = async_nats::connect(&args.server).await?;
     let mut options = NatsStore::options();
     if args.create {

@@ -27,9 +27,8 @@ use std::time::Duration;
 
 use clap::Parser;
 use divider::{Divider, Group};
-use divider_examples::cli::{Place, exit_code};
+use divider_examples::cli::{Place, exit_code, shutdown};
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
 
 /// A node with probes, a status page, and the state of any key over HTTP
 #[derive(Debug, Parser)]
@@ -53,13 +52,7 @@ async fn main() -> ExitCode {
 }
 
 async fn serve(args: Args) -> Result<(), Box<dyn Error>> {
-    let (mut term, mut int) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    let shutdown = async move {
-        tokio::select! {
-            _ = term.recv() => {}
-            _ = int.recv() => {}
-        }
-    };
+    let shutdown = shutdown()?;
     // The probes first: a process that waits for its server lives, and is not ready.
     let started = Started::default();
     let listener = TcpListener::bind(args.listen).await?;
