@@ -68,6 +68,8 @@ mod registers;
 #[cfg(test)]
 mod sim;
 #[cfg(test)]
+mod slow;
+#[cfg(test)]
 mod tests;
 
 use std::fmt;

@@ -7,152 +7,19 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::future::{BoxFuture, FutureExt};
-use tokio::task::yield_now;
 
+use super::slow::{SlowCheckpoints, Without};
 use super::tests::Owner;
 use super::{CheckpointBytes, CheckpointError};
 use crate::id::GroupName;
-use crate::key::Key;
-use crate::store::{
-    CheckpointRecord, CheckpointWrite, Checkpoints, Filter, Info, MemoryStore, Outcome, Record,
-    Store, StoreError, Watch, Write,
-};
-use crate::testing::Fault;
-
-/// A rule that a test takes away, to see that the judge notices.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Without {
-    Nothing,
-    /// A write lands whatever the newest revision is.
-    CompareAndSet,
-    /// Opening a checkpoint leaves the record as it is.
-    Seal,
-}
-
-/// The log of a store without anything else.
-#[derive(Debug)]
-pub(super) struct Bare(pub(super) MemoryStore);
-
-impl Store for Bare {
-    fn group(&self) -> &GroupName {
-        self.0.group()
-    }
-    fn write(&self, write: Write) -> BoxFuture<'static, Outcome> {
-        self.0.write(write)
-    }
-    fn read(&self, name: &str) -> BoxFuture<'static, Result<Option<Record>, StoreError>> {
-        self.0.read(name)
-    }
-    fn watch(&self, filter: Filter) -> BoxFuture<'static, Result<Box<dyn Watch>, StoreError>> {
-        self.0.watch(filter)
-    }
-    fn info(&self) -> BoxFuture<'static, Result<Info, StoreError>> {
-        self.0.info()
-    }
-}
-
-/// A store whose every request takes two turns, so that requests of several owners interleave.
-#[derive(Debug, Clone)]
-struct Slow {
-    memory: MemoryStore,
-    without: Without,
-    /// What the next requests meet: 1 of so many has a fault. 0: none has.
-    faults: Arc<AtomicU64>,
-    /// What was read so far: a read may show an old record, as from a deposed leader.
-    seen: Arc<Mutex<Vec<Option<CheckpointRecord>>>>,
-}
-
-#[derive(Debug)]
-struct SlowLog(Bare, Slow);
-
-impl Store for SlowLog {
-    fn group(&self) -> &GroupName {
-        self.0.group()
-    }
-    fn write(&self, write: Write) -> BoxFuture<'static, Outcome> {
-        self.0.write(write)
-    }
-    fn read(&self, name: &str) -> BoxFuture<'static, Result<Option<Record>, StoreError>> {
-        self.0.read(name)
-    }
-    fn watch(&self, filter: Filter) -> BoxFuture<'static, Result<Box<dyn Watch>, StoreError>> {
-        self.0.watch(filter)
-    }
-    fn info(&self) -> BoxFuture<'static, Result<Info, StoreError>> {
-        self.0.info()
-    }
-    fn checkpoints(&self) -> Result<Arc<dyn Checkpoints>, StoreError> {
-        Ok(Arc::new(self.1.clone()))
-    }
-}
-
-impl Slow {
-    fn inner(&self) -> Arc<dyn Checkpoints> {
-        self.memory.checkpoints().expect("it has them")
-    }
-
-    /// Whether the next request has a fault.
-    fn fails(&self) -> bool {
-        let one_of = self.faults.load(Ordering::Relaxed);
-        one_of > 0 && fastrand::u64(..one_of) == 0
-    }
-
-    /// What a read answers: what was found, or by a fault one of the last records that were read.
-    fn old_or(&self, found: Option<CheckpointRecord>) -> Option<CheckpointRecord> {
-        let mut seen = self.seen.lock().expect("no test panics with it");
-        seen.push(found.clone());
-        let back = fastrand::usize(..seen.len().min(4));
-        if self.fails() { seen[seen.len() - 1 - back].clone() } else { found }
-    }
-}
-
-impl Checkpoints for Slow {
-    fn request_timeout(&self) -> Duration {
-        self.inner().request_timeout()
-    }
-
-    fn read(&self, key: &Key) -> BoxFuture<'static, Result<Option<CheckpointRecord>, StoreError>> {
-        let (this, read) = (self.clone(), self.inner().read(key));
-        Box::pin(async move {
-            yield_now().await;
-            let found = read.await?;
-            let answer = this.old_or(found);
-            yield_now().await;
-            Ok(answer)
-        })
-    }
-
-    fn write(&self, mut write: CheckpointWrite) -> BoxFuture<'static, Outcome> {
-        let (this, inner) = (self.clone(), self.inner());
-        Box::pin(async move {
-            yield_now().await;
-            let newest = inner.read(&write.key).await.expect("memory answers");
-            this.seen.lock().expect("no test panics with it").push(newest.clone());
-            if this.without == Without::CompareAndSet {
-                write.expected = newest.as_ref().map_or(write.expected, |newest| newest.revision);
-            }
-            let old = newest.as_ref().filter(|newest| newest.token < write.token);
-            if let (Without::Seal, Some(old)) = (this.without, old)
-                && old.content == write.content
-            {
-                return Outcome::Acked(old.revision);
-            }
-            if this.fails() {
-                let fault = [Fault::LostAck, Fault::LostWrite, Fault::Late][fastrand::usize(..3)];
-                this.memory.fail_next_save(fault);
-            }
-            let outcome = inner.write(write).await;
-            yield_now().await;
-            outcome
-        })
-    }
-}
+use crate::store::minimal::MinimalStore;
+use crate::store::{MemoryStore, Store};
 
 /// What an operation came to.
 enum Told {
@@ -244,10 +111,15 @@ async fn play(seed: u64, without: Without) -> Result<u64, String> {
     fastrand::seed(seed);
     let memory = MemoryStore::new(GroupName::new("g").expect("legal"));
     let faults = Arc::new(AtomicU64::new(fastrand::u64(2..8)));
-    let slow =
-        Slow { memory: memory.clone(), without, faults: Arc::clone(&faults), seen: Arc::default() };
+    let slow = SlowCheckpoints {
+        memory: memory.clone(),
+        without,
+        faults: Arc::clone(&faults),
+        seen: Arc::default(),
+    };
     let new = |token: u64| {
-        let store: Arc<dyn Store> = Arc::new(SlowLog(Bare(memory.clone()), slow.clone()));
+        let store: Arc<dyn Store> =
+            Arc::new(MinimalStore::with_checkpoints(memory.clone(), Arc::new(slow.clone())));
         let owner = Owner::new(&store);
         Player { token, owner, idle: None, doing: None }
     };

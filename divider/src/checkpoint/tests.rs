@@ -9,6 +9,7 @@ use crate::engine::clock::Clock;
 use crate::engine::{Services, SessionLease};
 use crate::id::{GroupName, Revision, Session, Token};
 use crate::key::Key;
+use crate::store::minimal::MinimalStore;
 use crate::store::{
     CheckpointContent, CheckpointWrite, MAX_CHECKPOINT, MemoryStore, Outcome, Store,
 };
@@ -232,7 +233,7 @@ async fn the_record_of_a_retracted_key_expires_unless_it_gets_a_new_owner() {
 
 #[tokio::test]
 async fn a_backend_without_checkpoints_says_so() {
-    let store: Arc<dyn Store> = Arc::new(super::sim::Bare(store()));
+    let store: Arc<dyn Store> = Arc::new(MinimalStore::new(store()));
     let node = Owner::new(&store);
     let error = node.assignment(1).checkpoint_bytes().await.expect_err("it has none");
     let text = crate::report::chain(&error).to_string();

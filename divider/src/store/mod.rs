@@ -8,6 +8,8 @@ mod checkpoints;
 mod history;
 pub(crate) mod memory;
 mod messages;
+#[cfg(test)]
+pub(crate) mod minimal;
 #[cfg(feature = "nats")]
 pub mod nats;
 pub(crate) mod requests;
@@ -123,8 +125,7 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     ///
     /// Unless it is implemented, the answer is [`StoreError::Unsupported`].
     fn checkpoints(&self) -> Result<Arc<dyn Checkpoints>, StoreError> {
-        let what = "this backend keeps no checkpoints".to_owned();
-        Err(StoreError::Unsupported { what })
+        Err(no_checkpoints())
     }
 
     /// The streams of messages that the backend has beside the log: see [`MessageStreams`]. Nothing is
@@ -168,6 +169,10 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     fn keeps_paused_time(&self) -> bool {
         false
     }
+}
+
+fn no_checkpoints() -> StoreError {
+    StoreError::Unsupported { what: "this backend keeps no checkpoints".to_owned() }
 }
 
 fn no_history() -> StoreError {

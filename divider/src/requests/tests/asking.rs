@@ -5,8 +5,7 @@ use tokio::time::Instant;
 use super::*;
 use crate::Token;
 use crate::requests::{ReplyError, ServeError};
-use crate::store::{Filter, Info, Outcome, Record, StoreError, Watch, Write};
-use futures_util::future::BoxFuture;
+use crate::store::minimal::MinimalStore;
 
 #[tokio::test(start_paused = true)]
 async fn a_request_reaches_the_owner_and_the_reply_says_who_it_is() {
@@ -135,33 +134,11 @@ async fn while_the_store_is_away_nothing_arrives() {
 #[tokio::test(start_paused = true)]
 async fn a_backend_without_requests_says_so() {
     let store = MemoryStore::new(GroupName::new("g").expect("legal"));
-    let bare: Arc<dyn Store> = Arc::new(Bare(store));
+    let bare: Arc<dyn Store> = Arc::new(MinimalStore::new(store));
     let error = Group::open(Arc::clone(&bare)).request(&key("a"), "").await;
     assert_eq!(error.expect_err("it has none"), RequestError::Unsupported);
     let (played, _divider, mut events) = Played::on(&bare);
     played.start("a", 1);
     let Some(Some(Event::Start(mine))) = events.next().now_or_never() else { panic!("a start") };
     assert_eq!(mine.requests().await.expect_err("it has none"), ServeError::Unsupported);
-}
-
-/// A backend that has only what every backend must have.
-#[derive(Debug)]
-struct Bare(MemoryStore);
-
-impl Store for Bare {
-    fn group(&self) -> &GroupName {
-        self.0.group()
-    }
-    fn write(&self, write: Write) -> BoxFuture<'static, Outcome> {
-        self.0.write(write)
-    }
-    fn read(&self, name: &str) -> BoxFuture<'static, Result<Option<Record>, StoreError>> {
-        self.0.read(name)
-    }
-    fn watch(&self, filter: Filter) -> BoxFuture<'static, Result<Box<dyn Watch>, StoreError>> {
-        self.0.watch(filter)
-    }
-    fn info(&self) -> BoxFuture<'static, Result<Info, StoreError>> {
-        self.0.info()
-    }
 }
