@@ -1,7 +1,10 @@
 //! What a checkpoint promises, with the faults of a store in memory.
 
-use std::sync::Arc;
+use std::future::ready;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
+
+use futures_util::future::{BoxFuture, FutureExt};
 
 use super::CheckpointError;
 use crate::assignment::Assignment;
@@ -11,7 +14,8 @@ use crate::id::{GroupName, Revision, Session, Token};
 use crate::key::Key;
 use crate::store::minimal::MinimalStore;
 use crate::store::{
-    CheckpointContent, CheckpointWrite, MAX_CHECKPOINT, MemoryStore, Outcome, Store,
+    CheckpointContent, CheckpointRecord, CheckpointWrite, Checkpoints, MAX_CHECKPOINT, MemoryStore,
+    Outcome, Store, StoreError,
 };
 use crate::testing::Fault;
 use divider_core::time::Time;
@@ -250,4 +254,43 @@ async fn an_assignment_that_is_over_opens_nothing() {
     assert!(matches!(over, Err(CheckpointError::Over { .. })), "{over:?}");
     assert_eq!(record(&store).await.map(|(token, _)| token), None);
     assert_eq!(store.info().await.expect("there").last, Revision(0));
+}
+
+/// Checkpoints in memory, of which the next read may show an old record, as from a deposed leader.
+#[derive(Debug, Clone)]
+struct Deposed {
+    memory: MemoryStore,
+    old: Arc<Mutex<Option<CheckpointRecord>>>,
+}
+
+impl Checkpoints for Deposed {
+    fn request_timeout(&self) -> Duration {
+        self.memory.checkpoints().expect("it has them").request_timeout()
+    }
+    fn read(&self, key: &Key) -> BoxFuture<'static, Result<Option<CheckpointRecord>, StoreError>> {
+        match self.old.lock().expect("no test panics with it").take() {
+            Some(old) => Box::pin(ready(Ok(Some(old)))),
+            None => self.memory.checkpoints().expect("it has them").read(key),
+        }
+    }
+    fn write(&self, write: CheckpointWrite) -> BoxFuture<'static, Outcome> {
+        self.memory.checkpoints().expect("it has them").write(write)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_old_read_does_not_settle_a_save_in_doubt() {
+    let memory = store();
+    let deposed = Deposed { memory: memory.clone(), old: Arc::default() };
+    let minimal = MinimalStore::with_checkpoints(memory.clone(), Arc::new(deposed.clone()));
+    let store: Arc<dyn Store> = Arc::new(minimal);
+    let node = Owner::new(&store);
+    let mut state = node.assignment(1).checkpoint_bytes().await.expect("opened");
+    state.save("a").await.expect("saved");
+    let old = memory.checkpoints().expect("it has them").read(&key()).await.expect("an answer");
+    memory.fail_next_save(Fault::LostAck);
+    assert!(state.save("b").now_or_never().is_none(), "dropped when it was sent");
+    *deposed.old.lock().expect("no test panics with it") = old;
+    assert_eq!(state.reload().await.expect("settled").as_deref(), Some(&b"b"[..]));
+    assert_eq!(*deposed.old.lock().expect("no test panics with it"), None, "it was read");
 }
