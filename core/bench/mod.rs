@@ -124,6 +124,8 @@ impl Folded {
             affinity: 100,
             prefixes: Vec::new(),
             state: MemberState::Active,
+            away_ms: 0,
+            previous: None,
             balanced: Revision::NONE,
             settled: Revision(1 << 40),
             manual: false,

@@ -111,6 +111,8 @@ impl Tenants {
                 vec![format!("tenant.{node:04}.")]
             },
             state: MemberState::Active,
+            away_ms: 0,
+            previous: None,
             balanced: Revision(balanced),
             settled: Revision(1),
             manual: false,

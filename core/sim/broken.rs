@@ -24,6 +24,7 @@ const TABLE: &[(Guard, Class, u64)] = &[
     (Guard::ProofOfDeath, Durable, 0),
     (Guard::AbsentIsNotDead, Durable, 561),
     (Guard::MemberCas, Durable, 240),
+    (Guard::AwayIsKept, Durable, 0),
     (Guard::StartAfterAck, Durable, 4),
     (Guard::StartInTime, Durable, 359),
     (Guard::OwnSession, Durable, 85),

@@ -16,6 +16,8 @@ pub(super) struct Counts {
     pub(super) traps: u64,
     pub(super) losses: u64,
     pub(super) overlaps: u64,
+    /// Processes that were told to restart.
+    pub(super) restarts: u64,
     /// Takes of an orphan that were written over a claim.
     pub(super) taken: u64,
 }
@@ -34,5 +36,6 @@ impl AddAssign for Counts {
         self.losses += other.losses;
         self.overlaps += other.overlaps;
         self.taken += other.taken;
+        self.restarts += other.restarts;
     }
 }

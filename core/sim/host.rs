@@ -38,6 +38,8 @@ pub(super) struct Host {
     pub(super) ended: Option<End>,
     /// What happens to it when the faults are over.
     pub(super) fate: Fate,
+    /// How long after its end another process replaces it, if it restarts.
+    pub(super) back: Option<Duration>,
     /// Its current session.
     pub(super) session: Option<Session>,
     pub(super) join: JoinPolicy,

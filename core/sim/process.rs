@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::app::{App, Ending, Manners};
 use super::event::{Event, Message};
+use super::faults::Fault;
 use super::host::{Clock, Fate, Host, Setting, config};
 use super::link::Link;
 use super::log::no_answer;
@@ -44,6 +45,7 @@ impl World {
             app: App { manners, ..App::default() },
             ended: None,
             fate: Fate::Stays,
+            back: None,
             session: None,
             join: setting.join,
             timer: None,
@@ -251,6 +253,9 @@ impl World {
                 let host = &mut self.hosts[place];
                 host.watches.clear();
                 host.ended = Some(end);
+                if let Some(pause) = host.back.take() {
+                    self.after(pause, Event::Fault(Fault::Restart(place, true)));
+                }
             }
             _ => {}
         }

@@ -79,7 +79,7 @@ impl Run<'_> {
         let lease = self.schedule.lease;
         // Applications may confirm slowly, and keys of absent sessions wait for the longest possible
         // lease.
-        observed(lease) * 7 + lease + SETTLE_AT_MOST + SECOND * 5
+        observed(lease) * 7 + lease + SETTLE_AT_MOST + SECOND * 5 + self.schedule.longest_away() * 2
     }
 
     fn wait_until_settled(&mut self) {
@@ -154,7 +154,7 @@ impl Run<'_> {
         self.world.run(self.patience());
     }
 
-    /// Checks a join, new keys and a death: each moves the fewest possible keys.
+    /// Checks a join, new keys, a restart and a death: each moves the fewest possible keys.
     fn examine(&mut self) {
         let before = self.world.before();
         let place = self.world.hosts.len();
@@ -164,6 +164,7 @@ impl Run<'_> {
         self.world.run(self.schedule.lease + SETTLE_AT_MOST + SECOND * 2);
         self.world.check_join(&before);
         self.look("a join");
+        self.examine_restart(place, &id);
         self.world.compare_plans();
         let before = self.world.before();
         for number in 24..32 {
@@ -180,6 +181,25 @@ impl Run<'_> {
             self.world.run(observed(self.schedule.lease) * 2 + SECOND * 2);
             self.world.check_death(&before, place);
             self.look("a death");
+        }
+    }
+
+    /// A process restarts while its keys wait for it. It gets all of them back, and nothing else moves.
+    fn examine_restart(&mut self, place: usize, id: &NodeId) {
+        let lease = self.schedule.lease;
+        // Another seed, for other sessions.
+        let setting = Setting::new(lease, self.schedule.seed + 1);
+        self.balance();
+        let before = self.world.before();
+        self.world.leave_for(place, lease * 4 + SECOND, None);
+        self.world.run(lease * 2);
+        if self.is_sound() {
+            self.world.start(place, id, &setting, Manners::GOOD);
+            self.world.run(lease + SETTLE_AT_MOST + SECOND);
+            self.look("a restart");
+        }
+        if self.is_sound() {
+            self.world.check_restart(&before, place);
         }
     }
 

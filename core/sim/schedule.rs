@@ -71,6 +71,15 @@ pub(super) fn key(number: usize) -> Key {
 }
 
 impl Schedule {
+    /// For how long keys may wait for a process that restarts.
+    pub(super) fn longest_away(&self) -> Duration {
+        let away = |(_, fault): &(Duration, Fault)| match fault {
+            Fault::LeaveFor(_, away, _) => Some(*away),
+            _ => None,
+        };
+        self.faults.iter().filter_map(away).max().unwrap_or_default()
+    }
+
     pub(super) fn new(seed: u64, class: Class) -> Self {
         let mut rng = fastrand::Rng::with_seed(seed ^ 0x5eed);
         let rng = &mut rng;
@@ -137,6 +146,21 @@ fn season(schedule: &mut Schedule) {
     }
     if rng.u8(..4) == 0 {
         revoke(schedule, &mut rng);
+    }
+    if rng.u8(..3) == 0 {
+        restart(schedule, &mut rng);
+    }
+}
+
+/// Restarts processes under their ids, while their keys wait. Some return too late.
+fn restart(schedule: &mut Schedule, rng: &mut fastrand::Rng) {
+    let lease = schedule.lease;
+    for _ in 0..rng.u8(1..5) {
+        let when = schedule.span.mul_f64(rng.f64());
+        let at = rng.usize(..schedule.nodes.len());
+        let away = [lease / 3, lease * 2, lease * 5][rng.usize(..3)];
+        let back = away.mul_f64(rng.f64() * 1.5);
+        schedule.faults.push((when, Fault::LeaveFor(at, away, back)));
     }
 }
 

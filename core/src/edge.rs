@@ -63,6 +63,9 @@ pub enum Command {
     AlterAffinity(i64),
     /// Hands over every key and takes no more.
     Flush,
+    /// Stops every key, hands none over and takes no more. After the end of the session, the keys wait
+    /// for the node's next session for this long, at most an hour.
+    LeaveFor(Duration),
     /// Gives up every key and ends the session.
     Cancel,
 }
@@ -97,6 +100,8 @@ pub enum Reply {
         handed: u64,
         /// Keys that no node could take. They are free.
         freed: u64,
+        /// Keys that wait for this node's next session.
+        kept: u64,
         /// Keys that were lost with the lease before they were given away.
         lost: u64,
     },
@@ -158,6 +163,8 @@ pub enum StopReason {
     Move,
     /// The node leaves (`flush`).
     Leave,
+    /// The node restarts. The key waits for it.
+    Restart,
     /// The key was retracted, or its time to live has passed.
     Retracted,
 }
@@ -274,6 +281,11 @@ pub enum Notice {
         handed: u64,
         /// Keys that are free now.
         freed: u64,
+    },
+    /// The node restarts: all its keys are stopped and wait for it.
+    Stopped {
+        /// How many keys wait.
+        kept: u64,
     },
     /// Unreadable records were found.
     Problems {

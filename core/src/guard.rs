@@ -36,6 +36,8 @@ pub(crate) enum Guard {
     AbsentIsNotDead,
     /// Deletes a member record of any revision.
     MemberCas,
+    /// Takes the keys of a node that restarts at once.
+    AwayIsKept,
     // Claims.
     /// Starts a key when its claim is sent.
     StartAfterAck,

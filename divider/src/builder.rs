@@ -17,7 +17,7 @@ use crate::id::{NodeId, Revision};
 use crate::key::Key;
 use crate::store::{MAX_VALUE, Store};
 use divider_core::config::{self, Config, RebalancePolicy, WORTH};
-use divider_core::wire::{MemberRecord, MemberState};
+use divider_core::wire::{LONGEST_AWAY_MS, MemberRecord, MemberState};
 
 /// The settings of a node, and the way to start it: see [`Divider::builder`].
 ///
@@ -352,6 +352,8 @@ fn member_len(config: &Config) -> usize {
         affinity: u32::MAX,
         prefixes: config.prefixes.clone(),
         state: MemberState::Leaving,
+        away_ms: LONGEST_AWAY_MS,
+        previous: Some(crate::id::Session::from_bits(u128::MAX)),
         balanced: Revision(u64::MAX),
         settled: Revision(u64::MAX),
         manual: true,

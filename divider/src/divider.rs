@@ -10,12 +10,13 @@ use crate::assignment::Assignment;
 use crate::builder::Builder;
 use crate::engine::clock::Clock;
 use crate::engine::{Request, Shared};
-use crate::error::{Ended, KeyError};
+use crate::error::{Ended, KeyError, LeaveError};
 use crate::health::{Health, HealthWatch};
 use crate::id::{GroupName, NodeId, Session, Token};
 use crate::key::Key;
 use crate::store::Store;
 use divider_core::edge::{Command, Reply};
+use divider_core::wire::LONGEST_AWAY_MS;
 
 /// The application's handle on a node of a group.
 ///
@@ -57,6 +58,8 @@ pub struct Flushed {
     /// these keys when the lease has ended. The application got [`Event::Lost`](crate::Event::Lost)
     /// for each of them.
     pub lost: u64,
+    /// Keys that wait for the return of this node, after [`leave_for`](Divider::leave_for). Otherwise 0.
+    pub kept: u64,
 }
 
 impl Divider {
@@ -285,8 +288,49 @@ impl Divider {
     /// later, the flush continues, and a second call waits for the same flush.
     pub async fn flush(&self) -> Result<Flushed, Ended> {
         match self.ask(Command::Flush).await? {
-            Reply::Flushed { handed, freed, lost } => Ok(Flushed { handed, freed, lost }),
+            Reply::Flushed { handed, freed, kept, lost } => {
+                Ok(Flushed { handed, freed, lost, kept })
+            }
             _ => Err(self.shared.wait_ended().await),
+        }
+    }
+
+    /// Stops every key and ends the node, for a restart: the keys are not handed over. They wait for
+    /// the next node with this id. It gets exactly these keys back at once, and no other key moves. If
+    /// no such node has joined when `grace` has passed, the other nodes take them.
+    ///
+    /// The wait begins when the other nodes see the end of the session, and each counts it by its own
+    /// clock. Meanwhile the keys do not run on any node, joins of other nodes move no keys, and new keys
+    /// go to the other nodes. An operator ends the wait with `divider drain` or
+    /// [`Group::drain`](crate::Group::drain).
+    ///
+    /// Use it where the platform starts the process again under the same id
+    /// ([`Builder::node`](crate::Builder::node)), as a StatefulSet does. Choose a `grace` somewhat longer
+    /// than a restart takes. Use [`flush_and_cancel`](Self::flush_and_cancel) if the node does not
+    /// return.
+    ///
+    /// Each key gets its [`Event::Stop`](crate::Event::Stop) with [`Reason::Restart`](crate::Reason::Restart):
+    /// continue to read the events and to confirm the stops. If the process dies before all stops are
+    /// confirmed, the keys wait as well, as soon as other nodes have observed its death. How long it
+    /// takes is said at [`flush`](Self::flush). A flush that runs already goes on, and hands over.
+    ///
+    /// [`Flushed::kept`] counts the keys that wait.
+    ///
+    /// # Errors
+    /// [`LeaveError::Grace`] if `grace` is not between 1 ms and one hour: nothing was done.
+    /// [`LeaveError::Over`] if the node ended before all keys were stopped.
+    ///
+    /// # Cancel safety
+    /// If the future is dropped before it has sent the command, nothing happens. If it is dropped
+    /// later, the keys are stopped, but the node does not end before [`cancel`](Self::cancel).
+    pub async fn leave_for(&self, grace: Duration) -> Result<Flushed, LeaveError> {
+        check_grace(grace)?;
+        match self.ask(Command::LeaveFor(grace)).await? {
+            Reply::Flushed { handed, freed, kept, lost } => {
+                self.cancel().await;
+                Ok(Flushed { handed, freed, lost, kept })
+            }
+            _ => Err(self.shared.wait_ended().await.into()),
         }
     }
 
@@ -371,7 +415,7 @@ impl Divider {
     }
 
     async fn ask(&self, command: Command) -> Result<Reply, Ended> {
-        let leaves = command == Command::Flush;
+        let leaves = matches!(command, Command::Flush | Command::LeaveFor(_));
         let (answer, reply) = oneshot::channel();
         if self.commands.send(Request { command, answer }).await.is_ok() {
             if leaves {
@@ -383,6 +427,16 @@ impl Divider {
         }
         Err(self.shared.wait_ended().await)
     }
+}
+
+/// The longest time for which keys can wait for a node that restarts ([`Divider::leave_for`]): one hour.
+pub const MAX_RESTART_GRACE: Duration = Duration::from_millis(LONGEST_AWAY_MS);
+
+/// Whether keys can wait for so long for a node that restarts.
+pub(crate) fn check_grace(grace: Duration) -> Result<(), LeaveError> {
+    let most = MAX_RESTART_GRACE;
+    let is_in_range = (Duration::from_millis(1)..=most).contains(&grace);
+    if is_in_range { Ok(()) } else { Err(LeaveError::Grace { grace, most }) }
 }
 
 impl fmt::Debug for Divider {

@@ -189,6 +189,23 @@ pub enum KeyError {
     Over(#[from] Ended),
 }
 
+/// Why [`leave_for`](crate::Divider::leave_for) failed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum LeaveError {
+    /// The keys cannot wait for so long. Nothing was done.
+    #[error("keys can wait for a restart from 1 ms to {most:?}, not {grace:?}")]
+    Grace {
+        /// The value.
+        grace: Duration,
+        /// The longest one: an hour.
+        most: Duration,
+    },
+    /// The node ended before all keys were stopped.
+    #[error(transparent)]
+    Over(#[from] Ended),
+}
+
 /// Why [`run`](crate::run()) did not end well. Every handler has ended, and the node is over.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -202,6 +219,10 @@ pub enum RunError {
         /// How many keys.
         keys: u64,
     },
+    /// The value of [`restart_grace`](crate::Run::restart_grace) is out of range. The node was cancelled
+    /// and ran nothing.
+    #[error(transparent)]
+    RestartGrace(LeaveError),
     /// Not every key was handed over within [`shutdown_timeout`](crate::Run::shutdown_timeout). Other
     /// nodes start the rest when the lease is over.
     #[error("not every key was handed over within {after:?}: {keys} were lost")]

@@ -40,6 +40,9 @@ pub enum Reason {
     Move,
     /// This node leaves (`flush`). Comes with [`Event::Stop`].
     Leave,
+    /// This node restarts ([`leave_for`](crate::Divider::leave_for)), and the key waits for its return.
+    /// Comes with [`Event::Stop`].
+    Restart,
     /// The key was retracted, or its time to live has passed. Comes with [`Event::Stop`].
     Retracted,
     /// The lease was not renewed in time, or another node ended this session. Comes with
@@ -68,6 +71,7 @@ impl Reason {
             Self::Drain => "drain",
             Self::Move => "move",
             Self::Leave => "leave",
+            Self::Restart => "restart",
             Self::Retracted => "retracted",
             Self::Fenced => "fenced",
             Self::ClaimLost => "claim_lost",
@@ -80,7 +84,7 @@ impl Reason {
 /// A reason as a number from 1 on, for an atomic.
 impl Reason {
     /// Each reason that [`number`](Self::number) has.
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::Rebalance,
         Self::Drain,
         Self::Move,
@@ -90,6 +94,7 @@ impl Reason {
         Self::ClaimLost,
         Self::Cancelled,
         Self::Replaced,
+        Self::Restart,
     ];
 
     pub(crate) const fn number(self) -> u8 {
@@ -103,6 +108,7 @@ impl Reason {
             Self::ClaimLost => 7,
             Self::Cancelled => 8,
             Self::Replaced => 9,
+            Self::Restart => 10,
         }
     }
 
@@ -125,6 +131,7 @@ impl From<StopReason> for Reason {
             StopReason::Drain => Self::Drain,
             StopReason::Move => Self::Move,
             StopReason::Leave => Self::Leave,
+            StopReason::Restart => Self::Restart,
             StopReason::Retracted => Self::Retracted,
         }
     }

@@ -189,11 +189,11 @@ mod tests;
 
 pub use assignment::Assignment;
 pub use builder::{Builder, JoinPolicy, MAX_LEASE, MIN_LEASE, Rebalance};
-pub use divider::{Affinity, Divider, Flushed};
+pub use divider::{Affinity, Divider, Flushed, MAX_RESTART_GRACE};
 pub use divider_core::error::{InvalidId, InvalidKey};
 pub use divider_core::id::{self, GroupName, NodeId, Revision, Session, Token};
 pub use divider_core::key::{self, Key};
-pub use error::{Ended, KeyError, RunError, StartError};
+pub use error::{Ended, KeyError, LeaveError, RunError, StartError};
 pub use event::{Event, Reason};
 pub use events::{Events, Starts, Stops};
 pub use group::Group;

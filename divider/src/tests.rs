@@ -399,7 +399,7 @@ async fn a_node_is_ready_as_a_member_with_time_left() {
 async fn a_node_that_leaves_is_not_ready() {
     let (mut played, divider, _events) = Played::new();
     played.join();
-    let flushed = Reply::Flushed { handed: 0, freed: 0, lost: 0 };
+    let flushed = Reply::Flushed { handed: 0, freed: 0, kept: 0, lost: 0 };
     tokio::join!(divider.flush(), played.answer(flushed)).0.expect("answered");
     assert!(!divider.is_ready());
     let (played, divider, events) = Played::new();

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use clap::Args;
 use divider::{
-    Assignment, Divider, Ended, Event, Events, Flushed, Handoff, Key, MAX_LEASE, MIN_LEASE, NodeId,
-    Reason, Session,
+    Assignment, Divider, Ended, Event, Events, Flushed, Handoff, Key, MAX_LEASE, MAX_RESTART_GRACE,
+    MIN_LEASE, NodeId, Reason, Session,
 };
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -44,6 +44,9 @@ pub struct WorkerArgs {
     /// How long a stop takes
     #[arg(long, value_name = "SPAN", value_parser = parse_span, default_value = "50ms")]
     pub stop_delay: Duration,
+    /// SIGTERM is a restart: the keys wait so long for the next worker with this node id
+    #[arg(long, value_name = "SPAN", value_parser = parse_grace)]
+    pub restart_grace: Option<Duration>,
     /// Write to this fencing resource for each key that runs
     #[arg(long, value_name = "ADDRESS")]
     pub resource: Option<SocketAddr>,
@@ -55,7 +58,7 @@ pub struct WorkerArgs {
     pub log: Option<PathBuf>,
 }
 
-/// Works until SIGTERM or SIGINT, then hands everything over and leaves. A second signal ends the
+/// Works until SIGTERM or SIGINT, then hands everything over, or lets it wait for its restart, and leaves. A second signal ends the
 /// process at once.
 ///
 /// # Errors
@@ -89,6 +92,7 @@ async fn join_and_work(args: WorkerArgs, journal: &Arc<Journal>) -> Result<(), B
     let (divider, events) = node.start().await?;
     let desk = args.resource.map(|resource| Desk::new(args.node.as_str(), resource));
     let mut worker = Worker::new(Arc::clone(journal), args.stop_delay, desk);
+    worker.restart_grace = args.restart_grace;
     worker.note_session(divider.session());
     Ok(worker.drive(&divider, events, signals).await?)
 }
@@ -96,6 +100,7 @@ async fn join_and_work(args: WorkerArgs, journal: &Arc<Journal>) -> Result<(), B
 struct Worker {
     journal: Arc<Journal>,
     stop_delay: Duration,
+    restart_grace: Option<Duration>,
     desk: Option<Desk>,
     /// The session of the last `joined` line.
     joined: Option<Session>,
@@ -105,7 +110,7 @@ struct Worker {
 
 impl Worker {
     fn new(journal: Arc<Journal>, stop_delay: Duration, desk: Option<Desk>) -> Self {
-        Self { journal, stop_delay, desk, joined: None, fenced: None }
+        Self { journal, stop_delay, restart_grace: None, desk, joined: None, fenced: None }
     }
 
     /// Does what the node says, until the node is over.
@@ -132,7 +137,8 @@ impl Worker {
                         std::process::exit(1);
                     }
                     leaving = true;
-                    tokio::spawn(leave(divider.clone(), Arc::clone(&self.journal)));
+                    let journal = Arc::clone(&self.journal);
+                    tokio::spawn(leave(divider.clone(), journal, self.restart_grace));
                 }
             }
         }
@@ -235,12 +241,18 @@ fn is_over(about: &Assignment, reason: Option<Reason>) -> bool {
     }
 }
 
-/// Hands over everything and ends the node.
-async fn leave(divider: Divider, journal: Arc<Journal>) {
-    // An error says that the node is over, which its events say as well.
-    if let Ok(flushed) = divider.flush().await {
-        let Flushed { handed, freed, lost, .. } = flushed;
-        let reason = format!("{handed} handed over, {freed} freed, {lost} lost");
+/// Hands over everything, or lets it wait for a restart, and ends the node.
+async fn leave(divider: Divider, journal: Arc<Journal>, restart_grace: Option<Duration>) {
+    let flushed = match restart_grace {
+        None => divider.flush().await.ok(),
+        // The command line has checked the span.
+        Some(grace) => divider.leave_for(grace).await.ok(),
+    };
+    // Otherwise the node is over, which its events say as well.
+    if let Some(flushed) = flushed {
+        let Flushed { handed, freed, lost, kept, .. } = flushed;
+        let waiting = if kept > 0 { format!(", {kept} waiting") } else { String::new() };
+        let reason = format!("{handed} handed over, {freed} freed, {lost} lost{waiting}");
         journal.write(&Entry { reason: Some(reason), ..journal.entry(What::Drained) });
     }
     divider.cancel().await;
@@ -264,6 +276,14 @@ impl Signals {
             _ = self.int.recv() => {}
         }
     }
+}
+
+fn parse_grace(text: &str) -> Result<Duration, String> {
+    let grace = parse_span(text)?;
+    if !grace.is_zero() && grace <= MAX_RESTART_GRACE {
+        return Ok(grace);
+    }
+    Err(format!("expected up to {MAX_RESTART_GRACE:?}, found {grace:?}"))
 }
 
 fn parse_lease(text: &str) -> Result<Duration, String> {

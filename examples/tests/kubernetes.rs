@@ -52,6 +52,7 @@ fn a_deployment_surges_and_a_stateful_set_keeps_its_node_ids() {
     let container = &spec["template"]["spec"]["containers"][0];
     let args = container["args"].as_array().expect("a list");
     assert!(args.contains(&"--node=$(POD_NAME)".into()), "{args:?}");
+    assert!(args.contains(&"--restart-grace=90s".into()), "{args:?}");
     assert_eq!(container["env"][0]["name"], "POD_NAME");
     assert_eq!(spec["podManagementPolicy"], "Parallel");
 }

@@ -32,7 +32,7 @@ impl Asked {
                 Duration::ZERO
             }
             Command::Complete(..) => lease * 3,
-            Command::Flush => lease * 4,
+            Command::Flush | Command::LeaveFor(_) => lease * 4,
             Command::Cancel => lease,
         })
     }
@@ -53,8 +53,12 @@ impl World {
         self.after(bound, Event::Due(place, epoch, request));
     }
 
+    /// A command is answered. A process that restarts then ends its session.
     pub(in crate::sim) fn note_answered(&mut self, place: usize, request: RequestId) {
-        self.checks.ends.0.remove(&(place, request));
+        let asked = self.checks.ends.0.remove(&(place, request));
+        if asked.is_some_and(|asked| matches!(asked.command, Command::LeaveFor(_))) {
+            self.command(place, Command::Cancel);
+        }
     }
 
     /// The command must be answered by now, unless the process was paused or its application still has
@@ -66,7 +70,7 @@ impl World {
             return;
         }
         let mut since = asked.since.max(host.resumed);
-        if asked.command == Command::Flush {
+        if matches!(asked.command, Command::Flush | Command::LeaveFor(_)) {
             since = since.max(host.app.stirred);
             if host.app.runs.values().any(|run| run.ending) {
                 since = self.now;

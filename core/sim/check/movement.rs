@@ -56,6 +56,17 @@ impl World {
         self.check_once(before, count, "as many new keys");
     }
 
+    /// A process restarted while its keys waited for it: it has exactly its own keys again.
+    pub(in crate::sim) fn check_restart(&mut self, before: &Before, place: usize) {
+        let had = before.owners.values().filter(|owners| owners.contains(&place)).count();
+        let moved = self.moved(before).len();
+        if moved > 0 {
+            let what = format!("{moved} keys moved for a restart of one that had {had}");
+            self.violate(Check::Movement, what);
+        }
+        self.check_once(before, had, "a restart");
+    }
+
     /// A process crashed.
     pub(in crate::sim) fn check_death(&mut self, before: &Before, place: usize) {
         let had = before.owners.values().filter(|owners| owners.contains(&place)).count();

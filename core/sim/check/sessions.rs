@@ -4,10 +4,13 @@ use std::collections::{HashMap, HashSet};
 
 use super::Check;
 use crate::config::JoinPolicy;
-use crate::id::Session;
+use crate::id::{NodeId, Session};
 use crate::log::{Record, Write};
 use crate::sim::world::World;
-use crate::wire::{ClaimRecord, LeaseRecord, LeaseState, MemberRecord};
+use crate::time::Time;
+use crate::wire::{
+    ClaimRecord, LeaseRecord, LeaseState, MemberRecord, MemberState, Owner, RecordName,
+};
 
 /// The sessions in the log.
 #[derive(Debug, Default)]
@@ -18,6 +21,10 @@ pub(in crate::sim) struct Sessions {
     over: HashSet<Session>,
     /// The last session in each lease record.
     last: HashMap<String, Session>,
+    /// When each session was over.
+    over_at: HashMap<Session, Time>,
+    /// The nodes that an operator drained at some time.
+    drained: HashSet<NodeId>,
 }
 
 fn lease_in(write: &Write) -> Option<LeaseRecord> {
@@ -48,8 +55,8 @@ impl World {
         let live = lease.state == LeaseState::Live;
         let back = live && sessions.over.contains(&lease.session);
         let last = sessions.last.insert(write.name.clone(), lease.session);
-        if !live {
-            sessions.over.insert(lease.session);
+        if !live && sessions.over.insert(lease.session) {
+            sessions.over_at.insert(lease.session, self.now);
         }
         if let Some(last) = last.filter(|last| *last != lease.session) {
             let began = sessions.over.insert(last);
@@ -96,6 +103,45 @@ impl World {
             let what = format!("{id} writes over {} of {owner:?}, which lives", write.name);
             self.violate(Check::Sessions, what);
         }
+        self.check_waiting_claim(place, write, &owner);
+    }
+
+    /// A claim of another node's session was overwritten. If that node restarts, its keys wait for it
+    /// while its member record says so.
+    fn check_waiting_claim(&mut self, place: usize, write: &Write, owner: &Owner) {
+        if owner.node == self.hosts[place].id {
+            return;
+        }
+        let name = RecordName::Member(owner.node.clone()).to_string();
+        let Some(record) = self.log.read(self.now, &name) else { return };
+        let member = record.value.as_deref().and_then(|value| MemberRecord::decode(value).ok());
+        let waits = |m: &MemberRecord| m.session == owner.session && m.state == MemberState::Away;
+        if member.as_ref().is_some_and(waits) && !self.log.is_back(&record) {
+            let id = self.hosts[place].id.clone();
+            let what = format!("{id} writes {}, which waits for {}", write.name, owner.node);
+            self.violate(Check::Movement, what);
+        }
+    }
+
+    /// An operator drained a node. Its keys no longer wait for it.
+    pub(in crate::sim) fn note_drained(&mut self, node: &NodeId) {
+        self.checks.sessions.drained.insert(node.clone());
+    }
+
+    /// The member record of a node that restarts was deleted: its keys have waited for it for as long as
+    /// it said, by any clock.
+    fn check_away(&mut self, write: &Write, member: &MemberRecord) {
+        let Ok(RecordName::Member(node)) = RecordName::parse(&write.name) else { return };
+        let sessions = &self.checks.sessions;
+        let (Some(away), Some(over)) = (member.away(), sessions.over_at.get(&member.session))
+        else {
+            return;
+        };
+        let waited = self.now.since(*over);
+        if waited < away.mul_f64(0.98) && !sessions.drained.contains(&node) {
+            let what = format!("{node} is away for {away:?}, and is deleted after {waited:?}");
+            self.violate(Check::Movement, what);
+        }
     }
 
     /// A member record was deleted. Its session must be over, unless its own node deleted it.
@@ -117,6 +163,9 @@ impl World {
         if begun && !self.checks.sessions.over.contains(&member.session) {
             let what = format!("{} is deleted, and its session lives", write.name);
             self.violate(Check::Sessions, what);
+        }
+        if begun {
+            self.check_away(write, &member);
         }
     }
 }

@@ -28,6 +28,9 @@ pub(super) enum Fault {
     Crash(usize),
     /// Another process replaces it if it is down, with the same id or a new one.
     Restart(usize, bool),
+    /// A process restarts with the same id. Its keys wait for it for the first span after the end of
+    /// its session, and it is back after the second one.
+    LeaveFor(usize, Duration, Duration),
     /// Another process starts with the same id.
     Twin(usize, JoinPolicy),
     // The network.
@@ -86,6 +89,7 @@ impl World {
             Fault::Resume(at, epoch) => self.resume_epoch(at, epoch),
             Fault::Crash(at) => self.crash_if_up(at),
             Fault::Restart(at, same) => self.restart(at, same),
+            Fault::LeaveFor(at, away, back) => self.leave_for(at, away, Some(back)),
             Fault::Twin(at, join) => self.twin(at, join),
             Fault::Cut(at, out, back, span) => self.cut(at, (out, back), span),
             Fault::Heal(at) => self.heal(at),

@@ -87,6 +87,9 @@ impl World {
             record.deadline_ms = Some(ms + self.rng.u64(..3_000));
         }
         let id = self.hosts[at].id.clone();
+        if mode == Mode::Drain {
+            self.note_drained(&id);
+        }
         record.moves = self.some_moves(&id);
         self.put(&RecordName::Control(id), Some(&record.encode()), None);
     }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::{Fault, RIGHTS};
 use crate::config::JoinPolicy;
+use crate::edge::Command;
 use crate::id::NodeId;
 use crate::sim::app::Manners;
 use crate::sim::event::Event;
@@ -32,6 +33,17 @@ impl World {
         };
         let manners = Manners::any(&mut self.rng, self.lease);
         self.start(at, &id, &Setting::new(self.lease, seed), manners);
+    }
+
+    pub(in crate::sim) fn leave_for(&mut self, at: usize, away: Duration, back: Option<Duration>) {
+        let host = &mut self.hosts[at];
+        if !host.is_up() || host.fate != Fate::Stays || host.usurped.is_some() {
+            return;
+        }
+        host.fate = Fate::Flushed;
+        host.back = back;
+        self.counts.restarts += 1;
+        self.command(at, Command::LeaveFor(away));
     }
 
     /// Starts one more process, with a new id.

@@ -62,6 +62,8 @@ impl World {
             affinity: 100,
             prefixes: Vec::new(),
             state: MemberState::Active,
+            away_ms: 0,
+            previous: None,
             balanced: Revision::NONE,
             settled: Revision::NONE,
             manual: false,

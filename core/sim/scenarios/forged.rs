@@ -26,6 +26,8 @@ fn from_the_future(session: u128) -> MemberRecord {
         affinity: 0,
         prefixes: Vec::new(),
         state: MemberState::Active,
+        away_ms: 0,
+        previous: None,
         balanced: never,
         settled: never,
         manual: false,

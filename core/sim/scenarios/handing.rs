@@ -267,7 +267,7 @@ fn the_flush_of_the_last_node_frees_its_keys() {
     play.announce_all(&["k1", "k2"]);
     play.until_running(&["k1", "k2"]);
     let flush = play.command(a, Command::Flush);
-    let done = Reply::Flushed { handed: 0, freed: 2, lost: 0 };
+    let done = Reply::Flushed { handed: 0, freed: 2, kept: 0, lost: 0 };
     play.until(LEASE, |play| play.reply(a, flush) == Some(&done));
     assert_eq!(play.claim("k1").expect("a claim").owner, None);
 }
@@ -280,7 +280,7 @@ fn a_flush_ended_by_the_lease_counts_lost_keys() {
     let flush = play.command(donor, Command::Flush);
     play.until(BEAT, |play| own.iter().all(|key| play.told(donor, key) == "+-"));
     play.cut(donor);
-    let done = Reply::Flushed { handed: 0, freed: 0, lost: 3 };
+    let done = Reply::Flushed { handed: 0, freed: 0, kept: 0, lost: 3 };
     play.until(LEASE, |play| play.reply(donor, flush) == Some(&done));
     play.mend(donor);
     play.run(LEASE * 2);

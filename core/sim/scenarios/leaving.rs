@@ -57,7 +57,7 @@ fn a_flush_waits_for_takes_on_their_way() {
     play.run(MS * 50);
     assert_eq!(play.reply(a, flush), None);
     play.land(a);
-    let done = Reply::Flushed { handed: 0, freed: 1, lost: 0 };
+    let done = Reply::Flushed { handed: 0, freed: 1, kept: 0, lost: 0 };
     play.until(BEAT, |play| play.reply(a, flush) == Some(&done));
 }
 
@@ -169,7 +169,7 @@ fn commands_to_an_ended_node_are_answered() {
     play.command(a, Command::Cancel);
     play.until(BEAT, |play| is_over(play, a));
     let now = play.players[a].clock(play.now);
-    let nothing = Reply::Flushed { handed: 0, freed: 0, lost: 0 };
+    let nothing = Reply::Flushed { handed: 0, freed: 0, kept: 0, lost: 0 };
     let asked = [
         (Command::Cancel, Reply::Done),
         (Command::Flush, nothing),
@@ -228,7 +228,7 @@ fn a_flush_ends_with_the_last_acknowledged_hand_over() {
     play.run(MS * 100);
     assert_eq!(play.reply(donor, flush), None, "it is on its way");
     play.land(donor);
-    let done = Reply::Flushed { handed: 1, freed: 0, lost: 0 };
+    let done = Reply::Flushed { handed: 1, freed: 0, kept: 0, lost: 0 };
     play.until(MS * 10, |play| play.reply(donor, flush) == Some(&done));
     assert!(play.runs(other, "k"));
     let again = play.command(donor, Command::Flush);
@@ -241,6 +241,6 @@ fn a_flush_without_keys_is_answered_at_once() {
     let mut play = Play::new(LEASE);
     let a = play.start("a");
     let flush = play.command(a, Command::Flush);
-    let done = Reply::Flushed { handed: 0, freed: 0, lost: 0 };
+    let done = Reply::Flushed { handed: 0, freed: 0, kept: 0, lost: 0 };
     assert_eq!(play.reply(a, flush), Some(&done));
 }

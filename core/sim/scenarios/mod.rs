@@ -40,6 +40,7 @@ mod player;
 mod proofs;
 mod renewals;
 mod requested;
+mod restarting;
 mod resyncs;
 mod returning;
 mod rights;

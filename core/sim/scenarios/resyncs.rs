@@ -78,7 +78,7 @@ fn a_hand_over_that_lands_during_a_resync_counts() {
     play.run(MS * 100);
     assert_eq!(play.resyncs(donor), 1);
     play.land(donor);
-    let done = Reply::Flushed { handed: 1, freed: 0, lost: 0 };
+    let done = Reply::Flushed { handed: 1, freed: 0, kept: 0, lost: 0 };
     play.until(BEAT, |play| play.reply(donor, flush) == Some(&done));
     assert!(play.runs(other, "k"));
     assert_eq!(play.writes(donor, "claim.k").len(), 2, "taken once and given away once");

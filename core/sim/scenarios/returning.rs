@@ -112,7 +112,7 @@ fn a_node_whose_take_met_a_lost_claim_can_leave() {
     play.break_watches(a);
     play.until(LEASE * 3, |play| play.runs(a, "k"));
     let flush = play.command(a, Command::Flush);
-    let done = Reply::Flushed { handed: 0, freed: 1, lost: 0 };
+    let done = Reply::Flushed { handed: 0, freed: 1, kept: 0, lost: 0 };
     play.until(LEASE, |play| play.reply(a, flush) == Some(&done));
 }
 

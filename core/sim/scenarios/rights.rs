@@ -99,7 +99,7 @@ fn a_node_with_refused_takes_can_leave() {
     play.announce_all(&["k1", "k2"]);
     play.run(LEASE);
     let flush = play.command(a, Command::Flush);
-    let done = Reply::Flushed { handed: 0, freed: 0, lost: 0 };
+    let done = Reply::Flushed { handed: 0, freed: 0, kept: 0, lost: 0 };
     play.until(BEAT * 3, |play| play.reply(a, flush) == Some(&done));
 }
 
@@ -109,7 +109,7 @@ fn a_leaving_node_with_refused_writes_gives_up_its_keys() {
         let (mut play, a) = alone();
         play.rule(a, Verb::Write, name, Fate::Refused);
         let flush = play.command(a, Command::Flush);
-        let lost = Reply::Flushed { handed: 0, freed: 0, lost: 1 };
+        let lost = Reply::Flushed { handed: 0, freed: 0, kept: 0, lost: 1 };
         let took = play.until(LEASE * 5, |play| play.reply(a, flush).is_some());
         assert_eq!(play.reply(a, flush), Some(&lost), "{name}");
         assert!((LEASE * 2..LEASE * 4 + MS * 2).contains(&took), "{name}: {took:?}");
@@ -126,7 +126,7 @@ fn a_flush_waits_for_confirmations_without_limit() {
     play.run(LEASE * 20);
     assert_eq!(play.reply(a, flush), None);
     play.confirm(a, "k");
-    let done = Reply::Flushed { handed: 0, freed: 1, lost: 0 };
+    let done = Reply::Flushed { handed: 0, freed: 1, kept: 0, lost: 0 };
     play.until(BEAT, |play| play.reply(a, flush) == Some(&done));
 }
 

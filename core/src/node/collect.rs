@@ -165,7 +165,7 @@ impl CollectHandler<'_> {
     /// The number of members with a better score for the collection than this one.
     fn collector_rank(&self) -> usize {
         let of = |hash, owner| (score(hash, key_hash("manifest"), 1), owner);
-        let standings = self.planner.standings().values();
+        let standings = self.planner.standings().values().filter(|s| !s.away);
         let all: Vec<_> = standings.map(|s| (of(s.hash, s.owner), s.owner)).collect();
         let mine = all.iter().find(|(_, owner)| *owner == self.session.me).map(|(score, _)| *score);
         all.iter().filter(|(score, _)| mine.as_ref().is_some_and(|mine| score > mine)).count()

@@ -16,6 +16,7 @@ impl Node {
                 self.on_affinity(request, u32::try_from(altered).expect("clamped to u32"));
             }
             Command::Flush => self.on_flush(now, request),
+            Command::LeaveFor(away) => self.on_leave_for(now, request, away),
             Command::Cancel => self.on_cancel(now, request),
         }
     }
@@ -36,7 +37,9 @@ impl Node {
         if let Input::Command(request, command) = input {
             let reply = match command {
                 Command::Cancel => Reply::Done,
-                Command::Flush => Reply::Flushed { handed: 0, freed: 0, lost: 0 },
+                Command::Flush | Command::LeaveFor(_) => {
+                    Reply::Flushed { handed: 0, freed: 0, kept: 0, lost: 0 }
+                }
                 _ => Reply::Over,
             };
             self.reply(request, reply);

@@ -1,7 +1,10 @@
 //! Leaving: flush, cancel, and the end of the node when no key is left.
 
+use std::time::Duration;
+
 use super::Node;
 use super::keys::Given;
+use super::member::Departure;
 use super::session::Life;
 use crate::edge::{Action, End, LostReason, Notice, Reply, RequestId};
 use crate::time::{Now, Time};
@@ -12,12 +15,26 @@ const FLUSH_LEASES: u32 = 4;
 impl Node {
     /// The application requests that every key is handed over.
     pub(super) fn on_flush(&mut self, now: Now, request: RequestId) {
+        self.depart(now, request, Departure::Leaves);
+    }
+
+    /// The application requests that every key is stopped and waits for this node's next session.
+    pub(super) fn on_leave_for(&mut self, now: Now, request: RequestId, away: Duration) {
+        // A node that hands its keys over already continues to do so.
+        let departure = match self.member.departure() {
+            Departure::Leaves => Departure::Leaves,
+            _ => Departure::Restarts { away },
+        };
+        self.depart(now, request, departure);
+    }
+
+    fn depart(&mut self, now: Now, request: RequestId, departure: Departure) {
         if self.session.leaving.flushes.is_empty() {
             self.keys.given.note(now);
         }
         self.session.leaving.flushes.push(request);
-        if !self.member.is_leaving() {
-            self.member.leave();
+        if self.member.departure() != departure {
+            self.member.depart(departure);
             self.forget_given();
         }
         if self.holds_nothing() {
@@ -53,10 +70,10 @@ impl Node {
 
     fn answer_flushed(&mut self) {
         self.session.leaving.flushed = true;
-        let Given { handed, freed, .. } = self.keys.given;
+        let Given { handed, freed, kept, .. } = self.keys.given;
         let lost = self.session.leaving.lost;
         for request in std::mem::take(&mut self.session.leaving.flushes) {
-            self.io.push(Action::Reply(request, Reply::Flushed { handed, freed, lost }));
+            self.io.push(Action::Reply(request, Reply::Flushed { handed, freed, kept, lost }));
         }
     }
 
@@ -85,8 +102,8 @@ impl Node {
     /// Reports when every key of a flush or a drain is handed over.
     pub(super) fn drive_leaving(&mut self, now: Now) {
         self.drive_flush(now);
-        let departs = self.keys().departs();
-        if !departs {
+        let rests = self.keys().rests();
+        if !rests && !self.keys().departs() {
             self.session.leaving.drained = false;
             if self.session.leaving.flushes.is_empty() {
                 self.forget_given();
@@ -94,18 +111,26 @@ impl Node {
             return;
         }
         let idle = self.keys.takes.is_idle() && self.keys.holds.is_empty();
-        if !idle
-            || !self.session.is_working(now, &self.timing, &self.watch)
-            || self.view.owners.get(self.session.me).is_some_and(|o| {
-                o.keys.iter().any(|ix| self.view.keys.get(*ix).is_some_and(|e| e.claim.exists))
-            })
-        {
+        if !idle || !self.session.is_working(now, &self.timing, &self.watch) {
+            return;
+        }
+        let own = self.view.owners.get(self.session.me).map_or(&[][..], |owner| &owner.keys);
+        let claimed =
+            own.iter().filter_map(|ix| self.view.keys.get(*ix)).filter(|e| e.claim.exists);
+        let (kept, stale) = claimed.fold((0, 0), |(kept, stale), entry| {
+            if entry.exists() { (kept + 1, stale) } else { (kept, stale + 1) }
+        });
+        if stale > 0 || kept > 0 && !rests {
             return;
         }
         if !std::mem::replace(&mut self.session.leaving.drained, true) {
-            let (handed, freed) = (self.keys.given.handed, self.keys.given.freed);
-            self.io.notice(Notice::Drained { handed, freed });
+            let Given { handed, freed, .. } = self.keys.given;
+            self.io.notice(match rests {
+                true => Notice::Stopped { kept },
+                false => Notice::Drained { handed, freed },
+            });
         }
+        self.keys.given.kept = kept;
         if !self.session.leaving.flushes.is_empty() {
             self.answer_flushed();
         }

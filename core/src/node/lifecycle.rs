@@ -19,8 +19,8 @@ impl Node {
         self.session.life = Life::Entering(lease);
         let me = self.view.owners.intern(&self.config.node, session, joined);
         self.session.me = me.unwrap_or_default();
-        let stands = self.view.members.get(&self.config.node).map(|m| m.revision);
-        self.member.begin(now, session, joined, stands.unwrap_or_default());
+        let record = self.view.members.get(&self.config.node);
+        self.member.begin(now, session, joined, record);
         self.watch.forget_heartbeats();
         self.watch.on_lease_acked(now.at, joined);
         self.keys.begin_session();

@@ -13,8 +13,19 @@ use crate::log::{Outcome, Record, StoreError, Write};
 use crate::planner::Planner;
 use crate::time::{Now, Time};
 use crate::timing::{SETTLE, SETTLE_AT_MOST, Timing};
-use crate::view::View;
-use crate::wire::{MemberRecord, MemberState, RecordName};
+use crate::view::{Versioned, View};
+use crate::wire::{LONGEST_AWAY_MS, MemberRecord, MemberState, RecordName};
+
+/// Whether the node takes keys, and what happens to those that it has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Departure {
+    /// It takes keys.
+    None,
+    /// It hands them over.
+    Leaves,
+    /// It stops them. They wait for its next session for this long.
+    Restarts { away: Duration },
+}
 
 /// What this node reports to the other nodes.
 #[derive(Debug)]
@@ -24,7 +35,8 @@ pub(super) struct OwnMember {
     joined: Revision,
     /// When the session began.
     begun: Time,
-    leaving: bool,
+    departure: Departure,
+    previous: Option<Session>,
     balanced: Revision,
     settled: Revision,
     /// The last known revision of the member record.
@@ -46,7 +58,8 @@ impl OwnMember {
             session: Session::from_bits(0),
             joined: Revision::NONE,
             begun: Time::default(),
-            leaving: false,
+            departure: Departure::None,
+            previous: None,
             balanced: Revision::NONE,
             settled: Revision::NONE,
             revision: Revision::NONE,
@@ -58,17 +71,21 @@ impl OwnMember {
         }
     }
 
-    /// A session began. The current member record has this revision.
+    /// A session began. This is the current member record.
     pub(super) fn begin(
         &mut self,
         now: Now,
         session: Session,
         joined: Revision,
-        revision: Revision,
+        record: Option<&Versioned<MemberRecord>>,
     ) {
-        let (affinity, leaving) = (self.affinity, self.leaving);
+        let revision = record.map(|found| found.revision).unwrap_or_default();
+        let away = record.filter(|found| found.record.state == MemberState::Away);
+        let previous = away.map(|found| found.record.session);
+        let (affinity, departure) = (self.affinity, self.departure);
         let begun = now.at;
-        *self = Self { session, joined, begun, leaving, revision, ..Self::new(affinity) };
+        *self =
+            Self { session, joined, begun, departure, previous, revision, ..Self::new(affinity) };
     }
 
     pub(super) fn begun(&self) -> Time {
@@ -83,12 +100,16 @@ impl OwnMember {
         self.session
     }
 
-    pub(super) fn leave(&mut self) {
-        self.leaving = true;
+    pub(super) fn depart(&mut self, departure: Departure) {
+        self.departure = departure;
+    }
+
+    pub(super) fn departure(&self) -> Departure {
+        self.departure
     }
 
     pub(super) fn is_leaving(&self) -> bool {
-        self.leaving
+        self.departure == Departure::Leaves
     }
 
     pub(super) fn set_balanced(&mut self, generation: Revision) {
@@ -137,13 +158,23 @@ impl MemberHandler<'_> {
 
     fn record(&self) -> MemberRecord {
         let out = &self.member;
+        let (state, away_ms) = match out.departure {
+            Departure::None => (MemberState::Active, 0),
+            Departure::Leaves => (MemberState::Leaving, 0),
+            Departure::Restarts { away } => {
+                let ms = u64::try_from(away.as_millis()).unwrap_or(u64::MAX);
+                (MemberState::Away, ms.clamp(1, LONGEST_AWAY_MS))
+            }
+        };
         MemberRecord {
             session: out.session,
             joined: out.joined,
             lease_ms: u64::try_from(self.timing.lease.as_millis()).unwrap_or(u64::MAX),
             affinity: out.affinity,
             prefixes: self.config.prefixes.clone(),
-            state: if out.leaving { MemberState::Leaving } else { MemberState::Active },
+            state,
+            away_ms,
+            previous: out.previous,
             balanced: out.balanced,
             settled: out.settled,
             manual: self.config.rebalance == RebalancePolicy::Manual,
@@ -229,7 +260,7 @@ impl MemberHandler<'_> {
         } else {
             (at + SETTLE).min(self.member.unsettled_since? + SETTLE_AT_MOST)
         };
-        let active = self.planner.standings().iter().filter(|(_, s)| !s.departs);
+        let active = self.planner.standings().iter().filter(|(_, s)| !s.departs && !s.away);
         let rank = active.take_while(|(_, s)| s.owner != self.session.me).count();
         let pause = (self.timing.heartbeat / 2).max(Duration::from_millis(100));
         Some(due + pause * u32::try_from(rank).unwrap_or(u32::MAX))

@@ -4,7 +4,9 @@ use std::collections::HashMap;
 
 use super::Node;
 use crate::id::NodeId;
+use crate::planner::Standing;
 use crate::view::OwnerIx;
+use crate::wire::LeaseState;
 
 /// A node's numbers at one moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -32,9 +34,9 @@ impl Node {
     /// The current numbers. The cost depends on the number of keys in transition, not on all keys.
     pub fn numbers(&self) -> Numbers {
         Numbers {
-            unowned: (self.planner.unowned(&self.view) + self.stopped()) as u64,
+            unowned: (self.planner.unowned(&self.view) + self.stopped() + self.waiting()) as u64,
             view_lag: self.watch.newest_missing().0.saturating_sub(self.view.seen.0),
-            is_first: self.view.members.keys().next() == Some(&self.config.node),
+            is_first: self.is_first(),
         }
     }
 
@@ -55,6 +57,23 @@ impl Node {
             let ratio = |f: &Fullest| f.keys * 1000 / f.share.max(1);
             ratio(a).cmp(&ratio(b)).then_with(|| b.node.cmp(&a.node))
         })
+    }
+
+    /// Whether this is the first member that is not away.
+    fn is_first(&self) -> bool {
+        let mut here = self.view.members.iter().filter(|(_, m)| m.record.away().is_none());
+        here.next().is_some_and(|(node, _)| *node == self.config.node)
+    }
+
+    /// The number of keys that wait for nodes that restart, and whose sessions have ended.
+    fn waiting(&self) -> usize {
+        let away = self.planner.standings().iter().filter(|(_, standing)| standing.away);
+        let ended = away.filter(|(node, _)| {
+            self.view.leases.get(*node).is_some_and(|l| l.record.state != LeaseState::Live)
+        });
+        let keys =
+            |(_, s): (&NodeId, &Standing)| self.view.owners.get(s.owner).map(|o| o.keys.len());
+        ended.filter_map(keys).sum()
     }
 
     /// The number of keys that the log assigns to this node's last session. That session has ended

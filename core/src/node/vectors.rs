@@ -67,6 +67,8 @@ enum What {
     Complete { key: String, token: u64 },
     /// The application requests to leave, and to hand over every key.
     Leave {},
+    /// The application restarts. Its keys wait for it for this long.
+    LeaveFor { ms: u64 },
     /// The application ends the node immediately.
     Cancel {},
     /// Time passes.
@@ -237,6 +239,9 @@ impl Stage {
                 self.command(now, Command::Complete(to_key(key), Token(*token)));
             }
             What::Leave {} => self.command(now, Command::Flush),
+            What::LeaveFor { ms } => {
+                self.command(now, Command::LeaveFor(Duration::from_millis(*ms)));
+            }
             What::Cancel {} => self.command(now, Command::Cancel),
         }
         std::mem::take(&mut self.shown).into()
@@ -368,7 +373,8 @@ fn reply_word(reply: &Reply) -> &'static str {
         Reply::AnnouncedAgain => "announced again",
         Reply::NotDeleted(_) => "not deleted",
         Reply::Affinity { .. } => "affinity",
-        Reply::Flushed { .. } => "all handed over",
+        Reply::Flushed { kept: 0, .. } => "all handed over",
+        Reply::Flushed { .. } => "all stopped",
         Reply::Over => "over",
     }
 }

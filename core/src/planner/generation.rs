@@ -10,7 +10,7 @@ use crate::id::Revision;
 use crate::plan::{Quota, score};
 use crate::time::{Now, Time};
 use crate::view::{KeyIx, OwnerIx, OwnerMap, Versioned, View};
-use crate::wire::{Freeze, MemberState};
+use crate::wire::{Freeze, MemberRecord, MemberState};
 
 /// The moves of the newest generation that are not in the log yet.
 #[derive(Debug, Default)]
@@ -131,9 +131,12 @@ impl Moves {
 impl Planner {
     /// The newest generation: a settled join or a request.
     fn newest_generation(&self, view: &View) -> Revision {
-        let manual = view.members.values().any(|m| m.record.manual);
+        // While a node is away, its keys cannot move. After its return, fewer moves reach the balance.
+        let holds_back =
+            |m: &Versioned<MemberRecord>| m.record.manual || m.record.state == MemberState::Away;
+        let waits = view.members.values().any(holds_back);
         let active = view.members.values().filter(|m| m.record.state == MemberState::Active);
-        let joins = active.map(Versioned::joined).filter(|&join| !manual && join <= self.settled);
+        let joins = active.map(Versioned::joined).filter(|&join| !waits && join <= self.settled);
         joins.chain([view.rebalance]).max().unwrap_or_default()
     }
 

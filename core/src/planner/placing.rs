@@ -1,5 +1,7 @@
 //! Assigns a place to each key that needs one.
 
+use std::collections::HashMap;
+
 use super::grouping::Class;
 use super::standing::Standings;
 use super::{Departs, Patience, Planner};
@@ -75,6 +77,7 @@ impl Planner {
 
     /// Places these keys as one batch. The keys of each class are in the order of their hashes.
     fn place_batch(&mut self, view: &mut View, now: Now, batch: Vec<(u64, KeyIx)>) {
+        let batch = self.place_at_returned(view, now, batch);
         let of_class = |(hash, ix): (u64, KeyIx)| {
             let entry = view.keys.get(ix)?;
             Some((self.classes.now().class_at(entry.signature), hash, ix))
@@ -93,6 +96,35 @@ impl Planner {
                 self.strand(view, ix, now);
             }
         }
+    }
+
+    /// Places the keys of sessions from which their nodes have returned, whatever share these nodes
+    /// have. Returns the other keys.
+    fn place_at_returned(
+        &mut self,
+        view: &mut View,
+        now: Now,
+        batch: Vec<(u64, KeyIx)>,
+    ) -> Vec<(u64, KeyIx)> {
+        let returned = self.standings.values().filter(|standing| standing.previous.is_some());
+        let returned: HashMap<_, _> = returned.map(|s| (s.previous, s.owner)).collect();
+        if returned.is_empty() {
+            return batch;
+        }
+        let mut others = Vec::new();
+        for (hash, ix) in batch {
+            let to = view.keys.get(ix).and_then(|entry| {
+                let &to = returned.get(&entry.claim.owner)?;
+                let class = self.classes.class(entry.signature);
+                let own = class.position(to)?;
+                (!cooling(view, ix, class, now).contains(&own)).then_some(to)
+            });
+            match to {
+                Some(to) => self.set_target(view, ix, to),
+                None => others.push((hash, ix)),
+            }
+        }
+        others
     }
 
     /// Strands a key: it waits until a node arrives or a cool-down ends.

@@ -18,6 +18,10 @@ pub struct Standing {
     pub affinity: u32,
     /// Whether the member hands over every key: it leaves, or is drained.
     pub departs: bool,
+    /// Whether the member restarts. It does nothing, and its keys wait for it.
+    pub away: bool,
+    /// The session from which the member returned, if any record names it.
+    pub previous: OwnerIx,
     /// The member takes only keys that begin with one of these prefixes. If there are none, it
     /// takes all keys.
     pub prefixes: Vec<String>,
@@ -38,11 +42,14 @@ pub(super) fn standings(view: &View) -> Standings {
         let is_next = next.get(node.as_str()).is_some_and(|revision| *revision > told);
         let active = mode == Mode::Active && member.state == MemberState::Active && !is_next;
         let wanted = affinity_if_active(view, node);
+        let previous = member.previous.and_then(|session| view.owners.find(node, session));
         let standing = Standing {
             owner,
             hash: node_hash(node.as_str()),
             affinity: if active { wanted } else { 0 },
             departs: mode == Mode::Drain || member.state == MemberState::Leaving,
+            away: member.state == MemberState::Away,
+            previous: previous.unwrap_or_default(),
             prefixes: member.prefixes.clone(),
         };
         Some((node.clone(), standing))
@@ -51,7 +58,7 @@ pub(super) fn standings(view: &View) -> Standings {
 }
 
 /// The affinity of a node in mode and state `active`: the operator's value, else the node's own
-/// value. It is 0 if the node leaves or is not a member.
+/// value. It is 0 if the node leaves, is away or is not a member.
 pub(super) fn affinity_if_active(view: &View, node: &NodeId) -> u32 {
     let Some(member) = view.members.get(node) else { return 0 };
     let control = view.controls.get(node).and_then(|c| c.record.affinity);

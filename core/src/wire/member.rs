@@ -1,6 +1,7 @@
 //! `member.<node>` and `stops.<node>`: how others plan with a node, and its unconfirmed stops.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -22,8 +23,13 @@ pub struct MemberRecord {
     pub affinity: u32,
     /// The node takes keys that begin with one of these. Empty: all keys.
     pub prefixes: Vec<String>,
-    /// Whether the node is leaving.
+    /// Whether the node takes keys.
     pub state: MemberState,
+    /// In state [`Away`](MemberState::Away): how long the keys of the session wait for the node after
+    /// the session has ended, in ms. Otherwise 0.
+    pub away_ms: u64,
+    /// The session from which the node returned, if it was away. Its keys go to this session.
+    pub previous: Option<Session>,
     /// The newest balance generation whose moves the node has finished.
     pub balanced: Revision,
     /// Joins up to this revision are settled. Waiting keys are placed at the position of this record in
@@ -49,6 +55,9 @@ pub enum MemberState {
     Active,
     /// It hands over all keys and takes no new ones.
     Leaving,
+    /// It restarts: it stops all keys, ends its session without handing them over, and takes no new
+    /// ones. For some time no other node takes them.
+    Away,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -61,6 +70,10 @@ struct Json {
     #[serde(default)]
     prefixes: Vec<String>,
     state: MemberState,
+    #[serde(default, skip_serializing_if = "is_none")]
+    away_ms: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    previous: Option<String>,
     #[serde(default)]
     balanced: u64,
     #[serde(default)]
@@ -76,7 +89,16 @@ struct Json {
     build: String,
 }
 
+/// The highest [`MemberRecord::away_ms`]: one hour. The record of an ended lease, which proves that the
+/// session is over, lives much longer.
+pub const LONGEST_AWAY_MS: u64 = 3_600_000;
+
 impl MemberRecord {
+    /// For how long the keys of the session wait for the node after the session has ended.
+    pub fn away(&self) -> Option<Duration> {
+        (self.state == MemberState::Away).then(|| Duration::from_millis(self.away_ms))
+    }
+
     /// Decodes the value of a member record.
     pub fn decode(value: &[u8]) -> Result<Self, Malformed> {
         let json: Json = from_json(value)?;
@@ -85,6 +107,11 @@ impl MemberRecord {
         if json.plan.0 == 0 || json.plan.0 > json.plan.1 {
             return Err(Malformed::OutOfBounds { field: "plan" });
         }
+        let away = json.state == MemberState::Away;
+        let bounds = if away { 1..=LONGEST_AWAY_MS } else { 0..=0 };
+        if !bounds.contains(&json.away_ms) {
+            return Err(Malformed::OutOfBounds { field: "away_ms" });
+        }
         Ok(Self {
             session: json.session.parse()?,
             joined: Revision(json.joined),
@@ -92,6 +119,8 @@ impl MemberRecord {
             affinity: json.affinity,
             prefixes: json.prefixes,
             state: json.state,
+            away_ms: json.away_ms,
+            previous: json.previous.map(|session| session.parse()).transpose()?,
             balanced: Revision(json.balanced),
             settled: Revision(json.settled),
             manual: json.manual,
@@ -112,6 +141,8 @@ impl MemberRecord {
             affinity: self.affinity,
             prefixes: self.prefixes.clone(),
             state: self.state,
+            away_ms: self.away_ms,
+            previous: self.previous.map(|session| session.to_string()),
             balanced: self.balanced.0,
             settled: self.settled.0,
             manual: self.manual,

@@ -24,7 +24,7 @@ pub use group::{Freeze, GroupRecord, PROTOCOL, RebalanceRecord};
 pub use history::{HistoryEntry, HistoryKind};
 pub use lease::{LEASE_LEN, LeaseRecord, LeaseState};
 pub use manifest::{ManifestRecord, Part};
-pub use member::{MAX_STOPS, MemberRecord, MemberState, OldestStop, StopsRecord};
+pub use member::{LONGEST_AWAY_MS, MAX_STOPS, MemberRecord, MemberState, OldestStop, StopsRecord};
 pub use name::{Named, RecordName};
 
 use bytes::Bytes;

@@ -42,6 +42,8 @@ fn member() -> MemberRecord {
         affinity: 100,
         prefixes: vec!["/process/me/".to_owned(), "ü \"".to_owned()],
         state: MemberState::Active,
+        away_ms: 0,
+        previous: None,
         balanced: Revision(4),
         settled: Revision(3),
         manual: true,

@@ -36,6 +36,8 @@ pub(super) struct Chronicle {
     /// The user may not append.
     denied: bool,
     has_joined: bool,
+    /// How many keys wait for the node, if it restarts.
+    restart: Option<u64>,
     orphans: Lasting,
     spread: Lasting,
     /// When the shares are compared again.
@@ -106,6 +108,7 @@ impl Chronicle {
             timeouts: 0,
             denied: false,
             has_joined: false,
+            restart: None,
             orphans: Lasting::default(),
             spread: Lasting::default(),
             spread_at: Time::default(),
@@ -135,6 +138,7 @@ impl Chronicle {
                 let drained = self.own(HistoryKind::Drained).by("", reason);
                 self.add(&drained.with_keys(Some(*handed + *freed)));
             }
+            Notice::Stopped { kept } => self.restart = Some(*kept),
             Notice::LogLost => {
                 let lost = HistoryEntry::new(HistoryKind::LogLost);
                 self.add(&lost.by(self.node.as_str(), ""));
@@ -184,8 +188,12 @@ impl Chronicle {
     /// The node is over: its last entry, if it ever was a member, and what still waits.
     pub(super) async fn end(mut self, why: Option<String>) {
         if self.has_joined {
-            let own = self.own(HistoryKind::Left).by("", why.unwrap_or_default());
-            self.add(&own);
+            let why = match (why, self.restart) {
+                (None, Some(_)) => "it restarts, its keys wait for it".to_owned(),
+                (why, _) => why.unwrap_or_default(),
+            };
+            let own = self.own(HistoryKind::Left).by("", why);
+            self.add(&own.with_keys(self.restart));
         }
         let all = async {
             while !self.waiting.is_empty() {

@@ -160,6 +160,7 @@ where
             pauses: Pauses { first: Duration::from_millis(100), longest: Duration::from_secs(30) },
             max_attempts: None,
             shutdown_timeout: None,
+            restart_grace: None,
         },
     }
 }
@@ -181,6 +182,8 @@ struct Settings {
     max_attempts: Option<u32>,
     /// How long a shutdown waits for the stops.
     shutdown_timeout: Option<Duration>,
+    /// How long the keys wait for the return of the node, if a shutdown hands none over.
+    restart_grace: Option<Duration>,
 }
 
 /// The pauses between attempts.
@@ -213,6 +216,16 @@ impl<H, S> Run<H, S> {
     /// nodes have observed that it is dead.
     pub fn shutdown_timeout(mut self, after: Duration) -> Self {
         self.settings.shutdown_timeout = Some(after);
+        self
+    }
+
+    /// A graceful shutdown is a restart: it stops the keys and hands none over. They wait for the next
+    /// node with this id, from 1 ms to one hour. See [`Divider::leave_for`]. Unless it is set, a shutdown
+    /// hands the keys over.
+    ///
+    /// A value out of range ends the run at its start, with [`RunError::RestartGrace`].
+    pub fn restart_grace(mut self, grace: Duration) -> Self {
+        self.settings.restart_grace = Some(grace);
         self
     }
 

@@ -15,9 +15,9 @@ use super::releases::Releases;
 use super::work::{Context, work};
 use super::{Finish, Settings};
 use crate::assignment::Assignment;
-use crate::divider::{Divider, Flushed};
+use crate::divider::{Divider, Flushed, check_grace};
 use crate::engine::clock::Clock;
-use crate::error::{Ended, RunError};
+use crate::error::{Ended, LeaveError, RunError};
 use crate::event::{Event, Reason};
 use crate::events::Events;
 use crate::handoff::Handoff;
@@ -76,12 +76,16 @@ where
         S: Future<Output = ()>,
     {
         let divider = self.divider.clone();
-        let at_most = self.context.settings.shutdown_timeout;
+        let Settings { shutdown_timeout: at_most, restart_grace, .. } = self.context.settings;
+        if let Some(Err(error)) = restart_grace.map(check_grace) {
+            divider.cancel().await;
+            return Err(RunError::RestartGrace(error));
+        }
         let begun = AtomicBool::new(false);
         let mut shutdown = pin!(async {
             shutdown.await;
             begun.store(true, Ordering::Relaxed);
-            shut_down(&divider, at_most).await
+            shut_down(&divider, at_most, restart_grace).await
         });
         let (mut open, mut pending, mut timed_out) = (true, true, None);
         // A shutdown that was begun is seen to its end, which it says.
@@ -178,11 +182,23 @@ where
     }
 }
 
-/// Hands over every key, then ends the node; after the time-out, which it returns, it ends all the
-/// same.
-async fn shut_down(divider: &Divider, at_most: Option<Duration>) -> Option<Duration> {
-    tracing::info!("shutting down: handing over all keys");
-    let flush = divider.flush();
+/// Hands over every key or lets them wait for a restart, then ends the node; after the time-out, which it
+/// returns, it ends all the same.
+async fn shut_down(
+    divider: &Divider,
+    at_most: Option<Duration>,
+    restart_grace: Option<Duration>,
+) -> Option<Duration> {
+    match restart_grace {
+        None => tracing::info!("shutting down: handing over all keys"),
+        Some(grace) => tracing::info!(?grace, "shutting down: the keys wait for the restart"),
+    }
+    let flush = async {
+        match restart_grace {
+            None => divider.flush().await.map_err(LeaveError::from),
+            Some(grace) => divider.leave_for(grace).await,
+        }
+    };
     let flushed = match at_most {
         None => Some(flush.await),
         Some(at_most) => tokio::time::timeout(at_most, flush).await.ok(),
@@ -196,14 +212,14 @@ async fn shut_down(divider: &Divider, at_most: Option<Duration>) -> Option<Durat
     match flushed {
         Ok(flushed) => {
             divider.cancel().await;
-            let Flushed { handed, freed, lost } = flushed;
+            let Flushed { handed, freed, lost, kept } = flushed;
             if lost == 0 {
-                tracing::info!(handed, freed, "node shut down");
+                tracing::info!(handed, freed, kept, "node shut down");
             } else {
-                tracing::warn!(handed, freed, lost, "node shut down, but had lost keys");
+                tracing::warn!(handed, freed, kept, lost, "node shut down, but had lost keys");
             }
         }
-        Err(ended) => tracing::warn!(%ended, "node ended before all keys were handed over"),
+        Err(error) => tracing::warn!(%error, "node ended before all keys were stopped"),
     }
     None
 }

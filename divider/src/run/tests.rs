@@ -220,7 +220,7 @@ async fn a_graceful_shutdown_flushes_then_cancels_and_ends_well() {
     assert_eq!(flush.command, Command::Flush);
     played.stop("a", 1);
     assert_eq!(within(played.confirmed()).await, [("a".to_owned(), 1)]);
-    flush.answer.send(Reply::Flushed { handed: 1, freed: 0, lost: 0 }).expect("it waits");
+    flush.answer.send(Reply::Flushed { handed: 1, freed: 0, kept: 0, lost: 0 }).expect("it waits");
     within(played.cancelled()).await;
     played.end(Ended::Cancelled);
     assert_eq!(within(running).await.expect("no panic"), Ok(()));
@@ -273,7 +273,7 @@ async fn a_shutdown_in_which_keys_were_lost_is_an_error() {
         played.lose(name, token, HOUR);
         assert_eq!(within(played.confirmed()).await, [(name.to_owned(), token)]);
     }
-    flush.answer.send(Reply::Flushed { handed: 0, freed: 0, lost: 2 }).expect("it waits");
+    flush.answer.send(Reply::Flushed { handed: 0, freed: 0, kept: 0, lost: 2 }).expect("it waits");
     within(played.cancelled()).await;
     played.end(Ended::Cancelled);
     let lost = RunError::Lost { keys: 2 };

@@ -120,6 +120,7 @@ impl NodeStatus {
             keys: 0,
             held: 0,
             stopping: 0,
+            away: None,
             left: false,
             last_beat: None,
             lease: Duration::ZERO,

@@ -37,6 +37,10 @@ pub struct NodeStatus {
     /// How many of its runs received a stop and are not confirmed, also of keys given away or lost, as
     /// its newest lease record says.
     pub stopping: u64,
+    /// For how long its keys wait for it after the end of its session, if it restarts
+    /// ([`Divider::leave_for`](crate::Divider::leave_for)). In the state [`Away`](NodeState::Away), the
+    /// wait began at [`since`](Self::since).
+    pub away: Option<Duration>,
     /// Whether its last session ended in order: its own node ended it, with no unconfirmed run.
     pub left: bool,
     /// When its newest heartbeat was stored, by the store's clock. `None`: no heartbeat yet.
@@ -78,8 +82,11 @@ pub enum NodeState {
     /// It has drained and has no keys left, but not in order. Some of its keys have no owner since the
     /// deadline freed them, or other nodes took them from a dead session whose stops nobody confirmed.
     Emptied,
-    /// It hands over everything, by its own request.
+    /// It hands over everything or stops everything for a restart, by its own request.
     Leaving,
+    /// It restarts. Its session has ended, and its keys wait for it
+    /// ([`NodeStatus::away`]).
+    Away,
     /// It keeps its keys and gets no new ones.
     Cordoned,
     /// It has joined, and its join is not settled.
@@ -100,6 +107,7 @@ impl NodeState {
             Self::Drained => "drained",
             Self::Emptied => "emptied",
             Self::Leaving => "leaving",
+            Self::Away => "away",
             Self::Cordoned => "cordoned",
             Self::Joining => "joining",
             Self::Ready => "ready",

@@ -22,6 +22,7 @@ mod bed;
 mod history;
 mod ledger;
 mod readiness;
+mod restarts;
 mod scenarios;
 mod watching;
 mod worker;

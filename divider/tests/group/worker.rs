@@ -45,6 +45,13 @@ impl Worker {
         flushed
     }
 
+    /// Ends for a restart: the keys wait for the next worker with this name.
+    pub(crate) async fn leave_for(self, grace: Duration) -> Flushed {
+        let stopped = in_time(self.divider.leave_for(grace)).await.expect("it was not over");
+        in_time(self.task).await.expect("no panic");
+        stopped
+    }
+
     /// Waits until the node is over, and its events with it.
     pub(crate) async fn over(self) -> Ended {
         let ended = in_time(self.divider.ended()).await;

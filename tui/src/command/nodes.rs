@@ -30,7 +30,7 @@ pub(crate) struct NodesArgs {
     /// Only nodes with this label; if repeated, nodes with all of the labels
     #[arg(short, long, value_name = "NAME=VALUE")]
     label: Vec<Label>,
-    /// Only nodes in this state: lost, late, draining, drained, emptied, leaving, cordoned, joining, ready, absent
+    /// Only nodes in this state: lost, late, draining, drained, emptied, leaving, away, cordoned, joining, ready, absent
     #[arg(long, value_name = "STATE", value_parser = state_of, add = crate::complete::states())]
     state: Option<NodeState>,
     /// Sort order
@@ -163,6 +163,11 @@ impl NodesArgs {
 fn state(row: &NodeRow) -> String {
     let from = row.intent.as_ref().map_or(0, |intent| intent.drained_from);
     match (row.state.as_str(), row.keys.min(from), from) {
+        ("away", ..) if row.away_ms.is_some() => {
+            let since = row.away_since_ms.map(Duration::from_millis).unwrap_or_default();
+            let of = Duration::from_millis(row.away_ms.unwrap_or_default());
+            format!("away {} of {}", age(since), age(of))
+        }
         ("draining", left, 1..) => format!("draining {}%", (from - left) * 100 / from),
         (state, ..) => state.to_owned(),
     }

@@ -58,7 +58,8 @@ fn closed(snapshot: &Snapshot) -> String {
 
 fn orphaned(snapshot: &Snapshot, seen: &Seen, now: Moment) -> Option<Condition> {
     let counts = snapshot.counts();
-    let orphans = counts.orphaned;
+    let waiting = snapshot.nodes().filter(|node| node.state == NodeState::Away);
+    let orphans = counts.orphaned.saturating_sub(waiting.map(|node| node.keys).sum());
     if orphans == 0 {
         return None;
     }

@@ -74,6 +74,8 @@ pub(crate) enum Code {
     Frozen,
     /// Nodes get nothing new.
     Cordoned,
+    /// Nodes restart, and their keys wait for them.
+    Away,
     /// An operator's desired waits for a node that is not there.
     Absent,
     /// Fewer nodes are ready than expected.
@@ -99,6 +101,7 @@ impl Code {
             Self::OneReplica => "one_replica",
             Self::Frozen => "frozen",
             Self::Cordoned => "cordoned",
+            Self::Away => "away",
             Self::Absent => "absent",
             Self::FewReady => "few_ready",
         }
@@ -144,6 +147,7 @@ impl Condition {
             Code::Full => "divider doctor".to_owned(),
             Code::Frozen => "divider thaw".to_owned(),
             Code::Cordoned => format!("divider resume {}", all()),
+            Code::Away => format!("divider drain {}", all()),
             Code::Absent => format!("divider forget {}", all()),
             Code::FewReady => "divider events".to_owned(),
             Code::OneReplica => return None,

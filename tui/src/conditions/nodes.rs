@@ -19,6 +19,7 @@ pub(super) fn look(snapshot: &Snapshot, seen: &Seen, now: Moment, found: &mut Ve
     found.extend(late(snapshot, now));
     found.extend(disagree(snapshot, seen, now));
     found.extend(far_above(snapshot, seen, now));
+    found.extend(away(snapshot, now));
     found.extend(quiet(snapshot, NodeState::Cordoned));
     found.extend(quiet(snapshot, NodeState::Absent));
 }
@@ -109,7 +110,10 @@ fn is_at_rest(snapshot: &Snapshot) -> bool {
     let counts = snapshot.counts();
     let rests = |node: &NodeStatus| match node.state {
         NodeState::Ready | NodeState::Late => node.balanced >= snapshot.generation(),
-        state => matches!(state, NodeState::Cordoned | NodeState::Drained | NodeState::Absent),
+        state => matches!(
+            state,
+            NodeState::Cordoned | NodeState::Drained | NodeState::Absent | NodeState::Away
+        ),
     };
     counts.stopping + counts.orphaned == 0 && snapshot.nodes().all(rests)
 }
@@ -135,6 +139,26 @@ fn far_above(snapshot: &Snapshot, seen: &Seen, now: Moment) -> Option<Condition>
     let severity = Severity::Warning;
     let count = nodes.len() as u64;
     Some(Condition { severity, code: Code::Spread, sentence, count, subjects })
+}
+
+/// Nodes that restart, and for which their keys wait.
+fn away(snapshot: &Snapshot, now: Moment) -> Option<Condition> {
+    let nodes = in_state(snapshot, NodeState::Away);
+    let first = nodes.first()?;
+    let many = nodes.len() as u64;
+    let keys: u64 = nodes.iter().map(|node| node.keys).sum();
+    let (named, subjects) = names(&nodes);
+    let waited = age(now.since(first.since));
+    let of = first.away.map(|of| format!(" of {}", age(of))).unwrap_or_default();
+    let sentence = format!(
+        "{} {} away, the first for {waited}{of}, and {} {} for the return: {named}",
+        count(many, "node"),
+        are(many),
+        count(keys, "key"),
+        if keys == 1 { "waits" } else { "wait" },
+    );
+    let severity = if keys > 0 { Severity::Warning } else { Severity::Note };
+    Some(Condition { severity, code: Code::Away, sentence, count: many, subjects })
 }
 
 /// Absent nodes for which requests wait.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use divider::snapshot::{Changed, Moment, NodeStatus, Phase, Snapshot};
+use divider::snapshot::{Changed, KeyStatus, Moment, NodeState, NodeStatus, Phase, Snapshot};
 use divider::store::Info;
 use divider::{Key, NodeId, Revision};
 
@@ -55,7 +55,8 @@ impl Seen {
     pub(crate) fn on_update(&mut self, snapshot: &Snapshot, changed: &Changed, now: Moment) {
         self.is_first_look = false;
         for key in &changed.keys {
-            match snapshot.key(key).filter(|status| status.phase == Phase::Orphaned) {
+            let status = snapshot.key(key).filter(|status| status.phase == Phase::Orphaned);
+            match status.filter(|status| !waits_for_return(snapshot, status)) {
                 Some(status) => self.orphans.insert(key.clone(), status.since),
                 None => self.orphans.remove(key),
             };
@@ -104,4 +105,10 @@ fn note<V: PartialEq>(since: &mut Since<NodeId, V>, node: &NodeId, value: Option
             since.insert(node.clone(), (value, now));
         }
     }
+}
+
+/// Whether the key waits for a node that restarts.
+fn waits_for_return(snapshot: &Snapshot, status: &KeyStatus) -> bool {
+    let node = status.to.as_ref().and_then(|node| snapshot.node(node));
+    node.is_some_and(|node| node.state == NodeState::Away)
 }

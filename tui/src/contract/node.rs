@@ -39,6 +39,12 @@ pub(crate) struct NodeRow {
     pub(crate) labels: BTreeMap<String, String>,
     pub(crate) host: String,
     pub(crate) build: String,
+    /// For how long its keys wait for it, if it restarts.
+    #[serde(default)]
+    pub(crate) away_ms: Option<u64>,
+    /// For how long they have waited.
+    #[serde(default)]
+    pub(crate) away_since_ms: Option<u64>,
     pub(crate) unconfirmed: UnconfirmedRow,
     pub(crate) intent: Option<IntentRow>,
 }
@@ -115,6 +121,9 @@ impl NodeRow {
             labels: status.labels.clone(),
             host: status.host.clone(),
             build: status.build.clone(),
+            away_ms: status.away.map(millis),
+            away_since_ms: (status.state == NodeState::Away)
+                .then(|| millis(viewer.anchor.moment().since(status.since))),
             unconfirmed: UnconfirmedRow {
                 count: unconfirmed.count,
                 given: unconfirmed.given,
@@ -141,6 +150,7 @@ impl NodeRow {
         let ago = |ms| anchor.moment() - Duration::from_millis(ms);
         status.last_beat = self.last_beat_ms_ago.map(ago);
         status.lease = Duration::from_millis(self.lease_ms);
+        status.away = self.away_ms.map(Duration::from_millis);
         status.seen = Revision(self.seen);
         status.balanced = Revision(self.balanced);
         status.prefixes = self.prefixes;
@@ -223,13 +233,14 @@ impl IntentRow {
 }
 
 /// Every state of a node.
-pub(crate) const STATES: [NodeState; 10] = [
+pub(crate) const STATES: [NodeState; 11] = [
     NodeState::Lost,
     NodeState::Late,
     NodeState::Draining,
     NodeState::Drained,
     NodeState::Emptied,
     NodeState::Leaving,
+    NodeState::Away,
     NodeState::Cordoned,
     NodeState::Joining,
     NodeState::Ready,

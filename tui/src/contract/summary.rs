@@ -15,6 +15,8 @@ pub(crate) struct Summary {
     #[serde(default)]
     pub(crate) emptied: u64,
     pub(crate) leaving: u64,
+    #[serde(default)]
+    pub(crate) away: u64,
     pub(crate) late: u64,
     pub(crate) lost: u64,
     pub(crate) absent: u64,
@@ -46,6 +48,7 @@ impl Summary {
             drained: of(NodeState::Drained),
             emptied: of(NodeState::Emptied),
             leaving: of(NodeState::Leaving),
+            away: of(NodeState::Away),
             late: of(NodeState::Late),
             lost: of(NodeState::Lost),
             absent: of(NodeState::Absent),

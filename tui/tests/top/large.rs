@@ -38,6 +38,8 @@ fn member(at: u32) -> MemberRecord {
         affinity: 100,
         prefixes: Vec::new(),
         state: MemberState::Active,
+        away_ms: 0,
+        previous: None,
         balanced: Revision(1),
         settled: Revision(1),
         manual: false,

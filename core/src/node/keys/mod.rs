@@ -56,6 +56,8 @@ pub(super) struct Given {
     pub(super) handed: u64,
     /// Keys that are free now.
     pub(super) freed: u64,
+    /// Keys that wait for this node's next session.
+    pub(super) kept: u64,
     /// When the application last confirmed a stop, or a key was handed over, since the flush began.
     pub(super) progress: Time,
 }
@@ -77,7 +79,7 @@ impl Given {
     }
 
     pub(super) fn forget(&mut self) {
-        (self.handed, self.freed) = (0, 0);
+        (self.handed, self.freed, self.kept) = (0, 0, 0);
     }
 }
 

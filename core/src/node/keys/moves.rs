@@ -10,7 +10,7 @@ use crate::edge::StopReason;
 use crate::id::Revision;
 use crate::plan::score;
 use crate::time::{Now, Time};
-use crate::view::KeyIx;
+use crate::view::{KeyEntry, KeyIx};
 use crate::wire::{ControlRecord, DEFAULT_PARALLEL, MemberState, Mode, OnDeadline};
 
 /// The keys that this node must give away.
@@ -75,6 +75,11 @@ impl KeyHandler<'_> {
         self.planner.standing(self.view, self.session.me).is_some_and(|s| s.departs)
     }
 
+    /// Whether this node restarts: it stops its keys and hands none over, unless it also departs.
+    pub(crate) fn rests(&self) -> bool {
+        self.planner.standing(self.view, self.session.me).is_some_and(|s| s.away)
+    }
+
     /// Whether this node also gives up keys that no other node may take.
     pub(super) fn leaves_for_good(&self, now: Now) -> bool {
         let member = self.view.members.get(&self.config.node);
@@ -87,11 +92,21 @@ impl KeyHandler<'_> {
         leaving || freed
     }
 
-    /// Whether a running key must be asked to stop because the node departs.
+    /// Whether a running key must be asked to stop because the node departs or restarts.
     pub(super) fn must_go(&self, now: Now, ix: KeyIx) -> bool {
+        self.rests() || self.departs() && (self.has_receiver(ix) || self.leaves_for_good(now))
+    }
+
+    fn has_receiver(&self, ix: KeyIx) -> bool {
         let target = self.view.keys.get(ix).map(|e| e.target).unwrap_or_default();
-        let receiver = target.is_some() && target != self.session.me;
-        self.departs() && (receiver || self.leaves_for_good(now))
+        target.is_some() && target != self.session.me
+    }
+
+    /// Whether the claim of a key whose run is over stays as it is, so that the key waits for this
+    /// node's next session.
+    pub(super) fn waits_for_return(&self, ix: KeyIx) -> bool {
+        let exists = self.view.keys.get(ix).is_some_and(KeyEntry::exists);
+        exists && self.rests() && !self.has_receiver(ix)
     }
 
     /// The members or their controls changed, so the drain's deadline or the requested moves may
@@ -109,7 +124,7 @@ impl KeyHandler<'_> {
     }
 
     fn mark_own_keys(&mut self) {
-        if self.departs()
+        if (self.departs() || self.rests())
             && let Some(own) = self.view.owners.get(self.session.me)
         {
             let keys = own.keys.clone();
@@ -140,12 +155,18 @@ impl KeyHandler<'_> {
 
     fn drive_departures(&mut self, now: Now) {
         let drain = self.control().filter(|c| c.mode == Mode::Drain);
-        let limit = drain.map_or(DEFAULT_PARALLEL, |c| c.parallel);
+        let rests = self.rests();
+        // Keys that stay are all stopped at once.
+        let limit = if rests { 0 } else { drain.map_or(DEFAULT_PARALLEL, |c| c.parallel) };
         let leaving = self.member.is_leaving();
-        if drain.is_some_and(|c| c.paused) && !leaving {
+        if drain.is_some_and(|c| c.paused) && !leaving && !rests {
             return;
         }
-        let reason = if leaving { StopReason::Leave } else { StopReason::Drain };
+        let reason = match (leaving, rests) {
+            (true, _) => StopReason::Leave,
+            (_, true) => StopReason::Restart,
+            _ => StopReason::Drain,
+        };
         while self.has_slot(limit)
             && let Some((_, ix)) = self.keys.moves.departures.pop_first()
         {

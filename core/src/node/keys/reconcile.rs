@@ -58,6 +58,9 @@ impl KeyHandler<'_> {
         #[cfg(test)]
         let mine = mine || self.is_any_own_session(entry.claim.owner);
         if mine && !entry.claim.unreadable {
+            if self.waits_for_return(ix) {
+                return;
+            }
             return self.adopt(now, ix);
         }
         if !entry.exists() {
@@ -224,6 +227,7 @@ impl KeyHandler<'_> {
             .planner
             .standings()
             .values()
+            .filter(|s| !s.away)
             .max_by_key(|s| (score(s.hash, entry.hash, s.affinity.max(1)), s.owner))
             .map(|s| s.owner);
         if cleaner != Some(self.session.me) {

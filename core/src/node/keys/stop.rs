@@ -2,7 +2,7 @@
 
 use super::KeyHandler;
 use super::hold::{HandOverReason, Phase, Stop};
-use super::notes::Unconfirmed;
+use super::notes::{Spent, Unconfirmed};
 use crate::edge::Action;
 use crate::edge::StopReason;
 use crate::guard::broken;
@@ -40,8 +40,27 @@ impl KeyHandler<'_> {
             && (hold.token == token || broken!(ConfirmToken))
         {
             self.keys.given.note(now);
-            self.hand_over(now, ix, HandOverReason::Stopped(stop.reason), stop.slot);
+            self.on_stopped(now, ix, stop);
         }
+    }
+
+    /// The run is over, or counts as over: the key goes to the next owner, or waits for this node's next
+    /// session.
+    fn on_stopped(&mut self, now: Now, ix: KeyIx, stop: Stop) {
+        if stop.reason == StopReason::Restart && self.waits_for_return(ix) {
+            return self.rest(now, ix);
+        }
+        self.hand_over(now, ix, HandOverReason::Stopped(stop.reason), stop.slot);
+    }
+
+    /// The claim stays. This session never starts the key again on it.
+    fn rest(&mut self, now: Now, ix: KeyIx) {
+        let Some(hold) = self.keys.holds.remove(ix) else { return };
+        self.keys.moves.forget(ix, &hold.phase);
+        let spent = Spent { revision: hold.revision, ran: hold.token };
+        self.keys.holds.notes.set_spent(ix, spent);
+        self.unpin_if_done(ix);
+        self.reconcile_key(now, ix);
     }
 
     /// Confirms that a lost run is over, if it has this token.
@@ -71,6 +90,6 @@ impl KeyHandler<'_> {
             return;
         }
         self.keys.holds.notes.set_unconfirmed(ix, Some(run));
-        self.hand_over(now, ix, HandOverReason::Stopped(stop.reason), stop.slot);
+        self.on_stopped(now, ix, stop);
     }
 }

@@ -62,7 +62,8 @@ impl Takes {
 impl KeyHandler<'_> {
     /// The key is an orphan, and it is this node's turn to take it.
     pub(super) fn queue_take(&mut self, now: Now, ix: KeyIx) {
-        if self.may_overwrite(now, ix) && !self.keys.holds.notes.is_unconfirmed(ix) {
+        if !self.rests() && self.may_overwrite(now, ix) && !self.keys.holds.notes.is_unconfirmed(ix)
+        {
             self.keys.takes.queued.insert(ix);
         }
     }

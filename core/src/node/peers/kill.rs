@@ -12,7 +12,7 @@ use crate::node::io::{Demand, WriteFor};
 use crate::node::session::Life;
 use crate::time::{Now, Time};
 use crate::timing::{ENDED_LEASE_TTL, UNKNOWN_LEASE, observed};
-use crate::wire::{LeaseRecord, LeaseState, RecordName};
+use crate::wire::{LeaseRecord, LeaseState, Mode, RecordName};
 
 /// A session that this node ends unless its lease changes.
 struct Suspect {
@@ -126,13 +126,14 @@ impl PeerHandler<'_> {
             if let Some(seen) = self.peers.seen.get_mut(node).filter(|s| s.revision < *revision) {
                 seen.revision = *revision;
                 seen.since = now.at;
+                seen.over_since = now.at;
                 seen.session = Some(session);
                 seen.state = LeaseState::Dead;
                 seen.beat = 0;
                 seen.killing = false;
             }
             self.on_session_observed(node);
-            self.delete_member(node);
+            self.delete_member(now, node);
         } else if let Some(seen) = self.peers.seen.get_mut(node).filter(|seen| seen.killing) {
             // The lease was renewed, or another node ended it: the watch shows which. If the watch
             // has shown neither by the next attempt, the watch cannot be trusted, or the record
@@ -153,7 +154,18 @@ impl PeerHandler<'_> {
         let member = self.view.members.get(node)?;
         let over = seen.ends(member);
         let free = !self.peers.deleting.contains(node);
-        (over && free).then_some(seen.since + self.timing.heartbeat * 2)
+        let tried = seen.since + self.timing.heartbeat * 2;
+        (over && free).then(|| self.away_until(node, seen).map_or(tried, |until| until.max(tried)))
+    }
+
+    /// Until when the keys of an ended session wait for the node that restarts, by this node's clock.
+    /// Another observer may have seen the end of the session earlier. An operator ends the wait with a
+    /// drain.
+    fn away_until(&self, node: &NodeId, seen: &Seen) -> Option<Time> {
+        let away = self.view.members.get(node)?.record.away()?;
+        let mode = self.view.controls.get(node).map_or(Mode::Active, |c| c.record.mode);
+        let waits = mode != Mode::Drain && !broken!(AwayIsKept);
+        waits.then_some(seen.over_since + away)
     }
 
     pub(super) fn due_deletions(&self, now: Now) -> Vec<NodeId> {
@@ -166,12 +178,12 @@ impl PeerHandler<'_> {
     /// Deletes a member record at the revision that names the ended session, or at the revision of
     /// an unreadable record that replaced it. A later reader could not tell which session the
     /// unreadable record belongs to.
-    pub(super) fn delete_member(&mut self, node: &NodeId) {
+    pub(super) fn delete_member(&mut self, now: Now, node: &NodeId) {
         let (Some(seen), Some(member)) = (self.peers.seen.get(node), self.view.members.get(node))
         else {
             return;
         };
-        if !seen.ends(member) {
+        if !seen.ends(member) || self.away_until(node, seen).is_some_and(|until| until > now.at) {
             return;
         }
         let name = RecordName::Member(node.clone()).to_string();

@@ -17,6 +17,8 @@ pub(super) struct Seen {
     pub(super) revision: Revision,
     /// When this revision was first received.
     pub(super) since: Time,
+    /// When the end of the session was first received, if it is over.
+    pub(super) over_since: Time,
     pub(super) lease: Duration,
     pub(super) session: Option<Session>,
     pub(super) state: LeaseState,
@@ -32,6 +34,7 @@ impl Seen {
         Self {
             revision: Revision::NONE,
             since: now,
+            over_since: now,
             lease,
             session: None,
             state: LeaseState::Live,
@@ -85,7 +88,7 @@ impl PeerHandler<'_> {
             self.kill(&node);
         }
         for node in self.due_deletions(now) {
-            self.delete_member(&node);
+            self.delete_member(now, &node);
         }
     }
 
@@ -137,12 +140,17 @@ impl PeerHandler<'_> {
         }
         let lease = found.map(|f| Duration::from_millis(f.lease_ms).min(UNKNOWN_LEASE));
         let of_member = self.view.members.get(node).map(Versioned::lease);
+        let session = found.map(|f| f.session);
+        let state = found.map_or(LeaseState::Live, |f| f.state);
+        let same_end =
+            known.filter(|k| k.session == session && ![k.state, state].contains(&LeaseState::Live));
         let seen = Seen {
             revision,
             since: now.at,
+            over_since: same_end.map_or(now.at, |known| known.over_since),
             lease: lease.or(of_member).unwrap_or(UNKNOWN_LEASE),
-            session: found.map(|f| f.session),
-            state: found.map_or(LeaseState::Live, |f| f.state),
+            session,
+            state,
             beat: found.map_or(0, |f| f.beat),
             killing: false,
             conflicted: false,

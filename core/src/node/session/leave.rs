@@ -7,6 +7,7 @@ use crate::guard::broken;
 use crate::id::Revision;
 use crate::log::{Outcome, Record, StoreError, Write};
 use crate::node::io::{ReadFor, WriteFor, answer_revision};
+use crate::node::member::Departure;
 use crate::node::register::{Register, Verdict};
 use crate::time::{Now, Time};
 use crate::timing::Timing;
@@ -120,10 +121,11 @@ impl SessionHandler<'_> {
     }
 
     /// The session is over. Deletes its member record at the known revision. If this fails,
-    /// observers delete it.
+    /// observers delete it. The record of a node that restarts stays: its keys wait for it.
     fn delete_own_member(&mut self) {
         let revision = self.member.revision();
-        if revision == Revision::NONE {
+        let restarts = matches!(self.member.departure(), Departure::Restarts { .. });
+        if revision == Revision::NONE || restarts {
             return self.end(End::Cancelled);
         }
         let write =

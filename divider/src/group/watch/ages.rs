@@ -67,7 +67,7 @@ impl Model {
     /// Since when a node is in a state, as far as records show that.
     pub(super) fn state_since(&self, node: &NodeId, state: NodeState) -> Option<Time> {
         match state {
-            NodeState::Lost => {
+            NodeState::Lost | NodeState::Away => {
                 let session = self.view.current(node)?;
                 self.session_over_since(session)
             }

@@ -100,12 +100,16 @@ impl Model {
             };
         };
         let mode = status.desired.as_ref().map_or(Mode::Active, |desired| desired.mode);
+        let is_over = matches!(pulse, Pulse::Over | Pulse::Silent | Pulse::None);
+        if is_over && mode != Mode::Drain && member.record.state == MemberState::Away {
+            return Some(NodeState::Away);
+        }
         Some(match pulse {
             Pulse::Over | Pulse::Silent | Pulse::None => NodeState::Lost,
             Pulse::Begins => NodeState::Joining,
             Pulse::Late(_) => NodeState::Late,
             Pulse::Fresh(_) if mode == Mode::Drain => self.judge_drain(status, now),
-            Pulse::Fresh(_) if member.record.state == MemberState::Leaving => NodeState::Leaving,
+            Pulse::Fresh(_) if member.record.state != MemberState::Active => NodeState::Leaving,
             Pulse::Fresh(_) if mode == Mode::Cordon => NodeState::Cordoned,
             Pulse::Fresh(_) if self.is_joining(member.joined()) => NodeState::Joining,
             Pulse::Fresh(_) => NodeState::Ready,

@@ -83,11 +83,18 @@ impl Model {
         Some(KeyStatus {
             owner,
             phase,
-            to: self.live(entry.target),
+            to: self.live(entry.target).or_else(|| self.away(claim.owner)),
             token: if claim.exists { claim.token } else { Token::default() },
             revision: claim.revision,
             since: Moment(since.unwrap_or(now.at).min(now.at)),
         })
+    }
+
+    /// The node of the session, if that is over and its keys wait for the node.
+    fn away(&self, owner: OwnerIx) -> Option<NodeId> {
+        let entry = self.view.owners.get(owner).filter(|_| self.planner.is_member(owner))?;
+        let waits = self.planner.standings().get(&entry.node).is_some_and(|s| s.away && !s.departs);
+        (waits && self.over.contains(&entry.node)).then(|| entry.node.clone())
     }
 
     /// The node of the session, if that is a member's current one and not over.

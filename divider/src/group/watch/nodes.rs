@@ -130,6 +130,7 @@ impl Model {
         status.joined = member.joined;
         status.affinity = member.affinity;
         status.balanced = member.balanced;
+        status.away = member.away();
         status.lease = Duration::from_millis(member.lease_ms);
         status.prefixes.clone_from(&member.prefixes);
         status.labels.clone_from(&member.labels);

@@ -28,6 +28,7 @@ use std::time::Duration;
 use clap::Parser;
 use divider::{Divider, Group};
 use divider_examples::cli::{Place, exit_code, shutdown};
+use divider_examples::span::parse_span;
 use tokio::net::TcpListener;
 
 /// A node with probes, a status page, and the state of any key over HTTP
@@ -38,6 +39,9 @@ struct Args {
     /// The node id; default: the machine's name and a random suffix
     #[arg(long, value_name = "ID")]
     node: Option<String>,
+    /// SIGTERM is a restart: the keys wait so long for the next process with this node id
+    #[arg(long, value_name = "SPAN", value_parser = parse_span, requires = "node")]
+    restart_grace: Option<Duration>,
     /// The address of the HTTP server
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
     listen: SocketAddr,
@@ -72,9 +76,12 @@ async fn serve(args: Args) -> Result<(), Box<dyn Error>> {
     let _ = started.set((divider.clone(), group));
 
     // Below the platform's own time, of which a part is left for the rest of the shutdown.
-    let running = divider::run(divider, events, work::work)
+    let mut running = divider::run(divider, events, work::work)
         .with_graceful_shutdown(shutdown)
         .shutdown_timeout(Duration::from_secs(40));
+    if let Some(grace) = args.restart_grace {
+        running = running.restart_grace(grace);
+    }
     let ended = running.await;
     pages.abort();
     Ok(ended?)

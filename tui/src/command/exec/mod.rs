@@ -31,7 +31,8 @@ use crate::span::parse_span;
 /// A command that exits with 0 has done its work: --on-success says what becomes of the key. With
 /// any other code it is started again after a pause, which doubles from 100 ms to 30 s.
 ///
-/// SIGTERM and Ctrl-C stop all commands, hand over their keys, and end the node. On Linux, commands
+/// SIGTERM and Ctrl-C stop all commands, hand over their keys, and end the node. With
+/// --restart-grace the keys wait for the node instead. On Linux, commands
 /// get SIGKILL when this process dies; their own child processes do not.
 #[derive(Debug, Args)]
 pub(crate) struct ExecArgs {
@@ -50,6 +51,10 @@ pub(crate) struct ExecArgs {
     /// How long a command may take to end after SIGTERM, before SIGKILL
     #[arg(long, value_name = "SPAN", value_parser = parse_span, default_value = "30s")]
     stop_timeout: Duration,
+    /// SIGTERM is a restart: stop all keys and let them wait so long for the next node with the same
+    /// --node, at most 1h; default: hand them over
+    #[arg(long, value_name = "SPAN", value_parser = parse_span, requires = "node")]
+    restart_grace: Option<Duration>,
     /// What becomes of the key when its command exits with 0
     #[arg(long, value_enum, value_name = "ACTION", default_value_t)]
     on_success: OnSuccess,
@@ -98,6 +103,10 @@ impl ExecArgs {
         });
         let running = match self.attempts {
             Some(attempts) => running.max_attempts(attempts),
+            None => running,
+        };
+        let running = match self.restart_grace {
+            Some(grace) => running.restart_grace(grace),
             None => running,
         };
         let running = running.with_graceful_shutdown(shutdown);

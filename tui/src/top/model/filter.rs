@@ -51,8 +51,8 @@ struct Vocabulary {
 }
 
 const NODE_STATES: &[&str] = &[
-    "lost", "late", "draining", "drained", "emptied", "leaving", "cordoned", "joining", "ready",
-    "absent",
+    "lost", "late", "draining", "drained", "emptied", "leaving", "away", "cordoned", "joining",
+    "ready", "absent",
 ];
 const PHASES: &[&str] = &["orphaned", "running", "stopping"];
 const KINDS: &[&str] = &["node", "key", "request", "link", "group", "problem", "you"];

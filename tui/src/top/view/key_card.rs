@@ -77,6 +77,7 @@ fn why(model: &Model, key: &Key, status: &KeyStatus) -> String {
     match (status.phase, &status.owner, &status.to) {
         (Phase::Orphaned, _, Some(to)) => match model.snapshot().node(to).map(|node| node.state) {
             Some(NodeState::Ready) => format!("{to} will take it."),
+            Some(NodeState::Away) => format!("{to} restarts, and the key waits for it."),
             Some(state) => format!("{to} will take it, but is {}.", state.as_str()),
             None => format!("{to} should take it, but is absent."),
         },

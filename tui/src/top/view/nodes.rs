@@ -113,6 +113,10 @@ pub(super) fn state(node: &NodeStatus, now: Moment) -> String {
             let moved = desired.drained_from.saturating_sub(node.keys + desired.adrift);
             format!("{word} {}%", moved * 100 / desired.drained_from)
         }
+        (NodeState::Away, _) => {
+            let of = node.away.map(|of| format!(" of {}", age(of))).unwrap_or_default();
+            format!("{word} {}{of}", age(now.since(node.since)))
+        }
         // Both count from the last that was heard of it: that is when it may have died.
         (NodeState::Lost | NodeState::Late, _) => {
             let silent = node.last_beat.map(|beat| format!(" {}", age(now.since(beat))));
