@@ -68,7 +68,7 @@
 //! |---|---|---|
 //! | `nats` | yes | `store::nats` and `NatsStore`, on the client `async-nats` |
 //! | `ring` | yes | the crypto provider of that client; `store::nats` explains how to use another provider |
-//! | `testing` | no | `testing`: fault injection in [`MemoryStore`], for tests of services |
+//! | `testing` | no | `testing`: fault injection in [`MemoryStore`], for tests of services; the contract of a store as a suite, for tests of backends |
 //!
 //! Without `nats`, the only store of the crate is [`MemoryStore`]. You can implement the trait
 //! [`Store`](store::Store).
