@@ -12,6 +12,8 @@ mod messages;
 pub(crate) mod minimal;
 #[cfg(feature = "nats")]
 pub mod nats;
+#[cfg(feature = "redis")]
+pub mod redis;
 pub(crate) mod requests;
 mod writer;
 
