@@ -68,7 +68,7 @@
 //! |---|---|---|
 //! | `nats` | yes | `store::nats` and `NatsStore`, on the client `async-nats` |
 //! | `ring` | yes | the crypto provider of that client; `store::nats` explains how to use another provider |
-//! | `testing` | no | `testing`: fault injection in [`MemoryStore`], for tests of services |
+//! | `testing` | no | `testing`: fault injection in [`MemoryStore`], for tests of services; the contract of a store as a suite, for tests of backends |
 //!
 //! Without `nats`, the only store of the crate is [`MemoryStore`]. You can implement the trait
 //! [`Store`](store::Store).
@@ -203,3 +203,5 @@ pub use run::{BoxError, Finish, Run, run};
 pub use store::MemoryStore;
 #[cfg(feature = "nats")]
 pub use store::nats::NatsStore;
+#[cfg(feature = "redis")]
+pub use store::redis::RedisStore;

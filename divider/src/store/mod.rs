@@ -12,6 +12,8 @@ mod messages;
 pub(crate) mod minimal;
 #[cfg(feature = "nats")]
 pub mod nats;
+#[cfg(feature = "redis")]
+pub mod redis;
 pub(crate) mod requests;
 mod writer;
 
@@ -29,7 +31,10 @@ pub use checkpoints::{
     CheckpointContent, CheckpointRecord, CheckpointWrite, Checkpoints, MAX_CHECKPOINT,
     MAX_POSITIONS, Position,
 };
-pub use divider_core::log::{Change, Filter, Info, MAX_VALUE, Outcome, Record, StoreError, Write};
+pub use divider_core::log::{
+    Change, Filter, Info, MAX_VALUE, Outcome, Record, StoreError, Write, check_filter, check_name,
+    check_write, whole_seconds,
+};
 pub use history::{HistoryRecord, HistoryStart};
 pub use memory::MemoryStore;
 pub use messages::{
@@ -53,6 +58,8 @@ pub use writer::Writer;
 /// fields to be set: records and answers may get more fields in time.
 ///
 /// # What a backend guarantees
+/// With the cargo feature `testing`, `divider::testing::store::Suite` checks these on any backend.
+///
 /// - **One order.** Each write gets a revision above all earlier ones, and revisions become visible in
 ///   their order: who has seen one is never shown a lower one for the first time. (A sequence that
 ///   several transactions draw from and commit in another order does not do.)
@@ -65,13 +72,20 @@ pub use writer::Writer;
 ///   with it whether it has the right again.
 /// - **[`StoreError::NoGroup`] and [`StoreError::Denied`]** end the start of a node, so they are no
 ///   answers to a fault that passes.
-/// - **A time to live** removes a record later, silently and never too early.
+/// - **A watch** shows the newest record of each name in the order of their revisions, then
+///   [`Change::CaughtUp`] once, when everything that was acknowledged before the watch was opened has
+///   been shown, then every change in order. It may skip a record that was superseded meanwhile. If it
+///   cannot know that it misses nothing, it ends with [`StoreError::Gap`]: never silence. A watch of a
+///   healthy backend shows a write within 2 s of its acknowledgement.
+/// - **What was superseded stays superseded**, also when the newest record of the name has expired.
+/// - **A time to live** removes a record later, silently and never too early. Revisions keep rising.
 /// - **Another log is another [`Info::created`]**: one that was made again, or restored.
 /// - **A renewal of a lease passes in a full store**: it does not grow.
 ///
 /// Implementations bring their own connection. Every future except [`Watch::next`] ends at the latest
 /// when the backend's own request time-out has passed; the engine puts its own deadlines on top. An idle
-/// `next` stays pending, and one whose connection is lost fails.
+/// `next` stays pending, and one whose connection is lost fails. A future that is dropped leaves nothing
+/// behind, except a write that may land.
 pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// The group whose records these are.
     fn group(&self) -> &GroupName;

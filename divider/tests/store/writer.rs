@@ -4,10 +4,10 @@ use std::future::poll_fn;
 use std::task::Poll;
 
 use async_nats::connection::State;
-use divider::store::{Outcome, Store, StoreError, Write, Writer};
-use divider::{NatsStore, Revision};
+use divider::NatsStore;
+use divider::store::{Outcome, Store, StoreError, Writer};
 
-use crate::support::{Nats, group, in_time, put, until, write};
+use crate::support::{Nats, group, in_time, put, until};
 
 fn writer(store: &NatsStore) -> Box<dyn Writer> {
     store.writer().expect("a writer")
@@ -32,45 +32,6 @@ async fn poll_once(writer: &mut Box<dyn Writer>) -> Vec<(u64, Outcome)> {
     })
     .await;
     all
-}
-
-#[tokio::test]
-async fn each_write_has_an_outcome_of_its_own() {
-    let nats = Nats::start().await;
-    let taken = write(&nats.store, put("claim.b", "", Some(0))).await;
-    let mut writer = writer(&nats.store);
-    let three = [put("claim.a", "1", Some(0)), put("claim.b", "", Some(0)), put("", "", None)];
-    writer.submit((0..).zip(three).collect());
-    match &outcomes(&mut writer, 3).await[..] {
-        [
-            (0, Outcome::Acked(Revision(revision))),
-            (1, Outcome::Conflict),
-            (2, Outcome::Refused(StoreError::Invalid { .. })),
-        ] => assert_eq!(*revision, taken + 1),
-        other => panic!("{other:?}"),
-    }
-    let record = nats.store.read("claim.a").await.expect("an answer").expect("a record");
-    assert_eq!(record.value.as_deref(), Some(&b"1"[..]));
-}
-
-#[tokio::test]
-async fn writes_land_in_the_order_in_which_they_were_submitted() {
-    let nats = Nats::start().await;
-    let mut writer = writer(&nats.store);
-    let many: Vec<(u64, Write)> =
-        (0..3_000).map(|n| (n, put(&format!("key.{n}"), "", Some(0)))).collect();
-    let (first, second) = many.split_at(1_700);
-    writer.submit(first.to_vec());
-    writer.submit(second.to_vec());
-    let outcomes = outcomes(&mut writer, 3_000).await;
-    let revisions: Vec<u64> = outcomes
-        .into_iter()
-        .map(|(number, outcome)| match outcome {
-            Outcome::Acked(revision) => revision.0,
-            other => panic!("{number}: {other:?}"),
-        })
-        .collect();
-    assert!(revisions.is_sorted());
 }
 
 #[tokio::test]

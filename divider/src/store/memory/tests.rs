@@ -1,4 +1,4 @@
-//! The faults; what every store does alike is in `tests/store.rs`.
+//! The faults; what every store does alike is in `testing::store`.
 
 use super::super::{Change, Store, StoreError, Write};
 use super::*;

@@ -1,4 +1,6 @@
-//! Faults on request, for tests of services: what can happen to a store happens to a [`MemoryStore`].
+//! For tests: faults on request, and the contract of a backend as a suite ([`store`]).
+//!
+//! What can happen to a store happens to a [`MemoryStore`], when a test asks for it.
 //!
 //! It needs the cargo feature `testing`. Enable it in `[dev-dependencies]` only:
 //!
@@ -35,6 +37,8 @@
 //! # Ok(())
 //! # }
 //! ```
+
+pub mod store;
 
 use crate::store::MemoryStore;
 use crate::store::memory::new_log;
