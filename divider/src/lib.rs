@@ -203,3 +203,5 @@ pub use run::{BoxError, Finish, Run, run};
 pub use store::MemoryStore;
 #[cfg(feature = "nats")]
 pub use store::nats::NatsStore;
+#[cfg(feature = "postgres")]
+pub use store::postgres::PostgresStore;
