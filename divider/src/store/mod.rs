@@ -4,6 +4,7 @@
 //! whole store a higher [`Revision`](crate::Revision), so that the store is one ordered log of which a watch delivers
 //! every name's newest record in order, skipping superseded ones.
 
+mod address;
 mod checkpoints;
 mod history;
 pub(crate) mod memory;
@@ -14,6 +15,8 @@ pub(crate) mod minimal;
 pub mod nats;
 #[cfg(feature = "redis")]
 pub mod redis;
+#[cfg(feature = "postgres")]
+pub mod postgres;
 pub(crate) mod requests;
 mod writer;
 
@@ -27,6 +30,7 @@ use tokio::runtime::Handle;
 
 use crate::id::GroupName;
 
+pub use address::{Backend, ConnectError, StoreOptions};
 pub use checkpoints::{
     CheckpointContent, CheckpointRecord, CheckpointWrite, Checkpoints, MAX_CHECKPOINT,
     MAX_POSITIONS, Position,
