@@ -13,10 +13,10 @@ mod messages;
 pub(crate) mod minimal;
 #[cfg(feature = "nats")]
 pub mod nats;
-#[cfg(feature = "redis")]
-pub mod redis;
 #[cfg(feature = "postgres")]
 pub mod postgres;
+#[cfg(feature = "redis")]
+pub mod redis;
 pub(crate) mod requests;
 mod writer;
 
