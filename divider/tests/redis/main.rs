@@ -4,5 +4,8 @@
 //! server the tests say that they are skipped; with `CI` set they fail.
 
 mod contract;
+mod faults;
 #[path = "../store/proxy.rs"]
 mod proxy;
+mod support;
+mod users;

@@ -1,10 +1,33 @@
 //! Addresses of servers.
 
-use redis::{ConnectionInfo, IntoConnectionInfo, RedisError};
+use redis::{ConnectionAddr, ConnectionInfo, IntoConnectionInfo, RedisError};
+use rustls::crypto::CryptoProvider;
+
+use super::super::StoreError;
 
 /// One or more addresses, with commas between them.
 pub(super) fn parse(urls: &str) -> Result<Vec<ConnectionInfo>, RedisError> {
     urls.split(',').map(|url| url.trim().into_connection_info()).collect()
+}
+
+/// Sees to it that TLS, if it is needed, has a crypto provider: the application's, or `ring`.
+pub(super) fn prepare_tls(servers: &[ConnectionInfo]) -> Result<(), StoreError> {
+    let is_tls = |server: &ConnectionInfo| matches!(server.addr(), ConnectionAddr::TcpTls { .. });
+    if !servers.iter().any(is_tls) || CryptoProvider::get_default().is_some() {
+        return Ok(());
+    }
+    #[cfg(feature = "ring")]
+    {
+        // An error says that the application was quicker.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        Ok(())
+    }
+    #[cfg(not(feature = "ring"))]
+    {
+        let what = "rediss:// needs a crypto provider: enable the cargo feature `ring`, or install \
+                    one with rustls";
+        Err(StoreError::Invalid { what: what.into() })
+    }
 }
 
 /// The addresses without their credentials, for texts that end up in logs.

@@ -148,9 +148,13 @@ fn of_code(code: &str, what: String, group: &str) -> Failure {
 /// A script passes on the errors of its commands as text. It may have made changes before.
 fn of_text(what: String) -> Failure {
     let has = |words: &str| what.contains(words);
-    if has("NOPERM") || has("no permissions") || has("ACL failure") {
+    if has("NOPERM") || has("no permissions") || has("can't run this command") || has("ACL failure")
+    {
         // The right to a command is checked where the script calls it.
         return Failure::Unknown(StoreError::Denied { what });
+    }
+    if has("unauthenticated") {
+        return Failure::Refused(StoreError::Denied { what });
     }
     if has("READONLY") {
         return Failure::Refused(StoreError::Unreachable { what });

@@ -82,6 +82,7 @@ impl RedisOptions {
             source: source.into(),
         };
         let servers = address::parse(&urls).map_err(invalid)?;
+        address::prepare_tls(&servers)?;
         let system = |error: std::io::Error| StoreError::Other { what: error.to_string() };
         let (runtime, stop) = thread::start().map_err(system)?;
         let timeout = self.request_timeout;

@@ -92,7 +92,7 @@ impl RedisWatch {
             let names = self.filter.names.clone();
             return Box::pin(async move {
                 let mut args = vec![seen.as_bytes()];
-                args.extend(names.iter().map(|name| name.as_bytes()));
+                args.extend(names.iter().map(String::as_bytes));
                 let keys = link.keys().read();
                 let page = link.eval_beside(&mut live, &script::PAGE, &keys, &args).await;
                 Ok(Found::Page(page.map_err(Failure::into_error)?))
