@@ -3,11 +3,12 @@
 use std::error::Error;
 use std::io;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
 use divider::GroupName;
-use divider::store::nats::{NatsStore, OpenError, StreamOptions};
+use divider::store::{ConnectError, Store, StoreOptions};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::span::parse_span;
@@ -15,7 +16,7 @@ use crate::span::parse_span;
 /// Where the group is.
 #[derive(Debug, Clone, Args)]
 pub struct Place {
-    /// The nats-server, or several separated by commas
+    /// The server, such as nats://host:4222 or postgres://user@host/db; several separated by commas
     #[arg(long, value_name = "URL", env = "NATS_URL", default_value = "nats://127.0.0.1:4222")]
     pub server: String,
     /// The group
@@ -33,12 +34,12 @@ pub struct Place {
 }
 
 impl Place {
-    /// Connects to the server and opens the group.
+    /// Connects to the server, of whichever backend, and opens the group.
     ///
     /// # Errors
-    /// See [`OpenError`].
-    pub async fn open(&self) -> Result<NatsStore, Box<dyn Error>> {
-        let mut options = NatsStore::options();
+    /// See [`ConnectError`].
+    pub async fn open(&self) -> Result<Arc<dyn Store>, Box<dyn Error>> {
+        let mut options = StoreOptions::default();
         if let Some(longest) = self.wait_for_server {
             options = options.wait_for_server(longest);
         }
@@ -46,11 +47,11 @@ impl Place {
             options = options.ignore_discovered_servers();
         }
         if self.create {
-            options = options.create_if_missing(StreamOptions::default());
+            options = options.create_if_missing();
         }
         let opened = options.connect(&self.server, self.group.clone()).await;
         opened.map_err(|error| match error {
-            OpenError::NoGroup { group } => {
+            ConnectError::NoGroup { group } => {
                 format!("the group does not exist, create it with --create: {group}").into()
             }
             error => error.into(),

@@ -4,6 +4,7 @@
 //! whole store a higher [`Revision`](crate::Revision), so that the store is one ordered log of which a watch delivers
 //! every name's newest record in order, skipping superseded ones.
 
+mod address;
 mod checkpoints;
 mod history;
 pub(crate) mod memory;
@@ -27,6 +28,7 @@ use tokio::runtime::Handle;
 
 use crate::id::GroupName;
 
+pub use address::{Backend, ConnectError, StoreOptions};
 pub use checkpoints::{
     CheckpointContent, CheckpointRecord, CheckpointWrite, Checkpoints, MAX_CHECKPOINT,
     MAX_POSITIONS, Position,
