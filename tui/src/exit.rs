@@ -6,8 +6,8 @@ use std::process::ExitCode;
 
 use divider::group::AnnounceError;
 use divider::group::OperateError;
-use divider::store::StoreError;
 use divider::store::nats::OpenError;
+use divider::store::{ConnectError, StoreError};
 use serde::Serialize;
 
 use crate::output::{chain, plain};
@@ -143,6 +143,9 @@ impl<E: Error + 'static> From<E> for Failure {
 /// What an error of the library means to a script.
 fn exit_of(error: &(dyn Error + 'static)) -> Exit {
     if let Some(OpenError::NoGroup { .. }) = error.downcast_ref() {
+        return Exit::NotFound;
+    }
+    if let Some(ConnectError::NoGroup { .. }) = error.downcast_ref() {
         return Exit::NotFound;
     }
     if let Some(error) = error.downcast_ref() {

@@ -74,7 +74,7 @@ pub enum ConnectError {
         what: String,
     },
     /// There is no such group. Create it once, with `divider init` or with `create_if_missing`.
-    #[error("the group does not exist, create it with `divider init` or create_if_missing: {group}")]
+    #[error("the group does not exist, make it with `divider init` or create_if_missing: {group}")]
     NoGroup {
         /// The group's name.
         group: String,

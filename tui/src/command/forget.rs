@@ -85,7 +85,7 @@ impl DeleteGroupArgs {
         if typed != self.name.as_str() {
             return Err(refused());
         }
-        connected.account.delete(&self.name).await?;
+        connected.server.delete(&self.name).await?;
         let change = ChangeReport::done(format!("group/{}", self.name), "deleted");
         shell.answer_changes(self.name.as_str(), &[change])
     }

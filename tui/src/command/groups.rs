@@ -67,7 +67,7 @@ impl GroupsArgs {
 }
 
 async fn look(connected: &Connected, group: GroupName) -> Result<Summary, Failure> {
-    let store = connected.account.open(group).await?;
+    let store = connected.server.open(group).await?;
     Ok(Summary::new(&Group::open(store).snapshot().await?))
 }
 

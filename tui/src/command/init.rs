@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use clap::Args;
 use divider::GroupName;
-use divider::store::nats::{CheckpointOptions, HistoryOptions, OpenError, StreamOptions};
+use divider::store::nats::{CheckpointOptions, HistoryOptions, NatsAccount, StreamOptions};
+use divider::store::{Backend, ConnectError};
 use serde::Serialize;
 
-use crate::connection::Connected;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::output::{Format, answer, answer_json, chain};
 use crate::shell::Shell;
@@ -71,23 +71,26 @@ impl InitArgs {
             return Err(Failure::new(Exit::Usage, words));
         };
         let (stream, history) = (self.stream(), self.history());
-        let is_new = match connected.account.open(group.clone()).await {
+        self.check_backend(connected.server.backend())?;
+        let is_new = match connected.server.open(group.clone()).await {
             Ok(_) => false,
-            Err(OpenError::NoGroup { .. }) => {
-                connected.account.open_or_create(group.clone(), stream.clone()).await?;
+            Err(ConnectError::NoGroup { .. }) => {
+                connected.server.open_or_create(group.clone(), stream.clone()).await?;
                 true
             }
             Err(error) => return Err(error.into()),
         };
-        let history_is_new = match &history {
-            Some(options) => add_history(shell, &connected, &group, &stream, options).await,
-            None => None,
-        };
-        let checkpoints_are_new = match self.checkpoint_options() {
-            Some(options) => {
-                Some(connected.account.create_checkpoints(&group, &stream, &options).await?)
+        let history_is_new = match (connected.server.nats(), &history) {
+            (Some(account), Some(options)) => {
+                add_history(shell, account, &group, &stream, options).await
             }
-            None => None,
+            _ => None,
+        };
+        let checkpoints_are_new = match (connected.server.nats(), self.checkpoint_options()) {
+            (Some(account), Some(options)) => {
+                Some(account.create_checkpoints(&group, &stream, &options).await?)
+            }
+            _ => None,
         };
         let what = match (is_new, history_is_new, checkpoints_are_new) {
             (true, ..) => "created",
@@ -107,6 +110,21 @@ impl InitArgs {
             Format::Name => Ok(answer(&format!("group/{group}\n"))?),
             _ => Ok(answer(&format!("group/{group} {what}\n"))?),
         }
+    }
+
+    /// Refuses the settings that only a NATS stream has.
+    fn check_backend(&self, backend: Backend) -> Outcome {
+        let flag = match self {
+            _ if backend == Backend::Nats => return Ok(()),
+            Self { replicas: 2.., .. } => "--replicas",
+            Self { max_bytes: Some(_), .. } => "--max-bytes",
+            Self { cluster: Some(_), .. } => "--cluster",
+            Self { tag, .. } if !tag.is_empty() => "--tag",
+            Self { checkpoints_max_bytes: Some(_), .. } => "--checkpoints-max-bytes",
+            _ => return Ok(()),
+        };
+        let words = format!("{flag} is a setting of NATS streams, and this server is {backend}");
+        Err(Failure::new(Exit::Usage, words))
     }
 
     fn history(&self) -> Option<HistoryOptions> {
@@ -134,12 +152,12 @@ impl InitArgs {
 /// Makes the history, if there is none. A group works without one, so a failure is only said.
 async fn add_history(
     shell: &Shell,
-    connected: &Connected,
+    account: &NatsAccount,
     group: &GroupName,
     stream: &StreamOptions,
     options: &HistoryOptions,
 ) -> Option<bool> {
-    match connected.account.create_history(group, stream, options).await {
+    match account.create_history(group, stream, options).await {
         Ok(is_new) => Some(is_new),
         Err(error) => {
             shell.output.say(&format!("the group has no history: {}", chain(&error)));

@@ -126,7 +126,8 @@ impl RepairArgs {
     }
 
     async fn rows(&self, opened: &Opened) -> Result<Vec<Row>, Failure> {
-        let (group, account) = (opened.group.name(), &opened.account);
+        let account = opened.place.only_nats("`divider repair`")?;
+        let group = opened.group.name();
         let snapshot = opened.group.snapshot().await?;
         let of_problem = |problem: &Problem| {
             let stray = account.stray_of(group, &problem.name, problem.revision);
@@ -177,7 +178,8 @@ impl Row {
                 Key::new(meant).map_err(|error| Failure::new(Exit::Failed, error.to_string()))?;
             opened.group.announce(&key).await?;
         }
-        opened.account.remove_stray(opened.group.name(), &self.stray).await?;
+        let account = opened.place.only_nats("`divider repair`")?;
+        account.remove_stray(opened.group.name(), &self.stray).await?;
         Ok(())
     }
 }

@@ -86,7 +86,10 @@ impl StatusArgs {
         let first = self.every.first(&mut watch).await?;
         let mut seen = Seen::at_once(&first.snapshot, info);
         // The same holds for what no watch shows.
-        let strays = opened.account.strays(opened.group.name()).await.unwrap_or_default();
+        let strays = match opened.place.nats() {
+            Some(account) => account.strays(opened.group.name()).await.unwrap_or_default(),
+            None => Vec::new(),
+        };
         seen.strays = strays.into_iter().map(|stray| stray.subject).collect();
         let place = Place {
             server: &opened.server,

@@ -30,7 +30,8 @@ impl VersionArgs {
         let server = if self.client {
             None
         } else {
-            shell.connect().await.ok().map(|connected| connected.account.server())
+            let connected = shell.connect().await.ok();
+            connected.and_then(|connected| Some(connected.server.nats()?.server()))
         };
         let divider = env!("CARGO_PKG_VERSION");
         if format == Format::Json {

@@ -10,6 +10,7 @@ mod files;
 mod open;
 mod options;
 mod redact;
+mod server;
 mod settings;
 #[cfg(test)]
 mod tests;
@@ -22,6 +23,7 @@ pub(crate) use context::{Choice, Chosen, Contexts};
 pub(crate) use field::{Field, Source};
 pub(crate) use open::{Connected, Opened};
 pub(crate) use redact::redacted;
+pub(crate) use server::Server;
 pub(crate) use settings::Settings;
 
 /// The variables of a process, or of a test.

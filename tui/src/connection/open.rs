@@ -1,18 +1,18 @@
 //! Connecting, and finding the group.
 
-use divider::store::Store;
-use divider::store::nats::NatsAccount;
 use divider::store::nats::OpenError;
+use divider::store::{Backend, ConnectError, Store, StoreOptions};
 use divider::{Group, GroupName};
 use tokio::runtime::Handle;
 
-use super::{ConnectionArgs, Environment, Settings, options};
+use super::server::Secret;
+use super::{ConnectionArgs, Environment, Field, Server, Settings, options};
 use crate::exit::{Exit, Failure};
 
 /// A connection to a server, before a group is chosen.
 #[derive(Debug)]
 pub(crate) struct Connected {
-    pub(crate) account: NatsAccount,
+    pub(crate) server: Server,
     pub(crate) settings: Settings,
     /// The group that was asked for, if one was.
     wanted: Option<GroupName>,
@@ -22,8 +22,8 @@ pub(crate) struct Connected {
 #[derive(Debug, Clone)]
 pub(crate) struct Opened {
     pub(crate) group: Group,
-    /// The account it is in, with the other groups and the server.
-    pub(crate) account: NatsAccount,
+    /// Where it is, with the other groups there.
+    pub(crate) place: Server,
     /// The context that was used, if one was.
     pub(crate) context: Option<String>,
     /// The address of the server, without secrets.
@@ -38,11 +38,20 @@ impl ConnectionArgs {
         let environment = self.environment();
         let settings = Settings::resolve(self, &environment)?;
         let wanted = self.wanted_group(&environment)?;
-        let options = options::store_options(&settings, &environment)?;
-        let urls = settings.text(super::Field::Server).unwrap_or_default();
-        let account = options.account(urls).await;
-        let account = account.map_err(|error| failure(error, &settings))?;
-        Ok(Connected { account, settings, wanted })
+        let urls = settings.text(Field::Server).unwrap_or_default();
+        let server = match Backend::of(urls)? {
+            Backend::Nats => {
+                let options = options::store_options(&settings, &environment)?;
+                let account = options.account(urls).await;
+                Server::Nats(account.map_err(|error| failure(error.into(), &settings))?)
+            }
+            backend => {
+                settings.check_backend(backend)?;
+                let options = StoreOptions::default().request_timeout(settings.timeout());
+                Server::Other { backend, urls: Secret(urls.to_owned()), options }
+            }
+        };
+        Ok(Connected { server, settings, wanted })
     }
 
     /// Connects and opens the group.
@@ -73,12 +82,12 @@ impl Connected {
 
     /// Opens a group.
     pub(crate) async fn open_group(&self, group: GroupName) -> Result<Opened, Failure> {
-        let store = self.account.open(group).await;
+        let store = self.server.open(group).await;
         let store = store.map_err(|error| failure(error, &self.settings))?;
         Ok(Opened {
             runtime: store.runtime(),
             group: Group::open(store),
-            account: self.account.clone(),
+            place: self.server.clone(),
             context: self.settings.context.as_ref().map(|context| context.name.clone()),
             server: self.settings.server(),
         })
@@ -91,7 +100,7 @@ impl Connected {
 
     /// The groups in the account.
     pub(crate) async fn groups(&self) -> Result<Vec<GroupName>, Failure> {
-        self.account.groups().await.map_err(|error| failure(error, &self.settings))
+        self.server.groups().await.map_err(|error| failure(error, &self.settings))
     }
 
     /// The name of the group that was asked for, or of the only one that there is.
@@ -117,8 +126,13 @@ impl Connected {
 }
 
 /// An error, with the context where a wrong one may be why: one that is selected is not to be seen.
-fn failure(error: OpenError, settings: &Settings) -> Failure {
-    let may_be_context = !matches!(error, OpenError::Rules { .. } | OpenError::Protocol { .. });
+fn failure(error: ConnectError, settings: &Settings) -> Failure {
+    let of_nats = match &error {
+        ConnectError::Backend(error) => error.downcast_ref(),
+        _ => None,
+    };
+    let may_be_context =
+        !matches!(of_nats, Some(OpenError::Rules { .. } | OpenError::Protocol { .. }));
     let failure = Failure::from(error);
     match (&settings.context, settings.login()) {
         (Some(context), _) if may_be_context => {

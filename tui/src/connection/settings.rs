@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use divider::store::Backend;
+
 use super::field::Login;
 use super::redact::{has_secrets, hidden, without_secrets};
 use super::{Chosen, ConnectionArgs, Contexts, Environment, Field, Source, redacted};
@@ -91,6 +93,22 @@ impl Settings {
     pub(crate) fn timeout(&self) -> Duration {
         let text = self.text(Field::Timeout).unwrap_or(DEFAULT_TIMEOUT);
         parse_span(text).unwrap_or(Duration::from_secs(5))
+    }
+
+    /// Whether the settings suit a backend other than NATS: log-in and TLS are in its address.
+    pub(super) fn check_backend(&self, backend: Backend) -> Result<(), Failure> {
+        let suits =
+            |field: Field| matches!(field, Field::Server | Field::Timeout | Field::ConnectionName);
+        let given = |(field, value): &(&Field, &Value)| {
+            !suits(**field) && matches!(value.source, Source::Flag(_))
+        };
+        let Some((_, value)) = self.values.iter().find(given) else { return Ok(()) };
+        let words = format!(
+            "{} is for NATS, and this server is {backend}: put log-in and TLS settings into its \
+             address",
+            value.source
+        );
+        Err(Failure::new(Exit::Usage, words))
     }
 
     fn check(&self) -> Result<(), Failure> {

@@ -7,7 +7,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use clap::Args;
 use divider::GroupName;
-use divider::store::nats::{Inspection, Right, Role};
+use divider::store::nats::{Inspection, NatsAccount, Right, Role};
 use serde::Serialize;
 
 use crate::connection::Connected;
@@ -67,12 +67,11 @@ impl DoctorArgs {
     pub(crate) async fn run(self, shell: &Shell) -> Outcome {
         let is_json = shell.output.format(&Format::OF_ONE)? == Format::Json;
         let connected = shell.connect().await?;
-        let mut findings = vec![login(&connected), version(&connected), crashes()];
-        let group = find_group(&connected, &mut findings).await;
-        findings.push(store::account(connected.account.storage().await));
-        if let Some(group) = &group {
-            examine(&connected, group, &mut findings).await;
-        }
+        let mut findings = vec![login(&connected)];
+        let group = match connected.server.nats() {
+            Some(account) => check_nats(&connected, account, &mut findings).await,
+            None => check_other(&connected, &mut findings).await,
+        };
         let worst = findings.iter().map(|finding| finding.result).max().unwrap_or(Verdict::Ok);
         if is_json {
             answer_json(&Document {
@@ -92,6 +91,35 @@ impl DoctorArgs {
             n => Err(Failure::new(Exit::Failed, format!("{n} checks failed"))),
         }
     }
+}
+
+/// Every check of a NATS server, and the group that was checked.
+async fn check_nats(
+    connected: &Connected,
+    account: &NatsAccount,
+    findings: &mut Vec<Finding>,
+) -> Option<GroupName> {
+    findings.extend([version(account), crashes()]);
+    let group = find_group(connected, findings).await;
+    findings.push(store::account(account.storage().await));
+    if let Some(group) = &group {
+        examine(connected, account, group, findings).await;
+    }
+    group
+}
+
+/// The checks that work on every backend, and the group that was checked.
+async fn check_other(connected: &Connected, findings: &mut Vec<Finding>) -> Option<GroupName> {
+    let group = find_group(connected, findings).await?;
+    match connected.server.open(group.clone()).await {
+        Ok(store) => trial::try_all(&store, findings).await,
+        Err(error) => {
+            let remedy =
+                "check the name, create the group with `divider init`, or grant the user the right";
+            findings.push(Finding::fail("group", chain(&error), remedy));
+        }
+    }
+    Some(group)
 }
 
 impl Verdict {
@@ -139,8 +167,8 @@ fn login(connected: &Connected) -> Finding {
     Finding::ok("connection", found)
 }
 
-fn version(connected: &Connected) -> Finding {
-    let server = connected.account.server();
+fn version(account: &NatsAccount) -> Finding {
+    let server = account.server();
     let found = format!("nats-server {} ({})", server.version, server.name);
     if server.is_new_enough {
         return Finding::ok("version", found);
@@ -161,7 +189,7 @@ async fn find_group(connected: &Connected, findings: &mut Vec<Finding>) -> Optio
     if let Some(group) = connected.wanted() {
         return Some(group.clone());
     }
-    match connected.account.groups().await {
+    match connected.server.groups().await {
         Ok(groups) if groups.len() == 1 => groups.into_iter().next(),
         Ok(groups) if groups.is_empty() => {
             let remedy = "create one with `divider init -g NAME`";
@@ -183,8 +211,13 @@ async fn find_group(connected: &Connected, findings: &mut Vec<Finding>) -> Optio
     }
 }
 
-async fn examine(connected: &Connected, group: &GroupName, findings: &mut Vec<Finding>) {
-    match connected.account.inspect(group).await {
+async fn examine(
+    connected: &Connected,
+    account: &NatsAccount,
+    group: &GroupName,
+    findings: &mut Vec<Finding>,
+) {
+    match account.inspect(group).await {
         Ok(found) => {
             findings.push(store::rules(group, &found));
             findings.push(store::replicas(group, &found));
@@ -197,13 +230,13 @@ async fn examine(connected: &Connected, group: &GroupName, findings: &mut Vec<Fi
             findings.push(Finding::fail("group", chain(&error), remedy));
         }
     }
-    findings.extend(store::checkpoints(group, connected.account.inspect_checkpoints(group).await));
-    if let Some(finding) = protocol(connected, group).await {
+    findings.extend(store::checkpoints(group, account.inspect_checkpoints(group).await));
+    if let Some(finding) = protocol(account, group).await {
         findings.push(finding);
     }
-    let rights = connected.account.rights(group).await;
+    let rights = account.rights(group).await;
     trial::try_it(connected, group, &rights, findings).await;
-    findings.extend(strays(connected, group).await);
+    findings.extend(strays(account, group).await);
     for role in [Role::Viewer, Role::Announcer, Role::Operator, Role::Worker, Role::Caller] {
         findings.extend(of_role(role, &rights));
     }
@@ -224,9 +257,9 @@ fn clock(found: &Inspection) -> Finding {
 }
 
 /// What opening says beyond what was looked at already.
-async fn protocol(connected: &Connected, group: &GroupName) -> Option<Finding> {
+async fn protocol(account: &NatsAccount, group: &GroupName) -> Option<Finding> {
     use divider::store::nats::OpenError::{GroupRecord, Protocol};
-    match connected.account.open(group.clone()).await {
+    match account.open(group.clone()).await {
         Ok(_) => Some(Finding::ok("protocol", "supported by this version")),
         Err(error @ (Protocol { .. } | GroupRecord { .. })) => {
             let remedy = "use a version of this program that supports it";
@@ -238,8 +271,8 @@ async fn protocol(connected: &Connected, group: &GroupName) -> Option<Finding> {
 }
 
 /// Announcements that no node sees.
-async fn strays(connected: &Connected, group: &GroupName) -> Option<Finding> {
-    let strays = connected.account.strays(group).await.ok()?;
+async fn strays(account: &NatsAccount, group: &GroupName) -> Option<Finding> {
+    let strays = account.strays(group).await.ok()?;
     let first = strays.first()?;
     let found = format!(
         "{} announced under a wrong subject, so that no node sees them: {}",

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use divider::GroupName;
-use divider::store::nats::{NatsStore, Right};
+use divider::store::nats::Right;
 use divider::store::{Change, Filter, Outcome, Store, StoreError, Write};
 
 use super::Finding;
@@ -25,12 +25,18 @@ pub(super) async fn try_it(
     findings: &mut Vec<Finding>,
 ) {
     // Why it cannot be opened stands in another line.
-    let Ok(store) = connected.account.open(group.clone()).await else { return };
+    let Ok(store) = connected.server.open(group.clone()).await else { return };
     let may = |what: &str| rights.iter().any(|r| r.what == what && r.refused.is_none());
-    findings.push(write(&store, name_of(may)).await);
+    findings.push(write(&*store, name_of(may)).await);
     if may("watch") {
-        findings.push(watch(&store).await);
+        findings.push(watch(&*store).await);
     }
+}
+
+/// Tries everything, whatever the user's rights are.
+pub(super) async fn try_all(store: &dyn Store, findings: &mut Vec<Finding>) {
+    findings.push(write(store, Some(format!("stops.{NODE}"))).await);
+    findings.push(watch(store).await);
 }
 
 /// A record that the user may write and that no node uses.
@@ -44,7 +50,7 @@ fn name_of(may: impl Fn(&str) -> bool) -> Option<String> {
     }
 }
 
-async fn write(store: &NatsStore, name: Option<String>) -> Finding {
+async fn write(store: &dyn Store, name: Option<String>) -> Finding {
     let Some(name) = name else {
         return Finding::ok("write", "not tested: this user may not write");
     };
@@ -69,7 +75,7 @@ async fn write(store: &NatsStore, name: Option<String>) -> Finding {
     }
 }
 
-async fn watch(store: &NatsStore) -> Finding {
+async fn watch(store: &dyn Store) -> Finding {
     match tokio::time::timeout(PATIENCE, read_group(store)).await {
         Ok(Ok(())) => Finding::ok("watch", "opened a watch, and received records"),
         Ok(Err(error)) => Finding::fail("watch", chain(&error), remedy(&error)),
@@ -77,7 +83,7 @@ async fn watch(store: &NatsStore) -> Finding {
     }
 }
 
-async fn read_group(store: &NatsStore) -> Result<(), StoreError> {
+async fn read_group(store: &dyn Store) -> Result<(), StoreError> {
     let mut watch = store.watch(Filter::new(["group"])).await?;
     let result = loop {
         match watch.next().await {

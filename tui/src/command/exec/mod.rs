@@ -118,7 +118,7 @@ impl ExecArgs {
 
     async fn start(&self, shell: &Shell) -> Result<(Divider, Events), Failure> {
         let connected = shell.connect().await?;
-        let store = connected.account.open(connected.group().await?).await?;
+        let store = connected.server.open(connected.group().await?).await?;
         let mut builder = Divider::builder(store).affinity(self.affinity);
         if let Some(node) = &self.node {
             builder = builder.node(node.as_str());

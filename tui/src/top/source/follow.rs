@@ -116,7 +116,7 @@ fn answer_to(
             return None;
         }
         Ask::Groups => {
-            tokio::spawn(groups::tell(Some(opened.account.clone()), tell.clone()));
+            tokio::spawn(groups::tell(Some(opened.place.clone()), tell.clone()));
             return None;
         }
         Ask::Switch(_) | Ask::Context(_) | Ask::Resync => return None,

@@ -126,8 +126,8 @@ impl Opener {
                 Some(Ask::Context(name)) => return Next::Context(name),
                 Some(Ask::Resync) => return Next::Same,
                 Some(Ask::Groups) => {
-                    let account = self.connected.as_ref().map(|to| to.account.clone());
-                    tokio::spawn(groups::tell(account, tell.clone()));
+                    let server = self.connected.as_ref().map(|to| to.server.clone());
+                    tokio::spawn(groups::tell(server, tell.clone()));
                 }
                 Some(_) => {}
             }
