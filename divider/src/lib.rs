@@ -205,3 +205,5 @@ pub use store::MemoryStore;
 pub use store::nats::NatsStore;
 #[cfg(feature = "redis")]
 pub use store::redis::RedisStore;
+#[cfg(feature = "postgres")]
+pub use store::postgres::PostgresStore;

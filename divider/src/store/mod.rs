@@ -13,6 +13,8 @@ mod messages;
 pub(crate) mod minimal;
 #[cfg(feature = "nats")]
 pub mod nats;
+#[cfg(feature = "postgres")]
+pub mod postgres;
 #[cfg(feature = "redis")]
 pub mod redis;
 pub(crate) mod requests;

@@ -72,6 +72,20 @@ pub enum ServerError {
         /// How long it was waited for.
         after: Duration,
     },
+    /// PostgreSQL is not installed. Install it, or set `POSTGRES_BIN` to the folder of its programs.
+    #[error("no PostgreSQL was found ({why}): install it, or set POSTGRES_BIN to the folder of its programs")]
+    NoPostgres {
+        /// Where it was searched for.
+        why: String,
+    },
+    /// A program of PostgreSQL ended, or was not ready in time.
+    #[error("PostgreSQL did not start ({status}); its log:\n{log}")]
+    PostgresEnded {
+        /// How it ended.
+        status: String,
+        /// Its log.
+        log: String,
+    },
     /// The machine refused something.
     #[error("cannot {what}")]
     Io {

@@ -1,4 +1,4 @@
-//! Real nats-servers for tests, the demo and the bench: found or installed, started on free loopback
+//! Real nats-servers and PostgreSQL servers for tests, the demo and the bench: found or installed, started on free loopback
 //! ports over a temporary store, hurt on purpose, and always stopped.
 //!
 //! ```no_run
@@ -30,6 +30,7 @@ mod error;
 mod install;
 mod monitor;
 mod port;
+mod postgres;
 mod process;
 mod redis;
 mod routes;
@@ -42,6 +43,7 @@ pub use binary::Binary;
 pub use builder::ServerBuilder;
 pub use cluster::Cluster;
 pub use error::ServerError;
+pub use postgres::LocalPostgres;
 pub use process::{Process, Program};
 pub use redis::{RedisServer, RedisServerError};
 pub use scratch::Scratch;

@@ -1,0 +1,250 @@
+//! One connection, which is made again when it is lost.
+
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+use tokio::sync::{Mutex, watch};
+use tokio::task::AbortHandle;
+use tokio::time::Instant;
+use tokio_postgres::types::{ToSql, Type};
+use tokio_postgres::{AsyncMessage, Client, Config, Row};
+
+use super::super::StoreError;
+use super::error::{Failed, words};
+use super::tls::Tls;
+use crate::backoff::Backoff;
+
+/// A parameter of a statement, with its type: so a statement needs no round trip to be prepared, and
+/// works through a pooler that gives each transaction another connection.
+pub(super) type Param<'a> = (&'a (dyn ToSql + Sync), Type);
+
+/// How connections are made.
+#[derive(Clone)]
+pub(super) struct Connector {
+    pub(super) config: Config,
+    pub(super) tls: Tls,
+    pub(super) runtime: Handle,
+    pub(super) connect_timeout: Duration,
+    pub(super) request_timeout: Duration,
+    pub(super) group: Arc<str>,
+}
+
+/// A connection, or the attempt to make one.
+pub(super) struct Link {
+    connector: Connector,
+    /// What is run first on each connection.
+    greeting: Option<String>,
+    /// Told of each notification and each new connection.
+    changed: Option<watch::Sender<()>>,
+    state: Mutex<State>,
+    is_up: AtomicBool,
+}
+
+struct State {
+    live: Option<Arc<Live>>,
+    waits: Backoff,
+    not_before: Instant,
+}
+
+/// A connection that was made.
+pub(super) struct Live {
+    client: Client,
+    driver: AbortHandle,
+    is_cut: AtomicBool,
+}
+
+impl Live {
+    pub(super) fn client(&self) -> &Client {
+        &self.client
+    }
+
+    fn is_usable(&self) -> bool {
+        !self.is_cut.load(Ordering::Relaxed) && !self.client.is_closed()
+    }
+
+    /// Gives the connection up, with everything that waits on it.
+    fn cut(&self) {
+        self.is_cut.store(true, Ordering::Relaxed);
+        self.driver.abort();
+    }
+}
+
+impl Drop for Live {
+    fn drop(&mut self) {
+        self.driver.abort();
+    }
+}
+
+impl Connector {
+    /// Makes a connection. It ends when the result is dropped.
+    pub(super) async fn connect(
+        &self,
+        changed: Option<watch::Sender<()>>,
+    ) -> Result<Live, ConnectFailed> {
+        let (config, tls, longest) = (self.config.clone(), self.tls.clone(), self.connect_timeout);
+        let connecting = self.runtime.spawn(async move {
+            match tokio::time::timeout(longest, config.connect(tls)).await {
+                Ok(Ok((client, connection))) => {
+                    let driver = tokio::spawn(drive(connection, changed)).abort_handle();
+                    Ok(Live { client, driver, is_cut: AtomicBool::new(false) })
+                }
+                Ok(Err(error)) => Err(ConnectFailed::Client(error)),
+                Err(_) => Err(ConnectFailed::Late(longest)),
+            }
+        });
+        connecting.await.unwrap_or(Err(ConnectFailed::Ended))
+    }
+}
+
+/// Why there is no connection.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ConnectFailed {
+    #[error(transparent)]
+    Client(tokio_postgres::Error),
+    #[error("no server answered within {0:?}")]
+    Late(Duration),
+    #[error("the thread of the connections ended")]
+    Ended,
+}
+
+impl ConnectFailed {
+    pub(super) fn words(&self) -> String {
+        match self {
+            Self::Client(error) => words(error),
+            other => other.to_string(),
+        }
+    }
+}
+
+/// Reads and writes a connection until it ends.
+async fn drive<S, T>(
+    mut connection: tokio_postgres::Connection<S, T>,
+    changed: Option<watch::Sender<()>>,
+) where
+    S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin,
+    T: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin,
+{
+    while let Some(message) = poll_fn(|cx| connection.poll_message(cx)).await {
+        match message {
+            Ok(AsyncMessage::Notification(_)) => {
+                if let Some(changed) = &changed {
+                    changed.send_replace(());
+                }
+            }
+            Ok(AsyncMessage::Notice(notice)) => {
+                tracing::debug!(notice = %notice.message(), "a notice of PostgreSQL");
+            }
+            Ok(_) => {}
+            Err(error) => {
+                tracing::debug!(error = %words(&error), "a connection to PostgreSQL was lost");
+                return;
+            }
+        }
+    }
+}
+
+impl Link {
+    pub(super) fn new(
+        connector: Connector,
+        greeting: Option<String>,
+        changed: Option<watch::Sender<()>>,
+    ) -> Self {
+        let waits = Backoff::new(Duration::from_millis(50), Duration::from_secs(1));
+        let state = State { live: None, waits, not_before: Instant::now() };
+        Self { connector, greeting, changed, state: Mutex::new(state), is_up: AtomicBool::new(true) }
+    }
+
+    /// Whether the connection was up when it was used last.
+    pub(super) fn is_up(&self) -> bool {
+        self.is_up.load(Ordering::Relaxed)
+    }
+
+    /// The connection, made again if it was lost. It may wait between attempts.
+    async fn live(&self) -> Result<Arc<Live>, StoreError> {
+        let mut state = self.state.lock().await;
+        if let Some(live) = &state.live
+            && live.is_usable()
+        {
+            return Ok(Arc::clone(live));
+        }
+        state.live = None;
+        self.is_up.store(false, Ordering::Relaxed);
+        tokio::time::sleep_until(state.not_before).await;
+        match self.connect().await {
+            Ok(live) => {
+                let live = Arc::new(live);
+                state.live = Some(Arc::clone(&live));
+                state.waits.reset();
+                self.is_up.store(true, Ordering::Relaxed);
+                Ok(live)
+            }
+            Err(what) => {
+                let wait = state.waits.next(getrandom::u32().unwrap_or(0));
+                state.not_before = Instant::now() + wait;
+                Err(StoreError::Unreachable { what })
+            }
+        }
+    }
+
+    async fn connect(&self) -> Result<Live, String> {
+        let made = self.connector.connect(self.changed.clone()).await;
+        let live = made.map_err(|error| error.words())?;
+        if let Some(greeting) = &self.greeting {
+            live.client.batch_execute(greeting).await.map_err(|error| words(&error))?;
+        }
+        if let Some(changed) = &self.changed {
+            changed.send_replace(());
+        }
+        Ok(live)
+    }
+
+    /// Waits until there is a connection.
+    pub(super) async fn ready(&self, deadline: Instant) -> Result<(), StoreError> {
+        match tokio::time::timeout_at(deadline, self.live()).await {
+            Ok(live) => live.map(drop),
+            Err(_) => Err(StoreError::Unreachable { what: "there is no connection".to_owned() }),
+        }
+    }
+
+    /// Runs one statement.
+    pub(super) async fn query(
+        &self,
+        what: &str,
+        statement: &str,
+        params: &[Param<'_>],
+    ) -> Result<Vec<Row>, Failed> {
+        let after = self.connector.request_timeout;
+        let deadline = Instant::now() + after;
+        let late = || StoreError::Timeout { what: what.to_owned(), after };
+        let live = match tokio::time::timeout_at(deadline, self.live()).await {
+            Ok(live) => live.map_err(Failed::NotSent)?,
+            Err(_) => {
+                let what = format!("no connection within {after:?}");
+                return Err(Failed::NotSent(StoreError::Unreachable { what }));
+            }
+        };
+        match tokio::time::timeout_at(deadline, live.client.query_typed(statement, params)).await {
+            Ok(Ok(rows)) => Ok(rows),
+            Ok(Err(error)) => {
+                let failed = Failed::of(&error, &self.connector.group);
+                if failed.is_unreachable() {
+                    live.cut();
+                }
+                Err(match failed {
+                    Failed::Refused(StoreError::Timeout { what, .. }) => {
+                        Failed::Refused(StoreError::Timeout { what, after })
+                    }
+                    failed => failed,
+                })
+            }
+            Err(_) => {
+                // What it answers later is for nobody, and the next statement would wait behind it.
+                live.cut();
+                Err(Failed::Unknown(late()))
+            }
+        }
+    }
+}
