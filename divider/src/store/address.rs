@@ -22,7 +22,7 @@ pub enum Backend {
 
 /// How to open a group by an address, for programs whose users choose the backend.
 ///
-/// Each backend has more options of its own.
+/// Each backend has more options of its own, in its module.
 ///
 /// ```no_run
 /// # use divider::GroupName;
@@ -176,6 +176,8 @@ impl StoreOptions {
         match Backend::of(urls)? {
             #[cfg(feature = "nats")]
             Backend::Nats => Ok(Arc::new(self.nats().connect(urls, group).await?)),
+            #[cfg(feature = "postgres")]
+            Backend::Postgres => Ok(Arc::new(self.postgres().connect(urls, group).await?)),
             #[allow(unreachable_patterns, reason = "the features decide which ones are left")]
             backend => {
                 // Used by the arms above, which may all be missing.
@@ -196,6 +198,8 @@ impl StoreOptions {
         match Backend::of(urls)? {
             #[cfg(feature = "nats")]
             Backend::Nats => Ok(self.nats().account(urls).await?.groups().await?),
+            #[cfg(feature = "postgres")]
+            Backend::Postgres => Ok(self.postgres().groups(urls).await?),
             #[allow(unreachable_patterns, reason = "the features decide which ones are left")]
             backend => Err(ConnectError::NotCompiled { backend }),
         }
@@ -213,6 +217,8 @@ impl StoreOptions {
         match Backend::of(urls)? {
             #[cfg(feature = "nats")]
             Backend::Nats => Ok(self.nats().account(urls).await?.delete(group).await?),
+            #[cfg(feature = "postgres")]
+            Backend::Postgres => Ok(self.postgres().delete(urls, group).await?),
             #[allow(unreachable_patterns, reason = "the features decide which ones are left")]
             backend => {
                 let _ = group;
@@ -240,6 +246,36 @@ mod nats {
             }
             if self.create {
                 options = options.create_if_missing(StreamOptions::default());
+            }
+            options
+        }
+    }
+
+    impl From<OpenError> for ConnectError {
+        fn from(error: OpenError) -> Self {
+            match error {
+                OpenError::NoGroup { group } => Self::NoGroup { group },
+                error => Self::Backend(Box::new(error)),
+            }
+        }
+    }
+}
+
+#[cfg(feature = "postgres")]
+mod postgres {
+    use super::super::postgres::{OpenError, PostgresOptions, PostgresStore};
+    use super::{ConnectError, StoreOptions};
+
+    impl StoreOptions {
+        pub(super) fn postgres(&self) -> PostgresOptions {
+            let mut options = PostgresStore::options()
+                .request_timeout(self.request_timeout)
+                .connect_timeout(self.request_timeout);
+            if let Some(longest) = self.wait {
+                options = options.wait_for_server(longest);
+            }
+            if self.create {
+                options = options.create_if_missing();
             }
             options
         }

@@ -73,7 +73,9 @@ pub enum ServerError {
         after: Duration,
     },
     /// PostgreSQL is not installed. Install it, or set `POSTGRES_BIN` to the folder of its programs.
-    #[error("no PostgreSQL was found ({why}): install it, or set POSTGRES_BIN to the folder of its programs")]
+    #[error(
+        "no PostgreSQL was found ({why}): install it, or set POSTGRES_BIN to the folder of its programs"
+    )]
     NoPostgres {
         /// Where it was searched for.
         why: String,

@@ -1,7 +1,7 @@
 use std::ffi::OsString;
 use std::fs;
 use std::net::TcpStream;
-use std::os::unix::fs::{chown};
+use std::os::unix::fs::chown;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -258,7 +258,8 @@ impl LocalPostgres {
             return Program { path, args, dir, log };
         }
         // The death signal is lost when the user changes, so it is set again here.
-        let user = ["--reuid", USER, "--regid", USER, "--clear-groups", "--pdeathsig", "KILL", "--"];
+        let user =
+            ["--reuid", USER, "--regid", USER, "--clear-groups", "--pdeathsig", "KILL", "--"];
         let mut all: Vec<OsString> = user.iter().map(OsString::from).collect();
         all.push(path.into());
         all.extend(args);
@@ -292,9 +293,8 @@ fn find() -> Result<PathBuf, ServerError> {
         let why = || format!("POSTGRES_BIN has no postgres and initdb: {}", folder.display());
         return if has(&folder) { Ok(folder) } else { Err(ServerError::NoPostgres { why: why() }) };
     }
-    let version = |folder: &PathBuf| -> Option<u32> {
-        folder.parent()?.file_name()?.to_str()?.parse().ok()
-    };
+    let version =
+        |folder: &PathBuf| -> Option<u32> { folder.parent()?.file_name()?.to_str()?.parse().ok() };
     let debian = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
     let newest = debian.map(|entry| entry.path().join("bin")).filter(|folder| has(folder));
     if let Some(folder) = newest.max_by_key(version) {

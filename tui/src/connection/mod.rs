@@ -23,7 +23,7 @@ pub(crate) use context::{Choice, Chosen, Contexts};
 pub(crate) use field::{Field, Source};
 pub(crate) use open::{Connected, Opened};
 pub(crate) use redact::redacted;
-pub(crate) use server::Server;
+pub(crate) use server::{Secret, Server};
 pub(crate) use settings::Settings;
 
 /// The variables of a process, or of a test.

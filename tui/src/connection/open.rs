@@ -5,8 +5,7 @@ use divider::store::{Backend, ConnectError, Store, StoreOptions};
 use divider::{Group, GroupName};
 use tokio::runtime::Handle;
 
-use super::server::Secret;
-use super::{ConnectionArgs, Environment, Field, Server, Settings, options};
+use super::{ConnectionArgs, Environment, Field, Secret, Server, Settings, options};
 use crate::exit::{Exit, Failure};
 
 /// A connection to a server, before a group is chosen.

@@ -1,5 +1,7 @@
 //! Keeping secrets out of what is shown.
 
+use divider::store::Backend;
+
 /// What stands for a secret that is there.
 const HIDDEN: &str = "xxxxx";
 
@@ -24,6 +26,15 @@ pub(super) fn has_secrets(urls: &str) -> bool {
 }
 
 fn each(urls: &str, hide: impl Fn(&str, &str) -> String) -> String {
+    // Elsewhere a comma may be part of a password, and parameters may hold one.
+    if !matches!(Backend::of(urls), Ok(Backend::Nats)) {
+        let address = urls.trim().split_once('?').map_or(urls.trim(), |(address, _)| address);
+        let Some((scheme, rest)) = address.split_once("://") else { return HIDDEN.to_owned() };
+        return match rest.rsplit_once('@') {
+            Some((_, host)) => hide(&format!("{scheme}://"), host),
+            None => address.to_owned(),
+        };
+    }
     let one = |url: &str| {
         let url = url.trim();
         let Some((before, host)) = url.rsplit_once('@') else { return url.to_owned() };
@@ -49,5 +60,11 @@ mod tests {
             "nats://n1,tls://n2",
         );
         check("me:secret@n1", "xxxxx@n1", "n1");
+        check(
+            "postgres://me:p,w@h1,h2/db?password=secret&sslmode=require",
+            "postgres://xxxxx@h1,h2/db",
+            "postgres://h1,h2/db",
+        );
+        check("redis://h1/0", "redis://h1/0", "redis://h1/0");
     }
 }

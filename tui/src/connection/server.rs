@@ -34,6 +34,13 @@ impl std::fmt::Debug for Secret {
     }
 }
 
+impl Secret {
+    /// The address, to connect with it.
+    pub(crate) fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
 impl Server {
     /// Which backend it is.
     pub(crate) fn backend(&self) -> Backend {
@@ -47,7 +54,7 @@ impl Server {
     pub(crate) async fn open(&self, group: GroupName) -> Result<Arc<dyn Store>, ConnectError> {
         match self {
             Self::Nats(account) => Ok(Arc::new(account.open(group).await?)),
-            Self::Other { urls, options, .. } => options.connect(&urls.0, group).await,
+            Self::Other { urls, options, .. } => options.connect(urls.reveal(), group).await,
         }
     }
 
@@ -60,7 +67,7 @@ impl Server {
         match self {
             Self::Nats(account) => Ok(Arc::new(account.open_or_create(group, stream).await?)),
             Self::Other { urls, options, .. } => {
-                options.clone().create_if_missing().connect(&urls.0, group).await
+                options.clone().create_if_missing().connect(urls.reveal(), group).await
             }
         }
     }
@@ -69,7 +76,7 @@ impl Server {
     pub(crate) async fn groups(&self) -> Result<Vec<GroupName>, ConnectError> {
         match self {
             Self::Nats(account) => Ok(account.groups().await?),
-            Self::Other { urls, options, .. } => options.groups(&urls.0).await,
+            Self::Other { urls, options, .. } => options.groups(urls.reveal()).await,
         }
     }
 
@@ -77,7 +84,7 @@ impl Server {
     pub(crate) async fn delete(&self, group: &GroupName) -> Result<(), ConnectError> {
         match self {
             Self::Nats(account) => Ok(account.delete(group).await?),
-            Self::Other { urls, options, .. } => options.delete(&urls.0, group).await,
+            Self::Other { urls, options, .. } => options.delete(urls.reveal(), group).await,
         }
     }
 

@@ -13,6 +13,7 @@ use super::error::Failed;
 use super::link::Link;
 use super::queue::{Queue, Queued};
 use super::schema::Schema;
+use super::sweep::Sweeper;
 use crate::id::{GroupName, Revision};
 use divider_core::log::whole_seconds;
 
@@ -28,6 +29,7 @@ pub(super) struct Batcher {
     pub(super) channel: Option<String>,
     /// Tells the watches of this process.
     pub(super) changed: watch::Sender<()>,
+    pub(super) sweeper: Sweeper,
 }
 
 /// One value of each write.
@@ -35,7 +37,7 @@ type Column<T> = Vec<T>;
 
 impl Batcher {
     /// Works until the queue is closed.
-    pub(super) async fn run(self) {
+    pub(super) async fn run(mut self) {
         while let Some(oldest) = self.queue.filled().await {
             // Nothing is taken before there is a connection: until then a write can be given up.
             if let Err(error) = self.link.ready(oldest + self.request_timeout).await {
@@ -51,6 +53,7 @@ impl Batcher {
                 queued.reply.send(outcome);
             }
             self.changed.send_replace(());
+            self.sweeper.sweep_if_due(&self.link, &self.schema, &self.group).await;
         }
     }
 
@@ -124,13 +127,18 @@ impl Batcher {
         if revisions.len() != batch.len() {
             return Err(strange());
         }
-        Ok(revisions.into_iter().map(outcome).collect())
+        Ok(revisions.into_iter().map(|revision| self.outcome(revision)).collect())
     }
-}
 
-fn outcome(revision: i64) -> Outcome {
-    match u64::try_from(revision) {
-        Ok(revision) if revision > 0 => Outcome::Acked(Revision(revision)),
-        _ => Outcome::Conflict,
+    /// What the function says of one write.
+    fn outcome(&self, revision: i64) -> Outcome {
+        match u64::try_from(revision) {
+            Ok(0) => Outcome::Conflict,
+            Ok(revision) => Outcome::Acked(Revision(revision)),
+            Err(_) => {
+                let what = format!("the group {} has reached its max_bytes", self.group);
+                Outcome::Refused(StoreError::Full { what })
+            }
+        }
     }
 }

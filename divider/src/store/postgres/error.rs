@@ -179,7 +179,11 @@ impl Failed {
         let what = store_error(error, group);
         // A server that ends the connection may have committed before it.
         let ends = matches!(db.parsed_severity(), Some(Severity::Fatal | Severity::Panic));
-        if ends || db.code().code().starts_with("08") { Self::Unknown(what) } else { Self::Refused(what) }
+        if ends || db.code().code().starts_with("08") {
+            Self::Unknown(what)
+        } else {
+            Self::Refused(what)
+        }
     }
 }
 

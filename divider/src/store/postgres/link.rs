@@ -154,7 +154,13 @@ impl Link {
     ) -> Self {
         let waits = Backoff::new(Duration::from_millis(50), Duration::from_secs(1));
         let state = State { live: None, waits, not_before: Instant::now() };
-        Self { connector, greeting, changed, state: Mutex::new(state), is_up: AtomicBool::new(true) }
+        Self {
+            connector,
+            greeting,
+            changed,
+            state: Mutex::new(state),
+            is_up: AtomicBool::new(true),
+        }
     }
 
     /// Whether the connection was up when it was used last.

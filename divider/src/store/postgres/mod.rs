@@ -12,15 +12,18 @@
 //! that of the commits.
 
 mod batch;
+mod checkpoints;
 mod error;
 mod history;
 mod link;
+mod manage;
 mod open;
 mod options;
 mod queue;
 mod records;
 mod schema;
 mod server;
+mod sweep;
 mod thread;
 mod tls;
 mod url;
@@ -38,6 +41,7 @@ use tokio::sync::{OnceCell, oneshot, watch as signal};
 use tokio::time::Instant;
 use tokio_postgres::types::Type;
 
+use self::checkpoints::PostgresCheckpoints;
 use self::error::Failed;
 use self::link::{Connector, Link};
 use self::queue::{Queue, Queued, Reply, SINGLE};
@@ -46,13 +50,14 @@ use self::thread::OwnThread;
 use self::watch::PostgresWatch;
 use self::writer::PostgresWriter;
 use super::{
-    Filter, HistoryRecord, HistoryStart, Info, Outcome, Record, Store, StoreError, Watch, Write,
-    Writer,
+    Checkpoints, Filter, HistoryRecord, HistoryStart, Info, MessageStreams, Outcome, Record, Store,
+    StoreError, Watch, Write, Writer,
 };
 use crate::id::{GroupName, Revision};
 use divider_core::log::{check_filter, check_name, check_write};
 
 pub use self::error::OpenError;
+pub use self::manage::Inspection;
 pub use self::options::PostgresOptions;
 
 /// A group's records in tables of a PostgreSQL database.
@@ -78,7 +83,6 @@ struct Inner {
     /// Wakes the watches of this process.
     changed: signal::Sender<()>,
     poll_interval: Duration,
-    request_timeout: Duration,
     thread: Arc<OwnThread>,
 }
 
@@ -127,7 +131,7 @@ impl PostgresStore {
     async fn log_info(&self) -> Result<Info, Failed> {
         let (group, schema) = (self.inner.group.as_str(), &self.inner.schema);
         let statement = format!(
-            "SELECT created_ns, timeline, last, bytes FROM {schema}.groups WHERE name = $1"
+            "SELECT created_ns, timeline, last, bytes, max_bytes FROM {schema}.groups WHERE name = $1"
         );
         let rows = self.inner.reader.query("info", &statement, &[(&group, Type::TEXT)]).await?;
         let Some(row) = rows.first() else {
@@ -140,6 +144,7 @@ impl PostgresStore {
             let last = Revision(row.try_get::<_, i64>(2)?.cast_unsigned());
             let mut info = Info::new(created, last);
             info.bytes = u64::try_from(row.try_get::<_, i64>(3)?).unwrap_or(0);
+            info.max_bytes = row.try_get::<_, Option<i64>>(4)?.map(i64::cast_unsigned);
             Ok(info)
         };
         read().map_err(|error| records::unreadable(&error))
@@ -191,6 +196,15 @@ impl Store for PostgresStore {
     ) -> BoxFuture<'static, Result<Vec<HistoryRecord>, StoreError>> {
         let this = self.clone();
         Box::pin(async move { this.entries(from).await })
+    }
+
+    fn checkpoints(&self) -> Result<Arc<dyn Checkpoints>, StoreError> {
+        Ok(Arc::new(PostgresCheckpoints(self.clone())))
+    }
+
+    fn messages(&self) -> Result<Arc<dyn MessageStreams>, StoreError> {
+        let what = "PostgreSQL has no streams of messages: use a group on NATS for them".to_owned();
+        Err(StoreError::Unsupported { what })
     }
 
     fn is_connected(&self) -> Option<bool> {

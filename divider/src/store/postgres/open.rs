@@ -14,6 +14,7 @@ use super::options::PostgresOptions;
 use super::queue::Queue;
 use super::schema::Schema;
 use super::server::Server;
+use super::sweep::Sweeper;
 use super::{Inner, PostgresStore};
 use crate::backoff::Backoff;
 use crate::id::{GroupName, Revision};
@@ -68,7 +69,11 @@ impl PostgresOptions {
         }
     }
 
-    async fn open_on(&self, server: &Server, group: &GroupName) -> Result<PostgresStore, OpenError> {
+    async fn open_on(
+        &self,
+        server: &Server,
+        group: &GroupName,
+    ) -> Result<PostgresStore, OpenError> {
         let prepared = tokio::time::timeout(OPEN_TIMEOUT, self.prepare(server, group)).await;
         prepared.map_err(|_| {
             let what = "open the group".to_owned();
@@ -94,7 +99,7 @@ impl PostgresOptions {
         if !self.create {
             return Err(OpenError::NoGroup { group: group.to_string() });
         }
-        server.create_group(client, group).await
+        server.create_group(client, group, self.max_bytes).await
     }
 
     fn store(&self, server: &Server, group: GroupName) -> PostgresStore {
@@ -111,6 +116,7 @@ impl PostgresOptions {
             request_timeout: self.request_timeout,
             channel,
             changed: changed.clone(),
+            sweeper: Sweeper::new(self),
         };
         thread.runtime.spawn(batcher.run());
         let reader = Link::new(connector.clone(), listen, Some(changed.clone()));
@@ -124,7 +130,6 @@ impl PostgresOptions {
                 connector,
                 changed,
                 poll_interval: self.poll(),
-                request_timeout: self.request_timeout,
                 thread,
             }),
         }
@@ -145,18 +150,19 @@ impl PostgresStore {
     /// Checks the protocol, and writes the record where it is missing and we may create groups.
     async fn check_group_record(&self, create: bool) -> Result<(), OpenError> {
         let name = RecordName::Group.to_string();
-        if create {
-            let value = GroupRecord::default().encode();
-            match self.write(Write::put(name.clone(), value, Some(Revision::NONE))).await {
+        let read = async || Ok::<_, OpenError>(self.read(&name).await?.and_then(|r| r.value));
+        let mut value = read().await?;
+        if value.is_none() && create {
+            let record = GroupRecord::default().encode();
+            let write = Write::put(name.clone(), record, Some(Revision::NONE));
+            match self.write(write).await {
                 Outcome::Acked(_) => return Ok(()),
-                // Somebody wrote it, or may have: the read shows it.
-                Outcome::Conflict | Outcome::Unknown(_) => {}
                 Outcome::Refused(error) => return Err(error.into()),
+                // Somebody wrote it, or may have: the read shows it.
+                Outcome::Conflict | Outcome::Unknown(_) => value = read().await?,
             }
         }
-        let Some(value) = self.read(&name).await?.and_then(|record| record.value) else {
-            return Ok(());
-        };
+        let Some(value) = value else { return Ok(()) };
         let record = GroupRecord::decode(&value).map_err(|source| OpenError::GroupRecord {
             group: self.inner.group.to_string(),
             source,

@@ -25,6 +25,7 @@ pub struct PostgresOptions {
     pub(super) wait: Option<Duration>,
     pub(super) notify: bool,
     pub(super) poll_interval: Option<Duration>,
+    pub(super) max_bytes: Option<u64>,
     pub(super) history_age: Duration,
     pub(super) history_entries: u32,
 }
@@ -39,6 +40,7 @@ impl Default for PostgresOptions {
             wait: None,
             notify: true,
             poll_interval: None,
+            max_bytes: None,
             history_age: Duration::from_hours(7 * 24),
             history_entries: 10_000,
         }
@@ -109,6 +111,15 @@ impl PostgresOptions {
     #[must_use]
     pub fn poll_interval(mut self, interval: Duration) -> Self {
         self.poll_interval = Some(interval);
+        self
+    }
+
+    /// The most bytes that a new group may take; no limit unless set. A full group goes on with what it
+    /// has and takes nothing new. A key with its claim counts about 400 bytes, and takes about three
+    /// times as much in tables and indexes. What exists is not changed.
+    #[must_use]
+    pub fn max_bytes(mut self, max: u64) -> Self {
+        self.max_bytes = Some(max);
         self
     }
 

@@ -83,7 +83,8 @@ impl Queue {
 
     /// Removes a write that a writer has forgotten.
     pub(super) fn forget(&self, lane: u64, number: u64) {
-        let is_other = |queued: &Queued| !matches!(queued.reply, Reply::Writer(n, _) if n == number);
+        let is_other =
+            |queued: &Queued| !matches!(queued.reply, Reply::Writer(n, _) if n == number);
         if let Some(lane) = self.lock().by_id.get_mut(&lane) {
             lane.retain(is_other);
         }
@@ -201,7 +202,8 @@ mod tests {
     #[tokio::test]
     async fn a_name_is_written_once_in_a_transaction_and_in_order() {
         let queue = Queue::default();
-        let (writes, _outcomes): (Vec<_>, Vec<_>) = ["a", "b", "a", "c"].map(queued).into_iter().unzip();
+        let (writes, _outcomes): (Vec<_>, Vec<_>) =
+            ["a", "b", "a", "c"].map(queued).into_iter().unzip();
         queue.push(SINGLE, writes);
         assert_eq!(next(&queue), ["a", "b"]);
         assert_eq!(next(&queue), ["a", "c"]);

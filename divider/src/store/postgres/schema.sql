@@ -21,7 +21,9 @@ CREATE TABLE DIVIDER.groups (
     -- The highest revision among the records that were swept.
     swept bigint NOT NULL DEFAULT 0,
     swept_at timestamptz NOT NULL DEFAULT clock_timestamp(),
-    bytes bigint NOT NULL DEFAULT 0
+    bytes bigint NOT NULL DEFAULT 0,
+    -- What would grow the group beyond it is refused.
+    max_bytes bigint
 ) WITH (fillfactor = 10, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000);
 
 CREATE TABLE DIVIDER.records (
@@ -68,7 +70,8 @@ CREATE INDEX checkpoints_by_end ON DIVIDER.checkpoints (group_id, removed_at)
     WHERE removed_at IS NOT NULL;
 
 -- Applies writes in their order, each one a compare-and-set of its own; no name is in it twice. The
--- result has the revision of each, or 0 for a conflict. NULL: there is no such group.
+-- result has the revision of each, or 0 for a conflict, or -1 where the group is full. NULL: there is no
+-- such group.
 CREATE FUNCTION DIVIDER.write_v1(
     of_group text, names text[], new_values bytea[], expected bigint[], ttls bigint[], ends bigint[],
     channel text
@@ -104,29 +107,37 @@ BEGIN
         SELECT * FROM unnest(names, new_values, expected, ttls, ends) WITH ORDINALITY
             AS w (name, value, expected, ttl_s, expires_s, place)
     ), fitting AS (
-        SELECT wanted.*, stored.bytes AS bytes_before,
-            octet_length(wanted.name) + coalesce(octet_length(wanted.value), 0) + 64 AS bytes,
-            log.last + row_number() OVER (ORDER BY place) AS revision
+        SELECT wanted.*, coalesce(stored.bytes, 0) AS bytes_before,
+            octet_length(wanted.name) + coalesce(octet_length(wanted.value), 0) + 64 AS bytes
         FROM wanted LEFT JOIN DIVIDER.records AS stored
             ON stored.group_id = log.id AND stored.name = wanted.name
         WHERE wanted.expected IS NULL OR wanted.expected =
             CASE WHEN stored.name IS NULL OR stored.removed_at <= now_at THEN 0
             ELSE stored.revision END
+    ), sized AS (
+        SELECT *, log.bytes + sum(greatest(bytes - bytes_before, 0)) OVER (ORDER BY place) AS bytes_after
+        FROM fitting
+    ), taken AS (
+        SELECT *, log.last + row_number() OVER (ORDER BY place) AS revision FROM sized
+        WHERE log.max_bytes IS NULL OR bytes <= bytes_before OR bytes_after <= log.max_bytes
     ), stored AS (
         INSERT INTO DIVIDER.records
             (group_id, name, revision, value, ttl_s, expires_s, stored_at, removed_at, bytes)
-        SELECT log.id, f.name, f.revision, f.value, f.ttl_s, f.expires_s, now_at,
-            now_at + f.ttl_s * interval '1 second', f.bytes
-        FROM fitting AS f
+        SELECT log.id, t.name, t.revision, t.value, t.ttl_s, t.expires_s, now_at,
+            now_at + t.ttl_s * interval '1 second', t.bytes
+        FROM taken AS t
         ON CONFLICT (group_id, name) DO UPDATE SET
             revision = excluded.revision, value = excluded.value, ttl_s = excluded.ttl_s,
             expires_s = excluded.expires_s, stored_at = excluded.stored_at,
             removed_at = excluded.removed_at, bytes = excluded.bytes
     )
-    SELECT array_agg(coalesce(fitting.revision, 0) ORDER BY place), count(fitting.revision),
-        coalesce(sum(fitting.bytes - coalesce(fitting.bytes_before, 0)), 0)
+    SELECT array_agg(
+            coalesce(taken.revision, CASE WHEN fitting.place IS NULL THEN 0 ELSE -1 END)
+            ORDER BY wanted.place
+        ), count(taken.revision), coalesce(sum(taken.bytes - taken.bytes_before), 0)
     INTO revisions, written, grown
-    FROM wanted LEFT JOIN fitting USING (place);
+    FROM wanted LEFT JOIN fitting ON fitting.place = wanted.place
+        LEFT JOIN taken ON taken.place = wanted.place;
     IF written > 0 THEN
         UPDATE DIVIDER.groups SET
             last = log.last + written, timeline = line, bytes = groups.bytes + grown

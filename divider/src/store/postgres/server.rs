@@ -8,7 +8,7 @@ use tokio_postgres::error::SqlState;
 use tokio_postgres::types::Type;
 
 use super::error::{OpenError, store_error, words};
-use super::link::{ConnectFailed, Connector, Live};
+use super::link::{ConnectFailed, Connector, Live, Param};
 use super::options::PostgresOptions;
 use super::schema::{Schema, VERSION};
 use super::thread::OwnThread;
@@ -40,7 +40,8 @@ impl Server {
         let (mut config, tls) = url::parse(address).map_err(invalid)?;
         let tls = Tls::new(&tls).map_err(invalid)?;
         if config.get_application_name().is_none() {
-            config.application_name(format!("divider {group}").chars().take(63).collect::<String>());
+            config
+                .application_name(format!("divider {group}").chars().take(63).collect::<String>());
         }
         config.connect_timeout(options.connect_timeout);
         config.keepalives_idle(Duration::from_secs(10));
@@ -156,10 +157,15 @@ impl Server {
         &self,
         client: &Client,
         group: &GroupName,
+        max_bytes: Option<u64>,
     ) -> Result<(), OpenError> {
-        let statement =
-            format!("INSERT INTO {}.groups (name) VALUES ($1) ON CONFLICT DO NOTHING", self.schema);
-        let created = client.query_typed(&statement, &[(&group.as_str(), Type::TEXT)]).await;
+        let statement = format!(
+            "INSERT INTO {}.groups (name, max_bytes) VALUES ($1, $2) ON CONFLICT DO NOTHING",
+            self.schema
+        );
+        let max_bytes = max_bytes.map(|max| i64::try_from(max).unwrap_or(i64::MAX));
+        let params: [Param<'_>; 2] = [(&group.as_str(), Type::TEXT), (&max_bytes, Type::INT8)];
+        let created = client.query_typed(&statement, &params).await;
         created.map(drop).map_err(|error| self.error(&error))
     }
 

@@ -14,7 +14,9 @@ use tokio_rustls::client::TlsStream as RustlsStream;
 use tokio_rustls::rustls::client::danger::{
     HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier,
 };
-use tokio_rustls::rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
+use tokio_rustls::rustls::crypto::{
+    CryptoProvider, verify_tls12_signature, verify_tls13_signature,
+};
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use tokio_rustls::rustls::{
@@ -62,9 +64,11 @@ fn provider() -> Result<Arc<CryptoProvider>, String> {
     #[cfg(feature = "ring")]
     return Ok(Arc::new(tokio_rustls::rustls::crypto::ring::default_provider()));
     #[cfg(not(feature = "ring"))]
-    return Err("rustls has no crypto provider: install one as the default of the process, or build \
+    return Err(
+        "rustls has no crypto provider: install one as the default of the process, or build \
                 with the cargo feature `ring`"
-        .to_owned());
+            .to_owned(),
+    );
 }
 
 fn roots(file: Option<&Path>) -> Result<RootCertStore, String> {

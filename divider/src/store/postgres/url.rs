@@ -89,7 +89,8 @@ mod tests {
 
     #[test]
     fn settings_of_tls_are_taken_out_of_the_address() {
-        let url = "postgres://me@h/db?sslmode=verify-full&sslrootcert=/etc/a%20b.pem&connect_timeout=3";
+        let url =
+            "postgres://me@h/db?sslmode=verify-full&sslrootcert=/etc/a%20b.pem&connect_timeout=3";
         let (config, tls) = parse(url).expect("legal");
         assert_eq!(config.get_ssl_mode(), SslMode::Require);
         assert!(tls.is_verified);

@@ -1,5 +1,6 @@
 //! `divider doctor`
 
+mod postgres;
 mod store;
 mod trial;
 
@@ -7,10 +8,11 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use clap::Args;
 use divider::GroupName;
+use divider::store::Backend;
 use divider::store::nats::{Inspection, NatsAccount, Right, Role};
 use serde::Serialize;
 
-use crate::connection::Connected;
+use crate::connection::{Connected, Server};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::output::{
     Column, Format, List, age, answer, answer_json, chain, count, now_ms, tone_of,
@@ -110,6 +112,9 @@ async fn check_nats(
 
 /// The checks that work on every backend, and the group that was checked.
 async fn check_other(connected: &Connected, findings: &mut Vec<Finding>) -> Option<GroupName> {
+    if let Server::Other { backend: Backend::Postgres, urls, .. } = &connected.server {
+        postgres::check(urls, connected.settings.timeout(), findings).await;
+    }
     let group = find_group(connected, findings).await?;
     match connected.server.open(group.clone()).await {
         Ok(store) => trial::try_all(&store, findings).await,
@@ -247,6 +252,11 @@ fn clock(found: &Inspection) -> Finding {
     else {
         return Finding::warn("clock", "the server does not report its time", "use a newer server");
     };
+    compare_clocks(server)
+}
+
+/// The server's time, since 1970, next to this machine's.
+fn compare_clocks(server: Duration) -> Finding {
     let apart = server.abs_diff(Duration::from_millis(now_ms()));
     let what = format!("this machine and the server differ by {}", age(apart));
     if apart <= CLOCKS {
