@@ -19,7 +19,7 @@
 //! - [`Assignment`] is a key that this node owns, with its fencing [`Token`]: a number that
 //!   increases with each start of the key.
 //! - [`Group`] is the handle for announcers and operators.
-//! - [`store`] has the backends: NATS, and memory for a single process and for tests.
+//! - [`store`] has the backends: NATS, PostgreSQL, and memory for a single process and for tests.
 //!
 //! ```
 //! use divider::{Assignment, Divider, Finish, GroupName, MemoryStore, run};
@@ -59,7 +59,7 @@
 //! | making keys exist | [`Group::announce`], [`Group::announce_for`], [`Group::announcer`] for streams of keys, [`Group::reconcile`] to make the set of all keys equal to a list |
 //! | operating | [`Group::drain`], [`Group::cordon`], [`Group::resume`], [`Group::set_affinity`]; [`Group::rebalance`] moves running keys until each node has its share, [`Group::freeze`] prevents such moves; previews of a drain and a rebalance |
 //! | reading the state | [`Group::watch`] and [`Group::snapshot`]: nodes, keys, problems ([`snapshot`]) |
-//! | backends | [`NatsStore`], [`MemoryStore`], or a [`Store`](store::Store) of your own |
+//! | backends | [`NatsStore`], `PostgresStore`, [`MemoryStore`], or a [`Store`](store::Store) of your own |
 //! | running in production | [`operations`]: what to alert on, what each log line means, what to do |
 //!
 //! # Cargo features
@@ -67,10 +67,11 @@
 //! | feature | default | what it adds |
 //! |---|---|---|
 //! | `nats` | yes | `store::nats` and `NatsStore`, on the client `async-nats` |
-//! | `ring` | yes | the crypto provider of that client; `store::nats` explains how to use another provider |
+//! | `postgres` | no | `store::postgres` and `PostgresStore`, on the client `tokio-postgres` |
+//! | `ring` | yes | the crypto provider of these clients; `store::nats` explains how to use another provider |
 //! | `testing` | no | `testing`: fault injection in [`MemoryStore`], for tests of services; the contract of a store as a suite, for tests of backends |
 //!
-//! Without `nats`, the only store of the crate is [`MemoryStore`]. You can implement the trait
+//! Without `nats` and `postgres`, the only store of the crate is [`MemoryStore`]. You can implement the trait
 //! [`Store`](store::Store).
 //!
 //! # Errors
@@ -207,3 +208,5 @@ pub use store::nats::NatsStore;
 pub use store::postgres::PostgresStore;
 #[cfg(feature = "redis")]
 pub use store::redis::RedisStore;
+#[cfg(feature = "postgres")]
+pub use store::postgres::PostgresStore;

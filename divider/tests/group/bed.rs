@@ -5,6 +5,10 @@ use std::fmt;
 use std::future::Future;
 use std::ops::Range;
 use std::pin::Pin;
+#[cfg(feature = "postgres")]
+use std::sync::OnceLock;
+#[cfg(feature = "postgres")]
+use std::sync::atomic::AtomicU32;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -14,6 +18,8 @@ use divider::store::nats::{HistoryOptions, StreamOptions};
 use divider::store::{Change, Filter, Info, Outcome, Record, Store, StoreError, Watch, Write};
 use divider::{GroupName, MemoryStore, NatsStore, Revision};
 use divider_local_server::LocalServer;
+#[cfg(feature = "postgres")]
+use divider_local_server::{LocalPostgres, ServerError};
 use tokio::sync::watch;
 
 /// How long a condition is waited for; far longer than any takes.
@@ -23,6 +29,9 @@ const PATIENCE: Duration = Duration::from_mins(1);
 pub(crate) enum Bed {
     Memory(MemoryStore),
     Nats(Box<LocalServer>),
+    /// A schema of its own on a server that all tests share.
+    #[cfg(feature = "postgres")]
+    Postgres(String),
 }
 
 impl Bed {
@@ -34,6 +43,14 @@ impl Bed {
         Self::Nats(Box::new(LocalServer::start().expect("a nats-server")))
     }
 
+    /// `None`: there is no PostgreSQL here.
+    #[cfg(feature = "postgres")]
+    pub(crate) fn postgres() -> Option<Self> {
+        static MADE: AtomicU32 = AtomicU32::new(0);
+        postgres_server()?;
+        Some(Self::Postgres(format!("group_{}", MADE.fetch_add(1, Ordering::Relaxed))))
+    }
+
     /// A store with a connection of its own.
     pub(crate) async fn store(&self) -> Arc<dyn Store> {
         match self {
@@ -43,6 +60,14 @@ impl Bed {
                 let options = NatsStore::options().request_timeout(PATIENCE / 2);
                 let options = options.create_if_missing(StreamOptions::default());
                 Arc::new(options.connect(server.url(), group()).await.expect("a group"))
+            }
+            #[cfg(feature = "postgres")]
+            Self::Postgres(schema) => {
+                let server = postgres_server().expect("it was there when the bed was made");
+                let options = divider::PostgresStore::options().create_if_missing();
+                let options = options.request_timeout(PATIENCE / 2).connect_timeout(PATIENCE / 2);
+                let store = options.schema(schema).connect(server.url(), group()).await;
+                Arc::new(store.expect("a group"))
             }
         }
     }
@@ -123,6 +148,21 @@ impl Bed {
         let answer: serde_json::Value = serde_json::from_slice(&answer.payload).expect("JSON");
         answer["total"].as_u64().expect("a number")
     }
+}
+
+/// The server of all tests. Without PostgreSQL there is nothing to test, except on CI, where it must be.
+#[cfg(feature = "postgres")]
+fn postgres_server() -> Option<&'static LocalPostgres> {
+    static SERVER: OnceLock<Option<LocalPostgres>> = OnceLock::new();
+    let start = || match LocalPostgres::start() {
+        Ok(server) => Some(server),
+        Err(error @ ServerError::NoPostgres { .. }) if std::env::var_os("CI").is_none() => {
+            eprintln!("SKIPPED: {error}");
+            None
+        }
+        Err(error) => panic!("{error}"),
+    };
+    SERVER.get_or_init(start).as_ref()
 }
 
 fn group() -> GroupName {

@@ -15,6 +15,15 @@ macro_rules! over_each_store {
                 super::$name(super::Bed::nats()).await;
             })*
         }
+        #[cfg(feature = "postgres")]
+        mod postgres {
+            $(#[tokio::test]
+            async fn $name() {
+                if let Some(bed) = super::Bed::postgres() {
+                    super::$name(bed).await;
+                }
+            })*
+        }
     };
 }
 

@@ -4,8 +4,10 @@
 //! tested, and the output says so; where the variable `CI` is set, that is a failure.
 
 mod contract;
+mod failover;
 mod faults;
 mod open;
+mod pooler;
 #[path = "../store/proxy.rs"]
 mod proxy;
 mod rights;

@@ -1,14 +1,16 @@
-//! Shows what divider does, with real processes on a real nats-server of its own:
+//! Shows what divider does, with real processes on a real server of its own:
 //!
 //! ```text
 //! cargo run --bin demo
 //! cargo run --bin demo -- --keep      # stays up, to be explored
+//! cargo run --bin demo -- --store postgres
 //! ```
 //!
 //! Workers join, one more joins, an affinity changes, a worker is drained, another is killed. What
 //! is printed comes from the workers' own journals, not from divider.
 
 mod screen;
+mod server;
 mod stage;
 mod story;
 
@@ -18,11 +20,11 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use divider_examples::cli::exit_code;
 use divider_examples::worker::{WorkerArgs, work};
-use divider_local_server::Binary;
 use tokio::runtime;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::screen::Screen;
+use crate::server::{Found, Kind};
 use crate::stage::Stage;
 
 /// Shows how keys are divided among worker processes that join, leave and crash
@@ -34,6 +36,9 @@ struct Args {
     /// Keep running at the end, to explore, until Ctrl-C
     #[arg(long)]
     keep: bool,
+    /// The kind of server: nats-server, or an installed PostgreSQL
+    #[arg(long, value_enum, default_value_t = Kind::Nats)]
+    store: Kind,
     #[command(subcommand)]
     role: Option<Role>,
 }
@@ -57,14 +62,14 @@ fn run(args: Args) -> Result<(), Box<dyn Error>> {
     }
     let mut screen = Screen::new();
     // Before signals are caught: fetching one may take a while, and Ctrl-C just ends it.
-    let binary = Binary::find()?;
+    let server = args.store.find()?;
     runtime::Builder::new_multi_thread().enable_all().build()?.block_on(async {
         let mut interrupt = signal(SignalKind::interrupt())?;
         let mut terminate = signal(SignalKind::terminate())?;
         let mut hangup = signal(SignalKind::hangup())?;
         // Whatever ends first: the stage is dropped, and with it all processes and files.
         tokio::select! {
-            ended = show(&args, binary, &mut screen) => ended,
+            ended = show(&args, server, &mut screen) => ended,
             _ = interrupt.recv() => Err("interrupted; everything was stopped".into()),
             _ = terminate.recv() => Err("terminated; everything was stopped".into()),
             _ = hangup.recv() => Err("the terminal is gone; everything was stopped".into()),
@@ -72,8 +77,8 @@ fn run(args: Args) -> Result<(), Box<dyn Error>> {
     })
 }
 
-async fn show(args: &Args, binary: Binary, screen: &mut Screen) -> Result<(), Box<dyn Error>> {
-    let mut stage = Stage::build(binary, screen).await?;
+async fn show(args: &Args, server: Found, screen: &mut Screen) -> Result<(), Box<dyn Error>> {
+    let mut stage = Stage::build(server, screen).await?;
     let told = story::tell(&mut stage, screen, args.keys).await;
     if let Err(error) = &told {
         screen.line(&stage.what_the_workers_said())?;

@@ -2,15 +2,15 @@ use std::collections::BTreeMap;
 use std::error::Error;
 use std::ffi::OsString;
 use std::fmt::Write;
-use std::path::Path;
 
-use divider::store::nats::{NatsStore, StreamOptions};
+use divider::store::StoreOptions;
 use divider::{Group, NodeId};
 use divider_examples::fleet::{Fleet, Worker};
 use divider_examples::history::{History, Run};
-use divider_local_server::{Binary, LocalServer, Scratch};
+use divider_local_server::Scratch;
 
 use crate::screen::Screen;
+use crate::server::{Found, Server};
 
 /// The lease of the workers: short, so that the crash is a short scene.
 const LEASE: &str = "2s";
@@ -24,25 +24,17 @@ pub(crate) struct Stage {
     // In this order: the workers end before their server, and all before the folder is removed.
     workers: Vec<Worker>,
     fleet: Fleet,
-    server: LocalServer,
+    server: Server,
     _folder: Scratch,
 }
 
 impl Stage {
-    /// Starts a server with the repository's configuration, and makes a group.
-    pub(crate) async fn build(binary: Binary, screen: &mut Screen) -> Result<Self, Box<dyn Error>> {
-        let version = binary.version();
-        let mut server = LocalServer::builder().binary(binary);
-        let config = Path::new(env!("CARGO_MANIFEST_DIR")).join("../nats.conf");
-        if config.is_file() {
-            server = server.config_file(config);
-        }
-        let server = server.start()?;
-        screen.line(&format!("nats-server {version} listens at {}", server.url()))?;
-        let store = NatsStore::options()
-            .create_if_missing(StreamOptions::default())
-            .connect(server.url(), GROUP.parse()?)
-            .await?;
+    /// Starts the server, and makes a group.
+    pub(crate) async fn build(found: Found, screen: &mut Screen) -> Result<Self, Box<dyn Error>> {
+        let server = found.start()?;
+        screen.line(&format!("{} listens at {}", server.name(), server.url()))?;
+        let options = StoreOptions::default().create_if_missing();
+        let store = options.connect(&server.url(), GROUP.parse()?).await?;
         let folder = Scratch::new()?;
         let fleet = Fleet {
             program: std::env::current_exe()?,
