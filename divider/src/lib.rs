@@ -208,5 +208,3 @@ pub use store::nats::NatsStore;
 pub use store::postgres::PostgresStore;
 #[cfg(feature = "redis")]
 pub use store::redis::RedisStore;
-#[cfg(feature = "postgres")]
-pub use store::postgres::PostgresStore;
