@@ -206,7 +206,7 @@ pub use store::MemoryStore;
 pub use store::nats::NatsStore;
 #[cfg(feature = "postgres")]
 pub use store::postgres::PostgresStore;
-#[cfg(feature = "redis")]
-pub use store::redis::RedisStore;
 #[cfg(feature = "postgres")]
 pub use store::postgres::PostgresStore;
+#[cfg(feature = "redis")]
+pub use store::redis::RedisStore;
