@@ -299,6 +299,7 @@ fn config(number: u32, lease: Duration) -> Config {
         lease,
         join: JoinPolicy::Observe,
         rebalance: RebalancePolicy::OnJoin,
+        rollout: 0,
         stop_timeout: None,
         cool_down: Duration::from_secs(30),
         worth: WORTH,

@@ -129,6 +129,8 @@ impl Folded {
             balanced: Revision::NONE,
             settled: Revision(1 << 40),
             manual: false,
+            rollout: 0,
+            rollout_over: false,
             plan: (1, 1),
             labels: BTreeMap::new(),
             host: String::new(),

@@ -116,6 +116,8 @@ impl Tenants {
             balanced: Revision(balanced),
             settled: Revision(1),
             manual: false,
+            rollout: 0,
+            rollout_over: false,
             plan: (1, 1),
             labels: BTreeMap::new(),
             host: String::new(),

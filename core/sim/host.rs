@@ -144,6 +144,7 @@ pub(super) struct Setting {
     pub(super) stop_timeout: Option<Duration>,
     pub(super) join: JoinPolicy,
     pub(super) worth: usize,
+    pub(super) rollout: u64,
     pub(super) seed: u64,
 }
 
@@ -157,6 +158,7 @@ impl Setting {
             stop_timeout,
             join: JoinPolicy::Observe,
             worth: WORTH,
+            rollout: 0,
             seed,
         }
     }
@@ -171,6 +173,7 @@ pub(super) fn config(id: &NodeId, setting: &Setting) -> Config {
         lease: setting.lease,
         join: setting.join,
         rebalance: RebalancePolicy::OnJoin,
+        rollout: setting.rollout,
         stop_timeout: setting.stop_timeout,
         cool_down: Duration::from_secs(2),
         worth: setting.worth,

@@ -10,6 +10,7 @@ use super::link::Weather;
 use super::schedule::{Schedule, key};
 use super::world::World;
 use super::{Class, SECOND};
+use crate::edge::Command;
 use crate::id::NodeId;
 use crate::time::Time;
 use crate::timing::{SETTLE_AT_MOST, UNKNOWN_LEASE, observed};
@@ -49,6 +50,7 @@ impl Run<'_> {
                 affinity: start.affinity,
                 prefixes: start.prefixes.clone(),
                 stop_timeout: start.stop_timeout,
+                rollout: start.rollout,
                 worth: FEW,
                 ..Setting::new(self.schedule.lease, start.seed)
             };
@@ -182,6 +184,7 @@ impl Run<'_> {
             self.world.check_death(&before, place);
             self.look("a death");
         }
+        self.examine_rollout();
     }
 
     /// A process restarts while its keys wait for it. It gets all of them back, and nothing else moves.
@@ -200,6 +203,36 @@ impl Run<'_> {
         }
         if self.is_sound() {
             self.world.check_restart(&before, place);
+        }
+    }
+
+    /// New nodes of a later deploy start, and then the old ones leave: every key moves exactly once.
+    fn examine_rollout(&mut self) {
+        if !self.is_sound() || self.world.is_any_kept_away() || self.world.is_any_uncertain() {
+            return;
+        }
+        self.balance();
+        self.world.ignore_plans();
+        let before = self.world.before();
+        let old: Vec<_> = (0..self.world.hosts.len()).filter(|at| self.world.is_up(*at)).collect();
+        for (number, _) in old.iter().enumerate() {
+            let (place, seed) = (self.world.hosts.len(), self.schedule.seed + 10 + number as u64);
+            let id = NodeId::new(format!("new{number}")).expect("a legal id");
+            let setting = Setting { rollout: 7, ..Setting::new(self.schedule.lease, seed) };
+            self.world.start(place, &id, &setting, Manners::GOOD);
+        }
+        self.world.run(self.schedule.lease + SETTLE_AT_MOST + SECOND);
+        for at in old {
+            self.world.command(at, Command::Flush);
+            self.world.run(self.schedule.lease + SECOND);
+            self.world.command(at, Command::Cancel);
+            self.world.run(self.schedule.lease);
+        }
+        self.world.run(self.schedule.lease + SETTLE_AT_MOST + SECOND);
+        self.look("a rollout");
+        if self.is_sound() {
+            self.world.check_rollout(&before);
+            self.world.check_balance();
         }
     }
 

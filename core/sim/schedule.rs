@@ -38,6 +38,7 @@ pub(super) struct Start {
     pub(super) affinity: u32,
     pub(super) prefixes: Vec<String>,
     pub(super) stop_timeout: Option<Duration>,
+    pub(super) rollout: u64,
     pub(super) seed: u64,
     pub(super) manners: Manners,
     /// How long after it the next one starts.
@@ -150,6 +151,11 @@ fn season(schedule: &mut Schedule) {
     if rng.u8(..3) == 0 {
         restart(schedule, &mut rng);
     }
+    if rng.u8(..4) == 0 {
+        for node in &mut schedule.nodes {
+            node.rollout = rng.u64(..3);
+        }
+    }
 }
 
 /// Restarts processes under their ids, while their keys wait. Some return too late.
@@ -189,6 +195,7 @@ impl Start {
             affinity: [100, 100, 100, 1, 50, 0][rng.usize(..6)],
             prefixes: Vec::new(),
             stop_timeout: None,
+            rollout: 0,
             seed: rng.u64(..),
             manners: Manners::any(rng, lease),
             wait: Duration::from_millis(rng.u64(..800)),

@@ -23,6 +23,8 @@ pub struct Config {
     pub join: JoinPolicy,
     /// Whether joins move running keys.
     pub rebalance: RebalancePolicy,
+    /// The number of the deploy that the node belongs to. Later deploys have higher numbers. 0: none.
+    pub rollout: u64,
     /// The time after which a key is given away although its stop is not confirmed. `None`: never.
     pub stop_timeout: Option<Duration>,
     /// How long a released key stays away from this node. Readers count at most 1 h.

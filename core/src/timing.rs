@@ -55,6 +55,9 @@ pub const SETTLE: Duration = Duration::from_millis(500);
 /// The longest time for which joins can delay placing.
 pub const SETTLE_AT_MOST: Duration = Duration::from_secs(3);
 
+/// How long a rollout holds joins back at most, after a node of the new deploy has begun its session.
+pub const LONGEST_ROLLOUT: Duration = Duration::from_hours(1);
+
 /// The time to live of tombstones that may expire.
 pub const TOMBSTONE_TTL: Duration = Duration::from_hours(1);
 

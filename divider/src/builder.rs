@@ -32,6 +32,7 @@ pub struct Builder {
     store: Arc<dyn Store>,
     node: Option<NodeId>,
     affinity: u32,
+    rollout: u64,
     prefixes: Vec<String>,
     lease: Option<Duration>,
     start_timeout: Option<Duration>,
@@ -103,6 +104,7 @@ impl Builder {
             store,
             node: None,
             affinity: 100,
+            rollout: 0,
             prefixes: Vec::new(),
             lease: None,
             start_timeout: None,
@@ -150,6 +152,22 @@ impl Builder {
     /// node can have less or more.
     pub fn affinity(mut self, affinity: u32) -> Self {
         self.affinity = affinity;
+        self
+    }
+
+    /// The number of the deploy that the node belongs to, such as a build number or the time of the
+    /// deploy. Every deploy needs a higher number than the one before. 0, the default: none.
+    ///
+    /// It is for deploys that start new nodes beside the old ones. While nodes of several deploys are
+    /// members, joins move no keys, and all keys that need a node go to nodes of the newest deploy. So
+    /// when the old nodes leave, one after another, every key moves exactly once.
+    ///
+    /// The rollout is over when the last node of an earlier deploy leaves; when an operator requests a
+    /// rebalance; and in any case one hour after a node of the newest deploy has joined. From then on all
+    /// members share the keys as usual. An old node keeps getting keys of a prefix that no node of the
+    /// newest deploy takes.
+    pub fn rollout(mut self, number: u64) -> Self {
+        self.rollout = number;
         self
     }
 
@@ -309,6 +327,7 @@ impl Builder {
         let config = Config {
             node,
             affinity: self.affinity,
+            rollout: self.rollout,
             prefixes: self.prefixes,
             // The engine puts the store's in where none was asked for.
             lease: self.lease.unwrap_or(MIN_LEASE),
@@ -357,6 +376,8 @@ fn member_len(config: &Config) -> usize {
         balanced: Revision(u64::MAX),
         settled: Revision(u64::MAX),
         manual: true,
+        rollout: u64::MAX,
+        rollout_over: true,
         plan: (u32::MAX, u32::MAX),
         labels: config.labels.clone(),
         host: config.host.clone(),

@@ -44,6 +44,9 @@ pub struct WorkerArgs {
     /// How long a stop takes
     #[arg(long, value_name = "SPAN", value_parser = parse_span, default_value = "50ms")]
     pub stop_delay: Duration,
+    /// The number of the deploy that it belongs to; a later deploy has a higher one
+    #[arg(long, value_name = "NUMBER", default_value_t = 0)]
+    pub rollout: u64,
     /// SIGTERM is a restart: the keys wait so long for the next worker with this node id
     #[arg(long, value_name = "SPAN", value_parser = parse_grace)]
     pub restart_grace: Option<Duration>,
@@ -83,6 +86,7 @@ async fn join_and_work(args: WorkerArgs, journal: &Arc<Journal>) -> Result<(), B
     let signals = Signals::new()?;
     let mut node =
         Divider::builder(args.place.open().await?).node(args.node.as_str()).affinity(args.affinity);
+    node = node.rollout(args.rollout);
     for prefix in &args.prefix {
         node = node.prefix(prefix.as_str());
     }

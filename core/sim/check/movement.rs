@@ -67,6 +67,16 @@ impl World {
         self.check_once(before, had, "a restart");
     }
 
+    /// All nodes were replaced by nodes of a later deploy: each key moved once.
+    pub(in crate::sim) fn check_rollout(&mut self, before: &Before) {
+        let (keys, moved) = (before.owners.len(), self.moved(before).len());
+        if moved != keys {
+            let what = format!("{moved} of {keys} keys moved in a rollout");
+            self.violate(Check::Movement, what);
+        }
+        self.check_once(before, keys, "a rollout");
+    }
+
     /// A process crashed.
     pub(in crate::sim) fn check_death(&mut self, before: &Before, place: usize) {
         let had = before.owners.values().filter(|owners| owners.contains(&place)).count();

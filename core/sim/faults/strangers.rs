@@ -67,6 +67,8 @@ impl World {
             balanced: Revision::NONE,
             settled: Revision::NONE,
             manual: false,
+            rollout: 0,
+            rollout_over: false,
             plan,
             labels: std::collections::BTreeMap::new(),
             host: "elsewhere".into(),

@@ -31,6 +31,8 @@ fn from_the_future(session: u128) -> MemberRecord {
         balanced: never,
         settled: never,
         manual: false,
+        rollout: 0,
+        rollout_over: false,
         plan: (1, 1),
         labels: std::collections::BTreeMap::default(),
         host: String::new(),

@@ -44,6 +44,7 @@ mod restarting;
 mod resyncs;
 mod returning;
 mod rights;
+mod rollouts;
 mod script;
 mod settling;
 mod snapshots;

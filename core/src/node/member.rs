@@ -12,7 +12,7 @@ use crate::id::{Revision, Session};
 use crate::log::{Outcome, Record, StoreError, Write};
 use crate::planner::Planner;
 use crate::time::{Now, Time};
-use crate::timing::{SETTLE, SETTLE_AT_MOST, Timing};
+use crate::timing::{LONGEST_ROLLOUT, SETTLE, SETTLE_AT_MOST, Timing};
 use crate::view::{Versioned, View};
 use crate::wire::{LONGEST_AWAY_MS, MemberRecord, MemberState, RecordName};
 
@@ -39,6 +39,8 @@ pub(super) struct OwnMember {
     previous: Option<Session>,
     balanced: Revision,
     settled: Revision,
+    /// The rollout of this node's deploy has lasted too long.
+    rollout_over: bool,
     /// The last known revision of the member record.
     revision: Revision,
     written: Option<MemberRecord>,
@@ -62,6 +64,7 @@ impl OwnMember {
             previous: None,
             balanced: Revision::NONE,
             settled: Revision::NONE,
+            rollout_over: false,
             revision: Revision::NONE,
             written: None,
             write: Register::Idle,
@@ -178,6 +181,8 @@ impl MemberHandler<'_> {
             balanced: out.balanced,
             settled: out.settled,
             manual: self.config.rebalance == RebalancePolicy::Manual,
+            rollout: self.config.rollout,
+            rollout_over: out.rollout_over,
             plan: (PLAN, PLAN),
             labels: self.config.labels.clone(),
             host: self.config.host.clone(),
@@ -266,13 +271,20 @@ impl MemberHandler<'_> {
         Some(due + pause * u32::try_from(rank).unwrap_or(u32::MAX))
     }
 
+    /// When the rollout of this node's deploy is over in any case, if it is under way.
+    fn rollout_until(&self) -> Option<Time> {
+        let own = self.planner.rollout().filter(|newest| *newest == self.config.rollout);
+        own.filter(|_| !self.member.rollout_over).map(|_| self.member.begun + LONGEST_ROLLOUT)
+    }
+
     pub(super) fn timeout(&self) -> Option<Time> {
         if !matches!(self.session.life, Life::Entering(_) | Life::Active(_)) {
             return None;
         }
         let settle =
             matches!(self.session.life, Life::Active(_)).then(|| self.settle_at()).flatten();
-        settle.into_iter().chain(self.member.write.timeout()).min()
+        let times = settle.into_iter().chain(self.rollout_until());
+        times.chain(self.member.write.timeout()).min()
     }
 
     /// Writes the member record if its content must change.
@@ -286,6 +298,9 @@ impl MemberHandler<'_> {
             self.member.settled =
                 self.member.join.map_or(self.member.settled, |(joined, _)| joined);
             self.member.unsettled_since = Some(now.at);
+        }
+        if self.rollout_until().is_some_and(|at| at <= now.at) {
+            self.member.rollout_over = true;
         }
         if !self.member.write.is_due(now.at) {
             return;

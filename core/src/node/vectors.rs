@@ -157,6 +157,7 @@ impl Stage {
             lease: Duration::from_millis(given.lease_ms),
             join,
             rebalance: RebalancePolicy::OnJoin,
+            rollout: 0,
             stop_timeout: None,
             cool_down: Duration::from_secs(30),
             worth: WORTH,

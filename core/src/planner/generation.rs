@@ -134,7 +134,7 @@ impl Planner {
         // While a node is away, its keys cannot move. After its return, fewer moves reach the balance.
         let holds_back =
             |m: &Versioned<MemberRecord>| m.record.manual || m.record.state == MemberState::Away;
-        let waits = view.members.values().any(holds_back);
+        let waits = self.rollout.is_some() || view.members.values().any(holds_back);
         let active = view.members.values().filter(|m| m.record.state == MemberState::Active);
         let joins = active.map(Versioned::joined).filter(|&join| !waits && join <= self.settled);
         joins.chain([view.rebalance]).max().unwrap_or_default()

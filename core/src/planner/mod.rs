@@ -50,6 +50,8 @@ pub struct Planner {
     moves: Moves,
     /// When the freeze ends that delays a generation.
     thaw_moves: Option<Time>,
+    /// The number of the newest deploy, while its rollout holds joins back.
+    rollout: Option<u64>,
     /// Joins up to this revision are settled.
     settled: Revision,
     /// The newest generation whose moves were computed.
@@ -87,6 +89,12 @@ impl Planner {
     /// All classes.
     pub fn classes(&self) -> &Grouping {
         self.classes.now()
+    }
+
+    /// The number of the newest deploy, while its rollout is under way: joins move no keys, and nodes of
+    /// earlier deploys get no new ones.
+    pub fn rollout(&self) -> Option<u64> {
+        self.rollout
     }
 
     /// The newest join, if it is not settled.
@@ -259,12 +267,17 @@ impl Planner {
 
     /// Follows a request for a generation, a freeze, or its end.
     pub fn on_generation(&mut self, view: &mut View, now: Now) {
+        if self.rollout.is_some() {
+            // A requested generation ends the rollout, so that all nodes get keys again.
+            return self.on_member(view, now);
+        }
         self.act_on_generation(view, now);
     }
 
     /// Computes the standings. Returns the previous standings.
     fn read_standings(&mut self, view: &View) -> Standings {
-        let standings = standing::standings(view);
+        self.rollout = standing::rollout(view);
+        let standings = standing::standings(view, self.rollout);
         self.members.clear();
         for standing in standings.values() {
             self.members.insert(standing.owner, Departs(standing.departs));

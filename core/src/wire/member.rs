@@ -37,6 +37,10 @@ pub struct MemberRecord {
     pub settled: Revision,
     /// Joins move no keys while any member has this.
     pub manual: bool,
+    /// The number of the deploy that the node belongs to. Later deploys have higher numbers. 0: none.
+    pub rollout: u64,
+    /// The rollout of this node's deploy is over, although nodes of earlier deploys still live.
+    pub rollout_over: bool,
     /// The lowest and the highest plan version that the node supports.
     pub plan: (u32, u32),
     /// Labels for operators.
@@ -80,6 +84,10 @@ struct Json {
     settled: u64,
     #[serde(default)]
     manual: bool,
+    #[serde(default, skip_serializing_if = "is_none")]
+    rollout: u64,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    rollout_over: bool,
     plan: (u32, u32),
     #[serde(default)]
     labels: BTreeMap<String, String>,
@@ -124,6 +132,8 @@ impl MemberRecord {
             balanced: Revision(json.balanced),
             settled: Revision(json.settled),
             manual: json.manual,
+            rollout: json.rollout,
+            rollout_over: json.rollout_over,
             plan: json.plan,
             labels: json.labels,
             host: json.host,
@@ -146,6 +156,8 @@ impl MemberRecord {
             balanced: self.balanced.0,
             settled: self.settled.0,
             manual: self.manual,
+            rollout: self.rollout,
+            rollout_over: self.rollout_over,
             plan: self.plan,
             labels: self.labels.clone(),
             host: self.host.clone(),

@@ -47,6 +47,8 @@ fn member() -> MemberRecord {
         balanced: Revision(4),
         settled: Revision(3),
         manual: true,
+        rollout: 0,
+        rollout_over: false,
         plan: (1, 2),
         labels: BTreeMap::from([("zone".to_owned(), "eu".to_owned())]),
         host: "h".to_owned(),

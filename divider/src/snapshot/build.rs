@@ -121,6 +121,7 @@ impl NodeStatus {
             held: 0,
             stopping: 0,
             away: None,
+            rollout: 0,
             left: false,
             last_beat: None,
             lease: Duration::ZERO,

@@ -25,6 +25,9 @@ pub struct Candidate {
 pub enum Ineligible {
     /// It takes nothing new: it is cordoned, drained or leaving, or its affinity is 0.
     TakesNothing,
+    /// A rollout is under way, and nodes of a later deploy take the keys
+    /// ([`Builder::rollout`](crate::Builder::rollout)).
+    Superseded,
     /// No prefix of it matches.
     OtherPrefix,
     /// It released the key, and is cooling down for this time.

@@ -43,6 +43,7 @@ pub struct Snapshot {
     pub(crate) problems: Arc<Problems>,
     pub(crate) freeze: Option<Arc<Freeze>>,
     pub(crate) generation: Revision,
+    pub(crate) rollout: Option<u64>,
     pub(crate) gone: Arc<Vec<GoneNode>>,
 }
 
@@ -59,6 +60,7 @@ impl Snapshot {
             problems: Arc::default(),
             freeze: None,
             generation: Revision::NONE,
+            rollout: None,
             gone: Arc::default(),
         }
     }
@@ -146,6 +148,13 @@ impl Snapshot {
     /// the end of a session for a day.)
     pub fn gone(&self) -> &[GoneNode] {
         &self.gone
+    }
+
+    /// The number of the newest deploy, while nodes of an earlier one are members
+    /// ([`Builder::rollout`](crate::Builder::rollout)). Joins then move no keys, and nodes of earlier
+    /// deploys get no new ones.
+    pub fn rollout(&self) -> Option<u64> {
+        self.rollout
     }
 
     /// The newest generation whose moves are fixed: the revision of a join or a request.

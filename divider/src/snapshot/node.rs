@@ -27,6 +27,8 @@ pub struct NodeStatus {
     pub affinity: u32,
     /// The affinity that it is planned with: the operator's, else its own; 0 if it gets no new keys.
     pub effective_affinity: u32,
+    /// The number of the deploy that it belongs to ([`Builder::rollout`](crate::Builder::rollout)); 0: none.
+    pub rollout: u64,
     /// How many keys it would have in perfect balance: its share, by affinity, of the keys for which it
     /// is eligible, over all prefixes, rounded.
     pub target: u64,

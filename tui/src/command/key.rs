@@ -139,6 +139,9 @@ pub(crate) fn may_not(snapshot: &Snapshot, node: &NodeId, ineligible: Ineligible
                 state => format!("it is {}", state.as_str()),
             }
         }
+        Ineligible::Superseded => {
+            "it is of an earlier deploy, and a rollout is under way".to_owned()
+        }
         Ineligible::OtherPrefix => "it takes other prefixes".to_owned(),
         Ineligible::Released(left) => format!("it released the key; retry in {}", age(left)),
         Ineligible::Resting(left) => format!("released by many nodes; retry in {}", age(left)),

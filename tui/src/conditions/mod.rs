@@ -72,6 +72,8 @@ pub(crate) enum Code {
     OneReplica,
     /// Balance moves are held back.
     Frozen,
+    /// Nodes of several deploys are members, and joins move nothing.
+    Rollout,
     /// Nodes get nothing new.
     Cordoned,
     /// Nodes restart, and their keys wait for them.
@@ -100,6 +102,7 @@ impl Code {
             Self::Full => "full",
             Self::OneReplica => "one_replica",
             Self::Frozen => "frozen",
+            Self::Rollout => "rollout",
             Self::Cordoned => "cordoned",
             Self::Away => "away",
             Self::Absent => "absent",
@@ -142,7 +145,7 @@ impl Condition {
             Code::Unconfirmed | Code::Unbalanced => "divider moves".to_owned(),
             Code::DrainFailed => format!("divider drain {} --monitor", all()),
             Code::DrainPaused => format!("divider drain {} --continue", all()),
-            Code::Spread => "divider rebalance".to_owned(),
+            Code::Spread | Code::Rollout => "divider rebalance".to_owned(),
             Code::Problems => "divider repair".to_owned(),
             Code::Full => "divider doctor".to_owned(),
             Code::Frozen => "divider thaw".to_owned(),

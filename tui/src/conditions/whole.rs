@@ -24,6 +24,7 @@ pub(super) fn look(snapshot: &Snapshot, seen: &Seen, now: Clock, found: &mut Vec
     found.extend(seen.info.as_ref().and_then(full));
     found.extend(seen.info.as_ref().and_then(one_replica));
     found.extend(frozen(snapshot, now));
+    found.extend(rollout(snapshot));
 }
 
 /// A generation is over when no node that takes part has a move of it left.
@@ -96,6 +97,17 @@ fn one_replica(info: &Info) -> Option<Condition> {
 /// The freeze that holds now: one may be over though its record is there.
 fn freeze(snapshot: &Snapshot, now: Clock) -> Option<&Freeze> {
     snapshot.freeze().filter(|freeze| freeze.until.is_none_or(|until| until > now.unix_ms))
+}
+
+fn rollout(snapshot: &Snapshot) -> Option<Condition> {
+    let newest = snapshot.rollout()?;
+    let of_newest = snapshot.nodes().filter(|node| node.rollout == newest).count();
+    let all = snapshot.nodes().filter(|node| node.session.is_some()).count();
+    let sentence = format!(
+        "rollout {newest} is under way, joins move no keys: {of_newest} of {all} nodes are of it"
+    );
+    let (severity, subjects) = (Severity::Note, Vec::new());
+    Some(Condition { severity, code: Code::Rollout, sentence, count: of_newest as u64, subjects })
 }
 
 fn frozen(snapshot: &Snapshot, now: Clock) -> Option<Condition> {

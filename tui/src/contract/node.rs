@@ -25,6 +25,9 @@ pub(crate) struct NodeRow {
     pub(crate) joined: u64,
     pub(crate) affinity: u32,
     pub(crate) effective_affinity: u32,
+    /// The number of its deploy; 0: none.
+    #[serde(default)]
+    pub(crate) rollout: u64,
     pub(crate) keys: u64,
     pub(crate) target: u64,
     pub(crate) held: u64,
@@ -109,6 +112,7 @@ impl NodeRow {
             joined: status.joined.0,
             affinity: status.affinity,
             effective_affinity: status.effective_affinity,
+            rollout: status.rollout,
             keys: status.keys,
             target: status.target,
             held: status.held,
@@ -143,6 +147,7 @@ impl NodeRow {
         status.joined = Revision(self.joined);
         status.affinity = self.affinity;
         status.effective_affinity = self.effective_affinity;
+        status.rollout = self.rollout;
         status.keys = self.keys;
         status.target = self.target;
         status.held = self.held;

@@ -43,6 +43,8 @@ fn member(at: u32) -> MemberRecord {
         balanced: Revision(1),
         settled: Revision(1),
         manual: false,
+        rollout: 0,
+        rollout_over: false,
         plan: (1, 1),
         labels: [("zone".to_owned(), format!("eu-{}", at % 3))].into(),
         host: format!("ip-10-0-{}-{}", at / 250, at % 250),

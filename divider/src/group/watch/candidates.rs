@@ -36,6 +36,9 @@ impl Model {
 
 /// Why a node does not take a key, whoever has released it.
 fn ineligible(key: &Key, standing: &Standing) -> Option<Ineligible> {
+    if standing.superseded {
+        return Some(Ineligible::Superseded);
+    }
     if standing.affinity == 0 {
         return Some(Ineligible::TakesNothing);
     }

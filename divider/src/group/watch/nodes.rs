@@ -131,6 +131,7 @@ impl Model {
         status.affinity = member.affinity;
         status.balanced = member.balanced;
         status.away = member.away();
+        status.rollout = member.rollout;
         status.lease = Duration::from_millis(member.lease_ms);
         status.prefixes.clone_from(&member.prefixes);
         status.labels.clone_from(&member.labels);

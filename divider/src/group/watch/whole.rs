@@ -21,17 +21,18 @@ impl Model {
         differs
     }
 
-    /// Updates freeze and generation. Returns whether they differ.
+    /// Updates freeze, rollout and generation. Returns whether they differ.
     pub(super) fn publish_group(&mut self) -> bool {
         let group = self.view.group.as_ref();
         let freeze = group.and_then(|group| group.record.freeze.as_ref());
-        let generation = self.planner.generation();
-        let same = self.snapshot.freeze.as_deref() == freeze;
+        let (generation, rollout) = (self.planner.generation(), self.planner.rollout());
+        let same = self.snapshot.freeze.as_deref() == freeze && self.snapshot.rollout == rollout;
         if same && self.snapshot.generation == generation {
             return false;
         }
         self.snapshot.freeze = freeze.cloned().map(Arc::new);
         self.snapshot.generation = generation;
+        self.snapshot.rollout = rollout;
         true
     }
 }

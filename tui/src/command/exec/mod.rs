@@ -51,6 +51,9 @@ pub(crate) struct ExecArgs {
     /// How long a command may take to end after SIGTERM, before SIGKILL
     #[arg(long, value_name = "SPAN", value_parser = parse_span, default_value = "30s")]
     stop_timeout: Duration,
+    /// The number of the deploy that the node belongs to; a later deploy has a higher one
+    #[arg(long, value_name = "NUMBER", default_value_t = 0)]
+    rollout: u64,
     /// SIGTERM is a restart: stop all keys and let them wait so long for the next node with the same
     /// --node, at most 1h; default: hand them over
     #[arg(long, value_name = "SPAN", value_parser = parse_span, requires = "node")]
@@ -119,7 +122,7 @@ impl ExecArgs {
     async fn start(&self, shell: &Shell) -> Result<(Divider, Events), Failure> {
         let connected = shell.connect().await?;
         let store = connected.server.open(connected.group().await?).await?;
-        let mut builder = Divider::builder(store).affinity(self.affinity);
+        let mut builder = Divider::builder(store).affinity(self.affinity).rollout(self.rollout);
         if let Some(node) = &self.node {
             builder = builder.node(node.as_str());
         }

@@ -161,6 +161,7 @@ fn with_comma(mark: &str) -> String {
 fn unfit_words(unfit: Ineligible) -> String {
     match unfit {
         Ineligible::TakesNothing => "takes no new keys".to_owned(),
+        Ineligible::Superseded => "is of an earlier deploy".to_owned(),
         Ineligible::OtherPrefix => "takes other prefixes".to_owned(),
         Ineligible::Released(left) => format!("released it, retry in {}", age(left)),
         Ineligible::Resting(left) => format!("released by many, retry in {}", age(left)),

@@ -52,6 +52,8 @@ fn member(id: &str, life: u8) -> MemberRecord {
         balanced: Revision(1),
         settled: Revision(1),
         manual: false,
+        rollout: 0,
+        rollout_over: false,
         plan: (1, 1),
         labels: BTreeMap::from([("zone".to_owned(), "eu".to_owned())]),
         host: format!("host of {id}"),
