@@ -19,7 +19,8 @@
 //! - [`Assignment`] is a key that this node owns, with its fencing [`Token`]: a number that
 //!   increases with each start of the key.
 //! - [`Group`] is the handle for announcers and operators.
-//! - [`store`] has the backends: NATS, PostgreSQL, and memory for a single process and for tests.
+//! - [`store`] has the backends: NATS, PostgreSQL, Redis, and memory for a single process and for
+//!   tests.
 //!
 //! ```
 //! use divider::{Assignment, Divider, Finish, GroupName, MemoryStore, run};
@@ -68,10 +69,11 @@
 //! |---|---|---|
 //! | `nats` | yes | `store::nats` and `NatsStore`, on the client `async-nats` |
 //! | `postgres` | no | `store::postgres` and `PostgresStore`, on the client `tokio-postgres` |
+//! | `redis` | no | `store::redis` and `RedisStore`, on the client `redis` |
 //! | `ring` | yes | the crypto provider of these clients; `store::nats` explains how to use another provider |
 //! | `testing` | no | `testing`: fault injection in [`MemoryStore`], for tests of services; the contract of a store as a suite, for tests of backends |
 //!
-//! Without `nats` and `postgres`, the only store of the crate is [`MemoryStore`]. You can implement the trait
+//! Without features, the only store of the crate is [`MemoryStore`]. You can implement the trait
 //! [`Store`](store::Store).
 //!
 //! # Errors

@@ -1,4 +1,4 @@
-//! The log of a group: what a backend has to do, and the two that are here.
+//! The log of a group: what a backend has to do, and those that are here.
 //!
 //! A store holds *records* by name (`claim.orders.17`), the newest of each. Every write gives the
 //! whole store a higher [`Revision`](crate::Revision), so that the store is one ordered log of which a watch delivers

@@ -1,4 +1,4 @@
-//! Where the groups of the tests live: in memory, or on a nats-server.
+//! Where the groups of the tests live: in memory, or on a server.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -32,6 +32,8 @@ pub(crate) enum Bed {
     /// A schema of its own on a server that all tests share.
     #[cfg(feature = "postgres")]
     Postgres(String),
+    #[cfg(feature = "redis")]
+    Redis(Box<divider_local_server::RedisServer>),
 }
 
 impl Bed {
@@ -51,6 +53,14 @@ impl Bed {
         Some(Self::Postgres(format!("group_{}", MADE.fetch_add(1, Ordering::Relaxed))))
     }
 
+    /// A server of its own, or `None` where there is none and the test is skipped.
+    #[cfg(feature = "redis")]
+    pub(crate) fn redis(test: &str) -> Option<Self> {
+        use divider_local_server::RedisServer;
+        let is_here = RedisServer::is_here_or_skip(test);
+        is_here.then(|| Self::Redis(Box::new(RedisServer::start().expect("a redis-server"))))
+    }
+
     /// A store with a connection of its own.
     pub(crate) async fn store(&self) -> Arc<dyn Store> {
         match self {
@@ -68,6 +78,12 @@ impl Bed {
                 let options = options.request_timeout(PATIENCE / 2).connect_timeout(PATIENCE / 2);
                 let store = options.schema(schema).connect(server.url(), group()).await;
                 Arc::new(store.expect("a group"))
+            }
+            #[cfg(feature = "redis")]
+            Self::Redis(server) => {
+                let options = divider::RedisStore::options().request_timeout(PATIENCE / 2);
+                let options = options.create_if_missing();
+                Arc::new(options.connect(server.url(), group()).await.expect("a group"))
             }
         }
     }

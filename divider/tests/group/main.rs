@@ -24,6 +24,15 @@ macro_rules! over_each_store {
                 }
             })*
         }
+        #[cfg(feature = "redis")]
+        mod redis {
+            $(#[tokio::test]
+            async fn $name() {
+                if let Some(bed) = super::Bed::redis(stringify!($name)) {
+                    super::$name(bed).await;
+                }
+            })*
+        }
     };
 }
 
