@@ -204,7 +204,7 @@ pub use run::{BoxError, Finish, Run, run};
 pub use store::MemoryStore;
 #[cfg(feature = "nats")]
 pub use store::nats::NatsStore;
-#[cfg(feature = "redis")]
-pub use store::redis::RedisStore;
 #[cfg(feature = "postgres")]
 pub use store::postgres::PostgresStore;
+#[cfg(feature = "redis")]
+pub use store::redis::RedisStore;

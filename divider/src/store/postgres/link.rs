@@ -225,13 +225,11 @@ impl Link {
         let after = self.connector.request_timeout;
         let deadline = Instant::now() + after;
         let late = || StoreError::Timeout { what: what.to_owned(), after };
-        let live = match tokio::time::timeout_at(deadline, self.live()).await {
-            Ok(live) => live.map_err(Failed::NotSent)?,
-            Err(_) => {
-                let what = format!("no connection within {after:?}");
-                return Err(Failed::NotSent(StoreError::Unreachable { what }));
-            }
+        let Ok(live) = tokio::time::timeout_at(deadline, self.live()).await else {
+            let what = format!("no connection within {after:?}");
+            return Err(Failed::NotSent(StoreError::Unreachable { what }));
         };
+        let live = live.map_err(Failed::NotSent)?;
         match tokio::time::timeout_at(deadline, live.client.query_typed(statement, params)).await {
             Ok(Ok(rows)) => Ok(rows),
             Ok(Err(error)) => {

@@ -1,9 +1,9 @@
 //! Opening a group: everything that can be wrong is found here, before a node depends on it.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use tokio::sync::{OnceCell, watch};
+use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::super::{Outcome, Store, StoreError, Write};
@@ -126,7 +126,7 @@ impl PostgresOptions {
                 schema,
                 queue,
                 reader,
-                others: OnceCell::new(),
+                others: OnceLock::new(),
                 connector,
                 changed,
                 poll_interval: self.poll(),
