@@ -138,15 +138,16 @@ impl StoreOptions {
         self
     }
 
-    /// How long to wait for a server that is not ready when a group is opened. Unless set, there is one
-    /// attempt.
+    /// How long to wait for a server that is not ready when a group is opened. Unless set, there is
+    /// one attempt.
     #[must_use]
     pub fn wait_for_server(mut self, longest: Duration) -> Self {
         self.wait = Some(longest);
         self
     }
 
-    /// How long to wait for the answer to one request, and for one attempt to connect: 2 s unless set.
+    /// How long to wait for the answer to one request, and for one attempt to connect: 2 s unless
+    /// set.
     #[must_use]
     pub fn request_timeout(mut self, timeout: Duration) -> Self {
         self.request_timeout = timeout;

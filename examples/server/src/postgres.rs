@@ -16,8 +16,9 @@ use crate::scratch::Scratch;
 
 /// A PostgreSQL server of our own on loopback, over a cluster of its own, without passwords.
 ///
-/// It uses the programs in `POSTGRES_BIN`, on `PATH`, or where Debian installs them. PostgreSQL refuses
-/// to run as root, so root runs it as the user `postgres`. Dropping it kills it and removes its cluster.
+/// It uses the programs in `POSTGRES_BIN`, on `PATH`, or where Debian installs them. PostgreSQL
+/// refuses to run as root, so root runs it as the user `postgres`. Dropping it kills it and removes
+/// its cluster.
 #[derive(Debug)]
 pub struct LocalPostgres {
     // Before the folder, so that it is gone before its folder is.

@@ -1,7 +1,7 @@
 //! A log in tables of PostgreSQL (14 and newer).
 //!
-//! [`PostgresStore`] is the log of one group, [`PostgresOptions`] has all that can be chosen when it is
-//! opened. `docs/postgres.md` in the repository is the guide: rights, poolers, failover.
+//! [`PostgresStore`] is the log of one group, [`PostgresOptions`] has all that can be chosen when
+//! it is opened. `docs/postgres.md` in the repository is the guide: rights, poolers, failover.
 //!
 //! This module needs the cargo feature `postgres`.
 //!
