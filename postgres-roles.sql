@@ -1,5 +1,5 @@
--- The least rights of each role in a group on PostgreSQL. Run it once, as the user that owns the schema
--- and after `divider init` has created it:
+-- The least rights of each role in a group on PostgreSQL. Run it once, as the user that owns the
+-- schema and after `divider init` has created it:
 --
 --     psql -v ON_ERROR_STOP=1 -f postgres-roles.sql postgres://owner@host/app
 --     psql -v ON_ERROR_STOP=1 -v schema=other -f postgres-roles.sql postgres://owner@host/app
@@ -8,8 +8,8 @@
 --
 --     GRANT divider_node TO orders_service;
 --
--- A role holds for all groups of the schema. Groups that must not touch each other get a schema each,
--- and roles of other names. Creating and deleting groups is left to the owner of the schema.
+-- A role holds for all groups of the schema. Groups that must not touch each other get a schema
+-- each, and roles of other names. Creating and deleting groups is left to the owner of the schema.
 \if :{?schema}
 \else
 \set schema divider

@@ -30,7 +30,7 @@ async fn keeps_the_contract(notify: bool) -> Result<(), Broken> {
         async move { creating().notify(notify).connect(&url, group).await }
     };
     let start = move |group| PostgresHarness::start(group, notify);
-    let report = Suite::new(open).with_faults(start).at_once(4).run().await;
+    let report = Suite::new(open).with_faults(start).at_once(2).run().await;
     println!("{report}");
     assert_eq!(report.not_run().count(), 0, "PostgreSQL has all that the suite asks for");
     report.assert_holds()

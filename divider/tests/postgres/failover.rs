@@ -40,9 +40,9 @@ async fn after_a_promotion_no_revision_is_used_twice_and_every_watch_has_ended()
     // What the primary has and the standby does not is lost with it.
     standby.stop();
     let mut watching = in_time(store.watch(Filter::everything())).await.expect("a watch");
-    let mut lost = 0;
+    let mut missing = 0;
     for n in 0..20 {
-        lost = write(&store, put(&format!("key.lost.{n}"), Some(0))).await;
+        missing = write(&store, put(&format!("key.lost.{n}"), Some(0))).await;
     }
     snapshot(&mut watching).await;
     primary.kill();
@@ -58,7 +58,7 @@ async fn after_a_promotion_no_revision_is_used_twice_and_every_watch_has_ended()
         }
     })
     .await;
-    assert!(revision > lost.max(last) + (1 << 31), "{revision} after {lost}");
+    assert!(revision > missing.max(last) + (1 << 31), "{revision} after {missing}");
     let after = store.info().await.expect("an answer");
     assert_ne!(after.created, before.created, "it may lack records");
     // Everything that is there comes in a new watch.

@@ -16,8 +16,9 @@ use crate::scratch::Scratch;
 
 /// A PostgreSQL server of our own on loopback, over a cluster of its own, without passwords.
 ///
-/// It uses the programs in `POSTGRES_BIN`, on `PATH`, or where Debian installs them. PostgreSQL refuses
-/// to run as root, so root runs it as the user `postgres`. Dropping it kills it and removes its cluster.
+/// It uses the programs in `POSTGRES_BIN`, on `PATH`, or where Debian installs them. PostgreSQL
+/// refuses to run as root, so root runs it as the user `postgres`. Dropping it kills it and removes
+/// its cluster.
 #[derive(Debug)]
 pub struct LocalPostgres {
     // Before the folder, so that it is gone before its folder is.
@@ -169,7 +170,7 @@ impl LocalPostgres {
         if self.process.as_mut().is_some_and(|process| process.ended().is_none()) {
             return Err(ServerError::Running { url: self.url() });
         }
-        let deadline = Deadline::after(Duration::from_secs(60));
+        let deadline = Deadline::after(Duration::from_mins(1));
         loop {
             let program = self.program();
             let mut process =
@@ -241,7 +242,7 @@ impl LocalPostgres {
         args.push(self.data_path().into());
         let program = self.as_user(name, args);
         let mut process = Process::spawn(program).map_err(ServerError::io("start a process"))?;
-        match process.wait(Duration::from_secs(120)) {
+        match process.wait(Duration::from_mins(2)) {
             Some(status) if status.success() => Ok(()),
             status => {
                 let status = status.map_or_else(|| "late".to_owned(), |status| status.to_string());

@@ -4,8 +4,9 @@
 //! cargo run --release --bin backend -- --create --server postgres://postgres@127.0.0.1/postgres
 //! ```
 //!
-//! The group must be empty, and is best deleted afterwards. What the server itself can do is measured with its own tools in the same
-//! run, such as `pgbench`, `redis-benchmark` or the bench of this repository.
+//! The group must be empty, and is best deleted afterwards. What the server itself can do is
+//! measured with its own tools in the same run, such as `pgbench`, `redis-benchmark` or the bench
+//! of this repository.
 
 use std::error::Error;
 use std::future::poll_fn;

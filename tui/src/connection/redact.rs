@@ -5,7 +5,8 @@ use divider::store::Backend;
 /// What stands for a secret that is there.
 const HIDDEN: &str = "xxxxx";
 
-/// Addresses as they may be shown: credentials in them become `xxxxx`, as the `nats` command has it.
+/// Addresses as they may be shown: credentials in them become `xxxxx`, as the `nats` command has
+/// it.
 pub(crate) fn redacted(urls: &str) -> String {
     each(urls, |scheme, host| format!("{scheme}{HIDDEN}@{host}"))
 }

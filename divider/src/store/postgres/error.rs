@@ -8,8 +8,8 @@ use tokio_postgres::error::{Severity, SqlState};
 use super::super::{Outcome, StoreError};
 use divider_core::wire::Malformed;
 
-/// Why a [`PostgresStore`](super::PostgresStore) could not be opened. Nothing was changed, except that
-/// with `create_if_missing` the schema and the group may have been created.
+/// Why a [`PostgresStore`](super::PostgresStore) could not be opened. Nothing was changed, except
+/// that with `create_if_missing` the schema and the group may have been created.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum OpenError {

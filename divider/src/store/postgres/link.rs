@@ -17,8 +17,8 @@ use super::error::{Failed, words};
 use super::tls::Tls;
 use crate::backoff::Backoff;
 
-/// A parameter of a statement, with its type: so a statement needs no round trip to be prepared, and
-/// works through a pooler that gives each transaction another connection.
+/// A parameter of a statement, with its type: so a statement needs no round trip to be prepared,
+/// and works through a pooler that gives each transaction another connection.
 pub(super) type Param<'a> = (&'a (dyn ToSql + Sync), Type);
 
 /// How connections are made.
@@ -30,6 +30,8 @@ pub(super) struct Connector {
     pub(super) connect_timeout: Duration,
     pub(super) request_timeout: Duration,
     pub(super) group: Arc<str>,
+    /// Where it is, without secrets.
+    pub(super) address: Arc<str>,
 }
 
 /// A connection, or the attempt to make one.
@@ -176,7 +178,9 @@ impl Link {
         {
             return Ok(Arc::clone(live));
         }
-        state.live = None;
+        if state.live.take().is_some() {
+            self.on_lost();
+        }
         self.is_up.store(false, Ordering::Relaxed);
         tokio::time::sleep_until(state.not_before).await;
         match self.connect().await {
@@ -185,6 +189,9 @@ impl Link {
                 state.live = Some(Arc::clone(&live));
                 state.waits.reset();
                 self.is_up.store(true, Ordering::Relaxed);
+                if self.hears() {
+                    tracing::info!(servers = &*self.connector.address, "connected to the store");
+                }
                 Ok(live)
             }
             Err(what) => {
@@ -192,6 +199,17 @@ impl Link {
                 state.not_before = Instant::now() + wait;
                 Err(StoreError::Unreachable { what })
             }
+        }
+    }
+
+    /// Whether it is the one that speaks for all connections of the store.
+    fn hears(&self) -> bool {
+        self.changed.is_some()
+    }
+
+    fn on_lost(&self) {
+        if self.hears() {
+            tracing::warn!(servers = &*self.connector.address, "lost the connection to the store");
         }
     }
 
@@ -225,13 +243,11 @@ impl Link {
         let after = self.connector.request_timeout;
         let deadline = Instant::now() + after;
         let late = || StoreError::Timeout { what: what.to_owned(), after };
-        let live = match tokio::time::timeout_at(deadline, self.live()).await {
-            Ok(live) => live.map_err(Failed::NotSent)?,
-            Err(_) => {
-                let what = format!("no connection within {after:?}");
-                return Err(Failed::NotSent(StoreError::Unreachable { what }));
-            }
+        let Ok(live) = tokio::time::timeout_at(deadline, self.live()).await else {
+            let what = format!("no connection within {after:?}");
+            return Err(Failed::NotSent(StoreError::Unreachable { what }));
         };
+        let live = live.map_err(Failed::NotSent)?;
         match tokio::time::timeout_at(deadline, live.client.query_typed(statement, params)).await {
             Ok(Ok(rows)) => Ok(rows),
             Ok(Err(error)) => {

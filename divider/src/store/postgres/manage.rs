@@ -16,11 +16,11 @@ pub struct Inspection {
     pub version: String,
     /// Whether it is a standby, which accepts no writes.
     pub is_standby: bool,
-    /// The setting `synchronous_commit` of the user's sessions. With `off`, this library sets it to `on`
-    /// for its writes.
+    /// The setting `synchronous_commit` of the user's sessions. With `off`, this library sets it to
+    /// `on` for its writes.
     pub synchronous_commit: String,
-    /// The setting `synchronous_standby_names`. If it is empty, commits are on the primary's disk alone,
-    /// and a standby that is promoted may lack the last ones.
+    /// The setting `synchronous_standby_names`. If it is empty, commits are on the primary's disk
+    /// alone, and a standby that is promoted may lack the last ones.
     pub synchronous_standbys: String,
     /// How many standbys are connected now, where the user may see that.
     pub standbys: Option<u64>,
@@ -71,8 +71,8 @@ impl PostgresOptions {
         }
     }
 
-    /// Deletes a group for good, with its keys, claims, history and checkpoints. Its nodes stop all work
-    /// when they notice it, at the latest when their leases end.
+    /// Deletes a group for good, with its keys, claims, history and checkpoints. Its nodes stop all
+    /// work when they notice it, at the latest when their leases end.
     ///
     /// # Errors
     /// Any [`OpenError`].

@@ -1,7 +1,7 @@
 //! A log in tables of PostgreSQL (14 and newer).
 //!
-//! [`PostgresStore`] is the log of one group, [`PostgresOptions`] has all that can be chosen when it is
-//! opened. `docs/postgres.md` in the repository is the guide: rights, poolers, failover.
+//! [`PostgresStore`] is the log of one group, [`PostgresOptions`] has all that can be chosen when
+//! it is opened. `docs/postgres.md` in the repository is the guide: rights, poolers, failover.
 //!
 //! This module needs the cargo feature `postgres`.
 //!
@@ -31,13 +31,13 @@ mod watch;
 mod writer;
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use tokio::runtime::Handle;
-use tokio::sync::{OnceCell, oneshot, watch as signal};
+use tokio::sync::{oneshot, watch as signal};
 use tokio::time::Instant;
 use tokio_postgres::types::Type;
 
@@ -78,7 +78,7 @@ struct Inner {
     /// For reads and watches; it hears the notifications.
     reader: Link,
     /// For the history and checkpoints, once one of them is used.
-    others: OnceCell<Link>,
+    others: OnceLock<Link>,
     connector: Connector,
     /// Wakes the watches of this process.
     changed: signal::Sender<()>,
@@ -104,15 +104,8 @@ impl PostgresStore {
     }
 
     fn others(&self) -> &Link {
-        // It connects when it is used, so there is nothing to wait for.
-        match self.inner.others.get() {
-            Some(link) => link,
-            None => {
-                let link = Link::new(self.inner.connector.clone(), None, None);
-                let _ = self.inner.others.set(link);
-                self.inner.others.get().unwrap_or(&self.inner.reader)
-            }
-        }
+        // It connects when it is used.
+        self.inner.others.get_or_init(|| Link::new(self.inner.connector.clone(), None, None))
     }
 
     /// Queues a write.

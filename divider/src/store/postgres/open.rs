@@ -1,9 +1,9 @@
 //! Opening a group: everything that can be wrong is found here, before a node depends on it.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use tokio::sync::{OnceCell, watch};
+use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::super::{Outcome, Store, StoreError, Write};
@@ -20,21 +20,22 @@ use crate::backoff::Backoff;
 use crate::id::{GroupName, Revision};
 use divider_core::wire::{GroupRecord, PROTOCOL, RecordName};
 
-/// Opening a group takes a few requests. Creating its schema may wait for another who creates it.
+/// Opening a group takes a few requests, and at least this much time is given to them. Creating its
+/// schema may wait for another who creates it.
 const OPEN_TIMEOUT: Duration = Duration::from_secs(20);
 
 impl PostgresOptions {
     /// Connects to a server and opens the group.
     ///
     /// The address is a URL, `postgres://user:password@host:port/database?…`; several hosts are
-    /// separated by commas, and the one that accepts writes is used. `sslmode` is `disable`, `prefer`
-    /// (the default: TLS where the server has it, without verification), or `require`, `verify-ca` and
-    /// `verify-full`, all of which verify the certificate and the host name. `sslrootcert`, `sslcert`
-    /// and `sslkey` name files.
+    /// separated by commas, and the one that accepts writes is used. `sslmode` is `disable`,
+    /// `prefer` (the default: TLS where the server has it, without verification), or `require`,
+    /// `verify-ca` and `verify-full`, all of which verify the certificate and the host name.
+    /// `sslrootcert`, `sslcert` and `sslkey` name files.
     ///
-    /// The store has two connections, three with a history or checkpoints, on a thread of their own. It
-    /// makes them again when they are lost. The thread ends when the store and everything made of it is
-    /// dropped.
+    /// The store has two connections, three with a history or checkpoints, on a thread of their
+    /// own. It makes them again when they are lost. The thread ends when the store and everything
+    /// made of it is dropped.
     ///
     /// # Errors
     /// Any [`OpenError`].
@@ -74,10 +75,11 @@ impl PostgresOptions {
         server: &Server,
         group: &GroupName,
     ) -> Result<PostgresStore, OpenError> {
-        let prepared = tokio::time::timeout(OPEN_TIMEOUT, self.prepare(server, group)).await;
+        let after = OPEN_TIMEOUT.max(self.request_timeout * 4);
+        let prepared = tokio::time::timeout(after, self.prepare(server, group)).await;
         prepared.map_err(|_| {
             let what = "open the group".to_owned();
-            OpenError::Store(StoreError::Timeout { what, after: OPEN_TIMEOUT })
+            OpenError::Store(StoreError::Timeout { what, after })
         })??;
         let store = self.store(server, group.clone());
         store.check_group_record(self.create).await?;
@@ -126,7 +128,7 @@ impl PostgresOptions {
                 schema,
                 queue,
                 reader,
-                others: OnceCell::new(),
+                others: OnceLock::new(),
                 connector,
                 changed,
                 poll_interval: self.poll(),

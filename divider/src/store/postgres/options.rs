@@ -48,42 +48,43 @@ impl Default for PostgresOptions {
 }
 
 impl PostgresOptions {
-    /// The schema of the tables: `divider` unless set. Groups in different schemas are different groups.
-    /// The name has 1 to 63 of a-z, 0-9 and `_`.
+    /// The schema of the tables: `divider` unless set. Groups in different schemas are different
+    /// groups. The name has 1 to 63 of a-z, 0-9 and `_`.
     #[must_use]
     pub fn schema(mut self, name: impl Into<String>) -> Self {
         self.schema = name.into();
         self
     }
 
-    /// Creates the schema, its tables and the group where they do not exist. The user then needs the
-    /// right to create a schema in the database, unless the schema exists. Without it, opening a group
-    /// that does not exist fails, since a group that was deleted, or mistyped, should not come to life
-    /// by itself.
+    /// Creates the schema, its tables and the group where they do not exist. The user then needs
+    /// the right to create a schema in the database, unless the schema exists. Without it, opening
+    /// a group that does not exist fails, since a group that was deleted, or mistyped, should not
+    /// come to life by itself.
     #[must_use]
     pub fn create_if_missing(mut self) -> Self {
         self.create = true;
         self
     }
 
-    /// How long to wait for the answer to a request: 2 s unless set, a third of the shortest default
-    /// lease. The server ends a statement after the same time, except with [`notify(false)`](Self::notify).
+    /// How long to wait for the answer to a request: 2 s unless set, a third of the shortest
+    /// default lease. The server ends a statement after the same time, except with
+    /// [`notify(false)`](Self::notify).
     #[must_use]
     pub fn request_timeout(mut self, timeout: Duration) -> Self {
         self.request_timeout = timeout;
         self
     }
 
-    /// How long one attempt to connect may take, with TLS and log-in: 2 s unless set. Keep it at a third
-    /// of a lease or below.
+    /// How long one attempt to connect may take, with TLS and log-in: 2 s unless set. Keep it at a
+    /// third of a lease or below.
     #[must_use]
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.connect_timeout = timeout;
         self
     }
 
-    /// How long to wait for a server that is not ready when a group is opened. Unless set, there is one
-    /// attempt. A connection that was made once is made again for ever.
+    /// How long to wait for a server that is not ready when a group is opened. Unless set, there is
+    /// one attempt. A connection that was made once is made again for ever.
     #[must_use]
     pub fn wait_for_server(mut self, longest: Duration) -> Self {
         self.wait = Some(longest);
@@ -93,30 +94,32 @@ impl PostgresOptions {
     /// Whether to use `NOTIFY` and `LISTEN`: yes unless set. With `false`, watches find changes by
     /// polling alone, every 100 ms. Set `false`
     ///
-    /// - behind PgBouncer in transaction mode, which has neither; with `true`, connecting to it fails;
-    /// - if commits of the database wait for the lock that `NOTIFY` takes, as with many busy groups in
+    /// - behind PgBouncer in transaction mode, which has neither; with `true`, connecting to it
+    ///   fails;
+    /// - if commits of the database wait for the lock that `NOTIFY` takes, as with many busy groups
+    ///   in
     ///   one database.
     ///
-    /// All members of a group should use the same value: a member that uses `NOTIFY` polls only every
-    /// 500 ms, so it sees the changes of one that does not use it late.
+    /// All members of a group should use the same value: a member that uses `NOTIFY` polls only
+    /// every 500 ms, so it sees the changes of one that does not use it late.
     #[must_use]
     pub fn notify(mut self, notify: bool) -> Self {
         self.notify = notify;
         self
     }
 
-    /// How often a watch looks for changes that nobody has notified it of: 500 ms unless set, or 100 ms
-    /// with [`notify(false)`](Self::notify). A shorter interval finds changes sooner and costs more
-    /// queries: each node has one watch. At most a second, at least 10 ms.
+    /// How often a watch looks for changes that nobody has notified it of: 500 ms unless set, or
+    /// 100 ms with [`notify(false)`](Self::notify). A shorter interval finds changes sooner and
+    /// costs more queries: each node has one watch. At most a second, at least 10 ms.
     #[must_use]
     pub fn poll_interval(mut self, interval: Duration) -> Self {
         self.poll_interval = Some(interval);
         self
     }
 
-    /// The most bytes that a new group may take; no limit unless set. A full group goes on with what it
-    /// has and takes nothing new. A key with its claim counts about 400 bytes, and takes about three
-    /// times as much in tables and indexes. What exists is not changed.
+    /// The most bytes that a new group may take; no limit unless set. A full group goes on with
+    /// what it has and takes nothing new. A key with its claim counts about 400 bytes, and takes
+    /// about three times as much in tables and indexes. What exists is not changed.
     #[must_use]
     pub fn max_bytes(mut self, max: u64) -> Self {
         self.max_bytes = Some(max);

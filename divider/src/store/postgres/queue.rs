@@ -14,8 +14,8 @@ const MOST_WRITES: usize = 512;
 /// The most bytes of values in one transaction, about.
 const MOST_BYTES: usize = 1 << 20;
 
-/// The waiting writes, in a lane for each writer and one for single writes. A transaction takes from
-/// all lanes in turn, so that a lease waits behind no crowd of announcements.
+/// The waiting writes, in a lane for each writer and one for single writes. A transaction takes
+/// from all lanes in turn, so that a lease waits behind no crowd of announcements.
 #[derive(Default)]
 pub(super) struct Queue {
     lanes: Mutex<Lanes>,
@@ -101,8 +101,8 @@ impl Queue {
         self.filled.notify_one();
     }
 
-    /// Waits until there is a write, and says since when the oldest one waits. `None`: the queue was
-    /// closed.
+    /// Waits until there is a write, and says since when the oldest one waits. `None`: the queue
+    /// was closed.
     pub(super) async fn filled(&self) -> Option<Instant> {
         loop {
             {

@@ -70,8 +70,8 @@ CREATE INDEX checkpoints_by_end ON DIVIDER.checkpoints (group_id, removed_at)
     WHERE removed_at IS NOT NULL;
 
 -- Applies writes in their order, each one a compare-and-set of its own; no name is in it twice. The
--- result has the revision of each, or 0 for a conflict, or -1 where the group is full. NULL: there is no
--- such group.
+-- result has the revision of each, or 0 for a conflict, or -1 where the group is full. NULL: there
+-- is no such group.
 CREATE FUNCTION DIVIDER.write_v1(
     of_group text, names text[], new_values bytea[], expected bigint[], ttls bigint[], ends bigint[],
     channel text
@@ -220,8 +220,8 @@ BEGIN
     RETURN removed;
 END $$;
 
--- Appends an entry, unless one with the same id was appended in the last two minutes. False: there is
--- no such group.
+-- Appends an entry, unless one with the same id was appended in the last two minutes. False: there
+-- is no such group.
 CREATE FUNCTION DIVIDER.append_history_v1(of_group text, entry_id text, entry bytea)
 RETURNS boolean LANGUAGE plpgsql AS $$
 DECLARE
@@ -240,8 +240,8 @@ BEGIN
     RETURN true;
 END $$;
 
--- Writes a checkpoint over the expected revision. The result is the new revision, or 0 for a conflict.
--- NULL: there is no such group.
+-- Writes a checkpoint over the expected revision. The result is the new revision, or 0 for a
+-- conflict. NULL: there is no such group.
 CREATE FUNCTION DIVIDER.write_checkpoint_v1(
     of_group text, of_key text, expected bigint, new_token text, saved boolean, new_value bytea,
     new_positions text, ttl_s bigint

@@ -25,7 +25,6 @@ pub(super) struct Server {
     pub(super) thread: Arc<OwnThread>,
     pub(super) connector: Connector,
     pub(super) schema: Schema,
-    address: Arc<str>,
 }
 
 impl Server {
@@ -66,8 +65,9 @@ impl Server {
             connect_timeout: options.connect_timeout,
             request_timeout: options.request_timeout,
             group: group.into(),
+            address,
         };
-        Ok(Self { thread, connector, schema, address })
+        Ok(Self { thread, connector, schema })
     }
 
     pub(super) async fn connect(&self) -> Result<Live, OpenError> {
@@ -90,7 +90,7 @@ impl Server {
             ConnectFailed::Client(error) => error.into(),
             other => other.into(),
         };
-        Err(OpenError::Connect { server: self.address.to_string(), source })
+        Err(OpenError::Connect { server: self.connector.address.to_string(), source })
     }
 
     pub(super) async fn check_version(&self, client: &Client) -> Result<(), OpenError> {
@@ -119,7 +119,8 @@ impl Server {
 
     /// Creates the schema with its tables and functions, unless they are there.
     pub(super) async fn create_schema(&self, client: &Client) -> Result<(), OpenError> {
-        // `to_regclass` would answer from a cache that does not know what the other one has created.
+        // `to_regclass` would answer from a cache that does not know what the other one has
+        // created.
         let statement = "SELECT 1 FROM pg_catalog.pg_class AS c \
                          JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace \
                          WHERE n.nspname = $1 AND c.relname = 'schema_version'";

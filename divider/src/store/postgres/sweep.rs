@@ -11,11 +11,12 @@ use super::options::PostgresOptions;
 use super::schema::Schema;
 use crate::id::GroupName;
 
-/// How often a store that writes looks for expired records. The server does it once for all of them.
+/// How often a store that writes looks for expired records. The server does it once for all of
+/// them.
 const EVERY: Duration = Duration::from_secs(10);
 
-/// For how long an expired record stays where watches find it. One that is further behind fails, since
-/// it may have missed the record.
+/// For how long an expired record stays where watches find it. One that is further behind fails,
+/// since it may have missed the record.
 const KEPT_S: i64 = 60;
 
 /// Sweeps from time to time, after a write: a group that nobody writes has nothing new to sweep.

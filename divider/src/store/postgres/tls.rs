@@ -58,17 +58,13 @@ impl Tls {
 
 /// The provider of the process, or the one that the cargo feature `ring` brings.
 fn provider() -> Result<Arc<CryptoProvider>, String> {
-    if let Some(provider) = CryptoProvider::get_default() {
-        return Ok(Arc::clone(provider));
-    }
+    let provider = CryptoProvider::get_default().cloned();
     #[cfg(feature = "ring")]
-    return Ok(Arc::new(tokio_rustls::rustls::crypto::ring::default_provider()));
-    #[cfg(not(feature = "ring"))]
-    return Err(
-        "rustls has no crypto provider: install one as the default of the process, or build \
-                with the cargo feature `ring`"
-            .to_owned(),
-    );
+    let provider =
+        provider.or_else(|| Some(Arc::new(tokio_rustls::rustls::crypto::ring::default_provider())));
+    let words = "rustls has no crypto provider: install one as the default of the process, or build \
+                 with the cargo feature `ring`";
+    provider.ok_or_else(|| words.to_owned())
 }
 
 fn roots(file: Option<&Path>) -> Result<RootCertStore, String> {

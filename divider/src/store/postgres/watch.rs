@@ -15,8 +15,8 @@ use super::records::{Aged, Page, Position, Wanted};
 
 /// Reads on from its place in the log when it is told of a change, and from time to time.
 ///
-/// The snapshot is read in the same way, without a transaction around it: what is rewritten meanwhile
-/// has moved to the end of the log, which the snapshot reaches last.
+/// The snapshot is read in the same way, without a transaction around it: what is rewritten
+/// meanwhile has moved to the end of the log, which the snapshot reaches last.
 pub(super) struct PostgresWatch {
     store: PostgresStore,
     wanted: Wanted,
