@@ -1,7 +1,7 @@
-"""Draws what `tmux capture-pane -p -e` wrote, as a PNG.
+"""Draws what `tmux capture-pane -p -e -N` wrote, as a PNG.
 
     tmux new-session -d -s top -x 120 -y 40 'divider top'
-    tmux capture-pane -p -e -t top | python3 docs/screenshot.py docs/top.png
+    tmux capture-pane -p -e -N -t top | python3 docs/screenshot.py docs/top.png
 
 It needs Pillow and the font DejaVu Sans Mono.
 """

@@ -21,7 +21,7 @@ pub(crate) struct GoneRow {
     pub(crate) by: Option<String>,
     pub(crate) at: Option<String>,
     pub(crate) ago_ms: u64,
-    /// How many keys it had; null where nobody saw it.
+    /// How many keys it last reported; null where nobody saw it.
     pub(crate) keys: Option<u64>,
 }
 
@@ -86,17 +86,17 @@ impl GoneRow {
         Ok(gone)
     }
 
-    /// `w3 died 2m05s ago (ended by w2), its 100 keys were taken over`
+    /// `w3 died 2m05s ago (ended by w2), last reported 100 keys, all taken over`. The number is that of
+    /// its last heartbeat, which may be older than its last claims.
     fn line(&self, orphaned: bool) -> String {
         let ago = age(Duration::from_millis(self.ago_ms));
         let by = self.by.as_ref().map_or_else(String::new, |by| format!(" (ended by {by})"));
         // Whose the keys without an owner were is not known.
         let keys = match self.keys {
             Some(keys) if keys > 0 && !orphaned => {
-                let were = if keys == 1 { "was" } else { "were" };
-                format!(", its {} {were} taken over", count(keys, "key"))
+                format!(", last reported {}, all taken over", count(keys, "key"))
             }
-            Some(keys) if keys > 0 => format!(", it had {}", count(keys, "key")),
+            Some(keys) if keys > 0 => format!(", last reported {}", count(keys, "key")),
             _ => String::new(),
         };
         format!("{} died {ago} ago{by}{keys}", self.node)

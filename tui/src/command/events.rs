@@ -197,7 +197,7 @@ pub(crate) fn sentence(entry: &HistoryEntry) -> String {
             } else {
                 format!(", ended by {}", entry.by)
             };
-            format!("{node} died{by}{}", with("; it had "))
+            format!("{node} died{by}{}", with("; last reported "))
         }
         Kind::Fenced => format!("{node} was fenced{}{because}", with(" and lost ")),
         Kind::DrainRequested => format!("drain of {node} requested{}", asked()),
@@ -234,7 +234,7 @@ mod tests {
         let of = |kind| HistoryEntry::new(kind).of(&node);
         check(of(HistoryKind::Joined), "w1 joined");
         let died = of(HistoryKind::Died).by("w2", "").with_keys(Some(100));
-        check(died, "w1 died, ended by w2; it had 100 keys");
+        check(died, "w1 died, ended by w2; last reported 100 keys");
         let drain = of(HistoryKind::DrainRequested).by("ana", "kernel 6.8");
         check(drain, "drain of w1 requested by ana: kernel 6.8");
         check(of(HistoryKind::Cordoned), "w1 cordoned by unknown");

@@ -52,7 +52,8 @@ impl RebalanceArgs {
         say_shifts(shell, &plan);
         confirm(shell, &group, &plan, &[], self.yes).await?;
         let edited = group.rebalance(&self.signed.why()).await?;
-        let change = ChangeReport::edited(format!("group/{}", group.name()), "rebalanced", edited);
+        let change =
+            ChangeReport::edited(format!("group/{}", group.name()), "rebalance requested", edited);
         shell.answer_changes(group.name().as_str(), &[change])
     }
 }

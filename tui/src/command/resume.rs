@@ -72,7 +72,7 @@ impl ResumeArgs {
             let edited = group.rebalance(&why).await?;
             changes.push(ChangeReport::edited(
                 format!("group/{}", group.name()),
-                "rebalanced",
+                "rebalance requested",
                 edited,
             ));
         }

@@ -52,7 +52,7 @@ async fn a_node_that_died_is_named_with_who_ended_it_and_how_many_keys_it_had() 
     bed.until(&["nodes"], |answer| answer["summary"]["running"] == 6).await;
     let output = bed.run(&["nodes"]).await;
     assert!(
-        words(&output).contains("(ended by w2), its 3 keys were taken over"),
+        words(&output).contains("(ended by w2), last reported 3 keys, all taken over"),
         "{}",
         words(&output)
     );

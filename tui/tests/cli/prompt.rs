@@ -124,9 +124,10 @@ async fn a_rebalance_is_confirmed_and_a_group_is_deleted_by_a_yes_and_its_name()
     bed.settled(2, 4).await;
     bed.answer(&["drain", "w1", "--yes"]).await;
     bed.answer(&["resume", "w1"]).await;
-    for (answer, code, expected) in
-        [("\n", 4, "not confirmed, nothing changed"), ("y\n", 0, "group/orders rebalanced")]
-    {
+    for (answer, code, expected) in [
+        ("\n", 4, "not confirmed, nothing changed"),
+        ("y\n", 0, "group/orders rebalance requested"),
+    ] {
         let mut terminal = Terminal::open(&bed, &["rebalance"]);
         terminal.until("Rebalance and move 2 keys? [y/N]").await;
         terminal.type_in(answer);

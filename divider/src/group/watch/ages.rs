@@ -78,7 +78,9 @@ impl Model {
             NodeState::Draining | NodeState::Cordoned | NodeState::Absent => {
                 Some(self.view.controls.get(node)?.received)
             }
-            _ => None,
+            // Its own change of state is seen, unless this is the first look at it.
+            _ if self.snapshot.nodes.contains_key(node) => None,
+            _ => Some(self.view.members.get(node)?.received),
         }
     }
 }

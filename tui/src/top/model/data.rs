@@ -8,6 +8,7 @@ use divider::store::Info;
 
 use super::drains::Drains;
 use super::history::History;
+use super::node_trend::NodeTrend;
 use super::trend::{Sample, Trend};
 use crate::conditions::{Clock, Condition, Seen, conditions};
 
@@ -23,6 +24,8 @@ pub(crate) struct Data {
     pub(crate) drains: Drains,
     /// The last ten minutes.
     pub(crate) trend: Trend,
+    /// The same of each node.
+    pub(crate) node_trend: NodeTrend,
     /// The keys that are on their way, or that nobody has.
     pub(crate) moving: BTreeSet<Key>,
     pub(crate) conditions: Vec<Condition>,
@@ -54,6 +57,7 @@ impl Data {
             history: History::default(),
             drains: Drains::default(),
             trend: Trend::default(),
+            node_trend: NodeTrend::default(),
             moving: BTreeSet::new(),
             conditions: Vec::new(),
             answer_ms: None,
@@ -76,6 +80,7 @@ impl Data {
         let first = old.revision() == divider::Revision::NONE;
         let steps =
             if first { Vec::new() } else { self.history.on_update(&old, new, changed, now) };
+        self.node_trend.add(now.unix_ms / 1000, &steps);
         self.drains.on_update(new, &steps, now);
         let differs = |node| !same_but_beats(old.node(node), new.node(node));
         Digest {
@@ -109,6 +114,9 @@ impl Data {
             oldest_stop: oldest.unwrap_or(0),
         };
         let heard = heard && self.live.is_complete();
+        if heard {
+            self.node_trend.note(now.unix_ms / 1000, &self.live);
+        }
         self.trend.push(now.unix_ms / 1000, heard.then_some(sample));
     }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use divider::group::{AfterResume, OnDeadline};
-use divider::{NodeId, Revision};
+use divider::{GroupName, NodeId, Revision};
 
 use super::line::Line;
 use super::operation::{Operation, of};
@@ -12,7 +12,7 @@ use crate::output::count;
 use crate::span::parse_span;
 
 /// What is to be done.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Task {
     Drain,
     Undo,
@@ -23,6 +23,8 @@ pub(crate) enum Task {
     Thaw,
     Pause,
     Continue,
+    Forget,
+    DeleteGroup(GroupName),
 }
 
 /// A dialog. Nothing is changed before its last button, and it begins on Cancel.
@@ -85,7 +87,7 @@ impl Name {
     pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Deadline => "Deadline",
-            Self::AtDeadline => "Then",
+            Self::AtDeadline => "If late",
             Self::Parallel => "Parallel",
             Self::Reason => "Reason",
             Self::Keys => "Keys",
@@ -99,7 +101,7 @@ impl Name {
     pub(crate) const fn hint(self) -> &'static str {
         match self {
             Self::Deadline => "30s, 5m, 1h; empty: none",
-            Self::Parallel => "concurrent stops; 0: all",
+            Self::Parallel => "stops sent ahead; 0: all",
             Self::Affinity => "a number; empty: the node's own",
             Self::For => "30m, 8h; empty: until thawed",
             Self::Reason => "recorded with the request",
@@ -132,7 +134,8 @@ impl Dialog {
                 reason(),
             ],
             Task::Undo => vec![Field::choice(Name::Keys, KEYS), reason()],
-            Task::Cordon | Task::Rebalance => vec![reason()],
+            Task::Cordon | Task::Rebalance | Task::Forget => vec![reason()],
+            Task::DeleteGroup(_) => vec![Field::text(Name::Confirm, "")],
             Task::Affinity => vec![Field::text(Name::Affinity, ""), reason()],
             Task::Freeze => vec![Field::text(Name::For, ""), reason()],
             Task::Thaw | Task::Pause | Task::Continue => Vec::new(),
@@ -174,15 +177,19 @@ impl Dialog {
 
     /// Takes a plan in. One that is another than before is told, and the focus goes to Cancel.
     pub(crate) fn set_plan(&mut self, plan: Plan) {
-        let told = match (&self.plan, &plan) {
+        let counts = match (&self.plan, &plan) {
             (Plan::Drain(old), Plan::Drain(new)) if !old.does_the_same(new) => {
-                Some(format!("the plan changed: {} -> {}", old.moves, count(new.moves, "key")))
+                Some((old.moves, new.moves))
             }
             (Plan::Rebalance(old), Plan::Rebalance(new)) if old.shifts != new.shifts => {
-                Some(format!("the plan changed: {} -> {}", old.moves(), count(new.moves(), "key")))
+                Some((old.moves(), new.moves()))
             }
             _ => None,
         };
+        let told = counts.map(|(old, new)| match count(new, "key") {
+            keys if old == new => format!("the plan changed: {keys}, other nodes or another order"),
+            keys => format!("the plan changed: {old} -> {keys}"),
+        });
         if told.is_some() {
             self.changed = told;
             self.cancel_first();
@@ -206,7 +213,10 @@ impl Dialog {
 
     /// What has to be typed.
     pub(crate) fn words(&self) -> String {
-        of(&self.nodes)
+        match &self.task {
+            Task::DeleteGroup(group) => group.to_string(),
+            _ => of(&self.nodes),
+        }
     }
 
     /// Whether something has to be typed that is not.
@@ -250,7 +260,7 @@ impl Dialog {
     /// What is wrong with a field.
     pub(crate) fn operation(&self) -> Result<Operation, String> {
         let nodes = self.nodes.clone();
-        Ok(match self.task {
+        Ok(match &self.task {
             Task::Drain => Operation::Drain {
                 nodes,
                 deadline: span(Name::Deadline, &self.text(Name::Deadline))?,
@@ -275,6 +285,8 @@ impl Dialog {
             Task::Thaw => Operation::Thaw,
             Task::Pause => Operation::PauseDrain(nodes),
             Task::Continue => Operation::ContinueDrain(nodes),
+            Task::Forget => Operation::Forget(nodes),
+            Task::DeleteGroup(group) => Operation::DeleteGroup(group.clone()),
         })
     }
 

@@ -25,6 +25,8 @@ pub(crate) struct Drain {
     pub(crate) to: BTreeMap<NodeId, u64>,
     /// The hand-over that took longest, of those whose stop was seen.
     pub(crate) slowest: Option<(Key, Duration)>,
+    /// A part of it was not seen here: it went on before, or the connection was lost meanwhile.
+    blind: bool,
     pub(crate) end: Option<End>,
 }
 
@@ -41,10 +43,22 @@ pub(crate) struct Part {
     pub(crate) adrift: u64,
     /// How many were taken over, their stops not confirmed.
     pub(crate) taken_over: u64,
-    /// It has nothing left, and is not drained.
-    pub(crate) emptied: bool,
+    /// It was seen as a member.
+    was_there: bool,
     /// It has nothing left.
-    pub(crate) done: bool,
+    pub(crate) end: Option<PartEnd>,
+}
+
+/// How a node came to have nothing left; from the second on it is not drained.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum PartEnd {
+    Drained,
+    /// Keys have no owner, or were taken over.
+    Emptied,
+    /// Another session of it began after the request, and what the one before had was not seen.
+    Unseen,
+    /// There never was such a node: it is drained when it returns.
+    Absent,
 }
 
 /// How a drain ended.
@@ -111,6 +125,7 @@ impl Drains {
     pub(crate) fn on_update(&mut self, snapshot: &Snapshot, steps: &[Step], now: Clock) {
         // Before everything is read there is nobody to be seen.
         if !snapshot.is_complete() {
+            self.shown.iter_mut().for_each(|drain| drain.blind = true);
             return;
         }
         self.came.get_or_insert(snapshot.revision());
@@ -152,6 +167,7 @@ impl Drains {
             nodes: BTreeMap::from([(node.node.clone(), Part::default())]),
             to: BTreeMap::new(),
             slowest: None,
+            blind: before,
             end: None,
         });
     }
@@ -186,7 +202,7 @@ impl Drain {
             let node = snapshot.node(id);
             match node.and_then(|node| Some((node, drained(node)?))) {
                 Some((node, (drain, desired))) if drain == self.id => {
-                    *part = Part::of(*part, node, desired);
+                    *part = Part::of(*part, node, desired, self.blind);
                 }
                 _ => {
                     undone += 1;
@@ -197,10 +213,10 @@ impl Drain {
         }
         if undone == self.nodes.len() {
             self.end = Some(End::Undone(self.total().left));
-        } else if self.nodes.values().all(|part| part.done) {
+        } else if let Some(end) = self.total().end {
             let asked = Duration::from_millis(now.unix_ms.saturating_sub(self.asked_ms));
-            let emptied = self.total().emptied;
-            self.end = Some(if emptied { End::Emptied(asked) } else { End::Done(asked) });
+            let is_drained = end == PartEnd::Drained;
+            self.end = Some(if is_drained { End::Done(asked) } else { End::Emptied(asked) });
         }
     }
 
@@ -211,15 +227,15 @@ impl Drain {
 
     /// All its nodes together.
     pub(crate) fn total(&self) -> Part {
-        let mut total = Part { done: true, ..Part::default() };
+        let mut total = Part { end: Some(PartEnd::Drained), ..Part::default() };
         for part in self.nodes.values() {
             total.from += part.from;
             total.left += part.left;
             total.stopping += part.stopping;
             total.adrift += part.adrift;
             total.taken_over += part.taken_over;
-            total.emptied |= part.emptied;
-            total.done &= part.done;
+            // The worst, once all have nothing left.
+            total.end = total.end.zip(part.end).map(|(a, b)| a.max(b));
         }
         // One that was done between two looks is known by its moves alone.
         total.from = total.from.max(total.left + self.to.values().sum::<u64>());
@@ -233,20 +249,32 @@ impl Drain {
 }
 
 impl Part {
-    fn of(before: Self, node: &NodeStatus, desired: &DesiredState) -> Self {
+    fn of(before: Self, node: &NodeStatus, desired: &DesiredState, blind: bool) -> Self {
         let left = node.keys + node.unconfirmed.count + desired.adrift;
         let gone = node.state == NodeState::Absent && left == 0;
         // What it had when it was last seen nobody confirmed, if it died with that.
         let died = if gone && !node.left { before.left } else { 0 };
         let taken_over = desired.taken_over.max(before.taken_over).max(died);
+        let from = desired.drained_from.max(node.keys);
+        let was_there = before.was_there || node.state != NodeState::Absent;
+        // One session has given away everything itself; of a session before it that is not known.
+        let unseen = blind && (node.joined > desired.revision || gone && !node.left);
+        let is_emptied = node.state == NodeState::Emptied;
+        let end = match (gone || is_emptied || node.state == NodeState::Drained, taken_over) {
+            (false, _) => None,
+            _ if gone && !node.left && !was_there && from == 0 => Some(PartEnd::Absent),
+            (true, 0) if unseen => Some(PartEnd::Unseen),
+            (true, 0) if !is_emptied => Some(PartEnd::Drained),
+            (true, _) => Some(PartEnd::Emptied),
+        };
         Self {
-            from: desired.drained_from.max(node.keys),
+            from,
             left: node.keys,
             stopping: super::data::stopping(node),
             adrift: desired.adrift,
             taken_over,
-            emptied: node.state == NodeState::Emptied || taken_over > 0,
-            done: gone || matches!(node.state, NodeState::Drained | NodeState::Emptied),
+            was_there,
+            end,
         }
     }
 

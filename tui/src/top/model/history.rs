@@ -1,9 +1,9 @@
 //! What this viewer has seen happen since it began to look.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
-use divider::snapshot::{Changed, KeyStatus, Phase, Snapshot};
+use divider::snapshot::{Changed, KeyStatus, NodeEnd, NodeState, NodeStatus, Phase, Snapshot};
 use divider::{Key, NodeId};
 
 use super::event::{EventKind, Events, NewEvent};
@@ -63,7 +63,7 @@ pub(crate) enum What {
     Stopping,
     /// Another node has it; the stop took so long, where it was seen.
     Moved(Option<Duration>),
-    /// A node has it that nobody had.
+    /// A node has it that nobody had, or whose owner died.
     Taken,
     /// Nobody has it.
     Orphaned,
@@ -85,9 +85,12 @@ impl History {
         now: Clock,
     ) -> Vec<Step> {
         for node in &changed.nodes {
-            self.nodes.on_node(&mut self.events, old.node(node), new.node(node), now.unix_ms);
+            let end = new.gone().iter().find(|gone| gone.node == *node).map(|gone| &gone.end);
+            let (before, after) = (old.node(node), new.node(node));
+            self.nodes.on_node(&mut self.events, before, (after, end), now.unix_ms);
         }
-        let steps = changed.keys.iter().filter_map(|key| step(key, old, new, now));
+        let dead = dead(old, new);
+        let steps = changed.keys.iter().filter_map(|key| step(key, old, new, &dead, now));
         let steps: Vec<Step> = steps.collect();
         self.on_steps(&steps, now);
         happened::push(&mut self.events, old, new, changed, now.unix_ms);
@@ -147,9 +150,27 @@ fn push<T>(ring: &mut VecDeque<T>, value: T, most: usize) {
     ring.push_back(value);
 }
 
-fn step(key: &Key, old: &Snapshot, new: &Snapshot, now: Clock) -> Option<Step> {
+/// The nodes whose keys are taken over, not handed over: those that are lost or died.
+fn dead(old: &Snapshot, new: &Snapshot) -> BTreeSet<NodeId> {
+    let is_lost = |node: &&NodeStatus| node.state == NodeState::Lost;
+    let lost = [old, new].into_iter().flat_map(|group| group.nodes().filter(is_lost));
+    let died = new.gone().iter().filter(|gone| matches!(gone.end, NodeEnd::Died { .. }));
+    // One that came back is no longer among those that are gone.
+    lost.map(|node| &node.node).chain(died.map(|gone| &gone.node)).cloned().collect()
+}
+
+fn step(
+    key: &Key,
+    old: &Snapshot,
+    new: &Snapshot,
+    dead: &BTreeSet<NodeId>,
+    now: Clock,
+) -> Option<Step> {
     let (before, after) = (old.key(key), new.key(key));
-    let what = what(before, after, now)?;
+    let what = match (what(before, after, now)?, before.and_then(|key| key.owner.as_ref())) {
+        (What::Moved(_), Some(from)) if dead.contains(from) => What::Taken,
+        (what, _) => what,
+    };
     let owner = |status: Option<&KeyStatus>| status.and_then(|status| status.owner.clone());
     let (from, to) = (owner(before), owner(after));
     Some(Step { key: key.clone(), unix_ms: now.unix_ms, from, to, what })
@@ -190,7 +211,7 @@ impl Step {
             What::Moved(Some(span)) => {
                 format!("{key} {from} -> {to}, stopped in {}", crate::output::age(span))
             }
-            What::Taken => format!("{key} taken by {to}"),
+            What::Taken => format!("{key} taken over by {to}"),
             What::Orphaned => format!("{key} lost its owner {from}"),
             What::Restarted => format!("{key} runs on {to}"),
         }

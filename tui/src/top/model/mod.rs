@@ -10,6 +10,7 @@ pub(crate) mod history;
 pub(crate) mod line;
 mod lists;
 mod node_events;
+pub(crate) mod node_trend;
 pub(crate) mod operation;
 mod past;
 pub(crate) mod plan;
@@ -148,6 +149,8 @@ pub(crate) enum Overlay {
     None,
     /// The keys of the keyboard, from that line on.
     Help(usize),
+    /// Every problem in full, from that line on.
+    Problems(usize),
     /// What can be done to the selection, and which of it is selected.
     Menu(usize),
     /// All there is to know of the selection, from that line on.

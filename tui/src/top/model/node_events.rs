@@ -1,7 +1,7 @@
 //! What happened to a node.
 
 use divider::NodeId;
-use divider::snapshot::{DesiredState, Mode, NodeState, NodeStatus};
+use divider::snapshot::{DesiredState, Mode, NodeEnd, NodeState, NodeStatus};
 
 use super::event::{EventKind, Events, NewEvent};
 use crate::conditions::{Severity, absent};
@@ -32,7 +32,11 @@ struct NodeLine {
 enum Happened {
     Lost,
     Late,
+    /// It is a member no more, and it is not known how its session ended.
     Gone,
+    Left,
+    /// It died, and that node ended its session.
+    Died(Option<NodeId>),
     /// It beats again, and is in that state.
     Beats(NodeState),
     /// It has another session, and is in that state.
@@ -50,11 +54,11 @@ impl NodeLines {
         &mut self,
         events: &mut Events,
         before: Option<&NodeStatus>,
-        after: Option<&NodeStatus>,
+        (after, end): (Option<&NodeStatus>, Option<&NodeEnd>),
         unix_ms: u64,
     ) {
         let Some(node) = after.or(before) else { return };
-        let changes = [requested(before, after), state(before, after)];
+        let changes = [requested(before, after), state(before, after, end)];
         for what in changes.into_iter().flatten() {
             self.push(events, what, node, unix_ms);
         }
@@ -82,7 +86,7 @@ impl NodeLines {
 impl NodeLine {
     fn event(&self, unix_ms: u64) -> NewEvent {
         let severity = match self.what {
-            Happened::Lost => Severity::Critical,
+            Happened::Lost | Happened::Died(_) => Severity::Critical,
             Happened::Late => Severity::Warning,
             _ => Severity::Note,
         };
@@ -103,6 +107,9 @@ impl NodeLine {
                 format!("{names} {is} late: {} missed a heartbeat", if one { "it" } else { "they" })
             }
             Happened::Gone => format!("{names} {is} gone"),
+            Happened::Left => format!("{names} left"),
+            Happened::Died(None) => format!("{names} died"),
+            Happened::Died(Some(by)) => format!("{names} died, ended by {by}"),
             Happened::Beats(state) => {
                 let send = if one { "sends" } else { "send" };
                 format!("{names} {send} heartbeats again: {}", state.as_str())
@@ -130,8 +137,19 @@ impl NodeLine {
 /// So many nodes of a line are named.
 const NAMED: usize = 4;
 
-fn state(before: Option<&NodeStatus>, after: Option<&NodeStatus>) -> Option<Happened> {
-    let Some(after) = after else { return before.map(|_| Happened::Gone) };
+fn state(
+    before: Option<&NodeStatus>,
+    after: Option<&NodeStatus>,
+    end: Option<&NodeEnd>,
+) -> Option<Happened> {
+    let Some(after) = after else {
+        let gone = match end {
+            Some(NodeEnd::Died { by }) => Happened::Died(by.clone()),
+            Some(NodeEnd::Left) => Happened::Left,
+            _ => Happened::Gone,
+        };
+        return before.map(|_| gone);
+    };
     let state = after.state;
     let was = before.map(|before| before.state);
     let again = before.is_some_and(|before| before.session != after.session);

@@ -5,7 +5,9 @@ use std::time::Duration;
 use divider::group::{AfterResume, DrainOptions, OnDeadline, OperateError, Requester, WriteResult};
 use divider::{Group, GroupName, NodeId, Revision};
 
-use crate::output::count;
+use crate::connection::Server;
+use crate::output::{chain, count};
+use crate::top::update::Failed;
 
 /// A change of the group that was asked for and confirmed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,11 +33,16 @@ pub(crate) enum Operation {
     Thaw,
     PauseDrain(Vec<NodeId>),
     ContinueDrain(Vec<NodeId>),
+    Forget(Vec<NodeId>),
+    DeleteGroup(GroupName),
 }
 
 impl Operation {
     /// The command that does the same.
     pub(crate) fn command(&self, group: &GroupName, reason: &str) -> String {
+        if let Self::DeleteGroup(group) = self {
+            return format!("divider delete-group {group}");
+        }
         let signed = !matches!(self, Self::Thaw | Self::PauseDrain(_) | Self::ContinueDrain(_));
         let why = if reason.is_empty() || !signed {
             String::new()
@@ -74,15 +81,18 @@ impl Operation {
             Self::Thaw => "thaw".to_owned(),
             Self::PauseDrain(nodes) => format!("drain {} --pause", names(nodes)),
             Self::ContinueDrain(nodes) => format!("drain {} --continue", names(nodes)),
+            Self::Forget(nodes) => format!("forget {}", names(nodes)),
+            Self::DeleteGroup(group) => format!("delete-group {group}"),
         }
     }
 
     /// Does it, and says what was done.
     pub(crate) async fn carry_out(
         &self,
+        server: &Server,
         group: &Group,
         why: &Requester,
-    ) -> Result<String, OperateError> {
+    ) -> Result<String, Failed> {
         match self {
             Self::Drain { nodes, deadline, on_deadline, parallel, planned } => {
                 let options = DrainOptions::new()
@@ -105,6 +115,12 @@ impl Operation {
                 group.freeze(*span, why).await?;
                 Ok("balance moves frozen".to_owned())
             }
+            Self::DeleteGroup(name) => {
+                // An operator may lack this right and have all the others.
+                let failed = |error| Failed { error: chain(&error), denied: false };
+                server.delete(name).await.map_err(failed)?;
+                Ok(format!("group {name} deleted"))
+            }
             Self::Thaw => {
                 group.thaw().await?;
                 Ok("balance moves thawed".to_owned())
@@ -113,7 +129,8 @@ impl Operation {
             | Self::Resume { nodes, .. }
             | Self::Affinity { nodes, .. }
             | Self::PauseDrain(nodes)
-            | Self::ContinueDrain(nodes) => self.each(nodes, group, why).await,
+            | Self::Forget(nodes)
+            | Self::ContinueDrain(nodes) => Ok(self.each(nodes, group, why).await?),
         }
     }
 
@@ -131,6 +148,7 @@ impl Operation {
                 Self::Resume { .. } => group.resume(node, AfterResume::MoveNothing, why).await?,
                 Self::Affinity { affinity, .. } => group.set_affinity(node, *affinity, why).await?,
                 Self::PauseDrain(_) => group.pause_drain(node).await?,
+                Self::Forget(_) => group.forget(node, why).await?,
                 _ => group.continue_drain(node).await?,
             };
             changed += u64::from(matches!(edited, WriteResult::Changed(_)));
@@ -145,6 +163,7 @@ impl Operation {
             Self::Resume { .. } => "resumed, rebalance requested",
             Self::Affinity { .. } => "has the requested affinity",
             Self::PauseDrain(_) => "paused its drain",
+            Self::Forget(_) => "forgotten",
             _ => "continued its drain",
         };
         let already = if changed == 0 { " already" } else { "" };
@@ -212,5 +231,8 @@ mod tests {
         let affinity = Operation::Affinity { nodes: vec![node("w1")], affinity: Some(50) };
         check(affinity, "divider affinity w1 50 --group orders -m 'it'\\''s due'");
         check(Operation::PauseDrain(vec![node("w1")]), "divider drain w1 --pause --group orders");
+        let forget = Operation::Forget(vec![node("w1")]);
+        check(forget, "divider forget w1 --group orders -m 'it'\\''s due'");
+        check(Operation::DeleteGroup(group.clone()), "divider delete-group orders");
     }
 }

@@ -147,7 +147,7 @@ fn warnings(snapshot: &Snapshot, nodes: &BTreeSet<&NodeId>, without: u64) -> Vec
     };
     for (state, so) in [
         (NodeState::Lost, "lost, gets no keys"),
-        (NodeState::Late, "late, may be lost soon"),
+        (NodeState::Late, "late, its new keys wait until it answers or is lost"),
         (NodeState::Cordoned, "cordoned, gets no keys"),
         (NodeState::Draining, "also being drained"),
     ] {

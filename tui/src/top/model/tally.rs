@@ -70,7 +70,7 @@ impl Tally {
         [
             (self.orphaned, "lost their owner"),
             (self.moved, "moved"),
-            (self.taken, "taken"),
+            (self.taken, "taken over"),
             (self.announced, "announced"),
             (self.stopping, "stopping"),
             (self.gone, "gone"),

@@ -5,6 +5,7 @@ use divider::group::{OperateError, Requester};
 use divider::store::StoreError;
 use tokio::sync::mpsc;
 
+use crate::connection::Server;
 use crate::top::model::operation::Operation;
 use crate::top::update::{Failed, News};
 
@@ -12,12 +13,17 @@ use crate::top::update::{Failed, News};
 pub(super) async fn operate(
     operation: Operation,
     why: Requester,
-    group: Group,
+    (server, group): (Server, Group),
     tell: mpsc::Sender<News>,
 ) {
-    let result = operation.carry_out(&group, &why).await;
-    let failed = |error| Failed { denied: is_denied(&error), error: words(&error) };
-    let _ = tell.send(News::Done { operation, result: result.map_err(failed) }).await;
+    let result = operation.carry_out(&server, &group, &why).await;
+    let _ = tell.send(News::Done { operation, result }).await;
+}
+
+impl From<OperateError> for Failed {
+    fn from(error: OperateError) -> Self {
+        Self { denied: is_denied(&error), error: words(&error) }
+    }
 }
 
 /// An error with its causes.

@@ -111,8 +111,8 @@ fn answer_to(
             News::Suitors { key, suitors }
         }
         Ask::Operate(operation, why) => {
-            let (group, tell) = (opened.group.clone(), tell.clone());
-            tokio::spawn(answer::operate(operation, why, group, tell));
+            let on = (opened.place.clone(), opened.group.clone());
+            tokio::spawn(answer::operate(operation, why, on, tell.clone()));
             return None;
         }
         Ask::Groups => {

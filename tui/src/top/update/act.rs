@@ -38,6 +38,7 @@ impl Model {
             Action::Filter => self.type_for(TypedFor::Filter),
             Action::Palette => self.type_for(TypedFor::Command),
             Action::Help => self.overlay = Overlay::Help(0),
+            Action::Problems => self.overlay = Overlay::Problems(0),
             Action::Menu => self.overlay = Overlay::Menu(0),
             Action::SortLeft | Action::SortRight | Action::SortReverse | Action::SortBy(_) => {
                 self.sort(action);
@@ -115,6 +116,7 @@ impl Model {
                 _ => return self.show(View::Nodes),
             },
             View::Nodes if self.nodes.selected().is_some() => self.overlay = Overlay::Card(0),
+            View::Events if self.events.selected().is_some() => self.overlay = Overlay::Card(0),
             View::Keys | View::Moves if self.selected_key().is_some() => {
                 self.overlay = Overlay::Card(0);
                 return self.ask_for_suitors();

@@ -1,7 +1,7 @@
 //! Changes of the group: for which nodes they are, and why one cannot be made.
 
-use divider::NodeId;
 use divider::snapshot::{Mode, NodeState, NodeStatus};
+use divider::{GroupName, NodeId};
 
 use super::action::Action;
 use super::{Ask, Effect};
@@ -32,6 +32,7 @@ impl Model {
                 "there are several drains: select a node of one".to_owned()
             }
             Action::PauseDrain => "the node is not being drained".to_owned(),
+            Action::Forget => "only a request for an absent node can be removed".to_owned(),
             Action::Cordon => "the node is already cordoned".to_owned(),
             _ => "the node is already being drained".to_owned(),
         })
@@ -68,6 +69,12 @@ impl Model {
         }
     }
 
+    /// The group that is selected among the groups, else that which is shown.
+    fn meant_group(&self) -> GroupName {
+        let selected = self.groups.selected().filter(|_| self.view == View::Groups);
+        selected.unwrap_or(&self.place.group).clone()
+    }
+
     pub(super) fn open_dialog(&mut self, action: Action) -> Vec<Effect> {
         let live = &self.data.live;
         let nodes = self.nodes_for(action);
@@ -85,6 +92,8 @@ impl Model {
             Action::PauseDrain => Task::Pause,
             Action::Freeze if live.freeze().is_some() => Task::Thaw,
             Action::Freeze => Task::Freeze,
+            Action::Forget => Task::Forget,
+            Action::DeleteGroup => Task::DeleteGroup(self.meant_group()),
             _ => Task::Rebalance,
         };
         let nodes = if action.is_for_nodes() { nodes } else { Vec::new() };
@@ -100,7 +109,7 @@ impl Model {
     /// Asks for the plan of the dialog that is open.
     pub(super) fn ask_for_plan(&self) -> Vec<Effect> {
         let Overlay::Dialog(dialog) = &self.overlay else { return Vec::new() };
-        match dialog.task {
+        match &dialog.task {
             Task::Drain => vec![Effect::Ask(Ask::DrainPlan(dialog.nodes.clone()))],
             Task::Undo | Task::Rebalance => {
                 vec![Effect::Ask(Ask::RebalancePlan(dialog.nodes.clone()))]
@@ -120,6 +129,7 @@ fn fits(action: Action, node: &NodeStatus) -> bool {
             mode == Mode::Drain && !done
         }
         Action::Cordon => mode != Mode::Cordon,
+        Action::Forget => node.state == NodeState::Absent,
         Action::Drain => mode != Mode::Drain,
         _ => true,
     }

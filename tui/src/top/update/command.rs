@@ -2,7 +2,8 @@
 
 use divider::{GroupName, Key, NodeId};
 
-use super::action::{Action, BINDINGS};
+use super::action::Action;
+use super::binding::BINDINGS;
 use super::{Ask, Effect};
 use crate::conditions::Severity;
 use crate::top::model::settings::ThemeName;
@@ -20,6 +21,7 @@ pub(crate) const WITH_WORD: &[(&str, &str)] = &[
     ("cordon", "cordon a node"),
     ("resume", "resume a node"),
     ("affinity", "set a node's affinity"),
+    ("forget", "remove the request for an absent node"),
     ("filter", "filter the list"),
     ("theme", "auto, dark, light, cb, mono"),
     ("describe", "all about a node or a key"),
@@ -94,6 +96,7 @@ impl Model {
             "cordon" => self.on_node(word, Action::Cordon),
             "resume" => self.on_node(word, Action::Undo),
             "affinity" => self.on_node(word, Action::Affinity),
+            "forget" => self.on_node(word, Action::Forget),
             "filter" => {
                 self.set_filter(word);
                 Vec::new()

@@ -2,7 +2,8 @@
 
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
-use super::action::{Action, BINDINGS, Binding, Chord, bound};
+use super::action::Action;
+use super::binding::{BINDINGS, Binding, Chord, bound};
 use super::{Ask, Effect};
 use crate::conditions::Severity;
 use crate::top::model::filter::Filter;
@@ -25,7 +26,7 @@ impl Model {
                 Some(action) => self.act_and_follow(action),
                 None => self.unknown_key(key),
             },
-            Overlay::Help(_) => self.on_help_key(key),
+            Overlay::Help(_) | Overlay::Problems(_) => self.on_text_key(key),
             Overlay::Card(_) => self.on_card_key(key),
             Overlay::Menu(_) => self.on_menu_key(key),
             Overlay::Dialog(_) => self.on_dialog_key(key),
@@ -52,10 +53,12 @@ impl Model {
         effects
     }
 
-    fn on_help_key(&mut self, key: KeyEvent) -> Vec<Effect> {
-        let Overlay::Help(line) = &mut self.overlay else { return Vec::new() };
+    fn on_text_key(&mut self, key: KeyEvent) -> Vec<Effect> {
+        let (Overlay::Help(line) | Overlay::Problems(line)) = &mut self.overlay else {
+            return Vec::new();
+        };
         match bound(key) {
-            Some(Action::Quit | Action::Back | Action::Help | Action::Open) => {
+            Some(Action::Quit | Action::Back | Action::Help | Action::Problems | Action::Open) => {
                 self.overlay = Overlay::None;
             }
             Some(action) => *line = scrolled(*line, action),

@@ -2,6 +2,7 @@
 
 mod act;
 pub(crate) mod action;
+pub(crate) mod binding;
 mod change;
 mod command;
 pub(crate) use command::suggestions;

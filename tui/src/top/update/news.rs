@@ -105,7 +105,10 @@ impl Model {
                 self.on_plan(plan, None);
             }
             News::Suitors { key, suitors } => self.suitors = Some((key, suitors)),
-            News::Done { operation, result } => self.on_done(&operation, result),
+            News::Done { operation, result } => {
+                self.dirty = true;
+                return self.on_done(&operation, result);
+            }
             News::Groups(groups) => {
                 self.known_groups = match groups {
                     Ok(rows) => Known::Groups(rows),
@@ -249,7 +252,7 @@ impl Model {
         }
     }
 
-    fn on_done(&mut self, operation: &Operation, result: Result<String, Failed>) {
+    fn on_done(&mut self, operation: &Operation, result: Result<String, Failed>) -> Vec<Effect> {
         let (severity, text) = match &result {
             Ok(text) => (Severity::Note, text.clone()),
             Err(failed) => (Severity::Warning, failed.error.clone()),
@@ -272,7 +275,7 @@ impl Model {
                     dialog.busy = false;
                     dialog.error = Some(failed.error);
                     dialog.cancel_first();
-                    return;
+                    return Vec::new();
                 }
             }
         }
@@ -280,5 +283,9 @@ impl Model {
             self.nodes.marks.clear();
         }
         self.say(severity, text);
+        if matches!(operation, Operation::DeleteGroup(_)) && severity == Severity::Note {
+            return self.show(View::Groups);
+        }
+        Vec::new()
     }
 }

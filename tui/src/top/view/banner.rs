@@ -6,13 +6,16 @@ use std::time::Duration;
 use super::Words;
 use super::said;
 use super::theme::{Role, Theme};
-use super::words::{counted, progress_bar, revision, time};
-use crate::output::{age, count};
-use crate::top::model::drains::{Drain, End, Part};
+use super::words::{counted, grouped, progress_bar, revision, time};
+use crate::output::age;
+use crate::top::model::drains::{Drain, End, Part, PartEnd};
 use crate::top::model::{Model, Wire};
 
 /// So many drains are shown at once.
 const MOST: usize = 3;
+
+/// With fewer columns a drain is told in a few words.
+const NARROW: u16 = 60;
 
 /// The lines of it.
 pub(super) fn lines(model: &Model) -> Vec<Words> {
@@ -33,6 +36,9 @@ fn lost(model: &Model) -> Vec<Words> {
     let server = &model.place.server;
     if let Some(silent) = model.wire.stale(&model.data.live, model.now.at) {
         let (silent, at) = (age(silent), time(model.shown_at().unix_ms));
+        if model.size.0 < NARROW {
+            return vec![said(format!(" Server silent {silent}: {server}"), Role::Late)];
+        }
         let text =
             format!(" Nothing heard from the server {server} for {silent}; shown as of {at}.");
         return vec![said(text, Role::Late)];
@@ -40,6 +46,9 @@ fn lost(model: &Model) -> Vec<Words> {
     let Wire::Lost { error, attempts, retry, .. } = &model.wire else { return Vec::new() };
     let at = revision(model.snapshot().revision());
     let next = Wire::retry(*attempts, *retry, model.now.at);
+    if model.size.0 < NARROW {
+        return vec![said(format!(" No word from {server}: {error}"), Role::Lost)];
+    }
     vec![
         said(format!(" OFFLINE: no word from the server {server}; {next}: {error}"), Role::Lost),
         said(
@@ -80,18 +89,20 @@ fn going_on(model: &Model, drain: &Drain) -> Vec<Words> {
     let mut line = said(format!(" {sign} {word} "), role);
     line.push((names(drain), Role::Strong));
     let moved = total.moved();
-    if model.size.0 < 60 {
-        let (percent, left, stopping) = (total.percent(), total.left, total.stopping);
+    if model.size.0 < NARROW {
+        let (percent, left) = (total.percent(), grouped(total.left));
+        let stopping = grouped(total.stopping);
         line.push((format!("  {percent}%  {left} left  {stopping} stopping"), Role::Plain));
         return vec![line];
     }
     let narrow = model.size.0 < 100;
-    let mut parts = format!("  {moved} moved  {} stopping  {} left ", total.stopping, total.left);
+    let (stopping, left) = (grouped(total.stopping), grouped(total.left));
+    let mut parts = format!("  {} moved  {stopping} stopping  {left} left ", grouped(moved));
     if !narrow {
-        parts = format!("{parts}of {} ", total.from);
+        parts = format!("{parts}of {} ", grouped(total.from));
     }
     if total.adrift > 0 {
-        parts = format!("{parts} {} without an owner ", total.adrift);
+        parts = format!("{parts} {} without an owner ", grouped(total.adrift));
     }
     line.push((parts, Role::Plain));
     // How long it takes counts for more than the bar.
@@ -171,7 +182,7 @@ fn ended(model: &Model, drain: &Drain, end: &End) -> Words {
     match end {
         End::Done(after) => {
             let total = drain.total();
-            let moved = count(total.from, "key");
+            let moved = counted(total.from, "key");
             let slowest =
                 drain.slowest.as_ref().map(|(key, span)| format!("; slowest {key} {}", age(*span)));
             // Somebody may have resumed them meanwhile.
@@ -179,6 +190,9 @@ fn ended(model: &Model, drain: &Drain, end: &End) -> Words {
             // At most ten looks a second tell no less than that.
             let at_once = *after < Duration::from_millis(100);
             let took = if at_once { "at once".into() } else { format!("in {}", age(*after)) };
+            if model.size.0 < NARROW {
+                return said(format!(" {names} drained {took}: {moved}; esc"), Role::Strong);
+            }
             let text = format!(
                 " {names} drained {took}: {moved} moved, all stops confirmed. {}esc closes{}",
                 if stands { "u resumes, " } else { "" },
@@ -189,17 +203,26 @@ fn ended(model: &Model, drain: &Drain, end: &End) -> Words {
         End::Emptied(after) => {
             let total = drain.total();
             let why = match (total.adrift, total.taken_over) {
+                (0, 0) if total.end == Some(PartEnd::Absent) => {
+                    "absent; it will be drained when it returns".to_owned()
+                }
+                (0, 0) if total.end == Some(PartEnd::Unseen) => {
+                    "it restarted or died, and its stops were not seen".to_owned()
+                }
                 (0, 0) => "keys have no owner".to_owned(),
-                (freed, 0) => format!("{} without an owner", count(freed, "key")),
-                (0, taken) => format!("{} taken over, stops not confirmed", count(taken, "key")),
+                (freed, 0) => format!("{} without an owner", counted(freed, "key")),
+                (0, taken) => format!("{} taken over, stops not confirmed", counted(taken, "key")),
                 (freed, taken) => format!("{freed} without an owner, {taken} taken over"),
             };
             let after = age(*after);
+            if model.size.0 < NARROW {
+                return said(format!(" {names} not drained: {why}"), Role::Late);
+            }
             let text = format!(" {names} empty after {after}, but not drained: {why}. esc closes");
             said(text, Role::Late)
         }
         End::Undone(left) => {
-            let left = count(*left, "key");
+            let left = counted(*left, "key");
             said(format!(" Drain of {names} cancelled: {left} stay. esc closes"), Role::Late)
         }
     }

@@ -1,8 +1,10 @@
 //! What happened.
 
 use super::pen::Pen;
+use super::plan::paragraph;
 use super::theme::{Role, Theme, severity_role};
 use super::words::time;
+use super::{Words, said};
 use crate::conditions::Severity;
 use crate::top::model::Model;
 use crate::top::model::event::{Event, EventKind};
@@ -38,13 +40,31 @@ fn newest(model: &Model, rows: usize) -> Vec<&Event> {
     shown
 }
 
+/// With fewer columns the sign says what kind of event it is.
+const NARROW: u16 = 60;
+
 fn draw_event(event: &Event, pen: &mut Pen<'_>) {
     let (sign, role) = sign(event, pen.theme);
-    pen.put(" ", Role::Plain);
+    let narrow = pen.area().width < NARROW;
+    pen.skip(u16::from(!narrow));
     pen.cell(time(event.unix_ms), 9, Role::Dim);
     pen.put(sign, role).skip(1);
-    pen.cell(event.kind.as_str(), 8, Role::Dim);
+    if !narrow {
+        pen.cell(event.kind.as_str(), 8, Role::Dim);
+    }
     pen.put(&event.text, severity_role(event.severity));
+}
+
+/// The whole of the event that is selected: its line may be cut.
+pub(super) fn card(model: &Model, width: u16) -> Vec<Words> {
+    let number = model.events.selected().copied();
+    let Some(event) = number.and_then(|number| model.data.history.events.get(number)) else {
+        return vec![said(" no event is selected", Role::Dim)];
+    };
+    let head = format!("{} UTC  {}", time(event.unix_ms), event.kind.as_str());
+    let mut lines = vec![said(head, Role::Dim)];
+    lines.extend(paragraph(&event.text, width, severity_role(event.severity)));
+    lines
 }
 
 /// What kind of event it is, and how bad.

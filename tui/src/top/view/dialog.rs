@@ -10,6 +10,7 @@ use super::plan;
 use super::popup;
 use super::theme::{Role, Theme};
 use super::{Words, said};
+use crate::output::count;
 use crate::top::model::Model;
 use crate::top::model::dialog::{Button, Dialog, Field, Name, Task, Value};
 use crate::top::model::operation::of;
@@ -24,7 +25,7 @@ pub(super) fn draw(
     theme: Theme,
 ) {
     let (width, room) = popup::room(screen);
-    let wide = width >= BESIDE && !dialog.fields.is_empty();
+    let wide = width >= BESIDE && dialog.fields.len() >= FORM_FIELDS;
     let width = width.min(if wide { 132 } else { 92 });
     let beside = if wide { FORM + 3 } else { 0 };
     let plan = plan::lines(model, dialog, width - beside, theme);
@@ -38,13 +39,16 @@ pub(super) fn draw(
     let parts = Parts { plan, foot, low, wide };
     let most = room.min(if wide { MOST_ROWS } else { u16::MAX });
     let height = u16::try_from(parts.height(dialog)).unwrap_or(room).min(most);
-    let inner = popup::open(buffer, screen, (width, height), theme, &title(dialog));
+    let inner = popup::open(buffer, screen, (width, height), theme, &title(dialog, width));
     parts.draw(dialog, &mut Pen::new(buffer, inner, theme));
 }
 
 /// From so many columns on the form is beside the plan, and so wide it is.
 const BESIDE: u16 = 108;
 const FORM: u16 = 44;
+
+/// With fewer fields the form is below.
+const FORM_FIELDS: usize = 3;
 
 /// The most rows of such a dialog: the rest of a long plan is scrolled to.
 const MOST_ROWS: u16 = 28;
@@ -136,16 +140,16 @@ impl Parts {
         if !self.low {
             for (at, field) in dialog.fields.iter().enumerate() {
                 pen.line(line + at);
-                draw_field(dialog, field, at == dialog.focus, pen);
+                draw_field(field, at == dialog.focus, Some(hint(dialog, field)), pen);
             }
             return;
         }
         pen.line(line);
         match dialog.fields.get(dialog.focus) {
-            Some(field) => draw_field(dialog, field, true, pen),
+            Some(field) => draw_field(field, true, Some(hint(dialog, field)), pen),
             None if dialog.fields.is_empty() => {}
             None => {
-                pen.put(format!("tab: {} to fill in", dialog.fields.len()), Role::Dim);
+                pen.put(format!("tab: {}", count(dialog.fields.len() as u64, "option")), Role::Dim);
             }
         }
     }
@@ -156,7 +160,8 @@ fn draw_form(dialog: &Dialog, pen: &mut Pen<'_>) {
     let close = usize::from(pen.area().height) < dialog.fields.len() * 3;
     for (at, field) in dialog.fields.iter().enumerate() {
         pen.line(at * if close { 1 } else { 3 });
-        draw_field(dialog, field, at == dialog.focus, pen);
+        let focused = at == dialog.focus;
+        draw_field(field, focused, close.then(|| hint(dialog, field)), pen);
         if !close && pen.line(at * 3 + 1) {
             let hint = hint(dialog, field);
             pen.skip(FIELD_NAME + 2).put(hint, Role::Dim);
@@ -172,9 +177,11 @@ fn put(pen: &mut Pen<'_>, line: usize, words: &Words) {
     }
 }
 
-fn title(dialog: &Dialog) -> String {
+fn title(dialog: &Dialog, width: u16) -> String {
     let whom = of(&dialog.nodes);
-    match dialog.task {
+    match &dialog.task {
+        Task::Drain if width < 48 => format!("Drain {whom}: plan"),
+        Task::Rebalance if width < 48 => "Rebalance: plan".to_owned(),
         Task::Drain => format!("Drain {whom}: plan, nothing changed yet"),
         Task::Undo => format!("Resume {whom}"),
         Task::Cordon => format!("Cordon {whom}"),
@@ -184,6 +191,8 @@ fn title(dialog: &Dialog) -> String {
         Task::Thaw => "Thaw balance moves".to_owned(),
         Task::Pause => format!("Pause the drain of {whom}"),
         Task::Continue => format!("Continue the drain of {whom}"),
+        Task::Forget => format!("Forget {whom}"),
+        Task::DeleteGroup(group) => format!("Delete the group {group} for good"),
     }
 }
 
@@ -192,7 +201,7 @@ const FIELD_NAME: u16 = 10;
 
 fn hint(dialog: &Dialog, field: &Field) -> String {
     match (field.name, &field.value) {
-        (Name::Confirm, _) => format!("{} to confirm", dialog.words()),
+        (Name::Confirm, _) => format!("{:?} to confirm", dialog.words()),
         (_, Value::Choice { options, at }) => {
             let other = options.get((at + 1) % options.len()).copied().unwrap_or_default();
             format!("space: {other}")
@@ -201,7 +210,7 @@ fn hint(dialog: &Dialog, field: &Field) -> String {
     }
 }
 
-fn draw_field(dialog: &Dialog, field: &Field, focused: bool, pen: &mut Pen<'_>) {
+fn draw_field(field: &Field, focused: bool, hint: Option<String>, pen: &mut Pen<'_>) {
     let sign = if focused { pen.theme.sign("▸ ", "> ") } else { "  " };
     pen.put(sign, Role::Strong).cell(field.name.as_str(), FIELD_NAME, Role::Dim);
     let marked = |focused| {
@@ -216,9 +225,9 @@ fn draw_field(dialog: &Dialog, field: &Field, focused: bool, pen: &mut Pen<'_>) 
             pen.put_styled(&under, marked(focused)).put_styled(after.as_str(), Style::new());
             let used = u16::try_from(Span::raw(text).width()).unwrap_or(u16::MAX);
             pen.skip(14_u16.saturating_sub(used)).put("]  ", Role::Dim);
-            let hint = hint(dialog, field);
             // The name that has to be typed is never left out.
-            if field.name == Name::Confirm || hint.len() <= usize::from(pen.left()) {
+            let fits = |hint: &String| hint.len() <= usize::from(pen.left());
+            if let Some(hint) = hint.filter(|hint| field.name == Name::Confirm || fits(hint)) {
                 pen.put(hint, Role::Dim);
             }
         }
@@ -249,6 +258,8 @@ fn foot(model: &Model, dialog: &Dialog, width: u16) -> Vec<Words> {
     }
     if let Some(error) = &dialog.error {
         lines.extend(plan::paragraph(error, width, Role::Lost));
+    } else if let Some(why) = model.why_read_only() {
+        lines.extend(plan::paragraph(&format!("not possible now: {why}"), width, Role::Late));
     } else if dialog.busy {
         lines.push(said("in progress", Role::Joining));
     } else if let Some(why) = dialog.refusal() {
@@ -290,19 +301,21 @@ fn label(button: Button, dialog: &Dialog) -> String {
 fn go(dialog: &Dialog) -> String {
     match (&dialog.task, &dialog.plan) {
         (Task::Drain, Plan::Drain(plan)) => {
-            format!("Drain {}", crate::output::count(plan.moves, "key"))
+            format!("Drain {}", count(plan.moves, "key"))
         }
         (Task::Drain, _) => "Drain".to_owned(),
         (Task::Undo, _) => "Resume".to_owned(),
         (Task::Cordon, _) => "Cordon".to_owned(),
         (Task::Affinity, _) => "Set".to_owned(),
         (Task::Rebalance, Plan::Rebalance(plan)) if plan.moves() > 0 => {
-            format!("Rebalance {}", crate::output::count(plan.moves(), "key"))
+            format!("Rebalance {}", count(plan.moves(), "key"))
         }
         (Task::Rebalance, _) => "Rebalance".to_owned(),
         (Task::Freeze, _) => "Freeze".to_owned(),
         (Task::Thaw, _) => "Thaw".to_owned(),
         (Task::Pause, _) => "Pause".to_owned(),
         (Task::Continue, _) => "Continue".to_owned(),
+        (Task::Forget, _) => "Forget".to_owned(),
+        (Task::DeleteGroup(_), _) => "Delete for good".to_owned(),
     }
 }

@@ -8,6 +8,22 @@ use crate::top::model::{Cause, Known, Model, NotOpen, View, Wire};
 
 /// What is said instead of the list, if there is none.
 pub(super) fn lines(model: &Model) -> Option<Vec<Words>> {
+    let lines = whole_lines(model)?;
+    Some(lines.into_iter().flat_map(|line| folded(line, usize::from(model.size.0))).collect())
+}
+
+/// A sentence in as many lines as it takes. What is indented further is code, and stays whole.
+fn folded(line: Words, columns: usize) -> Vec<Words> {
+    let [(text, role)] = &line[..] else { return vec![line] };
+    let is_code = text.starts_with("    ");
+    if is_code || crate::output::width(text) <= columns {
+        return vec![line];
+    }
+    let texts = wrapped(text.trim_start(), columns.saturating_sub(3));
+    texts.into_iter().map(|text| said(format!("  {text}"), *role)).collect()
+}
+
+fn whole_lines(model: &Model) -> Option<Vec<Words>> {
     let blank = || said("", Role::Plain);
     if model.view == View::Groups {
         return groups(model);

@@ -7,7 +7,8 @@ use super::pen::Pen;
 use super::theme::{Role, severity_role};
 use crate::top::model::dialog::{Dialog, Value};
 use crate::top::model::{Model, Overlay, TypedFor, Typing, View};
-use crate::top::update::action::{Action, binding};
+use crate::top::update::action::Action;
+use crate::top::update::binding::binding;
 use crate::top::update::suggestions;
 
 /// Draws it.
@@ -62,7 +63,7 @@ fn hints(model: &Model) -> Vec<Hint> {
     match &model.overlay {
         Overlay::None => main_hints(model),
         Overlay::Dialog(dialog) => dialog_hints(dialog),
-        Overlay::Help(_) => vec![of("j/k", "scroll"), of("esc", "back")],
+        Overlay::Help(_) | Overlay::Problems(_) => vec![of("j/k", "scroll"), of("esc", "back")],
         Overlay::Menu(_) => vec![of("j/k", "choose"), of("enter", "do it"), of("esc", "back")],
         Overlay::Contexts(..) => {
             vec![of("j/k", "choose"), of("enter", "switch"), of("esc", "back")]
@@ -98,10 +99,14 @@ const CHANGES: &[Action] =
 
 /// The keys that help most where one is; what would be refused is left out.
 fn main_hints(model: &Model) -> Vec<Hint> {
-    let before: &[Action] = match model.view {
-        View::Events => &[Action::Help, Action::Filter, Action::Palette],
-        _ => &[Action::Help, Action::Filter, Action::Palette, Action::Open],
-    };
+    if Areas::of(model).shape == Shape::List {
+        // There is no line of the names of the views, and no room for more.
+        let mut hints = vec![hint(Action::Help), hint(Action::Menu)];
+        hints.push(("tab".to_owned(), "view"));
+        hints.push(hint(Action::Filter));
+        return hints;
+    }
+    let before = [Action::Help, Action::Filter, Action::Palette, Action::Open];
     let after: &[Action] = match model.view {
         View::Nodes => &[Action::Menu, Action::Mark, Action::Trouble],
         View::Keys | View::Moves => &[Action::SortRight, Action::Trouble, Action::Copy],
@@ -120,8 +125,7 @@ fn main_hints(model: &Model) -> Vec<Hint> {
 
 fn hint(action: Action) -> Hint {
     let binding = binding(action);
-    let keys = binding.chords.first().map(|chord| chord.label()).unwrap_or_default();
-    (keys, binding.name)
+    (binding.key(), binding.name)
 }
 
 /// Those of the actions that are not refused now.

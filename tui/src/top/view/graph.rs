@@ -14,7 +14,7 @@ use crate::top::model::{Model, View};
 
 /// The fewest and the most rows that they take, with their titles and the line of the time.
 const LEAST: u16 = 5;
-const MOST: u16 = 14;
+const MOST: u16 = 10;
 
 /// A graph is at least that wide.
 const WIDE: u16 = 22;
@@ -34,7 +34,8 @@ struct Graph {
 /// How many rows below a list of so many rows they take.
 pub(super) fn rows(model: &Model, room: u16) -> u16 {
     let is_open = model.snapshot().nodes().len() > 0;
-    if model.view != View::Nodes || !is_open || room < LEAST { 0 } else { room.min(MOST) }
+    let has_graphs = matches!(model.view, View::Nodes | View::Moves);
+    if !has_graphs || !is_open || room < LEAST { 0 } else { room.min(MOST) }
 }
 
 /// Draws as many of them as there is room for, side by side.
@@ -102,7 +103,8 @@ fn draw_graph(model: &Model, graph: &Graph, area: Rect, pen: &mut Pen<'_>) {
         pen.skip(1).put(text, graph.picture);
     }
     pen.line(rows + 1);
-    pen.put(" -10m", Role::Dim).at_end("now", Role::Dim);
+    pen.put(" -10m ", Role::Dim);
+    pen.rule_before(" now", Role::Dim);
 }
 
 /// The values as columns, two of them a cell and four dots a row. What is unknown is left out.

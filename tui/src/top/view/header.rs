@@ -92,6 +92,7 @@ pub(super) fn draw_link(model: &Model, pen: &mut Pen<'_>) {
         tail.push((format!("{revision}  "), Role::Dim));
     }
     if let Some(ms) = model.data.answer_ms.filter(|_| pen.area().width >= 100) {
+        let ms = if ms == 0 { "<1".to_owned() } else { ms.to_string() };
         tail.push((format!("answers in {ms}ms  "), Role::Dim));
     }
     let sign = badge_sign(model, pen);
@@ -157,16 +158,23 @@ fn draw_counts(model: &Model, pen: &mut Pen<'_>) {
 pub(super) fn draw_short(model: &Model, pen: &mut Pen<'_>) {
     let (snapshot, theme) = (model.snapshot(), pen.theme);
     let mut chips = [node_chips(snapshot, theme), key_chips(snapshot, theme)].concat();
-    if let Some(spread) = spread(snapshot) {
-        let text = format!("{}{}", hundredths(spread), theme.sign("×", "x"));
-        chips.push((text, load_role(spread)));
-    }
+    let fullest = spread(snapshot).map(|spread| {
+        let text = format!("fullest {}{}", hundredths(spread), theme.sign("×", "x"));
+        (text, load_role(spread))
+    });
+    // It is a problem of its own only from there on.
+    chips.extend(fullest.clone().filter(|(_, role)| *role == Role::Lost));
     let (nodes, keys) = (snapshot.nodes().len() as u64, snapshot.counts().all());
     if pen.area().width >= 60 {
         let text = format!(" {}  {} ", counted(nodes, "node"), counted(keys, "key"));
         pen.put(text, Role::Strong);
     }
     draw_chips(chips, pen);
+    if let Some((text, role)) = fullest.filter(|(_, role)| *role != Role::Lost)
+        && text.len() < usize::from(pen.left())
+    {
+        pen.skip(1).put(text, role);
+    }
 }
 
 fn draw_pace(model: &Model, pen: &mut Pen<'_>) {

@@ -4,12 +4,13 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::pen::Pen;
+use super::plan::paragraph;
 use super::popup;
 use super::theme::{Role, Theme};
-use super::{Words, draw_words, said};
+use super::{Words, draw_scrolled, said};
 use crate::top::model::Model;
 use crate::top::model::operation::of;
-use crate::top::update::action::{BINDINGS, Binding, Section};
+use crate::top::update::binding::{BINDINGS, Binding, Section};
 
 /// Draws the help over the screen.
 pub(super) fn draw(model: &Model, from: usize, screen: Rect, buffer: &mut Buffer, theme: Theme) {
@@ -18,8 +19,7 @@ pub(super) fn draw(model: &Model, from: usize, screen: Rect, buffer: &mut Buffer
     let height = u16::try_from(lines.len()).unwrap_or(height).min(height);
     let size = (width.min(if width < TWO_COLUMNS { 72 } else { TWO_COLUMNS }), height);
     let inner = popup::open(buffer, screen, size, theme, "Keys of divider top");
-    let from = from.min(lines.len().saturating_sub(usize::from(inner.height)));
-    draw_words(&lines[from..], &mut Pen::new(buffer, inner, theme));
+    draw_scrolled(&lines, from, &mut Pen::new(buffer, inner, theme), "j/k");
 }
 
 /// So wide a column of the help is, and both of them.
@@ -29,11 +29,11 @@ const TWO_COLUMNS: u16 = 128;
 /// The columns of the help, side by side where there is room.
 fn lines(model: &Model, width: u16) -> Vec<Words> {
     let state = match model.why_read_only() {
-        Some(why) => format!(" Read-only: {why}"),
-        None => " Changes need confirmation. Quitting changes nothing.".to_owned(),
+        Some(why) => format!("Read-only: {why}"),
+        None => "Changes need confirmation. Quitting changes nothing.".to_owned(),
     };
-    let mut lines = vec![said(state, Role::Plain)];
-    let [moves, looks, changes] = Section::ALL.map(column);
+    let mut lines = paragraph(&state, width, Role::Plain);
+    let [moves, looks, changes] = Section::ALL.map(|section| column(section, width));
     if width < TWO_COLUMNS {
         lines.extend([moves, looks, changes].into_iter().flatten());
         return lines;
@@ -54,15 +54,22 @@ fn lines(model: &Model, width: u16) -> Vec<Words> {
     lines
 }
 
-fn column(section: Section) -> Vec<Words> {
+fn column(section: Section, width: u16) -> Vec<Words> {
     let own = BINDINGS.iter().filter(|binding| binding.section == section);
     let mut lines =
         vec![said("", Role::Plain), said(format!(" {}", section.as_str()), Role::Strong)];
-    lines.extend(own.map(line));
+    lines.extend(own.map(|binding| line(binding, width)));
     lines
 }
 
-fn line(binding: &Binding) -> Words {
+/// With fewer columns there is one key, and no name of the palette.
+const NARROW: u16 = 56;
+
+fn line(binding: &Binding, width: u16) -> Words {
+    if width < NARROW {
+        let help = (binding.help.to_owned(), Role::Dim);
+        return vec![(format!("{:<10} ", binding.key()), Role::Strong), help];
+    }
     vec![
         (format!(" {:<19}", binding.keys()), Role::Strong),
         (format!(" {:<13}", binding.name), Role::Plain),
@@ -86,8 +93,12 @@ pub(super) fn draw_menu(model: &Model, at: usize, screen: Rect, buffer: &mut Buf
         pen.line(line);
         let why_not = model.why_not(binding.action);
         let role = if why_not.is_some() { Role::Dim } else { Role::Plain };
+        // What has no key is chosen here.
         let key = binding.chords.first().map(|chord| chord.label()).unwrap_or_default();
-        pen.cell(key, 7, Role::Strong).cell(binding.name, 13, role);
+        pen.cell(key, 7, Role::Strong);
+        if inner.width >= NARROW || why_not.is_some() {
+            pen.cell(binding.name, 13, role);
+        }
         pen.put(why_not.as_deref().unwrap_or(binding.help), role);
         if number == at {
             pen.reverse();

@@ -14,6 +14,9 @@ use crate::top::model::Model;
 /// So many nodes are listed by how well they suit the key.
 const SUITORS: usize = 8;
 
+/// With fewer columns the card says less of each thing.
+const NARROW: u16 = 48;
+
 /// The lines of the card of the key that is selected.
 pub(super) fn lines(model: &Model, width: u16) -> Vec<Words> {
     let Some(key) = model.selected_key() else {
@@ -24,7 +27,7 @@ pub(super) fn lines(model: &Model, width: u16) -> Vec<Words> {
         Some(status) => {
             lines.extend(about(model, key, status, width));
             lines.push(said("", Role::Plain));
-            lines.extend(suitors(model, key, status));
+            lines.extend(suitors(model, key, status, width));
         }
         None => lines.push(said(" Key not found.", Role::Dim)),
     }
@@ -54,11 +57,17 @@ fn about(model: &Model, key: &Key, status: &KeyStatus, width: u16) -> Vec<Words>
     }
     // What stands without an owner is the trace of a claim that is over.
     if status.revision.0 > 0 && status.token.0 > 0 {
-        fact("claim", format!("token {} at revision {}", status.token, status.revision));
+        let at = if width < NARROW { "" } else { &format!(" at revision {}", status.revision) };
+        fact("claim", format!("token {}{at}", status.token));
     } else {
         fact("claim", "none".to_owned());
     }
-    fact("record", format!("claim.{}", key.wire()));
+    let record = format!("claim.{}", key.wire());
+    let unreadable = model.snapshot().problems().shown.iter().find(|of| of.name == record);
+    fact("record", record);
+    if let Some(unreadable) = unreadable {
+        fact("", format!("cannot be read: {}", unreadable.why));
+    }
     lines.extend(paragraph(&format!(" {}", why(model, key, status)), width, Role::Strong));
     lines
 }
@@ -123,17 +132,18 @@ fn known_suitors(model: &Model, key: &Key) -> Vec<Candidate> {
     }
 }
 
-fn suitors(model: &Model, key: &Key, status: &KeyStatus) -> Vec<Words> {
+fn suitors(model: &Model, key: &Key, status: &KeyStatus, width: u16) -> Vec<Words> {
     let suitors = known_suitors(model, key);
     if suitors.is_empty() {
         return vec![said(" candidates: loading", Role::Dim)];
     }
+    let name = if width < NARROW { 11 } else { 16 };
     let mut lines =
-        vec![said(format!(" {:<16}{:>6}{:>8}", "CANDIDATES", "AFF", "SCORE"), Role::Dim)];
+        vec![said(format!(" {:<name$}{:>6}{:>8}", "CANDIDATES", "AFF", "SCORE"), Role::Dim)];
     for suitor in suitors.iter().take(SUITORS) {
         let mark = match (&status.owner, &status.to) {
             (Some(owner), _) if *owner == suitor.node => "owner",
-            (_, Some(to)) if *to == suitor.node => "next owner",
+            (_, Some(to)) if *to == suitor.node => "next",
             _ => "",
         };
         let (text, role) = match suitor.ineligible {
@@ -143,7 +153,7 @@ fn suitors(model: &Model, key: &Key, status: &KeyStatus) -> Vec<Words> {
             }
         };
         lines.push(vec![
-            (format!(" {:<16}{:>6}", suitor.node, suitor.affinity), role),
+            (format!(" {:<name$}{:>6}", suitor.node.as_str(), suitor.affinity), role),
             (text, role),
         ]);
     }

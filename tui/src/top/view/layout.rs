@@ -107,7 +107,12 @@ impl Areas {
         let (middle, bottom) = split(rest, rest.height - bottom);
         let (body, details) = beside(model, middle);
         let (body, map) = split(body, body.height - load_map::rows(model, body));
-        let list = u16::try_from(model.nodes.ids().len() + 2).unwrap_or(u16::MAX).max(5);
+        let rows = if model.view == View::Moves {
+            model.moves.ids().len()
+        } else {
+            model.nodes.ids().len()
+        };
+        let list = u16::try_from(rows + 2).unwrap_or(u16::MAX).max(5);
         let graphs = graph::rows(model, body.height.saturating_sub(list));
         let (body, graphs) = split(body, body.height - graphs);
         let shape = Shape::Full;

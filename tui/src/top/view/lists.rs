@@ -38,7 +38,8 @@ pub(super) fn slots_of(view: View, width: u16) -> Vec<Slot> {
     let columns: &[usize] = match view {
         View::Keys if width < 96 => &[1, 2, 4],
         View::Groups if width >= 80 => &[1, 2, 3, 4, 5, 6, 7],
-        View::Groups => &[1, 3, 7],
+        View::Groups if width >= 48 => &[1, 3, 7],
+        View::Groups => &[1, 7],
         _ => &[1, 2, 3, 4],
     };
     slots(view, width, columns)
@@ -59,6 +60,7 @@ fn slots(view: View, width: u16, columns: &[usize]) -> Vec<Slot> {
     }
     let left = what_is_left(width, &slots).max(4);
     slots.insert(0, Slot::of(view, 0, left));
+    table::space(&mut slots);
     slots
 }
 

@@ -65,6 +65,7 @@ pub(crate) fn draw(model: &Model, area: Rect, buffer: &mut Buffer) {
     match &model.overlay {
         Overlay::None => {}
         Overlay::Help(from) => help::draw(model, *from, area, buffer, theme),
+        Overlay::Problems(from) => problems::draw_all(model, *from, area, buffer, theme),
         Overlay::Menu(at) => help::draw_menu(model, *at, area, buffer, theme),
         Overlay::Card(from) => draw_card(model, *from, area, buffer, theme),
         Overlay::Dialog(dialog) => dialog::draw(model, dialog, area, buffer, theme),
@@ -88,7 +89,7 @@ fn dim_what_was(model: &Model, areas: &Areas, buffer: &mut Buffer, theme: Theme)
     }
     let height = areas.header.height.saturating_sub(1);
     let counts = Rect { y: areas.header.bottom() - height, height, ..areas.header };
-    for area in [counts, areas.body, areas.problems] {
+    for area in [counts, areas.body, areas.problems, areas.map, areas.graphs] {
         Pen::new(buffer, area, theme).dim();
     }
 }
@@ -114,6 +115,11 @@ fn draw_full(model: &Model, areas: &Areas, buffer: &mut Buffer, theme: Theme) {
     }
     bottom::draw(model, &mut Pen::new(buffer, areas.bottom, theme));
     footer::draw(model, &mut Pen::new(buffer, areas.footer, theme));
+    if let Some(details) = areas.details {
+        let mut pen = Pen::new(buffer, buffer.area, theme);
+        pen.join((details.x - 1, areas.tabs.y), "┬");
+        pen.join((details.x - 1, areas.bottom.y), "┴");
+    }
     dim_what_was(model, areas, buffer, theme);
 }
 
@@ -147,7 +153,8 @@ pub(crate) fn heading_at(model: &Model, areas: &Areas, column: u16) -> Option<us
 fn card(model: &Model, width: u16) -> Vec<Words> {
     match model.view {
         View::Keys | View::Moves => key_card::lines(model, width),
-        _ => node_card::lines(model, width),
+        View::Events => bottom::card(model, width),
+        View::Nodes | View::Groups => node_card::lines(model, width),
     }
 }
 
@@ -156,16 +163,24 @@ fn draw_card(model: &Model, from: usize, screen: Rect, buffer: &mut Buffer, them
     let width = width.min(96);
     let words = card(model, width);
     let height = u16::try_from(words.len()).unwrap_or(height).min(height);
-    let title = if matches!(model.view, View::Keys | View::Moves) { "Key" } else { "Node" };
+    let title = match model.view {
+        View::Keys | View::Moves => "Key",
+        View::Events => "Event",
+        View::Nodes | View::Groups => "Node",
+    };
     let inner = popup::open(buffer, screen, (width, height), theme, title);
-    let mut pen = Pen::new(buffer, inner, theme);
-    let from = from.min(words.len().saturating_sub(usize::from(inner.height)));
-    draw_words(&words[from..], &mut pen);
-    let more = words.len() - from;
-    if more > usize::from(inner.height) {
-        pen.line(usize::from(inner.height).saturating_sub(1));
-        let more = more - usize::from(inner.height);
-        pen.at_end(format!(" {more} more lines, pgdn"), Role::Strong);
+    draw_scrolled(&words, from, &mut Pen::new(buffer, inner, theme), "pgdn");
+}
+
+/// Writes lines from that one on, and how many there are below, and which key shows them.
+fn draw_scrolled(lines: &[Words], from: usize, pen: &mut Pen<'_>, key: &str) {
+    let height = usize::from(pen.area().height);
+    let from = from.min(lines.len().saturating_sub(height));
+    draw_words(&lines[from..], pen);
+    let more = lines.len() - from;
+    if more > height {
+        pen.line(height.saturating_sub(1));
+        pen.at_end(format!(" {} more lines, {key}", more - height), Role::Strong);
     }
 }
 

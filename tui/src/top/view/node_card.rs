@@ -6,9 +6,9 @@ use divider::snapshot::{DesiredState, Mode, NodeState, NodeStatus};
 
 use super::nodes::{affinity, labels, state};
 use super::theme::{Role, Theme, state_role};
-use super::words::{grouped, progress_bar, time, wrapped};
+use super::words::{counted, grouped, progress_bar, sparkline_of, time, wrapped};
 use super::{Words, said};
-use crate::output::{age, count};
+use crate::output::age;
 use crate::top::model::Model;
 use crate::top::model::drains::Drain;
 use crate::words::requester;
@@ -101,13 +101,42 @@ fn numbers(model: &Model, node: &NodeStatus) -> Vec<Words> {
     // The claims are newer than the heartbeat: both are shown with their time, or they contradict.
     let held = match node.last_beat {
         Some(beat) if node.held != node.keys => {
-            format!("had {} at its beat {} ago", count(node.held, "key"), age(now.since(beat)))
+            format!("had {} at its beat {} ago", counted(node.held, "key"), age(now.since(beat)))
         }
         _ => String::new(),
     };
     let facts =
         [fact("affinity", affinity), fact("keys", keys), fact("", held), fact("beat", beat)];
-    facts.into_iter().flatten().collect()
+    facts.into_iter().flatten().chain(past(model, node)).collect()
+}
+
+/// Its last ten minutes: the keys that it had, and those that came and went.
+fn past(model: &Model, node: &NodeStatus) -> Vec<Words> {
+    let halves = model.data.node_trend.of(&node.node, usize::MAX);
+    let theme = Theme::of(&model.settings);
+    let keys: Vec<_> = halves.iter().map(|half| half.map(|half| half.keys)).collect();
+    let changes: Vec<_> = halves.iter().map(|half| half.map(|half| half.changes)).collect();
+    let (Some(least), Some(most)) = (keys.iter().flatten().min(), keys.iter().flatten().max())
+    else {
+        return Vec::new();
+    };
+    let had = if least == most {
+        counted(*most, "key")
+    } else {
+        format!("{} to {} keys", grouped(*least), grouped(*most))
+    };
+    let busiest = changes.iter().flatten().copied().max().unwrap_or(0);
+    let went = match changes.iter().flatten().sum() {
+        0_u64 => "no key came or went".to_owned(),
+        keys => format!("{} came or went", counted(keys, "key")),
+    };
+    let line = |name: &str, values: &[Option<u64>], most: u64, text: String| {
+        let picture = sparkline_of(values, most, theme);
+        // What nothing is known of at first takes no room.
+        let picture = picture.trim_start();
+        vec![(format!(" {name:<9}"), Role::Dim), (format!("{picture}  {text}"), Role::Plain)]
+    };
+    vec![line("10 min", &keys, most + most / 4, had), line("", &changes, busiest, went)]
 }
 
 fn desired_lines(model: &Model, desired: &DesiredState) -> Vec<Words> {
@@ -145,17 +174,17 @@ fn drain_lines(drain: &Drain, node: &NodeStatus, width: u16, theme: Theme) -> Ve
         said(
             format!(
                 " {} moved  {} stopping  {} left of {}",
-                part.moved(),
-                part.stopping,
-                part.left,
-                part.from
+                grouped(part.moved()),
+                grouped(part.stopping),
+                grouped(part.left),
+                grouped(part.from)
             ),
             Role::Plain,
         ),
         said(format!(" {bar} {}%", part.percent()), Role::Draining),
     ];
     if node.state == NodeState::Draining && part.left > 0 && part.stopping == 0 && !drain.paused {
-        let text = format!(" {} without a receiver yet", count(part.left, "key"));
+        let text = format!(" {} without a receiver yet", counted(part.left, "key"));
         lines.push(said(text, Role::Late));
     }
     if !drain.to.is_empty() {

@@ -6,14 +6,18 @@ use divider::snapshot::{Moment, NodeState, NodeStatus};
 use super::pen::Pen;
 use super::table::{self, Slot, what_is_left};
 use super::theme::{Role, load_role, state_role};
-use super::words::{grouped, share_bar};
+use super::words::{grouped, share_bar, sparkline_of};
 use crate::output::age;
 use crate::top::model::{Model, View};
+
+/// As many columns as there are half minutes in ten, and one.
+const TREND_COLUMNS: u16 = 21;
 
 const BAR: usize = 100;
 const HOST: usize = 101;
 const BUILD: usize = 102;
 const LABELS: usize = 103;
+const TREND: usize = 104;
 
 /// Draws it.
 pub(super) fn draw(model: &Model, pen: &mut Pen<'_>) {
@@ -25,9 +29,10 @@ pub(super) fn draw(model: &Model, pen: &mut Pen<'_>) {
 /// The columns that fit, in their order.
 pub(super) fn slots(model: &Model, width: u16) -> Vec<Slot> {
     let own = |column| Slot::of(View::Nodes, column, 0);
+    // A column that is empty is none.
     let extra = |column, title: &'static str, text: fn(&NodeStatus) -> String| {
-        let width = longest(model, text, title.len(), 24);
-        Slot { column, title, width, number: false }
+        let any = longest(model, text, 0, 1) > 0;
+        any.then(|| Slot::text(column, title, longest(model, text, title.len(), 24)))
     };
     let mut rest = match width {
         80.. => vec![own(1), own(2), own(3), own(4), own(5), own(6)],
@@ -39,21 +44,29 @@ pub(super) fn slots(model: &Model, width: u16) -> Vec<Slot> {
         rest.push(own(7));
     }
     if wide {
-        rest.extend([
+        let extras = [
             extra(HOST, "HOST", |node| node.host.clone()),
             extra(BUILD, "BUILD", |node| node.build.clone()),
             extra(LABELS, "LABELS", labels),
-        ]);
+        ];
+        rest.extend(extras.into_iter().flatten());
     }
     let left = what_is_left(width, &rest);
     let most = if left > 60 { 48 } else { 24 };
     let name = longest(model, |node| node.node.to_string(), 6, most).min(left.max(6));
-    let bar = left.saturating_sub(name + 1).min(24);
+    let left = left.saturating_sub(name + 1);
+    let bar = left.min(24);
     let place = rest.iter().position(|slot| slot.column >= 6).unwrap_or(rest.len());
     if bar >= 6 {
-        rest.insert(place, Slot { column: BAR, title: "SHARE", width: bar, number: false });
+        // What is left is for the keys of the last ten minutes.
+        let trend = left.saturating_sub(bar + 1).min(TREND_COLUMNS);
+        if trend >= TREND_COLUMNS / 2 {
+            rest.insert(place, Slot::text(TREND, "KEYS, 10 MIN", trend - 1));
+        }
+        rest.insert(place, Slot::text(BAR, "SHARE", bar - 1));
     }
     rest.insert(0, Slot::of(View::Nodes, 0, name));
+    table::space(&mut rest);
     rest
 }
 
@@ -79,11 +92,21 @@ fn draw_row(model: &Model, pen: &mut Pen<'_>, id: &NodeId, slots: &[Slot], most:
             HOST | BUILD | LABELS => Role::Dim,
             _ => Role::Plain,
         };
-        let text = match slot.column {
-            BAR => share_bar(slot.width, node.keys, node.target, most, pen.theme),
-            column => text(node, column, now),
-        };
-        slot.put(pen, text, role);
+        match slot.column {
+            BAR => {
+                let shares = (node.keys, node.target);
+                for (text, role) in share_bar(slot.width, shares, most, role, pen.theme) {
+                    pen.put(text, role);
+                }
+                pen.skip(slot.gap);
+            }
+            TREND => {
+                let halves = model.data.node_trend.of(id, slot.width.into());
+                let keys: Vec<_> = halves.iter().map(|half| half.map(|half| half.keys)).collect();
+                slot.put(pen, sparkline_of(&keys, most + most / 4, pen.theme), Role::Dim);
+            }
+            column => slot.put(pen, text(node, column, now), role),
+        }
     }
 }
 

@@ -76,6 +76,23 @@ impl<'a> Pen<'a> {
         self
     }
 
+    /// Writes into so many columns, and goes on behind them. Of what does not fit, the end is kept.
+    pub(crate) fn end_in(&mut self, text: &str, width: u16, role: Role) -> &mut Self {
+        let text = plain(text);
+        let mut from = 0;
+        while Span::raw(&text[from..]).width() > usize::from(width) {
+            // The sign of the cut takes the place of one more.
+            let cut = text[from..].chars().next().map_or(1, char::len_utf8);
+            from += cut;
+        }
+        if from == 0 {
+            return self.cell(text, width, role);
+        }
+        let next = text[from..].chars().next().map_or(0, char::len_utf8);
+        let cut = self.theme.sign("…", "~");
+        self.cell(format!("{cut}{}", &text[from + next..]), width, role)
+    }
+
     /// Writes at the end of so many columns, and goes on behind them.
     pub(crate) fn number(&mut self, text: impl AsRef<str>, width: u16, role: Role) -> &mut Self {
         let text = text.as_ref();
@@ -124,6 +141,23 @@ impl<'a> Pen<'a> {
         let sign = self.theme.sign("─", "-");
         let line = sign.repeat(usize::from(self.left()));
         self.put(line, role);
+    }
+
+    /// Fills the line with a sign up to a text at its end, if there is room for that.
+    pub(crate) fn rule_before(&mut self, text: &str, role: Role) {
+        let width = u16::try_from(Span::raw(plain(text)).width()).unwrap_or(u16::MAX);
+        let sign = self.theme.sign("─", "-");
+        if let Some(free) = self.left().checked_sub(width) {
+            self.put(sign.repeat(usize::from(free)), role).put(text, role);
+        }
+    }
+
+    /// Joins the rule that ends here to one that goes through that place.
+    pub(crate) fn join(&mut self, at: (u16, u16), utf8: &'static str) {
+        let (rule, joint) = (self.theme.sign("─", "-"), self.theme.sign(utf8, "+"));
+        if let Some(cell) = self.buffer.cell_mut(at).filter(|cell| cell.symbol() == rule) {
+            cell.set_symbol(joint);
+        }
     }
 
     /// Turns the line round: it is selected. Without its colours, which would be as many backgrounds.
@@ -231,6 +265,22 @@ mod tests {
         assert_eq!(written("a\u{1b}[2Jb", 20, false), "a\\u{1b}[2Jb         ");
         assert_eq!(written("a\u{202e}b\u{9b}c", 20, false), "a\\u{202e}b\\u{9b}c   ");
         assert_eq!(written("é\n", 20, true), "\\u{e9}\\n            ");
+    }
+
+    #[test]
+    fn of_a_name_that_does_not_fit_the_end_is_kept() {
+        let end = |text: &str, width| -> String {
+            let mut buffer = Buffer::empty(Rect::new(0, 0, 8, 1));
+            let area = buffer.area;
+            let theme = Theme::of(&Settings::default());
+            Pen::new(&mut buffer, area, theme)
+                .end_in(text, width, Role::Plain)
+                .put("|", Role::Plain);
+            buffer.content().iter().map(ratatui::buffer::Cell::symbol).collect()
+        };
+        assert_eq!(end("abcdef", 6), "abcdef| ");
+        assert_eq!(end("abcdefg", 6), "…cdefg| ");
+        assert_eq!(end("éabcdefg", 4), "…efg|   ");
     }
 
     #[test]

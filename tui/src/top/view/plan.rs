@@ -1,18 +1,20 @@
 //! What a dialog says of what would happen.
 
+use divider::GroupName;
+
 use super::theme::{Role, Theme, load_role};
 use super::words::{grouped, revision, share_bar, wrapped};
 use super::{Words, said};
 use crate::output::{age, count};
-use crate::top::model::Model;
 use crate::top::model::dialog::{Dialog, Task};
 use crate::top::model::operation::Operation;
 use crate::top::model::plan::{DrainPlan, Plan, RebalancePlan, Receives};
+use crate::top::model::{GroupRow, Known, Model};
 
 /// The lines of it.
 pub(super) fn lines(model: &Model, dialog: &Dialog, width: u16, theme: Theme) -> Vec<Words> {
     let words = |text: &str| paragraph(text, width, Role::Plain);
-    match (&dialog.plan, dialog.task) {
+    match (&dialog.plan, &dialog.task) {
         (Plan::Asked, _) => words("computing the plan"),
         (Plan::Failed(why), _) => paragraph(&format!("no plan: {why}"), width, Role::Late),
         (Plan::Drain(plan), _) => drain(plan, about(model, dialog, plan).as_deref(), width, theme),
@@ -31,6 +33,10 @@ pub(super) fn lines(model: &Model, dialog: &Dialog, width: u16, theme: Theme) ->
         (Plan::None, Task::Pause) => {
             words("No more stops are sent. Stops already sent continue; no new keys arrive.")
         }
+        (Plan::None, Task::Forget) => {
+            words("If the node ever returns, it takes keys as usual. Until then it is not listed.")
+        }
+        (Plan::None, Task::DeleteGroup(group)) => delete_group(model, group, width),
         (Plan::None, _) => words("The drain continues."),
     }
 }
@@ -57,12 +63,9 @@ fn about(model: &Model, dialog: &Dialog, plan: &DrainPlan) -> Option<String> {
 
 fn drain(plan: &DrainPlan, about: Option<&str>, width: u16, theme: Theme) -> Vec<Words> {
     let narrow = width < 58;
-    let whole = format!(
-        "Moves {} to {} ({}). No other key moves.",
-        count(plan.moves, "key"),
-        count(plan.to.len() as u64, "node"),
-        revision(plan.revision)
-    );
+    let (moves, to) = (count(plan.moves, "key"), count(plan.to.len() as u64, "node"));
+    let at = if narrow { String::new() } else { format!(" ({})", revision(plan.revision)) };
+    let whole = format!("Moves {moves} to {to}{at}. No other key moves.");
     let mut lines = paragraph(&whole, width, Role::Strong);
     lines.extend(about.into_iter().flat_map(|about| paragraph(about, width, Role::Plain)));
     if !narrow {
@@ -90,7 +93,7 @@ fn drain(plan: &DrainPlan, about: Option<&str>, width: u16, theme: Theme) -> Vec
         if plan.stay == 1 { "holds" } else { "hold" },
         plan.stays_percent
     );
-    lines.push(said(stays, Role::Plain));
+    lines.extend(paragraph(&stays, width, Role::Plain));
     lines.extend(keys(plan));
     lines
 }
@@ -110,10 +113,12 @@ fn receives(to: &Receives, most: u64, width: u16, theme: Theme) -> Words {
         grouped(after),
         grouped(to.share)
     );
-    let bar = share_bar(width.saturating_sub(58).min(24), after, to.share, most, theme);
     let hundredths = after.saturating_mul(100) / to.share.max(1);
     let role = if after.abs_diff(to.share) <= 1 { Role::Good } else { load_role(hundredths) };
-    vec![(text, Role::Plain), (bar, role)]
+    let columns = width.saturating_sub(58).min(24);
+    let mut words = vec![(text, Role::Plain)];
+    words.extend(share_bar(columns, (after, to.share), most, role, theme));
+    words
 }
 
 fn keys(plan: &DrainPlan) -> Vec<Words> {
@@ -133,9 +138,11 @@ fn keys(plan: &DrainPlan) -> Vec<Words> {
 }
 
 fn shifts(plan: &RebalancePlan) -> Vec<Words> {
+    let names = plan.shifts.iter().flat_map(|shift| [&shift.from, &shift.to]);
+    let name = names.map(|node| crate::output::width(node.as_str())).max().unwrap_or(0);
     let shift = |shift: &divider::snapshot::Shift| {
-        let keys = grouped(shift.keys);
-        said(format!("  {:<16} -> {:<16} {keys:>9}", shift.from, shift.to), Role::Plain)
+        let (from, to) = (shift.from.as_str(), shift.to.as_str());
+        said(format!("  {from:<name$} -> {to:<name$}  {:>7}", grouped(shift.keys)), Role::Plain)
     };
     plan.shifts.iter().map(shift).collect()
 }
@@ -170,6 +177,25 @@ fn undo(plan: &RebalancePlan, width: u16) -> Vec<Words> {
     };
     lines.push(said(head, Role::Strong));
     lines.extend(shifts(plan));
+    lines
+}
+
+fn delete_group(model: &Model, group: &GroupName, width: u16) -> Vec<Words> {
+    let numbers = |row: &GroupRow| row.numbers.as_ref().ok().map(|of| (of.nodes, of.keys));
+    let known = if *group == model.place.group {
+        let live = &model.data.live;
+        Some((live.nodes().len() as u64, live.counts().all()))
+    } else if let Known::Groups(rows) = &model.known_groups {
+        rows.iter().find(|row| row.group == *group).and_then(numbers)
+    } else {
+        None
+    };
+    let has = known.map_or("an unknown number of nodes and keys".to_owned(), |(nodes, keys)| {
+        format!("{} and {}", count(nodes, "node"), count(keys, "key"))
+    });
+    let mut lines = paragraph(&format!("{group} has {has}."), width, Role::Strong);
+    let text = "All work on its keys stops. Its keys, claims, history and saved states are lost.";
+    lines.extend(paragraph(text, width, Role::Late));
     lines
 }
 

@@ -7,7 +7,10 @@ use super::pen::Pen;
 use super::theme::Theme;
 
 /// With fewer columns or rows beside it, a box takes them, too: a sliver of the screen shows nothing.
-const SLIVER: (u16, u16) = (8, 4);
+const SLIVER: (u16, u16) = (8, 3);
+
+/// With fewer rows a box takes the line of the keys, too.
+const LOW: u16 = 16;
 
 /// Draws a closed box in the middle of a screen that is dimmed, at least that large where there is
 /// room. Gives what is inside of it.
@@ -18,9 +21,8 @@ pub(super) fn open(
     theme: Theme,
     title: &str,
 ) -> Rect {
-    let outer = place(screen, width, height);
-    // The last line has the keys of the box itself.
-    let behind = Rect { height: screen.height.saturating_sub(1), ..screen };
+    let behind = above_the_keys(screen);
+    let outer = place(behind, width, height);
     Pen::new(buffer, behind, theme).dim();
     let mut pen = Pen::new(buffer, outer, theme);
     pen.blank();
@@ -28,9 +30,15 @@ pub(super) fn open(
     inside(outer)
 }
 
+/// The last line has the keys of the box itself, unless every line is needed.
+fn above_the_keys(screen: Rect) -> Rect {
+    let keys = u16::from(screen.height >= LOW);
+    Rect { height: screen.height - keys, ..screen }
+}
+
 /// How much there is room for inside the largest box.
 pub(super) fn room(screen: Rect) -> (u16, u16) {
-    let inner = inside(screen);
+    let inner = inside(above_the_keys(screen));
     (inner.width, inner.height)
 }
 

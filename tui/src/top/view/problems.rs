@@ -4,10 +4,14 @@ use std::time::Duration;
 
 use divider::NodeId;
 use divider::snapshot::{GoneNode, NodeEnd};
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
 
 use super::pen::Pen;
-use super::theme::{Role, severity_role};
+use super::popup;
+use super::theme::{Role, Theme, severity_role};
 use super::words::{counted, wrapped};
+use super::{Words, draw_scrolled, said};
 use crate::conditions::{Condition, Severity};
 use crate::output::age;
 use crate::top::model::{Model, View, Wire};
@@ -37,9 +41,41 @@ pub(super) fn draw(model: &Model, pen: &mut Pen<'_>) {
         pen.put(head, role).put(text, Role::Plain);
         let more = lines.len() - shown;
         if at + 1 == shown && more > 0 {
-            pen.at_end(format!(" {more} more "), Role::Strong);
+            pen.at_end(format!(" {more} more: ! "), Role::Strong);
         }
     }
+}
+
+/// Draws every one of them over the screen, none of it cut off, each with its next command.
+pub(super) fn draw_all(
+    model: &Model,
+    from: usize,
+    screen: Rect,
+    buffer: &mut Buffer,
+    theme: Theme,
+) {
+    let (width, height) = popup::room(screen);
+    let width = width.min(96);
+    let ascii = model.settings.ascii;
+    let mut lines: Vec<Words> = Vec::new();
+    for condition in &model.data.conditions {
+        let role = severity_role(condition.severity);
+        for (_, head, text) in lines_of(condition, width, true, ascii) {
+            lines.push(vec![(head, role), (text, Role::Plain)]);
+        }
+        let sentence = condition.sentence(ascii);
+        let next = condition.next().filter(|next| !sentence.contains(next.as_str()));
+        lines.extend(next.map(|next| said(format!("   next: {next}"), Role::Dim)));
+    }
+    for (severity, head, text) in deaths(model, true) {
+        lines.push(vec![(head, severity_role(severity)), (text, Role::Plain)]);
+    }
+    if lines.is_empty() {
+        lines.push(said("no problems", Role::Good));
+    }
+    let height = u16::try_from(lines.len()).unwrap_or(height).min(height);
+    let inner = popup::open(buffer, screen, (width, height), theme, "Problems");
+    draw_scrolled(&lines, from, &mut Pen::new(buffer, inner, theme), "j/k");
 }
 
 /// Warnings and worse; on a large screen everything. On a narrow screen a sentence takes two lines.
@@ -75,14 +111,16 @@ fn deaths(model: &Model, narrow: bool) -> Vec<(Severity, String, String)> {
     });
     let line = |(gone, by, ago): (&GoneNode, &Option<NodeId>, Duration)| {
         let by = by.as_ref().map_or_else(String::new, |by| format!(", ended by {by}"));
-        let known = gone.keys.or_else(|| model.data.history.deaths.get(&gone.node).copied());
-        let keys = match known {
+        let reported = model.data.history.deaths.get(&gone.node);
+        let keys = match (gone.keys, reported) {
             // Whose the keys without an owner were is not known.
-            Some(keys) if snapshot.counts().orphaned == 0 => {
+            (Some(keys), _) if snapshot.counts().orphaned == 0 => {
                 format!("; {} taken over", counted(keys, "key"))
             }
-            Some(keys) => format!("; it had {}", counted(keys, "key")),
-            None => String::new(),
+            (Some(keys), _) => format!("; it had {}", counted(keys, "key")),
+            // The number of its last heartbeat, which may be older than its last claims.
+            (None, Some(keys)) => format!("; last reported {}", counted(*keys, "key")),
+            (None, None) => String::new(),
         };
         let text = format!("{} died {} ago{by}{keys}", gone.node, age(ago));
         let head = if narrow { " ! " } else { " ! gone: " };

@@ -8,7 +8,7 @@ use super::pen::Pen;
 use super::theme::{Role, state_role};
 use super::words::{counted, short};
 use crate::output::count;
-use crate::top::model::{Model, View};
+use crate::top::model::{Model, View, Wire};
 
 /// A few words, over as many lines as there are.
 pub(super) fn draw_tiny(model: &Model, pen: &mut Pen<'_>) {
@@ -42,7 +42,17 @@ pub(super) fn draw_header(model: &Model, pen: &mut Pen<'_>) {
         pen.put(" ", Role::Plain).put(model.place.group.as_str(), Role::Strong);
         let (nodes, keys) =
             (model.snapshot().nodes().len() as u64, model.snapshot().counts().all());
-        pen.put(format!("  {}, {}", counted(nodes, "node"), counted(keys, "key")), Role::Dim);
+        // Nothing is known, which is not the same as nothing.
+        if matches!(model.wire, Wire::Connecting | Wire::Choosing | Wire::NotOpen(_)) {
+            super::header::draw_link(model, pen);
+            return;
+        }
+        let text = match model.view {
+            View::Nodes => format!("  {}, {}", counted(nodes, "node"), counted(keys, "key")),
+            // There is no line of the names of the views.
+            view => format!("  {}", view.as_str()),
+        };
+        pen.put(text, Role::Dim);
         super::header::draw_link(model, pen);
         pen.line(1);
         super::header::draw_short(model, pen);
@@ -68,6 +78,11 @@ pub(super) fn draw_list(model: &Model, pen: &mut Pen<'_>) {
     }
 }
 
+/// How wide the columns of a node are beside its name: its sign, its state and its keys.
+const SIGN: u16 = 2;
+const STATE: u16 = 14;
+const KEYS: u16 = 5;
+
 fn draw_nodes(model: &Model, pen: &mut Pen<'_>, rows: usize) {
     let table = &model.nodes;
     for (line, (at, id)) in
@@ -77,9 +92,10 @@ fn draw_nodes(model: &Model, pen: &mut Pen<'_>, rows: usize) {
         pen.line(line);
         let role = state_role(node.state);
         pen.put(pen.theme.state_sign(node.state), role).skip(1);
-        pen.cell(id.as_str(), 12, role).skip(1);
-        pen.cell(state(node, model.age_at()), 12, role);
-        pen.put(short(node.keys), Role::Plain);
+        let name = pen.area().width.saturating_sub(SIGN + STATE + KEYS + 2).max(4);
+        pen.cell(id.as_str(), name, role).skip(1);
+        pen.cell(state(node, model.age_at()), STATE, role).skip(1);
+        pen.number(short(node.keys), KEYS, Role::Plain);
         if at == table.at() {
             pen.reverse();
         }
@@ -97,7 +113,7 @@ fn draw_keys(model: &Model, pen: &mut Pen<'_>, rows: usize) {
             (status.phase.as_str(), status.owner.as_ref().map_or("-", |owner| owner.as_str()))
         });
         let width = pen.area().width.saturating_sub(24).max(6);
-        pen.cell(key.as_str(), width, Role::Plain).skip(1);
+        pen.end_in(key.as_str(), width, Role::Plain).skip(1);
         pen.cell(phase, 9, Role::Plain).put(owner, Role::Dim);
         if at == table.at() {
             pen.reverse();

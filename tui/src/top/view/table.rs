@@ -14,6 +14,8 @@ pub(super) struct Slot {
     pub(super) title: &'static str,
     pub(super) width: u16,
     pub(super) number: bool,
+    /// How many columns are empty behind it.
+    pub(super) gap: u16,
 }
 
 /// The signs before each row: selected, marked, and how it is.
@@ -24,7 +26,12 @@ impl Slot {
     pub(super) fn of(view: View, column: usize, width: u16) -> Self {
         let own = columns(view)[column];
         let width = if own.width == 0 { width } else { own.width };
-        Self { column, title: own.title, width, number: own.number }
+        Self { column, title: own.title, width, number: own.number, gap: 1 }
+    }
+
+    /// A column of text that one cannot sort by.
+    pub(super) fn text(column: usize, title: &'static str, width: u16) -> Self {
+        Self { column, title, width, number: false, gap: 1 }
     }
 
     /// Writes what is in it.
@@ -34,14 +41,24 @@ impl Slot {
         } else {
             pen.cell(text, self.width, role);
         }
-        pen.skip(1);
+        pen.skip(self.gap);
     }
 }
 
 /// What is left of a width for the one column that takes what is left.
 pub(super) fn what_is_left(width: u16, others: &[Slot]) -> u16 {
-    let taken: u16 = others.iter().map(|slot| slot.width + 1).sum();
+    let mut others = others.to_vec();
+    space(&mut others);
+    let taken: u16 = others.iter().map(|slot| slot.width + slot.gap).sum();
     width.saturating_sub(SIGNS + taken + 1)
+}
+
+/// Keeps a text away from a number that ends before it.
+pub(super) fn space(slots: &mut [Slot]) {
+    for at in 1..slots.len() {
+        let close = slots[at - 1].number && !slots[at].number;
+        slots[at - 1].gap = if close { 2 } else { 1 };
+    }
 }
 
 /// Draws headings, and the rows there is room for: never more of them.
@@ -70,10 +87,10 @@ pub(super) fn draw<I: Clone + Ord>(
 pub(super) fn slot_at(slots: &[Slot], x: u16) -> Option<usize> {
     let mut from = SIGNS - 1;
     for slot in slots {
-        if (from..from + slot.width + 1).contains(&x) {
+        if (from..from + slot.width + slot.gap).contains(&x) {
             return Some(slot.column);
         }
-        from += slot.width + 1;
+        from += slot.width + slot.gap;
     }
     None
 }

@@ -58,7 +58,8 @@ pub(super) fn draw(model: &Model, pen: &mut Pen<'_>) {
         View::Groups => model.groups.sort,
     };
     let title = own.get(sort.column).map_or("", |column| column.title);
-    pen.at_end(format!("by {title} "), Role::Dim);
+    pen.put(" ", Role::Dim);
+    pen.rule_before(&format!(" by {title} "), Role::Dim);
 }
 
 /// The filter, and how much of the list it shows.

@@ -2,7 +2,8 @@
 
 use divider::Revision;
 
-use super::theme::Theme;
+use super::Words;
+use super::theme::{Role, Theme};
 
 /// `184 201`
 pub(crate) fn grouped(number: u64) -> String {
@@ -63,16 +64,34 @@ pub(crate) fn wrapped(text: &str, width: usize) -> Vec<String> {
     lines
 }
 
-/// A bar of so many columns: how much of the most there is, and where it ought to be.
-pub(crate) fn share_bar(width: u16, keys: u64, target: u64, most: u64, theme: Theme) -> String {
-    let columns = |value: u64| value.saturating_mul(u64::from(width)) / most.max(1);
-    let (full, target) = (columns(keys), columns(target).min(u64::from(width).saturating_sub(1)));
+/// A bar of so many columns: how much of the most there is, and a mark where it should end. Where
+/// every node has its share, every bar ends at its mark, and there is room for more than a share.
+pub(crate) fn share_bar(
+    width: u16,
+    (keys, target): (u64, u64),
+    most: u64,
+    role: Role,
+    theme: Theme,
+) -> Words {
+    let width = u64::from(width);
+    let all = most.saturating_add(most / 4).max(1);
+    let columns = |value: u64| (value.saturating_mul(width) / all).min(width);
+    // The smallest number of keys is seen, too.
+    let full = columns(keys).max(u64::from(keys > 0)).min(width);
+    let mark = (target > 0).then(|| columns(target).min(width.saturating_sub(1)));
     let cell = |at: u64| match at {
-        at if at == target && at >= full && target > 0 => theme.sign("│", "|"),
-        at if at < full => theme.sign("█", "#"),
-        _ => theme.sign("·", "."),
+        at if mark == Some(at) => (theme.sign("│", "|"), Role::Plain),
+        at if at < full => (theme.sign("━", "#"), role),
+        _ => (theme.sign("─", "."), Role::Dim),
     };
-    (0..u64::from(width)).map(cell).collect()
+    let mut words = Words::new();
+    for (sign, role) in (0..width).map(cell) {
+        match words.last_mut().filter(|last| last.1 == role) {
+            Some((text, _)) => text.push_str(sign),
+            None => words.push((sign.to_owned(), role)),
+        }
+    }
+    words
 }
 
 /// A bar of what is done, what is being done, and what is left.
@@ -89,13 +108,19 @@ pub(crate) fn progress_bar(width: u16, done: u64, doing: u64, all: u64, theme: T
 
 /// Numbers as columns, the highest as high as there is room for.
 pub(crate) fn sparkline(values: impl Iterator<Item = u64>, theme: Theme) -> String {
+    let values: Vec<Option<u64>> = values.map(Some).collect();
+    let most = values.iter().flatten().copied().max().unwrap_or(0);
+    sparkline_of(&values, most, theme)
+}
+
+/// Numbers as columns, of which one is as high as `most`. What is not known is left out.
+pub(crate) fn sparkline_of(values: &[Option<u64>], most: u64, theme: Theme) -> String {
     const BARS: [&str; 8] = ["▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"];
     const ASCII: [&str; 8] = ["_", ".", "-", "=", "+", "*", "%", "#"];
-    let values: Vec<u64> = values.collect();
-    let most = values.iter().copied().max().unwrap_or(0).max(1);
     let bars = if theme.ascii { ASCII } else { BARS };
-    let bar = |value: &u64| {
-        let at = if *value == 0 { 0 } else { (value * 7).div_ceil(most) };
+    let bar = |value: &Option<u64>| {
+        let Some(value) = value else { return " " };
+        let at = if *value == 0 { 0 } else { value.saturating_mul(7).div_ceil(most.max(1)) };
         bars[usize::try_from(at).unwrap_or(7).min(7)]
     };
     values.iter().map(bar).collect()
@@ -130,12 +155,19 @@ mod tests {
     #[test]
     fn bars_are_as_wide_as_they_should() {
         let theme = Theme::of(&Settings { ascii: true, ..Settings::default() });
-        assert_eq!(share_bar(10, 50, 80, 100, theme), "#####...|.");
-        assert_eq!(share_bar(10, 80, 50, 100, theme), "########..");
-        assert_eq!(share_bar(10, 0, 0, 0, theme), "..........");
-        assert_eq!(share_bar(4, 100, 100, 100, theme), "####");
+        let share = |width, shares, most| -> String {
+            let words = share_bar(width, shares, most, Role::Good, theme);
+            words.into_iter().map(|word| word.0).collect()
+        };
+        assert_eq!(share(10, (50, 80), 80), "#####...|.");
+        assert_eq!(share(10, (80, 50), 80), "#####|##..");
+        assert_eq!(share(10, (80, 80), 80), "########|.");
+        assert_eq!(share(10, (1, 0), 100), "#.........");
+        assert_eq!(share(10, (0, 0), 0), "..........");
+        assert_eq!(share(0, (7, 7), 7), "");
         assert_eq!(progress_bar(10, 5, 2, 10, theme), "#####++...");
         assert_eq!(progress_bar(0, 5, 2, 10, theme), "");
         assert_eq!(sparkline([0, 1, 50, 100].into_iter(), theme), "_.+#");
+        assert_eq!(sparkline_of(&[Some(0), None, Some(50)], 100, theme), "_ +");
     }
 }

@@ -172,6 +172,20 @@ fn a_dead_group_is_dead_at_the_first_look() {
 }
 
 #[test]
+fn a_node_is_ready_since_its_member_record_at_the_first_look_and_later_since_it_is_seen() {
+    let age = Duration::from_secs(10);
+    let mut timed = at_first_look(&one_node(), age);
+    let since = |timed: &Timed| timed.model.snapshot.node(&node("w1")).expect("w1").since.0;
+    assert_eq!(timed.now.at.since(since(&timed)), age);
+    timed.now.at += Duration::from_secs(10);
+    assert_eq!(timed.state(), NodeState::Late);
+    timed.now.at += Duration::from_secs(1);
+    timed.put("lease.w1", LeaseRecord { beat: 2, ..lease("w1", 1) }.encode());
+    assert_eq!(timed.state(), NodeState::Ready);
+    assert_eq!(since(&timed), timed.now.at, "it was late in between");
+}
+
+#[test]
 fn silence_says_nothing_of_a_node_while_the_store_is_not_heard() {
     let mut timed = at_first_look(&one_node(), Duration::ZERO);
     let heard = timed.now.at + Duration::from_secs(5);

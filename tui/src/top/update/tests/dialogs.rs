@@ -2,13 +2,14 @@
 
 use divider::Revision;
 use divider::group::{AfterResume, OnDeadline};
-use divider::snapshot::RebalancePreview;
+use divider::snapshot::{DesiredState, Mode, NodeState, NodeStatus, RebalancePreview, Snapshot};
 
 use super::*;
 use crate::top::fixture::key;
 use crate::top::model::dialog::{Button, Name, Task};
 use crate::top::model::operation::Operation;
 use crate::top::model::plan::Plan;
+use crate::top::model::{GroupNumbers, View};
 
 #[test]
 fn a_drain_is_planned_confirmed_and_asked_for() {
@@ -115,7 +116,7 @@ fn a_drain_that_nobody_can_take_over_is_refused() {
 fn a_resume_says_whether_keys_move() {
     let mut play = group();
     play.press("j j u");
-    assert_eq!((dialog(&play).task, selected(&play)), (Task::Undo, "node-07"));
+    assert_eq!((&dialog(&play).task, selected(&play)), (&Task::Undo, "node-07"));
     play.news(News::RebalancePlan(Ok(RebalancePreview::new(Revision(7)))));
     assert!(matches!(dialog(&play).plan, Plan::Rebalance(_)));
     play.press("shift-tab shift-tab right tab tab tab");
@@ -153,4 +154,84 @@ fn a_rebalance_that_moves_nothing_is_not_offered() {
     assert_eq!(dialog(&play).refusal().as_deref(), Some("nothing to do: no key would move"));
     play.press("tab");
     assert_eq!((dialog(&play).button(), play.press("enter")), (Some(Button::Go), Vec::new()));
+}
+
+/// The group with a drain that waits for an absent node.
+fn with_absent() -> Play {
+    let mut play = group();
+    let mut absent = NodeStatus::new(node_id("s1"), NodeState::Absent, play.at(0));
+    absent.desired = Some(DesiredState::new(Mode::Drain));
+    let live = play.model.data.live.clone();
+    let mut more = Snapshot::builder(live.group().clone(), Revision(184_300), play.at(2));
+    for node in live.nodes() {
+        more = more.node(node.clone());
+    }
+    play.show(more.node(absent).build());
+    play
+}
+
+fn command(play: &mut Play, text: &str) -> Vec<Effect> {
+    play.press(":");
+    play.type_in(text);
+    play.press("enter")
+}
+
+#[test]
+fn the_request_for_an_absent_node_can_be_removed() {
+    let mut play = with_absent();
+    assert_eq!(command(&mut play, "forget node-01"), []);
+    assert!(said(&play).contains("absent"), "{}", said(&play));
+    assert!(matches!(play.model.overlay, Overlay::None));
+    command(&mut play, "forget s1");
+    assert_eq!(dialog(&play).button(), Some(Button::Cancel));
+    play.press("tab");
+    let effects = play.press("enter");
+    let wanted = Operation::Forget(vec![node_id("s1")]);
+    assert!(matches!(&effects[..], [Effect::Ask(Ask::Operate(got, _))] if *got == wanted));
+}
+
+#[test]
+fn a_group_is_deleted_only_when_its_name_was_typed() {
+    let mut play = group();
+    command(&mut play, "delete-group");
+    assert_eq!(dialog(&play).button(), Some(Button::Cancel));
+    play.press("tab");
+    assert_eq!(play.press("enter"), []);
+    // The focus is where it has to be typed.
+    assert_eq!(dialog(&play).focus, 0);
+    play.type_in("order");
+    play.press("tab tab");
+    assert_eq!(play.press("enter"), [], "the name is not whole");
+    play.type_in("s");
+    play.press("tab tab");
+    let effects = play.press("enter");
+    let wanted = Operation::DeleteGroup(play.model.place.group.clone());
+    assert!(matches!(&effects[..], [Effect::Ask(Ask::Operate(got, _))] if *got == wanted));
+    let done = News::Done { operation: wanted, result: Ok("group orders deleted".to_owned()) };
+    assert_eq!(play.news(done), [Effect::Ask(Ask::Groups)]);
+    assert_eq!(play.model.view, View::Groups);
+}
+
+#[test]
+fn the_group_that_is_selected_among_the_groups_is_the_one_that_is_deleted() {
+    let mut play = group();
+    play.press("5");
+    let row = |name: &str| GroupRow {
+        group: name.parse().expect("legal"),
+        numbers: Ok(GroupNumbers::default()),
+    };
+    play.news(News::Groups(Ok(vec![row("chat"), row("orders")])));
+    command(&mut play, "delete-group");
+    assert_eq!(dialog(&play).task, Task::DeleteGroup("chat".parse().expect("legal")));
+}
+
+#[test]
+fn without_the_right_to_delete_a_group_the_rest_can_be_changed() {
+    let mut play = group();
+    command(&mut play, "delete-group");
+    let operation = Operation::DeleteGroup(play.model.place.group.clone());
+    let failed = Failed { error: "permission denied".to_owned(), denied: false };
+    play.news(News::Done { operation, result: Err(failed) });
+    play.press("esc esc");
+    assert!(!play.press("G D").is_empty());
 }

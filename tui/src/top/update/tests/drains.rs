@@ -1,10 +1,11 @@
 //! Drains, from their beginning to their end.
 
 use divider::Revision;
-use divider::snapshot::NodeState;
+use divider::snapshot::{NodeState, NodeStatus, Snapshot};
 
 use super::*;
 use crate::top::model::dialog::Task;
+use crate::top::model::drains::{End, PartEnd};
 
 #[test]
 fn a_drain_is_followed_to_its_end_which_stays_until_it_is_put_away() {
@@ -85,8 +86,8 @@ fn pause_is_for_the_drain_in_the_banner_wherever_the_cursor_is() {
     play.press("G p");
     assert_eq!(selected(&play), "node-08");
     assert_eq!(
-        (dialog(&play).task, &dialog(&play).nodes[..]),
-        (Task::Pause, &[node_id("node-07")][..])
+        (&dialog(&play).task, &dialog(&play).nodes[..]),
+        (&Task::Pause, &[node_id("node-07")][..])
     );
 }
 
@@ -104,7 +105,54 @@ fn resume_is_for_the_drain_that_the_banner_says_has_ended() {
     play.show(done.node(node).build());
     play.press("G u");
     assert_eq!(
-        (dialog(&play).task, &dialog(&play).nodes[..]),
-        (Task::Undo, &[node_id("node-07")][..])
+        (&dialog(&play).task, &dialog(&play).nodes[..]),
+        (&Task::Undo, &[node_id("node-07")][..])
     );
+}
+
+/// The whole group, with that node as it is made.
+fn with_node(play: &Play, revision: u64, node: NodeStatus) -> Snapshot {
+    let live = play.model.data.live.clone();
+    let mut all = Snapshot::builder(live.group().clone(), Revision(revision), play.at(3));
+    for other in live.nodes().filter(|other| other.node != node.node) {
+        all = all.node(other.clone());
+    }
+    all.node(node).build()
+}
+
+fn end_of_drain(play: &Play) -> Option<End> {
+    play.model.data.drains.iter().next().and_then(|drain| drain.end.clone())
+}
+
+#[test]
+fn a_drain_is_not_called_drained_where_a_session_before_was_not_seen() {
+    // The screen was opened in the middle of the drain of node-07, which restarted after the request.
+    let done = |joined: u64| {
+        let mut play = group();
+        let mut node = group_of(&play, "node-07");
+        (node.state, node.keys, node.stopping) = (NodeState::Drained, 0, 0);
+        node.unconfirmed = divider::snapshot::Unconfirmed::default();
+        node.joined = Revision(joined);
+        let snapshot = with_node(&play, 184_400, node);
+        play.show(snapshot);
+        end_of_drain(&play)
+    };
+    assert!(matches!(done(184_100), Some(End::Emptied(_))), "{:?}", done(184_100));
+    assert!(matches!(done(183_000), Some(End::Done(_))), "{:?}", done(183_000));
+}
+
+#[test]
+fn a_drain_of_an_absent_node_is_not_drained() {
+    let mut play = group();
+    let mut node = NodeStatus::new(node_id("s1"), NodeState::Absent, play.at(2));
+    let mut desired = group_of(&play, "node-07").desired.expect("a drain");
+    desired.drain_id = Some("00facade00facade".to_owned());
+    (desired.revision, desired.drained_from) = (Revision(184_300), 0);
+    node.desired = Some(desired);
+    let snapshot = with_node(&play, 184_400, node);
+    play.show(snapshot);
+    let mut drains = play.model.data.drains.iter();
+    let drain = drains.find(|drain| drain.id == "00facade00facade").expect("shown");
+    assert!(matches!(drain.end, Some(End::Emptied(_))), "{drain:?}");
+    assert_eq!(drain.total().end, Some(PartEnd::Absent));
 }

@@ -2,10 +2,11 @@
 
 use divider::Revision;
 use divider::group::{HistoryEntry, HistoryKind};
-use divider::snapshot::{NodeState, NodeStatus, Snapshot};
+use divider::snapshot::{GoneNode, KeyStatus, NodeEnd, NodeState, NodeStatus, Phase, Snapshot};
 
 use super::*;
-use crate::top::fixture::UNIX_MS;
+use crate::conditions::Severity;
+use crate::top::fixture::{UNIX_MS, key};
 use crate::top::model::event::{Event, EventKind};
 
 #[test]
@@ -28,7 +29,7 @@ fn a_burst_of_moves_is_one_line_among_the_events() {
     let events: Vec<_> =
         play.model.data.history.events.iter().skip(usize::try_from(before).expect("few")).collect();
     assert_eq!(events.len(), 1, "{events:?}");
-    assert_eq!(events[0].text, "23 keys moved, 1 key taken: 2 nodes -> node-02");
+    assert_eq!(events[0].text, "23 keys moved, 1 key taken over: 2 nodes -> node-02");
     assert_eq!(play.model.data.history.rate.tenths(), 24);
 }
 
@@ -119,9 +120,43 @@ fn what_happened_before_it_was_opened_is_among_the_events() {
     play.news(News::Past(vec![joined, died, later]));
     let told = events(&play, EventKind::Node);
     assert_eq!(told[0].text, "node-01 joined");
-    assert_eq!(told[1].text, "node-13 died, ended by node-02; it had 200 keys");
+    assert_eq!(told[1].text, "node-13 died, ended by node-02; last reported 200 keys");
     assert_eq!(play.model.data.history.events.count(), before + 2);
     // Reading the group again tells it once.
     play.news(News::Past(vec![of(HistoryKind::Joined, "node-03", UNIX_MS - 1)]));
     assert_eq!(play.model.data.history.events.count(), before + 2);
+}
+
+#[test]
+fn keys_of_a_dead_node_are_taken_over_and_not_moved() {
+    let mut play = group();
+    let live = play.model.data.live.clone();
+    let mut after = Snapshot::builder(live.group().clone(), Revision(184_300), play.at(2));
+    for node in live.nodes().filter(|node| node.node.as_str() != "node-11") {
+        after = after.node(node.clone());
+    }
+    let end = NodeEnd::Died { by: Some(node_id("node-02")) };
+    let gone = GoneNode::new(node_id("node-11"), end, play.at(2));
+    let mut before = after.clone();
+    let of = |owner: &str| {
+        let mut status = KeyStatus::new(Phase::Running, play.at(2));
+        status.owner = Some(node_id(owner));
+        status
+    };
+    before = before.node(group_of(&play, "node-11"));
+    for at in 0..3 {
+        before = before.key(key(&format!("eu.{at}")), of("node-11"));
+        after = after.key(key(&format!("eu.{at}")), of("node-02"));
+    }
+    play.show(before.build());
+    play.tick(5);
+    play.show(after.gone(vec![gone]).build());
+    let told = events(&play, EventKind::Key);
+    let last = told.last().expect("an event");
+    assert!(last.text.contains("3 keys taken over"), "{}", last.text);
+    assert!(!last.text.contains("moved"), "{}", last.text);
+    let told = events(&play, EventKind::Node);
+    let last = told.last().expect("an event");
+    assert_eq!(last.text, "node-11 died, ended by node-02");
+    assert_eq!(last.severity, Severity::Critical);
 }

@@ -1,7 +1,8 @@
 //! How a group comes to be as it is drawn.
 
 use divider::snapshot::{
-    Candidate, Changed, DrainPreview, Link, NodeState, NodeStatus, RebalancePreview, Snapshot,
+    Candidate, Changed, DesiredState, DrainPreview, Link, Mode, NodeState, NodeStatus,
+    RebalancePreview, Snapshot,
 };
 use divider::{GroupName, Revision};
 
@@ -250,3 +251,25 @@ pub(super) const STATES: [NodeState; 10] = [
     NodeState::Ready,
     NodeState::Absent,
 ];
+
+/// With a command given to the palette.
+pub(super) fn with_command(command: &str) -> Play {
+    let mut play = group();
+    play.press(":");
+    play.type_in(command);
+    play.press("enter");
+    play
+}
+
+/// A node, and a drain that waits for one that is absent; then a command.
+pub(super) fn with_absent(command: &str) -> Play {
+    let mut play = with(|group| {
+        let mut absent = NodeStatus::new(node_id("w9"), NodeState::Absent, now());
+        absent.desired = Some(DesiredState::new(Mode::Drain));
+        group.node(NodeStatus::new(node_id("w1"), NodeState::Ready, now())).node(absent)
+    });
+    play.press(":");
+    play.type_in(command);
+    play.press("enter");
+    play
+}

@@ -8,7 +8,7 @@ use crate::top::fixture::key;
 use crate::top::model::Cause;
 use crate::top::model::settings::{Settings, ThemeName};
 
-const SIZES: [(u16, u16); 4] = [(120, 40), (80, 24), (60, 16), (20, 5)];
+const SIZES: [(u16, u16); 5] = [(120, 40), (80, 24), (60, 16), (40, 12), (20, 5)];
 
 /// The screen in every size, and the styles of the one in the middle.
 fn screens(mut play: Play) -> String {
@@ -38,6 +38,7 @@ shows!(moves, pressed("3"));
 shows!(events, with_events());
 shows!(groups, with_groups());
 shows!(help, pressed("?"));
+shows!(problems, pressed("!"));
 shows!(menu, pressed("a"));
 shows!(card_of_a_draining_node, pressed("j j enter"));
 shows!(card_of_a_key_that_stops, card_of("eu.acme.invoices"));
@@ -63,6 +64,8 @@ shows!(
 shows!(a_thousand_nodes, many_nodes(1000));
 shows!(load_map_by_a_label, by_zone());
 shows!(contexts, with_contexts());
+shows!(delete_group, with_command("delete-group"));
+shows!(forget, with_absent("forget w9"));
 shows!(moves_of_a_file, of_a_file());
 shows!(reading_again, reading());
 shows!(nothing_comes, silent());
