@@ -164,8 +164,8 @@ impl Builder {
     ///
     /// The rollout is over when the last node of an earlier deploy leaves; when an operator requests a
     /// rebalance; and in any case one hour after a node of the newest deploy has joined. From then on all
-    /// members share the keys as usual. An old node keeps getting keys of a prefix that no node of the
-    /// newest deploy takes.
+    /// members share the keys as usual. A key that no node of the newest deploy may take still goes
+    /// to an old one.
     pub fn rollout(mut self, number: u64) -> Self {
         self.rollout = number;
         self

@@ -1,6 +1,7 @@
 //! Deploys side by side: nodes of a later deploy take the place of the earlier ones.
 
 use super::casts::{KEYS, sharing};
+use super::fate::{Fate, Verb};
 use super::play::Play;
 use super::{BEAT, LEASE};
 use crate::edge::Command;
@@ -118,4 +119,14 @@ fn nodes_of_one_deploy_and_of_none_are_balanced_as_usual() {
         play.run(LEASE);
         assert_eq!((running(&play, a), running(&play, b)), (3, 3), "{rollouts:?}");
     }
+}
+
+#[test]
+fn an_earlier_node_takes_what_a_later_one_fails_to_take() {
+    let (mut play, a, b) = sharing();
+    let c = deploy(&mut play, "c", 7);
+    play.rule(c, Verb::Write, "claim.", Fate::Lost);
+    leave(&mut play, a);
+    play.announce("x");
+    play.until(LEASE * 4, |play| play.runs(b, "x"));
 }

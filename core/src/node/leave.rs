@@ -125,10 +125,9 @@ impl Node {
         }
         if !std::mem::replace(&mut self.session.leaving.drained, true) {
             let Given { handed, freed, .. } = self.keys.given;
-            self.io.notice(match rests {
-                true => Notice::Stopped { kept },
-                false => Notice::Drained { handed, freed },
-            });
+            let notice =
+                if rests { Notice::Stopped { kept } } else { Notice::Drained { handed, freed } };
+            self.io.notice(notice);
         }
         self.keys.given.kept = kept;
         if !self.session.leaving.flushes.is_empty() {

@@ -35,8 +35,8 @@ use crate::id::Revision;
 #[derive(Debug, Default)]
 pub struct Planner {
     standings: Standings,
-    /// The members' current sessions, and whether each one departs.
-    members: OwnerMap<Departs>,
+    /// The members' current sessions.
+    members: OwnerMap<Membership>,
     classes: Classes,
     /// The number of existing keys that members own.
     owned: usize,
@@ -276,12 +276,9 @@ impl Planner {
 
     /// Computes the standings. Returns the previous standings.
     fn read_standings(&mut self, view: &View) -> Standings {
-        self.rollout = standing::rollout(view);
+        self.rollout = standing::rollout(view, &BTreeSet::new());
         let standings = standing::standings(view, self.rollout);
-        self.members.clear();
-        for standing in standings.values() {
-            self.members.insert(standing.owner, Departs(standing.departs));
-        }
+        self.members = memberships(&standings);
         std::mem::replace(&mut self.standings, standings)
     }
 
@@ -353,9 +350,21 @@ impl Planner {
 /// The capacity that the list of changed keys keeps when it is empty.
 const KEPT: usize = 1024;
 
-/// Whether a member departs.
+fn memberships(standings: &Standings) -> OwnerMap<Membership> {
+    let mut members = OwnerMap::default();
+    for standing in standings.values() {
+        let Standing { departs, superseded, .. } = *standing;
+        members.insert(standing.owner, Membership { departs, superseded });
+    }
+    members
+}
+
+/// What placing asks of a member for each key.
 #[derive(Debug, Clone, Copy, Default)]
-struct Departs(bool);
+struct Membership {
+    departs: bool,
+    superseded: bool,
+}
 
 /// Whether an orphan waits for joins to settle.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,11 +4,11 @@ use std::collections::HashMap;
 
 use super::grouping::Class;
 use super::standing::Standings;
-use super::{Departs, Patience, Planner};
+use super::{Membership, Patience, Planner};
 use crate::guard::broken;
 use crate::plan::score;
 use crate::time::Now;
-use crate::view::{KeyEntry, KeyFlag, KeyIx, OwnerIx, View};
+use crate::view::{KeyEntry, KeyFlag, KeyIx, OwnerIx, OwnerMap, View};
 
 impl Planner {
     /// Places the keys that need a place and have none. A key that no longer needs a place loses
@@ -83,10 +83,10 @@ impl Planner {
             Some((self.classes.now().class_at(entry.signature), hash, ix))
         };
         let batch: Vec<_> = batch.into_iter().filter_map(of_class).collect();
-        let standings = &self.standings;
+        let (standings, members) = (&self.standings, &self.members);
         let suit = |ix: KeyIx, class: &Class| {
             let home = view.keys.get(ix).and_then(|entry| home(standings, view, entry, class));
-            (home, cooling(view, ix, class, now))
+            (home, avoided(members, view, ix, class, now))
         };
         let targets = self.classes.now_mut().place(batch, suit);
         for (ix, target) in targets {
@@ -154,8 +154,8 @@ impl Planner {
         }
         match self.members.get(entry.claim.owner) {
             None => Need::Orphan,
-            Some(Departs(true)) => Need::Departure,
-            Some(Departs(false)) => Need::Nothing,
+            Some(Membership { departs: true, .. }) => Need::Departure,
+            Some(_) => Need::Nothing,
         }
     }
 
@@ -187,7 +187,7 @@ impl Planner {
             let (all, at) = (self.classes.now(), self.classes.now().class_at(signature));
             let class = self.classes.class(signature);
             let own = class.position(from);
-            let mut not = cooling(view, ix, class, now);
+            let mut not = avoided(&self.members, view, ix, class, now);
             not.extend(own);
             class.nodes[all.place_one(at, entry.hash, own, &not)?]
         };
@@ -252,6 +252,27 @@ pub(super) fn cooling(view: &View, ix: KeyIx, class: &Class, now: Now) -> Vec<us
         view.owners.get(owner).is_some_and(|o| cools(&o.node)).then_some(at)
     };
     class.nodes.iter().enumerate().filter_map(cooling).collect()
+}
+
+/// The candidates with which a key is not placed: those that are cooling down for it, and those of earlier
+/// deploys if one of a later deploy may take it.
+pub(super) fn avoided(
+    members: &OwnerMap<Membership>,
+    view: &View,
+    ix: KeyIx,
+    class: &Class,
+    now: Now,
+) -> Vec<usize> {
+    let cooling = cooling(view, ix, class, now);
+    let superseded = |owner| members.get(owner).is_some_and(|member| member.superseded);
+    let earlier = class.nodes.iter().enumerate().filter(|(_, owner)| superseded(**owner));
+    let mut avoided: Vec<usize> = earlier.map(|(at, _)| at).collect();
+    if avoided.is_empty() {
+        return cooling;
+    }
+    avoided.extend(&cooling);
+    let is_left = (0..class.nodes.len()).any(|at| !avoided.contains(&at));
+    if is_left { avoided } else { cooling }
 }
 
 /// Why a key needs a place.

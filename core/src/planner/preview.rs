@@ -2,9 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::Planner;
-use super::placing::cooling;
-use super::standing;
+use super::placing::avoided;
+use super::{Planner, memberships, standing};
 use crate::id::NodeId;
 use crate::plan::Quota;
 use crate::time::Now;
@@ -44,9 +43,15 @@ impl Planner {
         nodes: &BTreeSet<NodeId>,
     ) -> Vec<(KeyIx, OwnerIx)> {
         let mut standings = self.standings.clone();
-        for (_, standing) in standings.iter_mut().filter(|(node, _)| nodes.contains(*node)) {
-            standing.affinity = 0;
+        let rollout = standing::rollout(view, nodes);
+        for (node, standing) in &mut standings {
+            if nodes.contains(node) {
+                standing.affinity = 0;
+            }
+            let of = view.members.get(node).map_or(0, |member| member.record.rollout);
+            standing.superseded = rollout.is_some_and(|newest| of < newest);
         }
+        let members = memberships(&standings);
         let mut classes = self.classes.classes_of(&standings);
         let mut moves = Vec::new();
         for owner in nodes.iter().filter_map(|node| view.owners.get(view.current(node)?)) {
@@ -56,7 +61,8 @@ impl Planner {
                 Some((classes.class_at(entry.signature), entry.hash, ix))
             };
             let batch = owner.keys.iter().filter_map(orphan).collect();
-            let places = classes.place(batch, |ix, class| (None, cooling(view, ix, class, now)));
+            let places =
+                classes.place(batch, |ix, class| (None, avoided(&members, view, ix, class, now)));
             for &(ix, to) in &places {
                 if let Some(entry) = entry(ix) {
                     classes.adjust(entry.signature, OwnerIx::NONE, to, 1);

@@ -1,10 +1,10 @@
 //! The standing of each member: which keys it is eligible for, and whether it departs.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::id::{NodeId, Revision};
 use crate::plan::node_hash;
-use crate::view::{OwnerIx, Versioned, View};
+use crate::view::{OwnerIx, View};
 use crate::wire::{MemberRecord, MemberState, Mode};
 
 /// One member, as the plan sees it.
@@ -20,7 +20,8 @@ pub struct Standing {
     pub departs: bool,
     /// Whether the member restarts. It does nothing, and its keys wait for it.
     pub away: bool,
-    /// Whether the member gets no new keys, because nodes of a later deploy take its place.
+    /// Whether the member is of an earlier deploy than others. Keys go to the later nodes, where these may
+    /// take them.
     pub superseded: bool,
     /// The session from which the member returned, if any record names it.
     pub previous: OwnerIx,
@@ -43,17 +44,15 @@ pub(super) fn standings(view: &View, rollout: Option<u64>) -> Standings {
         let told = view.controls.get(node).map(|c| c.revision).unwrap_or_default();
         let is_next = next.get(node.as_str()).is_some_and(|revision| *revision > told);
         let active = mode == Mode::Active && member.state == MemberState::Active && !is_next;
-        let superseded =
-            active && rollout.is_some_and(|newest| is_superseded(view, member, newest));
         let wanted = affinity_if_active(view, node);
         let previous = member.previous.and_then(|session| view.owners.find(node, session));
         let standing = Standing {
             owner,
             hash: node_hash(node.as_str()),
-            affinity: if active && !superseded { wanted } else { 0 },
+            affinity: if active { wanted } else { 0 },
             departs: mode == Mode::Drain || member.state == MemberState::Leaving,
             away: member.state == MemberState::Away,
-            superseded,
+            superseded: rollout.is_some_and(|newest| member.rollout < newest),
             previous: previous.unwrap_or_default(),
             prefixes: member.prefixes.clone(),
         };
@@ -64,10 +63,13 @@ pub(super) fn standings(view: &View, rollout: Option<u64>) -> Standings {
 
 /// The number of the newest deploy, while nodes of an earlier one live that have not begun to leave. It
 /// is over earlier if an operator requests a rebalance, or if a node of the newest deploy says so.
-pub(super) fn rollout(view: &View) -> Option<u64> {
+///
+/// `drained` are further nodes that begin to leave.
+pub(super) fn rollout(view: &View, drained: &BTreeSet<NodeId>) -> Option<u64> {
     let stays = |node: &NodeId, member: &MemberRecord| {
         let control = view.controls.get(node).map_or(Mode::Active, |c| c.record.mode);
-        member.state != MemberState::Leaving && control != Mode::Drain
+        let leaves = member.state == MemberState::Leaving || control == Mode::Drain;
+        !leaves && !drained.contains(node)
     };
     let staying = || view.members.iter().filter(|(node, m)| stays(node, &m.record)).map(|(_, m)| m);
     let newest = staying().map(|m| m.record.rollout).max().filter(|newest| *newest > 0)?;
@@ -75,23 +77,6 @@ pub(super) fn rollout(view: &View) -> Option<u64> {
     let over = of_newest().any(|m| m.record.rollout_over || m.joined() < view.rebalance);
     let mixed = staying().any(|m| m.record.rollout < newest);
     (mixed && !over).then_some(newest)
-}
-
-/// Whether nodes of the newest deploy are eligible for every key that this member may take.
-fn is_superseded(view: &View, member: &MemberRecord, newest: u64) -> bool {
-    let takes = |(node, m): (&NodeId, &Versioned<MemberRecord>)| {
-        let control = view.controls.get(node).map_or(Mode::Active, |c| c.record.mode);
-        m.record.rollout == newest && control == Mode::Active && affinity_if_active(view, node) > 0
-    };
-    let newer = || view.members.iter().filter(|entry| takes(*entry)).map(|(_, m)| &m.record);
-    let covers = |prefix: &str| {
-        newer().any(|m| m.prefixes.is_empty() || m.prefixes.iter().any(|p| prefix.starts_with(p)))
-    };
-    let covered = match member.prefixes.is_empty() {
-        true => covers(""),
-        false => member.prefixes.iter().all(|prefix| covers(prefix)),
-    };
-    member.rollout < newest && covered
 }
 
 /// The affinity of a node in mode and state `active`: the operator's value, else the node's own
