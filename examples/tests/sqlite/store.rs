@@ -164,7 +164,6 @@ impl Store for SqliteStore {
     fn group(&self) -> &GroupName {
         &self.group
     }
-
     fn write(&self, write: Write) -> BoxFuture<'static, Outcome> {
         let (this, group) = (self.clone(), self.group.to_string());
         Box::pin(async move {
@@ -178,7 +177,6 @@ impl Store for SqliteStore {
             }
         })
     }
-
     fn read(&self, name: &str) -> BoxFuture<'static, Result<Option<Record>, StoreError>> {
         let (this, group, name) = (self.clone(), self.group.to_string(), name.to_owned());
         Box::pin(async move {
@@ -195,7 +193,6 @@ impl Store for SqliteStore {
             .await
         })
     }
-
     fn watch(&self, filter: Filter) -> BoxFuture<'static, Result<Box<dyn Watch>, StoreError>> {
         let store = self.clone();
         Box::pin(async move {
@@ -206,7 +203,6 @@ impl Store for SqliteStore {
             Ok(Box::new(watch) as Box<dyn Watch>)
         })
     }
-
     fn info(&self) -> BoxFuture<'static, Result<Info, StoreError>> {
         let (this, group) = (self.clone(), self.group.to_string());
         Box::pin(async move {
@@ -278,11 +274,9 @@ impl Watch for SqliteWatch {
             }
         })
     }
-
     fn last_age(&self) -> Option<Duration> {
         Some(self.age)
     }
-
     fn close(self: Box<Self>) -> BoxFuture<'static, ()> {
         Box::pin(async {})
     }
