@@ -179,6 +179,8 @@ impl StoreOptions {
             Backend::Nats => Ok(Arc::new(self.nats().connect(urls, group).await?)),
             #[cfg(feature = "postgres")]
             Backend::Postgres => Ok(Arc::new(self.postgres().connect(urls, group).await?)),
+            #[cfg(feature = "redis")]
+            Backend::Redis => Ok(Arc::new(self.redis().connect(urls, group).await?)),
             #[allow(unreachable_patterns, reason = "the features decide which ones are left")]
             backend => {
                 // Used by the arms above, which may all be missing.
@@ -201,6 +203,8 @@ impl StoreOptions {
             Backend::Nats => Ok(self.nats().account(urls).await?.groups().await?),
             #[cfg(feature = "postgres")]
             Backend::Postgres => Ok(self.postgres().groups(urls).await?),
+            #[cfg(feature = "redis")]
+            Backend::Redis => Ok(self.redis().groups(urls).await?),
             #[allow(unreachable_patterns, reason = "the features decide which ones are left")]
             backend => Err(ConnectError::NotCompiled { backend }),
         }
@@ -220,6 +224,8 @@ impl StoreOptions {
             Backend::Nats => Ok(self.nats().account(urls).await?.delete(group).await?),
             #[cfg(feature = "postgres")]
             Backend::Postgres => Ok(self.postgres().delete(urls, group).await?),
+            #[cfg(feature = "redis")]
+            Backend::Redis => Ok(self.redis().delete(urls, group).await?),
             #[allow(unreachable_patterns, reason = "the features decide which ones are left")]
             backend => {
                 let _ = group;
@@ -272,6 +278,34 @@ mod postgres {
             let mut options = PostgresStore::options()
                 .request_timeout(self.request_timeout)
                 .connect_timeout(self.request_timeout);
+            if let Some(longest) = self.wait {
+                options = options.wait_for_server(longest);
+            }
+            if self.create {
+                options = options.create_if_missing();
+            }
+            options
+        }
+    }
+
+    impl From<OpenError> for ConnectError {
+        fn from(error: OpenError) -> Self {
+            match error {
+                OpenError::NoGroup { group } => Self::NoGroup { group },
+                error => Self::Backend(Box::new(error)),
+            }
+        }
+    }
+}
+
+#[cfg(feature = "redis")]
+mod redis {
+    use super::super::redis::{OpenError, RedisOptions, RedisStore};
+    use super::{ConnectError, StoreOptions};
+
+    impl StoreOptions {
+        pub(super) fn redis(&self) -> RedisOptions {
+            let mut options = RedisStore::options().request_timeout(self.request_timeout);
             if let Some(longest) = self.wait {
                 options = options.wait_for_server(longest);
             }

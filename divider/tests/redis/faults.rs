@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use divider::RedisStore;
 use divider::store::redis::OpenError;
-use divider::store::{Outcome, Store, StoreError};
+use divider::store::{Change, Outcome, Store, StoreError};
 use divider_local_server::RedisServer;
 
 use crate::support::{end_of, group, in_time, put, server, store, until, watch, write};
@@ -103,8 +103,8 @@ async fn changes_that_were_trimmed_are_read_from_the_records() {
     let mut names = Vec::new();
     while names.last().is_none_or(|name| name != "key.99") {
         match in_time(following.next()).await.expect("no gap") {
-            divider::store::Change::Record(record) => names.push(record.name),
-            other => panic!("{other:?}"),
+            Change::Record(record) => names.push(record.name),
+            Change::CaughtUp => panic!("the snapshot ended twice"),
         }
     }
     assert!(names.into_iter().eq((0..100).map(|n| format!("key.{n}"))));

@@ -1,4 +1,4 @@
-//! A backend in an SQLite file, as an example for backends of your own: the nodes are processes on one
+//! A backend in an `SQLite` file, as an example for backends of your own: the nodes are processes on one
 //! machine that share the file. `docs/backends.md` explains it part by part.
 
 use std::fmt;
@@ -24,7 +24,7 @@ const SCHEMA: &str = "
     CREATE INDEX IF NOT EXISTS by_revision ON record (grp, revision);
     CREATE INDEX IF NOT EXISTS by_end ON record (grp, stored_ms + ttl * 1000) WHERE ttl IS NOT NULL;";
 
-/// SQLite's own clock, so that all processes have the same.
+/// The clock of `SQLite`, so that all processes have the same.
 const NOW_MS: &str = "SELECT CAST(unixepoch('subsec') * 1000 AS INTEGER)";
 
 /// How long a request waits for the file, and how often a watch looks.
@@ -49,7 +49,9 @@ impl SqliteStore {
         std::thread::spawn(move || match Connection::open(path).and_then(prepared) {
             Ok(mut connection) => {
                 let _ = ready.send(Ok(()));
-                work.into_iter().for_each(|job| job(&mut connection));
+                for job in work {
+                    job(&mut connection);
+                }
             }
             Err(error) => drop(ready.send(Err(failed(error)))),
         });
@@ -162,7 +164,6 @@ impl Store for SqliteStore {
     fn group(&self) -> &GroupName {
         &self.group
     }
-
     fn write(&self, write: Write) -> BoxFuture<'static, Outcome> {
         let (this, group) = (self.clone(), self.group.to_string());
         Box::pin(async move {
@@ -176,7 +177,6 @@ impl Store for SqliteStore {
             }
         })
     }
-
     fn read(&self, name: &str) -> BoxFuture<'static, Result<Option<Record>, StoreError>> {
         let (this, group, name) = (self.clone(), self.group.to_string(), name.to_owned());
         Box::pin(async move {
@@ -193,7 +193,6 @@ impl Store for SqliteStore {
             .await
         })
     }
-
     fn watch(&self, filter: Filter) -> BoxFuture<'static, Result<Box<dyn Watch>, StoreError>> {
         let store = self.clone();
         Box::pin(async move {
@@ -204,7 +203,6 @@ impl Store for SqliteStore {
             Ok(Box::new(watch) as Box<dyn Watch>)
         })
     }
-
     fn info(&self) -> BoxFuture<'static, Result<Info, StoreError>> {
         let (this, group) = (self.clone(), self.group.to_string());
         Box::pin(async move {
@@ -258,7 +256,7 @@ impl Watch for SqliteWatch {
     fn next(&mut self) -> BoxFuture<'_, Result<Change, StoreError>> {
         Box::pin(async move {
             loop {
-                while let Some((record, age)) = self.queue.next() {
+                for (record, age) in self.queue.by_ref() {
                     if self.filter.covers(&record.name) {
                         self.age = age;
                         return Ok(Change::Record(record));
@@ -276,16 +274,15 @@ impl Watch for SqliteWatch {
             }
         })
     }
-
     fn last_age(&self) -> Option<Duration> {
         Some(self.age)
     }
-
     fn close(self: Box<Self>) -> BoxFuture<'static, ()> {
         Box::pin(async {})
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
 fn failed(error: rusqlite::Error) -> StoreError {
     let what = error.to_string();
     match error.sqlite_error_code() {

@@ -11,6 +11,7 @@ pub(super) fn parse(urls: &str) -> Result<Vec<ConnectionInfo>, RedisError> {
 }
 
 /// Sees to it that TLS, if it is needed, has a crypto provider: the application's, or `ring`.
+#[cfg_attr(feature = "ring", expect(clippy::unnecessary_wraps, reason = "without it, it may fail"))]
 pub(super) fn prepare_tls(servers: &[ConnectionInfo]) -> Result<(), StoreError> {
     let is_tls = |server: &ConnectionInfo| matches!(server.addr(), ConnectionAddr::TcpTls { .. });
     if !servers.iter().any(is_tls) || CryptoProvider::get_default().is_some() {

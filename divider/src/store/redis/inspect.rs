@@ -2,7 +2,7 @@
 
 use super::super::StoreError;
 use super::error::Failure;
-use super::link::Link;
+use super::link::{Link, Live};
 use super::record::data;
 
 /// The settings of a server that decide what it may lose, and how full it is.
@@ -29,6 +29,20 @@ pub struct Inspection {
 }
 
 impl Inspection {
+    /// A primary of this version that keeps what it has acknowledged. The settings are public fields.
+    pub fn new(version: impl Into<String>) -> Self {
+        Self {
+            version: version.into(),
+            role: "master".into(),
+            replicas: 0,
+            appendonly: true,
+            appendfsync: Some("always".into()),
+            maxmemory_policy: "noeviction".into(),
+            maxmemory: None,
+            used_memory: 0,
+        }
+    }
+
     /// What may be lost with these settings, each as a sentence with its remedy. Empty: the server
     /// keeps every write that it has acknowledged, as long as its disk does.
     pub fn risks(&self) -> Vec<String> {
@@ -63,7 +77,11 @@ impl Inspection {
 }
 
 pub(super) async fn inspect(link: &Link) -> Result<Inspection, StoreError> {
-    let mut live = link.live().await?;
+    let live = link.live().await?;
+    inspect_on(link, live).await
+}
+
+pub(super) async fn inspect_on(link: &Link, mut live: Live) -> Result<Inspection, StoreError> {
     let text = |value: redis::Value| Ok(String::from_utf8_lossy(data(&value)?).into_owned());
     let info = link.command(&mut live, &redis::cmd("INFO")).await.map_err(Failure::into_error)?;
     let info: String = text(info)?;

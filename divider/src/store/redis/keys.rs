@@ -56,6 +56,26 @@ impl Keys {
         [&self.log, &self.history]
     }
 
+    /// A pattern of the logs of all groups.
+    pub(super) const LOGS: &str = "{divider:*}:log";
+
+    /// The group whose log has this key.
+    pub(super) fn group_of_log(key: &str) -> Option<GroupName> {
+        let name = key.strip_prefix("{divider:")?.strip_suffix("}:log")?;
+        GroupName::new(name).ok()
+    }
+
+    /// All keys of the group but its checkpoints.
+    pub(super) fn of_group(&self) -> [&str; 7] {
+        let [log, records, order, expiry, changes] = self.write();
+        [log, records, order, expiry, changes, &self.history, &self.history_ids]
+    }
+
+    /// A pattern of the checkpoints of the group.
+    pub(super) fn states(&self) -> String {
+        format!("{}state:*", self.prefix)
+    }
+
     pub(super) fn log(&self) -> &str {
         &self.log
     }

@@ -204,6 +204,19 @@ impl Link {
         Ok(live)
     }
 
+    /// A connection to the first server that can be reached, which may have no group.
+    pub(super) async fn for_tools(&self) -> Result<Live, StoreError> {
+        let servers = self.0.connecting.lock().await.servers.clone();
+        let mut failed = None;
+        for server in servers {
+            match self.connection_to(server.clone()).await {
+                Ok(connection) => return Ok(Live { connection, generation: 0, server }),
+                Err(error) => failed = Some(error),
+            }
+        }
+        Err(failed.unwrap_or_else(|| unreachable(self.servers(), "there is no address")))
+    }
+
     /// A connection of its own to the same server, for a watch.
     pub(super) async fn beside(&self, live: &Live) -> Result<Live, StoreError> {
         let connection = self.connection_to(live.server.clone()).await?;

@@ -35,6 +35,7 @@ mod history;
 mod inspect;
 mod keys;
 mod link;
+mod manage;
 mod options;
 mod record;
 mod script;

@@ -76,21 +76,24 @@ impl RedisOptions {
         urls: impl AsRef<str>,
         group: GroupName,
     ) -> Result<RedisStore, OpenError> {
-        let urls = urls.as_ref().to_owned();
+        let store = RedisStore { link: self.link(urls.as_ref(), group.clone())?, group };
+        self.wait_until_open(&store).await?;
+        store.check_group_record(self.create).await?;
+        Ok(store)
+    }
+
+    /// A link to these servers, which has no connection yet.
+    pub(super) fn link(&self, urls: &str, group: GroupName) -> Result<Link, OpenError> {
         let invalid = |source: redis::RedisError| OpenError::Address {
-            servers: address::without_credentials(&urls),
+            servers: address::without_credentials(urls),
             source: source.into(),
         };
-        let servers = address::parse(&urls).map_err(invalid)?;
+        let servers = address::parse(urls).map_err(invalid)?;
         address::prepare_tls(&servers)?;
         let system = |error: std::io::Error| StoreError::Other { what: error.to_string() };
         let (runtime, stop) = thread::start().map_err(system)?;
         let timeout = self.request_timeout;
-        let setup = Setup { group: group.clone(), urls, servers, timeout, runtime, stop };
-        let store = RedisStore { group, link: Link::new(setup) };
-        self.wait_until_open(&store).await?;
-        store.check_group_record(self.create).await?;
-        Ok(store)
+        Ok(Link::new(Setup { group, urls: urls.to_owned(), servers, timeout, runtime, stop }))
     }
 
     async fn wait_until_open(&self, store: &RedisStore) -> Result<(), OpenError> {

@@ -4,6 +4,7 @@
 //! cargo run --bin demo
 //! cargo run --bin demo -- --keep      # stays up, to be explored
 //! cargo run --bin demo -- --store postgres
+//! cargo run --bin demo -- --store redis
 //! ```
 //!
 //! Workers join, one more joins, an affinity changes, a worker is drained, another is killed. What
@@ -36,7 +37,7 @@ struct Args {
     /// Keep running at the end, to explore, until Ctrl-C
     #[arg(long)]
     keep: bool,
-    /// The kind of server: nats-server, or an installed PostgreSQL
+    /// The kind of server: nats-server, or an installed PostgreSQL or Redis
     #[arg(long, value_enum, default_value_t = Kind::Nats)]
     store: Kind,
     #[command(subcommand)]

@@ -1,9 +1,10 @@
 //! The server that the story is played on.
 
+use std::error::Error;
 use std::path::Path;
 
 use clap::ValueEnum;
-use divider_local_server::{Binary, LocalPostgres, LocalServer, ServerError};
+use divider_local_server::{Binary, LocalPostgres, LocalServer, RedisServer, ServerError};
 
 /// The kind of server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -12,18 +13,22 @@ pub(crate) enum Kind {
     Nats,
     /// A PostgreSQL that is installed.
     Postgres,
+    /// A Redis or Valkey that is installed.
+    Redis,
 }
 
 /// What a server can be started from.
 pub(crate) enum Found {
     Nats(Binary),
     Postgres,
+    Redis,
 }
 
 /// A server that runs. Dropping it ends it and removes its files.
 pub(crate) enum Server {
     Nats(Box<LocalServer>, String),
     Postgres(Box<LocalPostgres>),
+    Redis(Box<RedisServer>),
 }
 
 impl Kind {
@@ -32,16 +37,18 @@ impl Kind {
         match self {
             Self::Nats => Binary::find().map(Found::Nats),
             Self::Postgres => Ok(Found::Postgres),
+            Self::Redis => Ok(Found::Redis),
         }
     }
 }
 
 impl Found {
     /// Starts the server: a nats-server with the repository's configuration.
-    pub(crate) fn start(self) -> Result<Server, ServerError> {
+    pub(crate) fn start(self) -> Result<Server, Box<dyn Error>> {
         let binary = match self {
             Self::Nats(binary) => binary,
             Self::Postgres => return Ok(Server::Postgres(Box::new(LocalPostgres::start()?))),
+            Self::Redis => return Ok(Server::Redis(Box::new(RedisServer::start()?))),
         };
         let version = format!("nats-server {}", binary.version());
         let mut server = LocalServer::builder().binary(binary);
@@ -58,6 +65,7 @@ impl Server {
         match self {
             Self::Nats(_, version) => version,
             Self::Postgres(_) => "PostgreSQL",
+            Self::Redis(_) => "Redis",
         }
     }
 
@@ -65,6 +73,7 @@ impl Server {
         match self {
             Self::Nats(server, _) => server.url(),
             Self::Postgres(server) => server.url(),
+            Self::Redis(server) => server.url(),
         }
     }
 }

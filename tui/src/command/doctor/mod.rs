@@ -1,6 +1,7 @@
 //! `divider doctor`
 
 mod postgres;
+mod redis;
 mod store;
 mod trial;
 
@@ -112,8 +113,15 @@ async fn check_nats(
 
 /// The checks that work on every backend, and the group that was checked.
 async fn check_other(connected: &Connected, findings: &mut Vec<Finding>) -> Option<GroupName> {
-    if let Server::Other { backend: Backend::Postgres, urls, .. } = &connected.server {
-        postgres::check(urls, connected.settings.timeout(), findings).await;
+    let timeout = connected.settings.timeout();
+    match &connected.server {
+        Server::Other { backend: Backend::Postgres, urls, .. } => {
+            postgres::check(urls, timeout, findings).await;
+        }
+        Server::Other { backend: Backend::Redis, urls, .. } => {
+            redis::check(urls, timeout, findings).await;
+        }
+        _ => {}
     }
     let group = find_group(connected, findings).await?;
     match connected.server.open(group.clone()).await {
