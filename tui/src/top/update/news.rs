@@ -5,7 +5,7 @@ use std::time::Duration;
 use divider::snapshot::{Changed, Link, Snapshot};
 use divider::{GroupName, NodeId};
 
-use super::{Effect, Failed, News};
+use super::{Ask, Effect, Failed, News};
 use crate::conditions::{Clock, Severity};
 use crate::top::model::data::Digest;
 use crate::top::model::dialog::Task;
@@ -283,9 +283,19 @@ impl Model {
             self.nodes.marks.clear();
         }
         self.say(severity, text);
-        if matches!(operation, Operation::DeleteGroup(_)) && severity == Severity::Note {
-            return self.show(View::Groups);
+        match operation {
+            Operation::DeleteGroup(group) if severity == Severity::Note => self.on_deleted(group),
+            _ => Vec::new(),
         }
-        Vec::new()
+    }
+
+    /// A group is no more: the others are shown. Where it was open, the server is not to blame for the
+    /// silence that follows, so it is opened again, which says that it does not exist.
+    fn on_deleted(&mut self, group: &GroupName) -> Vec<Effect> {
+        let mut effects = self.show(View::Groups);
+        if *group == self.place.group {
+            effects.push(Effect::Ask(Ask::Switch(group.clone())));
+        }
+        effects
     }
 }

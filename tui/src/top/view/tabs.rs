@@ -4,7 +4,7 @@ use super::pen::Pen;
 use super::theme::Role;
 use super::words::{grouped, short};
 use crate::output::age;
-use crate::top::model::{Known, Model, View, columns};
+use crate::top::model::{Known, Model, View, Wire, columns};
 
 /// The names as they are written, from left to right.
 fn names(model: &Model, width: u16) -> Vec<(View, String)> {
@@ -86,6 +86,11 @@ fn draw_filter(model: &Model, pen: &mut Pen<'_>) {
 }
 
 fn count(model: &Model, view: View) -> String {
+    let is_open = !matches!(model.wire, Wire::Connecting | Wire::Choosing | Wire::NotOpen(_));
+    if !is_open && view != View::Groups {
+        // Nothing is known, which is not the same as nothing.
+        return String::new();
+    }
     let snapshot = model.snapshot();
     let count = match view {
         View::Nodes => snapshot.nodes().len() as u64,

@@ -45,8 +45,9 @@ enum Palette {
 impl Theme {
     pub(crate) fn of(settings: &Settings) -> Self {
         let palette = match (settings.theme, settings.light) {
+            // The terminal library leaves out colours then, and the styles with them.
+            _ if settings.no_color => Palette::Mono,
             (ThemeName::Mono, _) => Palette::Mono,
-            (ThemeName::Auto, _) if settings.no_color => Palette::Mono,
             (ThemeName::Light, _) | (ThemeName::Auto, true) => Palette::Light,
             (ThemeName::Dark | ThemeName::Auto, _) => Palette::Dark,
             (ThemeName::Cb, false) => Palette::CbDark,

@@ -205,10 +205,12 @@ fn a_group_is_deleted_only_when_its_name_was_typed() {
     play.type_in("s");
     play.press("tab tab");
     let effects = play.press("enter");
-    let wanted = Operation::DeleteGroup(play.model.place.group.clone());
+    let group = play.model.place.group.clone();
+    let wanted = Operation::DeleteGroup(group.clone());
     assert!(matches!(&effects[..], [Effect::Ask(Ask::Operate(got, _))] if *got == wanted));
     let done = News::Done { operation: wanted, result: Ok("group orders deleted".to_owned()) };
-    assert_eq!(play.news(done), [Effect::Ask(Ask::Groups)]);
+    let then = [Effect::Ask(Ask::Groups), Effect::Ask(Ask::Switch(group))];
+    assert_eq!(play.news(done), then);
     assert_eq!(play.model.view, View::Groups);
 }
 
