@@ -69,6 +69,22 @@ async fn after_a_promotion_no_revision_is_used_twice_and_every_watch_has_ended()
 }
 
 #[tokio::test]
+async fn a_first_host_that_is_frozen_keeps_nobody_from_the_second() {
+    let Some(mut frozen) = installed(LocalPostgres::start()) else { return };
+    let Some(server) = installed(LocalPostgres::start()) else { return };
+    let group = new_group();
+    creating().connect(server.url(), group.clone()).await.expect("a group");
+    frozen.freeze();
+    let ports = (frozen.port(), server.port());
+    let url = format!("postgres://postgres@127.0.0.1:{},127.0.0.1:{}/postgres", ports.0, ports.1);
+    // A request does not wait as long as the first host is tried.
+    let options = divider::PostgresStore::options().connect_timeout(PATIENCE / 30);
+    let store = in_time(options.connect(&url, group)).await.expect("the group");
+    in_time(async { while !matches!(store.write(put("key.a", None)).await, Outcome::Acked(_)) {} })
+        .await;
+}
+
+#[tokio::test]
 async fn a_standby_is_refused_in_words() {
     let Some(primary) = installed(LocalPostgres::start()) else { return };
     creating().connect(primary.url(), new_group()).await.expect("a group");

@@ -156,7 +156,6 @@ async fn node(
                     let _ = started.send((assignment.key().clone(), Instant::now()));
                 }
                 Event::Stop(handoff) | Event::Lost(handoff) => handoff.confirm(),
-                _ => {}
             }
         }
     });

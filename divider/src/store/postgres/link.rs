@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::sync::{Mutex, watch};
-use tokio::task::AbortHandle;
+use tokio::task::{AbortHandle, JoinHandle};
 use tokio::time::Instant;
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{AsyncMessage, Client, Config, Row};
@@ -24,7 +24,8 @@ pub(super) type Param<'a> = (&'a (dyn ToSql + Sync), Type);
 /// How connections are made.
 #[derive(Clone)]
 pub(super) struct Connector {
-    pub(super) config: Config,
+    /// One for each host.
+    pub(super) configs: Arc<[Config]>,
     pub(super) tls: Tls,
     pub(super) runtime: Handle,
     pub(super) connect_timeout: Duration,
@@ -47,6 +48,8 @@ pub(super) struct Link {
 
 struct State {
     live: Option<Arc<Live>>,
+    /// It goes on when the one who began it stops waiting.
+    connecting: Option<Connecting>,
     waits: Backoff,
     not_before: Instant,
 }
@@ -84,22 +87,48 @@ impl Connector {
     /// Makes a connection. It ends when the result is dropped.
     pub(super) async fn connect(
         &self,
+        greeting: Option<String>,
         changed: Option<watch::Sender<()>>,
     ) -> Result<Live, ConnectFailed> {
-        let (config, tls, longest) = (self.config.clone(), self.tls.clone(), self.connect_timeout);
-        let connecting = self.runtime.spawn(async move {
-            match tokio::time::timeout(longest, config.connect(tls)).await {
-                Ok(Ok((client, connection))) => {
-                    let driver = tokio::spawn(drive(connection, changed)).abort_handle();
-                    Ok(Live { client, driver, is_cut: AtomicBool::new(false) })
+        self.begin(greeting, changed).await.unwrap_or(Err(ConnectFailed::Ended))
+    }
+
+    /// Begins to make a connection, to the first host that is as it should be.
+    fn begin(&self, greeting: Option<String>, changed: Option<watch::Sender<()>>) -> Connecting {
+        let this = self.clone();
+        self.runtime.spawn(async move {
+            let mut failed = ConnectFailed::Ended;
+            for config in &*this.configs {
+                let one = this.connect_to(config, greeting.as_deref(), changed.clone());
+                match tokio::time::timeout(this.connect_timeout, one).await {
+                    Ok(Ok(live)) => return Ok(live),
+                    Ok(Err(error)) => failed = error,
+                    Err(_) => failed = ConnectFailed::Late(this.connect_timeout),
                 }
-                Ok(Err(error)) => Err(ConnectFailed::Client(error)),
-                Err(_) => Err(ConnectFailed::Late(longest)),
             }
-        });
-        connecting.await.unwrap_or(Err(ConnectFailed::Ended))
+            Err(failed)
+        })
+    }
+
+    async fn connect_to(
+        &self,
+        config: &Config,
+        greeting: Option<&str>,
+        changed: Option<watch::Sender<()>>,
+    ) -> Result<Live, ConnectFailed> {
+        let connected = config.connect(self.tls.clone()).await;
+        let (client, connection) = connected.map_err(ConnectFailed::Client)?;
+        let driver = tokio::spawn(drive(connection, changed)).abort_handle();
+        let live = Live { client, driver, is_cut: AtomicBool::new(false) };
+        if let Some(greeting) = greeting {
+            live.client.batch_execute(greeting).await.map_err(ConnectFailed::Client)?;
+        }
+        Ok(live)
     }
 }
+
+/// A connection that is being made.
+type Connecting = JoinHandle<Result<Live, ConnectFailed>>;
 
 /// Why there is no connection.
 #[derive(Debug, thiserror::Error)]
@@ -155,7 +184,7 @@ impl Link {
         changed: Option<watch::Sender<()>>,
     ) -> Self {
         let waits = Backoff::new(Duration::from_millis(50), Duration::from_secs(1));
-        let state = State { live: None, waits, not_before: Instant::now() };
+        let state = State { live: None, connecting: None, waits, not_before: Instant::now() };
         Self {
             connector,
             greeting,
@@ -183,46 +212,34 @@ impl Link {
         }
         self.is_up.store(false, Ordering::Relaxed);
         tokio::time::sleep_until(state.not_before).await;
-        match self.connect().await {
+        let begin = || self.connector.begin(self.greeting.clone(), self.changed.clone());
+        let made = state.connecting.get_or_insert_with(begin).await;
+        state.connecting = None;
+        match made.unwrap_or(Err(ConnectFailed::Ended)) {
             Ok(live) => {
                 let live = Arc::new(live);
                 state.live = Some(Arc::clone(&live));
                 state.waits.reset();
                 self.is_up.store(true, Ordering::Relaxed);
-                if self.hears() {
+                if let Some(changed) = &self.changed {
                     tracing::info!(servers = &*self.connector.address, "connected to the store");
+                    changed.send_replace(());
                 }
                 Ok(live)
             }
-            Err(what) => {
+            Err(error) => {
                 let wait = state.waits.next(getrandom::u32().unwrap_or(0));
                 state.not_before = Instant::now() + wait;
-                Err(StoreError::Unreachable { what })
+                Err(StoreError::Unreachable { what: error.words() })
             }
         }
     }
 
-    /// Whether it is the one that speaks for all connections of the store.
-    fn hears(&self) -> bool {
-        self.changed.is_some()
-    }
-
     fn on_lost(&self) {
-        if self.hears() {
+        // One link speaks for all of the store.
+        if self.changed.is_some() {
             tracing::warn!(servers = &*self.connector.address, "lost the connection to the store");
         }
-    }
-
-    async fn connect(&self) -> Result<Live, String> {
-        let made = self.connector.connect(self.changed.clone()).await;
-        let live = made.map_err(|error| error.words())?;
-        if let Some(greeting) = &self.greeting {
-            live.client.batch_execute(greeting).await.map_err(|error| words(&error))?;
-        }
-        if let Some(changed) = &self.changed {
-            changed.send_replace(());
-        }
-        Ok(live)
     }
 
     /// Waits until there is a connection.

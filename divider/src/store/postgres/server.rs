@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::Type;
+use tokio_postgres::{Client, Config};
 
 use super::error::{OpenError, store_error, words};
 use super::link::{ConnectFailed, Connector, Live, Param};
@@ -36,21 +36,10 @@ impl Server {
     ) -> Result<Self, OpenError> {
         let invalid = |what: String| OpenError::Invalid { what };
         let schema = Schema::new(&options.schema).map_err(invalid)?;
-        let (mut config, tls) = url::parse(address).map_err(invalid)?;
+        let (mut configs, tls) = url::parse(address).map_err(invalid)?;
         let tls = Tls::new(&tls).map_err(invalid)?;
-        if config.get_application_name().is_none() {
-            config
-                .application_name(format!("divider {group}").chars().take(63).collect::<String>());
-        }
-        config.connect_timeout(options.connect_timeout);
-        config.keepalives_idle(Duration::from_secs(10));
-        config.keepalives_interval(Duration::from_secs(3));
-        config.keepalives_retries(3);
-        config.tcp_user_timeout(options.request_timeout * 2);
-        if options.notify {
-            let ms = options.request_timeout.as_millis().max(1);
-            let given = config.get_options().map(|given| format!("{given} ")).unwrap_or_default();
-            config.options(format!("{given}-c statement_timeout={ms}"));
+        for config in &mut configs {
+            tune(config, options, group);
         }
         let address: Arc<str> = url::without_secrets(address).into();
         let failed = |error: std::io::Error| OpenError::Connect {
@@ -59,7 +48,7 @@ impl Server {
         };
         let thread = Arc::new(OwnThread::start().map_err(failed)?);
         let connector = Connector {
-            config,
+            configs: configs.into(),
             tls,
             runtime: thread.runtime.clone(),
             connect_timeout: options.connect_timeout,
@@ -71,7 +60,7 @@ impl Server {
     }
 
     pub(super) async fn connect(&self) -> Result<Live, OpenError> {
-        let error = match self.connector.connect(None).await {
+        let error = match self.connector.connect(None, None).await {
             Ok(live) => return Ok(live),
             Err(error) => error,
         };
@@ -198,5 +187,21 @@ impl Server {
             }
             _ => store_error(error, &self.connector.group).into(),
         }
+    }
+}
+
+/// Sets what leases depend on.
+fn tune(config: &mut Config, options: &PostgresOptions, group: &str) {
+    if config.get_application_name().is_none() {
+        config.application_name(format!("divider {group}").chars().take(63).collect::<String>());
+    }
+    config.keepalives_idle(Duration::from_secs(10));
+    config.keepalives_interval(Duration::from_secs(3));
+    config.keepalives_retries(3);
+    config.tcp_user_timeout(options.request_timeout * 2);
+    if options.notify {
+        let ms = options.request_timeout.as_millis().max(1);
+        let given = config.get_options().map(|given| format!("{given} ")).unwrap_or_default();
+        config.options(format!("{given}-c statement_timeout={ms}"));
     }
 }

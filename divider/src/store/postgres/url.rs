@@ -16,8 +16,9 @@ pub(super) struct TlsSettings {
     pub(super) client_cert: Option<(PathBuf, PathBuf)>,
 }
 
-/// Reads an address `postgres://user@host/database?…`. The error has no secrets.
-pub(super) fn parse(url: &str) -> Result<(Config, TlsSettings), String> {
+/// Reads an address `postgres://user@host,host/database?…`, one configuration for each host. The
+/// error has no secrets.
+pub(super) fn parse(url: &str) -> Result<(Vec<Config>, TlsSettings), String> {
     let (base, query) = url.trim().split_once('?').unwrap_or((url.trim(), ""));
     let (mut tls, mut cert, mut key) = (TlsSettings::default(), None, None);
     let mut kept = Vec::new();
@@ -40,23 +41,39 @@ pub(super) fn parse(url: &str) -> Result<(Config, TlsSettings), String> {
         (Some(cert), Some(key)) => Some((cert, key)),
         _ => return Err("sslcert and sslkey need each other".to_owned()),
     };
-    let url = if kept.is_empty() { base.to_owned() } else { format!("{base}?{}", kept.join("&")) };
-    let mut config: Config = url.parse().map_err(|error: tokio_postgres::Error| {
-        // The cause names the setting, and no value.
-        let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}"));
-        format!("{error}{}", cause.unwrap_or_default())
-    })?;
-    if tls.root_cert.is_some() {
-        tls.is_verified = true;
-        config.ssl_mode(SslMode::Require);
+    tls.is_verified |= tls.root_cert.is_some();
+    let any_server = query.contains("target_session_attrs=");
+    let mut configs = Vec::new();
+    for base in each_host(base) {
+        let url = if kept.is_empty() { base } else { format!("{base}?{}", kept.join("&")) };
+        let mut config: Config = url.parse().map_err(|error: tokio_postgres::Error| {
+            // The cause names the setting, and no value.
+            let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}"));
+            format!("{error}{}", cause.unwrap_or_default())
+        })?;
+        if tls.root_cert.is_some() {
+            config.ssl_mode(SslMode::Require);
+        }
+        // A group is written, so a standby does not do, unless the address asks for one.
+        if !any_server {
+            config.target_session_attrs(TargetSessionAttrs::ReadWrite);
+        }
+        configs.push(config);
     }
-    // A group is written, so a standby does not do, unless the address asks for one.
-    if config.get_target_session_attrs() == TargetSessionAttrs::Any
-        && !query.contains("target_session_attrs=")
-    {
-        config.target_session_attrs(TargetSessionAttrs::ReadWrite);
-    }
-    Ok((config, tls))
+    Ok((configs, tls))
+}
+
+/// An address for each of the hosts: the client would wait for ever for one that accepts connections
+/// and is frozen.
+fn each_host(base: &str) -> Vec<String> {
+    let whole = || vec![base.to_owned()];
+    let Some((scheme, rest)) = base.split_once("://") else { return whole() };
+    let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    let (user, hosts) = match authority.rfind('@') {
+        Some(at) => authority.split_at(at + 1),
+        None => ("", authority),
+    };
+    hosts.split(',').map(|host| format!("{scheme}://{user}{host}{path}")).collect()
 }
 
 /// An address without the user's password, for texts.
@@ -91,15 +108,30 @@ mod tests {
     fn settings_of_tls_are_taken_out_of_the_address() {
         let url =
             "postgres://me@h/db?sslmode=verify-full&sslrootcert=/etc/a%20b.pem&connect_timeout=3";
-        let (config, tls) = parse(url).expect("legal");
+        let first = |url: &str| {
+            let (mut configs, tls) = parse(url).expect("legal");
+            (configs.remove(0), tls)
+        };
+        let (config, tls) = first(url);
         assert_eq!(config.get_ssl_mode(), SslMode::Require);
         assert!(tls.is_verified);
         assert_eq!(tls.root_cert, Some("/etc/a b.pem".into()));
-        let (config, tls) = parse("postgresql://h1,h2:5433/db").expect("legal");
+        let (config, tls) = first("postgresql://h1,h2:5433/db");
         assert_eq!((config.get_ssl_mode(), tls.is_verified), (SslMode::Prefer, false));
         assert_eq!(config.get_target_session_attrs(), TargetSessionAttrs::ReadWrite);
-        let (config, _) = parse("postgres://h/db?target_session_attrs=any").expect("legal");
+        let (config, _) = first("postgres://h/db?target_session_attrs=any");
         assert_eq!(config.get_target_session_attrs(), TargetSessionAttrs::Any);
+    }
+
+    #[test]
+    fn each_host_has_an_address() {
+        let check = |base: &str, want: &[&str]| assert_eq!(each_host(base), want);
+        check("postgres://h/db", &["postgres://h/db"]);
+        check("postgres://u:p@h1,h2:5433", &["postgres://u:p@h1", "postgres://u:p@h2:5433"]);
+        check("postgres:///db", &["postgres:///db"]);
+        let (configs, _) = parse("postgres://u@h1:1,h2:2/db?connect_timeout=3").expect("legal");
+        let ports: Vec<_> = configs.iter().map(|config| config.get_ports().to_vec()).collect();
+        assert_eq!(ports, [[1], [2]]);
     }
 
     #[test]
