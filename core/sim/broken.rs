@@ -34,7 +34,7 @@ const TABLE: &[(Guard, Class, u64)] = &[
     (Guard::HandAfterStop, Durable, 0),
     (Guard::StopIsFinal, Durable, 168),
     (Guard::StopTimeout, Durable, 32),
-    (Guard::ConfirmToken, Durable, 1668),
+    (Guard::ConfirmToken, Durable, 181),
     (Guard::HandOnce, Durable, 14),
     (Guard::DeleteCas, Durable, 202),
     (Guard::CompleteCas, Durable, 502),
@@ -46,7 +46,7 @@ const TABLE: &[(Guard, Class, u64)] = &[
     (Guard::TokenNotRevision, Lossy, 972),
     (Guard::FreshSnapshot, Lossy, 0),
     (Guard::TokenFloor, Lossy, 6),
-    (Guard::LossIsFollowed, Lossy, 1059),
+    (Guard::LossIsFollowed, Lossy, 2397),
     (Guard::SupersededIsGone, Durable, 74),
     (Guard::CoveredGoes, Durable, 22),
 ];

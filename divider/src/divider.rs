@@ -305,7 +305,7 @@ impl Divider {
     /// [`Group::drain`](crate::Group::drain).
     ///
     /// Use it where the platform starts the process again under the same id
-    /// ([`Builder::node`](crate::Builder::node)), as a StatefulSet does. Choose a `grace` somewhat longer
+    /// ([`Builder::node`](crate::Builder::node)), as a `StatefulSet` does. Choose a `grace` somewhat longer
     /// than a restart takes. Use [`flush_and_cancel`](Self::flush_and_cancel) if the node does not
     /// return.
     ///

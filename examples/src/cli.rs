@@ -16,7 +16,7 @@ use crate::span::parse_span;
 /// Where the group is.
 #[derive(Debug, Clone, Args)]
 pub struct Place {
-    /// The server, such as nats://host:4222, postgres://user@host/db or redis://host; several separated by commas
+    #[doc = "The server, such as nats://host:4222, postgres://user@host/db or redis://host; several separated by commas"]
     #[arg(long, value_name = "URL", env = "NATS_URL", default_value = "nats://127.0.0.1:4222")]
     pub server: String,
     /// The group

@@ -87,7 +87,7 @@ impl Reporter {
             Notice::Unwanted { key } => self.unwanted.add(key),
             Notice::Drained { handed, freed } => tracing::info!(handed, freed, "node drained"),
             Notice::Stopped { kept } => {
-                tracing::info!(kept, "all keys stopped: they wait for the restart")
+                tracing::info!(kept, "all keys stopped: they wait for the restart");
             }
             Notice::Problems { count } => {
                 metrics.problems.set(gauge(*count));
