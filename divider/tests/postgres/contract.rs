@@ -69,7 +69,7 @@ impl PostgresHarness {
 }
 
 fn options(notify: bool) -> PostgresOptions {
-    PostgresStore::options().request_timeout(Duration::from_secs(2)).notify(notify)
+    PostgresStore::options().request_timeout(Duration::from_secs(5)).notify(notify)
 }
 
 impl Harness for PostgresHarness {

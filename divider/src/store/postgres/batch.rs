@@ -27,7 +27,7 @@ pub(super) struct Batcher {
     pub(super) request_timeout: Duration,
     /// The channel that others listen to, if they do.
     pub(super) channel: Option<String>,
-    /// Tells the watches of this process.
+    /// Tells the watches of this process, where nobody listens.
     pub(super) changed: watch::Sender<()>,
     pub(super) sweeper: Sweeper,
 }
@@ -52,7 +52,10 @@ impl Batcher {
             for (queued, outcome) in batch.into_iter().zip(outcomes) {
                 queued.reply.send(outcome);
             }
-            self.changed.send_replace(());
+            // Who listens hears of it with the commit.
+            if self.channel.is_none() {
+                self.changed.send_replace(());
+            }
             self.sweeper.sweep_if_due(&self.link, &self.schema, &self.group).await;
         }
     }

@@ -2,7 +2,7 @@
 
 use std::future::poll_fn;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
@@ -26,6 +26,8 @@ pub(super) type Param<'a> = (&'a (dyn ToSql + Sync), Type);
 pub(super) struct Connector {
     /// One for each host.
     pub(super) configs: Arc<[Config]>,
+    /// The host that was connected to last: it is tried first.
+    pub(super) last_good: Arc<AtomicUsize>,
     pub(super) tls: Tls,
     pub(super) runtime: Handle,
     pub(super) connect_timeout: Duration,
@@ -98,10 +100,14 @@ impl Connector {
         let this = self.clone();
         self.runtime.spawn(async move {
             let mut failed = ConnectFailed::Ended;
-            for config in &*this.configs {
-                let one = this.connect_to(config, greeting.as_deref(), changed.clone());
+            let (first, hosts) = (this.last_good.load(Ordering::Relaxed), this.configs.len());
+            for at in (0..hosts).map(|step| (first + step) % hosts) {
+                let one = this.connect_to(&this.configs[at], greeting.as_deref(), changed.clone());
                 match tokio::time::timeout(this.connect_timeout, one).await {
-                    Ok(Ok(live)) => return Ok(live),
+                    Ok(Ok(live)) => {
+                        this.last_good.store(at, Ordering::Relaxed);
+                        return Ok(live);
+                    }
                     Ok(Err(error)) => failed = error,
                     Err(_) => failed = ConnectFailed::Late(this.connect_timeout),
                 }

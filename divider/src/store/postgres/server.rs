@@ -49,6 +49,7 @@ impl Server {
         let thread = Arc::new(OwnThread::start().map_err(failed)?);
         let connector = Connector {
             configs: configs.into(),
+            last_good: Arc::default(),
             tls,
             runtime: thread.runtime.clone(),
             connect_timeout: options.connect_timeout,
