@@ -16,8 +16,14 @@ use crate::span::parse_span;
 /// Where the group is.
 #[derive(Debug, Clone, Args)]
 pub struct Place {
-    #[doc = "The server, such as nats://host:4222, postgres://user@host/db or redis://host; several separated by commas"]
-    #[arg(long, value_name = "URL", env = "NATS_URL", default_value = "nats://127.0.0.1:4222")]
+    /// The address of the server, of NATS, PostgreSQL or Redis
+    #[arg(
+        long,
+        help = "The server, such as nats://host:4222, postgres://user@host/db or redis://host; several separated by commas",
+        value_name = "URL",
+        env = "NATS_URL",
+        default_value = "nats://127.0.0.1:4222"
+    )]
     pub server: String,
     /// The group
     #[arg(long, value_name = "NAME", env = "DIVIDER_GROUP", default_value = "demo")]

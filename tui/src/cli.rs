@@ -71,7 +71,7 @@ impl Command {
 
     pub(crate) async fn run(self, shell: &Shell) -> Outcome {
         match self {
-            Self::Top(args) => args.run(shell).await,
+            Self::Top(args) => Box::pin(args.run(shell)).await,
             Self::Init(args) => args.run(shell).await,
             Self::Groups(args) => args.run(shell).await,
             Self::Status(args) => args.run(shell).await,

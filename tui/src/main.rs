@@ -58,7 +58,7 @@ async fn run(cli: Cli) -> ExitCode {
         return end(output::answer(command::START_HERE).map_err(Failure::from), as_json);
     };
     if command.handles_interrupt() {
-        return end(command.run(&shell).await, as_json);
+        return end(Box::pin(command.run(&shell)).await, as_json);
     }
     // A command that has something to say about Ctrl-C says it first.
     let outcome = tokio::select! {

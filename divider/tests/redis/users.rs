@@ -16,12 +16,12 @@ fn server(test: &str) -> Option<RedisServer> {
     if !RedisServer::is_here_or_skip(test) {
         return None;
     }
-    let text = fs::read_to_string(USERS).expect("the file is in the repository");
+    let users = fs::read_to_string(USERS).expect("the file is in the repository");
     // An aclfile has no comments.
-    let lines: Vec<_> = text.lines().filter(|line| line.starts_with("user ")).collect();
+    let lines: Vec<_> = users.lines().filter(|line| line.starts_with("user ")).collect();
     let path = std::env::temp_dir().join(format!("divider-{}-{test}.acl", std::process::id()));
-    let text = format!("user default off\n{}\n", lines.join("\n"));
-    fs::write(&path, text).expect("written");
+    let listed = format!("user default off\n{}\n", lines.join("\n"));
+    fs::write(&path, listed).expect("written");
     let server = RedisServer::with([format!("aclfile {}", path.display())]).expect("a server");
     fs::remove_file(path).expect("the server has read it");
     Some(server)

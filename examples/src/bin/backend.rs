@@ -8,6 +8,8 @@
 //! measured with its own tools in the same run, such as `pgbench`, `redis-benchmark` or the bench
 //! of this repository.
 
+#![expect(clippy::print_stdout, reason = "it reports what it measured")]
+
 use std::error::Error;
 use std::future::poll_fn;
 use std::process::ExitCode;

@@ -42,7 +42,7 @@ impl ConnectionArgs {
             Backend::Nats => {
                 let options = options::store_options(&settings, &environment)?;
                 let account = options.account(urls).await;
-                Server::Nats(account.map_err(|error| failure(error.into(), &settings))?)
+                Server::Nats(Box::new(account.map_err(|error| failure(error.into(), &settings))?))
             }
             backend => {
                 settings.check_backend(backend)?;

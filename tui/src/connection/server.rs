@@ -12,7 +12,7 @@ use crate::exit::{Exit, Failure};
 #[derive(Debug, Clone)]
 pub(crate) enum Server {
     /// An account of a NATS server, on one connection.
-    Nats(NatsAccount),
+    Nats(Box<NatsAccount>),
     /// Any other backend. Each operation makes a connection of its own.
     Other {
         /// Which one.

@@ -66,7 +66,7 @@ impl TopArgs {
         let terminal = std::io::stdout().is_terminal() && std::io::stdin().is_terminal();
         let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
         if self.once || dumb || !terminal {
-            return once::run(shell, self.from).await;
+            return Box::pin(once::run(shell, self.from)).await;
         }
         let look = self.from.from.as_deref().map(look::read).transpose()?;
         let place = match &self.from.from {
