@@ -191,7 +191,7 @@ fn ended(model: &Model, drain: &Drain, end: &End) -> Words {
             let at_once = *after < Duration::from_millis(100);
             let took = if at_once { "at once".into() } else { format!("in {}", age(*after)) };
             if model.size.0 < NARROW {
-                return said(format!(" {names} drained {took}: {moved}; esc"), Role::Strong);
+                return said(format!(" {names} drained {took}: {moved} moved; esc"), Role::Strong);
             }
             let text = format!(
                 " {names} drained {took}: {moved} moved, all stops confirmed. {}esc closes{}",
