@@ -17,7 +17,7 @@ pub(crate) enum Answer {
 pub(crate) fn ask(
     question: &str,
 ) -> Result<impl Future<Output = Result<Answer, RecvError>> + use<>, Failure> {
-    let line = ask_for(&format!("{question} [y/N] "))?;
+    let line = ask_for(&format!("{question} [y/N] "), "--yes")?;
     Ok(async move {
         Ok(match line.await?.to_lowercase().as_str() {
             "y" | "yes" => Answer::Yes,
@@ -26,12 +26,12 @@ pub(crate) fn ask(
     })
 }
 
-/// Asks for a line of text.
+/// Asks for a line of text. Without a terminal, `option` gives the answer.
 ///
 /// The thread that reads is left behind where nobody answers: it ends with the process.
-pub(crate) fn ask_for(question: &str) -> Result<oneshot::Receiver<String>, Failure> {
+pub(crate) fn ask_for(question: &str, option: &str) -> Result<oneshot::Receiver<String>, Failure> {
     if !stdin().is_terminal() || !stderr().is_terminal() {
-        let words = "cannot ask for confirmation without a terminal, pass --yes";
+        let words = format!("cannot ask for confirmation without a terminal, pass {option}");
         return Err(Failure::new(Exit::Usage, words));
     }
     // Without a standard error the line above has returned.

@@ -73,14 +73,16 @@ impl DeleteGroupArgs {
         let refused = || Failure::new(Exit::Refused, "not confirmed, nothing changed");
         if !self.yes {
             let question = format!("Delete the group {} for good? [y/N] ", self.name);
-            let answer = ask_for(&question)?.await.unwrap_or_default();
+            let answer = ask_for(&question, "--yes")?.await.unwrap_or_default();
             if !matches!(answer.to_lowercase().as_str(), "y" | "yes") {
                 return Err(refused());
             }
         }
-        let typed = match &self.confirm {
-            Some(name) => name.clone(),
-            None => ask_for("Type the name of the group: ")?.await.unwrap_or_default(),
+        let typed = if let Some(name) = &self.confirm {
+            name.clone()
+        } else {
+            let option = format!("--confirm {}", self.name);
+            ask_for("Type the name of the group: ", &option)?.await.unwrap_or_default()
         };
         if typed != self.name.as_str() {
             return Err(refused());

@@ -19,7 +19,7 @@ pub(crate) struct ConnectionArgs {
     /// Use no context, even if one is selected
     #[arg(long, global = true, conflicts_with = "context", hide_short_help = true)]
     pub(crate) no_context: bool,
-    /// The nats-server, or several separated by commas [env: NATS_URL] [default: nats://127.0.0.1:4222]
+    /// The server: nats://, postgres:// or redis://, or several separated by commas [env: NATS_URL] [default: nats://127.0.0.1:4222]
     #[arg(short, long, global = true, value_name = "URL")]
     server: Option<String>,
     /// The user, or a token if there is no password [env: NATS_USER]
