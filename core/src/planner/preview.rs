@@ -61,8 +61,9 @@ impl Planner {
                 Some((classes.class_at(entry.signature), entry.hash, ix))
             };
             let batch = owner.keys.iter().filter_map(orphan).collect();
-            let places =
-                classes.place(batch, |ix, class| (None, avoided(&members, view, ix, class, now)));
+            let places = classes.place(batch, |ix, class| {
+                (None, avoided(rollout.is_some(), &members, view, ix, class, now))
+            });
             for &(ix, to) in &places {
                 if let Some(entry) = entry(ix) {
                     classes.adjust(entry.signature, OwnerIx::NONE, to, 1);

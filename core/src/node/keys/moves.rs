@@ -8,6 +8,7 @@ use super::KeyHandler;
 use super::hold::{Phase, Stop};
 use crate::edge::StopReason;
 use crate::id::Revision;
+use crate::node::member::Departure;
 use crate::plan::score;
 use crate::time::{Now, Time};
 use crate::view::{KeyEntry, KeyIx};
@@ -77,7 +78,8 @@ impl KeyHandler<'_> {
 
     /// Whether this node restarts: it stops its keys and hands none over, unless it also departs.
     pub(crate) fn rests(&self) -> bool {
-        self.planner.standing(self.view, self.session.me).is_some_and(|s| s.away)
+        matches!(self.member.departure(), Departure::Restarts { .. })
+            && self.planner.standing(self.view, self.session.me).is_some_and(|s| s.away)
     }
 
     /// Whether this node also gives up keys that no other node may take.
