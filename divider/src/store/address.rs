@@ -36,7 +36,7 @@ pub enum Backend {
 #[derive(Debug, Clone)]
 #[cfg_attr(
     not(any(feature = "nats", feature = "postgres", feature = "redis")),
-    expect(dead_code, reason = "no backend that is compiled reads them")
+    allow(dead_code, reason = "no backend that is compiled reads them")
 )]
 pub struct StoreOptions {
     create: bool,
@@ -130,6 +130,10 @@ impl Default for StoreOptions {
     }
 }
 
+#[cfg_attr(
+    not(any(feature = "nats", feature = "postgres", feature = "redis")),
+    allow(clippy::unused_async, reason = "no backend that is compiled waits")
+)]
 impl StoreOptions {
     /// Creates the group if it does not exist, with the backend's default settings.
     #[must_use]
