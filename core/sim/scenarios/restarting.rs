@@ -119,6 +119,9 @@ fn a_flush_replaces_a_restart() {
     play.until(LEASE, |play| play.runs(b, "k"));
     play.until(BEAT, |play| play.reply(a, flush).is_some());
     assert_eq!(play.told(a, "k"), "+-");
+    let ends =
+        play.notices(a).filter(|n| matches!(n, Notice::Stopped { .. } | Notice::Drained { .. }));
+    assert_eq!(ends.count(), 2, "each is reported once");
 }
 
 #[test]

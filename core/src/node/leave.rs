@@ -110,6 +110,9 @@ impl Node {
             }
             return;
         }
+        if self.session.leaving.drained && self.session.leaving.flushes.is_empty() {
+            return;
+        }
         let idle = self.keys.takes.is_idle() && self.keys.holds.is_empty();
         if !idle || !self.session.is_working(now, &self.timing, &self.watch) {
             return;

@@ -83,11 +83,10 @@ impl Planner {
             Some((self.classes.now().class_at(entry.signature), hash, ix))
         };
         let batch: Vec<_> = batch.into_iter().filter_map(of_class).collect();
-        let (standings, members) = (&self.standings, &self.members);
-        let is_rollout = self.rollout.is_some();
+        let (standings, members) = (&self.standings, self.rollout.map(|_| &self.members));
         let suit = |ix: KeyIx, class: &Class| {
             let home = view.keys.get(ix).and_then(|entry| home(standings, view, entry, class));
-            (home, avoided(is_rollout, members, view, ix, class, now))
+            (home, avoided(members, view, ix, class, now))
         };
         let targets = self.classes.now_mut().place(batch, suit);
         for (ix, target) in targets {
@@ -188,7 +187,7 @@ impl Planner {
             let (all, at) = (self.classes.now(), self.classes.now().class_at(signature));
             let class = self.classes.class(signature);
             let own = class.position(from);
-            let mut not = avoided(self.rollout.is_some(), &self.members, view, ix, class, now);
+            let mut not = avoided(self.rollout.map(|_| &self.members), view, ix, class, now);
             not.extend(own);
             class.nodes[all.place_one(at, entry.hash, own, &not)?]
         };
@@ -257,18 +256,17 @@ pub(super) fn cooling(view: &View, ix: KeyIx, class: &Class, now: Now) -> Vec<us
 
 /// The candidates with which a key is not placed: those that are cooling down for it, and those of earlier
 /// deploys if one of a later deploy may take it.
+///
+/// `members` is `None` while no rollout is under way.
 pub(super) fn avoided(
-    is_rollout: bool,
-    members: &OwnerMap<Membership>,
+    members: Option<&OwnerMap<Membership>>,
     view: &View,
     ix: KeyIx,
     class: &Class,
     now: Now,
 ) -> Vec<usize> {
     let cooling = cooling(view, ix, class, now);
-    if !is_rollout {
-        return cooling;
-    }
+    let Some(members) = members else { return cooling };
     let superseded = |owner| members.get(owner).is_some_and(|member| member.superseded);
     let earlier = class.nodes.iter().enumerate().filter(|(_, owner)| superseded(**owner));
     let mut avoided: Vec<usize> = earlier.map(|(at, _)| at).collect();

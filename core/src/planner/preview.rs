@@ -62,7 +62,7 @@ impl Planner {
             };
             let batch = owner.keys.iter().filter_map(orphan).collect();
             let places = classes.place(batch, |ix, class| {
-                (None, avoided(rollout.is_some(), &members, view, ix, class, now))
+                (None, avoided(rollout.map(|_| &members), view, ix, class, now))
             });
             for &(ix, to) in &places {
                 if let Some(entry) = entry(ix) {

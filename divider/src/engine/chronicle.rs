@@ -131,6 +131,7 @@ impl Chronicle {
                 self.add(&died.by(self.node.as_str(), "").with_keys(*held));
             }
             Notice::Drained { handed, freed } => {
+                self.restart = None;
                 let reason = match freed {
                     0 => String::new(),
                     freed => format!("{freed} of them without a receiver"),
@@ -273,7 +274,7 @@ impl Chronicle {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::id::GroupName;
+    use crate::id::{GroupName, Revision};
     use crate::store::{HistoryStart, MemoryStore};
 
     fn node(id: &str) -> NodeId {
@@ -343,5 +344,28 @@ mod tests {
         chronicle.end(None).await;
         let kinds = kinds(&store).await;
         assert_eq!((kinds.len(), kinds.last()), (MOST_WAITING, Some(&HistoryKind::Drained)));
+    }
+
+    #[tokio::test]
+    async fn the_end_of_a_node_says_whether_it_restarts() {
+        let waits = "it restarts, its keys wait for it";
+        for (is_flushed, reason, keys) in [(false, waits, Some(4)), (true, "", None)] {
+            let store = MemoryStore::new(GroupName::new("g").expect("legal"));
+            let mut chronicle = chronicle(&store, "w1");
+            chronicle.on_notice(&Notice::Joined { joined: Revision(3) });
+            chronicle.on_notice(&Notice::Stopped { kept: 4 });
+            if is_flushed {
+                // The application asked for a flush after all.
+                chronicle.on_notice(&Notice::Drained { handed: 4, freed: 0 });
+            }
+            chronicle.end(None).await;
+            let records = store.read_history(HistoryStart::After(0)).await.expect("an answer");
+            let last = records.last().expect("it has left");
+            let last = HistoryEntry::decode(1, 0, &last.value).expect("readable");
+            assert_eq!(
+                (last.kind, last.reason.as_str(), last.keys),
+                (HistoryKind::Left, reason, keys)
+            );
+        }
     }
 }
