@@ -111,6 +111,27 @@ impl Position {
     pub fn is_of(&self, stream: &str, filter: &str) -> bool {
         self.stream == stream && self.filter == filter
     }
+
+    /// The line as which servers keep it: stream, filter, creation of the stream, done, started,
+    /// attempts. Names of streams and filters have no spaces.
+    #[cfg(any(feature = "nats", feature = "postgres", feature = "redis"))]
+    pub(crate) fn line(&self) -> String {
+        let Self { stream, filter, created_ns, done, started, attempts } = self;
+        format!("{stream} {filter} {created_ns} {done} {started} {attempts}")
+    }
+
+    /// The position in such a line.
+    #[cfg(any(feature = "nats", feature = "postgres", feature = "redis"))]
+    pub(crate) fn of_line(line: &str) -> Option<Self> {
+        let mut parts = line.split(' ');
+        let (stream, filter) = (parts.next()?, parts.next()?);
+        let mut number = || parts.next()?.parse::<u64>().ok();
+        let mut position = Self::new(stream, filter, number()?);
+        position.done = number()?;
+        position.started = number()?;
+        position.attempts = u32::try_from(number()?).ok()?;
+        Some(position)
+    }
 }
 
 /// A write of a checkpoint.

@@ -16,7 +16,7 @@ const TOKEN: &str = "Divider-Token";
 const STATE: &str = "Divider-State";
 const SEALED: &str = "sealed";
 
-/// One for each filter of a stream: stream, filter, creation of the stream, done, started, attempts.
+/// One for each filter of a stream, as [`Position::line`].
 const POSITION: &str = "Divider-Position";
 
 /// The headers that a write goes out with.
@@ -37,9 +37,7 @@ pub(super) fn headers(write: &CheckpointWrite) -> HeaderMap {
         headers.insert(STATE, SEALED);
     }
     for position in &content.positions {
-        let Position { stream, filter, created_ns, done, started, attempts } = position;
-        let text = format!("{stream} {filter} {created_ns} {done} {started} {attempts}");
-        headers.append(POSITION, text);
+        headers.append(POSITION, position.line());
     }
     headers
 }
@@ -53,19 +51,9 @@ pub(super) fn record(revision: Revision, headers: &HeaderMap, payload: Bytes) ->
         return CheckpointRecord::new(revision, Token(token), None);
     }
     let value = (header(STATE) != Some(SEALED)).then_some(payload);
-    let positions = headers.get_all(POSITION).filter_map(|text| position(text.as_str())).collect();
+    let positions =
+        headers.get_all(POSITION).filter_map(|text| Position::of_line(text.as_str())).collect();
     CheckpointRecord::new(revision, Token(token), Some(CheckpointContent::new(value, positions)))
-}
-
-fn position(text: &str) -> Option<Position> {
-    let mut parts = text.split(' ');
-    let (stream, filter) = (parts.next()?, parts.next()?);
-    let mut number = || parts.next()?.parse::<u64>().ok();
-    let mut position = Position::new(stream, filter, number()?);
-    position.done = number()?;
-    position.started = number()?;
-    position.attempts = u32::try_from(number()?).ok()?;
-    Some(position)
 }
 
 #[cfg(test)]
@@ -106,7 +94,7 @@ mod tests {
 
     #[test]
     fn a_position_that_cannot_be_read_is_left_out() {
-        let check = |text: &str| assert_eq!(position(text), None, "{text}");
+        let check = |text: &str| assert_eq!(Position::of_line(text), None, "{text}");
         check("");
         check("ORDERS orders.>");
         check("ORDERS orders.> 1 2 3");

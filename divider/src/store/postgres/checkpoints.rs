@@ -64,7 +64,7 @@ impl PostgresStore {
         let expected = i64::try_from(write.expected.0).unwrap_or(i64::MAX);
         let is_saved = write.content.is_some();
         let content = write.content.unwrap_or_default();
-        let positions = content.positions.iter().map(line).collect::<Vec<_>>().join("\n");
+        let positions = content.positions.iter().map(Position::line).collect::<Vec<_>>().join("\n");
         let value = content.value.as_deref();
         let token = write.token.0.to_string();
         let ttl =
@@ -101,28 +101,11 @@ fn record(row: &Row) -> Result<Option<CheckpointRecord>, tokio_postgres::Error> 
     let token = row.try_get::<_, &str>(1)?.parse().unwrap_or(0);
     let content = if row.try_get(2)? {
         let value = row.try_get::<_, Option<Vec<u8>>>(3)?.map(Bytes::from);
-        let positions = row.try_get::<_, &str>(4)?.lines().filter_map(position).collect();
+        let positions = row.try_get::<_, &str>(4)?.lines().filter_map(Position::of_line).collect();
         Some(CheckpointContent::new(value, positions))
     } else {
         None
     };
     let revision = Revision(revision.cast_unsigned());
     Ok(Some(CheckpointRecord::new(revision, Token(token), content)))
-}
-
-/// A position as a line. Names of streams and filters have no spaces.
-fn line(position: &Position) -> String {
-    let Position { stream, filter, created_ns, done, started, attempts } = position;
-    format!("{stream} {filter} {created_ns} {done} {started} {attempts}")
-}
-
-fn position(line: &str) -> Option<Position> {
-    let mut parts = line.split(' ');
-    let (stream, filter) = (parts.next()?, parts.next()?);
-    let mut number = || parts.next()?.parse::<u64>().ok();
-    let mut position = Position::new(stream, filter, number()?);
-    position.done = number()?;
-    position.started = number()?;
-    position.attempts = u32::try_from(number()?).ok()?;
-    Some(position)
 }

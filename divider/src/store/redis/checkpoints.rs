@@ -8,8 +8,8 @@ use futures_util::future::BoxFuture;
 use redis::Value;
 
 use super::super::{
-    CheckpointContent, CheckpointRecord, CheckpointWrite, Checkpoints, MAX_CHECKPOINT,
-    MAX_POSITIONS, Outcome, Position, StoreError, whole_seconds,
+    CheckpointContent, CheckpointRecord, CheckpointWrite, Checkpoints, Outcome, Position,
+    StoreError, whole_seconds,
 };
 use super::error::Failure;
 use super::link::Link;
@@ -51,9 +51,6 @@ impl Checkpoints for RedisCheckpoints {
     fn write(&self, write: CheckpointWrite) -> BoxFuture<'static, Outcome> {
         let link = self.link.clone();
         Box::pin(async move {
-            if let Err(error) = check(&write) {
-                return Outcome::Refused(error);
-            }
             match write_to(&link, &write).await {
                 Ok(0) => Outcome::Conflict,
                 Ok(revision) => Outcome::Acked(Revision(revision)),
@@ -62,20 +59,6 @@ impl Checkpoints for RedisCheckpoints {
             }
         })
     }
-}
-
-fn check(write: &CheckpointWrite) -> Result<(), StoreError> {
-    let Some(content) = &write.content else { return Ok(()) };
-    let (len, positions) = (content.value.as_ref().map_or(0, Bytes::len), content.positions.len());
-    if len > MAX_CHECKPOINT {
-        let what = format!("a checkpoint is longer than {MAX_CHECKPOINT} bytes: {len}");
-        return Err(StoreError::Invalid { what });
-    }
-    if positions > MAX_POSITIONS {
-        let what = format!("a checkpoint has more than {MAX_POSITIONS} positions: {positions}");
-        return Err(StoreError::Invalid { what });
-    }
-    Ok(())
 }
 
 async fn write_to(link: &Link, write: &CheckpointWrite) -> Result<u64, Failure> {
@@ -100,11 +83,7 @@ async fn write_to(link: &Link, write: &CheckpointWrite) -> Result<u64, Failure> 
 const MOST_SECONDS: u64 = 9_000_000_000;
 
 fn encode(positions: &[Position]) -> String {
-    let line = |position: &Position| {
-        let Position { stream, filter, created_ns, done, started, attempts, .. } = position;
-        format!("{stream} {filter} {created_ns} {done} {started} {attempts}")
-    };
-    positions.iter().map(line).collect::<Vec<_>>().join("\n")
+    positions.iter().map(Position::line).collect::<Vec<_>>().join("\n")
 }
 
 fn record(answer: Vec<Value>) -> Result<CheckpointRecord, StoreError> {
@@ -116,18 +95,8 @@ fn record(answer: Vec<Value>) -> Result<CheckpointRecord, StoreError> {
         _ => None,
     };
     let text = String::from_utf8_lossy(data(&positions)?);
-    let positions = text.lines().map(position).collect::<Option<Vec<_>>>();
+    let positions = text.lines().map(Position::of_line).collect::<Option<Vec<_>>>();
     let positions = positions.ok_or_else(|| unexpected(&format!("positions {text:?}")))?;
     let content = CheckpointContent::new(value, positions);
     Ok(CheckpointRecord::new(revision, token, Some(content)))
-}
-
-fn position(line: &str) -> Option<Position> {
-    let mut parts = line.split(' ');
-    let (stream, filter) = (parts.next()?, parts.next()?);
-    let mut number = || parts.next()?.parse::<u64>().ok();
-    let mut position = Position::new(stream, filter, number()?);
-    (position.done, position.started) = (number()?, number()?);
-    position.attempts = u32::try_from(number()?).ok()?;
-    Some(position)
 }
