@@ -65,14 +65,6 @@ pub enum ConnectError {
         /// The backend that the address names.
         backend: Backend,
     },
-    /// The backend cannot do this. Use the backend's own tools.
-    #[error("the backend {backend} cannot do this: {what}")]
-    Unsupported {
-        /// The backend that the address names.
-        backend: Backend,
-        /// The operation, and what to use instead.
-        what: String,
-    },
     /// There is no such group. Create it once, with `divider init` or with `create_if_missing`.
     #[error("the group does not exist, make it with `divider init` or create_if_missing: {group}")]
     NoGroup {
@@ -182,7 +174,10 @@ impl StoreOptions {
             #[cfg(feature = "nats")]
             Backend::Nats => Ok(Arc::new(self.nats().connect(urls, group).await?)),
             #[cfg(feature = "postgres")]
-            Backend::Postgres => Ok(Arc::new(self.postgres().connect(urls, group).await?)),
+            Backend::Postgres => match self.postgres().connect(urls, group.clone()).await {
+                Ok(store) => Ok(Arc::new(store)),
+                Err(error) => Err(ConnectError::of_postgres(error, &group)),
+            },
             #[cfg(feature = "redis")]
             Backend::Redis => Ok(Arc::new(self.redis().connect(urls, group).await?)),
             #[allow(unreachable_patterns, reason = "the features decide which ones are left")]
@@ -227,7 +222,10 @@ impl StoreOptions {
             #[cfg(feature = "nats")]
             Backend::Nats => Ok(self.nats().account(urls).await?.delete(group).await?),
             #[cfg(feature = "postgres")]
-            Backend::Postgres => Ok(self.postgres().delete(urls, group).await?),
+            Backend::Postgres => {
+                let deleted = self.postgres().delete(urls, group).await;
+                deleted.map_err(|error| ConnectError::of_postgres(error, group))
+            }
             #[cfg(feature = "redis")]
             Backend::Redis => Ok(self.redis().delete(urls, group).await?),
             #[allow(unreachable_patterns, reason = "the features decide which ones are left")]
@@ -239,10 +237,29 @@ impl StoreOptions {
     }
 }
 
+/// The error of a backend, as one of any backend.
+macro_rules! from_open_error {
+    ($feature:literal, $backend:ident) => {
+        #[cfg(feature = $feature)]
+        impl From<super::$backend::OpenError> for ConnectError {
+            fn from(error: super::$backend::OpenError) -> Self {
+                match error {
+                    super::$backend::OpenError::NoGroup { group } => Self::NoGroup { group },
+                    error => Self::Backend(Box::new(error)),
+                }
+            }
+        }
+    };
+}
+
+from_open_error!("nats", nats);
+from_open_error!("postgres", postgres);
+from_open_error!("redis", redis);
+
 #[cfg(feature = "nats")]
 mod nats {
-    use super::super::nats::{NatsOptions, NatsStore, OpenError, StreamOptions};
-    use super::{ConnectError, StoreOptions};
+    use super::super::nats::{NatsOptions, NatsStore, StreamOptions};
+    use super::StoreOptions;
 
     impl StoreOptions {
         pub(super) fn nats(&self) -> NatsOptions {
@@ -261,21 +278,23 @@ mod nats {
             options
         }
     }
-
-    impl From<OpenError> for ConnectError {
-        fn from(error: OpenError) -> Self {
-            match error {
-                OpenError::NoGroup { group } => Self::NoGroup { group },
-                error => Self::Backend(Box::new(error)),
-            }
-        }
-    }
 }
 
 #[cfg(feature = "postgres")]
 mod postgres {
     use super::super::postgres::{OpenError, PostgresOptions, PostgresStore};
     use super::{ConnectError, StoreOptions};
+    use crate::id::GroupName;
+
+    impl ConnectError {
+        /// The error of an operation on one group. A database without the schema has no group.
+        pub(super) fn of_postgres(error: OpenError, group: &GroupName) -> Self {
+            match error {
+                OpenError::NoSchema { .. } => Self::NoGroup { group: group.to_string() },
+                error => error.into(),
+            }
+        }
+    }
 
     impl StoreOptions {
         pub(super) fn postgres(&self) -> PostgresOptions {
@@ -291,21 +310,12 @@ mod postgres {
             options
         }
     }
-
-    impl From<OpenError> for ConnectError {
-        fn from(error: OpenError) -> Self {
-            match error {
-                OpenError::NoGroup { group } => Self::NoGroup { group },
-                error => Self::Backend(Box::new(error)),
-            }
-        }
-    }
 }
 
 #[cfg(feature = "redis")]
 mod redis {
-    use super::super::redis::{OpenError, RedisOptions, RedisStore};
-    use super::{ConnectError, StoreOptions};
+    use super::super::redis::{RedisOptions, RedisStore};
+    use super::StoreOptions;
 
     impl StoreOptions {
         pub(super) fn redis(&self) -> RedisOptions {
@@ -317,15 +327,6 @@ mod redis {
                 options = options.create_if_missing();
             }
             options
-        }
-    }
-
-    impl From<OpenError> for ConnectError {
-        fn from(error: OpenError) -> Self {
-            match error {
-                OpenError::NoGroup { group } => Self::NoGroup { group },
-                error => Self::Backend(Box::new(error)),
-            }
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The commands as an operator gives them, on a real server with real nodes.
 
+mod backends;
 mod bed;
 mod contexts;
 mod dead;
