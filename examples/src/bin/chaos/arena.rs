@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use async_nats::{Client, ConnectOptions, ServerAddr};
+use async_nats::header::NATS_EXPECTED_LAST_SUBJECT_SEQUENCE;
+use async_nats::{Client, ConnectOptions, HeaderMap, ServerAddr};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use divider::Group;
@@ -147,7 +148,24 @@ impl Arena {
             let (revision, time) = (&said["message"]["seq"], &said["message"]["time"]);
             format!("{name} at {revision} of {time}: {} {}", decode("hdrs"), decode("data"))
         });
-        told.collect()
+        told.chain([self.conflict(&format!("claim.{key}"))]).collect()
+    }
+
+    /// What the server answers to a write of this record that names a revision far above: 10071, a
+    /// conflict, if nothing is wrong. With 10164 it takes no conditional write of this record at all,
+    /// since it waits for an earlier one.
+    fn conflict(&self, name: &str) -> String {
+        let mut headers = HeaderMap::new();
+        headers.insert(NATS_EXPECTED_LAST_SUBJECT_SEQUENCE, u64::MAX >> 1);
+        let subject = format!("$KV.divider_{GROUP}.{name}");
+        let request = self.admin.request_with_headers(subject, headers, "".into());
+        let answer = async { timeout(Duration::from_secs(3), request).await };
+        let said = match self.runtime.block_on(answer) {
+            Ok(Ok(message)) => String::from_utf8_lossy(&message.payload).into_owned(),
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => "no answer in 3 s".to_owned(),
+        };
+        format!("a conflicting write of {name}: {said}")
     }
 
     /// Publishes what no client of divider would.
