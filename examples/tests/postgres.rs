@@ -9,7 +9,7 @@ use divider::{Group, Key};
 use divider_examples::fleet::{Fleet, Worker};
 use divider_examples::history::{History, Run};
 use divider_examples::journal::now_ns;
-use divider_local_server::{LocalPostgres, Scratch, ServerError};
+use divider_local_server::{LocalPostgres, Scratch};
 use tokio::time::{Instant, sleep};
 
 const KEYS: usize = 60;
@@ -28,14 +28,7 @@ struct Play {
 impl Play {
     /// `None`: there is no PostgreSQL here.
     async fn begin() -> Option<Self> {
-        let server = match LocalPostgres::start() {
-            Ok(server) => server,
-            Err(error @ ServerError::NoPostgres { .. }) if std::env::var_os("CI").is_none() => {
-                eprintln!("SKIPPED: {error}");
-                return None;
-            }
-            Err(error) => panic!("{error}"),
-        };
+        let server = LocalPostgres::or_skip(LocalPostgres::start())?;
         let options = StoreOptions::default().create_if_missing().request_timeout(PATIENCE / 4);
         let store = options.connect(&server.url(), "demo".parse().expect("legal")).await;
         let group = Group::open(store.expect("a group"));

@@ -17,9 +17,9 @@ use bytes::Bytes;
 use divider::store::nats::{HistoryOptions, StreamOptions};
 use divider::store::{Change, Filter, Info, Outcome, Record, Store, StoreError, Watch, Write};
 use divider::{GroupName, MemoryStore, NatsStore, Revision};
-use divider_local_server::LocalServer;
 #[cfg(feature = "postgres")]
-use divider_local_server::{LocalPostgres, ServerError};
+use divider_local_server::LocalPostgres;
+use divider_local_server::LocalServer;
 use tokio::sync::watch;
 
 /// How long a condition is waited for; far longer than any takes.
@@ -170,15 +170,7 @@ impl Bed {
 #[cfg(feature = "postgres")]
 fn postgres_server() -> Option<&'static LocalPostgres> {
     static SERVER: OnceLock<Option<LocalPostgres>> = OnceLock::new();
-    let start = || match LocalPostgres::start() {
-        Ok(server) => Some(server),
-        Err(error @ ServerError::NoPostgres { .. }) if std::env::var_os("CI").is_none() => {
-            eprintln!("SKIPPED: {error}");
-            None
-        }
-        Err(error) => panic!("{error}"),
-    };
-    SERVER.get_or_init(start).as_ref()
+    SERVER.get_or_init(|| LocalPostgres::or_skip(LocalPostgres::start())).as_ref()
 }
 
 fn group() -> GroupName {

@@ -3,9 +3,7 @@
 use divider::store::{Filter, Outcome, Store, StoreError};
 use divider_local_server::LocalPostgres;
 
-use crate::support::{
-    PATIENCE, creating, in_time, installed, new_group, put, snapshot, until, write,
-};
+use crate::support::{PATIENCE, creating, in_time, new_group, put, snapshot, until, write};
 
 /// Reads on until the watch ends, and says why.
 async fn end_of(watch: &mut Box<dyn divider::store::Watch>) -> StoreError {
@@ -21,7 +19,7 @@ async fn end_of(watch: &mut Box<dyn divider::store::Watch>) -> StoreError {
 
 #[tokio::test]
 async fn after_a_promotion_no_revision_is_used_twice_and_every_watch_has_ended() {
-    let Some(mut primary) = installed(LocalPostgres::start()) else { return };
+    let Some(mut primary) = LocalPostgres::or_skip(LocalPostgres::start()) else { return };
     let mut standby = primary.standby(&["fsync=off"]).expect("a standby");
     let url = format!(
         "postgres://postgres@127.0.0.1:{},127.0.0.1:{}/postgres",
@@ -70,8 +68,8 @@ async fn after_a_promotion_no_revision_is_used_twice_and_every_watch_has_ended()
 
 #[tokio::test]
 async fn a_first_host_that_is_frozen_keeps_nobody_from_the_second() {
-    let Some(mut frozen) = installed(LocalPostgres::start()) else { return };
-    let Some(server) = installed(LocalPostgres::start()) else { return };
+    let Some(mut frozen) = LocalPostgres::or_skip(LocalPostgres::start()) else { return };
+    let Some(server) = LocalPostgres::or_skip(LocalPostgres::start()) else { return };
     let group = new_group();
     creating().connect(server.url(), group.clone()).await.expect("a group");
     frozen.freeze();
@@ -86,7 +84,7 @@ async fn a_first_host_that_is_frozen_keeps_nobody_from_the_second() {
 
 #[tokio::test]
 async fn a_standby_is_refused_in_words() {
-    let Some(primary) = installed(LocalPostgres::start()) else { return };
+    let Some(primary) = LocalPostgres::or_skip(LocalPostgres::start()) else { return };
     creating().connect(primary.url(), new_group()).await.expect("a group");
     let standby = primary.standby(&["fsync=off"]).expect("a standby");
     let error = creating().connect(standby.url(), new_group()).await.expect_err("a standby");

@@ -6,14 +6,13 @@ use divider::store::{Change, Filter, Outcome, Store, StoreError, Write};
 use divider_local_server::LocalPostgres;
 
 use crate::support::{
-    PATIENCE, creating, in_time, installed, new_group, next_record, put, server, snapshot, until,
-    write,
+    PATIENCE, creating, in_time, new_group, next_record, put, server, snapshot, until, write,
 };
 
 #[tokio::test]
 async fn an_acknowledged_write_is_on_the_disk_whatever_the_default_is() {
     let settings = ["synchronous_commit=off", "wal_writer_delay=10s"];
-    let Some(mut server) = installed(LocalPostgres::with(&settings)) else { return };
+    let Some(mut server) = LocalPostgres::or_skip(LocalPostgres::with(&settings)) else { return };
     let group = new_group();
     let store = creating().connect(server.url(), group.clone()).await.expect("a group");
     let mut revision = 0;
@@ -29,7 +28,7 @@ async fn an_acknowledged_write_is_on_the_disk_whatever_the_default_is() {
 #[tokio::test]
 async fn another_isolation_level_is_refused_in_words() {
     let level = ["default_transaction_isolation=serializable"];
-    let Some(server) = installed(LocalPostgres::with(&level)) else { return };
+    let Some(server) = LocalPostgres::or_skip(LocalPostgres::with(&level)) else { return };
     let error = creating().connect(server.url(), new_group()).await.expect_err("refused");
     assert!(error.to_string().contains("read committed"), "{error}");
 }

@@ -9,7 +9,7 @@ use divider::GroupName;
 use divider::Revision;
 use divider::store::postgres::{PostgresOptions, PostgresStore};
 use divider::store::{Change, Outcome, Record, Store, Watch, Write};
-use divider_local_server::{LocalPostgres, ServerError};
+use divider_local_server::LocalPostgres;
 
 /// How long a condition is waited for; far longer than any takes.
 pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
@@ -17,19 +17,7 @@ pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 /// The server of the tests that do it no harm. `None`: there is no PostgreSQL here.
 pub(crate) fn server() -> Option<&'static LocalPostgres> {
     static SERVER: OnceLock<Option<LocalPostgres>> = OnceLock::new();
-    SERVER.get_or_init(|| installed(LocalPostgres::start())).as_ref()
-}
-
-/// What was started. Without PostgreSQL there is nothing to test, except on CI, where it must be.
-pub(crate) fn installed(started: Result<LocalPostgres, ServerError>) -> Option<LocalPostgres> {
-    match started {
-        Ok(server) => Some(server),
-        Err(error @ ServerError::NoPostgres { .. }) if std::env::var_os("CI").is_none() => {
-            eprintln!("SKIPPED: {error}");
-            None
-        }
-        Err(error) => panic!("{error}"),
-    }
+    SERVER.get_or_init(|| LocalPostgres::or_skip(LocalPostgres::start())).as_ref()
 }
 
 /// Waits for each answer for as long as a busy machine may take.

@@ -33,6 +33,22 @@ pub struct LocalPostgres {
 const USER: &str = "postgres";
 
 impl LocalPostgres {
+    /// What was started, for tests. Without PostgreSQL there is nothing to test: that is said loudly, and
+    /// the answer is `None`.
+    ///
+    /// # Panics
+    /// If it cannot be started, and with the environment variable `CI` also if it is not there.
+    pub fn or_skip(started: Result<Self, ServerError>) -> Option<Self> {
+        match started {
+            Ok(server) => Some(server),
+            Err(error @ ServerError::NoPostgres { .. }) if std::env::var_os("CI").is_none() => {
+                eprintln!("SKIPPED: {error}");
+                None
+            }
+            Err(error) => panic!("{error}"),
+        }
+    }
+
     /// Starts a server, and waits until it is ready.
     ///
     /// # Errors
