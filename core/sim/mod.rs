@@ -60,17 +60,17 @@ mod tests {
 
     #[test]
     fn durable() {
-        sweep(Class::Durable, 3_000);
+        sweep(Class::Durable, 1_500);
     }
 
     #[test]
     fn lossy() {
-        sweep(Class::Lossy, 1_000);
+        sweep(Class::Lossy, 600);
     }
 
     #[test]
     fn live() {
-        sweep(Class::Live, 1_000);
+        sweep(Class::Live, 600);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use crate::bed::Bed;
 /// Creates a group, uses it and deletes it.
 async fn a_group_from_its_creation_to_its_end(url: &str) {
     let bed = Bed::start();
-    let absent = bed.refusal(1, &[&["--server", url], &["nodes"][..]].concat()).await;
+    let absent = bed.refusal(5, &[&["--server", url], &["nodes"][..]].concat()).await;
     assert!(absent.contains("the group does not exist"), "{absent}");
     let answer = async |args: &[&str]| bed.answer(&[&["--server", url], args].concat()).await;
     assert_eq!(answer(&["init"]).await, "group/orders created\n");
