@@ -86,6 +86,38 @@ fn in_a_recreated_log_joins_still_balance() {
     play.until(LEASE * 2 + SETTLE_AT_MOST, |play| running(play, c) == 2);
 }
 
+/// Sessions outlive their log. What was known of their age in the old log, whose revisions were higher,
+/// says nothing in the new one.
+#[test]
+fn in_a_recreated_log_the_keys_of_a_session_that_was_replaced_are_taken() {
+    let mut play = Play::new(LEASE);
+    let a = play.start("a");
+    play.run(LEASE);
+    for round in 0..500 {
+        play.announce(&format!("old{round}"));
+    }
+    for round in 0..500 {
+        play.retract(&format!("old{round}"));
+    }
+    let b = play.start("b");
+    play.run(LEASE * 2);
+    // The session of "b" is a member again before "a" notices that the log is another one.
+    play.freeze(a);
+    play.log.recreate();
+    play.run(BEAT * 2);
+    play.thaw(a);
+    play.run(LEASE);
+    play.announce_all(&KEYS);
+    play.until_running(&KEYS);
+    assert!(running(&play, b) > 0, "its session lives on");
+    play.freeze(a);
+    play.freeze(b);
+    play.run(LEASE * 2);
+    play.thaw(a);
+    play.thaw(b);
+    play.until_running(&KEYS);
+}
+
 #[test]
 fn an_overwritten_member_record_is_restored() {
     let (mut play, a, b) = sharing();

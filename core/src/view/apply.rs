@@ -55,6 +55,7 @@ impl View {
     /// Begins a snapshot. Records that it has not shown at its end are gone.
     pub fn begin_snapshot(&mut self) {
         self.keys.begin_snapshot();
+        self.owners.begin_snapshot();
         self.problems.begin_snapshot();
         self.manifests.clear();
         self.leftovers.clear();

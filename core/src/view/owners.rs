@@ -43,12 +43,16 @@ impl Default for OwnerIx {
 pub struct OwnerEntry {
     pub node: NodeId,
     pub session: Session,
-    /// The revision of the first record that named the session, as far as this view knows. The
-    /// lease record of the session is older.
+    /// The revision of the first record that named the session since the log was last read from its
+    /// start, or [`NOT_NAMED`]. The lease record of the session is older.
     pub named: Revision,
     /// The keys whose claims name the session, in no order.
     pub keys: Vec<KeyIx>,
 }
+
+/// No record has named the session since the log was last read from its start. Revisions of an earlier
+/// reading say nothing: another log may assign revisions from the start again.
+const NOT_NAMED: Revision = Revision(u64::MAX);
 
 impl OwnerEntry {
     fn hash(&self) -> u64 {
@@ -79,6 +83,19 @@ impl Owners {
         self.entries.get_mut(owner.0 as usize)?.as_mut()
     }
 
+    /// Begins a snapshot, which has named no session yet.
+    pub(super) fn begin_snapshot(&mut self) {
+        for entry in self.entries.iter_mut().flatten() {
+            entry.named = NOT_NAMED;
+        }
+    }
+
+    /// A record of this revision names the session of this node.
+    fn name(&mut self, owner: OwnerIx, node: &str, revision: Revision) -> bool {
+        let entry = self.get_mut(owner).filter(|entry| entry.node.as_str() == node);
+        entry.map(|entry| entry.named = entry.named.min(revision)).is_some()
+    }
+
     fn find_session(&self, session: Session) -> Option<OwnerIx> {
         let same = |owner: &OwnerIx| self.get(*owner).is_some_and(|o| o.session == session);
         self.index.find(hash(session), same).copied()
@@ -100,7 +117,7 @@ impl Owners {
         named: Revision,
     ) -> Option<OwnerIx> {
         if let Some(owner) = self.find_session(session) {
-            return self.get(owner).filter(|o| o.node == *node).map(|_| owner);
+            return self.name(owner, node.as_str(), named).then_some(owner);
         }
         let entry = OwnerEntry { node: node.clone(), session, named, keys: Vec::new() };
         let at = self.free.pop().unwrap_or_else(|| {
@@ -123,7 +140,7 @@ impl Owners {
         named: Revision,
     ) -> Result<OwnerIx, Malformed> {
         if let Some(owner) = self.find_session(session)
-            && self.get(owner).is_some_and(|o| o.node.as_str() == node)
+            && self.name(owner, node, named)
         {
             return Ok(owner);
         }
@@ -191,6 +208,19 @@ mod tests {
 
     fn a_key() -> KeyIx {
         super::super::Keys::default().intern("k")
+    }
+
+    #[test]
+    fn a_snapshot_forgets_which_record_named_a_session_first() {
+        let mut owners = Owners::default();
+        let (id, session) = (node("a"), Session::from_bits(1));
+        let owner = owners.intern(&id, session, Revision(9)).expect("new");
+        let named = |owners: &Owners| owners.get(owner).map(|o| o.named);
+        owners.begin_snapshot();
+        assert_eq!(named(&owners), Some(NOT_NAMED));
+        assert_eq!(owners.intern_text("a", session, Revision(3)).ok(), Some(owner));
+        assert_eq!(owners.intern(&id, session, Revision(4)), Some(owner));
+        assert_eq!(named(&owners), Some(Revision(3)));
     }
 
     #[test]

@@ -37,8 +37,8 @@ impl PeerHandler<'_> {
                 lease: seen.lease_of(member),
             });
         }
-        let &Awaited { session: awaited, named, since } = self.peers.awaited.get(node)?;
-        if self.peers.is_over(node, awaited, named) {
+        let &Awaited { session: awaited, since } = self.peers.awaited.get(node)?;
+        if self.is_awaited_over(node, awaited) {
             return None;
         }
         if let Some(session) = session {

@@ -13,7 +13,7 @@ use super::io::Io;
 use super::session::OwnSession;
 use super::trust::LogWatch;
 use crate::config::Config;
-use crate::id::{NodeId, Revision, Session};
+use crate::id::{NodeId, Session};
 use crate::planner::Planner;
 use crate::time::Time;
 use crate::timing::Timing;
@@ -42,8 +42,6 @@ pub(crate) struct Peers {
 #[derive(Debug, Clone, Copy)]
 struct Awaited {
     session: Session,
-    /// The first revision in which this node saw it named.
-    named: Revision,
     /// Since when no lease of it has been shown, at the earliest.
     since: Time,
 }

@@ -2,9 +2,9 @@
 //!
 //! **Invariant (proof of death):** only the lease record decides. A session writes its lease before
 //! its first claim. So the lease of another session proves that it replaced this one only if its
-//! revision is above the first record in which this node saw this session named. A lower one may be
-//! older: a watch skips superseded records, so it may show a claim before the lease that its session
-//! has renewed since. If the watch shows no readable lease, nothing is proved: a live session writes
+//! revision is above the first record that named this session since the log was last read from its
+//! start. A lower one may be older: a watch skips superseded records, so it may show a claim before the
+//! lease that its session has renewed since. If the watch shows no readable lease, nothing is proved: a live session writes
 //! its lease again with its next heartbeat.
 
 use super::observe::Seen;
@@ -48,12 +48,25 @@ impl PeerHandler<'_> {
         self.peers.seen.entry(node.clone()).or_insert_with(|| Seen::absent(now.at, UNKNOWN_LEASE));
         // Of several sessions of a node, it waits for the one that was named last: what proves that
         // one over proves it of the others.
-        let fresh = Awaited { session, named, since: now.at };
-        let awaited = self.peers.awaited.entry(node).or_insert(fresh);
-        if awaited.named < named {
-            *awaited = Awaited { since: awaited.since, ..fresh };
+        let earlier = self.peers.awaited.get(&node).copied();
+        let is_last = earlier.is_none_or(|earlier| self.named(&node, earlier.session) < Some(named));
+        if is_last {
+            let since = earlier.map_or(now.at, |earlier| earlier.since);
+            self.peers.awaited.insert(node, Awaited { session, since });
         }
         false
+    }
+
+    /// The first record that named this session of the node, if any names it.
+    fn named(&self, node: &NodeId, session: Session) -> Option<Revision> {
+        let owner = self.view.owners.find(node, session)?;
+        self.view.owners.get(owner).map(|entry| entry.named)
+    }
+
+    /// Whether the session that this node waits for is over.
+    pub(super) fn is_awaited_over(&self, node: &NodeId, session: Session) -> bool {
+        let named = self.named(node, session);
+        named.is_none_or(|named| self.peers.is_over(node, session, named))
     }
 
     /// The lease of a node now names another session, or has another state. The keys of its ended
@@ -66,7 +79,7 @@ impl PeerHandler<'_> {
             self.planner.mark_dirty(owner.keys.iter().copied());
         }
         let awaited = self.peers.awaited.get(node);
-        if awaited.is_some_and(|a| self.peers.is_over(node, a.session, a.named)) {
+        if awaited.is_some_and(|awaited| self.is_awaited_over(node, awaited.session)) {
             self.peers.awaited.remove(node);
         }
     }
