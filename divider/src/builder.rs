@@ -126,7 +126,7 @@ impl Builder {
     }
 
     /// The node's name in the group: a [`NodeId`], at most 64 bytes of `A-Z a-z 0-9 _ -`. A dot may
-    /// stand between two of these. If the host name is too long, shorten it, for example
+    /// stand between two of these bytes. Cut a host name that is too long at a dot, for example
     /// `worker-1.shop.svc.cluster.local` to `worker-1`.
     ///
     /// Only one process at a time may use a name. Examples of a fixed name are the name of a pod in
@@ -158,14 +158,14 @@ impl Builder {
     /// The number of the deploy that the node belongs to, such as a build number or the time of the
     /// deploy. Every deploy needs a higher number than the one before. 0, the default: none.
     ///
-    /// It is for deploys that start new nodes beside the old ones. While nodes of several deploys are
-    /// members, joins move no keys, and all keys that need a node go to nodes of the newest deploy. So
-    /// when the old nodes leave, one after another, every key moves exactly once.
+    /// It is for deploys that start new nodes beside the old ones. While nodes of several deploys
+    /// are members, joins move no keys, and all keys that need a node go to nodes of the newest
+    /// deploy. So when the old nodes leave, one after another, every key moves exactly once. Only a
+    /// key that no node of the newest deploy may take still goes to an old one.
     ///
-    /// The rollout is over when the last node of an earlier deploy leaves; when an operator requests a
-    /// rebalance; and in any case one hour after a node of the newest deploy has joined. From then on all
-    /// members share the keys as usual. A key that no node of the newest deploy may take still goes
-    /// to an old one.
+    /// The rollout is over when the last node of an earlier deploy leaves; when an operator
+    /// requests a rebalance; and in any case one hour after a node of the newest deploy has joined.
+    /// From then on all members share the keys as usual.
     pub fn rollout(mut self, number: u64) -> Self {
         self.rollout = number;
         self
@@ -261,9 +261,10 @@ impl Builder {
         self
     }
 
-    /// How long the [checkpoint](crate::checkpoint) of a key stays after the key was retracted while this
-    /// node owned it, in whole seconds: 7 days unless set, at least a second. A key that is announced
-    /// again within that time finds it. The tombstone of a completed key stays as long.
+    /// How long the [checkpoint](crate::checkpoint) of a key stays after the key was retracted
+    /// while this node owned it, in whole seconds. The default is 7 days, the shortest time is a
+    /// second. A key that is announced again within that time finds its checkpoint. The tombstone
+    /// of a deleted checkpoint stays as long, too.
     pub fn checkpoint_retention(mut self, span: Duration) -> Self {
         self.checkpoint_retention = span.max(Duration::from_secs(1));
         self

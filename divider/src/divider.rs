@@ -133,7 +133,7 @@ impl Divider {
         HealthWatch::new(Arc::clone(&self.shared))
     }
 
-    /// How long the node keeps its keys if the store does not answer any more; zero if the node has
+    /// How long the lease still lasts if the store does not answer any more; zero if the node has
     /// no lease. It is measured on a clock that continues while the machine is suspended.
     ///
     /// Each heartbeat that the store acknowledges sets the value to nearly a whole lease; a node
@@ -296,23 +296,24 @@ impl Divider {
     }
 
     /// Stops every key and ends the node, for a restart: the keys are not handed over. They wait for
-    /// the next node with this id. It gets exactly these keys back at once, and no other key moves. If
-    /// no such node has joined when `grace` has passed, the other nodes take them.
+    /// the next node with this id. It gets exactly these keys back at once, and no other key moves.
+    /// If no such node has joined when `grace` has passed, the other nodes take the keys.
     ///
-    /// The wait begins when the other nodes see the end of the session, and each counts it by its own
-    /// clock. Meanwhile the keys do not run on any node, joins of other nodes move no keys, and new keys
-    /// go to the other nodes. An operator ends the wait with `divider drain` or
+    /// The wait begins when the other nodes see the end of the session. Each of them measures it on
+    /// its own clock. Meanwhile the keys do not run on any node, joins of other nodes move no keys,
+    /// and new keys go to the other nodes. An operator ends the wait with `divider drain` or
     /// [`Group::drain`](crate::Group::drain).
     ///
     /// Use it where the platform starts the process again under the same id
-    /// ([`Builder::node`](crate::Builder::node)), as a `StatefulSet` does. Choose a `grace` somewhat longer
-    /// than a restart takes. Use [`flush_and_cancel`](Self::flush_and_cancel) if the node does not
-    /// return.
+    /// ([`Builder::node`](crate::Builder::node)), as a `StatefulSet` does. Choose a `grace`
+    /// somewhat longer than a restart takes. Use [`flush_and_cancel`](Self::flush_and_cancel) if
+    /// the node does not return.
     ///
-    /// Each key gets its [`Event::Stop`](crate::Event::Stop) with [`Reason::Restart`](crate::Reason::Restart):
-    /// continue to read the events and to confirm the stops. If the process dies before all stops are
-    /// confirmed, the keys wait as well, as soon as other nodes have observed its death. How long it
-    /// takes is said at [`flush`](Self::flush). A flush that runs already goes on, and hands over.
+    /// Each key gets its [`Event::Stop`](crate::Event::Stop), with
+    /// [`Reason::Restart`](crate::Reason::Restart): continue to read the events and to confirm the
+    /// stops. If the process dies before all stops are confirmed, the keys wait, too: the wait then
+    /// begins when other nodes have observed its death. [`flush`](Self::flush) says how long the
+    /// call takes. If a flush already runs, it continues and hands the keys over.
     ///
     /// [`Flushed::kept`] counts the keys that wait.
     ///
@@ -351,8 +352,8 @@ impl Divider {
     }
 
     /// Hands over every key, then ends the node. Use it to shut down. [`flush`](Self::flush)
-    /// explains what the application must do meanwhile. The documentation of [`flush`](Self::flush)
-    /// and [`cancel`](Self::cancel) states how long each takes.
+    /// explains what the application must do meanwhile. [`flush`](Self::flush) and
+    /// [`cancel`](Self::cancel) state how long each step takes.
     ///
     /// # Errors
     /// The node ended before all keys were handed over.

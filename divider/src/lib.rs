@@ -10,8 +10,8 @@
 //! compare-and-set: the write fails if the claim has changed since the node read it. So if two
 //! nodes try to take a key, only one can win. Each node has a *lease*, which it renews with
 //! *heartbeats*. A node that cannot renew its lease stops its work before the lease ends. When the
-//! lease has ended, other nodes may take over the keys. A node that leaves the group, or that gives
-//! up a key, *hands over* the claim to the next node.
+//! lease has ended, other nodes may take over the keys. A node that leaves the group or releases a
+//! key *hands over* the claim to the next node.
 //!
 //! - [`Divider`] is the handle of a node. [`Divider::builder`] sets the node up and starts it.
 //! - [`Events`] are the requests of the node to the application, to start or to stop work.
@@ -52,7 +52,7 @@
 //! | messages of a stream in order | [`Assignment::messages`] ([`messages`]) |
 //! | a key to stop | [`Handoff`], to be [confirmed](Handoff::confirm) when the work has stopped |
 //! | one task for each key | [`run`]: starts, cancels, waits for and restarts an async handler, which returns a [`Finish`] |
-//! | giving up a key | [`Divider::release`] (another node continues), [`Divider::complete`] (the work is done) |
+//! | ending work on a key | [`Divider::release`] (another node continues), [`Divider::complete`] (the work is done) |
 //! | the node's weight | [`Divider::set_affinity`], [`Divider::alter_affinity`] |
 //! | health checks and probes | [`Divider::health`], [`Divider::watch_health`], [`Divider::is_ready`], [`Divider::lease_remaining`] ([`health`]) |
 //! | shutting down | [`Divider::flush_and_cancel`], or its two steps [`flush`](Divider::flush) and [`cancel`](Divider::cancel) |
@@ -60,7 +60,7 @@
 //! | making keys exist | [`Group::announce`], [`Group::announce_for`], [`Group::announcer`] for streams of keys, [`Group::reconcile`] to make the set of all keys equal to a list |
 //! | operating | [`Group::drain`], [`Group::cordon`], [`Group::resume`], [`Group::set_affinity`]; [`Group::rebalance`] moves running keys until each node has its share, [`Group::freeze`] prevents such moves; previews of a drain and a rebalance |
 //! | reading the state | [`Group::watch`] and [`Group::snapshot`]: nodes, keys, problems ([`snapshot`]) |
-//! | backends | [`NatsStore`], `PostgresStore`, [`MemoryStore`], or a [`Store`](store::Store) of your own |
+//! | backends | [`NatsStore`], `PostgresStore`, `RedisStore`, [`MemoryStore`], or a [`Store`](store::Store) of your own |
 //! | running in production | [`operations`]: what to alert on, what each log line means, what to do |
 //!
 //! # Cargo features
@@ -73,8 +73,8 @@
 //! | `ring` | yes | the crypto provider of these clients; `store::nats` explains how to use another provider |
 //! | `testing` | no | `testing`: fault injection in [`MemoryStore`], for tests of services; the contract of a store as a suite, for tests of backends |
 //!
-//! Without features, the only store of the crate is [`MemoryStore`]. You can implement the trait
-//! [`Store`](store::Store).
+//! Without features, the only store is [`MemoryStore`], or one of your own that implements the
+//! trait [`Store`](store::Store).
 //!
 //! # Errors
 //!
@@ -95,12 +95,12 @@
 //!   after a crash, other nodes take over the keys. The default lease is 6 s on one server and 18 s
 //!   on several.
 //! - **Minimal movement.** A node that joins gets its share of the keys. If the group was balanced
-//!   and its nodes take the same keys, only the keys of that share move. If nodes have different
-//!   [prefixes](Builder::prefix), some keys may also move between the other nodes. The keys of a
-//!   node that lost its connection return to it if possible. A change of affinity by itself stops
-//!   no running key; the next rebalance applies it.
+//!   and its nodes have the same [prefixes](Builder::prefix), only the keys of that share move.
+//!   Otherwise some keys may also move between the other nodes. The keys of a node that lost its
+//!   connection return to it if possible. A change of affinity by itself stops no running key; the
+//!   next rebalance applies it.
 //! - **No forced stops.** A key whose stop is not confirmed stays on its node and blocks no other
-//!   key. [`Builder::stop_timeout`] can limit that time. After a loss ([`Event::Lost`]), the end of
+//!   key. [`Builder::stop_timeout`] can limit this wait. After a loss ([`Event::Lost`]), the end of
 //!   the lease is the limit.
 //!
 //! # Limits of the guarantees
@@ -122,7 +122,7 @@
 //!
 //! # Choosing the lease
 //!
-//! [`Builder::lease`] is the setting to choose with care, because all other times follow from it.
+//! [`Builder::lease`] is the setting to choose with care, because most other times follow from it.
 //!
 //! | time, for a lease L | meaning |
 //! |---|---|

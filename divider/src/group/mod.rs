@@ -34,7 +34,7 @@ pub use key_move::RequestedMove;
 pub use reconcile::{Difference, MaxRetract, ReconcileOptions, Reconciled};
 pub use watch::GroupWatch;
 
-/// The handle on a group for announcers and operators: it announces keys, requests changes of
+/// The handle on a group for announcers and operators: it announces keys, requests changes to
 /// nodes, and follows the state of the group. Nodes do not depend on this handle, and dropping it
 /// changes nothing.
 ///

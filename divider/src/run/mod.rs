@@ -32,7 +32,7 @@ pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 pub enum Finish {
     /// The work is done: the key no longer exists, on any node, until it is announced again.
     ///
-    /// If the handler returns `Done` after a stop, the key also ends, instead of moving to another
+    /// If the handler returns `Done` after a stop, the key ends, too, and does not move to another
     /// node. So return `Done` only if the work is done. If the work only stops because it was
     /// cancelled, return [`Release`](Self::Release).
     Done,
@@ -219,9 +219,9 @@ impl<H, S> Run<H, S> {
         self
     }
 
-    /// A graceful shutdown is a restart: it stops the keys and hands none over. They wait for the next
-    /// node with this id, from 1 ms to one hour. See [`Divider::leave_for`]. Unless it is set, a shutdown
-    /// hands the keys over.
+    /// Makes a graceful shutdown a restart: it stops the keys and hands none over. They wait for
+    /// the next node with this id for `grace`, which is from 1 ms to one hour. See
+    /// [`Divider::leave_for`]. By default, a shutdown hands the keys over.
     ///
     /// A value out of range ends the run at its start, with [`RunError::RestartGrace`].
     pub fn restart_grace(mut self, grace: Duration) -> Self {
@@ -239,15 +239,15 @@ impl<H, S> Run<H, S> {
     }
 
     /// Releases a key whose handler has failed this many times in a row, so that another node tries
-    /// it. A log line says so. For ever on this node unless set; 0 counts as 1.
+    /// it. A log line reports this. By default, this node tries for ever. 0 counts as 1.
     ///
     /// Failures are errors and panics. An attempt that lasted longer than the longest pause of
-    /// [`backoff`](Self::backoff) begins a new row. The key does not come back to this node during the
-    /// [cool-down](crate::Builder::cool_down). A key that fails on every node moves from node to node
-    /// then; a log line names a key that this node released again and again.
+    /// [`backoff`](Self::backoff) begins a new row. The key does not come back to this node during
+    /// the [cool-down](crate::Builder::cool_down). So a key that fails on every node moves from
+    /// node to node. A log line names a key that this node has released again and again.
     ///
-    /// Set it where a failure can be a fault of the node: its disk, its network, its memory. A fault of
-    /// the key itself is the same on every node, and moving the key does not cure it.
+    /// Set it where a failure can be a fault of the node: its disk, its network, its memory. A
+    /// fault of the key itself is the same on every node, and moving the key does not cure it.
     pub fn max_attempts(mut self, attempts: u32) -> Self {
         self.settings.max_attempts = Some(attempts.max(1));
         self
