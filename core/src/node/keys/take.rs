@@ -101,7 +101,9 @@ impl KeyHandler<'_> {
         if !own && !self.planner.is_orphan(self.view, ix) {
             return;
         }
-        if !own && owner.is_some() && !self.is_proved_over(now, ix, owner) {
+        // The wait for an unreadable claim stands in place of this proof.
+        let needs_proof = !own && owner.is_some() && !entry.claim.unreadable;
+        if needs_proof && !self.is_proved_over(now, ix, owner) {
             return;
         }
         if !own && self.view.is_kept_away(now, ix, self.session.me) {
