@@ -16,6 +16,8 @@ use crate::host;
 use crate::id::{NodeId, Revision};
 use crate::key::Key;
 use crate::store::{MAX_VALUE, Store};
+#[cfg(any(test, feature = "testing"))]
+use crate::testing::gate::Gate;
 use divider_core::config::{self, Config, RebalancePolicy, WORTH};
 use divider_core::wire::{LONGEST_AWAY_MS, MemberRecord, MemberState};
 
@@ -45,6 +47,8 @@ pub struct Builder {
     build: String,
     /// The first value that was refused.
     invalid: Option<StartError>,
+    #[cfg(any(test, feature = "testing"))]
+    gate: Gate,
 }
 
 /// What a node does at its start while another session holds its node id.
@@ -116,7 +120,16 @@ impl Builder {
             labels: BTreeMap::new(),
             build: String::new(),
             invalid: None,
+            #[cfg(any(test, feature = "testing"))]
+            gate: Gate::default(),
         }
+    }
+
+    /// Has the node's own task pass this gate.
+    #[cfg(any(test, feature = "testing"))]
+    pub(crate) fn gate(mut self, gate: Gate) -> Self {
+        self.gate = gate;
+        self
     }
 
     /// Keeps the first error.
@@ -294,6 +307,8 @@ impl Builder {
         let timeout = self.start_timeout;
         let (lease, checkpoint_retention) = (self.lease, self.checkpoint_retention);
         let store = Arc::clone(&self.store);
+        #[cfg(any(test, feature = "testing"))]
+        let gate = self.gate.clone();
         let config = self.into_config()?;
         let clock = Clock::of_caller();
         if clock.runtime().is_some() && !store.keeps_paused_time() {
@@ -309,7 +324,17 @@ impl Builder {
         // Made before the wait: dropped with it, it cancels the node.
         let events = Events::new(Arc::clone(&shared));
         let divider = Divider::new(Arc::clone(&shared), commands);
-        engine::launch(Launch { store, config, lease, timeout, shared, requests, answer })?;
+        engine::launch(Launch {
+            store,
+            config,
+            lease,
+            timeout,
+            shared,
+            requests,
+            answer,
+            #[cfg(any(test, feature = "testing"))]
+            gate,
+        })?;
         match started.await {
             Ok(joined) => joined.map(|()| (divider, events)),
             Err(_) => Err(StartError::Over(Ended::Failed)),

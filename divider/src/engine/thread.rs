@@ -14,6 +14,8 @@ use super::shared::Shared;
 use super::starting::Starting;
 use crate::error::{Ended, StartError};
 use crate::store::{Info, Store, StoreError};
+#[cfg(any(test, feature = "testing"))]
+use crate::testing::gate::Gate;
 use divider_core::config::Config;
 use divider_core::node::Node;
 
@@ -33,6 +35,9 @@ pub(crate) struct Launch {
     pub(crate) requests: mpsc::Receiver<Request>,
     /// Who waits for the node to become a member.
     pub(crate) answer: oneshot::Sender<Result<(), StartError>>,
+    /// Halts the node while a test says so.
+    #[cfg(any(test, feature = "testing"))]
+    pub(crate) gate: Gate,
 }
 
 /// Starts the engine. It ends by itself when the node is over.
@@ -43,7 +48,12 @@ pub(crate) fn launch(launch: Launch) -> Result<(), StartError> {
     );
     let paused = launch.shared.clock().runtime().cloned();
     if let Some(runtime) = paused.or_else(|| launch.store.runtime()) {
-        runtime.spawn(run_to_end(launch).instrument(span));
+        #[cfg(any(test, feature = "testing"))]
+        let gate = launch.gate.clone();
+        let node = run_to_end(launch).instrument(span);
+        #[cfg(any(test, feature = "testing"))]
+        let node = gate.pass(node);
+        runtime.spawn(node);
         return Ok(());
     }
     let name = format!("divider-{}", launch.config.node);
@@ -76,7 +86,7 @@ impl Drop for EndGuard {
 }
 
 async fn run(launch: Launch) -> Ended {
-    let Launch { store, mut config, lease, timeout, shared, requests, answer } = launch;
+    let Launch { store, mut config, lease, timeout, shared, requests, answer, .. } = launch;
     let begun = shared.clock().time();
     match choose_lease(&*store, &shared, lease, timeout).await {
         Ok(lease) => config.lease = lease,

@@ -1,48 +1,18 @@
-//! For tests: faults on request, and the contract of a backend as a suite ([`store`]).
-//!
-//! What can happen to a store happens to a [`MemoryStore`], when a test asks for it.
-//!
-//! It needs the cargo feature `testing`. Enable it in `[dev-dependencies]` only:
-//!
-//! ```toml
-//! [dev-dependencies]
-//! divider = { version = "0.1", features = ["testing"] }
-//! ```
-//!
-//! The faults are methods of [`MemoryStore`]. Every clone of a store has them in common, so a test
-//! keeps one and gives the others to its nodes:
-//!
-//! | fault | method |
-//! |---|---|
-//! | one write is lost, late or not acknowledged | [`fail_next`](MemoryStore::fail_next), [`release_held`](MemoryStore::release_held) |
-//! | the same for one write of a checkpoint | [`fail_next_save`](MemoryStore::fail_next_save) |
-//! | the store does not answer | [`freeze`](MemoryStore::freeze), [`thaw`](MemoryStore::thaw) |
-//! | the connection is lost | [`break_watches`](MemoryStore::break_watches) |
-//! | the group is deleted, or made again | [`delete_group`](MemoryStore::delete_group), [`create_group`](MemoryStore::create_group) |
-//!
-//! ```
-//! # use std::time::Duration;
-//! # use divider::{Divider, GroupName, MemoryStore};
-//! # #[tokio::main(flavor = "current_thread")]
-//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! tokio::time::pause(); // the nodes go by the test's clock
-//! let store = MemoryStore::new(GroupName::new("orders")?);
-//! let (divider, _events) = Divider::builder(store.clone()).start().await?;
-//! store.freeze();
-//! tokio::time::sleep(Duration::from_secs(6)).await; // an outage of one lease
-//! assert!(!divider.is_ready());
-//! store.thaw();
-//! tokio::time::sleep(Duration::from_secs(6)).await;
-//! assert!(divider.is_ready());
-//! # Ok(())
-//! # }
-//! ```
+#![doc = include_str!("../../docs/testing.md")]
 
+mod cluster;
+pub(crate) mod gate;
+mod link;
+mod runs;
 pub mod store;
+
+use std::time::Duration;
 
 use crate::store::MemoryStore;
 use crate::store::memory::new_log;
 
+pub use self::cluster::{Cluster, Handler, Node, NodeSetup};
+pub use self::runs::Overlap;
 pub use crate::store::memory::Fault;
 
 /// Faults, with the cargo feature `testing`: see [`divider::testing`](crate::testing).
@@ -84,11 +54,25 @@ impl MemoryStore {
         self.shared.notify();
     }
 
-    /// Ends every watch with [`StoreError::Gap`](crate::store::StoreError::Gap), as a lost connection
-    /// does.
+    /// Ends every watch with [`StoreError::Gap`](crate::store::StoreError::Gap), as a lost
+    /// connection does.
     pub fn break_watches(&self) {
         self.shared.lock().faults.end_epoch();
         self.shared.notify();
+    }
+
+    /// Loses what was written in this last span of time, records and checkpoints, although it was
+    /// acknowledged; then the connection is lost. That is what a server's machine does whose power
+    /// fails before it has synced, at most two minutes with the settings of nats-server. The group
+    /// goes on from its older state, with revisions that were used before.
+    pub fn lose_tail(&self, span: Duration) {
+        let mut state = self.shared.lock();
+        if let Some(log) = &mut state.log {
+            log.lose_tail(span);
+        }
+        state.checkpoints.lose_tail(span);
+        drop(state);
+        self.break_watches();
     }
 
     /// Deletes the group with its records; every watch ends.

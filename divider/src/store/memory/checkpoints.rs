@@ -9,6 +9,8 @@ use tokio::time::Instant;
 
 use super::super::{CheckpointRecord, CheckpointWrite, Checkpoints, Outcome, StoreError};
 use super::faults::{Fault, unanswered};
+#[cfg(any(test, feature = "testing"))]
+use super::journal::Journal;
 use super::{MemoryStore, REQUEST_TIMEOUT};
 use crate::id::Revision;
 use crate::key::Key;
@@ -21,6 +23,9 @@ pub(crate) struct SavedStates {
     last: u64,
     next: VecDeque<Fault>,
     held: Vec<Held>,
+    /// The keys of the newest writes, and what they replaced.
+    #[cfg(any(test, feature = "testing"))]
+    journal: Journal<(Key, Option<Stored>)>,
 }
 
 #[derive(Debug)]
@@ -52,7 +57,12 @@ impl SavedStates {
         let revision = Revision(self.last);
         let record = CheckpointRecord::new(revision, write.token, write.content);
         let removed_at = write.ttl.and_then(|ttl| Instant::now().checked_add(whole_seconds(ttl)));
-        self.records.insert(write.key, Stored { record, removed_at });
+        let key = write.key.clone();
+        let replaced = self.records.insert(write.key, Stored { record, removed_at });
+        #[cfg(any(test, feature = "testing"))]
+        self.journal.push((key, replaced));
+        #[cfg(not(any(test, feature = "testing")))]
+        drop((key, replaced));
         Outcome::Acked(revision)
     }
 
@@ -84,6 +94,18 @@ impl SavedStates {
     #[cfg(any(test, feature = "testing"))]
     pub(crate) fn fail_next(&mut self, fault: Fault) {
         self.next.push_back(fault);
+    }
+
+    /// Loses what was saved in this last span, at most [`KEPT`](super::journal::KEPT).
+    #[cfg(any(test, feature = "testing"))]
+    pub(crate) fn lose_tail(&mut self, span: Duration) {
+        while let Some((key, replaced)) = self.journal.pop_since(span) {
+            self.last -= 1;
+            match replaced {
+                Some(stored) => self.records.insert(key, stored),
+                None => self.records.remove(&key),
+            };
+        }
     }
 
     /// Lets the writes land that were held back.

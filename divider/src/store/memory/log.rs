@@ -8,6 +8,8 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::super::{Filter, Info, Outcome, Record, StoreError, Write};
+#[cfg(any(test, feature = "testing"))]
+use super::journal::Journal;
 use crate::id::Revision;
 use divider_core::log::{check_write, whole_seconds};
 
@@ -24,6 +26,16 @@ pub(crate) struct Log {
     expiries: BTreeSet<(Instant, u64)>,
     bytes: usize,
     pub(super) max_bytes: Option<u64>,
+    #[cfg(any(test, feature = "testing"))]
+    journal: Journal<Undo>,
+}
+
+/// What undoes a write: its revision, and the record that it replaced.
+#[cfg(any(test, feature = "testing"))]
+#[derive(Debug)]
+struct Undo {
+    revision: u64,
+    replaced: Option<Stored>,
 }
 
 #[derive(Debug)]
@@ -54,6 +66,8 @@ impl Log {
             expiries: BTreeSet::new(),
             bytes: 0,
             max_bytes: None,
+            #[cfg(any(test, feature = "testing"))]
+            journal: Journal::default(),
         }
     }
 
@@ -81,9 +95,11 @@ impl Log {
             return Outcome::Refused(StoreError::Full { what: format!("{max} bytes at most") });
         }
         self.last += 1;
-        if let Some(revision) = newest {
-            self.remove(revision);
-        }
+        let replaced = newest.map(|revision| self.remove(revision));
+        #[cfg(any(test, feature = "testing"))]
+        self.journal.push(Undo { revision: revision.0, replaced });
+        #[cfg(not(any(test, feature = "testing")))]
+        drop(replaced);
         self.insert(record);
         Outcome::Acked(revision)
     }
@@ -127,24 +143,44 @@ impl Log {
         }
     }
 
-    fn insert(&mut self, record: Record) {
-        let name: Arc<str> = record.name.as_str().into();
-        let revision = record.revision.0;
-        let since = Instant::now();
-        let removed_at = record.ttl.and_then(|ttl| since.checked_add(ttl));
-        self.bytes += size(&record);
-        self.newest.insert(name.clone(), revision);
-        self.expiries.extend(removed_at.map(|at| (at, revision)));
-        self.records.insert(revision, Stored { name, record, since, removed_at });
+    /// Loses what was written in this last span, at most [`KEPT`](super::journal::KEPT). The next
+    /// write gets the revision of the first that is lost.
+    #[cfg(any(test, feature = "testing"))]
+    pub(crate) fn lose_tail(&mut self, span: Duration) {
+        while let Some(Undo { revision, replaced }) = self.journal.pop_since(span) {
+            if self.records.contains_key(&revision) {
+                self.remove(revision);
+            }
+            self.last = revision - 1;
+            if let Some(stored) = replaced {
+                self.put(stored);
+            }
+        }
     }
 
-    fn remove(&mut self, revision: u64) {
+    fn insert(&mut self, record: Record) {
+        let name: Arc<str> = record.name.as_str().into();
+        let since = Instant::now();
+        let removed_at = record.ttl.and_then(|ttl| since.checked_add(ttl));
+        self.put(Stored { name, record, since, removed_at });
+    }
+
+    fn put(&mut self, stored: Stored) {
+        let revision = stored.record.revision.0;
+        self.bytes += size(&stored.record);
+        self.newest.insert(stored.name.clone(), revision);
+        self.expiries.extend(stored.removed_at.map(|at| (at, revision)));
+        self.records.insert(revision, stored);
+    }
+
+    fn remove(&mut self, revision: u64) -> Stored {
         let stored = self.records.remove(&revision).expect("the index names records that are here");
         self.bytes -= size(&stored.record);
         self.newest.remove(&stored.name);
         if let Some(at) = stored.removed_at {
             self.expiries.remove(&(at, revision));
         }
+        stored
     }
 }
 

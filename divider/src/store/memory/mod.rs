@@ -3,7 +3,11 @@
 mod checkpoints;
 mod faults;
 mod history;
+#[cfg(any(test, feature = "testing"))]
+mod journal;
 mod log;
+#[cfg(any(test, feature = "testing"))]
+mod messages;
 mod requests;
 #[cfg(test)]
 mod tests;
@@ -85,6 +89,8 @@ pub(crate) struct Shared {
     /// Told of every write and fault; watches wait on it.
     changed: signal::Sender<()>,
     switchboard: Switchboard,
+    #[cfg(any(test, feature = "testing"))]
+    streams: messages::Streams,
 }
 
 /// The log, or `None` for a group that was deleted, and what a test did to it.
@@ -112,6 +118,8 @@ impl MemoryStore {
             state: Mutex::new(state),
             changed: signal::Sender::new(()),
             switchboard: Switchboard::default(),
+            #[cfg(any(test, feature = "testing"))]
+            streams: messages::Streams::default(),
         };
         Self { group, shared: Arc::new(shared) }
     }
@@ -209,6 +217,11 @@ impl Store for MemoryStore {
 
     fn checkpoints(&self) -> Result<Arc<dyn Checkpoints>, StoreError> {
         Ok(Arc::new(MemoryCheckpoints(self.clone())))
+    }
+
+    #[cfg(any(test, feature = "testing"))]
+    fn messages(&self) -> Result<Arc<dyn super::MessageStreams>, StoreError> {
+        Ok(Arc::new(self.clone()))
     }
 
     fn requests(&self) -> Option<Arc<dyn RequestTransport>> {
