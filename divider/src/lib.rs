@@ -61,6 +61,8 @@
 //! | operating | [`Group::drain`], [`Group::cordon`], [`Group::resume`], [`Group::set_affinity`]; [`Group::rebalance`] moves running keys until each node has its share, [`Group::freeze`] prevents such moves; previews of a drain and a rebalance |
 //! | reading the state | [`Group::watch`] and [`Group::snapshot`]: nodes, keys, problems ([`snapshot`]) |
 //! | backends | [`NatsStore`], `PostgresStore`, `RedisStore`, [`MemoryStore`], or a [`Store`](store::Store) of your own |
+//! | testing a service | `testing`, with the cargo feature `testing`: several nodes in one test, in virtual time, with faults |
+//! | writing to a database | [`fencing`]: how it refuses the late write of a node that has lost its key |
 //! | running in production | [`operations`]: what to alert on, what each log line means, what to do |
 //!
 //! # Cargo features
@@ -71,7 +73,7 @@
 //! | `postgres` | no | `store::postgres` and `PostgresStore`, on the client `tokio-postgres` |
 //! | `redis` | no | `store::redis` and `RedisStore`, on the client `redis` |
 //! | `ring` | yes | the crypto provider of these clients; `store::nats` explains how to use another provider |
-//! | `testing` | no | `testing`: fault injection in [`MemoryStore`], for tests of services; the contract of a store as a suite, for tests of backends |
+//! | `testing` | no | `testing`: several nodes in one test with faults, for tests of services; the contract of a store as a suite, for tests of backends |
 //!
 //! Without features, the only store is [`MemoryStore`], or one of your own that implements the
 //! trait [`Store`](store::Store).
@@ -172,6 +174,7 @@ mod engine;
 mod error;
 mod event;
 mod events;
+pub mod fencing;
 pub mod group;
 mod handoff;
 pub mod health;

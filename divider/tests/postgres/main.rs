@@ -6,6 +6,7 @@
 mod contract;
 mod failover;
 mod faults;
+mod fencing;
 mod open;
 mod pooler;
 #[path = "../store/proxy.rs"]
