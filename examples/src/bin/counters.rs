@@ -53,7 +53,7 @@ struct Args {
 }
 
 /// What a counter has added up. It is saved with the position of the last message, in one write.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct Counter {
     /// How many numbers there were.
     count: u64,
@@ -149,3 +149,40 @@ async fn show(store: &NatsStore, group: &Group) -> Result<(), Box<dyn Error>> {
 }
 
 const STREAM: &str = "COUNTERS";
+
+#[cfg(test)]
+mod tests {
+    use divider::testing::Cluster;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_counter_is_exact_whatever_happens_to_its_nodes() {
+        let cluster = Cluster::new();
+        cluster.store().create_stream(STREAM, "counters.>");
+        for node in ["w1", "w2", "w3"] {
+            cluster.node(node).run(count).await;
+        }
+        cluster.announce(["k0"]).await;
+        let mut published = Counter::default();
+        for round in 0..5 {
+            for number in 0..100 {
+                cluster.store().publish("counters.k0", number.to_string());
+                published.count += 1;
+                published.sum += number;
+                published.last += 1;
+            }
+            let owner = cluster.owner("k0").await;
+            match round {
+                0 => owner.pause_past_lease().await,
+                1 => drop(cluster.steal("k0").await),
+                2 => owner.fence().await,
+                3 => owner.crash().await,
+                _ => drop(owner.shut_down().await),
+            }
+            cluster.settled().await;
+            let counter = cluster.saved::<Counter>("k0").await;
+            assert_eq!(counter, Some(published.clone()), "after round {round}");
+        }
+    }
+}
