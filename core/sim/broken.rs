@@ -42,6 +42,7 @@ const TABLE: &[(Guard, Class, u64)] = &[
     (Guard::Fallback, Live, 5),
     (Guard::FallbackDelay, Durable, 0),
     (Guard::CoolDown, Durable, 3),
+    (Guard::QuarantineIsKept, Durable, 0),
     (Guard::TokenAboveLast, Durable, 0),
     (Guard::TokenNotRevision, Lossy, 972),
     (Guard::FreshSnapshot, Lossy, 0),
