@@ -43,7 +43,7 @@ impl RetryArgs {
         for key in &keys {
             match group.retry(key, &self.signed.why()).await {
                 Ok(edited) => {
-                    changes.push(ChangeReport::edited(format!("key/{key}"), "retried", edited));
+                    changes.push(ChangeReport::edited(key.to_string(), "retried", edited));
                 }
                 Err(error) => {
                     end = Err(error.into());
