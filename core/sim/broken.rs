@@ -10,7 +10,7 @@ use crate::guard::Guard;
 
 /// Each guard, the class that detects it when broken, and the first seed that does.
 const TABLE: &[(Guard, Class, u64)] = &[
-    (Guard::LeaseFromSend, Durable, 1759),
+    (Guard::LeaseFromSend, Durable, 1515),
     (Guard::BeatInRecord, Durable, 18),
     (Guard::HeartbeatCas, Durable, 0),
     (Guard::SelfFence, Durable, 21),
