@@ -111,7 +111,7 @@ impl Folded {
     fn claim(&mut self, key: u32, node: u32) -> Effect {
         let owner = Some(Owner { node: node_id(node), session: session(node) });
         let token = Token(self.revision + 1);
-        let claim = ClaimRecord { owner, token, cooling_down: Vec::new() };
+        let claim = ClaimRecord::new(owner, token);
         self.put(Named::Claim(text(key)).to_string(), claim.encode())
     }
 

@@ -96,7 +96,7 @@ impl Tenants {
 
     fn claim(&self, node: u32) -> Bytes {
         let owner = Some(Owner { node: node_id(node), session: session(node) });
-        ClaimRecord { owner, token: Token(self.revision + 1), cooling_down: Vec::new() }.encode()
+        ClaimRecord::new(owner, Token(self.revision + 1)).encode()
     }
 
     fn member(&mut self, node: u32, balanced: u64) {

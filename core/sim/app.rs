@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::event::Event;
 use super::traps::Moment;
 use super::world::World;
-use crate::edge::{Command, Input};
+use crate::edge::{Command, Failure, Input};
 use crate::id::Token;
 use crate::key::Key;
 use crate::time::Time;
@@ -88,6 +88,17 @@ pub(super) struct Run {
     pub(super) given_at: Option<Time>,
     /// Whether it received a stop or a loss.
     pub(super) ending: bool,
+}
+
+/// Releases a key, or says that its work failed. What is chosen depends on the token alone.
+pub(super) fn give_up(key: Key, token: Token) -> Command {
+    let draw = token.0 / 7;
+    if !draw.is_multiple_of(3) {
+        return Command::Release(key, token);
+    }
+    let limit = u32::try_from(draw / 3 % 4).unwrap_or_default();
+    let (reason, goes_on) = ("it failed".to_owned(), draw / 12 % 8 != 0);
+    Command::Fail(key, token, Failure { reason, attempts: 1, goes_on, limit })
 }
 
 impl World {
@@ -182,12 +193,12 @@ impl World {
         self.at(self.now, Event::Input(place, epoch, Input::Confirm(key.clone(), token)));
     }
 
-    /// The application fails at a key too often, and releases it.
+    /// The application fails at a key too often, and gives it up.
     pub(super) fn panic(&mut self, place: usize, key: &Key, token: Token) {
         let runs = &mut self.hosts[place].app.runs;
         if runs.get(key).is_some_and(|run| run.token == token && !run.ending) {
             runs.remove(key);
-            self.command(place, Command::Release(key.clone(), token));
+            self.command(place, give_up(key.clone(), token));
         }
     }
 

@@ -10,7 +10,7 @@ use crate::guard::Guard;
 
 /// Each guard, the class that detects it when broken, and the first seed that does.
 const TABLE: &[(Guard, Class, u64)] = &[
-    (Guard::LeaseFromSend, Durable, 1759),
+    (Guard::LeaseFromSend, Durable, 1515),
     (Guard::BeatInRecord, Durable, 18),
     (Guard::HeartbeatCas, Durable, 0),
     (Guard::SelfFence, Durable, 21),
@@ -42,6 +42,7 @@ const TABLE: &[(Guard, Class, u64)] = &[
     (Guard::Fallback, Live, 5),
     (Guard::FallbackDelay, Durable, 0),
     (Guard::CoolDown, Durable, 3),
+    (Guard::QuarantineIsKept, Durable, 0),
     (Guard::TokenAboveLast, Durable, 0),
     (Guard::TokenNotRevision, Lossy, 972),
     (Guard::FreshSnapshot, Lossy, 0),

@@ -156,6 +156,20 @@ fn season(schedule: &mut Schedule) {
             node.rollout = rng.u64(..3);
         }
     }
+    if rng.u8(..4) == 0 {
+        fail(schedule, &mut rng);
+    }
+}
+
+/// Work that fails often, and operators who retry it.
+fn fail(schedule: &mut Schedule, rng: &mut fastrand::Rng) {
+    for node in &mut schedule.nodes {
+        node.manners.panics = [0, 100, 400][rng.usize(..3)];
+    }
+    for _ in 0..rng.u8(1..4) {
+        let when = schedule.span.mul_f64(rng.f64());
+        schedule.faults.push((when, Fault::Retry));
+    }
 }
 
 /// Restarts processes under their ids, while their keys wait. Some return too late.

@@ -6,6 +6,7 @@ use super::time::Time;
 use crate::id::{NodeId, Revision, Session, Token};
 use crate::key::Key;
 use crate::log::{Change, Filter, Info, Outcome, Record, StoreError, Write};
+use crate::wire::Failed;
 
 /// Identifies a write. Its outcome has the same id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -55,6 +56,9 @@ pub enum Input {
 pub enum Command {
     /// The application has ended this run. Another node takes the key.
     Release(Key, Token),
+    /// The application has ended this run because the work failed. Another node takes the key, or
+    /// none does until an operator retries it.
+    Fail(Key, Token, Failure),
     /// The application has ended this run because the work is done. The key is deleted.
     Complete(Key, Token),
     /// Sets the node's own affinity.
@@ -68,6 +72,19 @@ pub enum Command {
     LeaveFor(Duration),
     /// Gives up every key and ends the session.
     Cancel,
+}
+
+/// Why a run gives its key up: its work has failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// The last error. It is cut to [`MAX_REASON`](crate::wire::MAX_REASON) bytes.
+    pub reason: String,
+    /// How many attempts of this run have failed in a row.
+    pub attempts: u32,
+    /// Whether no attempt of this run succeeded, so that the row of earlier runs goes on.
+    pub goes_on: bool,
+    /// After how many such runs in a row the key is quarantined. 0 counts as 1.
+    pub limit: u32,
 }
 
 /// The answer to a [`Command`].
@@ -274,6 +291,17 @@ pub enum Notice {
     Unwanted {
         /// The key.
         key: Key,
+    },
+    /// This node put a key into quarantine.
+    Quarantined {
+        /// The key.
+        key: Key,
+        /// Why.
+        reason: String,
+        /// How often its work has failed in a row.
+        failed: Failed,
+        /// The revision of its claim.
+        revision: Revision,
     },
     /// All keys of a drain or flush are handed over.
     Drained {

@@ -73,6 +73,8 @@ pub(crate) enum Guard {
     FallbackDelay,
     /// Gets a released key back at once.
     CoolDown,
+    /// Takes a key that is in quarantine.
+    QuarantineIsKept,
     /// Makes tokens from the clock only, not above the last one.
     TokenAboveLast,
     /// Makes tokens from the next revision of the log.

@@ -15,7 +15,7 @@ use crate::health::{Health, HealthWatch};
 use crate::id::{GroupName, NodeId, Session, Token};
 use crate::key::Key;
 use crate::store::Store;
-use divider_core::edge::{Command, Reply};
+use divider_core::edge::{Command, Failure, Reply};
 use divider_core::wire::LONGEST_AWAY_MS;
 
 /// The application's handle on a node of a group.
@@ -189,6 +189,45 @@ impl Divider {
     /// later, the key is released.
     pub async fn release(&self, assignment: &Assignment) -> Result<(), KeyError> {
         self.stop_with(assignment, Command::Release).await?;
+        self.shared.registers().take(assignment.key(), assignment.token());
+        self.shared.key_released();
+        Ok(())
+    }
+
+    /// Puts the key into quarantine. Call it when the work on the key has stopped because no node can do
+    /// it: no node works on the key, until an operator retries it ([`Group::retry`](crate::Group::retry),
+    /// `divider retry`) or it is retracted. No [`Event::Stop`](crate::Event::Stop) follows. After a stop
+    /// request, you can also call it in place of confirming the stop.
+    ///
+    /// The claim of the key says `reason`, of which the first 512 bytes are kept, and this node, the time
+    /// and the number of attempts. Announcing the key again changes nothing.
+    ///
+    /// It returns at once, as [`release`](Self::release) does.
+    ///
+    /// # Errors
+    /// [`KeyError::NotHeld`], [`KeyError::Lost`]: this node no longer owned the key.
+    /// [`KeyError::Over`]: the node has ended.
+    ///
+    /// # Cancel safety
+    /// If the future is dropped before it has sent the command, nothing happens. If it is dropped
+    /// later, the key goes into quarantine.
+    pub async fn quarantine(
+        &self,
+        assignment: &Assignment,
+        reason: impl Into<String>,
+    ) -> Result<(), KeyError> {
+        let attempts = assignment.attempt();
+        let failure = Failure { reason: reason.into(), attempts, goes_on: true, limit: 0 };
+        self.fail(assignment, failure).await
+    }
+
+    /// Gives the key up because its work failed: to another node, or into quarantine.
+    pub(crate) async fn fail(
+        &self,
+        assignment: &Assignment,
+        failure: Failure,
+    ) -> Result<(), KeyError> {
+        self.stop_with(assignment, |key, token| Command::Fail(key, token, failure)).await?;
         self.shared.registers().take(assignment.key(), assignment.token());
         self.shared.key_released();
         Ok(())

@@ -52,7 +52,8 @@
 //! | messages of a stream in order | [`Assignment::messages`] ([`messages`]) |
 //! | a key to stop | [`Handoff`], to be [confirmed](Handoff::confirm) when the work has stopped |
 //! | one task for each key | [`run`]: starts, cancels, waits for and restarts an async handler, which returns a [`Finish`] |
-//! | ending work on a key | [`Divider::release`] (another node continues), [`Divider::complete`] (the work is done) |
+//! | ending work on a key | [`Divider::release`] (another node continues), [`Divider::complete`] (the work is done), [`Divider::quarantine`] (no node can do it) |
+//! | keys whose work fails everywhere | [`Run::max_attempts`], [`Run::quarantine_after`], [`Group::retry`] |
 //! | the node's weight | [`Divider::set_affinity`], [`Divider::alter_affinity`] |
 //! | health checks and probes | [`Divider::health`], [`Divider::watch_health`], [`Divider::is_ready`], [`Divider::lease_remaining`] ([`health`]) |
 //! | shutting down | [`Divider::flush_and_cancel`], or its two steps [`flush`](Divider::flush) and [`cancel`](Divider::cancel) |

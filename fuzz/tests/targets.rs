@@ -36,6 +36,7 @@ const NAMES: &[&str] = &[
     "lease.",
     "member.",
     "stops.",
+    "retry.",
     "control.",
     "group",
     "rebalance",

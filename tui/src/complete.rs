@@ -77,7 +77,7 @@ pub(crate) fn states() -> ArgValueCandidates {
 /// Completes the phases of keys.
 pub(crate) fn phases() -> ArgValueCandidates {
     ArgValueCandidates::new(|| {
-        let phases = [Phase::Orphaned, Phase::Running, Phase::Stopping].map(Phase::as_str);
+        let phases = Phase::ALL.map(Phase::as_str);
         phases.map(CompletionCandidate::new).into()
     })
 }

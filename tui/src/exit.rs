@@ -168,9 +168,9 @@ fn exit_of(error: &(dyn Error + 'static)) -> Exit {
 
 fn exit_of_request(error: &OperateError) -> Exit {
     match error {
-        OperateError::UnknownNode { .. } => Exit::NotFound,
+        OperateError::UnknownNode { .. } | OperateError::NoSuchKey { .. } => Exit::NotFound,
         OperateError::NoNode | OperateError::TooLong { .. } => Exit::Usage,
-        OperateError::NotDraining { .. } => Exit::Refused,
+        OperateError::NotDraining { .. } | OperateError::NotQuarantined { .. } => Exit::Refused,
         OperateError::Contended { .. } | OperateError::Overtaken { .. } => Exit::Conflict,
         OperateError::Store { source, .. } => exit_of_store(source),
         _ => Exit::Failed,

@@ -15,15 +15,21 @@ pub(crate) fn signature(by: &str, reason: &str) -> String {
     format!("by {}{reason}", requester(by))
 }
 
+/// Goes on after the other numbers of keys, if keys are in quarantine.
+pub(crate) fn quarantined(keys: u64) -> String {
+    if keys == 0 { String::new() } else { format!(", {keys} quarantined") }
+}
+
 /// Prints beside an answer the state of the whole group.
 pub(crate) fn sum_up(output: &Output, snapshot: &Snapshot) {
     let counts = snapshot.reported_counts();
     output.say(&format!(
-        "{}: {} running, {} stopping, {} without an owner",
+        "{}: {} running, {} stopping, {} without an owner{}",
         count(counts.all(), "key"),
         counts.running,
         counts.stopping,
-        counts.orphaned
+        counts.orphaned,
+        quarantined(counts.quarantined)
     ));
     if let Some(freeze) = snapshot.freeze() {
         output.say(&format!("balance moves frozen {}", signature(&freeze.by, &freeze.reason)));

@@ -28,9 +28,10 @@ impl Asked {
     /// The bound of a command. A flush counts from the last action of the application for it.
     fn bound(&self, lease: Duration) -> Duration {
         by_any_clock(match self.command {
-            Command::Release(..) | Command::SetAffinity(_) | Command::AlterAffinity(_) => {
-                Duration::ZERO
-            }
+            Command::Release(..)
+            | Command::Fail(..)
+            | Command::SetAffinity(_)
+            | Command::AlterAffinity(_) => Duration::ZERO,
             Command::Complete(..) => lease * 3,
             Command::Flush | Command::LeaveFor(_) => lease * 4,
             Command::Cancel => lease,

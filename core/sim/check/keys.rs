@@ -124,11 +124,13 @@ impl World {
         self.announced().iter().any(|key| self.is_uncertain(key))
     }
 
-    /// The keys that exist and do not run, although a node is eligible.
+    /// The keys that exist and do not run, although a node is eligible and they are not in quarantine.
     pub(in crate::sim) fn idle_keys(&self) -> Vec<Key> {
         let runs = self.runs();
         let taken = |key: &Key| self.hosts.iter().any(|host| host.is_up() && host.takes(key));
-        let idle = |key: &Key| !runs.contains_key(key) && !self.is_uncertain(key) && taken(key);
+        let rests = self.quarantined();
+        let may_rest = |key: &Key| self.is_uncertain(key) || rests.contains(key);
+        let idle = |key: &Key| !runs.contains_key(key) && !may_rest(key) && taken(key);
         self.announced().into_iter().filter(idle).collect()
     }
 
@@ -138,6 +140,7 @@ impl World {
             return;
         }
         self.check_progress();
+        self.check_quarantined_rest();
         let announced = self.announced();
         let runs = self.runs();
         let odd: Vec<_> = runs.keys().filter(|k| !announced.contains(*k)).collect();

@@ -12,6 +12,7 @@ mod one_owner;
 mod one_run;
 mod overlap;
 mod plans;
+mod quarantine;
 mod queues;
 mod sessions;
 mod tokens;
@@ -43,6 +44,8 @@ pub(super) enum Check {
     Movement,
     /// A released key does not return during its cool-down.
     CoolDown,
+    /// A key in quarantine does not start.
+    Quarantine,
     /// An idle group writes only heartbeats.
     Idle,
     /// Every command to a node is answered within its documented bound.
@@ -71,6 +74,7 @@ pub(super) struct Checks {
     pub(super) overlaps: overlap::Overlaps,
     pub(super) plans: plans::Plans,
     ends: ends::Ends,
+    retried: quarantine::Retried,
 }
 
 impl World {
@@ -86,6 +90,7 @@ impl World {
         self.check_lease_write(place, write);
         self.check_claim_write((place, epoch), write, before);
         self.check_cool_down(write, before);
+        self.check_quarantine(write, before);
         self.check_member_write(place, write, before);
         self.check_completion(place, epoch, write, before);
     }

@@ -7,11 +7,12 @@ use crate::edge::Command;
 use crate::id::{NodeId, Revision};
 use crate::key::Key;
 use crate::log::Write;
+use crate::sim::app::give_up;
 use crate::sim::event::Event;
 use crate::sim::host::{Fate, unix_us};
 use crate::sim::world::World;
 use crate::wire::{
-    ClaimRecord, ControlRecord, KeyMove, Mode, OnDeadline, RebalanceRecord, RecordName,
+    ClaimRecord, ControlRecord, KeyMove, Mode, OnDeadline, RebalanceRecord, RecordName, RetryRecord,
 };
 
 impl World {
@@ -70,6 +71,19 @@ impl World {
         }
     }
 
+    /// An operator retries keys that are in quarantine.
+    pub(super) fn retry(&mut self, which: impl Fn(&Key) -> bool) {
+        for key in self.quarantined().into_iter().filter(which) {
+            let name = RecordName::Claim(key.clone()).to_string();
+            let Some(record) = self.log.read(self.now, &name) else { continue };
+            let claim = record.value.as_deref().map(ClaimRecord::decode);
+            let Some(Ok(claim)) = claim else { continue };
+            self.note_retried(&key, claim.token);
+            let value = RetryRecord::new(claim.token, "sim", "").encode();
+            self.put(&RecordName::Retry(key), Some(&value), None);
+        }
+    }
+
     pub(super) fn rebalance(&mut self) {
         let value = RebalanceRecord::new("sim", "").encode();
         self.put(&RecordName::Rebalance, Some(&value), None);
@@ -125,7 +139,7 @@ impl World {
         let command = match (which % 6, run) {
             (0, Some((key, token))) => {
                 self.hosts[at].app.runs.remove(&key);
-                Command::Release(key, token)
+                give_up(key, token)
             }
             (1, Some((key, token))) => {
                 self.hosts[at].app.runs.remove(&key);

@@ -105,7 +105,7 @@ fn a_late_answer_about_a_take_does_not_end_the_run() {
     play.players[a].silent = true;
     let owner = Some(Owner { node: NodeId::new("z").expect("a legal id"), session: stranger() });
     let token = Token(play.claim("k").expect("its claim").token.0 + 1);
-    let claim = ClaimRecord { owner, token, cooling_down: Vec::new() };
+    let claim = ClaimRecord::new(owner, token);
     play.put("claim.k", Some(claim.encode()), None);
     play.land(a);
     play.run(MS * 10);

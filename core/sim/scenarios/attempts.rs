@@ -47,8 +47,7 @@ fn a_queued_take_that_was_handed_over_starts_once() {
     let waits = |name: &&String| play.writes(a, &format!("claim.{name}")).is_empty();
     let name = names.iter().find(waits).expect("one of them").clone();
     let owner = owner(&mut play, "a");
-    let claim =
-        ClaimRecord { owner, token: Token(1_700_000_100_000_000), cooling_down: Vec::new() };
+    let claim = ClaimRecord::new(owner, Token(1_700_000_100_000_000));
     play.put(&format!("claim.{name}"), Some(claim.encode()), None);
     play.until(BEAT / 4, |play| play.runs(a, &name));
     play.players[a].rules.clear();
@@ -64,7 +63,7 @@ fn a_queued_take_is_dropped_when_the_node_cools_down() {
     let waits = |name: &&String| play.writes(a, &format!("claim.{name}")).is_empty();
     let name = names.iter().find(waits).expect("one of them").clone();
     let cooling_down = vec![CoolDown { node: play.players[a].id.clone(), for_ms: 600_000 }];
-    let claim = ClaimRecord { owner: None, token: Token(5), cooling_down };
+    let claim = ClaimRecord { cooling_down, ..ClaimRecord::new(None, Token(5)) };
     play.put(&format!("claim.{name}"), Some(claim.encode()), None);
     play.run(MS * 5);
     play.players[a].rules.clear();
@@ -170,7 +169,7 @@ fn a_busy_planned_owner_is_excused_for_its_share() {
     play.announce_all(&names);
     for n in 0..9 {
         let token = Token(1_700_000_100_000_000);
-        let claim = ClaimRecord { owner: owner.clone(), token, cooling_down: Vec::new() };
+        let claim = ClaimRecord::new(owner.clone(), token);
         play.put(&format!("claim.other{n}"), Some(claim.encode()), None);
         play.run(BEAT / 2);
     }

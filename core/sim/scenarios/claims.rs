@@ -94,7 +94,7 @@ fn a_stale_claim_is_deleted_by_one_node() {
     let session = stranger();
     let dead = strange_lease(LeaseState::Dead);
     play.put("lease.z", Some(dead.encode()), None);
-    let claim = |owner| ClaimRecord { owner, token: Token(5), cooling_down: Vec::new() }.encode();
+    let claim = |owner| ClaimRecord::new(owner, Token(5)).encode();
     play.put("claim.dead", Some(claim(Some(Owner { node, session }))), None);
     play.put("claim.free", Some(claim(None)), None);
     play.run(LEASE);

@@ -133,7 +133,7 @@ fn an_overwritten_member_record_is_restored() {
 }
 
 fn forge_token(play: &mut Play, token: u64) {
-    let claim = ClaimRecord { owner: None, token: Token(token), cooling_down: Vec::new() };
+    let claim = ClaimRecord::new(None, Token(token));
     play.put("claim.forged", Some(claim.encode()), None);
     play.announce("forged");
 }

@@ -68,8 +68,7 @@ fn a_token_from_a_clock_one_year_ahead_is_accepted() {
 #[test]
 fn a_forged_token_affects_only_its_own_key() {
     let (mut play, owner, _) = pair();
-    let forged =
-        ClaimRecord { owner: None, token: Token(Token::MAX.0 - 1), cooling_down: Vec::new() };
+    let forged = ClaimRecord::new(None, Token(Token::MAX.0 - 1));
     play.put("claim.forged", Some(forged.encode()), None);
     play.announce("forged");
     play.announce("next");

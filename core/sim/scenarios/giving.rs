@@ -118,7 +118,7 @@ fn a_claim_kept_after_a_stop_is_written_once() {
 fn a_claim_taken_before_its_hand_over_is_not_counted_as_moved() {
     let node = NodeId::new("z").expect("a legal id");
     let owner = Some(Owner { node, session: Session::from_bits(77) });
-    let taken = ClaimRecord { owner, token: Token(5), cooling_down: Vec::new() };
+    let taken = ClaimRecord::new(owner, Token(5));
     for value in [None, Some(taken.encode())] {
         for the_watch in [false, true] {
             let (mut play, donor, other) = stopping();
@@ -166,7 +166,7 @@ fn an_ineligible_owner_gives_its_claim_back_free() {
     play.run(MS * 50);
     play.once(other, Verb::Write, "claim.odd", Fate::Lost);
     let owner = Some(Owner { node, session });
-    let claim = ClaimRecord { owner, token: Token(5), cooling_down: Vec::new() };
+    let claim = ClaimRecord::new(owner, Token(5));
     play.announce("odd");
     play.put("claim.odd", Some(claim.encode()), None);
     play.run(BEAT * 2);
@@ -220,8 +220,8 @@ fn a_full_cool_down_list_drops_its_first_entry() {
         let node = play.players[a].id.clone();
         let session = play.member("a").expect("a member").session;
         let owner = Some(Owner { node, session });
-        let claim =
-            ClaimRecord { owner, token: Token(1), cooling_down: (0..others).map(not).collect() };
+        let cooling_down = (0..others).map(not).collect();
+        let claim = ClaimRecord { cooling_down, ..ClaimRecord::new(owner, Token(1)) };
         play.announce("k");
         play.put("claim.k", Some(claim.encode()), None);
         play.until_running(&["k"]);

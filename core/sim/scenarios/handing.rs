@@ -249,7 +249,7 @@ fn an_ineligible_receiver_frees_its_key() {
     let session = play.member(node.as_str()).expect("a member").session;
     let owner = Some(Owner { node: node.clone(), session });
     let token = play.claim("k").expect("a claim").token;
-    let claim = ClaimRecord { owner, token: Token(token.0 + 1), cooling_down: Vec::new() };
+    let claim = ClaimRecord::new(owner, Token(token.0 + 1));
     play.put("claim.k", Some(claim.encode()), None);
     play.run(BEAT / 2);
     assert_eq!(play.told(other, "k"), "");

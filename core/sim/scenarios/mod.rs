@@ -38,6 +38,7 @@ mod planning;
 mod play;
 mod player;
 mod proofs;
+mod quarantine;
 mod renewals;
 mod requested;
 mod restarting;

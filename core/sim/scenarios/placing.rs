@@ -233,7 +233,7 @@ fn a_hand_over_plan_ends_with_its_claim() {
         play.run(MS * 20);
         let claim = play.claim(&key).expect("a claim");
         let token = Token(claim.token.0 + 1);
-        let free = ClaimRecord { owner: None, token, cooling_down: Vec::new() };
+        let free = ClaimRecord::new(None, token);
         play.put(&format!("claim.{key}"), Some(free.encode()), None);
         // This compares the plans.
         play.run(MS * 20);
@@ -287,7 +287,7 @@ fn a_key_placed_during_settling_keeps_its_place() {
     play.run(MS * 20);
     assert_eq!(play.players[a].core.plan().as_deref(), Some(""), "they wait");
     for key in &keys {
-        let free = ClaimRecord { owner: None, token: Token(5), cooling_down: Vec::new() };
+        let free = ClaimRecord::new(None, Token(5));
         play.put(&format!("claim.{key}"), Some(free.encode()), None);
     }
     play.run(MS * 20);

@@ -279,7 +279,7 @@ impl Play {
         self.command(place, Command::Complete(key, token))
     }
 
-    fn done_with(&mut self, place: usize, key: &str) -> (Key, Token) {
+    pub(super) fn done_with(&mut self, place: usize, key: &str) -> (Key, Token) {
         let key = Key::new(key).expect("a legal key");
         let run = self.players[place].app.runs.remove(&key).expect("a key that runs");
         (key, run.token)

@@ -75,7 +75,7 @@ fn a_session_without_records_is_observed_for_the_longest_lease() {
     play.run(LEASE);
     let node = NodeId::new("z").expect("a legal id");
     let owner = Some(Owner { node, session: Session::from_bits(77) });
-    let claim = ClaimRecord { owner, token: Token(5), cooling_down: Vec::new() };
+    let claim = ClaimRecord::new(owner, Token(5));
     for key in KEYS {
         play.put(&format!("claim.{key}"), Some(claim.encode()), None);
         play.announce(key);

@@ -13,8 +13,7 @@ fn give(play: &mut Play, place: usize) {
     let node = play.players[place].id.clone();
     let session = play.member(node.as_str()).expect("a member").session;
     let token = Token(play.claim("k").expect("a claim").token.0 + 1);
-    let claim =
-        ClaimRecord { owner: Some(Owner { node, session }), token, cooling_down: Vec::new() };
+    let claim = ClaimRecord::new(Some(Owner { node, session }), token);
     play.put("claim.k", Some(claim.encode()), None);
 }
 
@@ -51,7 +50,7 @@ fn a_new_token_is_above_every_known_token() {
     play.run(LEASE);
     // 100 s ahead of this node's clock.
     let token = Token(1_700_000_100_000_000);
-    let other = ClaimRecord { owner: None, token, cooling_down: Vec::new() };
+    let other = ClaimRecord::new(None, token);
     play.put("claim.other", Some(other.encode()), None);
     play.run(BEAT);
     play.announce("k");
@@ -65,7 +64,7 @@ fn a_take_that_another_node_won_pauses_one_heartbeat() {
     play.players[a].silent = true;
     let (node, session) = (NodeId::new("z").expect("a legal id"), stranger());
     let owner = Some(Owner { node, session });
-    let claim = ClaimRecord { owner, token: Token(5), cooling_down: Vec::new() };
+    let claim = ClaimRecord::new(owner, Token(5));
     play.put("claim.k", Some(claim.encode()), None);
     play.land(a);
     play.run(BEAT - MS * 5);
@@ -103,7 +102,7 @@ fn a_node_whose_take_met_a_lost_claim_can_leave() {
     let dead = strange_lease(LeaseState::Dead);
     play.put("lease.z", Some(dead.encode()), None);
     let owner = Some(Owner { node, session });
-    let claim = ClaimRecord { owner, token: Token(5), cooling_down: Vec::new() };
+    let claim = ClaimRecord::new(owner, Token(5));
     play.put("claim.k", Some(claim.encode()), None);
     play.once(a, Verb::Write, "claim.k", Fate::Held);
     play.announce("k");

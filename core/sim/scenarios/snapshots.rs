@@ -131,7 +131,7 @@ fn a_lost_claim_is_given_up_for_one_written_behind_the_snapshot() {
     play.run(BEAT * 2);
     play.log.lose_tail(usize::try_from(play.log.last().0 - kept).expect("few"));
     play.announce("late");
-    let claim = ClaimRecord { owner: None, token: Token(token.0 + 1), cooling_down: Vec::new() };
+    let claim = ClaimRecord::new(None, Token(token.0 + 1));
     play.put("claim.late", Some(claim.encode()), None);
     // It was written during the snapshot, behind its end.
     play.players[a].hidden.insert("claim.late".into());

@@ -21,7 +21,7 @@ fn pair() -> (Play, usize, usize) {
 }
 
 fn claim_of(owner: Option<Owner>) -> Bytes {
-    ClaimRecord { owner, token: Token(5), cooling_down: Vec::new() }.encode()
+    ClaimRecord::new(owner, Token(5)).encode()
 }
 
 fn are_gone(play: &mut Play) -> bool {

@@ -27,7 +27,7 @@ fn claim_of(play: &mut Play, node: &str) {
 fn claim_by(play: &mut Play, key: &str, node: &str, session: Session) {
     let node = NodeId::new(node).expect("a legal id");
     let owner = Some(Owner { node, session });
-    let claim = ClaimRecord { owner, token: Token(5), cooling_down: Vec::new() };
+    let claim = ClaimRecord::new(owner, Token(5));
     play.put(&format!("claim.{key}"), Some(claim.encode()), None);
     play.announce(key);
 }

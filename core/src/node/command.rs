@@ -8,6 +8,9 @@ impl Node {
     pub(super) fn on_command(&mut self, now: Now, request: RequestId, command: Command) {
         match command {
             Command::Release(key, token) => self.keys().on_release(now, request, &key, token),
+            Command::Fail(key, token, failure) => {
+                self.keys().on_fail(now, request, &key, token, failure);
+            }
             Command::Complete(key, token) => self.keys().on_complete(now, request, &key, token),
             Command::SetAffinity(affinity) => self.on_affinity(request, affinity),
             Command::AlterAffinity(by) => {

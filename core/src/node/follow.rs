@@ -13,8 +13,17 @@ use crate::view::{Effect, KeyIx};
 use crate::wire::RecordName;
 
 /// The records that a node follows: all except `stops.>`, which is for operators.
-const FOLLOWED: [&str; 8] =
-    ["key.>", "claim.>", "member.>", "lease.>", "control.>", "manifest.>", "rebalance", "group"];
+const FOLLOWED: [&str; 9] = [
+    "key.>",
+    "claim.>",
+    "member.>",
+    "lease.>",
+    "control.>",
+    "retry.>",
+    "manifest.>",
+    "rebalance",
+    "group",
+];
 
 impl Node {
     /// Forgets the sessions that no record names any more.

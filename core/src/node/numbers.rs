@@ -13,6 +13,8 @@ use crate::wire::LeaseState;
 pub struct Numbers {
     /// Keys without an owner. This includes the keys that this node ran before it was fenced.
     pub unowned: u64,
+    /// Keys in quarantine.
+    pub quarantined: u64,
     /// How many revisions the view is behind this node's newest heartbeat.
     pub view_lag: u64,
     /// Whether this node is the first member by id. That one reports what concerns the whole group.
@@ -35,6 +37,7 @@ impl Node {
     pub fn numbers(&self) -> Numbers {
         Numbers {
             unowned: (self.planner.unowned(&self.view) + self.stopped() + self.waiting()) as u64,
+            quarantined: self.view.keys.quarantined() as u64,
             view_lag: self.watch.newest_missing().0.saturating_sub(self.view.seen.0),
             is_first: self.is_first(),
         }

@@ -10,7 +10,9 @@ use serde_json::{Map, Value, json};
 use super::Node;
 use super::io::ReadFor;
 use crate::config::{Config, JoinPolicy, RebalancePolicy, WORTH};
-use crate::edge::{Action, Command, End, Input, ReadId, Reply, RequestId, WatchId, WriteId};
+use crate::edge::{
+    Action, Command, End, Failure, Input, ReadId, Reply, RequestId, WatchId, WriteId,
+};
 use crate::id::{NodeId, Revision, Session, Token};
 use crate::key::Key;
 use crate::log::{Change, Outcome, Record, StoreError, Write};
@@ -63,6 +65,8 @@ enum What {
     Confirm { key: String, token: u64 },
     /// The application releases a key.
     Release { key: String, token: u64 },
+    /// The application gives a key up: its work failed this often.
+    Fail { key: String, token: u64, attempts: u32, limit: u32 },
     /// The application has completed a key's work.
     Complete { key: String, token: u64 },
     /// The application requests to leave, and to hand over every key.
@@ -235,6 +239,12 @@ impl Stage {
             }
             What::Release { key, token } => {
                 self.command(now, Command::Release(to_key(key), Token(*token)));
+            }
+            What::Fail { key, token, attempts, limit } => {
+                let reason = "no such table".into();
+                let (attempts, limit) = (*attempts, *limit);
+                let failure = Failure { reason, attempts, goes_on: true, limit };
+                self.command(now, Command::Fail(to_key(key), Token(*token), failure));
             }
             What::Complete { key, token } => {
                 self.command(now, Command::Complete(to_key(key), Token(*token)));

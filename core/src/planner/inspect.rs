@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::Planner;
 use super::grouping::Grouping;
+use super::placing::is_quarantined;
 use crate::view::{KeyEntry, KeyFlag, KeyIx, OwnerIx, OwnerMap, View};
 
 impl Planner {
@@ -40,7 +41,7 @@ impl Planner {
             let place = (entry.hash, ix);
             let waits = self.waiting.contains(&place) || self.stranded.contains(&place);
             let moves = entry.target.is_some() || waits || entry.is(KeyFlag::Pledged);
-            let has_to = entry.exists() && departs != Some(false);
+            let has_to = entry.exists() && departs != Some(false) && !is_quarantined(entry);
             if entry.is(KeyFlag::Pledged) && !entry.target.is_some() {
                 return Some(format!("{entry:?} is promised to nobody"));
             }

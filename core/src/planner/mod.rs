@@ -137,9 +137,9 @@ impl Planner {
         self.waiting.len() + self.stranded.len()
     }
 
-    /// The number of existing keys without an owner.
+    /// The number of existing keys without an owner, except for those in quarantine.
     pub fn unowned(&self, view: &View) -> usize {
-        view.keys.announced().saturating_sub(self.owned)
+        view.keys.announced().saturating_sub(self.owned + view.keys.quarantined())
     }
 
     /// When [`on_time`](Self::on_time) must be called.

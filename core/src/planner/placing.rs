@@ -149,7 +149,7 @@ impl Planner {
     }
 
     fn need(&self, entry: &KeyEntry) -> Need {
-        if !entry.exists() || entry.is(KeyFlag::Pledged) {
+        if !entry.exists() || entry.is(KeyFlag::Pledged) || is_quarantined(entry) {
             return Need::Nothing;
         }
         match self.members.get(entry.claim.owner) {
@@ -159,9 +159,10 @@ impl Planner {
         }
     }
 
-    /// Whether the key exists and no member's current session owns it.
+    /// Whether the key exists, no member's current session owns it, and it is not in quarantine.
     pub fn is_orphan(&self, view: &View, ix: KeyIx) -> bool {
-        view.keys.get(ix).is_some_and(|e| e.exists() && !self.is_member(e.claim.owner))
+        let is = |e: &KeyEntry| e.exists() && !is_quarantined(e) && !self.is_member(e.claim.owner);
+        view.keys.get(ix).is_some_and(is)
     }
 
     /// The receiver of a key that a node gives up now. It is the node that the key is planned for;
@@ -228,6 +229,11 @@ impl Planner {
             .count();
         u32::try_from(better + 1).ok()
     }
+}
+
+/// Whether no node works on the key.
+pub(super) fn is_quarantined(entry: &KeyEntry) -> bool {
+    entry.is(KeyFlag::Quarantined) && !broken!(QuarantineIsKept)
 }
 
 /// The candidate that had the key last, if there is one.

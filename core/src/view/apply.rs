@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::entry::{CoolDownUntil, KeyFlag};
+use super::entry::{CoolDownUntil, KeyEntry, KeyFlag};
 use super::keys::KeyIx;
 use super::leftovers::Cause;
 use super::owners::OwnerIx;
@@ -11,8 +11,8 @@ use crate::id::{NodeId, Revision, Token};
 use crate::log::Record;
 use crate::time::{Now, Time};
 use crate::wire::{
-    ControlRecord, CoolDown, GroupRecord, LeaseRecord, Malformed, ManifestRecord, MemberRecord,
-    Named, Part, ReadClaim, StopsRecord,
+    ControlRecord, CoolDown, Failed, GroupRecord, LeaseRecord, Malformed, ManifestRecord,
+    MemberRecord, Named, Part, ReadClaim, RetryRecord, StopsRecord,
 };
 
 /// The longest effective cool-down. Longer ones in a record are cut to this.
@@ -96,6 +96,7 @@ impl View {
         let from = self.keys.get(ix).map_or(OwnerIx::NONE, |e| e.claim.owner);
         self.set_owner(ix, OwnerIx::NONE);
         self.keys.set_cooling_down(ix, None);
+        self.keys.set_failures(ix, Failed::default(), None);
         if let Some(entry) = self.keys.get_mut(ix) {
             entry.claim.revision = Revision::NONE;
             entry.claim.exists = false;
@@ -108,6 +109,7 @@ impl View {
     pub fn disown(&mut self, ix: KeyIx) -> Effect {
         let from = self.keys.get(ix).map_or(OwnerIx::NONE, |e| e.claim.owner);
         self.set_owner(ix, OwnerIx::NONE);
+        self.keys.set_failures(ix, Failed::default(), None);
         Effect::Claim(ix, from)
     }
 
@@ -150,6 +152,7 @@ impl View {
                     .map(|()| Effect::Stops(node))
             }
             Named::Manifest(part) => self.apply_manifest(part, revision, value),
+            Named::Retry(key) => return self.apply_retry(&key, record),
             Named::Rebalance => {
                 self.rebalance = revision;
                 Ok(Effect::Rebalance)
@@ -236,6 +239,7 @@ impl View {
             Ok((claim, owner)) => {
                 entry.claim.token = claim.token;
                 self.keys.set_cooling_down(ix, cool_downs_until(at, &claim.cooling_down));
+                self.keys.set_failures(ix, claim.failed, claim.quarantine);
                 self.note_token(claim.token);
                 self.set_owner(ix, owner);
             }
@@ -244,6 +248,23 @@ impl View {
             }
         }
         Effect::Claim(ix, from)
+    }
+
+    /// An operator ended the quarantine of the claim with that token. It stands below this record in the
+    /// log, so it is known.
+    fn apply_retry(&mut self, key: &str, record: &Record) -> Effect {
+        let Some(value) = &record.value else { return Effect::Nothing };
+        let retry = match RetryRecord::decode(value) {
+            Ok(retry) => retry,
+            Err(error) => return self.problem(record, &error),
+        };
+        let Some(ix) = self.keys.find_text(key) else { return Effect::Nothing };
+        let ends = |e: &KeyEntry| e.is(KeyFlag::Quarantined) && e.claim.token == retry.token;
+        if !self.keys.get(ix).is_some_and(ends) {
+            return Effect::Nothing;
+        }
+        self.keys.set_failures(ix, Failed::default(), None);
+        Effect::Claim(ix, OwnerIx::NONE)
     }
 
     /// Raises the highest known token, unless this one is forged.

@@ -29,7 +29,8 @@ pub struct KeyEntry {
 const _: () = assert!(size_of::<Option<KeyEntry>>() == 64, "the promise at the top of this file");
 
 /// The claim of a key. Its `cooling_down` list is in
-/// [`Keys::cooling_down`](super::Keys::cooling_down).
+/// [`Keys::cooling_down`](super::Keys::cooling_down), its failures are in
+/// [`Keys::failed`](super::Keys::failed).
 #[derive(Debug, Default)]
 pub struct Claim {
     /// The revision of the claim record or its tombstone.
@@ -69,6 +70,8 @@ pub enum KeyFlag {
     ClaimShown = 16,
     /// The key exists, and a member's session owns it. Written by the planner.
     Owned = 32,
+    /// The claim is free, and says that no node works on the key.
+    Quarantined = 64,
 }
 
 impl KeyEntry {

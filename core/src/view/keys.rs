@@ -10,6 +10,7 @@ use super::texts::Texts;
 use crate::id::Revision;
 use crate::key::Key;
 use crate::plan::key_hash;
+use crate::wire::{Failed, Quarantine};
 
 /// The index of a key in [`Keys`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -36,13 +37,29 @@ pub struct Keys {
     texts: Texts,
     /// The nodes that are cooling down for a key. Few keys have such nodes.
     cooling_down: HashMap<KeyIx, Box<[CoolDownUntil]>>,
+    /// The keys whose work has failed before. Few keys have that.
+    failures: HashMap<KeyIx, Box<Failures>>,
     announced: usize,
+    /// The existing keys that no node works on.
+    quarantined: usize,
+}
+
+/// What the claim of a key says about its failures.
+#[derive(Debug)]
+struct Failures {
+    failed: Failed,
+    quarantine: Option<Quarantine>,
 }
 
 impl Keys {
     /// The number of keys that exist.
     pub fn announced(&self) -> usize {
         self.announced
+    }
+
+    /// The number of existing keys that are quarantined.
+    pub fn quarantined(&self) -> usize {
+        self.quarantined
     }
 
     /// The index of this key.
@@ -87,6 +104,46 @@ impl Keys {
         }
     }
 
+    /// How often the work on the key has failed in a row, by its claim.
+    pub fn failed(&self, ix: KeyIx) -> Failed {
+        self.failures(ix).map(|failures| failures.failed).unwrap_or_default()
+    }
+
+    /// Why no node works on the key, by its claim.
+    pub fn quarantine(&self, ix: KeyIx) -> Option<&Quarantine> {
+        self.failures(ix)?.quarantine.as_ref()
+    }
+
+    fn failures(&self, ix: KeyIx) -> Option<&Failures> {
+        if self.failures.is_empty() { None } else { self.failures.get(&ix).map(|of| &**of) }
+    }
+
+    pub(super) fn set_failures(
+        &mut self,
+        ix: KeyIx,
+        failed: Failed,
+        quarantine: Option<Quarantine>,
+    ) {
+        let is = quarantine.is_some();
+        if is || failed != Failed::default() {
+            self.failures.insert(ix, Box::new(Failures { failed, quarantine }));
+        } else if !self.failures.is_empty() {
+            self.failures.remove(&ix);
+        }
+        let Some(entry) = self.get_mut(ix) else { return };
+        let (was, exists) = (entry.is(KeyFlag::Quarantined), entry.exists());
+        if was == is {
+            return;
+        }
+        if is {
+            entry.set(KeyFlag::Quarantined);
+            self.quarantined += usize::from(exists);
+        } else {
+            entry.clear(KeyFlag::Quarantined);
+            self.quarantined -= usize::from(exists);
+        }
+    }
+
     /// The entry of the key.
     pub fn get(&self, ix: KeyIx) -> Option<&KeyEntry> {
         self.entries.get(ix.0 as usize)?.as_ref()
@@ -127,6 +184,9 @@ impl Keys {
             place.remove();
         }
         self.set_cooling_down(ix, None);
+        if !self.failures.is_empty() {
+            self.failures.remove(&ix);
+        }
         self.free.push(ix.0);
         self.texts.remove(entry.text);
         if self.texts.is_sparse() {
@@ -140,9 +200,16 @@ impl Keys {
         let (was, is) = (entry.exists(), revision != Revision::NONE);
         entry.announced = revision;
         entry.set(KeyFlag::KeyShown);
+        let quarantined = usize::from(entry.is(KeyFlag::Quarantined));
         match (was, is) {
-            (false, true) => self.announced += 1,
-            (true, false) => self.announced -= 1,
+            (false, true) => {
+                self.announced += 1;
+                self.quarantined += quarantined;
+            }
+            (true, false) => {
+                self.announced -= 1;
+                self.quarantined -= quarantined;
+            }
             _ => {}
         }
     }

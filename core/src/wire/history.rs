@@ -60,6 +60,10 @@ pub enum HistoryKind {
     Forgotten,
     /// An operator requested that a key moves from the node to another one.
     MoveRequested,
+    /// The work on a key failed too often, and no node works on it any more.
+    Quarantined,
+    /// An operator ended the quarantine of a key.
+    Retried,
     /// An operator requested a rebalance.
     RebalanceRequested,
     /// An operator froze the group.
@@ -80,7 +84,7 @@ pub enum HistoryKind {
 
 impl HistoryKind {
     /// Every kind.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 23] = [
         Self::Joined,
         Self::Left,
         Self::Died,
@@ -94,6 +98,8 @@ impl HistoryKind {
         Self::AffinitySet,
         Self::Forgotten,
         Self::MoveRequested,
+        Self::Quarantined,
+        Self::Retried,
         Self::RebalanceRequested,
         Self::Frozen,
         Self::Thawed,
@@ -120,6 +126,8 @@ impl HistoryKind {
             Self::AffinitySet => "affinity_set",
             Self::Forgotten => "forgotten",
             Self::MoveRequested => "move_requested",
+            Self::Quarantined => "quarantined",
+            Self::Retried => "retried",
             Self::RebalanceRequested => "rebalance_requested",
             Self::Frozen => "frozen",
             Self::Thawed => "thawed",

@@ -12,13 +12,14 @@ mod manifest;
 mod member;
 mod name;
 mod plain;
+mod retry;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
 mod vectors;
 
 pub use claim::ReadClaim;
-pub use claim::{ClaimRecord, CoolDown, MAX_COOL_DOWNS, Owner};
+pub use claim::{ClaimRecord, CoolDown, Failed, MAX_COOL_DOWNS, MAX_REASON, Owner, Quarantine};
 pub use control::{ControlRecord, DEFAULT_PARALLEL, KeyMove, Mode, OnDeadline};
 pub use group::{Freeze, GroupRecord, PROTOCOL, RebalanceRecord};
 pub use history::{HistoryEntry, HistoryKind};
@@ -26,6 +27,7 @@ pub use lease::{LEASE_LEN, LeaseRecord, LeaseState};
 pub use manifest::{ManifestRecord, Part};
 pub use member::{LONGEST_AWAY_MS, MAX_STOPS, MemberRecord, MemberState, OldestStop, StopsRecord};
 pub use name::{Named, RecordName};
+pub use retry::{RETRY_TTL, RetryRecord};
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};

@@ -28,6 +28,8 @@ pub enum Named<K> {
     Control(NodeId),
     /// `manifest.<part>`: the current records of a part of the names.
     Manifest(Part),
+    /// `retry.<key>`: an operator ended the quarantine of the key.
+    Retry(K),
     /// `rebalance`: a request for a balance generation.
     Rebalance,
     /// `group`: the group's protocol version and freeze.
@@ -62,6 +64,7 @@ impl RecordName {
             Named::Stops(node) => Self::Stops(node),
             Named::Control(node) => Self::Control(node),
             Named::Manifest(part) => Self::Manifest(part),
+            Named::Retry(text) => Self::Retry(Key::of_known(&text)),
             Named::Rebalance => Self::Rebalance,
             Named::Group => Self::Group,
         })
@@ -81,6 +84,7 @@ impl<'a> Named<Cow<'a, str>> {
             "stops" => Self::Stops(NodeId::new(rest)?),
             "control" => Self::Control(NodeId::new(rest)?),
             "manifest" => Self::Manifest(rest.parse().map_err(|()| unknown())?),
+            "retry" => Self::Retry(read_wire(rest)?),
             "rebalance" if rest.is_empty() && name == kind => Self::Rebalance,
             "group" if rest.is_empty() && name == kind => Self::Group,
             _ => return Err(unknown()),
@@ -98,6 +102,7 @@ impl<K: AsRef<str>> fmt::Display for Named<K> {
             Self::Stops(node) => write!(f, "stops.{node}"),
             Self::Control(node) => write!(f, "control.{node}"),
             Self::Manifest(part) => write!(f, "manifest.{part}"),
+            Self::Retry(key) => write!(f, "retry.{}", Wire(key.as_ref())),
             Self::Rebalance => f.write_str("rebalance"),
             Self::Group => f.write_str("group"),
         }

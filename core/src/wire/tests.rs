@@ -89,10 +89,19 @@ fn a_member_record_survives_a_round_trip() {
 fn a_claim_survives_a_round_trip() {
     let owner = Some(Owner { node: longest_node(), session: session() });
     let cooling_down = vec![CoolDown { node: longest_node(), for_ms: u64::MAX }; MAX_COOL_DOWNS];
+    let failed = Failed { runs: u32::MAX, attempts: u32::MAX };
+    // Each byte of it takes six in JSON.
+    let reason = "\u{1}".repeat(MAX_REASON);
+    let quarantine = Some(Quarantine { node: longest_node(), reason, at_ms: u64::MAX });
     for claim in [
-        ClaimRecord { owner: owner.clone(), token: Token(1), cooling_down: Vec::new() },
-        ClaimRecord { owner, token: Token::MAX, cooling_down: cooling_down.clone() },
-        ClaimRecord { owner: None, token: Token(0), cooling_down },
+        ClaimRecord::new(owner.clone(), Token(1)),
+        ClaimRecord {
+            cooling_down: cooling_down.clone(),
+            failed,
+            ..ClaimRecord::new(owner, Token::MAX)
+        },
+        ClaimRecord { cooling_down, quarantine, ..ClaimRecord::new(None, Token(0)) },
+        ClaimRecord { failed, ..ClaimRecord::new(None, Token(0)) },
     ] {
         let value = claim.encode();
         assert!(value.len() <= MAX_VALUE);

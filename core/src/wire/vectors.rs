@@ -49,6 +49,7 @@ fn names() {
             Ok(RecordName::Manifest(part)) => {
                 json!({"kind": "manifest", "part": part.to_string()})
             }
+            Ok(RecordName::Retry(key)) => json!({"kind": "retry", "key": key.as_str()}),
             Ok(RecordName::Rebalance) => json!({"kind": "rebalance"}),
             Ok(RecordName::Group) => json!({"kind": "group"}),
             Err(InvalidName::Key(error)) => json!({"refused": key_reason(&error)}),
@@ -74,6 +75,7 @@ fn records() {
             "member" => MemberRecord::decode(value).map(|record| record.encode()),
             "stops" => StopsRecord::decode(value).map(|record| record.encode()),
             "control" => ControlRecord::decode(value).map(|record| record.encode()),
+            "retry" => RetryRecord::decode(value).map(|record| record.encode()),
             "rebalance" => RebalanceRecord::decode(value).map(|record| record.encode()),
             "group" => GroupRecord::decode(value).map(|record| record.encode()),
             "manifest" => ManifestRecord::decode(value).map(|record| record.encode()),

@@ -130,6 +130,10 @@ impl Chronicle {
                 let died = HistoryEntry::new(HistoryKind::Died).of(node);
                 self.add(&died.by(self.node.as_str(), "").with_keys(*held));
             }
+            Notice::Quarantined { key, reason, revision, .. } => {
+                let own = self.own(HistoryKind::Quarantined).at(*revision).with_keys(Some(1));
+                self.add(&own.by("", format!("{key}: {reason}")));
+            }
             Notice::Drained { handed, freed } => {
                 self.restart = None;
                 let reason = match freed {

@@ -20,6 +20,7 @@ pub(crate) struct Metrics {
     pub(super) cas_conflicts: Counter,
     pub(super) view_lag: Gauge,
     pub(super) unowned: Gauge,
+    pub(super) quarantined: Gauge,
     pub(super) dropped_handoffs: Counter,
     pub(super) store_failures: Counter,
     pub(super) problems: Gauge,
@@ -55,6 +56,7 @@ impl Metrics {
             cas_conflicts: counter(CAS_CONFLICTS),
             view_lag: gauge(VIEW_LAG),
             unowned: gauge(UNOWNED),
+            quarantined: gauge(QUARANTINED),
             dropped_handoffs: counter(DROPPED_HANDOFFS),
             store_failures: counter(STORE_FAILURES),
             problems: gauge(PROBLEMS),
@@ -122,6 +124,7 @@ const RESYNCS: &str = "divider_resyncs_total";
 const CAS_CONFLICTS: &str = "divider_cas_conflicts_total";
 const VIEW_LAG: &str = "divider_view_lag";
 const UNOWNED: &str = "divider_unowned_keys";
+const QUARANTINED: &str = "divider_quarantined_keys";
 const DROPPED_HANDOFFS: &str = "divider_dropped_handoffs_total";
 const STORE_FAILURES: &str = "divider_store_failures_total";
 const PROBLEMS: &str = "divider_problems";
@@ -201,7 +204,7 @@ mod tests {
             Metrics::new(&GroupName::new("g").expect("legal"), &NodeId::new("n").expect("legal"));
         });
         let registered = lock(&register.registered);
-        assert_eq!(registered.len(), 22);
+        assert_eq!(registered.len(), 23);
         assert_eq!(*registered, *lock(&register.described));
     }
 }

@@ -85,6 +85,13 @@ impl Reporter {
                 tracing::debug!(?after, "key taken over");
             }
             Notice::Unwanted { key } => self.unwanted.add(key),
+            Notice::Quarantined { key, reason, failed, .. } => {
+                let (attempts, runs) = (failed.attempts, failed.runs);
+                tracing::warn!(
+                    %key, error = reason, attempts, runs,
+                    "key quarantined: no node works on it until it is retried"
+                );
+            }
             Notice::Drained { handed, freed } => tracing::info!(handed, freed, "node drained"),
             Notice::Stopped { kept } => {
                 tracing::info!(kept, "all keys stopped: they wait for the restart");
@@ -126,6 +133,7 @@ impl Reporter {
         let age = backlog.oldest.as_ref().map_or(Duration::ZERO, |(_, since)| now.since(*since));
         metrics.held.set(gauge(held as u64));
         metrics.unowned.set(gauge(numbers.unowned));
+        metrics.quarantined.set(gauge(numbers.quarantined));
         metrics.view_lag.set(gauge(numbers.view_lag));
         metrics.unconfirmed.set(gauge(backlog.unconfirmed as u64));
         metrics.oldest_unconfirmed.set(age.as_secs_f64());

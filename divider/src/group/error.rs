@@ -101,6 +101,12 @@ pub enum OperateError {
         /// The key in the request.
         key: Key,
     },
+    /// The key is not in quarantine, so there is nothing to retry. Nothing was changed.
+    #[error("the key is not in quarantine: {key}")]
+    NotQuarantined {
+        /// The key in the request.
+        key: Key,
+    },
     /// A drain without nodes. Nothing was changed.
     #[error("a drain needs at least one node")]
     NoNode,

@@ -11,6 +11,7 @@ mod key_move;
 mod pipeline;
 mod read;
 mod reconcile;
+mod retry;
 #[cfg(test)]
 mod tests;
 mod watch;

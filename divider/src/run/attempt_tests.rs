@@ -10,7 +10,7 @@ use super::{Finish, run};
 use crate::engine::played::{Played, key};
 use crate::id::Token;
 use crate::{Assignment, Event, Reason};
-use divider_core::edge::{Command, Reply};
+use divider_core::edge::{Command, Failure, Reply};
 
 const SHORT: Duration = Duration::from_millis(1);
 const HOUR: Duration = Duration::from_hours(1);
@@ -37,12 +37,62 @@ async fn a_handler_that_failed_too_often_in_a_row_releases_its_key() {
     tokio::spawn(running.into_future());
     played.start("a", 1);
     let command = within(played.answer(Reply::Done)).await;
-    assert_eq!(command, Command::Release(key("a"), Token(1)));
+    assert_eq!(command, gives_up(3, true));
     assert_eq!(*attempts.lock().expect("not poisoned"), [1, 2, 3]);
     played.start("a", 2);
     within(played.answer(Reply::Done)).await;
     let attempts = attempts.lock().expect("not poisoned");
     assert_eq!(*attempts, [1, 2, 3, 1, 2, 3], "an assignment counts for itself");
+}
+
+fn gives_up(attempts: u32, goes_on: bool) -> Command {
+    let failure = Failure { reason: "it failed".into(), attempts, goes_on, limit: 8 };
+    Command::Fail(key("a"), Token(1), failure)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_that_fails_goes_into_quarantine_as_the_application_says() {
+    for (after, expected) in [(Some(1), Some(1)), (None, None)] {
+        let (mut played, divider, events) = Played::new();
+        let running = run(divider, events, async |_| fails()).max_attempts(2);
+        tokio::spawn(running.quarantine_after(after).into_future());
+        played.start("a", 1);
+        let command = within(played.answer(Reply::Done)).await;
+        match (command, expected) {
+            (Command::Fail(_, _, failure), Some(limit)) => {
+                assert_eq!((failure.attempts, failure.limit), (2, limit));
+            }
+            (Command::Release(..), None) => {}
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_handler_puts_its_key_into_quarantine_also_after_a_stop() {
+    for stopped in [false, true] {
+        let (mut played, divider, events) = Played::new();
+        let running = run(divider, events, move |mine: Assignment| async move {
+            match mine.attempt() {
+                1 => fails(),
+                _ if stopped => {
+                    mine.cancelled().await;
+                    Finish::Quarantine("no such table".into())
+                }
+                _ => Finish::Quarantine("no such table".into()),
+            }
+        });
+        tokio::spawn(running.into_future());
+        played.start("a", 1);
+        if stopped {
+            tokio::time::sleep(SHORT * 1000).await;
+            played.stop("a", 1);
+        }
+        let command = within(played.answer(Reply::Done)).await;
+        let Command::Fail(_, Token(1), failure) = command else { panic!("{command:?}") };
+        assert_eq!((failure.reason.as_str(), failure.attempts), ("no such table", 2));
+        assert!(failure.limit <= 1 && failure.goes_on, "{failure:?}");
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -63,7 +113,7 @@ async fn an_attempt_that_lasted_long_begins_a_new_row_of_failures() {
     played.extend(HOUR * 9, HOUR * 9);
     played.start("a", 1);
     let command = tokio::time::timeout(HOUR * 2, played.answer(Reply::Done)).await;
-    assert_eq!(command, Ok(Command::Release(key("a"), Token(1))));
+    assert_eq!(command, Ok(gives_up(2, false)), "a new row, also for the nodes before");
     let mut attempts = Vec::new();
     while let Ok(attempt) = calls.try_recv() {
         attempts.push(attempt);

@@ -41,6 +41,10 @@ pub enum Finish {
     Release,
     /// The work failed. The handler is called again on this node, after a pause.
     Retry(BoxError),
+    /// No node can do the work: the key goes into quarantine, and no node works on it until an operator
+    /// retries it. See [`Divider::quarantine`]. After a cancellation it does the same, if this node
+    /// still owns the key.
+    Quarantine(BoxError),
 }
 
 /// An error becomes [`Finish::Retry`].
@@ -64,8 +68,9 @@ impl From<Infallible> for Finish {
 /// or a loss, the assignment's [`cancelled`](Assignment::cancelled) completes, and the handler must
 /// return. `run` confirms the stop only when the handler has ended and every
 /// [request](crate::requests) that it accepted is answered or dropped, so the next node never
-/// starts too early. After a cancellation, only the return value [`Finish::Done`] has an effect: if
-/// the node still owns the key, the key ends and does not move.
+/// starts too early. After a cancellation, only the return values [`Finish::Done`] and
+/// [`Finish::Quarantine`] have an effect: if the node still owns the key, the key ends and does not
+/// move.
 ///
 /// After a loss, or with a [`stop_timeout`](crate::Builder::stop_timeout), a handler has a limited
 /// time to end ([`Handoff::remaining`](crate::Handoff::remaining)). When this time has passed, the
@@ -80,7 +85,8 @@ impl From<Infallible> for Finish {
 /// panic is caught and also means [`Finish::Retry`]. The pauses between attempts double from 100 ms
 /// to 30 s ([`backoff`](Run::backoff)). Each pause is shortened at random by up to a half. After an
 /// attempt that lasted longer than the longest pause, the pauses start with the shortest one again.
-/// With [`max_attempts`](Run::max_attempts), the key is released after that many failures in a row.
+/// With [`max_attempts`](Run::max_attempts), the key is released after that many failures in a row, and
+/// a key that fails on node after node goes into [quarantine](Run::quarantine_after).
 /// [`Assignment::attempt`] counts the calls.
 ///
 /// Await the returned [`Run`]. It completes when the node and every handler have ended. With
@@ -159,6 +165,7 @@ where
         settings: Settings {
             pauses: Pauses { first: Duration::from_millis(100), longest: Duration::from_secs(30) },
             max_attempts: None,
+            quarantine_after: Some(QUARANTINE_AFTER),
             shutdown_timeout: None,
             restart_grace: None,
         },
@@ -180,11 +187,17 @@ struct Settings {
     pauses: Pauses,
     /// After how many failures in a row the key is released.
     max_attempts: Option<u32>,
+    /// After how many such releases in a row the key goes into quarantine.
+    quarantine_after: Option<u32>,
     /// How long a shutdown waits for the stops.
     shutdown_timeout: Option<Duration>,
     /// How long the keys wait for the return of the node, if a shutdown hands none over.
     restart_grace: Option<Duration>,
 }
+
+/// Unless the application says otherwise. As many nodes may cool down for a key: every node of a small
+/// group has tried more than once, with a cool-down in between.
+const QUARANTINE_AFTER: u32 = 8;
 
 /// The pauses between attempts.
 #[derive(Debug, Clone, Copy)]
@@ -243,13 +256,32 @@ impl<H, S> Run<H, S> {
     ///
     /// Failures are errors and panics. An attempt that lasted longer than the longest pause of
     /// [`backoff`](Self::backoff) begins a new row. The key does not come back to this node during
-    /// the [cool-down](crate::Builder::cool_down). So a key that fails on every node moves from
-    /// node to node. A log line names a key that this node has released again and again.
+    /// the [cool-down](crate::Builder::cool_down). A key that fails on every node goes into
+    /// [quarantine](Self::quarantine_after).
     ///
     /// Set it where a failure can be a fault of the node: its disk, its network, its memory. A
     /// fault of the key itself is the same on every node, and moving the key does not cure it.
     pub fn max_attempts(mut self, attempts: u32) -> Self {
         self.settings.max_attempts = Some(attempts.max(1));
+        self
+    }
+
+    /// Puts a key into quarantine when this many nodes in a row have given it up, each after
+    /// [`max_attempts`](Self::max_attempts) failures: no node works on the key until an operator retries
+    /// it with `divider retry` or [`Group::retry`](crate::Group::retry), or retracts it. The same node
+    /// may count several times. 8 unless set; `None`: never, so that the key moves from node to node for
+    /// ever; 0 counts as 1. Without `max_attempts` it has no effect.
+    ///
+    /// The claim of the key carries the count, so it goes on across nodes and restarts. An attempt that
+    /// lasted longer than the longest pause of [`backoff`](Self::backoff) begins a new row, and so does a
+    /// stop or the end of a node in between.
+    ///
+    /// A fault that all keys share, such as a database that is down, can put all of them into quarantine.
+    /// Choose `max_attempts` and this number so that a usual outage is over before that: until then a key
+    /// has failed for the pauses of all its attempts, and for a cool-down each time that every node has
+    /// had it. `divider retry --all` retries all keys afterwards.
+    pub fn quarantine_after(mut self, nodes: impl Into<Option<u32>>) -> Self {
+        self.settings.quarantine_after = nodes.into();
         self
     }
 }

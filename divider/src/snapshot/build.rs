@@ -145,6 +145,7 @@ impl KeyStatus {
             phase,
             to: None,
             token: Token::default(),
+            quarantine: None,
             revision: Revision::NONE,
             since,
         }

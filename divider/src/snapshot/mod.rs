@@ -22,7 +22,7 @@ pub use divider_core::wire::{Freeze, Mode, RecordName};
 pub use build::SnapshotBuilder;
 pub use candidate::{Candidate, Ineligible};
 pub use gone::{GoneNode, NodeEnd};
-pub use key::{KeyStatus, Phase};
+pub use key::{KeyStatus, Phase, Quarantine};
 pub use moment::Moment;
 pub use node::{DesiredState, NodeState, NodeStatus, Unconfirmed, UnconfirmedStop};
 pub use preview::{DrainPreview, PlannedMove, RebalancePreview, Receiver, Shift};
@@ -185,6 +185,8 @@ pub struct Counts {
     pub stopping: u64,
     /// Keys that exist and that no live node owns.
     pub orphaned: u64,
+    /// Keys in quarantine.
+    pub quarantined: u64,
     /// Orphans that no node may take now, or that wait for joins to settle.
     pub unplaced: u64,
 }
@@ -192,7 +194,7 @@ pub struct Counts {
 impl Counts {
     /// All keys.
     pub fn all(&self) -> u64 {
-        self.running + self.stopping + self.orphaned
+        self.running + self.stopping + self.orphaned + self.quarantined
     }
 
     pub(crate) fn of(&mut self, phase: Phase) -> &mut u64 {
@@ -200,6 +202,7 @@ impl Counts {
             Phase::Running => &mut self.running,
             Phase::Stopping => &mut self.stopping,
             Phase::Orphaned => &mut self.orphaned,
+            Phase::Quarantined => &mut self.quarantined,
         }
     }
 }

@@ -39,6 +39,7 @@ macro_rules! over_each_store {
 mod bed;
 mod history;
 mod ledger;
+mod quarantine;
 mod readiness;
 mod restarts;
 mod scenarios;

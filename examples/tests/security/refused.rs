@@ -14,13 +14,14 @@ use crate::office::{Office, ROLES, connect_as, create, in_time, key, refused};
 
 /// Every record, and the roles that may write it. (Announcements are not writes of records: they go
 /// to a subject of their own.)
-const RECORDS: [(&str, &[&str]); 8] = [
+const RECORDS: [(&str, &[&str]); 9] = [
     ("lease.w1", &["worker"]),
     ("member.w1", &["worker"]),
     ("stops.w1", &["worker"]),
     ("claim.a", &["worker"]),
     ("key.a", &["worker", "operator"]),
     ("control.w1", &["operator"]),
+    ("retry.a", &["operator"]),
     ("rebalance", &["operator"]),
     ("group", &["operator"]),
 ];

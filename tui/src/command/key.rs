@@ -8,6 +8,7 @@ use divider::{Key, NodeId};
 use serde::Serialize;
 
 use crate::command::keys::or_dash;
+use crate::conditions::quoted;
 use crate::contract::{Head, KeyRow, since};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::look::Look;
@@ -74,7 +75,7 @@ impl KeyArgs {
         let card = Card {
             head: Head::new("divider.key.v1", &snapshot, &viewer),
             key: KeyRow::new(&self.key, status, since, &viewer.anchor),
-            why: why(&snapshot, status, &candidates, told.as_deref()),
+            why: why(&self.key, &snapshot, status, &candidates, told.as_deref()),
             candidates: candidates
                 .iter()
                 .map(|candidate| CandidateRow::new(candidate, &snapshot))
@@ -102,6 +103,12 @@ impl Card {
         line("claim", &format!("revision {}", row.revision));
         if let Some(since) = &row.since {
             line("since", since);
+        }
+        if let Some(quarantine) = &row.quarantine {
+            line("error", &quarantine.reason);
+            let tried = count(u64::from(quarantine.attempts), "attempt");
+            let runs = count(u64::from(quarantine.runs), "run");
+            line("failed", &format!("{tried} in {runs}, the last on {}", quarantine.node));
         }
         for (at, why) in self.why.iter().enumerate() {
             line(if at == 0 { "why" } else { "" }, why);
@@ -151,6 +158,7 @@ pub(crate) fn may_not(snapshot: &Snapshot, node: &NodeId, ineligible: Ineligible
 
 /// Why the key does not run, or why it runs where it does.
 fn why(
+    key: &Key,
     snapshot: &Snapshot,
     status: &KeyStatus,
     candidates: &[Candidate],
@@ -176,6 +184,10 @@ fn why(
             }
             why
         }
+        (Phase::Quarantined, _) => vec![
+            "its work failed too often: no node works on it until it is retried".to_owned(),
+            format!("divider retry {}", quoted(key.as_str())),
+        ],
         _ => vec![why_nowhere(snapshot, status, candidates)],
     }
 }

@@ -25,7 +25,7 @@ pub(crate) struct KeysArgs {
     /// Only keys of this node
     #[arg(long, value_name = "NODE")]
     node: Option<NodeId>,
-    /// Only keys in this phase: orphaned, running, stopping
+    /// Only keys in this phase: quarantined, orphaned, running, stopping
     #[arg(long, value_name = "PHASE", value_parser = phase_of, add = crate::complete::phases())]
     phase: Option<Phase>,
     /// Only keys that have been in their phase for longer than this, as far as known; of stops, the

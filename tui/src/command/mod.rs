@@ -29,6 +29,7 @@ pub(crate) mod reconcile;
 pub(crate) mod repair;
 pub(crate) mod request;
 pub(crate) mod resume;
+pub(crate) mod retry;
 pub(crate) mod status;
 pub(crate) mod version;
 pub(crate) mod watch;

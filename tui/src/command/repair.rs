@@ -163,7 +163,13 @@ impl RepairArgs {
 
 /// Whether a record with that name is removed where somebody names it.
 fn is_removable(name: &RecordName) -> bool {
-    matches!(name, RecordName::Control(_) | RecordName::Rebalance | RecordName::Stops(_))
+    matches!(
+        name,
+        RecordName::Control(_)
+            | RecordName::Rebalance
+            | RecordName::Retry(_)
+            | RecordName::Stops(_)
+    )
 }
 
 impl Row {

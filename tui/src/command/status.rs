@@ -193,8 +193,9 @@ fn nodes_line(summary: &Summary, expected: Option<u64>) -> String {
 }
 
 fn keys_line(summary: &Summary) -> String {
-    let Summary { keys, running, stopping, orphaned, .. } = summary;
-    format!("{keys}: {running} running, {stopping} stopping, {orphaned} without an owner")
+    let Summary { keys, running, stopping, orphaned, quarantined, .. } = summary;
+    let more = crate::words::quarantined(*quarantined);
+    format!("{keys}: {running} running, {stopping} stopping, {orphaned} without an owner{more}")
 }
 
 impl ConditionRow {

@@ -17,6 +17,7 @@ const LONG_UNCONFIRMED: Duration = Duration::from_mins(1);
 pub(super) fn look(snapshot: &Snapshot, seen: &Seen, now: Moment, found: &mut Vec<Condition>) {
     found.extend(nobody_takes(snapshot));
     found.extend(orphaned(snapshot, seen, now));
+    found.extend(quarantined(snapshot, seen));
     found.extend(unconfirmed(snapshot, now));
 }
 
@@ -87,6 +88,20 @@ fn orphaned(snapshot: &Snapshot, seen: &Seen, now: Moment) -> Option<Condition> 
     }
     let subjects = oldest.into_iter().map(|(_, key)| key.to_string()).collect();
     Some(Condition { severity, code: Code::Orphaned, sentence, count: orphans, subjects })
+}
+
+fn quarantined(snapshot: &Snapshot, seen: &Seen) -> Option<Condition> {
+    let keys = snapshot.counts().quarantined;
+    let first = seen.quarantined.first().filter(|_| keys > 0)?;
+    let status = snapshot.key(first)?;
+    let reason = status.quarantine.as_ref().map_or("", |of| of.reason.as_str());
+    let sentence = match keys {
+        1 => format!("{first} is quarantined: {reason}"),
+        _ => format!("{keys} keys are quarantined, such as {first}: {reason}"),
+    };
+    let subjects = seen.quarantined.iter().take(MOST_SUBJECTS).map(ToString::to_string).collect();
+    let severity = Severity::Warning;
+    Some(Condition { severity, code: Code::Quarantined, sentence, count: keys, subjects })
 }
 
 /// A node and one of its stops.

@@ -48,6 +48,8 @@ pub(crate) enum Code {
     NobodyTakesKeys,
     /// Keys have no owner.
     Orphaned,
+    /// Keys failed too often, and wait for a retry.
+    Quarantined,
     /// Nodes are gone and their keys are being taken over.
     Lost,
     /// Nodes miss heartbeats.
@@ -90,6 +92,7 @@ impl Code {
         match self {
             Self::NobodyTakesKeys => "nobody_takes_keys",
             Self::Orphaned => "orphaned",
+            Self::Quarantined => "quarantined",
             Self::Lost => "lost",
             Self::Late => "late",
             Self::Unconfirmed => "unconfirmed",
@@ -141,6 +144,10 @@ impl Condition {
                 "divider nodes --live".to_owned()
             }
             Code::Orphaned => format!("divider key {}", first()?),
+            Code::Quarantined if self.count > self.subjects.len() as u64 => {
+                "divider keys --phase quarantined".to_owned()
+            }
+            Code::Quarantined => format!("divider retry {}", all()),
             Code::Lost => format!("divider node {}", first()?),
             Code::Unconfirmed | Code::Unbalanced => "divider moves".to_owned(),
             Code::DrainFailed => format!("divider drain {} --monitor", all()),
@@ -165,7 +172,7 @@ impl Condition {
 }
 
 /// A name as a shell reads it.
-fn quoted(name: &str) -> String {
+pub(crate) fn quoted(name: &str) -> String {
     let is_fine = |c: char| c.is_ascii_alphanumeric() || "-_./:@%+=,".contains(c);
     if !name.is_empty() && name.chars().all(is_fine) {
         return name.to_owned();

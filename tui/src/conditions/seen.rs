@@ -1,6 +1,6 @@
 //! What one viewer has seen of a group since it began to look.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use divider::snapshot::{Changed, KeyStatus, Moment, NodeState, NodeStatus, Phase, Snapshot};
 use divider::store::Info;
@@ -28,6 +28,8 @@ pub(crate) struct Seen {
     pub(super) over: Since<NodeId, ()>,
     /// The newest balance generation, and since when it is that.
     pub(super) generation: Option<(Revision, Moment)>,
+    /// The keys in quarantine.
+    pub(super) quarantined: BTreeSet<Key>,
     /// Whether there was one look only, which cannot know for how long something has been so.
     pub(super) is_first_look: bool,
     /// What the store said of the log as a whole.
@@ -55,6 +57,12 @@ impl Seen {
     pub(crate) fn on_update(&mut self, snapshot: &Snapshot, changed: &Changed, now: Moment) {
         self.is_first_look = false;
         for key in &changed.keys {
+            let phase = snapshot.key(key).map(|status| status.phase);
+            if phase == Some(Phase::Quarantined) {
+                self.quarantined.insert(key.clone());
+            } else {
+                self.quarantined.remove(key);
+            }
             let status = snapshot.key(key).filter(|status| status.phase == Phase::Orphaned);
             match status.filter(|status| !waits_for_return(snapshot, status)) {
                 Some(status) => self.orphans.insert(key.clone(), status.since),

@@ -168,6 +168,10 @@ fn of_node(
     }
 }
 
+fn is_quarantined(status: &KeyStatus) -> bool {
+    status.phase == Phase::Quarantined
+}
+
 fn of_key(
     before: Option<&KeyStatus>,
     after: Option<&KeyStatus>,
@@ -183,6 +187,12 @@ fn of_key(
         (_, None) => ("key.gone", Happening::Keys),
         (None, Some(_)) if to.is_none() => ("key.announced", Happening::Keys),
         (_, Some(_)) if from.is_none() && to.is_some() => ("key.started", Happening::Keys),
+        (_, Some(new)) if is_quarantined(new) && !before.is_some_and(is_quarantined) => {
+            ("key.quarantined", Happening::Keys)
+        }
+        (Some(old), Some(new)) if is_quarantined(old) && !is_quarantined(new) => {
+            ("key.retried", Happening::Keys)
+        }
         (Some(_), Some(_)) if from.is_some() && to.is_none() => ("key.orphaned", Happening::Keys),
         (Some(_), Some(_)) if from != to => ("move.confirmed", Happening::Moves),
         (Some(old), Some(new)) if old.phase != new.phase && new.phase == Phase::Stopping => {

@@ -1,6 +1,8 @@
 //! A key, as programs read it.
 
-use divider::snapshot::{KeyStatus, Moment, Phase, Snapshot};
+use std::sync::Arc;
+
+use divider::snapshot::{KeyStatus, Moment, Phase, Quarantine, Snapshot};
 use divider::{Key, Revision, Token};
 use serde::{Deserialize, Serialize};
 
@@ -18,6 +20,38 @@ pub(crate) struct KeyRow {
     pub(crate) revision: u64,
     /// Since when owner and phase are so; null where neither the records show it nor anybody saw it.
     pub(crate) since: Option<String>,
+    /// Why no node works on it; null unless it is quarantined.
+    #[serde(default)]
+    pub(crate) quarantine: Option<QuarantineRow>,
+}
+
+/// Why no node works on a key.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct QuarantineRow {
+    pub(crate) reason: String,
+    /// The node that ran it last.
+    pub(crate) node: String,
+    /// The failed attempts in a row.
+    pub(crate) attempts: u32,
+    /// How many times in a row a node gave it up.
+    pub(crate) runs: u32,
+    /// Since when, by the clock of that node, in Unix ms.
+    pub(crate) at_unix_ms: u64,
+}
+
+impl QuarantineRow {
+    fn new(of: &Quarantine) -> Self {
+        let Quarantine { reason, node, attempts, runs, at_ms, .. } = of;
+        let (attempts, runs, at_unix_ms) = (*attempts, *runs, *at_ms);
+        Self { reason: reason.clone(), node: node.to_string(), attempts, runs, at_unix_ms }
+    }
+
+    fn quarantine(self) -> Result<Quarantine, String> {
+        let node = self.node.parse().map_err(|error| format!("{error}"))?;
+        let mut quarantine = Quarantine::new(self.reason, node, self.at_unix_ms);
+        (quarantine.attempts, quarantine.runs) = (self.attempts, self.runs);
+        Ok(quarantine)
+    }
 }
 
 impl KeyRow {
@@ -30,6 +64,7 @@ impl KeyRow {
             token: status.token.0,
             revision: status.revision.0,
             since: since.and_then(|since| at.time(since)),
+            quarantine: status.quarantine.as_deref().map(QuarantineRow::new),
         }
     }
 
@@ -44,6 +79,8 @@ impl KeyRow {
         status.to = node(self.to)?;
         status.token = Token(self.token);
         status.revision = Revision(self.revision);
+        let quarantine = self.quarantine.map(QuarantineRow::quarantine).transpose()?;
+        status.quarantine = quarantine.map(Arc::new);
         Ok((Key::new(&self.key).map_err(|error| error.to_string())?, status))
     }
 }
@@ -64,7 +101,7 @@ pub(crate) fn since(
 
 /// A phase by its word.
 pub(crate) fn phase_of(word: &str) -> Result<Phase, String> {
-    let phases = [Phase::Orphaned, Phase::Running, Phase::Stopping];
+    let phases = Phase::ALL;
     let found = phases.into_iter().find(|phase| phase.as_str() == word);
     found.ok_or_else(|| {
         format!("unknown phase {word:?}, expected one of {}", phases.map(Phase::as_str).join(", "))

@@ -49,7 +49,7 @@ impl Step {
             (Phase::Orphaned, Some(_)) => Some(Self::Taking),
             (Phase::Orphaned, None) => Some(Self::Unplaced),
             (Phase::Running, Some(_)) => Some(Self::Waiting),
-            (Phase::Running, None) => None,
+            (Phase::Running, None) | (Phase::Quarantined, _) => None,
         }
     }
 }

@@ -24,6 +24,8 @@ pub(crate) struct Summary {
     pub(crate) running: u64,
     pub(crate) stopping: u64,
     pub(crate) orphaned: u64,
+    #[serde(default)]
+    pub(crate) quarantined: u64,
     /// Those of the orphaned that nobody may take now, or that wait for nodes that are joining.
     pub(crate) unplaced: u64,
     /// Keys on their way from one owner to another.
@@ -56,6 +58,7 @@ impl Summary {
             running: counts.running,
             stopping: counts.stopping,
             orphaned: counts.orphaned,
+            quarantined: counts.quarantined,
             unplaced: counts.unplaced,
             moving: moving.count() as u64,
             spread: spread(snapshot),

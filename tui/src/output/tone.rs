@@ -30,7 +30,8 @@ impl Tone {
 pub(crate) fn tone_of(word: &str) -> Tone {
     match word {
         "lost" | "orphaned" | "unplaced" | "fail" | "critical" | "error" => Tone::Bad,
-        "late" | "draining" | "leaving" | "away" | "stopping" | "warn" | "warning" => Tone::Warn,
+        "quarantined" | "late" | "draining" | "leaving" | "away" | "stopping" | "warn"
+        | "warning" => Tone::Warn,
         "joining" | "cordoned" | "taking" | "waiting" | "drained" => Tone::Notice,
         "ok" => Tone::Good,
         "absent" => Tone::Dim,

@@ -151,16 +151,37 @@ async fn what_ignores_its_stop_is_killed_with_all_that_it_started() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_command_that_fails_is_tried_again_and_then_released() {
+async fn a_command_that_fails_is_tried_again_and_then_quarantined() {
     let bed = Bed::with_group().await;
     bed.announce(1).await;
     let options = ["--attempts", "2", "--no-prefix"];
     let mut exec = Exec::start(&bed, "w1", &options, "echo $DIVIDER_ATTEMPT; exit 3");
     assert_eq!([exec.line().await, exec.line().await], ["1", "2"]);
-    bed.until(&["keys"], |answer| answer["keys"][0]["phase"] == "orphaned").await;
+    bed.until(&["keys", "--phase", "quarantined"], |answer| {
+        answer["keys"][0]["quarantine"]["attempts"] == 2
+    })
+    .await;
+    let card = bed.answer(&["key", "/orders/0"]).await;
+    assert!(card.contains("error     the command failed: exit status: 3"), "{card}");
+    assert!(card.contains("failed    2 attempts in 1 run, the last on w1"), "{card}");
+    let status = bed.answer(&["status"]).await;
+    let sentence = "/orders/0 is quarantined: the command failed: exit status: 3";
+    assert!(status.contains(sentence), "{status}");
+    assert!(status.contains("next: divider retry /orders/0"), "{status}");
+    let events = bed.answer(&["events"]).await;
+    assert!(events.contains("/orders/0: the command failed"), "{events}");
+    let missing = bed.refusal(5, &["retry", "/orders/9"]).await;
+    assert!(missing.contains("no such key"), "{missing}");
+    let retried = bed.answer(&["retry", "/orders/0", "-m", "again"]).await;
+    assert_eq!(retried, "/orders/0 retried\n");
+    assert_eq!([exec.line().await, exec.line().await], ["1", "2"]);
+    bed.until(&["keys"], |answer| answer["summary"]["quarantined"] == 1).await;
+    assert_eq!(bed.answer(&["retry", "--all"]).await, "/orders/0 retried\n");
+    assert_eq!([exec.line().await, exec.line().await], ["1", "2"]);
+    bed.until(&["keys"], |answer| answer["summary"]["quarantined"] == 1).await;
     let output = exec.end().await;
     let said = words(&output);
-    assert_eq!(said.matches("the command failed: exit status: 3").count(), 2, "{said}");
+    assert_eq!(said.matches("the command failed: exit status: 3").count(), 6, "{said}");
     let again = "a command that cannot be started fails, too";
     let key = [Key::new("x").expect("legal")];
     bed.group().await.announce_all(key).await.expect("announced");
@@ -168,7 +189,9 @@ async fn a_command_that_fails_is_tried_again_and_then_released() {
     let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it runs");
     let pid = Pid::from_child(&child);
     bed.until(&["key", "x"], |answer| answer["key"]["token"].as_u64() > Some(0)).await;
-    bed.until(&["key", "x"], |answer| answer["key"]["phase"] == "orphaned").await;
+    bed.until(&["key", "x"], |answer| answer["key"]["phase"] == "quarantined").await;
+    let unowned = bed.json(&["status"]).await;
+    assert_eq!(unowned["summary"]["orphaned"], 0, "{unowned}");
     kill_process(pid, Signal::TERM).expect("it runs");
     let said = words(&wait(child).await);
     assert!(said.contains("cannot run /nowhere"), "{again}: {said}");

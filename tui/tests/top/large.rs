@@ -68,7 +68,7 @@ fn lease(at: u32) -> LeaseRecord {
 fn claim(at: u32) -> Write {
     let owner = Owner { node: node(at % NODES), session: session(at % NODES) };
     let token = Token(1_787_486_000_000_000 + u64::from(at));
-    let claim = ClaimRecord { owner: Some(owner), token, cooling_down: Vec::new() };
+    let claim = ClaimRecord::new(Some(owner), token);
     write(&RecordName::Claim(key(at)), claim.encode())
 }
 

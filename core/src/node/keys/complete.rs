@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use super::KeyHandler;
-use super::hold::{Completing, HandOverReason, Hold, Phase};
+use super::hold::{Completing, Failing, HandOverReason, Hold, Phase};
 use crate::edge::StopReason;
-use crate::edge::{Action, ReadId, Reply, RequestId, WriteId};
+use crate::edge::{Action, Failure, ReadId, Reply, RequestId, WriteId};
 use crate::guard::broken;
 use crate::id::{Revision, Token};
 use crate::key::Key;
@@ -14,7 +14,7 @@ use crate::node::io::{ReadFor, WriteFor, answer_revision};
 use crate::node::register::{Register, Verdict};
 use crate::time::Now;
 use crate::view::KeyIx;
-use crate::wire::{Named, RecordName};
+use crate::wire::{Failed, MAX_REASON, Named, Quarantine, RecordName};
 
 impl KeyHandler<'_> {
     fn reply(&mut self, request: RequestId, reply: Reply) {
@@ -34,6 +34,36 @@ impl KeyHandler<'_> {
         };
         let slot = self.has_slot_for(ix);
         self.hand_over(now, ix, HandOverReason::Released, slot);
+        self.reply(request, Reply::Done);
+    }
+
+    /// The work of the run has failed. The claim says how often that has happened in a row.
+    pub(crate) fn on_fail(
+        &mut self,
+        now: Now,
+        request: RequestId,
+        key: &Key,
+        token: Token,
+        failure: Failure,
+    ) {
+        let Some(ix) = self.held(key, token) else {
+            return self.refuse_lost(now, request, key, token);
+        };
+        let Failure { reason, attempts, goes_on, limit } = failure;
+        let before = if goes_on { self.view.keys.failed(ix) } else { Failed::default() };
+        let failed = Failed {
+            runs: before.runs.saturating_add(1),
+            attempts: before.attempts.saturating_add(attempts),
+        };
+        let end = reason.floor_char_boundary(MAX_REASON);
+        let quarantine = (failed.runs >= limit).then(|| Quarantine {
+            node: self.config.node.clone(),
+            reason: reason[..end].to_owned(),
+            at_ms: now.unix_us / 1_000,
+        });
+        let slot = self.has_slot_for(ix);
+        let failing = Some(Box::new(Failing { failed, quarantine }));
+        self.hand_over_failing(now, ix, HandOverReason::Failed, slot, failing);
         self.reply(request, Reply::Done);
     }
 

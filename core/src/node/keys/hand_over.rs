@@ -1,7 +1,7 @@
 //! Hands a key over after its run is confirmed over. One write of the claim names the next owner.
 
 use super::KeyHandler;
-use super::hold::{Destination, HandOver, HandOverReason, Hold, Phase};
+use super::hold::{Destination, Failing, HandOver, HandOverReason, Hold, Phase};
 use super::notes::Spent;
 use super::reconcile::claim_write;
 use crate::edge::Notice;
@@ -11,12 +11,24 @@ use crate::node::io::WriteFor;
 use crate::node::register::Register;
 use crate::time::Now;
 use crate::view::{KeyFlag, KeyIx};
-use crate::wire::{ClaimRecord, CoolDown, MAX_COOL_DOWNS};
+use crate::wire::{ClaimRecord, CoolDown, Failed, MAX_COOL_DOWNS, Quarantine};
 
 impl KeyHandler<'_> {
     /// The run is over: the claim goes to the next owner. From now on this node never starts the
     /// key again on this revision of the claim.
     pub(super) fn hand_over(&mut self, now: Now, ix: KeyIx, reason: HandOverReason, slot: bool) {
+        self.hand_over_failing(now, ix, reason, slot, None);
+    }
+
+    /// Hands over a key, and says what failed in its run.
+    pub(super) fn hand_over_failing(
+        &mut self,
+        now: Now,
+        ix: KeyIx,
+        reason: HandOverReason,
+        slot: bool,
+        failing: Option<Box<Failing>>,
+    ) {
         let Some(hold) = self.keys.holds.get(ix) else { return };
         // A running key ended by itself: no stop was requested.
         let ending_since = if hold.phase == Phase::Running { now.at } else { hold.since };
@@ -26,6 +38,7 @@ impl KeyHandler<'_> {
             ending_since,
             slot,
             reason,
+            failing,
             unwritten: None,
             write: Register::Retry(now.at),
         };
@@ -44,6 +57,7 @@ impl KeyHandler<'_> {
             ending_since: now.at,
             slot: false,
             reason: HandOverReason::ReturnedUnrun,
+            failing: None,
             unwritten: None,
             write,
         }));
@@ -68,10 +82,12 @@ impl KeyHandler<'_> {
             return self.set_register(ix, Register::Retry(now.at + self.timing.heartbeat));
         }
         let (reason, is_first) = (hand_over.reason, *token == hand_over.ran);
-        let destination = self.choose_destination(now, ix, reason);
+        let quarantined = hand_over.failing.as_ref().is_some_and(|of| of.quarantine.is_some());
+        let destination = self.choose_destination(now, ix, reason, quarantined);
         // A released key that no other node can take stays idle until a cool-down ends.
         if is_first
-            && (reason, destination) == (HandOverReason::Released, Destination::Free)
+            && matches!(reason, HandOverReason::Released | HandOverReason::Failed)
+            && destination == Destination::Free
             && let Some(key) = self.view.keys.key(ix)
         {
             self.io.notice(Notice::Unwanted { key });
@@ -79,10 +95,19 @@ impl KeyHandler<'_> {
         self.send_hand_over(now, ix, destination);
     }
 
-    fn choose_destination(&mut self, now: Now, ix: KeyIx, reason: HandOverReason) -> Destination {
+    fn choose_destination(
+        &mut self,
+        now: Now,
+        ix: KeyIx,
+        reason: HandOverReason,
+        quarantined: bool,
+    ) -> Destination {
         let Some(entry) = self.view.keys.get(ix) else { return Destination::Free };
         if !entry.exists() {
             return Destination::Deleted;
+        }
+        if quarantined {
+            return Destination::Quarantined;
         }
         if reason == HandOverReason::ReturnedUnrun {
             return Destination::Free;
@@ -92,7 +117,7 @@ impl KeyHandler<'_> {
         {
             return Destination::To(to);
         }
-        let released = reason == HandOverReason::Released;
+        let released = matches!(reason, HandOverReason::Released | HandOverReason::Failed);
         let leaves = self.departs();
         let balance = reason == HandOverReason::Stopped(StopReason::Rebalance)
             && self.planner.has_gives(self.session.me);
@@ -118,26 +143,32 @@ impl KeyHandler<'_> {
             return;
         };
         hand_over.destination = to;
-        let starts_cool_down =
-            matches!(hand_over.reason, HandOverReason::Released | HandOverReason::ReturnedUnrun);
+        let reason = hand_over.reason;
+        let failing = hand_over.failing.as_deref().cloned();
         let Some(hold) = self.keys.holds.get(ix) else { return };
         let (revision, last) = (hold.revision, hold.token);
         let mut cool_downs = self.cool_downs_of(now, ix);
-        if starts_cool_down {
+        if !matches!(reason, HandOverReason::Stopped(_)) {
             self.add_own_cool_down(&mut cool_downs);
         }
         let token = self.next_token(now, last);
+        // A key that did not run here has not failed less often.
+        let unrun = reason == HandOverReason::ReturnedUnrun;
+        let before = if unrun { self.view.keys.failed(ix) } else { Failed::default() };
+        let failed = failing.as_ref().map_or(before, |failing| failing.failed);
+        let claim = |owner| {
+            let cooling_down = cool_downs.clone();
+            ClaimRecord { cooling_down, failed, ..ClaimRecord::new(owner, token) }
+        };
         let claim = match to {
             Destination::Deleted => None,
-            Destination::Free => Some(ClaimRecord { owner: None, token, cooling_down: cool_downs }),
-            Destination::Here => Some(ClaimRecord {
-                owner: self.owner_of(self.session.me),
-                token,
-                cooling_down: cool_downs,
-            }),
-            Destination::To(owner) => {
-                Some(ClaimRecord { owner: self.owner_of(owner), token, cooling_down: cool_downs })
+            Destination::Free => Some(claim(None)),
+            Destination::Quarantined => {
+                let quarantine = failing.and_then(|failing| failing.quarantine);
+                Some(ClaimRecord { failed, quarantine, ..ClaimRecord::new(None, token) })
             }
+            Destination::Here => Some(claim(self.owner_of(self.session.me))),
+            Destination::To(owner) => Some(claim(self.owner_of(owner))),
         };
         if let Some(hold) = self.keys.holds.get_mut(ix) {
             hold.token = token;
@@ -217,6 +248,9 @@ impl KeyHandler<'_> {
         let HandOver { destination, ending_since, .. } = **hand_over;
         let token = hold.token;
         self.keys.given.count(now, destination);
+        if destination == Destination::Quarantined {
+            self.notice_quarantine(ix, revision);
+        }
         self.io.notice(Notice::HandedOver { after: now.at.since(ending_since) });
         if destination == Destination::Here {
             self.free_slot(ix);
@@ -229,6 +263,22 @@ impl KeyHandler<'_> {
             return;
         }
         self.on_given_away(now, ix);
+    }
+
+    fn notice_quarantine(&mut self, ix: KeyIx, revision: Revision) {
+        let Some(Hold { phase: Phase::HandingOver(hand_over), .. }) = self.keys.holds.get(ix)
+        else {
+            return;
+        };
+        let Some(Failing { failed, quarantine: Some(Quarantine { reason, .. }) }) =
+            hand_over.failing.as_deref()
+        else {
+            return;
+        };
+        let (failed, reason) = (*failed, reason.clone());
+        if let Some(key) = self.view.keys.key(ix) {
+            self.io.notice(Notice::Quarantined { key, reason, failed, revision });
+        }
     }
 
     /// Another node has the claim now. This node only waits until the watch shows it.

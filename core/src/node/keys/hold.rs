@@ -10,6 +10,7 @@ use crate::log::{Outcome, StoreError};
 use crate::node::register::{Register, Verdict};
 use crate::time::Time;
 use crate::view::{KeyIx, KeyTable, OwnerIx};
+use crate::wire::{Failed, Quarantine};
 
 /// A key that this node owns, takes or gives away.
 #[derive(Debug)]
@@ -61,6 +62,8 @@ pub(crate) enum HandOverReason {
     Stopped(StopReason),
     /// The application released the key.
     Released,
+    /// The application gave the key up because its work failed.
+    Failed,
     /// The claim named this session, which may not run the key.
     ReturnedUnrun,
 }
@@ -76,9 +79,19 @@ pub(crate) struct HandOver {
     /// Whether it counts against the limit of parallel moves.
     pub(crate) slot: bool,
     pub(crate) reason: HandOverReason,
+    /// What the next claim says about the failures of the run.
+    pub(crate) failing: Option<Box<Failing>>,
     /// Since when the writes have failed.
     pub(crate) unwritten: Option<Time>,
     pub(crate) write: Register,
+}
+
+/// The failures of a run, as the next claim says them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Failing {
+    pub(crate) failed: Failed,
+    /// Unless another node may try the key.
+    pub(crate) quarantine: Option<Quarantine>,
 }
 
 /// A stop that was requested from the application.
@@ -98,6 +111,8 @@ pub(crate) enum Destination {
     To(OwnerIx),
     /// It names no owner.
     Free,
+    /// It names no owner, and no node takes the key.
+    Quarantined,
     /// It is deleted: the key no longer exists.
     Deleted,
     /// It is written again with a new token: the key starts here again.

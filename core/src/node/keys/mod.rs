@@ -74,7 +74,7 @@ impl Given {
         match destination {
             Destination::To(_) => self.handed += 1,
             Destination::Free => self.freed += 1,
-            Destination::Deleted | Destination::Here => {}
+            Destination::Quarantined | Destination::Deleted | Destination::Here => {}
         }
     }
 

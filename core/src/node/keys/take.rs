@@ -12,8 +12,8 @@ use crate::log::{Outcome, Record, StoreError};
 use crate::node::io::{Demand, ReadFor, WriteFor, answer_revision};
 use crate::node::register::{Register, Verdict};
 use crate::time::Now;
-use crate::view::{KeyFlag, KeyIx};
-use crate::wire::{ClaimRecord, Owner, RecordName};
+use crate::view::{KeyFlag, KeyIx, OwnerIx};
+use crate::wire::{ClaimRecord, Failed, Owner, RecordName};
 
 /// The highest number of claim writes in flight.
 const IN_FLIGHT: usize = 1_024;
@@ -131,10 +131,19 @@ impl KeyHandler<'_> {
         };
         let (token, revision) = (hold.token, hold.revision);
         let owner = self.owner_of(self.session.me);
-        let claim = ClaimRecord { owner, token, cooling_down: self.cool_downs_of(now, ix) };
+        let failed = self.failed_before(ix);
+        let cooling_down = self.cool_downs_of(now, ix);
+        let claim = ClaimRecord { cooling_down, failed, ..ClaimRecord::new(owner, token) };
         let id =
             self.io.write(self.view, WriteFor::Claim(ix), claim_write(key, Some(&claim), revision));
         self.set_register(ix, Register::Writing(id));
+    }
+
+    /// How often the work on the key has failed since another session owned it.
+    fn failed_before(&self, ix: KeyIx) -> Failed {
+        let owner = self.view.keys.get(ix).map_or(OwnerIx::NONE, |entry| entry.claim.owner);
+        let is_unrun = !owner.is_some() || owner == self.session.me;
+        if is_unrun { self.view.keys.failed(ix) } else { Failed::default() }
     }
 
     pub(super) fn set_register(&mut self, ix: KeyIx, state: Register) {

@@ -46,6 +46,7 @@ impl Model {
                 Some(stops.received - std::time::Duration::from_millis(stop.since_ms))
             }
             (Phase::Stopping, None) => None,
+            (Phase::Quarantined, _) => Some(stored),
             (Phase::Orphaned, _) if entry.claim.owner == OwnerIx::NONE => Some(stored),
             (Phase::Orphaned, _) => self.session_over_since(entry.claim.owner),
         }

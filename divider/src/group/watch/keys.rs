@@ -1,9 +1,11 @@
 //! The states of keys.
 
+use std::sync::Arc;
+
 use super::model::Model;
 use crate::id::{NodeId, Token};
 use crate::key::Key;
-use crate::snapshot::{Changed, KeyStatus, Moment, NodeState, NodeStatus, Phase};
+use crate::snapshot::{Changed, KeyStatus, Moment, NodeState, NodeStatus, Phase, Quarantine};
 use divider_core::time::Now;
 use divider_core::view::{KeyIx, OwnerIx};
 
@@ -73,7 +75,9 @@ impl Model {
         if !entry.exists() && owner.is_none() {
             return None;
         }
+        let quarantine = self.quarantine(ix);
         let phase = match &owner {
+            None if quarantine.is_some() => Phase::Quarantined,
             None => Phase::Orphaned,
             Some(_) if !entry.exists() => Phase::Stopping,
             Some(owner) if self.is_unconfirmed(owner, ix, claim) => Phase::Stopping,
@@ -85,9 +89,18 @@ impl Model {
             phase,
             to: self.live(entry.target).or_else(|| self.away(claim.owner)),
             token: if claim.exists { claim.token } else { Token::default() },
+            quarantine,
             revision: claim.revision,
             since: Moment(since.unwrap_or(now.at).min(now.at)),
         })
+    }
+
+    fn quarantine(&self, ix: KeyIx) -> Option<Arc<Quarantine>> {
+        let found = self.view.keys.quarantine(ix)?;
+        let (failed, node) = (self.view.keys.failed(ix), found.node.clone());
+        let mut quarantine = Quarantine::new(&found.reason, node, found.at_ms);
+        (quarantine.attempts, quarantine.runs) = (failed.attempts, failed.runs);
+        Some(Arc::new(quarantine))
     }
 
     /// The node of the session, if that is over and its keys wait for the node.

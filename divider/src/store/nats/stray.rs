@@ -114,7 +114,13 @@ fn is_removable(names: &Names, subject: &str) -> bool {
     }
     let Some(name) = subject.strip_prefix(names.records.as_str()) else { return false };
     match RecordName::parse(name) {
-        Ok(RecordName::Control(_) | RecordName::Stops(_) | RecordName::Rebalance) | Err(_) => true,
+        Ok(
+            RecordName::Control(_)
+            | RecordName::Stops(_)
+            | RecordName::Retry(_)
+            | RecordName::Rebalance,
+        )
+        | Err(_) => true,
         Ok(_) => false,
     }
 }

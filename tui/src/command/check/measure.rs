@@ -123,6 +123,7 @@ pub(super) fn measures(look: &Look, info: Option<&Info>, limits: &Limits) -> Vec
         measure("late", "{} node{s} late", Some(of(NodeState::Late))),
         measure("lost", "{} node{s} lost", Some(of(NodeState::Lost))),
         measure("orphaned", "{} key{s} without an owner", Some(number(summary.orphaned))),
+        measure("quarantined", "{} key{s} in quarantine", Some(number(summary.quarantined))),
         measure("spread", "fullest node: {}× its share", summary.spread),
         measure(
             "handover",

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::str::FromStr;
 
 /// What may be limited, and beyond what it is so by default: warning and critical.
-const NAMES: [(&str, Option<f64>, Option<f64>); 8] = [
+const NAMES: [(&str, Option<f64>, Option<f64>); 9] = [
     ("ready", None, Some(1.0)),
     ("late", Some(0.0), None),
     ("lost", Some(0.0), None),
     ("orphaned", Some(0.0), None),
+    ("quarantined", Some(0.0), None),
     ("spread", None, None),
     ("handover", Some(60.0), None),
     ("problems", Some(0.0), None),

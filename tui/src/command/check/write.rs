@@ -133,6 +133,7 @@ impl Report {
                 phase("running", summary.running),
                 phase("stopping", summary.stopping),
                 phase("orphaned", summary.orphaned),
+                phase("quarantined", summary.quarantined),
             ];
             metric("keys", "Keys by phase.", &keys);
         }

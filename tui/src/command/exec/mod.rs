@@ -29,7 +29,8 @@ use crate::span::parse_span;
 /// has passed, or when the lease of the node is about to end.
 ///
 /// A command that exits with 0 has done its work: --on-success says what becomes of the key. With
-/// any other code it is started again after a pause, which doubles from 100 ms to 30 s.
+/// any other code it is started again after a pause, which doubles from 100 ms to 30 s; after
+/// --attempts such failures the key goes into quarantine.
 ///
 /// SIGTERM and Ctrl-C stop all commands, hand over their keys, and end the node. With
 /// --restart-grace the keys wait for the node instead. On Linux, commands
@@ -61,7 +62,8 @@ pub(crate) struct ExecArgs {
     /// What becomes of the key when its command exits with 0
     #[arg(long, value_enum, value_name = "ACTION", default_value_t)]
     on_success: OnSuccess,
-    /// Give the key to another node after this many failures in a row; default: never
+    /// Put the key into quarantine after this many failures in a row: no node runs its command until
+    /// `divider retry KEY`; default: never
     #[arg(long, value_name = "NUMBER")]
     attempts: Option<u32>,
     /// Do not print the key before each line of output
@@ -105,7 +107,7 @@ impl ExecArgs {
             async move { job.run(mine).await }
         });
         let running = match self.attempts {
-            Some(attempts) => running.max_attempts(attempts),
+            Some(attempts) => running.max_attempts(attempts).quarantine_after(1),
             None => running,
         };
         let running = match self.restart_grace {

@@ -133,12 +133,13 @@ pub(crate) fn stopping(node: &NodeStatus) -> u64 {
     unconfirmed.count.saturating_sub(unconfirmed.given).min(node.keys)
 }
 
-/// How many keys run, stop and have no owner: together they are all keys.
+/// How many keys run, stop, have no owner and are in quarantine: together they are all keys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct KeyCounts {
     pub(crate) running: u64,
     pub(crate) stopping: u64,
     pub(crate) orphaned: u64,
+    pub(crate) quarantined: u64,
 }
 
 /// A node lists its oldest stops by name only: the phases of keys show no more of them, so the nodes'
@@ -148,12 +149,17 @@ pub(crate) fn key_counts(snapshot: &Snapshot) -> KeyCounts {
     let owned = counts.running + counts.stopping;
     let told: u64 = snapshot.nodes().map(stopping).sum();
     let stopping = told.max(counts.stopping).min(owned);
-    KeyCounts { running: owned - stopping, stopping, orphaned: counts.orphaned }
+    let (orphaned, quarantined) = (counts.orphaned, counts.quarantined);
+    KeyCounts { running: owned - stopping, stopping, orphaned, quarantined }
 }
 
 /// Whether a key is on its way, or nobody has it.
 pub(crate) fn is_moving(key: &KeyStatus) -> bool {
-    key.phase != Phase::Running || key.to.is_some() && key.to != key.owner
+    match key.phase {
+        Phase::Quarantined => false,
+        Phase::Running => key.to.is_some() && key.to != key.owner,
+        Phase::Orphaned | Phase::Stopping => true,
+    }
 }
 
 fn same_but_beats(

@@ -67,6 +67,10 @@ pub(crate) enum What {
     Taken,
     /// Nobody has it.
     Orphaned,
+    /// Its work failed too often: nobody works on it.
+    Quarantined,
+    /// An operator ended its quarantine.
+    Retried,
     /// Its owner runs it again, or under a new token.
     Restarted,
 }
@@ -183,7 +187,10 @@ fn what(before: Option<&KeyStatus>, after: Option<&KeyStatus>, now: Clock) -> Op
         (Some(_), None) => return Some(What::Gone),
         (Some(before), Some(after)) => (before, after),
     };
+    let quarantined = [before, after].map(|key| key.phase == Phase::Quarantined);
     match (&before.owner, &after.owner) {
+        _ if quarantined == [false, true] => Some(What::Quarantined),
+        (_, None) if quarantined == [true, false] => Some(What::Retried),
         (None, Some(_)) => Some(What::Taken),
         (Some(_), None) => Some(What::Orphaned),
         (Some(from), Some(to)) if from != to => {
@@ -213,6 +220,8 @@ impl Step {
             }
             What::Taken => format!("{key} taken over by {to}"),
             What::Orphaned => format!("{key} lost its owner {from}"),
+            What::Quarantined => format!("{key} quarantined, last on {from}"),
+            What::Retried => format!("{key} is to be tried again"),
             What::Restarted => format!("{key} runs on {to}"),
         }
     }

@@ -18,6 +18,8 @@ pub(crate) struct Tally {
     taken: u64,
     orphaned: u64,
     restarted: u64,
+    quarantined: u64,
+    retried: u64,
     /// The first of the changes: one alone is told with its key.
     first: Option<Step>,
     /// The nodes that keys moved from and to, or lost.
@@ -36,8 +38,10 @@ impl Tally {
             What::Taken => &mut self.taken,
             What::Orphaned => &mut self.orphaned,
             What::Restarted => &mut self.restarted,
+            What::Quarantined => &mut self.quarantined,
+            What::Retried => &mut self.retried,
         } += 1;
-        if matches!(step.what, What::Moved(_) | What::Taken | What::Orphaned) {
+        if matches!(step.what, What::Moved(_) | What::Taken | What::Orphaned | What::Quarantined) {
             self.from.extend(step.from.clone());
             self.to.extend(step.to.clone());
         }
@@ -51,7 +55,7 @@ impl Tally {
 
     /// Keys that lost their owner are worth a warning.
     pub(crate) fn severity(&self) -> Severity {
-        if self.orphaned > 0 { Severity::Warning } else { Severity::Note }
+        if self.orphaned + self.quarantined > 0 { Severity::Warning } else { Severity::Note }
     }
 
     /// The line.
@@ -66,9 +70,11 @@ impl Tally {
         format!("{}{}", said.join(", "), self.way())
     }
 
-    fn parts(&self) -> [(u64, &'static str); 7] {
+    fn parts(&self) -> [(u64, &'static str); 9] {
         [
             (self.orphaned, "lost their owner"),
+            (self.quarantined, "quarantined"),
+            (self.retried, "to be tried again"),
             (self.moved, "moved"),
             (self.taken, "taken over"),
             (self.announced, "announced"),

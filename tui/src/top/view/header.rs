@@ -135,6 +135,7 @@ fn key_chips(snapshot: &Snapshot, theme: Theme) -> Vec<Chip> {
     let counts = key_counts(snapshot);
     let phases = [
         (Phase::Orphaned, counts.orphaned),
+        (Phase::Quarantined, counts.quarantined),
         (Phase::Stopping, counts.stopping),
         (Phase::Running, counts.running),
     ];

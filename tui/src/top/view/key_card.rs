@@ -1,14 +1,17 @@
 //! All there is to know of a key: why it does not run, or why it runs where it does.
 
 use divider::Key;
-use divider::snapshot::{Candidate, Ineligible, KeyStatus, NodeState, Phase, UnconfirmedStop};
+use divider::snapshot::{
+    Candidate, Ineligible, KeyStatus, NodeState, Phase, Quarantine, UnconfirmedStop,
+};
 
 use super::lists::step;
 use super::plan::paragraph;
 use super::theme::{Role, Theme, phase_role};
 use super::words::time;
 use super::{Words, said};
-use crate::output::age;
+use crate::conditions::quoted;
+use crate::output::{age, count};
 use crate::top::model::Model;
 
 /// So many nodes are listed by how well they suit the key.
@@ -68,6 +71,16 @@ fn about(model: &Model, key: &Key, status: &KeyStatus, width: u16) -> Vec<Words>
     if let Some(unreadable) = unreadable {
         fact("", format!("cannot be read: {}", unreadable.why));
     }
+    if let Some(quarantine) = &status.quarantine {
+        let Quarantine { reason, node, attempts, runs, .. } = &**quarantine;
+        let (tried, runs) =
+            (count(u64::from(*attempts), "attempt"), count(u64::from(*runs), "run"));
+        lines.push(vec![
+            (format!(" {:<9}", "failed"), Role::Dim),
+            (format!("{tried} in {runs}, the last on {node}"), Role::Plain),
+        ]);
+        lines.extend(paragraph(&format!(" {reason}"), width, Role::Late));
+    }
     lines.extend(paragraph(&format!(" {}", why(model, key, status)), width, Role::Strong));
     lines
 }
@@ -99,6 +112,9 @@ fn why(model: &Model, key: &Key, status: &KeyStatus) -> String {
             format!("Planned for {to}; its stop on {owner} is not sent yet.")
         }
         (Phase::Running, Some(owner), _) => running(&suitors, owner),
+        (Phase::Quarantined, ..) => {
+            format!("No node works on it until: divider retry {}", quoted(key.as_str()))
+        }
         (_, None, _) => step(status).to_owned(),
     }
 }

@@ -96,6 +96,7 @@ pub(super) fn step(key: &KeyStatus) -> &'static str {
         (Phase::Orphaned, None) => "unplaced",
         (Phase::Running, Some(_)) => "waiting",
         (Phase::Running, None) => "running",
+        (Phase::Quarantined, _) => "quarantined",
     }
 }
 

@@ -90,6 +90,7 @@ impl Theme {
             Phase::Running => self.sign("●", "+"),
             Phase::Stopping => self.sign("▼", "v"),
             Phase::Orphaned => self.sign("✖", "x"),
+            Phase::Quarantined => self.sign("■", "#"),
         }
     }
 }
@@ -113,6 +114,7 @@ pub(crate) fn phase_role(phase: Phase) -> Role {
         Phase::Running => Role::Good,
         Phase::Stopping => Role::Draining,
         Phase::Orphaned => Role::Lost,
+        Phase::Quarantined => Role::Late,
     }
 }
 

@@ -54,7 +54,7 @@ impl Paper {
             }
             Step::Unclaim(at) => drop(self.write(&format!("claim.{}", k(at)), None).await),
             Step::Free(at) => {
-                let free = ClaimRecord { owner: None, token: Token(7), cooling_down: Vec::new() };
+                let free = ClaimRecord::new(None, Token(7));
                 self.put(&format!("claim.{}", k(at)), free.encode()).await;
             }
             Step::Garble(at) => drop(self.put(&format!("pin.{}", n(at)), "garbage").await),

@@ -76,7 +76,7 @@ fn lease(id: &str, life: u8) -> LeaseRecord {
 
 fn claim(id: &str, life: u8, token: u64) -> ClaimRecord {
     let owner = Some(Owner { node: node(id), session: session(id, life) });
-    ClaimRecord { owner, token: Token(token), cooling_down: Vec::new() }
+    ClaimRecord::new(owner, Token(token))
 }
 
 /// A group whose nodes are records only.

@@ -141,7 +141,7 @@ async fn a_drained_node_is_drained_when_every_key_has_a_new_owner() {
     assert_eq!(update.snapshot.key(&key("a")).and_then(|k| k.to.clone()), Some(node("w2")));
 
     paper.claim("a", "w2", 3).await;
-    let free = ClaimRecord { owner: None, token: Token(4), cooling_down: Vec::new() };
+    let free = ClaimRecord::new(None, Token(4));
     paper.put("claim.b", free.encode()).await;
     let update = watch.next().await;
     assert_eq!(state(&update.snapshot, "w1"), NodeState::Draining, "b has no owner");

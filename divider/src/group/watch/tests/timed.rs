@@ -115,7 +115,7 @@ fn a_drain_that_frees_empties_its_node_at_the_deadline_and_has_drained_it_when_a
     let desired = ControlRecord { deadline_ms, on_deadline, ..ControlRecord::new(Mode::Drain) };
     timed.put("control.w1", desired.encode());
     assert_eq!(timed.state(), NodeState::Draining);
-    let free = ClaimRecord { owner: None, token: Token(2), cooling_down: Vec::new() };
+    let free = ClaimRecord::new(None, Token(2));
     timed.put("claim.a", free.encode());
     assert_eq!(timed.state(), NodeState::Draining, "it had no receiver before the deadline");
     timed.now.unix_us += 20_000_000;
