@@ -97,7 +97,7 @@ pub(super) fn give_up(key: Key, token: Token) -> Command {
         return Command::Release(key, token);
     }
     let limit = u32::try_from(draw / 3 % 4).unwrap_or_default();
-    let (reason, goes_on) = ("it failed".to_owned(), draw / 12 % 8 != 0);
+    let (reason, goes_on) = ("it failed".to_owned(), !(draw / 12).is_multiple_of(8));
     Command::Fail(key, token, Failure { reason, attempts: 1, goes_on, limit })
 }
 

@@ -126,6 +126,7 @@ struct JsonQuarantine<'a> {
     at_ms: u64,
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
 fn is_none_failed(failed: &Failed) -> bool {
     *failed == Failed::default()
 }

@@ -34,8 +34,8 @@ impl Group {
         let before = self.record(&name).await.map_err(fail)?;
         let revision = before.as_ref().map(|record| record.revision).unwrap_or_default();
         let value = before.and_then(|record| record.value);
-        let known = value.and_then(|value| RetryRecord::decode(&value).ok());
-        if known.is_some_and(|known| known.token == token) {
+        let earlier = value.and_then(|value| RetryRecord::decode(&value).ok());
+        if earlier.is_some_and(|earlier| earlier.token == token) {
             return Ok(WriteResult::Already(revision));
         }
         let value = RetryRecord::new(token, by, reason).encode();
@@ -45,11 +45,11 @@ impl Group {
             Outcome::Conflict => return Err(OperateError::Contended { name }),
             Outcome::Refused(source) | Outcome::Unknown(source) => return Err(fail(source)),
         };
-        let mut note = HistoryEntry::new(HistoryKind::Retried).at(revision).with_keys(Some(1));
-        note.node = Some(node);
+        let mut entry = HistoryEntry::new(HistoryKind::Retried).at(revision).with_keys(Some(1));
+        entry.node = Some(node);
         let because = if requester.reason().is_empty() { "" } else { ": " };
         let reason = format!("{key}{because}{}", requester.reason());
-        self.note(note.by(requester.by(), reason.as_str())).await;
+        self.note(entry.by(requester.by(), reason.as_str())).await;
         Ok(WriteResult::Changed(revision))
     }
 
@@ -59,7 +59,16 @@ impl Group {
         let fail = |source| OperateError::Store { name: name.clone(), source };
         let record = self.record(&name).await.map_err(fail)?;
         let Some(value) = record.and_then(|record| record.value) else {
-            return Err(OperateError::NoSuchKey { key: key.clone() });
+            let name = RecordName::Key(key.clone()).to_string();
+            let announced = self.record(&name).await;
+            let announced = announced.map_err(|source| OperateError::Store { name, source })?;
+            let exists = announced.is_some_and(|record| record.value.is_some());
+            let key = key.clone();
+            return Err(if exists {
+                OperateError::NotQuarantined { key }
+            } else {
+                OperateError::NoSuchKey { key }
+            });
         };
         let malformed = |source| OperateError::Malformed { name: name.clone(), source };
         let claim = ClaimRecord::decode(&value).map_err(malformed)?;

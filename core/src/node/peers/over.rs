@@ -49,7 +49,8 @@ impl PeerHandler<'_> {
         // Of several sessions of a node, it waits for the one that was named last: what proves that
         // one over proves it of the others.
         let earlier = self.peers.awaited.get(&node).copied();
-        let is_last = earlier.is_none_or(|earlier| self.named(&node, earlier.session) < Some(named));
+        let is_last =
+            earlier.is_none_or(|earlier| self.named(&node, earlier.session) < Some(named));
         if is_last {
             let since = earlier.map_or(now.at, |earlier| earlier.since);
             self.peers.awaited.insert(node, Awaited { session, since });

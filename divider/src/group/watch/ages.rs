@@ -38,7 +38,7 @@ impl Model {
         let stored = *self.ages.stored.get(&ix)?;
         let entry = self.view.keys.get(ix)?;
         match (phase, node) {
-            (Phase::Running, _) => Some(stored),
+            (Phase::Running | Phase::Quarantined, _) => Some(stored),
             (Phase::Stopping, Some(node)) => {
                 let stops = self.view.stops.get(node)?;
                 let text = self.view.keys.text(ix)?;
@@ -46,7 +46,6 @@ impl Model {
                 Some(stops.received - std::time::Duration::from_millis(stop.since_ms))
             }
             (Phase::Stopping, None) => None,
-            (Phase::Quarantined, _) => Some(stored),
             (Phase::Orphaned, _) if entry.claim.owner == OwnerIx::NONE => Some(stored),
             (Phase::Orphaned, _) => self.session_over_since(entry.claim.owner),
         }
