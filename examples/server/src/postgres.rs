@@ -1,7 +1,7 @@
 use std::ffi::OsString;
 use std::fs;
 use std::net::TcpStream;
-use std::os::unix::fs::chown;
+use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -10,9 +10,9 @@ use rustix::process::{Pid, Signal, getuid, kill_process};
 
 use crate::deadline::Deadline;
 use crate::error::ServerError;
-use crate::port::Port;
+use crate::port::{self, Port};
 use crate::process::{Process, Program};
-use crate::scratch::Scratch;
+use crate::scratch::{self, Scratch};
 
 /// A PostgreSQL server of our own on loopback, over a cluster of its own, without passwords.
 ///
@@ -75,11 +75,27 @@ impl LocalPostgres {
     /// Any [`ServerError`]; nothing is left behind then.
     pub fn standby(&self, settings: &[&str]) -> Result<Self, ServerError> {
         let mut standby = Self::prepare(settings)?;
-        let port = self.port.number().to_string();
-        let args = ["-h", "127.0.0.1", "-p", &port, "-U", USER, "-c", "fast", "-R", "-N", "-D"];
-        standby.run("pg_basebackup", &args)?;
-        standby.restart()?;
+        standby.follow(self)?;
         Ok(standby)
+    }
+
+    /// Replaces the data of a server that does not run by a copy of another one's, and starts it as
+    /// the standby of that one.
+    ///
+    /// # Errors
+    /// [`ServerError::Running`] if it runs, and whatever keeps it from starting.
+    pub fn follow(&mut self, primary: &Self) -> Result<(), ServerError> {
+        if self.is_running() {
+            return Err(ServerError::Running { url: self.url() });
+        }
+        let data = self.data_path();
+        if data.is_dir() {
+            fs::remove_dir_all(data).map_err(ServerError::io("remove the data"))?;
+        }
+        let port = primary.port().to_string();
+        let args = ["-h", "127.0.0.1", "-p", &port, "-U", USER, "-c", "fast", "-R", "-N", "-D"];
+        self.run("pg_basebackup", &args)?;
+        self.restart()
     }
 
     fn prepare(settings: &[&str]) -> Result<Self, ServerError> {
@@ -113,6 +129,16 @@ impl LocalPostgres {
         self.port.number()
     }
 
+    /// Its process id while it runs.
+    pub fn pid(&self) -> Option<u32> {
+        self.process.as_ref().map(Process::id)
+    }
+
+    /// Whether its process is there, frozen or not.
+    pub fn is_running(&mut self) -> bool {
+        self.process.as_mut().is_some_and(|process| process.ended().is_none())
+    }
+
     /// The folder of its programs, such as `psql` and `pgbench`.
     pub fn programs(&self) -> &Path {
         &self.programs
@@ -123,9 +149,13 @@ impl LocalPostgres {
     /// # Errors
     /// [`ServerError::Io`] with what `psql` says.
     pub fn sql(&self, statements: &str) -> Result<String, ServerError> {
+        self.psql(&["-c".into(), statements.into()])
+    }
+
+    fn psql(&self, args: &[OsString]) -> Result<String, ServerError> {
         let output = Command::new(self.programs.join("psql"))
             .args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-d", &self.url()])
-            .args(["-c", statements])
+            .args(args)
             .output()
             .map_err(ServerError::io("run psql"))?;
         if output.status.success() {
@@ -133,6 +163,65 @@ impl LocalPostgres {
         }
         let words = String::from_utf8_lossy(&output.stderr).into_owned();
         Err(ServerError::io("run statements with psql")(std::io::Error::other(words)))
+    }
+
+    /// Runs a file of statements with `psql` as the superuser.
+    ///
+    /// # Errors
+    /// [`ServerError::Io`] with what `psql` says.
+    pub fn sql_file(&self, file: &Path) -> Result<(), ServerError> {
+        self.psql(&["-f".into(), file.into()]).map(drop)
+    }
+
+    /// Starts a session of the superuser under this application name, which runs one statement after
+    /// another. It ends when the statements are done, or by `pg_terminate_backend`: a server does not
+    /// notice at once that a client was killed.
+    ///
+    /// # Errors
+    /// [`ServerError::Io`].
+    pub fn session(&self, name: &str, statements: &[&str]) -> Result<Process, ServerError> {
+        let url = format!("{}?application_name={name}", self.url());
+        let mut args: Vec<OsString> =
+            ["-X", "-q", "-d", &url].into_iter().map(OsString::from).collect();
+        args.extend(statements.iter().flat_map(|it| [OsString::from("-c"), it.into()]));
+        let path = self.programs.join("psql");
+        let dir = self.scratch.path().to_owned();
+        let log = dir.join(format!("{name}.log"));
+        Process::spawn(Program { path, args, dir, log }).map_err(ServerError::io("run psql"))
+    }
+
+    /// Copies the data, and returns the copy, which goes away with the server. Freeze the server
+    /// first: the copy is then what a crash at that moment would have left.
+    ///
+    /// # Errors
+    /// [`ServerError::Io`].
+    pub fn copy_store(&self) -> Result<PathBuf, ServerError> {
+        let copy = self.scratch.path().join(format!("copy-{:016x}", port::random()));
+        scratch::copy(&self.data_path(), &copy).map_err(ServerError::io("copy the data"))?;
+        Ok(copy)
+    }
+
+    /// Puts a copy in place of the data, as a restored backup does.
+    ///
+    /// # Errors
+    /// [`ServerError::Running`] if it runs, [`ServerError::Io`].
+    pub fn roll_back_store(&mut self, copy: &Path) -> Result<(), ServerError> {
+        if self.is_running() {
+            return Err(ServerError::Running { url: self.url() });
+        }
+        let data = self.data_path();
+        let replace = || {
+            fs::remove_dir_all(&data)?;
+            scratch::copy(copy, &data)?;
+            // A server that was killed does not remove it, and its process id may be another one's.
+            match fs::remove_file(data.join("postmaster.pid")) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
+            fs::set_permissions(&data, fs::Permissions::from_mode(0o700))?;
+            give(&data)
+        };
+        replace().map_err(ServerError::io("copy the data"))
     }
 
     /// All that the server has logged.
@@ -183,7 +272,7 @@ impl LocalPostgres {
     /// # Errors
     /// [`ServerError::Running`] if it runs, and whatever keeps it from starting.
     pub fn restart(&mut self) -> Result<(), ServerError> {
-        if self.process.as_mut().is_some_and(|process| process.ended().is_none()) {
+        if self.is_running() {
             return Err(ServerError::Running { url: self.url() });
         }
         let deadline = Deadline::after(Duration::from_mins(1));
@@ -321,6 +410,21 @@ fn find() -> Result<PathBuf, ServerError> {
     let found = std::env::split_paths(&path).find(|folder| has(folder));
     let why = "neither /usr/lib/postgresql/*/bin nor PATH has postgres and initdb".to_owned();
     found.ok_or(ServerError::NoPostgres { why })
+}
+
+/// Gives a folder with everything below it to the user that runs the server.
+fn give(folder: &Path) -> std::io::Result<()> {
+    let Some((user, group)) = other_user() else { return Ok(()) };
+    let mut left = vec![folder.to_owned()];
+    while let Some(path) = left.pop() {
+        chown(&path, Some(user), Some(group))?;
+        if fs::symlink_metadata(&path)?.is_dir() {
+            for entry in fs::read_dir(&path)? {
+                left.push(entry?.path());
+            }
+        }
+    }
+    Ok(())
 }
 
 fn kill_with_children(process: &mut Process) {
