@@ -134,6 +134,14 @@ impl LocalPostgres {
         self.process.as_ref().map(Process::id)
     }
 
+    /// The process ids of the server and of all that it has started, while it runs.
+    pub fn pids(&self) -> Vec<u32> {
+        let Some(pid) = self.pid() else { return Vec::new() };
+        let mut pids = children(pid);
+        pids.push(pid);
+        pids
+    }
+
     /// Whether its process is there, frozen or not.
     pub fn is_running(&mut self) -> bool {
         self.process.as_mut().is_some_and(|process| process.ended().is_none())
