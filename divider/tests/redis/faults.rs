@@ -173,7 +173,8 @@ async fn a_request_that_is_not_polled_keeps_no_other_from_connecting() {
     server.restart().expect("it starts again");
     until(|| async { store.read("key.a").await.is_ok() }).await;
     write(&store, put("key.a", 0)).await;
-    in_time(forgotten).await.expect_err("there was no server");
+    // It ends, with the answer of whichever server its own attempt has found.
+    drop(in_time(forgotten).await);
 }
 
 #[tokio::test]

@@ -6,10 +6,12 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, getuid, kill_process};
+use rustix::process::Signal;
 
+use crate::children::{children, kill_with_children, signal};
 use crate::deadline::Deadline;
 use crate::error::ServerError;
+use crate::owner::{USER, give, other_user};
 use crate::port::{self, Port};
 use crate::process::{Process, Program};
 use crate::scratch::{self, Scratch};
@@ -28,9 +30,6 @@ pub struct LocalPostgres {
     settings: Vec<String>,
     scratch: Scratch,
 }
-
-/// The user that root runs PostgreSQL as.
-const USER: &str = "postgres";
 
 impl LocalPostgres {
     /// What was started, for tests. Without PostgreSQL there is nothing to test: that is said loudly, and
@@ -387,19 +386,6 @@ impl Drop for LocalPostgres {
     }
 }
 
-/// The user and group that run the server, if they are others than this process's.
-fn other_user() -> Option<(u32, u32)> {
-    if !getuid().is_root() {
-        return None;
-    }
-    // The home of the user belongs to it wherever the package is installed.
-    let id = |flag: &str| {
-        let output = Command::new("id").args([flag, USER]).output().ok()?;
-        String::from_utf8(output.stdout).ok()?.trim().parse().ok()
-    };
-    id("-u").zip(id("-g"))
-}
-
 /// The folder of the programs of the newest PostgreSQL.
 fn find() -> Result<PathBuf, ServerError> {
     let has = |folder: &Path| folder.join("postgres").is_file() && folder.join("initdb").is_file();
@@ -418,47 +404,4 @@ fn find() -> Result<PathBuf, ServerError> {
     let found = std::env::split_paths(&path).find(|folder| has(folder));
     let why = "neither /usr/lib/postgresql/*/bin nor PATH has postgres and initdb".to_owned();
     found.ok_or(ServerError::NoPostgres { why })
-}
-
-/// Gives a folder with everything below it to the user that runs the server.
-fn give(folder: &Path) -> std::io::Result<()> {
-    let Some((user, group)) = other_user() else { return Ok(()) };
-    let mut left = vec![folder.to_owned()];
-    while let Some(path) = left.pop() {
-        chown(&path, Some(user), Some(group))?;
-        if fs::symlink_metadata(&path)?.is_dir() {
-            for entry in fs::read_dir(&path)? {
-                left.push(entry?.path());
-            }
-        }
-    }
-    Ok(())
-}
-
-fn kill_with_children(process: &mut Process) {
-    let all = children(process.id());
-    process.kill();
-    for child in all {
-        signal(child, Signal::KILL);
-    }
-}
-
-/// The processes that a process has started and that run.
-fn children(parent: u32) -> Vec<u32> {
-    let ids = fs::read_dir("/proc").into_iter().flatten().flatten();
-    let ids = ids.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
-    ids.filter(|id| parent_of(*id) == Some(parent)).collect()
-}
-
-fn parent_of(id: u32) -> Option<u32> {
-    let stat = fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
-    stat.rsplit(')').next()?.split_whitespace().nth(1)?.parse().ok()
-}
-
-fn signal(id: u32, signal: Signal) {
-    let pid = i32::try_from(id).ok().and_then(Pid::from_raw);
-    if let Some(pid) = pid {
-        // One that has ended hears nothing.
-        let _ = kill_process(pid, signal);
-    }
 }

@@ -104,6 +104,22 @@ mod tests {
     }
 
     #[test]
+    fn a_seed_of_nats_means_what_it_always_did() {
+        let lease = Duration::from_secs(3);
+        let shape = Shape { servers: 1, lease, workers: 3, free: Vec::new() };
+        let mut schedule = Schedule::new(7, shape, Backend::Nats.faults(), &[]);
+        let mut next = || {
+            let faults = schedule.next().faults;
+            let told = faults.iter().map(|it| format!("{} {}", it.kind.name, it.fault));
+            told.collect::<Vec<_>>().join(", ")
+        };
+        assert_eq!(next(), "twin w2, blink w1");
+        assert_eq!(next(), "kill-worker w2, freeze-worker w1");
+        assert_eq!(next(), "leave w1, leave w2, half-open w0");
+        assert_eq!(next(), "stop-server the leader");
+    }
+
+    #[test]
     fn every_kind_comes_that_the_servers_allow() {
         for backend in Backend::value_variants() {
             let most = backend.servers().iter().copied().max().expect("there are some");
