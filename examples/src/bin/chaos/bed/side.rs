@@ -32,13 +32,15 @@ impl Side {
         make(&self.runtime, &self.url)
     }
 
-    /// Writes a record's value over whatever is there.
+    /// Writes a record's value over whatever is there. Its connection may have been lost to an
+    /// earlier fault, so it tries again.
     pub(super) fn put(&self, name: &str, value: &[u8]) -> Result<(), Failure> {
         let write = Write::put(name.to_owned(), value.to_vec(), None);
-        match self.runtime.block_on(self.store.write(write)) {
+        let attempt = async || match self.store.write(write.clone()).await {
             Outcome::Acked(_) => Ok(()),
-            other => Err(format!("{name} was not written: {other:?}").into()),
-        }
+            other => Err(format!("{name} was not written: {other:?}")),
+        };
+        Ok(self.runtime.block_on(patiently(attempt))?)
     }
 
     /// What the log has under these names, as far as the server answers.
