@@ -159,3 +159,38 @@ async fn of_several_servers_the_one_that_takes_writes_is_used_also_after_a_promo
     assert!(write(&both, put("key.c", 0)).await > last);
     assert_eq!(watch(&both).await.1, ["group", "key.a", "key.b", "key.c"]);
 }
+
+/// A writer that has nothing to write is not polled, also while it waits for a connection.
+#[tokio::test]
+async fn a_request_that_is_not_polled_keeps_no_other_from_connecting() {
+    let Some(mut server) = server("a_request_that_is_not_polled") else { return };
+    let store = store(&server.url()).await;
+    server.command("CLIENT KILL TYPE normal").expect("its connection is gone");
+    server.freeze();
+    store.read("key.a").await.expect_err("its connection is gone");
+    // The server accepts the next connection, and does not answer.
+    let mut forgotten = store.read("key.a");
+    assert!(futures_util::poll!(&mut forgotten).is_pending());
+    server.thaw();
+    until(|| async { store.read("key.a").await.is_ok() }).await;
+    write(&store, put("key.a", 0)).await;
+    in_time(forgotten).await.expect("its own attempt has found the server");
+}
+
+#[tokio::test]
+async fn a_primary_without_the_replicas_that_it_needs_is_left_for_another() {
+    let Some(replaced) = server("a_primary_without_the_replicas") else { return };
+    let primary = RedisServer::start().expect("a redis-server");
+    store(&primary.url()).await;
+    let both = store(&format!("{},{}", replaced.url(), primary.url())).await;
+    write(&both, put("key.a", 0)).await;
+    replaced.command("CONFIG SET min-replicas-to-write 1").expect("set");
+    let refused = both.write(put("key.b", 0)).await;
+    assert!(matches!(refused, Outcome::Refused(StoreError::Unreachable { .. })), "{refused:?}");
+    write(&both, put("key.b", 0)).await;
+    let on_primary = store(&primary.url()).await;
+    assert!(on_primary.read("key.b").await.expect("an answer").is_some());
+    // One that opens the group looks further than the first address, too.
+    let later = store(&format!("{},{}", replaced.url(), primary.url())).await;
+    assert!(later.read("key.b").await.expect("an answer").is_some());
+}

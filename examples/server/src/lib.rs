@@ -24,11 +24,13 @@
 
 mod binary;
 mod builder;
+mod children;
 mod cluster;
 mod deadline;
 mod error;
 mod install;
 mod monitor;
+mod owner;
 mod port;
 mod postgres;
 mod process;

@@ -1,18 +1,20 @@
 use std::ffi::OsString;
 use std::fs;
 use std::net::TcpStream;
-use std::os::unix::fs::chown;
+use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, getuid, kill_process};
+use rustix::process::Signal;
 
+use crate::children::{children, kill_with_children, signal};
 use crate::deadline::Deadline;
 use crate::error::ServerError;
-use crate::port::Port;
+use crate::owner::{USER, give, other_user};
+use crate::port::{self, Port};
 use crate::process::{Process, Program};
-use crate::scratch::Scratch;
+use crate::scratch::{self, Scratch};
 
 /// A PostgreSQL server of our own on loopback, over a cluster of its own, without passwords.
 ///
@@ -28,9 +30,6 @@ pub struct LocalPostgres {
     settings: Vec<String>,
     scratch: Scratch,
 }
-
-/// The user that root runs PostgreSQL as.
-const USER: &str = "postgres";
 
 impl LocalPostgres {
     /// What was started, for tests. Without PostgreSQL there is nothing to test: that is said loudly, and
@@ -75,11 +74,27 @@ impl LocalPostgres {
     /// Any [`ServerError`]; nothing is left behind then.
     pub fn standby(&self, settings: &[&str]) -> Result<Self, ServerError> {
         let mut standby = Self::prepare(settings)?;
-        let port = self.port.number().to_string();
-        let args = ["-h", "127.0.0.1", "-p", &port, "-U", USER, "-c", "fast", "-R", "-N", "-D"];
-        standby.run("pg_basebackup", &args)?;
-        standby.restart()?;
+        standby.follow(self)?;
         Ok(standby)
+    }
+
+    /// Replaces the data of a server that does not run by a copy of another one's, and starts it as
+    /// the standby of that one.
+    ///
+    /// # Errors
+    /// [`ServerError::Running`] if it runs, and whatever keeps it from starting.
+    pub fn follow(&mut self, primary: &Self) -> Result<(), ServerError> {
+        if self.is_running() {
+            return Err(ServerError::Running { url: self.url() });
+        }
+        let data = self.data_path();
+        if data.is_dir() {
+            fs::remove_dir_all(data).map_err(ServerError::io("remove the data"))?;
+        }
+        let port = primary.port().to_string();
+        let args = ["-h", "127.0.0.1", "-p", &port, "-U", USER, "-c", "fast", "-R", "-N", "-D"];
+        self.run("pg_basebackup", &args)?;
+        self.restart()
     }
 
     fn prepare(settings: &[&str]) -> Result<Self, ServerError> {
@@ -113,6 +128,24 @@ impl LocalPostgres {
         self.port.number()
     }
 
+    /// Its process id while it runs.
+    pub fn pid(&self) -> Option<u32> {
+        self.process.as_ref().map(Process::id)
+    }
+
+    /// The process ids of the server and of all that it has started, while it runs.
+    pub fn pids(&self) -> Vec<u32> {
+        let Some(pid) = self.pid() else { return Vec::new() };
+        let mut pids = children(pid);
+        pids.push(pid);
+        pids
+    }
+
+    /// Whether its process is there, frozen or not.
+    pub fn is_running(&mut self) -> bool {
+        self.process.as_mut().is_some_and(|process| process.ended().is_none())
+    }
+
     /// The folder of its programs, such as `psql` and `pgbench`.
     pub fn programs(&self) -> &Path {
         &self.programs
@@ -123,9 +156,13 @@ impl LocalPostgres {
     /// # Errors
     /// [`ServerError::Io`] with what `psql` says.
     pub fn sql(&self, statements: &str) -> Result<String, ServerError> {
+        self.psql(&["-c".into(), statements.into()])
+    }
+
+    fn psql(&self, args: &[OsString]) -> Result<String, ServerError> {
         let output = Command::new(self.programs.join("psql"))
             .args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-d", &self.url()])
-            .args(["-c", statements])
+            .args(args)
             .output()
             .map_err(ServerError::io("run psql"))?;
         if output.status.success() {
@@ -133,6 +170,65 @@ impl LocalPostgres {
         }
         let words = String::from_utf8_lossy(&output.stderr).into_owned();
         Err(ServerError::io("run statements with psql")(std::io::Error::other(words)))
+    }
+
+    /// Runs a file of statements with `psql` as the superuser.
+    ///
+    /// # Errors
+    /// [`ServerError::Io`] with what `psql` says.
+    pub fn sql_file(&self, file: &Path) -> Result<(), ServerError> {
+        self.psql(&["-f".into(), file.into()]).map(drop)
+    }
+
+    /// Starts a session of the superuser under this application name, which runs one statement after
+    /// another. It ends when the statements are done, or by `pg_terminate_backend`: a server does not
+    /// notice at once that a client was killed.
+    ///
+    /// # Errors
+    /// [`ServerError::Io`].
+    pub fn session(&self, name: &str, statements: &[&str]) -> Result<Process, ServerError> {
+        let url = format!("{}?application_name={name}", self.url());
+        let mut args: Vec<OsString> =
+            ["-X", "-q", "-d", &url].into_iter().map(OsString::from).collect();
+        args.extend(statements.iter().flat_map(|it| [OsString::from("-c"), it.into()]));
+        let path = self.programs.join("psql");
+        let dir = self.scratch.path().to_owned();
+        let log = dir.join(format!("{name}.log"));
+        Process::spawn(Program { path, args, dir, log }).map_err(ServerError::io("run psql"))
+    }
+
+    /// Copies the data, and returns the copy, which goes away with the server. Freeze the server
+    /// first: the copy is then what a crash at that moment would have left.
+    ///
+    /// # Errors
+    /// [`ServerError::Io`].
+    pub fn copy_store(&self) -> Result<PathBuf, ServerError> {
+        let copy = self.scratch.path().join(format!("copy-{:016x}", port::random()));
+        scratch::copy(&self.data_path(), &copy).map_err(ServerError::io("copy the data"))?;
+        Ok(copy)
+    }
+
+    /// Puts a copy in place of the data, as a restored backup does.
+    ///
+    /// # Errors
+    /// [`ServerError::Running`] if it runs, [`ServerError::Io`].
+    pub fn roll_back_store(&mut self, copy: &Path) -> Result<(), ServerError> {
+        if self.is_running() {
+            return Err(ServerError::Running { url: self.url() });
+        }
+        let data = self.data_path();
+        let replace = || {
+            fs::remove_dir_all(&data)?;
+            scratch::copy(copy, &data)?;
+            // A server that was killed does not remove it, and its process id may be another one's.
+            match fs::remove_file(data.join("postmaster.pid")) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
+            fs::set_permissions(&data, fs::Permissions::from_mode(0o700))?;
+            give(&data)
+        };
+        replace().map_err(ServerError::io("copy the data"))
     }
 
     /// All that the server has logged.
@@ -183,7 +279,7 @@ impl LocalPostgres {
     /// # Errors
     /// [`ServerError::Running`] if it runs, and whatever keeps it from starting.
     pub fn restart(&mut self) -> Result<(), ServerError> {
-        if self.process.as_mut().is_some_and(|process| process.ended().is_none()) {
+        if self.is_running() {
             return Err(ServerError::Running { url: self.url() });
         }
         let deadline = Deadline::after(Duration::from_mins(1));
@@ -290,19 +386,6 @@ impl Drop for LocalPostgres {
     }
 }
 
-/// The user and group that run the server, if they are others than this process's.
-fn other_user() -> Option<(u32, u32)> {
-    if !getuid().is_root() {
-        return None;
-    }
-    // The home of the user belongs to it wherever the package is installed.
-    let id = |flag: &str| {
-        let output = Command::new("id").args([flag, USER]).output().ok()?;
-        String::from_utf8(output.stdout).ok()?.trim().parse().ok()
-    };
-    id("-u").zip(id("-g"))
-}
-
 /// The folder of the programs of the newest PostgreSQL.
 fn find() -> Result<PathBuf, ServerError> {
     let has = |folder: &Path| folder.join("postgres").is_file() && folder.join("initdb").is_file();
@@ -321,32 +404,4 @@ fn find() -> Result<PathBuf, ServerError> {
     let found = std::env::split_paths(&path).find(|folder| has(folder));
     let why = "neither /usr/lib/postgresql/*/bin nor PATH has postgres and initdb".to_owned();
     found.ok_or(ServerError::NoPostgres { why })
-}
-
-fn kill_with_children(process: &mut Process) {
-    let all = children(process.id());
-    process.kill();
-    for child in all {
-        signal(child, Signal::KILL);
-    }
-}
-
-/// The processes that a process has started and that run.
-fn children(parent: u32) -> Vec<u32> {
-    let ids = fs::read_dir("/proc").into_iter().flatten().flatten();
-    let ids = ids.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
-    ids.filter(|id| parent_of(*id) == Some(parent)).collect()
-}
-
-fn parent_of(id: u32) -> Option<u32> {
-    let stat = fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
-    stat.rsplit(')').next()?.split_whitespace().nth(1)?.parse().ok()
-}
-
-fn signal(id: u32, signal: Signal) {
-    let pid = i32::try_from(id).ok().and_then(Pid::from_raw);
-    if let Some(pid) = pid {
-        // One that has ended hears nothing.
-        let _ = kill_process(pid, signal);
-    }
 }

@@ -5,13 +5,13 @@ use std::ffi::OsString;
 use std::fs;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, TcpStream};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::deadline::Deadline;
-use crate::port::Port;
+use crate::port::{self, Port};
 use crate::process::{Process, Program};
-use crate::scratch::Scratch;
+use crate::scratch::{self, Scratch};
 
 /// How long a server may take to start, and to answer.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -29,8 +29,26 @@ pub struct RedisServer {
     process: Option<Process>,
     program: PathBuf,
     settings: Vec<String>,
+    mode: Mode,
     port: Port,
     scratch: Scratch,
+}
+
+/// What the program is started as.
+#[derive(Debug, Clone, Copy)]
+enum Mode {
+    Server,
+    Sentinel,
+}
+
+impl Mode {
+    /// What comes first in its configuration, and last in its command.
+    fn settings(self) -> (&'static str, Option<&'static str>) {
+        match self {
+            Self::Server => ("save \"\"", None),
+            Self::Sentinel => ("", Some("--sentinel")),
+        }
+    }
 }
 
 /// Why there is no Redis server.
@@ -117,10 +135,25 @@ impl RedisServer {
     pub fn with<S: Into<String>>(
         settings: impl IntoIterator<Item = S>,
     ) -> Result<Self, RedisServerError> {
+        Self::launch(settings.into_iter().map(Into::into).collect(), Mode::Server)
+    }
+
+    /// Starts a Sentinel with these lines as its configuration, such as `sentinel monitor …`.
+    ///
+    /// # Errors
+    /// Any [`RedisServerError`]; nothing is left behind then.
+    pub fn sentinel<S: Into<String>>(
+        settings: impl IntoIterator<Item = S>,
+    ) -> Result<Self, RedisServerError> {
+        Self::launch(settings.into_iter().map(Into::into).collect(), Mode::Sentinel)
+    }
+
+    fn launch(settings: Vec<String>, mode: Mode) -> Result<Self, RedisServerError> {
         let mut server = Self {
             process: None,
             program: Self::find()?,
-            settings: settings.into_iter().map(Into::into).collect(),
+            settings,
+            mode,
             port: Port::free(),
             scratch: Scratch::new().map_err(cannot("create a temporary folder"))?,
         };
@@ -136,6 +169,72 @@ impl RedisServer {
     /// The port of [`url`](Self::url).
     pub fn port(&self) -> u16 {
         self.port.number()
+    }
+
+    /// Its process id while it runs.
+    pub fn pid(&self) -> Option<u32> {
+        self.process.as_ref().map(Process::id)
+    }
+
+    /// Whether its process is there, frozen or not.
+    pub fn is_running(&mut self) -> bool {
+        self.process.as_mut().is_some_and(|process| process.ended().is_none())
+    }
+
+    /// All that the server has logged.
+    pub fn log(&self) -> String {
+        String::from_utf8_lossy(&fs::read(self.dir().join("log")).unwrap_or_default()).into_owned()
+    }
+
+    /// One value of `INFO`, such as `role`.
+    ///
+    /// # Errors
+    /// [`RedisServerError::Refused`] or [`RedisServerError::Io`].
+    pub fn info(&self, name: &str) -> Result<String, RedisServerError> {
+        let all = self.command("INFO")?;
+        let value = all.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+        Ok(value.unwrap_or_default().trim().to_owned())
+    }
+
+    /// Copies the append-only file, and returns the copy, which goes away with the server. Freeze the
+    /// server first for a copy of one moment.
+    ///
+    /// # Errors
+    /// [`RedisServerError::Io`].
+    pub fn copy_store(&self) -> Result<PathBuf, RedisServerError> {
+        let copy = self.dir().join(format!("copy-{:016x}", port::random()));
+        let copied = fs::create_dir(&copy).and_then(|()| {
+            let data = self.data_path();
+            match data.file_name() {
+                Some(name) if data.is_dir() => scratch::copy(&data, &copy.join(name)),
+                Some(name) => fs::copy(&data, copy.join(name)).map(drop),
+                None => Ok(()),
+            }
+        });
+        copied.map_err(cannot("copy the append-only file"))?;
+        Ok(copy)
+    }
+
+    /// Puts a copy in place of the append-only file of a server that does not run, as a restored
+    /// backup or a power cut does.
+    ///
+    /// # Errors
+    /// [`RedisServerError::Io`].
+    pub fn roll_back_store(&mut self, copy: &Path) -> Result<(), RedisServerError> {
+        let data = self.data_path();
+        let removed = match fs::metadata(&data) {
+            Ok(it) if it.is_dir() => fs::remove_dir_all(&data),
+            Ok(_) => fs::remove_file(&data),
+            Err(_) => Ok(()),
+        };
+        let copied = removed.and_then(|()| scratch::copy(copy, &self.dir()));
+        copied.map_err(cannot("copy the append-only file"))
+    }
+
+    /// The append-only file: a folder since Redis 7.
+    fn data_path(&self) -> PathBuf {
+        let folder = self.dir().join("appendonlydir");
+        if folder.is_dir() { folder } else { self.dir().join("appendonly.aof") }
     }
 
     /// Its folder, with its data and its log.
@@ -177,14 +276,19 @@ impl RedisServer {
     pub fn restart(&mut self) -> Result<(), RedisServerError> {
         let (dir, log) = (self.dir(), self.dir().join("log"));
         let config = dir.join("redis.conf");
-        let lines = format!(
-            "bind 127.0.0.1\nport {}\ndir {}\nsave \"\"\n{}\n",
-            self.port(),
-            dir.display(),
-            self.settings.join("\n")
-        );
-        fs::write(&config, lines).map_err(cannot("write the server's configuration"))?;
-        let args: Vec<OsString> = vec![config.into()];
+        let (first, last) = self.mode.settings();
+        // A Sentinel has the server rewrite it: what it was made since then, it is again.
+        if !config.is_file() {
+            let lines = format!(
+                "bind 127.0.0.1\nport {}\ndir {}\n{first}\n{}\n",
+                self.port(),
+                dir.display(),
+                self.settings.join("\n")
+            );
+            fs::write(&config, lines).map_err(cannot("write the server's configuration"))?;
+        }
+        let mut args: Vec<OsString> = vec![config.into()];
+        args.extend(last.map(OsString::from));
         let program = Program { path: self.program.clone(), args, dir, log: log.clone() };
         self.process = Some(Process::spawn(program).map_err(cannot("start a process"))?);
         let mut why = String::from("it does not answer");

@@ -107,6 +107,10 @@ pub(super) fn of_request(error: &RedisError, group: &str) -> (Failure, Connectio
     let unreachable = |what| StoreError::Unreachable { what };
     let ErrorKind::Server(kind) = error.kind() else {
         return match (error.kind(), error.code()) {
+            // It may have been replaced: another server may take writes.
+            (ErrorKind::Extension, Some(code @ "NOREPLICAS")) => {
+                (of_code(code, what, group), Useless)
+            }
             (ErrorKind::Extension, Some(code)) => (of_code(code, what, group), Kept),
             (ErrorKind::AuthenticationFailed, _) => {
                 (Failure::Refused(StoreError::Denied { what }), Useless)

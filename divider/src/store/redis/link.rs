@@ -124,7 +124,31 @@ impl Link {
         if let Some(live) = self.current() {
             return Ok(live);
         }
-        let asked = Instant::now();
+        let (link, asked) = (self.clone(), Instant::now());
+        self.apart(async move { link.connect_unless_live(asked).await }).await
+    }
+
+    /// Makes the group if it does not exist, on a new connection.
+    pub(super) async fn create(&self) -> Result<(), StoreError> {
+        let link = self.clone();
+        self.apart(async move {
+            let mut connecting = link.0.connecting.lock().await;
+            link.connect(&mut connecting, "1").await.map(drop)
+        })
+        .await
+    }
+
+    /// Does what needs the lock of the attempts to connect, in a task of its own: a caller that is
+    /// not polled for a while, as a writer without writes, would keep the lock from all others.
+    async fn apart<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = Result<T, StoreError>> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let ended = |_| Err(unreachable(self.servers(), "the thread of the connections ended"));
+        self.0.runtime.spawn(work).await.unwrap_or_else(ended)
+    }
+
+    async fn connect_unless_live(&self, asked: Instant) -> Result<Live, StoreError> {
         let mut connecting = self.0.connecting.lock().await;
         if let Some(live) = self.current() {
             return Ok(live);
@@ -140,12 +164,6 @@ impl Link {
                 Err(error)
             }
         }
-    }
-
-    /// Makes the group if it does not exist, on a new connection.
-    pub(super) async fn create(&self) -> Result<(), StoreError> {
-        let mut connecting = self.0.connecting.lock().await;
-        self.connect(&mut connecting, "1").await.map(drop)
     }
 
     fn current(&self) -> Option<Live> {
@@ -206,7 +224,9 @@ impl Link {
 
     /// A connection to the first server that can be reached, which may have no group.
     pub(super) async fn for_tools(&self) -> Result<Live, StoreError> {
-        let servers = self.0.connecting.lock().await.servers.clone();
+        let link = self.clone();
+        let servers = async move { Ok(link.0.connecting.lock().await.servers.clone()) };
+        let servers = self.apart(servers).await?;
         let mut failed = None;
         for server in servers {
             match self.connection_to(server.clone()).await {

@@ -1,11 +1,16 @@
 //! Measures divider next to what NATS itself does: the same writes and deliveries, published and
 //! consumed with nothing around them, in the same run, on a nats-server of its own, in the same
 //! layout of threads and processes. What a machine can do at all is not what is asked.
+//!
+//! With `--store postgres` and `--store redis` the moves of keys are measured next to what `pgbench`
+//! and `redis-benchmark` write. The program `backend` measures single writes on a server that is
+//! there already.
 
 mod bare;
 mod node;
 mod report;
 mod scenario;
+mod servers;
 mod setup;
 mod stage;
 mod usage;
@@ -20,6 +25,7 @@ use tokio::runtime;
 use crate::node::{NodeArgs, be_a_node};
 use crate::report::Report;
 use crate::scenario::Scenario;
+use crate::servers::Backend;
 use crate::setup::{Failure, Setup};
 
 /// Measures divider, next to bare publishes and consumers
@@ -64,10 +70,17 @@ fn run(args: Args) -> Result<(), Failure> {
         eprintln!("this is not a release build: its figures mean nothing");
     }
     let all = <Scenario as clap::ValueEnum>::value_variants();
+    let fits = |scenario: &Scenario| scenario.fits(args.setup.store);
+    if let Some(other) = args.only.iter().find(|scenario| !fits(scenario)) {
+        return Err(format!("{other:?} is measured on NATS alone").into());
+    }
+    if args.setup.store != Backend::Nats && args.setup.replicas > 1 {
+        return Err("--replicas 3 is for NATS".into());
+    }
     let wanted = if args.only.is_empty() { all } else { &args.only };
     let runtime = runtime::Builder::new_multi_thread().enable_all().build()?;
     let mut report = Report::default();
-    for &scenario in wanted {
+    for &scenario in wanted.iter().filter(|scenario| fits(scenario)) {
         for &nodes in args.nodes.iter().take(scenario.sizes()) {
             let setup = Setup { nodes, ..args.setup };
             // On a thread of the runtime, so that it may block in place.

@@ -5,7 +5,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use clap::Args;
-use divider::store::nats::NatsStore;
+use divider::store::StoreOptions;
 use divider::{Divider, Event, Events};
 use divider_examples::journal::now_ns;
 use futures_util::FutureExt;
@@ -192,7 +192,8 @@ fn parse(line: &str, node: u32) -> Option<Seen> {
 }
 
 async fn join(url: &str, number: u32, lease: Duration) -> Result<(Divider, Events), Failure> {
-    let store = NatsStore::connect(url, crate::stage::GROUP.parse()?).await?;
+    let group = crate::stage::GROUP.parse()?;
+    let store = StoreOptions::default().connect(url, group).await?;
     Ok(Divider::builder(store).node(node_name(number)).lease(lease).start().await?)
 }
 

@@ -5,12 +5,17 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
+use crate::servers::Backend;
+
 /// A failure of the bench, from whatever thread.
 pub(crate) type Failure = Box<dyn Error + Send + Sync>;
 
 /// The size of a measurement.
 #[derive(Debug, Clone, Copy, Args)]
 pub(crate) struct Setup {
+    /// What keeps the group
+    #[arg(long, value_name = "BACKEND", value_enum, default_value_t)]
+    pub(crate) store: Backend,
     /// Number of keys
     #[arg(long, value_name = "N", default_value_t = 10_000)]
     pub(crate) keys: u32,
@@ -52,7 +57,12 @@ impl Setup {
     /// As a row's name has it.
     pub(crate) fn name(&self, what: &str) -> String {
         let replicas = if self.replicas > 1 { ", R3" } else { "" };
-        format!("{what}, {} keys, {} nodes{replicas}", self.keys, self.nodes)
+        let on = match self.store {
+            Backend::Nats => "",
+            Backend::Postgres => " on PostgreSQL",
+            Backend::Redis => " on Redis",
+        };
+        format!("{what}{on}, {} keys, {} nodes{replicas}", self.keys, self.nodes)
     }
 }
 

@@ -2,14 +2,13 @@
 
 use std::time::Duration;
 
-use divider::store::nats::{NatsStore, StreamOptions};
 use divider::{Group, Key};
-use divider_local_server::{Cluster, LocalServer};
 use futures_util::future::try_join_all;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout};
 
 use crate::node::{Node, Seen, What};
+use crate::servers::Servers;
 use crate::setup::{Failure, Setup};
 
 /// The group that is measured.
@@ -17,42 +16,6 @@ pub(crate) const GROUP: &str = "bench";
 
 /// How long anything may take, unless it makes progress.
 const PATIENCE: Duration = Duration::from_mins(1);
-
-/// One server or a cluster of three, of the bench's own.
-pub(crate) enum Servers {
-    One(Box<LocalServer>),
-    Three(Cluster),
-}
-
-impl Servers {
-    pub(crate) fn start(replicas: usize) -> Result<Self, Failure> {
-        Ok(match replicas {
-            1 => Self::One(Box::new(LocalServer::start()?)),
-            _ => Self::Three(Cluster::start()?),
-        })
-    }
-
-    pub(crate) fn url(&self) -> String {
-        match self {
-            Self::One(server) => server.url(),
-            Self::Three(cluster) => cluster.url(),
-        }
-    }
-
-    pub(crate) fn each(&mut self) -> &mut [LocalServer] {
-        match self {
-            Self::One(server) => std::slice::from_mut(server),
-            Self::Three(cluster) => cluster.servers_mut(),
-        }
-    }
-
-    /// Makes a group; its stream is configured as all of divider's are.
-    pub(crate) async fn make(&self, name: &str, replicas: usize) -> Result<Group, Failure> {
-        let stream = StreamOptions::default().replicas(replicas);
-        let options = NatsStore::options().create_if_missing(stream);
-        Ok(Group::open(options.connect(self.url(), name.parse()?).await?))
-    }
-}
 
 /// A group under measurement.
 pub(crate) struct Stage {
@@ -71,8 +34,8 @@ pub(crate) struct Stage {
 impl Stage {
     /// A server with an empty group.
     pub(crate) async fn open(setup: &Setup) -> Result<Self, Failure> {
-        let servers = Servers::start(setup.replicas)?;
-        let group = servers.make(GROUP, setup.replicas).await?;
+        let servers = Servers::start(setup)?;
+        let group = servers.make(GROUP).await?;
         let (tell, news) = mpsc::unbounded_channel();
         let (nodes, seen) = (Vec::new(), Vec::new());
         Ok(Self { setup: *setup, group, nodes, seen, news, tell, running: 0, servers })

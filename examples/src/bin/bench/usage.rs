@@ -8,6 +8,7 @@ use divider_local_server::LocalServer;
 use rustix::time::{ClockId, clock_gettime};
 
 use crate::report::Row;
+use crate::servers::Servers;
 use crate::setup::{Failure, Setup, servers};
 use crate::stage::GROUP;
 
@@ -66,8 +67,8 @@ pub(crate) struct CpuTime {
 }
 
 impl CpuTime {
-    pub(crate) fn now(servers: &[LocalServer]) -> Result<Self, Failure> {
-        let pids: Vec<u32> = servers.iter().filter_map(LocalServer::pid).collect();
+    pub(crate) fn now(servers: &Servers) -> Result<Self, Failure> {
+        let pids = servers.pids();
         let own = clock_gettime(ClockId::ProcessCPUTime);
         let own = Duration::try_from(own).map_err(|_| "the CPU time of the process is negative")?;
         Ok(Self { servers: cpu_seconds(&pids)?, clients: own.as_secs_f64() })
@@ -77,14 +78,18 @@ impl CpuTime {
         Self { servers: self.servers - before.servers, clients: self.clients - before.clients }
     }
 
-    /// The rows of what so many keys cost, next to as many bare writes.
-    pub(crate) fn rows(self, bare: Self, setup: &Setup, what: &str, keys: u32) -> [Row; 2] {
+    /// The rows of what so many keys cost, next to as many bare writes where that is known.
+    pub(crate) fn rows(self, bare: Option<Self>, setup: &Setup, what: &str, keys: u32) -> [Row; 2] {
         let each = |seconds: f64| seconds * 1e6 / f64::from(keys);
-        let row = |whose: &str, divider: f64, bare: f64| {
+        let row = |whose: &str, divider: f64, bare: Option<f64>| {
             let what = setup.name(&format!("  {what}: CPU of {whose} for each key"));
-            Row::pair(what, each(divider), each(bare), "µs")
+            match bare {
+                Some(bare) => Row::pair(what, each(divider), each(bare), "µs"),
+                None => Row::alone(what, each(divider), "µs"),
+            }
         };
-        [row("servers", self.servers, bare.servers), row("clients", self.clients, bare.clients)]
+        let (servers, clients) = (bare.map(|it| it.servers), bare.map(|it| it.clients));
+        [row("servers", self.servers, servers), row("clients", self.clients, clients)]
     }
 }
 

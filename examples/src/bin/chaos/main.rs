@@ -11,6 +11,7 @@
 //! It exits with 1 if a rule was broken, and then says which faults there were around it.
 
 mod arena;
+mod bed;
 mod book;
 mod disturbance;
 mod fault;
@@ -18,9 +19,7 @@ mod memory;
 mod oracle;
 mod play;
 mod report;
-mod rights;
 mod schedule;
-mod servers;
 mod settings;
 mod workers;
 
@@ -42,8 +41,9 @@ use crate::settings::Settings;
 /// What goes wrong in the harness itself, or in what it needs.
 type Failure = Box<dyn Error>;
 
-/// Injects faults into worker processes and nats-servers, and checks that each key has at most one owner
+/// Injects faults into worker processes and servers of one backend, and checks that each key has at most one owner
 #[derive(Debug, Parser)]
+#[command(after_help = fault::help())]
 struct Args {
     #[command(flatten)]
     settings: Settings,

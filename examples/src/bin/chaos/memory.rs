@@ -35,9 +35,9 @@ impl Memory {
         {
             pids.push((format!("worker {}", worker.node()), worker.pid()));
         }
-        for (place, server) in arena.servers.all().iter().enumerate() {
+        for (place, pid) in arena.bed.pids().into_iter().enumerate() {
             let what = format!("server {}", place + 1);
-            pids.extend(server.pid().map(|pid| (what, pid)));
+            pids.extend(pid.map(|pid| (what, pid)));
         }
         for (what, pid) in pids {
             // One that ended just now has no memory to be looked at.

@@ -35,7 +35,7 @@ pub(crate) fn play(arena: &mut Arena, settings: &Settings) -> Result<Report, Fai
         workers: arena.workers.len(),
         free: Vec::new(),
     };
-    let mut schedule = Schedule::new(seed, shape, &settings.only);
+    let mut schedule = Schedule::new(seed, shape, settings.store.faults(), &settings.only);
     let mut player = Player {
         oracle: Oracle::new(Limits::new(settings.lease(), settings.slack)),
         memory: Memory::default(),
@@ -57,7 +57,8 @@ fn begin_report(settings: &Settings, arena: &Arena, seed: u64) -> Report {
     Report {
         seed,
         servers: settings.servers,
-        versions: vec![arena.servers.all()[0].version().to_string()],
+        program: arena.bed.program().to_owned(),
+        versions: vec![arena.bed.version()],
         workers: arena.workers.len(),
         keys: settings.keys,
         lease_ms: u64::try_from(settings.lease().as_millis()).unwrap_or(u64::MAX),
@@ -118,8 +119,10 @@ impl Player<'_> {
         self.wait_well(limit)?;
         self.oracle.judge(self.arena, begun_ns, limit);
         self.memory.look(self.arena);
-        self.report.most_consumers = self.report.most_consumers.max(self.arena.consumers()?);
-        let version = self.arena.servers.all()[0].version().to_string();
+        let (what, count) = self.arena.bed.kept()?;
+        what.clone_into(&mut self.report.kept);
+        self.report.most_kept = self.report.most_kept.max(count);
+        let version = self.arena.bed.version();
         if self.report.versions.last() != Some(&version) {
             self.report.versions.push(version);
         }
@@ -136,7 +139,7 @@ impl Player<'_> {
         }
         let stops_all = match planned.kind.reach {
             Reach::All => true,
-            Reach::Server => self.arena.servers.replicas() == 1,
+            Reach::Server => !self.arena.bed.outlives_a_server(),
             Reach::Some => false,
         };
         let until_ns = if stops_all { u64::MAX } else { now_ns() };
@@ -157,7 +160,7 @@ impl Player<'_> {
 
     fn limit(&self, round: &Round) -> Duration {
         let elects = |it: &Planned| it.kind.reach != Reach::Some;
-        let several = self.arena.servers.replicas() > 1;
+        let several = self.arena.bed.outlives_a_server();
         let limits = &self.oracle.limits;
         let idle = if several && round.faults.iter().any(elects) {
             limits.idle_with_election
@@ -247,7 +250,7 @@ impl Player<'_> {
         let from_ns = now_ns();
         self.oracle.judge(self.arena, from_ns, self.oracle.limits.idle_with_election);
         if !self.arena.is_stopped() {
-            self.judge_consumers()?;
+            self.judge_kept()?;
         }
         self.report.memory = self.memory.trends();
         for trend in self.report.memory.iter().filter(|trend| trend.grows()) {
@@ -295,17 +298,18 @@ impl Player<'_> {
         self.look()
     }
 
-    /// The server forgets a consumer half a minute after its watcher has died.
-    fn judge_consumers(&mut self) -> Result<(), Failure> {
+    /// A server may need a while to notice that a node is gone.
+    fn judge_kept(&mut self) -> Result<(), Failure> {
         let deadline_ns = now_ns() + nanos(Duration::from_mins(1));
-        let mut left = self.arena.consumers()?;
+        let (what, mut left) = self.arena.bed.kept()?;
         while left > 0 && now_ns() < deadline_ns {
             std::thread::sleep(LOOK);
-            left = self.arena.consumers()?;
+            left = self.arena.bed.kept()?.1;
         }
-        self.report.consumers_left = left;
+        what.clone_into(&mut self.report.kept);
+        self.report.left = left;
         if left > 0 {
-            let what = format!("{left} consumers are left, a minute after all workers");
+            let what = format!("{left} {what} are left, a minute after all workers");
             self.oracle.violate(self.arena, what, None);
         }
         Ok(())

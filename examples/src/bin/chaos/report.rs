@@ -14,7 +14,9 @@ use crate::memory::Trend;
 pub(crate) struct Report {
     pub(crate) seed: u64,
     pub(crate) servers: usize,
-    /// The nats-servers' versions, in the order in which they ran.
+    /// The servers' program.
+    pub(crate) program: String,
+    /// The servers' versions, in the order in which they ran.
     pub(crate) versions: Vec<String>,
     pub(crate) workers: usize,
     pub(crate) keys: u32,
@@ -42,8 +44,10 @@ pub(crate) struct Report {
     pub(crate) writes_refused: u64,
     /// Times without an owner, counted from the last disturbance, in milliseconds.
     pub(crate) idle: Idle,
-    pub(crate) most_consumers: u64,
-    pub(crate) consumers_left: u64,
+    /// What the servers keep for nodes.
+    pub(crate) kept: String,
+    pub(crate) most_kept: u64,
+    pub(crate) left: u64,
     pub(crate) memory: Vec<Trend>,
     pub(crate) violations: Vec<Violation>,
 }
@@ -92,8 +96,8 @@ impl fmt::Display for Report {
         let faults: u64 = self.faults.values().sum();
         writeln!(
             f,
-            "seed {seed}: {servers} nats-server {versions}; {workers} workers, {keys} keys, lease {} ms",
-            self.lease_ms
+            "seed {seed}: {servers} {} {versions}; {workers} workers, {keys} keys, lease {} ms",
+            self.program, self.lease_ms
         )?;
         writeln!(f, "{seconds} s, {rounds} rounds, {faults} faults:")?;
         for (name, count) in &self.faults {
@@ -131,8 +135,8 @@ impl fmt::Display for Report {
         )?;
         writeln!(
             f,
-            "consumers                  {:>9} at most, {} left at the end",
-            self.most_consumers, self.consumers_left
+            "{:<26} {:>9} at most, {} left at the end",
+            self.kept, self.most_kept, self.left
         )?;
         for Trend { what, early, late, most, .. } in &self.memory {
             let mib = |bytes: &u64| bytes >> 20;

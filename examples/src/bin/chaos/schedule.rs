@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use fastrand::Rng;
 
-use crate::fault::{CATALOGUE, Cost, Fault, Kind, Shape, Target};
+use crate::fault::{Cost, Fault, Kind, Shape, Target};
 
 /// Which faults come when, all from one seed.
 pub(crate) struct Schedule {
@@ -26,11 +26,11 @@ pub(crate) struct Planned {
 }
 
 impl Schedule {
-    /// A schedule of these kinds, or of all that can be done to the shape.
-    pub(crate) fn new(seed: u64, shape: Shape, only: &[String]) -> Self {
+    /// A schedule of those of the kinds that are named, or of all that can be done to the shape.
+    pub(crate) fn new(seed: u64, shape: Shape, kinds: &'static [Kind], only: &[String]) -> Self {
         let wanted = |kind: &&Kind| only.is_empty() || only.iter().any(|name| name == kind.name);
         let possible = |kind: &&Kind| kind.servers <= shape.servers;
-        let kinds = CATALOGUE.iter().filter(wanted).filter(possible).collect();
+        let kinds = kinds.iter().filter(wanted).filter(possible).collect();
         Self { rng: Rng::with_seed(seed), shape, kinds }
     }
 
@@ -77,12 +77,15 @@ fn goes_with(kind: &Kind, others: &[Planned]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use clap::ValueEnum;
 
-    fn story(seed: u64, servers: usize, rounds: usize) -> Vec<String> {
+    use super::*;
+    use crate::bed::Backend;
+
+    fn story(backend: Backend, seed: u64, servers: usize, rounds: usize) -> Vec<String> {
         let lease = Duration::from_secs(3);
         let shape = Shape { servers, lease, workers: 5, free: Vec::new() };
-        let mut schedule = Schedule::new(seed, shape, &[]);
+        let mut schedule = Schedule::new(seed, shape, backend.faults(), &[]);
         let tell = |round: Round| {
             let faults = round.faults.iter();
             let told = faults
@@ -94,17 +97,39 @@ mod tests {
 
     #[test]
     fn the_same_seed_is_the_same_schedule() {
-        assert_eq!(story(7, 1, 50), story(7, 1, 50));
-        assert_ne!(story(7, 1, 50), story(8, 1, 50));
+        for backend in Backend::value_variants() {
+            assert_eq!(story(*backend, 7, 1, 50), story(*backend, 7, 1, 50));
+            assert_ne!(story(*backend, 7, 1, 50), story(*backend, 8, 1, 50));
+        }
+    }
+
+    #[test]
+    fn a_seed_of_nats_means_what_it_always_did() {
+        let lease = Duration::from_secs(3);
+        let shape = Shape { servers: 1, lease, workers: 3, free: Vec::new() };
+        let mut schedule = Schedule::new(7, shape, Backend::Nats.faults(), &[]);
+        let mut next = || {
+            let faults = schedule.next().faults;
+            let told = faults.iter().map(|it| format!("{} {}", it.kind.name, it.fault));
+            told.collect::<Vec<_>>().join(", ")
+        };
+        assert_eq!(next(), "twin w2, blink w1");
+        assert_eq!(next(), "kill-worker w2, freeze-worker w1");
+        assert_eq!(next(), "leave w1, leave w2, half-open w0");
+        assert_eq!(next(), "stop-server the leader");
     }
 
     #[test]
     fn every_kind_comes_that_the_servers_allow() {
-        let all = story(1, 3, 3000).join("\n");
-        let one = story(1, 1, 3000).join("\n");
-        for kind in CATALOGUE {
-            assert!(all.contains(kind.name), "{}", kind.name);
-            assert_eq!(one.contains(kind.name), kind.servers == 1, "{}", kind.name);
+        for backend in Backend::value_variants() {
+            let most = backend.servers().iter().copied().max().expect("there are some");
+            let all = story(*backend, 1, most, 3000).join("\n");
+            let one = story(*backend, 1, 1, 3000).join("\n");
+            for kind in backend.faults() {
+                assert!(all.contains(kind.name), "{backend}: {}", kind.name);
+                let possible = kind.servers == 1;
+                assert_eq!(one.contains(kind.name), possible, "{backend}: {}", kind.name);
+            }
         }
     }
 }

@@ -8,7 +8,7 @@ use divider_examples::journal::{What, now_ns};
 use divider_examples::proxy::{Flow, Link};
 
 use crate::Failure;
-use crate::rights::{self, GROUP};
+use crate::bed::GROUP;
 
 /// A process that ended by itself is started again after this.
 const RESTART_AFTER_NS: u64 = 1_000_000_000;
@@ -47,6 +47,14 @@ struct Run {
     is_read: bool,
 }
 
+/// A node to be: its name, its own way to each server, and the address at their other ends.
+#[derive(Debug)]
+pub(crate) struct Node {
+    pub(crate) name: String,
+    pub(crate) links: Vec<Link>,
+    pub(crate) server: String,
+}
+
 /// What all workers are started with.
 #[derive(Debug, Clone)]
 pub(crate) struct Outfit {
@@ -55,21 +63,19 @@ pub(crate) struct Outfit {
 }
 
 impl Workers {
-    /// Nodes with these links, none of them running yet.
-    pub(crate) fn new(nodes: Vec<(String, Vec<Link>)>, outfit: &Outfit) -> Result<Self, Failure> {
+    /// These nodes, none of them running yet.
+    pub(crate) fn new(nodes: Vec<Node>, outfit: &Outfit) -> Result<Self, Failure> {
         let program = std::env::current_exe()?;
-        let slot = |(node, links): (String, Vec<Link>)| {
-            let urls: Vec<String> =
-                links.iter().map(|link| rights::url(&node, link.port())).collect();
+        let slot = |Node { name, links, server }: Node| {
             let fleet = Fleet {
                 program: program.clone(),
                 before: vec!["worker".into()],
-                server: urls.join(","),
+                server,
                 group: GROUP.to_owned(),
                 folder: outfit.folder.clone(),
                 after: outfit.after.clone(),
             };
-            Slot { fleet, node, links, run: None, wanted: Wanted::Down }
+            Slot { fleet, node: name, links, run: None, wanted: Wanted::Down }
         };
         let slots = nodes.into_iter().map(slot).collect();
         Ok(Self { slots, runs: Vec::new(), exits: BTreeMap::new(), sessions: 0 })

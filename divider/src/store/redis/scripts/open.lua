@@ -6,10 +6,14 @@
 -- Answer: the log's id, its newest revision, 1 if the log was made.
 local log = KEYS[1]
 
--- It changes nothing, and is refused by a replica. A viewer has no right to it, and needs none.
+-- It changes nothing, and is refused by a replica, and by a primary that lacks the replicas that
+-- `min-replicas-to-write` asks for, such as one that was replaced. A viewer has no right to it, and needs
+-- none.
 local probe = redis.pcall('HDEL', log, '')
-if type(probe) == 'table' and probe.err and string.find(probe.err, 'READONLY', 1, true) then
-  return redis.error_reply(probe.err)
+if type(probe) == 'table' and probe.err then
+  for _, code in ipairs({ 'READONLY', 'NOREPLICAS' }) do
+    if string.find(probe.err, code, 1, true) then return redis.error_reply(probe.err) end
+  end
 end
 
 local time = redis.call('TIME')

@@ -13,8 +13,10 @@ use serde::Deserialize;
 use serde_json::json;
 use tokio::runtime;
 
-use crate::setup::{Failure, servers};
-use crate::stage::{Servers, key};
+use super::tools;
+use crate::servers::Servers;
+use crate::setup::{Failure, Setup, servers};
+use crate::stage::key;
 use crate::usage::CpuTime;
 
 /// How many publishes wait for their acknowledgement at once.
@@ -29,7 +31,7 @@ pub(crate) struct Writes {
     pub(crate) keys: u32,
     pub(crate) writers: u32,
     pub(crate) watchers: u32,
-    pub(crate) replicas: usize,
+    pub(crate) setup: Setup,
     pub(crate) over: Over,
 }
 
@@ -58,15 +60,23 @@ struct Part {
 pub(crate) struct Bare {
     /// Claims a second, from the first publish to the last acknowledgement and the last delivery.
     pub(crate) rate: f64,
-    /// The CPU time that they used.
-    pub(crate) cpu: CpuTime,
+    /// The CPU time that they used, where the bench itself writes.
+    pub(crate) cpu: Option<CpuTime>,
 }
 
 /// Measures them, on a server of their own.
 pub(crate) fn measure(writes: Writes) -> Result<Bare, Failure> {
-    let mut servers = Servers::start(writes.replicas)?;
+    let servers = Servers::start(&writes.setup)?;
+    let by_tool = match &servers {
+        Servers::One(_) | Servers::Three(_) => None,
+        Servers::Postgres(server) => Some(tools::postgres(server, writes)?),
+        Servers::Redis(server) => Some(tools::redis(server, writes)?),
+    };
+    if let Some(rate) = by_tool {
+        return Ok(Bare { rate, cpu: None });
+    }
     let making = runtime::Builder::new_current_thread().enable_all().build()?;
-    making.block_on(servers.make(GROUP, writes.replicas))?;
+    making.block_on(servers.make(GROUP))?;
     let count = writes.writers.max(writes.watchers);
     // The measuring thread takes part in it.
     let barrier = Arc::new(Barrier::new(count as usize + 1));
@@ -88,7 +98,7 @@ pub(crate) fn measure(writes: Writes) -> Result<Bare, Failure> {
         barrier.wait();
     }
     barrier.wait();
-    let before = CpuTime::now(servers.each())?;
+    let before = CpuTime::now(&servers)?;
     let mut spans = Vec::new();
     for thread in threads {
         spans.push(thread.join().map_err(|_| "a thread of the bench failed")??);
@@ -96,7 +106,7 @@ pub(crate) fn measure(writes: Writes) -> Result<Bare, Failure> {
     let first = spans.iter().map(|&(begun, _)| begun).min().unwrap_or(0);
     let last = spans.iter().map(|&(_, ended)| ended).max().unwrap_or(0);
     let rate = f64::from(writes.keys) / Duration::from_nanos(last - first).as_secs_f64();
-    Ok(Bare { rate, cpu: CpuTime::now(servers.each())?.since(before) })
+    Ok(Bare { rate, cpu: Some(CpuTime::now(&servers)?.since(before)) })
 }
 
 /// One writer or watcher, on a thread with a runtime of its own, as divider's nodes are.

@@ -19,8 +19,8 @@ pub(super) async fn measure(setup: &Setup) -> Result<Vec<Row>, Failure> {
     let setup = Setup { keys: 1, ..*setup };
     let mut stage = Stage::full(&setup).await?;
     let url = stage.servers.url();
-    stage.servers.make(bare::ACKS, setup.replicas).await?;
-    stage.servers.make(bare::CHAINS, setup.replicas).await?;
+    stage.servers.make(bare::ACKS).await?;
+    stage.servers.make(bare::CHAINS).await?;
     let (mut started, mut acked) = (Spread::default(), Spread::default());
     let mut chained = Spread::default();
     let mut bare = bare::RoundTrips::open(&url).await?;

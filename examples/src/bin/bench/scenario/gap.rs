@@ -16,7 +16,7 @@ const MOVES: u32 = 1_000;
 pub(super) async fn measure(setup: &Setup) -> Result<Vec<Row>, Failure> {
     let setup = Setup { keys: MOVES * setup.nodes, ..*setup };
     let mut stage = Stage::full(&setup).await?;
-    stage.servers.make(bare::ACKS, setup.replicas).await?;
+    stage.servers.make(bare::ACKS).await?;
     let mark = Mark::now(&mut stage)?;
     let wanted = usize::try_from(stage.keys_of(0))?;
     let acks = Acks::start(&stage.servers.url()).await?;

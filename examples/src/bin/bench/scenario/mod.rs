@@ -19,6 +19,7 @@ mod writes;
 use clap::ValueEnum;
 
 use crate::report::Row;
+use crate::servers::Backend;
 use crate::setup::{Failure, Setup};
 
 /// One scenario.
@@ -58,6 +59,12 @@ impl Scenario {
     /// For how many of the numbers of nodes it is measured: the ceilings do not depend on them.
     pub(crate) fn sizes(self) -> usize {
         if self == Self::Writes { 1 } else { usize::MAX }
+    }
+
+    /// Whether it can be measured on this backend: the others ask NATS itself.
+    pub(crate) fn fits(self, backend: Backend) -> bool {
+        let any = [Self::Cold, Self::Join, Self::Leave, Self::Drain, Self::Crash, Self::Rolling];
+        backend == Backend::Nats || any.contains(&self)
     }
 
     /// Measures it once.

@@ -7,8 +7,8 @@ use crate::setup::{Failure, Setup};
 pub(super) fn measure(setup: &Setup) -> Result<Vec<Row>, Failure> {
     let mut rows = Vec::new();
     for watchers in [0, 3, 10, 30] {
-        let Setup { keys, replicas, .. } = *setup;
-        let writes = Writes { keys, writers: 3, watchers, replicas, over: Over::Nothing };
+        let (setup, over) = (*setup, Over::Nothing);
+        let writes = Writes { keys: setup.keys, writers: 3, watchers, setup, over };
         let what = format!("bare claims, {} keys, 3 write, {watchers} watch", setup.keys);
         rows.push(Row::bare(what, block(writes)?, "/s"));
     }

@@ -1,7 +1,11 @@
 //! What can be done to a group, each with its undo.
 
+mod catalogue;
+mod nats;
 mod network;
 mod operators;
+mod postgres;
+mod redis;
 mod rights;
 mod servers;
 mod store;
@@ -14,6 +18,8 @@ use fastrand::Rng;
 
 use crate::Failure;
 use crate::arena::Arena;
+
+pub(crate) use self::catalogue::help;
 
 /// Something done to the group for a while. Its text says to whom.
 pub(crate) trait Fault: fmt::Display {
@@ -38,7 +44,7 @@ pub(crate) enum Cost {
 pub(crate) enum Reach {
     /// Some workers; the others take over while it lasts.
     Some,
-    /// A server: with one server everybody while it lasts, with three everybody for an election.
+    /// A server: everybody while it lasts, or for an election where the others go on without it.
     Server,
     /// Everybody, while it lasts.
     All,
@@ -100,40 +106,6 @@ impl Shape {
         (!chosen.is_empty()).then_some(chosen)
     }
 }
-
-/// Every kind there is.
-pub(crate) const CATALOGUE: &[Kind] = &[
-    workers::KILL,
-    workers::KILL_MANY,
-    workers::FREEZE,
-    workers::FREEZE_MANY,
-    workers::BLINK,
-    workers::LEAVE,
-    workers::TWIN,
-    servers::KILL,
-    servers::STOP,
-    servers::FREEZE,
-    servers::STEP_DOWN,
-    servers::LOSE_QUORUM,
-    servers::SPLIT,
-    servers::UPGRADE,
-    network::PARTITION,
-    network::DEAF,
-    network::MUTE,
-    network::LATE,
-    network::SLOW,
-    network::SLOW_ALL,
-    network::HALF_OPEN,
-    network::CUT,
-    network::SWIZZLE,
-    store::FULL,
-    store::GARBAGE,
-    store::DELETE,
-    store::RESTORE,
-    rights::REVOKE,
-    operators::DRAIN,
-    operators::REBALANCE,
-];
 
 /// The nodes of some workers, for texts.
 fn nodes(slots: &[usize]) -> String {

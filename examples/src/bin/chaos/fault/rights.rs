@@ -1,11 +1,13 @@
-//! A worker's rights are taken from it by a reload of the servers' configuration.
+//! A worker's rights are taken from it on the servers.
 
 use std::fmt;
 
-use super::{Cost, Fault, Kind, Reach, Target};
+use fastrand::Rng;
+
+use super::{Cost, Fault, Kind, Reach, Shape, Target};
 use crate::Failure;
 use crate::arena::Arena;
-use crate::rights::Taken;
+use crate::bed::Taken;
 
 /// One worker may not do something any more, and later may again.
 pub(super) const REVOKE: Kind = Kind {
@@ -19,10 +21,28 @@ pub(super) const REVOKE: Kind = Kind {
     leases: (0.5, 3.0),
     make: |rng, shape| {
         let kinds = [Taken::Leases, Taken::Claims, Taken::Watches, Taken::Everything];
-        let taken = rng.choice(kinds).expect("there are some");
-        Some(Box::new(Revoke { slot: shape.any(rng)?, taken }))
+        revoke(rng, shape, kinds)
     },
 };
+
+/// The same where rights are about records.
+pub(super) const REVOKE_RECORDS: Kind = Kind {
+    make: |rng, shape| revoke(rng, shape, [Taken::Leases, Taken::Claims, Taken::Everything]),
+    ..REVOKE
+};
+
+/// The same where rights are about commands.
+pub(super) const REVOKE_COMMANDS: Kind =
+    Kind { make: |rng, shape| revoke(rng, shape, [Taken::Watches, Taken::Everything]), ..REVOKE };
+
+fn revoke<const N: usize>(
+    rng: &mut Rng,
+    shape: &mut Shape,
+    kinds: [Taken; N],
+) -> Option<Box<dyn Fault>> {
+    let taken = rng.choice(kinds)?;
+    Some(Box::new(Revoke { slot: shape.any(rng)?, taken }))
+}
 
 struct Revoke {
     slot: usize,
@@ -31,11 +51,11 @@ struct Revoke {
 
 impl Fault for Revoke {
     fn inject(&mut self, arena: &mut Arena) -> Result<(), Failure> {
-        arena.set_rights(Some((self.slot, self.taken)))
+        arena.bed.set_rights(Some((self.slot, self.taken)))
     }
 
     fn undo(&mut self, arena: &mut Arena) -> Result<(), Failure> {
-        arena.set_rights(None)
+        arena.bed.set_rights(None)
     }
 }
 

@@ -4,14 +4,11 @@ use std::fmt;
 use std::path::PathBuf;
 
 use divider::group::Requester;
-use divider_local_server::LocalServer;
 use fastrand::Rng;
-use serde_json::json;
 
 use super::{Cost, Fault, Kind, Reach, Shape, Target};
 use crate::Failure;
 use crate::arena::Arena;
-use crate::rights::{GROUP, STREAM};
 
 const STORE: Kind = Kind {
     name: "",
@@ -59,29 +56,19 @@ pub(super) const RESTORE: Kind = Kind {
 
 struct Full;
 
-impl Full {
-    fn set_limit(arena: &Arena, limit: impl FnOnce(u64) -> i64) -> Result<(), Failure> {
-        let info = arena.api(&format!("STREAM.INFO.{STREAM}"), &json!({}))?;
-        let mut config = info["config"].clone();
-        config["max_bytes"] = json!(limit(info["state"]["bytes"].as_u64().unwrap_or(0)));
-        arena.api(&format!("STREAM.UPDATE.{STREAM}"), &config)?;
-        Ok(())
-    }
-}
-
 impl Fault for Full {
     fn inject(&mut self, arena: &mut Arena) -> Result<(), Failure> {
-        Self::set_limit(arena, |bytes| i64::try_from(bytes + 2000).unwrap_or(i64::MAX))
+        arena.bed.set_full(true)
     }
 
     fn undo(&mut self, arena: &mut Arena) -> Result<(), Failure> {
-        Self::set_limit(arena, |_| -1)
+        arena.bed.set_full(false)
     }
 }
 
 impl fmt::Display for Full {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("2000 bytes left")
+        f.write_str("hardly a record more")
     }
 }
 
@@ -119,7 +106,7 @@ impl Garbage {
 impl Fault for Garbage {
     fn inject(&mut self, arena: &mut Arena) -> Result<(), Failure> {
         for (name, value) in &self.records {
-            arena.publish(&format!("$KV.divider_{GROUP}.{name}"), value.clone())?;
+            arena.bed.put(name, value)?;
         }
         Ok(())
     }
@@ -139,19 +126,18 @@ struct Delete;
 
 impl Fault for Delete {
     fn inject(&mut self, arena: &mut Arena) -> Result<(), Failure> {
-        arena.api(&format!("STREAM.DELETE.{STREAM}"), &json!({}))?;
-        Ok(())
+        arena.bed.delete_group()
     }
 
     fn undo(&mut self, arena: &mut Arena) -> Result<(), Failure> {
-        arena.make_group()?;
+        arena.bed.make_group()?;
         arena.announce_again()
     }
 }
 
 impl fmt::Display for Delete {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(STREAM)
+        f.write_str("and made again")
     }
 }
 
@@ -161,14 +147,9 @@ struct Restore {
 }
 
 impl Fault for Restore {
-    /// Only copies: what is lost is what happens from here on. All servers stand still meanwhile, so
-    /// that the copies are of one moment.
+    /// Only copies: what is lost is what happens from here on.
     fn inject(&mut self, arena: &mut Arena) -> Result<(), Failure> {
-        let servers = arena.servers.all_mut();
-        servers.iter_mut().for_each(LocalServer::freeze);
-        let copies: Result<Vec<PathBuf>, _> = servers.iter().map(LocalServer::copy_store).collect();
-        servers.iter_mut().for_each(LocalServer::thaw);
-        self.copies = copies?;
+        self.copies = arena.bed.copy_stores()?;
         // Keys change their owners, so that older claims name those who gave them away.
         let node = arena.workers.node(self.slot).parse()?;
         let why = Requester::new("chaos", "changes that are going to be lost");
@@ -180,13 +161,7 @@ impl Fault for Restore {
     }
 
     fn undo(&mut self, arena: &mut Arena) -> Result<(), Failure> {
-        for server in arena.servers.all_mut() {
-            server.kill();
-        }
-        for (server, copy) in arena.servers.all_mut().iter_mut().zip(&self.copies) {
-            server.roll_back_store(copy)?;
-        }
-        arena.servers.revive()?;
+        arena.bed.roll_back_stores(&self.copies)?;
         arena.announce_again()
     }
 }

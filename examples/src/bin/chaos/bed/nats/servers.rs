@@ -1,26 +1,23 @@
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::time::Duration;
 
 use divider_examples::proxy::{Flow, Link};
 use divider_local_server::{Binary, Cluster, LocalServer, Version};
 
+use super::super::{PATIENCE, Who};
+use super::rights::{self, STREAM};
 use crate::Failure;
-use crate::rights::{self, STREAM};
-
-/// How long a server or a leader may take to be there.
-const PATIENCE: Duration = Duration::from_mins(1);
 
 /// One server, or three with the group on all of them.
 #[derive(Debug)]
-pub(crate) enum Servers {
+pub(super) enum Servers {
     One(Box<LocalServer>),
     Three(Cluster, Ways),
 }
 
 /// The ways between three servers: by who goes, then by where to.
 #[derive(Debug, Default)]
-pub(crate) struct Ways(Vec<Vec<Option<Link>>>);
+pub(super) struct Ways(Vec<Vec<Option<Link>>>);
 
 impl Ways {
     /// A way from each of these ports' servers to each other one.
@@ -52,7 +49,7 @@ impl Ways {
 
 impl Servers {
     /// Starts so many of this version, or of what is found.
-    pub(crate) fn start(
+    pub(super) fn start(
         count: usize,
         version: Option<Version>,
         config: String,
@@ -71,7 +68,7 @@ impl Servers {
     }
 
     /// The servers.
-    pub(crate) fn all(&self) -> &[LocalServer] {
+    pub(super) fn all(&self) -> &[LocalServer] {
         match self {
             Self::One(server) => std::slice::from_ref(server),
             Self::Three(cluster, _) => cluster.servers(),
@@ -79,7 +76,7 @@ impl Servers {
     }
 
     /// The servers, to be hurt.
-    pub(crate) fn all_mut(&mut self) -> &mut [LocalServer] {
+    pub(super) fn all_mut(&mut self) -> &mut [LocalServer] {
         match self {
             Self::One(server) => std::slice::from_mut(server),
             Self::Three(cluster, _) => cluster.servers_mut(),
@@ -87,25 +84,25 @@ impl Servers {
     }
 
     /// How many copies the group's stream has.
-    pub(crate) fn replicas(&self) -> usize {
+    pub(super) fn replicas(&self) -> usize {
         self.all().len()
     }
 
     /// Where each listens.
-    pub(crate) fn addresses(&self) -> Vec<SocketAddr> {
+    pub(super) fn addresses(&self) -> Vec<SocketAddr> {
         let ports = self.all().iter().map(LocalServer::port);
         ports.map(|port| SocketAddr::from((Ipv4Addr::LOCALHOST, port))).collect()
     }
 
     /// All addresses for a user, with commas between them.
-    pub(crate) fn url(&self, user: &str) -> String {
+    pub(super) fn url(&self, who: Who<'_>) -> String {
         let urls: Vec<String> =
-            self.all().iter().map(|server| rights::url(user, server.port())).collect();
+            self.all().iter().map(|server| rights::url(who, server.port())).collect();
         urls.join(",")
     }
 
     /// Starts those again that do not run, and waits until all are ready.
-    pub(crate) fn revive(&mut self) -> Result<(), Failure> {
+    pub(super) fn revive(&mut self) -> Result<(), Failure> {
         for server in self.all_mut() {
             if !server.is_running() {
                 server.launch()?;
@@ -118,7 +115,7 @@ impl Servers {
     }
 
     /// The place of the server that leads the stream; the first where there is but one.
-    pub(crate) fn leader(&mut self) -> Result<usize, Failure> {
+    pub(super) fn leader(&mut self) -> Result<usize, Failure> {
         match self {
             Self::One(_) => Ok(0),
             Self::Three(cluster, _) => Ok(cluster.leader(STREAM, PATIENCE)?),
@@ -126,7 +123,7 @@ impl Servers {
     }
 
     /// What happens from now on to what a server sends to the others, and to what it is sent.
-    pub(crate) fn set_flow(&self, server: usize, sent: Flow, received: Flow) {
+    pub(super) fn set_flow(&self, server: usize, sent: Flow, received: Flow) {
         if let Self::Three(_, ways) = self {
             ways.set(server, sent, received);
         }
@@ -134,7 +131,7 @@ impl Servers {
 
     /// Runs the next newer release from now on, one server after the other; the same again where
     /// there is none.
-    pub(crate) fn upgrade(&mut self) -> Result<(), Failure> {
+    pub(super) fn upgrade(&mut self) -> Result<(), Failure> {
         let now = self.all()[0].version();
         let next = RELEASES.iter().find(|release| **release > now);
         for place in 0..self.all().len() {

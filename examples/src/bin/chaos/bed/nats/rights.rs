@@ -3,32 +3,20 @@
 
 use std::fmt::Write;
 
-/// The group, and with it the names of its stream and subjects.
-pub(crate) const GROUP: &str = "chaos";
-pub(crate) const STREAM: &str = "KV_divider_chaos";
+use super::super::{GROUP, Taken, Who};
+
+/// The stream that the group is kept in.
+pub(super) const STREAM: &str = "KV_divider_chaos";
 
 /// Everybody's. It protects nothing: all of this is on loopback, and gone soon.
 const PASSWORD: &str = "chaos";
 
 /// The administrator and the announcer.
-pub(crate) const ADMIN: &str = "admin";
-pub(crate) const ANNOUNCER: &str = "announcer";
-
-/// What one worker may not do for a while.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Taken {
-    /// It may not renew its lease.
-    Leases,
-    /// It may not write claims.
-    Claims,
-    /// It may not follow the log.
-    Watches,
-    /// It may do nothing at all.
-    Everything,
-}
+const ADMIN: &str = "admin";
+const ANNOUNCER: &str = "announcer";
 
 /// The configuration in which each of these workers has its rights, but for what was taken from one.
-pub(crate) fn config(workers: &[String], taken: Option<(usize, Taken)>) -> String {
+pub(super) fn config(workers: &[String], taken: Option<(usize, Taken)>) -> String {
     let mut users = format!("{{ user: {ADMIN}, password: {PASSWORD} }}\n");
     let announcer = [format!("$JS.API.STREAM.INFO.{STREAM}"), format!("divider.{GROUP}.key.>")];
     push_user(&mut users, ANNOUNCER, &announcer);
@@ -40,7 +28,12 @@ pub(crate) fn config(workers: &[String], taken: Option<(usize, Taken)>) -> Strin
 }
 
 /// The address of a port for a user.
-pub(crate) fn url(user: &str, port: u16) -> String {
+pub(super) fn url(who: Who<'_>, port: u16) -> String {
+    let user = match who {
+        Who::Admin => ADMIN,
+        Who::Announcer => ANNOUNCER,
+        Who::Node(node) => node,
+    };
     format!("nats://{user}:{PASSWORD}@127.0.0.1:{port}")
 }
 
