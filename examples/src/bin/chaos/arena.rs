@@ -156,7 +156,7 @@ impl Arena {
     /// since it waits for an earlier one.
     fn conflict(&self, name: &str) -> String {
         let mut headers = HeaderMap::new();
-        headers.insert(NATS_EXPECTED_LAST_SUBJECT_SEQUENCE, u64::MAX >> 1);
+        headers.insert(NATS_EXPECTED_LAST_SUBJECT_SEQUENCE, (u64::MAX >> 1).to_string());
         let subject = format!("$KV.divider_{GROUP}.{name}");
         let request = self.admin.request_with_headers(subject, headers, "".into());
         let answer = async { timeout(Duration::from_secs(3), request).await };
