@@ -51,7 +51,7 @@ impl Node {
         let running = divider::run(divider, events, move |mine| work.clone().on(mine));
         let (end, ended) = oneshot::channel::<()>();
         let running = running
-            .backoff(Duration::from_millis(1), Duration::from_secs(3600))
+            .backoff(Duration::from_millis(1), Duration::from_hours(1))
             .max_attempts(2)
             .quarantine_after(3)
             .with_graceful_shutdown(async move { _ = ended.await });
@@ -122,7 +122,7 @@ async fn a_key_that_fails_everywhere_rests_until_it_is_retried(bed: Bed) {
     let status = when(&group, "bad", |status| status.phase == Phase::Running).await;
     assert_eq!(status.quarantine, None);
     until("it is tried once more", || work.attempts.load(Ordering::Relaxed) == 7).await;
-    let history = in_time(group.history(Duration::from_secs(3600))).await.expect("it is kept");
+    let history = in_time(group.history(Duration::from_hours(1))).await.expect("it is kept");
     let reasons = |kind: HistoryKind| {
         let entries = history.entries.iter().filter(move |entry| entry.kind == kind);
         entries.map(|entry| entry.reason.as_str()).collect::<Vec<_>>()

@@ -224,5 +224,5 @@ async fn nodes_stay_ready_when_the_one_that_settled_their_joins_leaves(bed: Bed)
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     };
-    in_time(ready).await;
+    in_time(Box::pin(ready)).await;
 }

@@ -82,13 +82,12 @@ async fn schedule<W: World>(
 ) -> Result<Finish, BoxError> {
     let (name, period_ms) = parse(mine.key())?;
     let mut state = mine.checkpoint::<Plan>().await?;
-    let mut plan = match state.value()? {
-        Some(plan) => plan,
-        None => {
-            let plan = Plan::first(world.now_ms(), period_ms);
-            state.save(&plan).await?;
-            plan
-        }
+    let mut plan = if let Some(plan) = state.value()? {
+        plan
+    } else {
+        let plan = Plan::first(world.now_ms(), period_ms);
+        state.save(&plan).await?;
+        plan
     };
     loop {
         // The wall clock may be changed meanwhile: it is looked at again at the latest after a

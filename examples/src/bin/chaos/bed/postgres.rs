@@ -3,11 +3,12 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use divider::store::Store;
 use divider_local_server::{LocalPostgres, Process};
 use tokio::runtime::Handle;
+use tokio::time::Instant;
 
 use super::side::Side;
 use super::{Bed, GROUP, How, PATIENCE, Taken, Who};

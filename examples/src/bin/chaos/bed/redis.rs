@@ -3,11 +3,12 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use divider::store::Store;
 use divider_local_server::RedisServer;
 use tokio::runtime::Handle;
+use tokio::time::Instant;
 
 use super::side::Side;
 use super::{Bed, How, PATIENCE, Taken, Who};
