@@ -57,16 +57,17 @@ fn ten_seconds_of_chaos_on_redis_break_no_rule() {
 }
 
 fn break_no_rule(args: &[&str]) {
-    let (folder, kept) = (Scratch::new().unwrap(), Scratch::new().unwrap());
+    let (folder, kept) = (Scratch::new().expect("a folder"), Scratch::new().expect("a folder"));
     let report = kept.path().join("report.json");
     let report = report.to_str().expect("it is plain");
     let args = [&["--minutes", "0.17", "--report", report], args].concat();
-    let output = start(folder.path(), &args).wait_with_output().unwrap();
+    let output = start(folder.path(), &args).wait_with_output().expect("it ends");
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
     assert!(said.contains("no rule was broken"), "{said}");
     assert_nothing_left(folder.path());
-    let report: Value = serde_json::from_slice(&fs::read(report).unwrap()).unwrap();
+    let report: Value =
+        serde_json::from_slice(&fs::read(report).expect("it is written")).expect("JSON");
     let faults = report["faults"].as_object().expect("it names them");
     assert!(!faults.is_empty() && report["starts"].as_u64() > Some(100), "{report}");
     for none in ["overlaps", "token_regressions", "left"] {
@@ -93,7 +94,7 @@ fn chaos_ends_at_a_signal_and_leaves_nothing() {
 fn invalid_options_are_rejected() {
     let check = |args: &[&str], words: &str| {
         let folder = Scratch::new().unwrap();
-        let output = start(folder.path(), args).wait_with_output().unwrap();
+        let output = start(folder.path(), args).wait_with_output().expect("it ends");
         let said = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(2), "{said}");
         assert!(said.contains(words), "{said}");
