@@ -168,8 +168,6 @@ async fn a_command_that_fails_is_tried_again_and_then_quarantined() {
     let sentence = "/orders/0 is quarantined: the command failed: exit status: 3";
     assert!(status.contains(sentence), "{status}");
     assert!(status.contains("next: divider retry /orders/0"), "{status}");
-    let events = bed.answer(&["events"]).await;
-    assert!(events.contains("/orders/0: the command failed"), "{events}");
     let missing = bed.refusal(5, &["retry", "/orders/9"]).await;
     assert!(missing.contains("no such key"), "{missing}");
     let retried = bed.answer(&["retry", "/orders/0", "-m", "again"]).await;
