@@ -28,7 +28,7 @@ async fn each_end_has_its_exit_code() {
     check(2, &["paint"], "paint").await;
     check(2, &["nodes", "--group", "a b"], "group name").await;
     check(2, &["nodes", "--watch", "1ms"], "at least 100ms").await;
-    check(2, &["keys", "--phase", "idle"], "expected one of orphaned").await;
+    check(2, &["keys", "--phase", "idle"], "expected one of quarantined, orphaned").await;
     check(2, &["status", "-o", "csv"], "table, json").await;
     check(2, &["drain", "w1", "--partial"], "pass --yes").await;
     check(2, &["nodes", "--socks-proxy", "socks5://x"], "SOCKS").await;
