@@ -181,3 +181,44 @@ pub enum SourceError {
     #[error(transparent)]
     Store(#[from] StoreError),
 }
+
+/// Whether there is a subject that matches both, by the rules of NATS. A subject without wildcards and a
+/// filter overlap if the filter matches the subject.
+#[cfg(any(feature = "nats", test, feature = "testing"))]
+pub(super) fn subjects_overlap(one: &str, other: &str) -> bool {
+    let (mut one, mut other) = (one.split('.'), other.split('.'));
+    loop {
+        match (one.next(), other.next()) {
+            (None, None) | (Some(">"), Some(_)) | (Some(_), Some(">")) => return true,
+            (Some(a), Some(b)) if a == b || a == "*" || b == "*" => {}
+            _ => return false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn subjects_overlap_where_one_subject_matches_both() {
+        let check = |one: &str, other: &str, want: bool| {
+            assert_eq!(subjects_overlap(one, other), want, "{one} {other}");
+            assert_eq!(subjects_overlap(other, one), want, "{other} {one}");
+        };
+        check("orders.>", "orders.eu.>", true);
+        check("orders.>", "orders.eu", true);
+        check("orders.>", "orders.eu.1", true);
+        check("orders.>", "orders", false);
+        check("orders.>", "*.eu", true);
+        check("orders.*", "orders.>", true);
+        check("orders.*", "orders.eu", true);
+        check("orders.*", "orders.eu.1", false);
+        check("orders.*.paid", "orders.eu.*", true);
+        check("orders.1.*", "orders.*.eu.2", false);
+        check("orders.us", "orders.eu", false);
+        check(">", "a.b", true);
+        check("a.*", "*.b", true);
+        check("*.us", "orders.eu", false);
+    }
+}

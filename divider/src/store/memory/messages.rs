@@ -7,6 +7,7 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use tokio::sync::watch as signal;
 
+use super::super::messages::subjects_overlap;
 use super::super::{
     Delivery, FollowStream, MessageStream, MessageStreams, SourceError, StoreError, StreamState,
 };
@@ -52,7 +53,8 @@ impl Streams {
 
     fn publish(&self, subject: &str, headers: Vec<(String, String)>, payload: Bytes) -> bool {
         let mut streams = self.lock();
-        let Some(stream) = streams.values_mut().find(|stream| matches(&stream.subjects, subject))
+        let Some(stream) =
+            streams.values_mut().find(|stream| subjects_overlap(&stream.subjects, subject))
         else {
             return false;
         };
@@ -79,7 +81,7 @@ impl MessageStreams for MemoryStore {
             let Some(found) = streams.get(&stream) else {
                 return Err(SourceError::NoStream { stream });
             };
-            if !overlap(&found.subjects, &filter) {
+            if !subjects_overlap(&found.subjects, &filter) {
                 let subjects = found.subjects.clone();
                 return Err(SourceError::NoSubject { stream, filter, subjects });
             }
@@ -137,7 +139,8 @@ impl MemoryMessages {
         let stream = streams.get(&self.follow.stream)?;
         let from = usize::try_from(self.next - 1).ok()?;
         let mut messages = stream.messages.iter().skip(from);
-        let message = messages.find(|message| matches(&self.follow.filter, &message.subject))?;
+        let message =
+            messages.find(|message| subjects_overlap(&self.follow.filter, &message.subject))?;
         self.next = message.sequence + 1;
         Some(Ok(message.clone()))
     }
@@ -167,51 +170,6 @@ impl MessageStream for MemoryMessages {
     }
 }
 
-/// Whether a filter matches a subject, by the rules of NATS.
-fn matches(filter: &str, subject: &str) -> bool {
-    let (mut filter, mut subject) = (filter.split('.'), subject.split('.'));
-    loop {
-        match (filter.next(), subject.next()) {
-            (Some(">"), Some(_)) | (None, None) => return true,
-            (Some(token), Some(other)) if token == "*" || token == other => {}
-            _ => return false,
-        }
-    }
-}
-
-/// Whether some subject is matched by both.
-fn overlap(one: &str, other: &str) -> bool {
-    let (mut one, mut other) = (one.split('.'), other.split('.'));
-    loop {
-        match (one.next(), other.next()) {
-            (Some(">"), Some(_)) | (Some(_), Some(">")) | (None, None) => return true,
-            (Some(a), Some(b)) if a == b || a == "*" || b == "*" => {}
-            _ => return false,
-        }
-    }
-}
-
 fn unix_ns() -> u64 {
     Clock::of_caller().now().unix_us.saturating_mul(1000)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn filters_match_as_on_nats() {
-        let check = |filter: &str, subject: &str, want: bool| {
-            assert_eq!(matches(filter, subject), want, "{filter} {subject}");
-            assert_eq!(overlap(filter, subject), want, "{filter} {subject}");
-        };
-        check("chat.>", "chat.rust", true);
-        check("chat.>", "chat.rust.eu", true);
-        check("chat.>", "chat", false);
-        check("chat.*", "chat.rust", true);
-        check("chat.*", "chat.rust.eu", false);
-        check("*.rust", "chat.nats", false);
-        assert!(overlap("chat.>", "*.rust") && overlap("chat.*", "chat.>"));
-        assert!(!overlap("chat.a.*", "chat.*.b.c"));
-    }
 }

@@ -6,6 +6,7 @@ use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
 use tokio::sync::watch as signal;
 
+use super::super::messages::subjects_overlap;
 use super::super::{
     FollowStream, MessageStream, MessageStreams, SourceError, StoreError, StreamState,
 };
@@ -167,23 +168,11 @@ fn check_config(stream: &str, filter: &str, config: &Value) -> Result<(), Source
     }
     let subjects = config.get("subjects").and_then(Value::as_array).into_iter().flatten();
     let subjects: Vec<_> = subjects.filter_map(Value::as_str).collect();
-    if subjects.iter().any(|subject| overlap(subject, filter)) {
+    if subjects.iter().any(|subject| subjects_overlap(subject, filter)) {
         return Ok(());
     }
     let (filter, subjects) = (filter.to_owned(), subjects.join(", "));
     Err(SourceError::NoSubject { stream, filter, subjects })
-}
-
-/// Whether there is a subject that matches both.
-fn overlap(one: &str, other: &str) -> bool {
-    let (mut one, mut other) = (one.split('.'), other.split('.'));
-    loop {
-        match (one.next(), other.next()) {
-            (None, None) | (Some(">"), Some(_)) | (Some(_), Some(">")) => return true,
-            (Some(a), Some(b)) if a == b || a == "*" || b == "*" => {}
-            _ => return false,
-        }
-    }
 }
 
 /// The headers of a message, in their order.
@@ -199,22 +188,6 @@ pub(super) fn plain_headers(headers: Option<&HeaderMap>) -> Vec<(String, String)
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn subjects_overlap_where_one_subject_matches_both() {
-        let check = |one: &str, other: &str, want: bool| {
-            assert_eq!(overlap(one, other), want, "{one} {other}");
-            assert_eq!(overlap(other, one), want, "{other} {one}");
-        };
-        check("orders.>", "orders.eu.>", true);
-        check("orders.>", "orders", false);
-        check("orders.*", "orders.eu", true);
-        check("orders.*", "orders.eu.1", false);
-        check("orders.*.paid", "orders.eu.*", true);
-        check("orders.us", "orders.eu", false);
-        check(">", "a.b", true);
-        check("a.*", "*.b", true);
-    }
 
     #[test]
     fn a_stream_that_cannot_be_read_in_order_is_refused() {
