@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
-use divider::GroupName;
 use divider::store::{ConnectError, Store, StoreOptions};
+use divider::{Divider, Events, GroupName, StartError};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::span::parse_span;
@@ -62,6 +62,36 @@ impl Place {
             }
             error => error.into(),
         })
+    }
+}
+
+/// Who the node is.
+#[derive(Debug, Clone, Args)]
+pub struct NodeArgs {
+    /// The node id; default: the machine's name and a random suffix
+    #[arg(long, value_name = "ID")]
+    pub node: Option<String>,
+    /// The lease, such as 2s
+    #[arg(long, value_name = "SPAN", value_parser = parse_span)]
+    pub lease: Option<Duration>,
+}
+
+impl NodeArgs {
+    /// Joins the group in this store, and says so on standard error.
+    ///
+    /// # Errors
+    /// As [`Builder::start`](divider::Builder::start).
+    pub async fn join(self, store: impl Store) -> Result<(Divider, Events), StartError> {
+        let mut builder = Divider::builder(store);
+        if let Some(node) = self.node {
+            builder = builder.node(node);
+        }
+        if let Some(lease) = self.lease {
+            builder = builder.lease(lease);
+        }
+        let (divider, events) = builder.start().await?;
+        eprintln!("{} joined the group", divider.node());
+        Ok((divider, events))
     }
 }
 

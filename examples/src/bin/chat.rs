@@ -22,9 +22,8 @@ use std::time::Duration;
 use async_nats::jetstream;
 use clap::Parser;
 use divider::store::nats::StreamOptions;
-use divider::{Assignment, BoxError, Divider, Finish, Group, GroupName, Key, NatsStore};
-use divider_examples::cli::{exit_code, shutdown};
-use divider_examples::span::parse_span;
+use divider::{Assignment, BoxError, Finish, Group, GroupName, Key, NatsStore};
+use divider_examples::cli::{NodeArgs, exit_code, shutdown};
 use serde::{Deserialize, Serialize};
 
 /// Bots of chat channels, each on one node
@@ -39,12 +38,8 @@ struct Args {
     /// Create the group and the stream CHAT if they do not exist
     #[arg(long)]
     create: bool,
-    /// The node id
-    #[arg(long, value_name = "ID")]
-    node: Option<String>,
-    /// The lease, such as 2s
-    #[arg(long, value_name = "SPAN", value_parser = parse_span)]
-    lease: Option<Duration>,
+    #[command(flatten)]
+    node: NodeArgs,
     /// Announce this channel
     #[arg(long, value_name = "CHANNEL")]
     channel: Vec<Key>,
@@ -104,15 +99,7 @@ async fn serve(args: Args) -> Result<(), Box<dyn Error>> {
         return Ok(writeln!(std::io::stdout(), "{}", String::from_utf8_lossy(answer))?);
     }
     group.announce_all(args.channel).await?;
-    let mut builder = Divider::builder(store);
-    if let Some(node) = args.node {
-        builder = builder.node(node);
-    }
-    if let Some(lease) = args.lease {
-        builder = builder.lease(lease);
-    }
-    let (divider, events) = builder.start().await?;
-    eprintln!("{} joined the group", divider.node());
+    let (divider, events) = args.node.join(store).await?;
     divider::run(divider, events, bot).with_graceful_shutdown(shutdown).await?;
     Ok(())
 }

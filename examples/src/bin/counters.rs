@@ -18,9 +18,8 @@ use async_nats::jetstream;
 use clap::Parser;
 use divider::store::Store;
 use divider::store::nats::StreamOptions;
-use divider::{Assignment, BoxError, Divider, Finish, Group, GroupName, Key, NatsStore};
-use divider_examples::cli::{exit_code, shutdown};
-use divider_examples::span::parse_span;
+use divider::{Assignment, BoxError, Finish, Group, GroupName, Key, NatsStore};
+use divider_examples::cli::{NodeArgs, exit_code, shutdown};
 use serde::{Deserialize, Serialize};
 
 /// Adds up the numbers that are published for each key
@@ -35,12 +34,8 @@ struct Args {
     /// Create the group and the stream COUNTERS if they do not exist
     #[arg(long)]
     create: bool,
-    /// The node id
-    #[arg(long, value_name = "ID")]
-    node: Option<String>,
-    /// The lease, such as 2s
-    #[arg(long, value_name = "SPAN", value_parser = parse_span)]
-    lease: Option<Duration>,
+    #[command(flatten)]
+    node: NodeArgs,
     /// Announce so many counters, k0 and so on
     #[arg(long, value_name = "N", default_value_t = 0)]
     keys: u32,
@@ -87,15 +82,7 @@ async fn serve(args: Args) -> Result<(), Box<dyn Error>> {
     if args.show {
         return show(&store, &group).await;
     }
-    let mut builder = Divider::builder(store);
-    if let Some(node) = args.node {
-        builder = builder.node(node);
-    }
-    if let Some(lease) = args.lease {
-        builder = builder.lease(lease);
-    }
-    let (divider, events) = builder.start().await?;
-    eprintln!("{} joined the group", divider.node());
+    let (divider, events) = args.node.join(store).await?;
     let publisher = args.publish.then(|| tokio::spawn(publish(client, keys)));
     divider::run(divider, events, count).with_graceful_shutdown(shutdown).await?;
     if let Some(publisher) = publisher {

@@ -30,8 +30,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use async_nats::jetstream::{self, Context, stream};
 use clap::Parser;
 use divider::store::nats::StreamOptions;
-use divider::{Assignment, BoxError, Divider, Finish, Group, GroupName, Key, NatsStore};
-use divider_examples::cli::{exit_code, shutdown};
+use divider::{Assignment, BoxError, Finish, Group, GroupName, Key, NatsStore};
+use divider_examples::cli::{NodeArgs, exit_code, shutdown};
 use divider_examples::span::parse_span;
 use futures_util::StreamExt;
 
@@ -49,12 +49,8 @@ struct Args {
     /// Create the group and the stream CRON if they do not exist
     #[arg(long)]
     create: bool,
-    /// The node id
-    #[arg(long, value_name = "ID")]
-    node: Option<String>,
-    /// The lease, such as 2s
-    #[arg(long, value_name = "SPAN", value_parser = parse_span)]
-    lease: Option<Duration>,
+    #[command(flatten)]
+    node: NodeArgs,
     /// Announce a schedule, such as: --every 5s report
     #[arg(long, num_args = 2, value_names = ["SPAN", "NAME"])]
     every: Vec<String>,
@@ -157,15 +153,7 @@ async fn serve(args: Args) -> Result<(), Box<dyn Error>> {
         let key = Key::new(format!("{}@{}", schedule[1], period.as_millis()))?;
         Group::open(store.clone()).announce(&key).await?;
     }
-    let mut builder = Divider::builder(store);
-    if let Some(node) = args.node {
-        builder = builder.node(node);
-    }
-    if let Some(lease) = args.lease {
-        builder = builder.lease(lease);
-    }
-    let (divider, events) = builder.start().await?;
-    eprintln!("{} joined the group", divider.node());
+    let (divider, events) = args.node.join(store).await?;
     let (server, misfire) = (Arc::new(server), args.misfire);
     let work = move |mine| schedule(mine, Arc::clone(&server), misfire);
     divider::run(divider, events, work).with_graceful_shutdown(shutdown).await?;

@@ -28,8 +28,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Parser;
-use divider::{Assignment, BoxError, Divider, Finish, Group, Key, Token};
-use divider_examples::cli::{Place, exit_code, shutdown};
+use divider::{Assignment, BoxError, Finish, Group, Key, Token};
+use divider_examples::cli::{NodeArgs, Place, exit_code, shutdown};
 use divider_examples::span::parse_span;
 use tokio::task::spawn_blocking;
 
@@ -42,12 +42,8 @@ struct Args {
     place: Place,
     #[command(flatten)]
     poller: Poller,
-    /// The node id
-    #[arg(long, value_name = "ID")]
-    node: Option<String>,
-    /// The lease, such as 2s
-    #[arg(long, value_name = "SPAN", value_parser = parse_span)]
-    lease: Option<Duration>,
+    #[command(flatten)]
+    node: NodeArgs,
     /// Announce this tenant
     #[arg(long, value_name = "NAME")]
     tenant: Vec<Key>,
@@ -120,15 +116,7 @@ async fn serve(args: Args) -> Result<(), Box<dyn Error>> {
     }
     let store = args.place.open().await?;
     Group::open(store.clone()).announce_all(args.tenant).await?;
-    let mut builder = Divider::builder(store);
-    if let Some(node) = args.node {
-        builder = builder.node(node);
-    }
-    if let Some(lease) = args.lease {
-        builder = builder.lease(lease);
-    }
-    let (divider, events) = builder.start().await?;
-    eprintln!("{} joined the group", divider.node());
+    let (divider, events) = args.node.join(store).await?;
     let poller = Arc::new(args.poller);
     let work = move |mine| Arc::clone(&poller).poll(mine);
     divider::run(divider, events, work).with_graceful_shutdown(shutdown).await?;
