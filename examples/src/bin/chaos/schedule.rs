@@ -27,10 +27,10 @@ pub(crate) struct Planned {
 
 impl Schedule {
     /// A schedule of those of the kinds that are named, or of all that can be done to the shape.
-    pub(crate) fn new(seed: u64, shape: Shape, kinds: &'static [Kind], only: &[String]) -> Self {
+    pub(crate) fn new(seed: u64, shape: Shape, kinds: Vec<&'static Kind>, only: &[String]) -> Self {
         let wanted = |kind: &&Kind| only.is_empty() || only.iter().any(|name| name == kind.name);
         let possible = |kind: &&Kind| kind.servers <= shape.servers;
-        let kinds = kinds.iter().filter(wanted).filter(possible).collect();
+        let kinds = kinds.into_iter().filter(wanted).filter(possible).collect();
         Self { rng: Rng::with_seed(seed), shape, kinds }
     }
 

@@ -6,13 +6,14 @@ use super::{Kind, nats, network, operators, postgres, redis, rights, servers, st
 use crate::bed::Backend;
 
 impl Backend {
-    /// The faults that fit it.
-    pub(crate) const fn faults(self) -> &'static [Kind] {
-        match self {
+    /// The faults that fit it. Their order decides what a seed means.
+    pub(crate) fn faults(self) -> Vec<&'static Kind> {
+        let groups = match self {
             Self::Nats => NATS,
             Self::Postgres => POSTGRES,
             Self::Redis => REDIS,
-        }
+        };
+        groups.iter().copied().flatten().collect()
     }
 
     /// The other backends that have a fault of this name.
@@ -22,75 +23,40 @@ impl Backend {
     }
 }
 
-/// The order decides what a seed means.
-const NATS: &[Kind] = &[
-    workers::KILL,
-    workers::KILL_MANY,
-    workers::FREEZE,
-    workers::FREEZE_MANY,
-    workers::BLINK,
-    workers::LEAVE,
-    workers::TWIN,
-    servers::KILL,
-    servers::STOP,
-    servers::FREEZE,
-    nats::STEP_DOWN,
-    nats::LOSE_QUORUM,
-    nats::SPLIT,
-    nats::UPGRADE,
-    network::PARTITION,
-    network::DEAF,
-    network::MUTE,
-    network::LATE,
-    network::SLOW,
-    network::SLOW_ALL,
-    network::HALF_OPEN,
-    network::CUT,
-    network::SWIZZLE,
-    store::FULL,
-    store::GARBAGE,
-    store::DELETE,
-    store::RESTORE,
-    rights::REVOKE,
-    operators::DRAIN,
-    operators::REBALANCE,
+const NATS: &[&[Kind]] = &[
+    WORKERS,
+    SERVERS,
+    &[nats::STEP_DOWN, nats::LOSE_QUORUM, nats::SPLIT, nats::UPGRADE],
+    NETWORK,
+    &[store::FULL, store::GARBAGE, store::DELETE, store::RESTORE, rights::REVOKE],
+    OPERATORS,
 ];
 
-const POSTGRES: &[Kind] = &[
-    workers::KILL,
-    workers::KILL_MANY,
-    workers::FREEZE,
-    workers::FREEZE_MANY,
-    workers::BLINK,
-    workers::LEAVE,
-    workers::TWIN,
-    servers::KILL,
-    servers::STOP,
-    servers::FREEZE,
-    postgres::PROMOTE,
-    postgres::OPEN_TRANSACTION,
-    postgres::TERMINATE,
-    postgres::LOCK,
-    postgres::VACUUM_FULL,
-    network::PARTITION,
-    network::DEAF,
-    network::MUTE,
-    network::LATE,
-    network::SLOW,
-    network::SLOW_ALL,
-    network::HALF_OPEN,
-    network::CUT,
-    network::SWIZZLE,
-    store::FULL,
-    store::GARBAGE,
-    store::DELETE,
-    store::RESTORE,
-    rights::REVOKE_RECORDS,
-    operators::DRAIN,
-    operators::REBALANCE,
+const POSTGRES: &[&[Kind]] = &[
+    WORKERS,
+    SERVERS,
+    &[
+        postgres::PROMOTE,
+        postgres::OPEN_TRANSACTION,
+        postgres::TERMINATE,
+        postgres::LOCK,
+        postgres::VACUUM_FULL,
+    ],
+    NETWORK,
+    &[store::FULL, store::GARBAGE, store::DELETE, store::RESTORE, rights::REVOKE_RECORDS],
+    OPERATORS,
 ];
 
-const REDIS: &[Kind] = &[
+const REDIS: &[&[Kind]] = &[
+    WORKERS,
+    SERVERS,
+    &[redis::PROMOTE, redis::CLIENT_KILL],
+    NETWORK,
+    &[redis::MAXMEMORY, store::GARBAGE, redis::FLUSHALL, store::RESTORE, rights::REVOKE_COMMANDS],
+    OPERATORS,
+];
+
+const WORKERS: &[Kind] = &[
     workers::KILL,
     workers::KILL_MANY,
     workers::FREEZE,
@@ -98,11 +64,11 @@ const REDIS: &[Kind] = &[
     workers::BLINK,
     workers::LEAVE,
     workers::TWIN,
-    servers::KILL,
-    servers::STOP,
-    servers::FREEZE,
-    redis::PROMOTE,
-    redis::CLIENT_KILL,
+];
+
+const SERVERS: &[Kind] = &[servers::KILL, servers::STOP, servers::FREEZE];
+
+const NETWORK: &[Kind] = &[
     network::PARTITION,
     network::DEAF,
     network::MUTE,
@@ -112,14 +78,9 @@ const REDIS: &[Kind] = &[
     network::HALF_OPEN,
     network::CUT,
     network::SWIZZLE,
-    redis::MAXMEMORY,
-    store::GARBAGE,
-    redis::FLUSHALL,
-    store::RESTORE,
-    rights::REVOKE_COMMANDS,
-    operators::DRAIN,
-    operators::REBALANCE,
 ];
+
+const OPERATORS: &[Kind] = &[operators::DRAIN, operators::REBALANCE];
 
 /// The list for the help of the command.
 pub(crate) fn help() -> String {
