@@ -208,6 +208,8 @@ pub(crate) fn sentence(entry: &HistoryEntry) -> String {
         Kind::Resumed => format!("{node} resumed{}", asked()),
         Kind::AffinitySet => format!("affinity of {node} changed{}", asked()),
         Kind::MoveRequested => format!("move of a key of {node} requested{}", asked()),
+        Kind::Quarantined => format!("{node} put a key into quarantine{because}"),
+        Kind::Retried => format!("retry of a key in quarantine requested{}", asked()),
         Kind::Forgotten => format!("request for the absent {node} removed{}", asked()),
         Kind::RebalanceRequested => format!("rebalance requested{}", asked()),
         Kind::Frozen => format!("balance moves frozen{}", asked()),
@@ -238,6 +240,10 @@ mod tests {
         let drain = of(HistoryKind::DrainRequested).by("ana", "kernel 6.8");
         check(drain, "drain of w1 requested by ana: kernel 6.8");
         check(of(HistoryKind::Cordoned), "w1 cordoned by unknown");
+        let quarantined = of(HistoryKind::Quarantined).by("", "a: no such table");
+        check(quarantined, "w1 put a key into quarantine: a: no such table");
+        let retried = of(HistoryKind::Retried).by("ana", "a: it exists now");
+        check(retried, "retry of a key in quarantine requested by ana: a: it exists now");
         let fenced = of(HistoryKind::Fenced).by("", "lease").with_keys(Some(1));
         check(fenced, "w1 was fenced and lost 1 key: lease");
         let orphans = HistoryEntry::new(HistoryKind::OrphansLasting).with_keys(Some(3));
