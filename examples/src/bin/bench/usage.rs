@@ -1,10 +1,12 @@
 //! What processes and servers use, as the system and the servers say.
 
 use std::fs;
+use std::io;
 use std::time::Duration;
 
 use divider_local_server::LocalServer;
 
+use rustix::param::clock_ticks_per_second;
 use rustix::time::{ClockId, clock_gettime};
 
 use crate::report::Row;
@@ -43,18 +45,40 @@ pub(crate) fn resident(pids: &[u32]) -> Result<u64, Failure> {
     Ok(sum)
 }
 
-/// What these processes have computed, together.
+/// What these processes have computed, together, with those of their children that have ended: a server may
+/// have a process for each connection. One that ends meanwhile counts with its parent, which comes later
+/// in the list.
 pub(crate) fn cpu_seconds(pids: &[u32]) -> Result<f64, Failure> {
-    let mut nanos = 0;
+    let mut seconds = 0.0;
     for pid in pids {
-        for task in fs::read_dir(format!("/proc/{pid}/task"))? {
-            let stat = fs::read_to_string(task?.path().join("schedstat"))?;
-            let first =
-                stat.split(' ').next().ok_or("the system does not report the time of a thread")?;
-            nanos += first.parse::<u64>()?;
+        match own_cpu(*pid).and_then(|own| Ok(own + ended_children_cpu(*pid)?)) {
+            Ok(spent) => seconds += spent.as_secs_f64(),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error.into()),
         }
     }
-    Ok(Duration::from_nanos(nanos).as_secs_f64())
+    Ok(seconds)
+}
+
+fn own_cpu(pid: u32) -> io::Result<Duration> {
+    let mut nanos = 0;
+    for task in fs::read_dir(format!("/proc/{pid}/task"))? {
+        let stat = fs::read_to_string(task?.path().join("schedstat"))?;
+        let first = stat.split(' ').next().and_then(|first| first.parse::<u64>().ok());
+        nanos += first.ok_or_else(|| io::Error::other("the time of a thread is not reported"))?;
+    }
+    Ok(Duration::from_nanos(nanos))
+}
+
+/// Of the children that the process has waited for.
+fn ended_children_cpu(pid: u32) -> io::Result<Duration> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
+    // The name may have spaces, and ends with the last parenthesis. `cutime` and `cstime` are the 14th and
+    // 15th fields behind it.
+    let fields = stat.rsplit_once(')').map_or("", |(_, fields)| fields);
+    let ticks = fields.split_whitespace().skip(13).take(2).map(str::parse::<u64>);
+    let ticks: Vec<u64> = ticks.collect::<Result<_, _>>().map_err(io::Error::other)?;
+    Ok(Duration::from_millis(ticks.iter().sum::<u64>() * 1000 / clock_ticks_per_second()))
 }
 
 /// CPU time in seconds, since an unspecified moment: unlike a rate, it hardly depends on what else the
